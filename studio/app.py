@@ -1,0 +1,85 @@
+"""The composition root: the only file that names every concrete class."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from studio.engines.local import LocalEngine
+from studio.services.adapters import Adapters
+from studio.services.datasets import Datasets
+from studio.services.dispatcher import Dispatcher
+from studio.services.hub import Hub
+from studio.services.models import Models
+from studio.services.playground import Playground
+from studio.services.runs import Runs
+from studio.settings import Settings
+from studio.store.catalogue import Catalogue
+from studio.store.lock import HomeLock
+
+TICK = 1.0  # seconds
+
+
+@dataclass(frozen=True)
+class Studio:
+    settings: Settings
+    catalogue: Catalogue
+    lock: HomeLock
+    datasets: Datasets
+    models: Models
+    runs: Runs
+    adapters: Adapters
+    hub: Hub
+    playground: Playground
+    dispatcher: Dispatcher
+
+    @contextmanager
+    def dispatching(self) -> Iterator[None]:
+        """Ticks each second in the background until the block ends. For whoever holds the home's lock."""
+        over = threading.Event()
+
+        def loop() -> None:
+            while not over.wait(TICK):
+                self.dispatcher.tick()
+
+        thread = threading.Thread(target=loop, name="dispatcher", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def close(self) -> None:
+        self.playground.close()
+        self.lock.release()
+        self.catalogue.close()
+
+
+def build(settings: Settings) -> Studio:
+    """The studio on its home.
+
+    Raises:
+        StudioError: the home cannot be written or the catalogue cannot be opened.
+    """
+    settings.check_home()
+    catalogue = Catalogue(settings.url)
+    engine = LocalEngine()
+    hub = Hub(catalogue, settings)
+    models = Models(catalogue, engine, settings.folder("models"), hub.token)
+    return Studio(
+        settings=settings,
+        catalogue=catalogue,
+        lock=HomeLock(settings.home),
+        datasets=Datasets(catalogue, settings.folder("datasets")),
+        models=models,
+        runs=Runs(catalogue),
+        adapters=Adapters(catalogue),
+        hub=hub,
+        playground=Playground(catalogue, engine, settings.folder("playground")),
+        dispatcher=Dispatcher(
+            catalogue, engine, models, runs=settings.folder("runs"), adapters=settings.folder("adapters")
+        ),
+    )

@@ -1,0 +1,53 @@
+"""What went wrong, said so that the reader knows where it is and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class StudioError(Exception):
+    """A problem with a remedy.
+
+    `problem` and `remedy` are templates ("Row {row} has no “{field}”."); the values stay apart so that a page
+    can translate the template first and fill it in afterwards.
+    """
+
+    def __init__(self, problem: str, remedy: str = "", **values: Any) -> None:
+        self.template = problem
+        self.remedy_template = remedy
+        self.values = values
+        super().__init__(str(self))
+
+    @property
+    def problem(self) -> str:
+        return fill(self.template, self.values)
+
+    @property
+    def remedy(self) -> str:
+        return fill(self.remedy_template, self.values)
+
+    def __str__(self) -> str:
+        return f"{self.problem} {self.remedy}".strip()
+
+
+class InvalidInput(StudioError):
+    """What was asked is wrong, and no work was begun.
+
+    `fields` names each place that is at fault ("lora.r") and what is wrong with it.
+    """
+
+    def __init__(
+        self, problem: str, remedy: str = "", *, fields: Mapping[str, StudioError] | None = None, **values: Any
+    ) -> None:
+        self.fields = dict(fields or {})
+        super().__init__(problem, remedy, **values)
+
+
+class NotFound(InvalidInput):
+    """Something was named that the catalogue does not have."""
+
+
+def fill(template: str, values: Mapping[str, Any]) -> str:
+    """The template with its values; text without values may hold braces as they are."""
+    return template.format(**values) if values else template

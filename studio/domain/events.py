@@ -1,0 +1,130 @@
+"""What a worker says, one JSON object a line in `events.jsonl`."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_serializer
+
+
+class Event(BaseModel):
+    """A fact with the time it became one (`at`, seconds since the epoch)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    at: float = Field(default_factory=time.time)
+
+
+class Progress(Event):
+    """`done` of `total` in the stage that is under way, e.g. bytes while downloading. total 0: not known."""
+
+    kind: Literal["progress"] = "progress"
+    stage: str
+    done: int = 0
+    total: int = 0
+
+
+class Started(Event):
+    """Training begins: all that is known only once model and data are loaded."""
+
+    kind: Literal["started"] = "started"
+    total_steps: int
+    trainable: int
+    parameters: int
+    device: str
+    precision: str
+    train_rows: int
+    eval_rows: int
+    tokens_per_epoch: int
+    versions: dict[str, str]
+
+
+class Step(Event):
+    """One optimizer step. `memory` is the worker's (or the device's) memory in bytes."""
+
+    kind: Literal["step"] = "step"
+    step: int
+    epoch: float
+    loss: float
+    learning_rate: float
+    grad_norm: float | None = None
+    tokens: int = 0
+    tokens_per_second: float = 0.0
+    memory: int = 0
+
+    @field_serializer("loss", "learning_rate", "grad_norm", "tokens_per_second")
+    def _finite(self, value: float | None) -> float | str | None:
+        # JSON has no NaN; pydantic reads these words back as floats.
+        return value if value is None or math.isfinite(value) else str(value)
+
+
+class Evaluated(Event):
+    """Mean loss over the validation rows after `step` steps."""
+
+    kind: Literal["evaluated"] = "evaluated"
+    step: int
+    loss: float
+
+    @field_serializer("loss")
+    def _finite(self, value: float) -> float | str:
+        return value if math.isfinite(value) else str(value)
+
+
+class Sampled(Event):
+    """What the model answered to a fixed prompt after `step` steps."""
+
+    kind: Literal["sampled"] = "sampled"
+    step: int
+    prompt: str
+    text: str
+
+
+class Saved(Event):
+    """A whole checkpoint stands at `path`."""
+
+    kind: Literal["saved"] = "saved"
+    step: int
+    path: str
+
+
+class Finished(Event):
+    """The last word of a worker whose work is whole at `path`. `stopped`: it was asked to end early."""
+
+    kind: Literal["finished"] = "finished"
+    path: str
+    size: int = 0
+    stopped: bool = False
+    step: int = 0
+    train_loss: float | None = None
+    eval_loss: float | None = None
+    best_eval_loss: float | None = None
+    details: dict[str, Any] = Field(default_factory=dict)
+
+
+class Failed(Event):
+    """The last word of a worker that could not do its work."""
+
+    kind: Literal["failed"] = "failed"
+    problem: str
+    remedy: str = ""
+
+
+RunEvent = Annotated[
+    Progress | Started | Step | Evaluated | Sampled | Saved | Finished | Failed, Field(discriminator="kind")
+]
+_ADAPTER: TypeAdapter[RunEvent] = TypeAdapter(RunEvent)
+
+
+def parse_event(line: str | bytes) -> RunEvent | None:
+    """The event on a line, or None where the line is damaged or of a kind this version does not know."""
+    try:
+        return _ADAPTER.validate_json(line)
+    except ValidationError:
+        return None
+
+
+def format_event(event: Event) -> str:
+    """One line of JSON without its newline."""
+    return json.dumps(event.model_dump(mode="json"), ensure_ascii=False, allow_nan=False)

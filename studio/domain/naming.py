@@ -1,0 +1,38 @@
+"""Names that people give, and the folder names made of them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from studio.domain.errors import InvalidInput
+
+LONGEST_NAME = 80
+
+
+def check_name(name: str, what: str = "name") -> str:
+    """The name without outer blanks.
+
+    Raises:
+        InvalidInput: it is empty, too long, or has characters that no line of text shows. `what` is the field.
+    """
+    clean = unicodedata.normalize("NFC", name).strip()
+    if not clean:
+        problem = InvalidInput("The name is empty.", "Give it a short name, such as captain-v1.")
+    elif len(clean) > LONGEST_NAME:
+        problem = InvalidInput(
+            "The name has {length} characters.", "Keep it to {most}.", length=len(clean), most=LONGEST_NAME
+        )
+    elif any(unicodedata.category(c).startswith("C") for c in clean) or set(clean) & set("/\\"):
+        problem = InvalidInput(
+            "The name has a slash or an invisible character.", "Use letters, digits, blanks, dots and dashes."
+        )
+    else:
+        return clean
+    raise InvalidInput(problem.template, problem.remedy_template, fields={what: problem}, **problem.values)
+
+
+def slug(name: str) -> str:
+    """A folder or repository name: ASCII letters, digits, dots and dashes; "adapter" when nothing is left."""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9.]+", "-", ascii_name).strip("-.")[:60] or "adapter"

@@ -1,0 +1,74 @@
+"""The life of a run: its states, and which may follow which."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from studio.domain.events import Failed, Finished, RunEvent
+
+
+class RunStatus(StrEnum):
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+
+    @property
+    def has_worker(self) -> bool:
+        """A worker process is expected to be alive."""
+        return self in (RunStatus.STARTING, RunStatus.RUNNING, RunStatus.STOPPING)
+
+    @property
+    def is_over(self) -> bool:
+        return not self.has_worker and self is not RunStatus.QUEUED
+
+
+_NEXT: dict[RunStatus, frozenset[RunStatus]] = {
+    RunStatus.QUEUED: frozenset({RunStatus.STARTING, RunStatus.CANCELLED, RunStatus.FAILED}),
+    RunStatus.STARTING: frozenset(
+        {
+            RunStatus.RUNNING,
+            RunStatus.STOPPING,
+            RunStatus.FINISHED,
+            RunStatus.STOPPED,
+            RunStatus.FAILED,
+            RunStatus.INTERRUPTED,
+        }
+    ),
+    RunStatus.RUNNING: frozenset(
+        {RunStatus.STOPPING, RunStatus.FINISHED, RunStatus.STOPPED, RunStatus.FAILED, RunStatus.INTERRUPTED}
+    ),
+    RunStatus.STOPPING: frozenset({RunStatus.FINISHED, RunStatus.STOPPED, RunStatus.FAILED, RunStatus.INTERRUPTED}),
+}
+
+
+class ImpossibleTransition(Exception):
+    """A run was told to become what it cannot become from where it is."""
+
+
+def check_transition(now: RunStatus, then: RunStatus) -> None:
+    """Raises ImpossibleTransition where `then` may not follow `now`."""
+    if then not in _NEXT.get(now, frozenset()):
+        raise ImpossibleTransition(f"A run that is {now} cannot become {then}.")
+
+
+def verdict(now: RunStatus, last: RunEvent | None, *, alive: bool) -> RunStatus:
+    """What a run with a worker is, from the worker's newest word and whether its process lives.
+
+    A last word outlives the process: what has said Finished is finished, alive or not.
+    """
+    match last:
+        case Finished(stopped=stopped):
+            return RunStatus.STOPPED if stopped else RunStatus.FINISHED
+        case Failed():
+            return RunStatus.FAILED
+    if not alive:
+        return RunStatus.STOPPED if now is RunStatus.STOPPING else RunStatus.INTERRUPTED
+    if now is RunStatus.STOPPING or last is None:
+        return now
+    return RunStatus.RUNNING

@@ -1,0 +1,34 @@
+"""Where workers run. An engine knows a folder and a task; it knows no hyperparameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Process:
+    """A worker that any later server can find again: a pid alone may by then be another program's.
+
+    `started` is the process's start time in seconds since the epoch.
+    """
+
+    pid: int
+    started: float
+
+
+class Engine(Protocol):
+    def start(self, task: str, folder: Path, *, online: bool = False, token: str | None = None) -> Process:
+        """Starts `worker TASK FOLDER`. `online` lets it reach the Hub, with `token`. Raises StudioError."""
+        ...
+
+    def is_alive(self, process: Process) -> bool: ...
+
+    def stop(self, process: Process, *, force: bool = False) -> None:
+        """Asks the process to end; with `force`, ends it. No word about one that is gone already."""
+        ...
+
+    def has_room(self, busy: int) -> bool:
+        """Whether another training fits beside `busy` running ones."""
+        ...

@@ -1,0 +1,80 @@
+"""Workers as child processes of this machine, in sessions of their own: they outlive the server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from studio import settings
+from studio.domain.errors import StudioError
+from studio.engines.base import Process
+
+PRIORITY = 10  # niceness: the page stays quick while a worker computes
+
+
+class LocalEngine:
+    def __init__(self, slots: int = 1) -> None:
+        self._slots = slots
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+
+    def start(self, task: str, folder: Path, *, online: bool = False, token: str | None = None) -> Process:
+        environment = settings.worker_environment(online=online, token=token)
+        root = str(Path(__file__).parents[2])  # `studio` is importable from wherever the server was started
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))
+        command = [sys.executable, "-m", "studio.worker", task, str(folder)]
+        try:
+            with open(folder / "worker.log", "ab") as log:
+                child = subprocess.Popen(
+                    command,
+                    cwd=folder,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise StudioError(
+                "The worker could not be started: {reason}.",
+                "See that the disk has room and that {folder} can be written.",
+                reason=error.strerror or str(error),
+                folder=folder,
+            ) from error
+        self._children[child.pid] = child
+        try:
+            process = psutil.Process(child.pid)
+            process.nice(PRIORITY if os.name == "posix" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
+            return Process(child.pid, process.create_time())
+        except psutil.Error:  # gone already: its log says why
+            return Process(child.pid, 0.0)
+
+    def is_alive(self, process: Process) -> bool:
+        return self._find(process) is not None
+
+    def stop(self, process: Process, *, force: bool = False) -> None:
+        found = self._find(process)
+        if found is not None:
+            try:
+                found.kill() if force else found.terminate()
+            except psutil.NoSuchProcess:
+                pass
+
+    def has_room(self, busy: int) -> bool:
+        return busy < self._slots
+
+    def _find(self, process: Process) -> psutil.Process | None:
+        child = self._children.get(process.pid)
+        if child is not None and child.poll() is not None:  # polling also buries it
+            del self._children[process.pid]
+            return None
+        try:
+            found = psutil.Process(process.pid)
+            # Start times are read with the kernel's tick as resolution.
+            same = abs(found.create_time() - process.started) < 1.0
+            return found if same and found.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.Error:
+            return None

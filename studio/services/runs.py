@@ -1,0 +1,143 @@
+"""Runs: submit, stop, look at. Starting them is the dispatcher's."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.naming import check_name
+from studio.domain.run import RunStatus
+from studio.domain.spec import RunSpec
+from studio.store.catalogue import Catalogue
+from studio.store.run_folder import RunFolder
+from studio.store.tables import Metric, Run
+
+_SECRET = re.compile(r"\b(hf_[A-Za-z0-9]{8,}|Bearer\s+\S+)")
+
+
+class Runs:
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def submit(self, spec: RunSpec, name: str, *, key: str | None = None, owner: str = "") -> int:
+        """Queues a run that makes the adapter `name`; returns its id at once. The same `key` queues once.
+
+        Raises:
+            InvalidInput: the name is bad or taken, or model or dataset cannot be used; `fields` says which.
+        """
+        faults: dict[str, StudioError] = {}
+        try:
+            name = check_name(name)
+        except InvalidInput as fault:
+            faults["name"] = fault
+        model = dataset = None
+        try:
+            model = self._catalogue.model(spec.model.name)
+            if model.status != "ready":
+                faults["model.name"] = StudioError(
+                    "The base model “{name}” is not ready yet.", "Wait until it is, or choose another.", name=model.name
+                )
+        except InvalidInput as fault:
+            faults["model.name"] = fault
+        try:
+            dataset = self._catalogue.dataset(spec.data.name)
+            train_rows = dataset.rows - spec.data.eval_rows(dataset.rows)
+            if train_rows < 1:
+                faults["data.validation_split"] = StudioError(
+                    "The dataset has {rows} rows, and none would be left to train on.",
+                    "Lower the validation split or add rows.",
+                    rows=dataset.rows,
+                )
+        except InvalidInput as fault:
+            faults["data.name"] = fault
+        if key and not faults and (earlier := self._catalogue.run_by_key(key)):
+            return earlier.id
+        if "name" not in faults and self._name_is_taken(name):
+            faults["name"] = StudioError(
+                "There is already an adapter or a run in progress named “{name}”.", "Choose another name.", name=name
+            )
+        if faults or model is None or dataset is None:
+            first = next(iter(faults.values()))
+            raise InvalidInput(first.template, first.remedy_template, fields=faults, **first.values)
+        run = self._catalogue.add_run(
+            name=name,
+            key=key,
+            spec=spec.model_dump(mode="json"),
+            model_id=model.id,
+            dataset_id=dataset.id,
+            model_name=model.name,
+            dataset_name=dataset.name,
+            owner=owner,
+        )
+        return run.id
+
+    def _name_is_taken(self, name: str) -> bool:
+        open_runs = self._catalogue.runs(RunStatus.QUEUED, *(s for s in RunStatus if s.has_worker))
+        return any(r.name == name for r in open_runs) or any(a.name == name for a in self._catalogue.adapters(name))
+
+    def free_name(self, wanted: str) -> str:
+        """`wanted`, or with the first number behind it that makes it free."""
+        name, number = wanted, 1
+        while self._name_is_taken(name):
+            number += 1
+            name = f"{wanted}-{number}"
+        return name
+
+    def list(self) -> Sequence[Run]:
+        """Newest first."""
+        return self._catalogue.runs()
+
+    def get(self, id: int) -> Run:
+        """Raises NotFound."""
+        return self._catalogue.run(id)
+
+    def stop(self, id: int, *, now: float | None = None) -> None:
+        """Asks a run to end after its present step and to save its adapter; one that waits is cancelled.
+
+        Raises:
+            NotFound: there is no such run.
+            InvalidInput: it is over already.
+        """
+        run = self._catalogue.run(id)
+        status = RunStatus(run.status)
+        now = time.time() if now is None else now
+        if status is RunStatus.QUEUED:
+            self._catalogue.change_run(id, RunStatus.CANCELLED, ended_at=now)
+        elif status.has_worker:
+            RunFolder(run.folder).ask_stop()
+            if status is not RunStatus.STOPPING:
+                self._catalogue.change_run(id, RunStatus.STOPPING, stop_asked=now)
+        else:
+            raise InvalidInput("Run {id} is {status} already.", "There is nothing to stop.", id=id, status=run.status)
+
+    def metrics(self, id: int, *, after: float = 0.0) -> list[dict[str, Any]]:
+        """The curve in order of time, from a moment on: step, kind (step or eval), loss and the other figures."""
+        return [_plain(m) for m in self._catalogue.metrics(id, after=after)]
+
+    def log_tail(self, id: int) -> str:
+        """What the worker printed last, with anything that looks like a token masked."""
+        run = self._catalogue.run(id)
+        return _SECRET.sub("***", RunFolder(run.folder).log_tail()) if run.folder else ""
+
+
+def seconds_left(run: Run, metrics: Sequence[Metric] | Sequence[dict[str, Any]]) -> float | None:
+    """From the pace of the last steps; None where it cannot be known yet."""
+    rows = [m if isinstance(m, dict) else _plain(m) for m in metrics]
+    steps = [(r["at"], r["step"]) for r in rows if r["kind"] == "step"][-20:]
+    if len(steps) < 2 or steps[-1][1] == steps[0][1] or not run.total_steps:
+        return None
+    pace = (steps[-1][0] - steps[0][0]) / (steps[-1][1] - steps[0][1])
+    return max(0.0, pace * (run.total_steps - steps[-1][1]))
+
+
+def _plain(metric: Metric) -> dict[str, Any]:
+    values = metric.as_dict()
+    del values["run_id"]
+    for key, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            values[key] = None
+    return values

@@ -1,0 +1,175 @@
+"""Where the studio lives and how it listens. The sole reader and writer of the process environment."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from studio.domain.errors import InvalidInput
+
+DEFAULT_HOME = "~/.adapter-studio"
+
+
+class Variable(NamedTuple):
+    name: str
+    help: str
+
+
+VARIABLES = (
+    Variable("STUDIO_HOME", f"Folder for the catalogue, datasets, runs and adapters; {DEFAULT_HOME} by default."),
+    Variable("STUDIO_DATABASE_URL", "SQLAlchemy URL of the catalogue; a SQLite file in the home by default."),
+    Variable("STUDIO_LOGIN", "name:password that the page asks for; required to listen beyond this machine."),
+    Variable("HF_TOKEN", "Hugging Face token for pushing adapters and for gated models."),
+    Variable("HF_ENDPOINT", "Address of the Hugging Face Hub, for mirrors."),
+    Variable("SPACE_ID", "Set by Hugging Face on a Space."),
+)
+
+
+@dataclass(frozen=True)
+class Login:
+    name: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`database_url` is empty for the SQLite file in the home."""
+
+    home: Path
+    host: str = "127.0.0.1"
+    port: int = 7860
+    database_url: str = ""
+    login: Login | None = None
+    hub_endpoint: str = "https://huggingface.co"
+    space_id: str = ""
+
+    @property
+    def url(self) -> str:
+        return self.database_url or f"sqlite:///{self.home / 'studio.db'}"
+
+    @property
+    def is_loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def folder(self, name: str) -> Path:
+        """The folder of that name in the home, made where it is missing.
+
+        Raises:
+            InvalidInput: the home cannot be written.
+        """
+        path = self.home / name if name else self.home
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(self.home, error) from error
+        return path
+
+    def check_home(self) -> None:
+        """Raises InvalidInput where the home cannot be made or written."""
+        home = self.folder("")
+        probe = home / f".writable-{os.getpid()}"
+        try:
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise unwritable(home, error) from error
+
+    def check_exposure(self) -> None:
+        """Raises InvalidInput where anyone on the network could use the studio."""
+        if not self.is_loopback and self.login is None:
+            raise InvalidInput(
+                "Listening on {host} would let anyone who reaches this machine use the studio.",
+                "Set STUDIO_LOGIN to name:password, or leave out --host to listen on this machine alone.",
+                host=self.host,
+            )
+
+
+def unwritable(home: Path, error: OSError) -> InvalidInput:
+    return InvalidInput(
+        "The studio's home {home} cannot be written: {reason}.",
+        "Choose another folder with --home, or mend its permissions.",
+        home=home,
+        reason=error.strerror or str(error),
+    )
+
+
+def read_settings(
+    environ: Mapping[str, str] = os.environ,
+    *,
+    home: str | Path | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    database_url: str | None = None,
+) -> Settings:
+    """Settings from the environment; what is given here goes before.
+
+    Raises:
+        InvalidInput: STUDIO_LOGIN has no name or no password.
+    """
+    return Settings(
+        home=Path(home or environ.get("STUDIO_HOME") or DEFAULT_HOME).expanduser().absolute(),
+        host=host or "127.0.0.1",
+        port=7860 if port is None else port,
+        database_url=database_url or environ.get("STUDIO_DATABASE_URL", ""),
+        login=_login(environ.get("STUDIO_LOGIN", "")),
+        hub_endpoint=environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/"),
+        space_id=environ.get("SPACE_ID", ""),
+    )
+
+
+def _login(text: str) -> Login | None:
+    if not text:
+        return None
+    name, _, password = text.partition(":")
+    if not name or not password:
+        raise InvalidInput("STUDIO_LOGIN must be name:password.", "Write both, with a colon between them.")
+    return Login(name, password)
+
+
+def quiet_libraries() -> None:
+    """No library of the web process phones home. Must run before gradio or huggingface_hub is imported."""
+    os.environ.update(
+        GRADIO_ANALYTICS_ENABLED="False",
+        GRADIO_RUN_HISTORY="False",
+        HF_HUB_DISABLE_TELEMETRY="1",
+        HF_HUB_DISABLE_XET="1",
+        HF_HUB_DISABLE_PROGRESS_BARS="1",
+    )
+
+
+def hub_token_in_environment(environ: Mapping[str, str] = os.environ) -> str | None:
+    return environ.get("HF_TOKEN") or None
+
+
+def worker_environment(
+    environ: Mapping[str, str] = os.environ, *, online: bool = False, token: str | None = None
+) -> dict[str, str]:
+    """What a worker process gets to see: no secret, and no network unless it is there to download.
+
+    glibc gives big blocks back to the system after each use, and the page faults of taking them again cost about
+    5 % of a CPU step; the two thresholds keep them.
+    """
+    kept = {k: v for k, v in environ.items() if k not in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "STUDIO_LOGIN")}
+    kept.update(
+        PYTHONUNBUFFERED="1",
+        PYTHONFAULTHANDLER="1",
+        TOKENIZERS_PARALLELISM="false",
+        HF_HUB_DISABLE_TELEMETRY="1",
+        HF_HUB_DISABLE_XET="1",
+        MALLOC_MMAP_THRESHOLD_="4294967296",
+        MALLOC_TRIM_THRESHOLD_="4294967296",
+    )
+    if not online:
+        kept.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_DATASETS_OFFLINE="1")
+    if token:
+        kept["HF_TOKEN"] = token
+    return kept

@@ -1,0 +1,253 @@
+"""Every query of the catalogue, as a verb. Records come back detached: read them, change them here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, and_, func, or_, select, update
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from studio.domain.errors import InvalidInput, NotFound
+from studio.domain.run import RunStatus, check_transition
+from studio.store.database import open_database
+from studio.store.tables import Adapter, Dataset, Metric, Model, Run, Table
+
+Record = TypeVar("Record", bound=Table)
+Named = TypeVar("Named", Model, Dataset, Adapter)
+
+_WORDS: dict[type[Table], str] = {Model: "base model", Dataset: "dataset", Adapter: "adapter", Run: "run"}
+
+
+class Catalogue:
+    """The studio's memory, in the database at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self.engine: Engine = open_database(url)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def _add(self, record: Record) -> Record:
+        try:
+            with self._session() as session:
+                session.add(record)
+        except IntegrityError as error:
+            what = _WORDS[type(record)]
+            name = getattr(record, "name", "")
+            fault = InvalidInput(
+                "There is already a {what} named “{name}”.", "Choose another name.", what=what, name=name
+            )
+            raise InvalidInput(fault.template, fault.remedy_template, fields={"name": fault}, **fault.values) from error
+        return record
+
+    def _named(self, table: type[Named], name: str) -> Named:
+        with self._session() as session:
+            record = session.scalar(select(table).where(table.name == name))
+            if record is None:
+                names = session.scalars(select(table.name).order_by(table.created_at.desc()).limit(8)).all()
+                raise NotFound(
+                    "There is no {what} named “{name}”.",
+                    "There are: {names}." if names else "There are none yet.",
+                    what=_WORDS[table],
+                    name=name,
+                    names=", ".join(names),
+                )
+        return record
+
+    def _name_is_free(self, table: type[Named], name: str) -> bool:
+        with self._session() as session:
+            return session.scalar(select(func.count()).select_from(table).where(table.name == name)) == 0
+
+    def free_name(self, table: type[Named], wanted: str) -> str:
+        """`wanted`, or `wanted 2`, `wanted 3`… where it is taken."""
+        name, number = wanted, 1
+        while not self._name_is_free(table, name):
+            number += 1
+            name = f"{wanted} {number}"
+        return name
+
+    # base models
+
+    def add_model(self, **fields: Any) -> Model:
+        """Raises InvalidInput: the name is taken."""
+        return self._add(Model(created_at=time.time(), **fields))
+
+    def model(self, name: str) -> Model:
+        """Raises NotFound."""
+        return self._named(Model, name)
+
+    def model_by_id(self, id: int) -> Model | None:
+        with self._session() as session:
+            return session.get(Model, id)
+
+    def models(self) -> Sequence[Model]:
+        with self._session() as session:
+            return session.scalars(select(Model).order_by(Model.id)).all()
+
+    def change_model(self, id: int, **fields: Any) -> None:
+        with self._session() as session:
+            session.execute(update(Model).where(Model.id == id).values(**fields))
+
+    # datasets
+
+    def add_dataset(self, **fields: Any) -> Dataset:
+        """Raises InvalidInput: the name is taken."""
+        return self._add(Dataset(created_at=time.time(), **fields))
+
+    def dataset(self, name: str) -> Dataset:
+        """Raises NotFound."""
+        return self._named(Dataset, name)
+
+    def dataset_by_id(self, id: int) -> Dataset | None:
+        with self._session() as session:
+            return session.get(Dataset, id)
+
+    def datasets(self) -> Sequence[Dataset]:
+        with self._session() as session:
+            return session.scalars(select(Dataset).order_by(Dataset.id.desc())).all()
+
+    def delete_dataset(self, id: int) -> None:
+        self._delete(Dataset, id)
+
+    def adapters_of_dataset(self, id: int) -> Sequence[Adapter]:
+        with self._session() as session:
+            return session.scalars(select(Adapter).where(Adapter.dataset_id == id)).all()
+
+    def dataset_is_in_use(self, id: int) -> bool:
+        """A run that is waiting or under way needs it."""
+        with self._session() as session:
+            open_ones = select(func.count()).select_from(Run).where(Run.dataset_id == id, Run.ended_at.is_(None))
+            return bool(session.scalar(open_ones))
+
+    def _delete(self, table: type[Table], id: int) -> None:
+        with self._session() as session:
+            record = session.get(table, id)
+            if record is not None:
+                session.delete(record)
+
+    # runs
+
+    def add_run(self, **fields: Any) -> Run:
+        """A queued run; the one there is already where the same `key` was submitted before."""
+        key = fields.get("key")
+        if key and (earlier := self.run_by_key(key)):
+            return earlier
+        run = Run(status=RunStatus.QUEUED, created_at=time.time(), **fields)
+        try:
+            with self._session() as session:
+                session.add(run)
+        except IntegrityError:
+            if key and (earlier := self.run_by_key(key)):  # the other click was faster
+                return earlier
+            raise
+        return run
+
+    def run_by_key(self, key: str) -> Run | None:
+        with self._session() as session:
+            return session.scalar(select(Run).where(Run.key == key))
+
+    def run(self, id: int) -> Run:
+        """Raises NotFound."""
+        with self._session() as session:
+            run = session.get(Run, id)
+        if run is None:
+            raise NotFound("There is no run {id}.", "The runs page lists those there are.", id=id)
+        return run
+
+    def runs(self, *statuses: RunStatus) -> Sequence[Run]:
+        """Newest first; only those of the given statuses, if any are given."""
+        query = select(Run).order_by(Run.id.desc())
+        if statuses:
+            query = query.where(Run.status.in_(statuses))
+        with self._session() as session:
+            return session.scalars(query).all()
+
+    def runs_with_worker(self) -> Sequence[Run]:
+        return self.runs(*(s for s in RunStatus if s.has_worker))
+
+    def next_queued(self) -> Run | None:
+        with self._session() as session:
+            return session.scalar(select(Run).where(Run.status == RunStatus.QUEUED).order_by(Run.id).limit(1))
+
+    def change_run(self, id: int, status: RunStatus | None = None, **fields: Any) -> None:
+        """Raises ImpossibleTransition where the run may not become `status`."""
+        with self._session() as session:
+            if status is not None:
+                now = RunStatus(session.scalars(select(Run.status).where(Run.id == id)).one())
+                if now is not status:
+                    check_transition(now, status)
+                    fields["status"] = status
+            if fields:
+                session.execute(update(Run).where(Run.id == id).values(**fields))
+
+    def record_progress(self, id: int, metrics: Iterable[dict[str, Any]], **fields: Any) -> None:
+        """Metrics and the run's own fields (`offset` among them) in one transaction: none lost, none doubled."""
+        rows = [dict(row, run_id=id) for row in metrics]
+        with self._session() as session:
+            if rows:
+                insert = sqlite_insert if self.engine.dialect.name == "sqlite" else _postgresql_insert()
+                statement = insert(Metric)
+                changed = {c.key: statement.excluded[c.key] for c in Metric.__table__.columns if not c.primary_key}
+                session.execute(
+                    statement.on_conflict_do_update(index_elements=["run_id", "kind", "step"], set_=changed), rows
+                )
+            session.execute(update(Run).where(Run.id == id).values(**fields))
+
+    def metrics(self, run_id: int, *, after: float = 0.0) -> Sequence[Metric]:
+        """In the order they were measured; only those recorded after that time."""
+        query = select(Metric).where(Metric.run_id == run_id, Metric.at > after).order_by(Metric.at, Metric.step)
+        with self._session() as session:
+            return session.scalars(query).all()
+
+    # adapters
+
+    def add_adapter(self, **fields: Any) -> Adapter:
+        """Raises InvalidInput: the name is taken."""
+        return self._add(Adapter(created_at=time.time(), **fields))
+
+    def adapter(self, name: str) -> Adapter:
+        """Raises NotFound."""
+        return self._named(Adapter, name)
+
+    def adapter_of_run(self, run_id: int) -> Adapter | None:
+        with self._session() as session:
+            return session.scalar(select(Adapter).where(Adapter.run_id == run_id))
+
+    def adapters(self, search: str = "", *, model_id: int | None = None) -> Sequence[Adapter]:
+        """Newest first. Every word of `search` must stand in the name, the base's or the dataset's."""
+        query = select(Adapter).order_by(Adapter.id.desc())
+        fields = (Adapter.name, Adapter.base_name, Adapter.base_reference, Adapter.dataset_name)
+        words = [or_(*(f.icontains(word, autoescape=True) for f in fields)) for word in search.split()]
+        query = query.where(and_(True, *words))
+        if model_id is not None:
+            query = query.where(Adapter.model_id == model_id)
+        with self._session() as session:
+            return session.scalars(query).all()
+
+    def change_adapter(self, id: int, **fields: Any) -> None:
+        """Raises InvalidInput: the new name is taken."""
+        try:
+            with self._session() as session:
+                session.execute(update(Adapter).where(Adapter.id == id).values(**fields))
+        except IntegrityError as error:
+            fault = InvalidInput("There is already an adapter with this name.", "Choose another name.")
+            raise InvalidInput(fault.template, fault.remedy_template, fields={"name": fault}) from error
+
+    def delete_adapter(self, id: int) -> None:
+        self._delete(Adapter, id)
+
+
+def _postgresql_insert() -> Any:
+    from sqlalchemy.dialects.postgresql import insert
+
+    return insert

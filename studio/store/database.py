@@ -1,0 +1,65 @@
+"""The database: its connection rules, and the migrations that bring it up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from studio.domain.errors import StudioError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+NEWEST = "0001"
+
+
+def open_database(url: str) -> Engine:
+    """An engine on the database, migrated to the newest schema.
+
+    Raises:
+        StudioError: it cannot be opened, is damaged, or was written by a newer studio.
+    """
+    engine = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_rules)
+    try:
+        _migrate(engine)
+    except (OperationalError, DatabaseError) as error:
+        raise StudioError(
+            "The catalogue {place} cannot be opened: {reason}.",
+            "Close other programs that hold it, restore it from a backup, or choose another --home.",
+            place=engine.url.render_as_string(hide_password=True),
+            reason=error.orig,
+        ) from error
+    return engine
+
+
+def _sqlite_rules(connection: Any, _record: Any) -> None:
+    # WAL lets pages read while the dispatcher writes; NORMAL is safe with it against everything but power loss
+    # of the last transactions, and those are read again from the run folder.
+    cursor = connection.cursor()
+    for rule in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+        cursor.execute(f"PRAGMA {rule}")
+    cursor.close()
+
+
+def _migrate(engine: Engine) -> None:
+    with engine.connect() as connection:
+        known = inspect(connection).has_table("alembic_version")
+        current = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if known else None
+    if current == NEWEST:
+        return  # Alembic itself takes 0.2 s to import: not at every start
+    if current is not None and current > NEWEST:
+        raise StudioError(
+            "The catalogue was written by a newer version of the studio.",
+            "Update the studio, or choose another --home.",
+        )
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

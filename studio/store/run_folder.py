@@ -1,0 +1,116 @@
+"""A run folder: the only thing that a worker and the studio share.
+
+`run.json` goes in. `events.jsonl` comes out, one event a line; a line counts once its newline is written.
+`stop` is the cooperative stop flag, `worker.log` whatever the worker's process printed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from studio.domain.events import Event, RunEvent, format_event, parse_event
+
+_CHUNK = 4 << 20
+
+
+class RunFolder:
+    """The files of one run (or of one model being fetched) under `path`."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.request = self.path / "run.json"
+        self.events = self.path / "events.jsonl"
+        self.log = self.path / "worker.log"
+        self.stop_flag = self.path / "stop"
+        self.checkpoints = self.path / "checkpoints"
+
+    def prepare(self, request: dict[str, Any]) -> None:
+        """Makes the folder and puts the request in. Raises OSError."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self.request, request)
+
+    def read_request(self) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads(self.request.read_text("utf-8"))
+        return loaded
+
+    def append(self, event: Event) -> None:
+        """Writes one event at the end, whole. A half line left by a crash is closed first, so that it spoils
+        nothing but itself."""
+        line = format_event(event).encode() + b"\n"
+        with open(self.events, "ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    line = b"\n" + line
+            file.write(line)
+
+    def read(self, offset: int = 0) -> tuple[list[RunEvent], int]:
+        """The whole events from byte `offset` on (at most 4 MiB of them), and the offset after the last.
+
+        Damaged lines are passed over.
+        """
+        try:
+            with open(self.events, "rb") as file:
+                file.seek(offset)
+                data = file.read(_CHUNK)
+        except FileNotFoundError:
+            return [], offset
+        whole = data[: data.rfind(b"\n") + 1]
+        events = [e for line in whole.splitlines() if (e := parse_event(line)) is not None]
+        return events, offset + len(whole)
+
+    def ask_stop(self) -> None:
+        self.stop_flag.touch()
+
+    @property
+    def stop_is_asked(self) -> bool:
+        return self.stop_flag.exists()
+
+    def log_tail(self, most_bytes: int = 16_384) -> str:
+        """The last whole lines that the worker printed."""
+        try:
+            with open(self.log, "rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - most_bytes))
+                text = file.read().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
+        return text if size <= most_bytes else text.partition("\n")[2]
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replaces the file in one step, so that no reader ever sees half of it."""
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        aside.write_text(json.dumps(value, ensure_ascii=False, indent=1), "utf-8")
+        os.replace(aside, path)
+    finally:
+        with suppress(FileNotFoundError):
+            aside.unlink()
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """A folder to fill, beside its final name; it takes that name when the block ends well, else it is removed."""
+    final = Path(path)
+    aside = final.with_name(f".{final.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        shutil.rmtree(final, ignore_errors=True)
+        os.replace(aside, final)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def folder_size(path: str | Path) -> int:
+    """Bytes of all files below."""
+    return sum(f.stat().st_size for f in Path(path).rglob("*") if f.is_file())

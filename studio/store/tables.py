@@ -1,0 +1,152 @@
+"""The catalogue's tables. Times are seconds since the epoch, sizes bytes, paths absolute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Table(DeclarativeBase):
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON}
+
+    def as_dict(self) -> dict[str, Any]:
+        return {column.key: getattr(self, column.key) for column in self.__table__.columns}
+
+
+class Model(Table):
+    """A base model. `path` is empty until it is ready."""
+
+    __tablename__ = "models"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    reference: Mapped[str]  # the Hub id it is known by, or the folder it was added from
+    source: Mapped[str]  # starter | hub | folder
+    origin: Mapped[str] = mapped_column(default="")  # where the bytes came from, in words
+    revision: Mapped[str] = mapped_column(default="")  # commit on the Hub; empty for a folder
+    path: Mapped[str] = mapped_column(default="")
+    status: Mapped[str] = mapped_column(default="preparing")  # preparing | ready | failed
+    stage: Mapped[str] = mapped_column(default="")
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    problem: Mapped[str] = mapped_column(default="")
+    remedy: Mapped[str] = mapped_column(default="")
+    size: Mapped[int] = mapped_column(default=0)
+    parameters: Mapped[int] = mapped_column(default=0)
+    architecture: Mapped[str] = mapped_column(default="")
+    license: Mapped[str] = mapped_column(default="")
+    context: Mapped[int] = mapped_column(default=0)  # tokens
+    chat_template: Mapped[bool] = mapped_column(default=False)
+    folder: Mapped[str] = mapped_column(default="")  # where its fetching worker writes
+    pid: Mapped[int | None]
+    process_started: Mapped[float | None]
+    owner: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[float]
+
+
+class Dataset(Table):
+    """A file whose rows are recognised and whole. `path` holds the original, `rows_path` the rows as Arrow."""
+
+    __tablename__ = "datasets"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    format: Mapped[str]
+    sha256: Mapped[str] = mapped_column(index=True)
+    file_name: Mapped[str]
+    path: Mapped[str]
+    rows_path: Mapped[str]
+    rows: Mapped[int]
+    size: Mapped[int]
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # columns, counts
+    owner: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[float]
+
+
+class Run(Table):
+    """One training run: what was asked, where its worker is, and the newest word from it."""
+
+    __tablename__ = "runs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    key: Mapped[str | None] = mapped_column(unique=True)  # the same key submits once
+    status: Mapped[str] = mapped_column(index=True)
+    spec: Mapped[dict[str, Any]]
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
+    dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="SET NULL"))
+    model_name: Mapped[str]
+    dataset_name: Mapped[str]
+    folder: Mapped[str] = mapped_column(default="")
+    pid: Mapped[int | None]
+    process_started: Mapped[float | None]
+    offset: Mapped[int] = mapped_column(default=0)  # bytes of events.jsonl already recorded
+    stop_asked: Mapped[float | None]
+    stage: Mapped[str] = mapped_column(default="")
+    stage_done: Mapped[int] = mapped_column(default=0)
+    stage_total: Mapped[int] = mapped_column(default=0)
+    step: Mapped[int] = mapped_column(default=0)
+    total_steps: Mapped[int] = mapped_column(default=0)
+    started: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the Started event
+    train_loss: Mapped[float | None]
+    eval_loss: Mapped[float | None]
+    best_eval_loss: Mapped[float | None]
+    problem: Mapped[str] = mapped_column(default="")
+    remedy: Mapped[str] = mapped_column(default="")
+    owner: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[float]
+    started_at: Mapped[float | None]
+    ended_at: Mapped[float | None]
+
+
+class Metric(Table):
+    """A step's figures, or (`kind` "eval") an evaluation's."""
+
+    __tablename__ = "metrics"
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)  # step | eval
+    step: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[float]
+    loss: Mapped[float | None]
+    learning_rate: Mapped[float | None]
+    grad_norm: Mapped[float | None]
+    tokens_per_second: Mapped[float | None]
+    memory: Mapped[int | None]
+
+
+class Adapter(Table):
+    """A trained adapter with its whole lineage, kept even when what it was made from is gone."""
+
+    __tablename__ = "adapters"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    path: Mapped[str]
+    size: Mapped[int]
+    model_id: Mapped[int | None] = mapped_column(ForeignKey("models.id", ondelete="SET NULL"), index=True)
+    base_name: Mapped[str]
+    base_reference: Mapped[str]
+    base_source: Mapped[str]
+    base_revision: Mapped[str] = mapped_column(default="")
+    base_license: Mapped[str] = mapped_column(default="")
+    dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="SET NULL"))
+    dataset_name: Mapped[str]
+    dataset_sha256: Mapped[str]
+    dataset_rows: Mapped[int]
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), unique=True)
+    spec: Mapped[dict[str, Any]]
+    seed: Mapped[int]
+    versions: Mapped[dict[str, Any]]
+    steps: Mapped[int]
+    train_loss: Mapped[float | None]
+    eval_loss: Mapped[float | None]
+    best_eval_loss: Mapped[float | None]
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # trainable, parameters, device, precision
+    hub_repo: Mapped[str] = mapped_column(default="")
+    hub_url: Mapped[str] = mapped_column(default="")
+    hub_commit: Mapped[str] = mapped_column(default="")
+    hub_pushed_at: Mapped[float | None]
+    owner: Mapped[str] = mapped_column(default="")
+    started_at: Mapped[float | None]
+    created_at: Mapped[float]
+
+
+Index("runs_newest", Run.created_at.desc())
