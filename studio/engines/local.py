@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -27,7 +28,7 @@ class LocalEngine:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))
         command = [sys.executable, "-m", "studio.worker", task, str(folder)]
         try:
-            with open(folder / "worker.log", "ab") as log:
+            with (folder / "worker.log").open("ab") as log:
                 child = subprocess.Popen(
                     command,
                     cwd=folder,
@@ -58,10 +59,8 @@ class LocalEngine:
     def stop(self, process: Process, *, force: bool = False) -> None:
         found = self._find(process)
         if found is not None:
-            try:
+            with suppress(psutil.NoSuchProcess):
                 found.kill() if force else found.terminate()
-            except psutil.NoSuchProcess:
-                pass
 
     def has_room(self, busy: int) -> bool:
         return busy < self._slots

@@ -88,6 +88,8 @@ class Dispatcher:
         process = Process(run.pid, run.process_started or 0.0) if run.pid else None
         alive = process is not None and self._engine.is_alive(process)  # asked first: the last word comes before death
         last = self._read_events(run)
+        if last is None and not alive:  # recorded by a server that died before it drew the conclusion
+            last = RunFolder(run.folder).last_event()
         status = verdict(RunStatus(run.status), last, alive=alive)
         if status.is_over:
             self._end(run, status, last, now)

@@ -101,7 +101,7 @@ class Models:
                 )
             case Failed(problem=problem, remedy=remedy):
                 self._catalogue.change_model(model.id, status="failed", problem=problem, remedy=remedy, pid=None)
-            case last if not alive:
+            case _ if not alive:
                 self._catalogue.change_model(
                     model.id, status="failed", pid=None,
                     problem="Fetching the model ended without a word.",

@@ -44,7 +44,7 @@ class RunFolder:
         """Writes one event at the end, whole. A half line left by a crash is closed first, so that it spoils
         nothing but itself."""
         line = format_event(event).encode() + b"\n"
-        with open(self.events, "ab+") as file:
+        with self.events.open("ab+") as file:
             if file.tell():
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":
@@ -57,7 +57,7 @@ class RunFolder:
         Damaged lines are passed over.
         """
         try:
-            with open(self.events, "rb") as file:
+            with self.events.open("rb") as file:
                 file.seek(offset)
                 data = file.read(_CHUNK)
         except FileNotFoundError:
@@ -65,6 +65,15 @@ class RunFolder:
         whole = data[: data.rfind(b"\n") + 1]
         events = [e for line in whole.splitlines() if (e := parse_event(line)) is not None]
         return events, offset + len(whole)
+
+    def last_event(self) -> RunEvent | None:
+        """The newest whole event."""
+        offset, last = 0, None
+        while True:
+            events, end = self.read(offset)
+            if end == offset:
+                return last
+            offset, last = end, events[-1] if events else last
 
     def ask_stop(self) -> None:
         self.stop_flag.touch()
@@ -76,7 +85,7 @@ class RunFolder:
     def log_tail(self, most_bytes: int = 16_384) -> str:
         """The last whole lines that the worker printed."""
         try:
-            with open(self.log, "rb") as file:
+            with self.log.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(max(0, size - most_bytes))
                 text = file.read().decode("utf-8", "replace")
@@ -90,7 +99,7 @@ def write_json(path: Path, value: Any) -> None:
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         aside.write_text(json.dumps(value, ensure_ascii=False, indent=1), "utf-8")
-        os.replace(aside, path)
+        aside.replace(path)
     finally:
         with suppress(FileNotFoundError):
             aside.unlink()
@@ -106,7 +115,7 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     try:
         yield aside
         shutil.rmtree(final, ignore_errors=True)
-        os.replace(aside, final)
+        aside.replace(final)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
