@@ -1,0 +1,90 @@
+"""Which characters of a rendered conversation are answers, that is: what the model is trained to write.
+
+The preview and the training worker both call `answer_spans`, so what is shown is what is trained.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
+
+from studio.domain.errors import StudioError
+
+Messages = Sequence[Mapping[str, str]]
+Span = tuple[int, int]
+Render = Callable[[Messages, bool], str]
+"""The chat template: (messages, add_generation_prompt) to text. Raises StudioError where it refuses them."""
+
+_UNFINISHED_TAG = re.compile(r"[<\[][^<>\[\]]*$")
+
+
+def answer_spans(messages: Messages, render: Render) -> tuple[str, list[Span]]:
+    """The conversation as the model sees it, and where in that text each assistant turn's answer stands.
+
+    A span (start, end) counts characters. It begins behind the generation prompt, since that is given to the model
+    when it answers, and ends with the end-of-turn token: the blanks that templates put behind it are not trained.
+
+    Most templates only ever append: the text of the first turns is the beginning of the text of all turns, and the
+    lengths of two such beginnings are the span. Where one is not (templates that drop earlier thinking, or that
+    close the last turn in another way), the conversation is rendered once more with a mark in place of the answer,
+    and the answer is what differs.
+
+    Raises:
+        StudioError: the template refuses the conversation, or changes an answer so that it cannot be found.
+    """
+    text = render(messages, False)
+    spans = [_span(messages, i, text, render) for i, m in enumerate(messages) if m["role"] == "assistant"]
+    return text, [(start, end) for start, end in spans if start < end]
+
+
+def _span(messages: Messages, i: int, text: str, render: Render) -> Span:
+    head = _accepted(messages[:i], True, render)
+    whole = text if i + 1 == len(messages) else _accepted(messages[: i + 1], False, render)
+    if head is not None and whole is not None and text.startswith(whole) and whole.startswith(head):
+        return len(head), max(len(head), len(whole.rstrip()))
+    return _span_of_mark(messages, i, text, render, head)
+
+
+def _accepted(messages: Messages, add_generation_prompt: bool, render: Render) -> str | None:
+    """The first turns alone; None where the template refuses them, such as a system message without a question."""
+    if not messages:
+        return None
+    try:
+        return render(messages, add_generation_prompt)
+    except StudioError:
+        return None
+
+
+def _span_of_mark(messages: Messages, i: int, text: str, render: Render, head: str | None) -> Span:
+    mark = "ANSWER"
+    while mark in text:
+        mark += "X"
+    before, found, after = _around(mark, i, messages, render)
+    if head is not None and text.startswith(head):
+        start = len(head)
+    elif text.startswith(before):
+        start = len(before)
+    else:
+        found = ""
+    if not found or not text.endswith(after) or len(text) - len(after) < start:
+        raise StudioError(
+            "The model's chat template changes turn {turn}, so its answer cannot be told from the rest.",
+            "Switch off “Learn from answers only”, or choose a base model with a simpler chat template.",
+            turn=i + 1,
+        )
+    last = max(j for j, m in enumerate(messages) if m["role"] == "assistant")
+    closing = _around(mark, last, messages[: last + 1], render)[2].rstrip()
+    if not after.startswith(closing):  # the last turn is closed in another way than this one
+        closing = _UNFINISHED_TAG.sub("", _common_beginning(closing, after)).rstrip()
+    return start, len(text) - len(after) + len(closing)
+
+
+def _around(mark: str, i: int, messages: Messages, render: Render) -> tuple[str, str, str]:
+    """What stands before and behind turn i's content, with the mark between."""
+    marked = [*messages[:i], {**messages[i], "content": mark}, *messages[i + 1 :]]
+    return render(marked, False).partition(mark)
+
+
+def _common_beginning(one: str, other: str) -> str:
+    return one[: sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))]

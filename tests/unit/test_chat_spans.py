@@ -1,0 +1,121 @@
+"""What is trained in a conversation, under the shapes that chat templates take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from studio.domain.chat_spans import Messages, Render, answer_spans
+from studio.domain.errors import StudioError
+
+
+def chat(*contents: str, first: str = "user") -> list[dict[str, str]]:
+    roles = ["user", "assistant"] if first == "user" else ["assistant", "user"]
+    return [{"role": roles[i % 2], "content": c} for i, c in enumerate(contents)]
+
+
+def answers(messages: Messages, render: Render) -> list[str]:
+    text, spans = answer_spans(messages, render)
+    return [text[start:end] for start, end in spans]
+
+
+def chatml(messages: Messages, add_generation_prompt: bool) -> str:
+    turns = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in messages)
+    return turns + ("<|im_start|>assistant\n" if add_generation_prompt else "")
+
+
+def drops_thinking(messages: Messages, add_generation_prompt: bool) -> str:
+    """Like Qwen3: only the last answer has a thinking block, and an empty one is put in."""
+    text = ""
+    for i, m in enumerate(messages):
+        content = m["content"]
+        if m["role"] == "assistant":
+            thought, _, content = content.rpartition("</think>")
+            if i + 1 == len(messages):
+                thought = thought.removeprefix("<think>")
+                content = f"<think>\n{thought}\n</think>\n\n{content}"
+        text += f"<|im_start|>{m['role']}\n{content}<|im_end|>\n"
+    return text + ("<|im_start|>assistant\n" if add_generation_prompt else "")
+
+
+def opens_thinking(messages: Messages, add_generation_prompt: bool) -> str:
+    """Like DeepSeek-R1: the prompt opens a thinking block that the conversation itself does not have."""
+    text = "".join(
+        f"<|User|>{m['content']}" if m["role"] == "user" else f"<|Assistant|>{m['content']}<|end|>" for m in messages
+    )
+    return text + ("<|Assistant|><think>\n" if add_generation_prompt else "")
+
+
+def closes_conversation(messages: Messages, add_generation_prompt: bool) -> str:
+    """Like Phi-3: one more token after the last turn only."""
+    text = "".join(f"<|{m['role']}|>\n{m['content']}<|end|>\n" for m in messages)
+    return text + ("<|assistant|>\n" if add_generation_prompt else "<|endoftext|>")
+
+
+def needs_question(messages: Messages, add_generation_prompt: bool) -> str:
+    if not any(m["role"] == "user" for m in messages):
+        raise StudioError("The template wants a question.")
+    return chatml(messages, add_generation_prompt)
+
+
+def test_an_answer_begins_after_the_generation_prompt_and_ends_with_the_end_of_turn() -> None:
+    assert answers(chat("Hi", "Hello."), chatml) == ["Hello.<|im_end|>"]
+
+
+def test_every_answer_of_a_longer_conversation_is_trained() -> None:
+    text, spans = answer_spans(chat("a", "b", "c", "d"), chatml)
+    assert [text[s:e] for s, e in spans] == ["b<|im_end|>", "d<|im_end|>"]
+    assert text == chatml(chat("a", "b", "c", "d"), False)
+
+
+def test_an_answer_that_is_repeated_in_the_question_is_found_in_its_own_turn() -> None:
+    text, spans = answer_spans(chat("same", "same", "same", "same"), chatml)
+    assert [text[:s].endswith("<|im_start|>assistant\n") for s, _ in spans] == [True, True]
+    assert [text[s:e] for s, e in spans] == ["same<|im_end|>"] * 2
+
+
+def test_a_conversation_without_an_answer_has_no_spans() -> None:
+    assert answers([{"role": "user", "content": "Hi"}], chatml) == []
+
+
+def test_a_conversation_may_begin_with_the_assistant() -> None:
+    assert answers(chat("Welcome.", "Hi", "Hello.", first="assistant"), needs_question) == [
+        "Welcome.<|im_end|>",
+        "Hello.<|im_end|>",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("contents", "expected"),
+    [
+        (("a", "b"), ["<think>\n\n</think>\n\nb<|im_end|>"]),
+        (("a", "b", "c", "d"), ["b<|im_end|>", "<think>\n\n</think>\n\nd<|im_end|>"]),
+        (
+            ("a", "<think>hm</think>b", "c", "<think>so</think>d"),
+            ["b<|im_end|>", "<think>\nso\n</think>\n\nd<|im_end|>"],
+        ),
+    ],
+)
+def test_templates_that_drop_earlier_thinking_train_what_is_left(contents: Sequence[str], expected: list[str]) -> None:
+    assert answers(chat(*contents), drops_thinking) == expected
+
+
+def test_a_prompt_that_opens_thinking_is_left_out_where_the_conversation_has_none() -> None:
+    assert answers(chat("a", "b", "c", "d"), opens_thinking) == ["b<|end|>", "d<|end|>"]
+
+
+def test_a_token_that_closes_the_conversation_belongs_to_the_last_answer_only() -> None:
+    assert answers(chat("a", "b", "c", "d"), closes_conversation) == ["b<|end|>", "d<|end|>\n<|endoftext|>"]
+
+
+def test_the_mark_is_never_taken_for_words_of_the_conversation() -> None:
+    assert answers(chat("ANSWER", "ANSWERX", "c", "d"), closes_conversation)[0] == "ANSWERX<|end|>"
+
+
+def test_an_answer_that_the_template_hides_is_refused_with_a_remedy() -> None:
+    def hides(messages: Messages, add_generation_prompt: bool) -> str:
+        return f"{len(messages)} turns{' >' if add_generation_prompt else ''}"
+
+    with pytest.raises(StudioError, match=r"turn 2.*Learn from answers only"):
+        answer_spans(chat("a", "b"), hides)
