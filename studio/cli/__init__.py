@@ -1,0 +1,37 @@
+"""The `studio` command: the verbs of the web page, for scripts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from studio.cli.parser import build_parser
+from studio.domain.errors import InvalidInput, StudioError
+
+DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one verb; returns 0 when it is done, 1 when it failed, 2 when what was asked is wrong."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        return arguments.verb(arguments) or DONE
+    except InvalidInput as error:
+        _complain(error)
+        return WRONG
+    except StudioError as error:
+        _complain(error)
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `studio runs list | head` has read enough
+        sys.stderr.close()
+        return DONE
+
+
+def _complain(error: StudioError) -> None:
+    print(error, file=sys.stderr)
+    fields = error.fields if isinstance(error, InvalidInput) else {}
+    if len(fields) > 1:
+        for place, fault in fields.items():
+            print(f"  {place}: {fault}", file=sys.stderr)

@@ -1,0 +1,113 @@
+"""The command line's grammar. The flags of `train` are made from the spec."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from studio import __version__
+from studio.cli import serving, verbs
+from studio.domain.presets import PRESETS
+from studio.domain.spec import describe
+from studio.settings import DEFAULT_HOME, VARIABLES
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="studio",
+        description="Fine-tune, compare and publish LoRA adapters.",
+        epilog="Environment:\n" + "\n".join(f"  {v.name:<20} {v.help}" for v in VARIABLES),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"Adapter Studio {__version__}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--home", help=f"the studio's folder (default: STUDIO_HOME, else {DEFAULT_HOME})")
+    common.add_argument("--database-url", help="SQLAlchemy URL of the catalogue (default: a SQLite file in the home)")
+    common.add_argument("--json", action="store_true", help="print JSON instead of text")
+    nouns = parser.add_subparsers(metavar="command", required=True)
+
+    serve = nouns.add_parser("serve", parents=[common], help="start the studio's web page")
+    serve.add_argument("--host", help="address to listen on (default: this machine alone)")
+    serve.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860; 0 takes a free one)")
+    serve.add_argument("--no-browser", action="store_true", help="do not open the browser")
+    serve.set_defaults(verb=serving.serve)
+
+    models = _verbs(nouns, "models", "base models")
+    add = _verb(models, common, "add", verbs.models_add, "fetch a base model and make it ready")
+    add.add_argument("reference", help="starter, a Hub id such as HuggingFaceTB/SmolLM2-360M-Instruct, or a folder")
+    _verb(models, common, "list", verbs.models_list, "list the base models")
+
+    datasets = _verbs(nouns, "datasets", "datasets")
+    add = _verb(datasets, common, "add", verbs.datasets_add, "check a file and keep it as a dataset")
+    add.add_argument("file", help="a .jsonl, .json, .csv or .parquet file, or sample for the bundled one")
+    add.add_argument("--name", help="name in the catalogue (default: the file's)")
+    _verb(datasets, common, "list", verbs.datasets_list, "list the datasets")
+    show = _verb(datasets, common, "show", verbs.datasets_show, "show a dataset and its first rows")
+    show.add_argument("name")
+    show.add_argument("--offset", type=int, default=0, help="first row to show (default: 0)")
+    show.add_argument("--limit", type=int, default=5, help="how many rows to show (default: 5)")
+
+    _train(nouns, common)
+
+    runs = _verbs(nouns, "runs", "training runs")
+    _verb(runs, common, "list", verbs.runs_list, "list the runs, newest first")
+    _verb(runs, common, "show", verbs.runs_show, "show a run and its curve").add_argument("id", type=int)
+    stop = _verb(runs, common, "stop", verbs.runs_stop, "stop a run and keep what it has learned as an adapter")
+    stop.add_argument("id", type=int)
+
+    adapters = _verbs(nouns, "adapters", "trained adapters")
+    listing = _verb(adapters, common, "list", verbs.adapters_list, "list the adapters, newest first")
+    listing.add_argument("--search", default="", help="only those with these words in name, base model or dataset")
+    _verb(adapters, common, "show", verbs.adapters_show, "show an adapter with its lineage").add_argument("name")
+    _verb(adapters, common, "delete", verbs.adapters_delete, "delete an adapter and its files").add_argument("name")
+
+    _compare(nouns, common)
+    return parser
+
+
+def _verbs(nouns: Any, name: str, what: str) -> Any:
+    noun = nouns.add_parser(name, help=f"{what}: list, add, show …", description=what.capitalize())
+    return noun.add_subparsers(metavar="verb", required=True)
+
+
+def _verb(noun: Any, common: argparse.ArgumentParser, name: str, verb: Any, help: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = noun.add_parser(name, parents=[common], help=help, description=help.capitalize())
+    parser.set_defaults(verb=verb)
+    return parser
+
+
+def _train(nouns: Any, common: argparse.ArgumentParser) -> None:
+    train = _verb(nouns, common, "train", verbs.train, "train an adapter")
+    train.add_argument("--model", help="base model, by the name that `models list` shows")
+    train.add_argument("--dataset", help="dataset, by the name that `datasets list` shows")
+    train.add_argument("--name", required=True, help="name of the adapter")
+    train.add_argument("--preset", choices=[p.lower() for p in PRESETS], help="values to begin from")
+    train.add_argument("--spec", metavar="run.json", help="values to begin from: a spec, or the run.json of a run")
+    train.add_argument("--follow", action="store_true", help="stay until the run is over; Ctrl-C leaves it running")
+    for section in describe():
+        group = train.add_argument_group(section["title"])
+        for field in section["fields"]:
+            if field["name"] == "name":
+                continue
+            default = field["default"]
+            words = f"{field['help']} (default: {str(default).lower() if isinstance(default, bool) else default})"
+            group.add_argument(
+                f"--{section['name']}.{field['name']}",
+                metavar="|".join(c["value"] for c in field["choices"]) or field["kind"].upper(),
+                help=words.replace("%", "%%"),
+            )
+
+
+def _compare(nouns: Any, common: argparse.ArgumentParser) -> None:
+    compare = _verb(nouns, common, "compare", verbs.compare, "ask base model and adapters the same thing")
+    compare.add_argument("--model", required=True, help="base model, by name")
+    compare.add_argument("--adapter", action="append", default=[], help="adapter, by name; give it again for more")
+    compare.add_argument("--base", action="store_true", help="a column for the base model too")
+    compare.add_argument("--prompt", required=True)
+    compare.add_argument("--precision", default="auto", help="auto, fp32, bf16, 8-bit or 4-bit (default: auto)")
+    compare.add_argument("--temperature", type=float, default=0.0, help="0 always takes the likeliest token (default)")
+    compare.add_argument(
+        "--top-p", type=float, default=1.0, help="sample from the likeliest tokens that add up to this"
+    )
+    compare.add_argument("--seed", type=int, default=0)
+    compare.add_argument("--max-new-tokens", type=int, default=64)

@@ -1,0 +1,126 @@
+"""`studio serve`: the web page and the dispatcher, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import socket
+import sys
+import threading
+import time
+import webbrowser
+from typing import Any
+
+from studio.domain.errors import InvalidInput, StudioError
+from studio.settings import Settings, quiet_libraries, read_settings
+
+SECONDS_FOR_LOCK = 3.0  # another `studio` command holds it for a moment
+SECONDS_TO_CLOSE = 3  # for answers that are under way when the server is told to end
+
+
+def serve(arguments: argparse.Namespace) -> None:
+    """Listens until the process is told to end. Training that is under way goes on without the server.
+
+    Raises:
+        StudioError: the port is taken, the home is in use or cannot be written, or the address is not allowed.
+    """
+    settings = read_settings(
+        home=arguments.home, host=arguments.host, port=arguments.port, database_url=arguments.database_url
+    )
+    settings.check_exposure()
+    settings.check_home()
+    listening = listen(settings)
+    address = f"http://{_shown_host(settings)}:{listening.getsockname()[1]}"
+    quiet_libraries()
+
+    from studio.app import build
+    from studio.services.models import STARTER
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    studio = build(settings)
+    try:
+        _take_home(studio, address)
+        # Models of an earlier start stay as they are; the first start begins to fetch the starter.
+        if not any(m.source == STARTER and m.status == "ready" for m in studio.models.list()):
+            studio.models.add(STARTER)
+        with studio.dispatching():
+            _run(studio, settings, listening, address, arguments)
+    finally:
+        studio.close()
+
+
+def listen(settings: Settings) -> socket.socket:
+    """A socket on the settings' address; nobody can take the port between check and use.
+
+    Raises:
+        InvalidInput: the port is taken or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    if sys.platform != "win32":
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise InvalidInput(
+            "The studio cannot listen on {host}:{port}: {reason}.",
+            "Stop the program that uses the port, or choose another with --port.",
+            host=settings.host,
+            port=settings.port,
+            reason=getattr(error, "strerror", None) or str(error),
+        ) from error
+    return listening
+
+
+def _shown_host(settings: Settings) -> str:
+    if settings.host in ("0.0.0.0", "::"):  # noqa: S104: compared, not bound
+        return socket.gethostname()
+    return f"[{settings.host}]" if ":" in settings.host else settings.host
+
+
+def _take_home(studio: Any, address: str) -> None:
+    deadline = time.monotonic() + SECONDS_FOR_LOCK
+    while not studio.lock.acquire(address):
+        if time.monotonic() > deadline:
+            raise StudioError(
+                "Another studio uses the home {home}: {holder}.",
+                "Open that one, stop it, or choose another folder with --home.",
+                home=studio.settings.home,
+                holder=studio.lock.holder() or "another process",
+            )
+        time.sleep(0.1)
+
+
+def _run(
+    studio: Any, settings: Settings, listening: socket.socket, address: str, arguments: argparse.Namespace
+) -> None:
+    import uvicorn
+
+    from studio.ui.web import build_web
+
+    config = uvicorn.Config(
+        build_web(studio, settings),
+        log_level="warning",
+        timeout_graceful_shutdown=SECONDS_TO_CLOSE,
+        # On a Space and behind a proxy the page's own address is in the forwarded headers.
+        forwarded_allow_ips="*" if settings.space_id else None,
+    )
+    server = uvicorn.Server(config)
+    threading.Thread(target=_announce, args=(server, address, settings, arguments), daemon=True).start()
+    server.run(sockets=[listening])
+    print("The studio has stopped. Training that was under way goes on.", file=sys.stderr)
+
+
+def _announce(server: Any, address: str, settings: Settings, arguments: argparse.Namespace) -> None:
+    while not server.started:
+        if server.should_exit:
+            return
+        time.sleep(0.02)
+    if arguments.json:
+        print(json.dumps({"url": address, "home": str(settings.home)}), flush=True)
+    else:
+        print(f"Adapter Studio is ready at {address}\nHome: {settings.home}   (Ctrl-C stops the page)", flush=True)
+    if not arguments.no_browser and not settings.space_id:
+        webbrowser.open(address)

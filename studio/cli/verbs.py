@@ -1,0 +1,247 @@
+"""The verbs that work with and without a running server: both meet in the catalogue."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, TypeVar
+
+from studio.app import Studio, build
+from studio.cli.output import ProgressLine, say, show, table
+from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.presets import PRESETS, preset_values
+from studio.domain.run import RunStatus
+from studio.domain.spec import SECTIONS, defaults, read_spec
+from studio.settings import quiet_libraries, read_settings
+from studio.store.tables import Run, Table
+
+POLL = 0.5  # seconds
+Result = TypeVar("Result")
+
+
+@contextmanager
+def _studio(arguments: argparse.Namespace) -> Iterator[Studio]:
+    """The studio on its home, with what workers have said meanwhile recorded if no server does that."""
+    quiet_libraries()
+    studio = build(read_settings(home=arguments.home, database_url=arguments.database_url))
+    try:
+        if studio.lock.acquire():
+            studio.dispatcher.tick()
+        yield studio
+    finally:
+        studio.close()
+
+
+def _records(records: Any) -> list[dict[str, Any]]:
+    return [r.as_dict() for r in records]
+
+
+def _wait(studio: Studio, look: Callable[[], Result | None]) -> Result:
+    """Looks until there is something; drives the queue meanwhile if no server does."""
+    with studio.dispatching() if studio.lock.is_mine else nullcontext():
+        while (found := look()) is None:
+            time.sleep(POLL)
+    return found
+
+
+# base models
+
+
+def models_add(arguments: argparse.Namespace) -> None:
+    line = ProgressLine()
+    with _studio(arguments) as studio:
+        name = studio.models.add(arguments.reference).name
+
+        def over() -> Table | None:
+            model = studio.models.get(name)
+            line.update(f"{name}: {model.stage or 'preparing'}", model.done, model.total)
+            return model if model.status != "preparing" else None
+
+        _wait(studio, over)
+        line.close()
+        model = studio.models.ready(name)
+        show(arguments, model.as_dict(), f"{name} is ready: {model.path}")
+
+
+def models_list(arguments: argparse.Namespace) -> None:
+    with _studio(arguments) as studio:
+        rows = _records(studio.models.list())
+    columns = ["name", "status", "reference", "revision", "parameters", "size"]
+    show(arguments, rows, table(rows, columns, "No base model yet: studio models add starter"))
+
+
+# datasets
+
+
+def datasets_add(arguments: argparse.Namespace) -> None:
+    with _studio(arguments) as studio:
+        if arguments.file == "sample" and not Path("sample").exists():
+            dataset = studio.datasets.add_sample()
+        else:
+            dataset = studio.datasets.add(Path(arguments.file), arguments.name)
+    show(arguments, dataset.as_dict(), f"{dataset.name}: {dataset.rows} rows, {dataset.format}")
+
+
+def datasets_list(arguments: argparse.Namespace) -> None:
+    with _studio(arguments) as studio:
+        rows = _records(studio.datasets.list())
+    show(arguments, rows, table(rows, ["name", "format", "rows", "size", "created_at"], "No dataset yet."))
+
+
+def datasets_show(arguments: argparse.Namespace) -> None:
+    with _studio(arguments) as studio:
+        dataset = studio.datasets.get(arguments.name)
+        preview = studio.datasets.preview(arguments.name, arguments.offset, arguments.limit)
+    show(arguments, dataset.as_dict() | {"preview": preview["rows"]})
+
+
+# runs
+
+
+def train(arguments: argparse.Namespace) -> int:
+    spec = read_spec(_spec_values(arguments))
+    with _studio(arguments) as studio:
+        id = studio.runs.submit(spec, arguments.name)
+        if not arguments.follow:
+            if studio.lock.is_mine:
+                studio.dispatcher.tick()
+            show(
+                arguments, studio.runs.get(id).as_dict(), f"Run {id} is queued. studio runs show {id} tells how it is."
+            )
+            return 0
+        run = _follow(studio, id)
+        result = _outcome(studio, run)
+    show(arguments, result)
+    if result["status"] not in (RunStatus.FINISHED, RunStatus.STOPPED):
+        say(f"{run.problem} {run.remedy}".strip() or f"Run {id} is {run.status}.")
+        return 1
+    return 0
+
+
+def _spec_values(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    values = defaults()
+    if arguments.preset:
+        values = preset_values(next(p for p in PRESETS if p.lower() == arguments.preset), values)
+    if arguments.spec:
+        given = _read_spec_file(Path(arguments.spec))
+        values = values | {k: values.get(k, {}) | v for k, v in given.items()}
+    for flag, value in vars(arguments).items():
+        section, dot, field = flag.partition(".")
+        if dot and section in SECTIONS and value is not None:
+            values[section] = values[section] | {field: value}
+    for section, value in (("model", arguments.model), ("data", arguments.dataset)):
+        if value is not None:
+            values[section] = values[section] | {"name": value}
+    return values
+
+
+def _read_spec_file(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        given = json.loads(path.read_text("utf-8"))
+        given = given.get("spec", given)
+        if all(isinstance(v, dict) for v in given.values()):
+            return dict(given)
+        reason = "it has no sections"
+    except (OSError, ValueError, AttributeError) as error:
+        reason = str(error)
+    raise InvalidInput(
+        "The spec {path} cannot be read: {reason}.",
+        "Give the run.json of a run, or JSON with the sections {known}.",
+        path=path,
+        reason=reason,
+        known=", ".join(SECTIONS),
+    )
+
+
+def _follow(studio: Studio, id: int) -> Run:
+    line = ProgressLine()
+
+    def over() -> Run | None:
+        run = studio.runs.get(id)
+        loss = f"loss {run.train_loss:.3f}" if run.train_loss is not None else ""
+        done, total = (run.stage_done, run.stage_total) if run.stage else (run.step, run.total_steps)
+        line.update(f"Run {id} {run.stage or run.status}", done, total, loss)
+        return run if RunStatus(run.status).is_over else None
+
+    try:
+        return _wait(studio, over)
+    except KeyboardInterrupt:
+        say(f"\nRun {id} goes on in the background. studio runs stop {id} ends it.")
+        raise
+    finally:
+        line.close()
+
+
+def _outcome(studio: Studio, run: Run) -> dict[str, Any]:
+    adapter = studio.catalogue.adapter_of_run(run.id)
+    return {
+        "run": run.id,
+        "status": run.status,
+        "adapter": adapter.name if adapter else None,
+        "path": adapter.path if adapter else None,
+        "train_loss": run.train_loss,
+        "eval_loss": run.eval_loss,
+    }
+
+
+def runs_list(arguments: argparse.Namespace) -> None:
+    with _studio(arguments) as studio:
+        rows = _records(studio.runs.list())
+    columns = ["id", "name", "status", "model_name", "dataset_name", "step", "total_steps", "train_loss", "eval_loss"]
+    show(arguments, rows, table(rows, columns, "No run yet."))
+
+
+def runs_show(arguments: argparse.Namespace) -> None:
+    with _studio(arguments) as studio:
+        run = studio.runs.get(arguments.id)
+        metrics = studio.runs.metrics(run.id)
+    record = run.as_dict()
+    show(arguments, record | {"metrics": metrics}, None if arguments.json else details_of_run(record, metrics))
+
+
+def details_of_run(record: dict[str, Any], metrics: list[dict[str, Any]]) -> str:
+    from studio.cli.output import details
+
+    curve = table(metrics[-10:], ["kind", "step", "loss", "learning_rate", "tokens_per_second"], "No step yet.")
+    return f"{details(record)}\n\nThe newest figures:\n{curve}"
+
+
+def runs_stop(arguments: argparse.Namespace) -> None:
+    with _studio(arguments) as studio:
+        studio.runs.stop(arguments.id)
+        run = studio.runs.get(arguments.id)
+    show(arguments, run.as_dict(), f"Run {run.id} is {run.status}.")
+
+
+# adapters
+
+
+def adapters_list(arguments: argparse.Namespace) -> None:
+    with _studio(arguments) as studio:
+        rows = _records(studio.adapters.list(arguments.search))
+    columns = ["name", "base_name", "dataset_name", "eval_loss", "size", "created_at", "hub_url"]
+    show(arguments, rows, table(rows, columns, "No adapter yet."))
+
+
+def adapters_show(arguments: argparse.Namespace) -> None:
+    with _studio(arguments) as studio:
+        show(arguments, studio.adapters.get(arguments.name).as_dict())
+
+
+def adapters_delete(arguments: argparse.Namespace) -> None:
+    with _studio(arguments) as studio:
+        studio.adapters.delete(arguments.name)
+    show(arguments, {"deleted": arguments.name}, f"{arguments.name} is deleted.")
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    with _studio(arguments) as studio:
+        return _compare(studio, arguments)
+
+
+def _compare(studio: Studio, arguments: argparse.Namespace) -> int:
+    raise StudioError("not yet")
