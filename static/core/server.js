@@ -1,0 +1,172 @@
+// Views and the server: a view is drawn by the function that a page script defines, and asks its Python handlers for data.
+(() => {
+  "use strict";
+  const { h, t, render } = window.Studio;
+  const definitions = new Map();
+  const waiting = new Map();
+  const views = new Set();
+
+  // Studio.define("runs", (ctx) => { … }): how the view of that name comes to life.
+  Studio.define = (name, setup) => {
+    definitions.set(name, setup);
+    for (const ctx of waiting.get(name) || []) start(setup, ctx);
+    waiting.delete(name);
+  };
+
+  // Called by Gradio when the component of the view is in the page.
+  Studio.mount = (name, parts) => {
+    const ctx = context(name, parts);
+    if (definitions.has(name)) start(definitions.get(name), ctx);
+    else waiting.set(name, [...(waiting.get(name) || []), ctx]);
+  };
+
+  function start(setup, ctx) {
+    views.add(ctx);
+    try {
+      setup(ctx);
+    } catch (error) {
+      console.error(error);
+      ctx.draw(Studio.errorPanel(new Fault({ problem: t("This part of the page could not be drawn."), remedy: t("Reload the page, then try again.") })));
+    }
+  }
+
+  // What a handler refused, or a network that is away: problem, remedy, and a text for each field at fault.
+  class Fault extends Error {
+    constructor({ problem, remedy = "", fields = {}, lost = false }) {
+      super(problem);
+      Object.assign(this, { problem, remedy, fields, lost });
+    }
+  }
+  Studio.Fault = Fault;
+
+  const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+  const visible = () =>
+    document.visibilityState === "visible" ? Promise.resolve()
+      : new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+  const backOff = (failures) => Math.min(30000, 500 * 2 ** failures) * (0.8 + 0.4 * Math.random());
+
+  let lostCalls = 0;
+  function connection(change) {
+    lostCalls = Math.max(0, lostCalls + change);
+    document.getElementById("connection")?.remove();
+    if (lostCalls) document.body.append(h("div", { id: "connection", role: "status" }, h("i", { class: "spin" }), t("Connection lost, trying again.")));
+  }
+
+  function context(name, { element, props, server, trigger, watch, upload, events = [] }) {
+    const root = element.querySelector(".view");
+    const ctx = {
+      name,
+      root,
+      get value() { return props.value; },
+      get alive() { return root.isConnected; },
+      draw: (...nodes) => render(root, ...nodes),
+      onValue: (changed) => watch("value", () => changed(props.value)),
+      trigger: (event, data = {}) => {
+        if (!events.includes(event)) throw new Error(`view(${name}) has no event ${event}`);
+        trigger(event, data);
+      },
+
+      // One call, one answer; throws a Fault. For what changes something: it is never repeated by itself.
+      async call(handler, args = {}) {
+        const remote = server[`do_${handler}`];
+        if (!remote) throw new Error(`view(${name}) has no handler ${handler}`);
+        let answer;
+        try {
+          answer = await remote(args);
+        } catch (error) {
+          console.warn(error);
+        }
+        if (answer === undefined)
+          throw new Fault({ problem: t("The studio does not answer."), remedy: t("Check that it is still running, then try again."), lost: true });
+        if (answer && answer.error) throw new Fault(answer.error);
+        return answer;
+      },
+
+      // For reading: waits out a lost connection, with a line that says so. Throws a Fault that the handler meant.
+      async read(handler, args = {}) {
+        for (let failures = 0; ; failures++) {
+          try {
+            const answer = await ctx.call(handler, args);
+            if (failures) connection(-1);
+            return answer;
+          } catch (error) {
+            if (!error.lost || !ctx.alive) {
+              if (failures) connection(-1);
+              throw error;
+            }
+            if (!failures) connection(+1);
+            await wait(backOff(failures));
+          }
+        }
+      },
+
+      // Reads, then draws; a Fault is drawn in the place of the view with a way to try again.
+      async load(handler, args, draw) {
+        try {
+          draw(await ctx.read(handler, typeof args === "function" ? args() : args));
+        } catch (error) {
+          if (ctx.alive) ctx.draw(Studio.errorPanel(error, () => ctx.load(handler, args, draw)));
+        }
+      },
+
+      // What a button does: it is busy meanwhile, a Fault is a toast, and the answer is undefined then.
+      async act(button, handler, args, { onFault } = {}) {
+        return Studio.busy(button, async () => {
+          try {
+            return await ctx.call(handler, args);
+          } catch (error) {
+            if (onFault) onFault(error);
+            else Studio.toastFault(error);
+            return undefined;
+          }
+        });
+      },
+
+      // Asks again and again while the page is seen; draw may return false to end it. Returns {stop, now}.
+      poll(handler, args, ms, draw) {
+        let stopped = false;
+        let wake = () => {};
+        (async () => {
+          while (!stopped && ctx.alive) {
+            await visible();
+            if (stopped) break;
+            try {
+              const answer = await ctx.read(handler, typeof args === "function" ? args() : args);
+              if (stopped || !ctx.alive || draw(answer) === false) break;
+            } catch (error) {
+              console.error(error);
+              if (ctx.alive && error instanceof Fault) ctx.draw(Studio.errorPanel(error, () => ctx.poll(handler, args, ms, draw)));
+              break;
+            }
+            await Promise.race([wait(ms), new Promise((done) => { wake = done; })]);
+          }
+        })();
+        return { stop: () => { stopped = true; wake(); }, now: () => wake() };
+      },
+
+      // Sends a file with its progress (0 to 1); gives the path that a handler passes to `uploaded(path)`.
+      upload: (file, { onProgress, signal } = {}) => send(file, onProgress, signal),
+    };
+    return ctx;
+  }
+
+  function send(file, onProgress, signal) {
+    return new Promise((done, failed) => {
+      const request = new XMLHttpRequest();
+      const lost = () => failed(new Fault({ problem: t("The upload broke off."), remedy: t("Check that the studio is still running, then try again."), lost: true }));
+      request.open("POST", "./gradio_api/upload");
+      request.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
+      request.onerror = lost;
+      request.onabort = () => failed(new Fault({ problem: t("The upload was cancelled.") }));
+      request.onload = () => {
+        if (request.status === 200) return done(JSON.parse(request.responseText)[0]);
+        if (request.status === 413) return failed(new Fault({ problem: t("This file is too large to upload."), remedy: t("The limit is {size}.", { size: Studio.bytes(window.gradio_config?.max_file_size) }) }));
+        return lost();
+      };
+      signal?.addEventListener("abort", () => request.abort());
+      const form = new FormData();
+      form.append("files", file, file.name);
+      request.send(form);
+    });
+  }
+})();

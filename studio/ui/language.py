@@ -1,0 +1,59 @@
+"""English source strings, and the dictionary that turns them into 简体中文."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from studio.domain.errors import StudioError, fill
+
+LANGUAGES = {"en": "English", "zh": "简体中文"}
+COOKIE = "studio_language"
+DICTIONARIES = Path(__file__).parent / "text"
+
+
+@cache
+def dictionary(language: str) -> dict[str, str]:
+    """English source string → the same in `language`; empty for English."""
+    path = DICTIONARIES / f"{language}.json"
+    return json.loads(path.read_text("utf-8")) if language in LANGUAGES and path.is_file() else {}
+
+
+def translate(template: str, language: str, **values: Any) -> str:
+    return fill(dictionary(language).get(template, template), values)
+
+
+def problem_of(error: StudioError, language: str) -> str:
+    return translate(error.template, language, **error.values)
+
+
+def remedy_of(error: StudioError, language: str) -> str:
+    return translate(error.remedy_template, language, **error.values)
+
+
+def sentence_of(error: StudioError, language: str) -> str:
+    """Problem and remedy in one line, as it stands below a field."""
+    return f"{problem_of(error, language)} {remedy_of(error, language)}".strip()
+
+
+def language_of(request: Any) -> str:
+    """The language that the reader chose, else the one that the browser prefers; `request` may be None."""
+    if request is None:
+        return "en"
+    chosen = request.cookies.get(COOKIE, "")
+    return chosen if chosen in LANGUAGES else preferred(request.headers.get("accept-language", ""))
+
+
+def preferred(accept_language: str) -> str:
+    """The first language of ours in an Accept-Language header, by its weights."""
+    wanted = []
+    for position, part in enumerate(accept_language.split(",")):
+        tag, _, parameters = part.strip().partition(";")
+        weight = parameters.strip().removeprefix("q=")
+        try:
+            wanted.append((-float(weight or 1), position, tag.strip().lower().partition("-")[0]))
+        except ValueError:
+            continue
+    return next((tag for weight, _, tag in sorted(wanted) if tag in LANGUAGES and weight < 0), "en")

@@ -1,0 +1,185 @@
+"""The frame that every page stands in: navigation, heading and what runs now, in the first bytes of the document.
+
+Gradio draws nothing until its script has started, half a second or more after the page came. So the frame, and the
+skeletons of the page's views, are written here on the server; Gradio's own document gives only its configuration
+and its assets.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import NamedTuple
+
+from studio.ui.language import LANGUAGES, translate
+from studio.ui.theme import css_variables
+
+PRODUCT = "Adapter Studio"
+THEMES = ("light", "dark", "system")
+THEME_COOKIE = "studio_theme"
+
+
+class Page(NamedTuple):
+    """`name` is the module in studio/ui/pages and the script in static/pages; `icon` the path of a 24×24 stroke icon."""
+
+    name: str
+    path: str
+    title: str
+    icon: str
+
+
+PAGES = (
+    Page("home", "", "Home", "M3 10.5 12 3l9 7.5V20a1 1 0 0 1-1 1h-5v-6H9v6H4a1 1 0 0 1-1-1z"),
+    Page(
+        "datasets",
+        "datasets",
+        "Datasets",
+        "M4 6c0-1.7 3.6-3 8-3s8 1.3 8 3-3.6 3-8 3-8-1.3-8-3zM4 6v12c0 1.7 3.6 3 8 3s8-1.3 8-3V6M4 12c0 1.7 3.6 3 8 3s8-1.3 8-3",
+    ),
+    Page("train", "train", "Train", "M6.5 6v12M17.5 6v12M3 9.5v5M21 9.5v5M6.5 12h11"),
+    Page("runs", "runs", "Runs", "M3 12h4l3-8 4 16 3-8h4"),
+    Page("playground", "playground", "Playground", "M4 5h16v11h-9l-5 4v-4H4z"),
+    Page("adapters", "adapters", "Adapters", "M12 3l9 5-9 5-9-5zM3 12.5l9 5 9-5M3 17l9 5 9-5"),
+    Page("settings", "settings", "Settings", "M4 7h9M19 7h1M16 4.5v5M4 17h1M11 17h9M8 14.5v5"),
+)
+SUN = "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v2M12 20v2M4.9 4.9l1.4 1.4M17.7 17.7l1.4 1.4M2 12h2M20 12h2M4.9 19.1l1.4-1.4M17.7 6.3l1.4-1.4"
+GLOBE = "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM3 12h18M12 3c-5 5.5-5 12.5 0 18M12 3c5 5.5 5 12.5 0 18"
+CORE_SCRIPTS = ("core/dom.js", "core/server.js", "core/controls.js", "core/table.js", "core/frame.js", "chart.js", "form.js")
+PRELOADED_FONTS = ("inter-latin.woff2", "jetbrains-mono-latin.woff2")
+
+# Before the first paint: the scheme that was chosen, or the system's as long as none was.
+SCHEME_SCRIPT = """
+(() => {
+  const root = document.documentElement, dark = matchMedia("(prefers-color-scheme: dark)");
+  window.applyScheme = () => {
+    const on = root.dataset.theme === "dark" || (root.dataset.theme !== "light" && dark.matches);
+    root.classList.toggle("dark", on);
+    document.body?.classList.toggle("dark", on);
+  };
+  applyScheme();
+  dark.addEventListener("change", () => setTimeout(applyScheme));
+})();
+"""
+
+
+class Heading(NamedTuple):
+    title: str
+    lead: str
+
+
+class GradioParts(NamedTuple):
+    """What a page needs of the document that Gradio wrote."""
+
+    configuration: str
+    stylesheets: str
+    modules: str
+
+    @classmethod
+    def of(cls, document: str) -> GradioParts:
+        """Raises ValueError where the document is not as Gradio 6 writes it."""
+        configuration = re.findall(r"<script>(window\.gradio_(?:config|api_info) = .*?;)</script>", document, re.DOTALL)
+        stylesheets = re.findall(r'<link rel="stylesheet"[^>]*>', document)
+        modules = re.findall(r'<script type="module"[^>]*></script>|<link rel="modulepreload"[^>]*>', document)
+        if len(configuration) != 2 or not stylesheets or not modules:
+            raise ValueError("Gradio's page has another form than Gradio 6 gave it.")
+        return cls("\n".join(configuration), "\n".join(stylesheets), "\n".join(modules))
+
+
+def document(
+    page: Page,
+    heading: Heading,
+    skeleton: str,
+    gradio: GradioParts,
+    *,
+    pages: tuple[Page, ...],
+    scripts: tuple[str, ...],
+    version: str,
+    language: str,
+    theme: str,
+    nonce: str,
+) -> str:
+    """The whole HTML document of a page.
+
+    Args:
+        skeleton: HTML of the page's views before they are drawn.
+        pages: those in the navigation.
+        scripts: static paths of scripts, loaded in this order after the core.
+        version: of the static files; part of their address, so that they can be kept for ever.
+        theme: light, dark or system.
+        nonce: of the inline scripts, as the Content-Security-Policy names it.
+    """
+
+    def t(text: str) -> str:
+        return escape(translate(text, language))
+
+    title = t(heading.title)
+    dictionary = f'<script defer src="./text/{language}.js?v={version}"></script>' if language != "en" else ""
+    fonts = "".join(
+        f'<link rel="preload" href="./static/fonts/{name}" as="font" type="font/woff2" crossorigin>'
+        for name in PRELOADED_FONTS
+    )
+    loaded = "".join(f'<script defer src="./static/{path}?v={version}"></script>' for path in (*CORE_SCRIPTS, *scripts))
+    return f"""<!doctype html>
+<html lang="{'zh-CN' if language == 'zh' else 'en'}" data-theme="{theme}" class="{'dark' if theme == 'dark' else ''}">
+<head>
+<meta charset="utf-8">
+<base href="./">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title if page.path == "" else f"{title} · {PRODUCT}"}</title>
+<link rel="icon" href="./static/icon.svg?v={version}" type="image/svg+xml">
+{fonts}
+{gradio.stylesheets}
+<style>{css_variables()}</style>
+<link rel="stylesheet" href="./static/studio.css?v={version}">
+<script nonce="{nonce}">{SCHEME_SCRIPT}</script>
+<script nonce="{nonce}">window.STUDIO = {{language: "{language}"}}; window.__gradio_mode__ = "app";
+{gradio.configuration}</script>
+{dictionary}{loaded}
+{gradio.modules}
+</head>
+<body>
+<a class="skip" href="{escape(page.path) or "./"}#page-title">{t("Skip to the content")}</a>
+<div class="frame">
+<header class="side">
+<a class="brand" href="./"><img src="./static/icon.svg?v={version}" width="22" height="22" alt="">{PRODUCT}</a>
+<nav class="nav" aria-label="{t("Pages")}">{"".join(_link(p, p == page, t(p.title)) for p in pages)}</nav>
+<div class="foot">
+<a class="live" id="live" href="./runs" hidden></a>
+<div class="tools">{_switches(language, theme, t)}</div>
+</div>
+</header>
+<div class="page">
+<section class="page-head" aria-labelledby="page-title">
+<div><h1 id="page-title" tabindex="-1">{title}</h1><p id="page-lead">{t(heading.lead) if heading.lead else ""}</p></div>
+<div class="page-actions" id="page-actions"></div>
+</section>
+<div class="boot" aria-hidden="true">{skeleton}</div>
+<gradio-app control_page_title="false" embed="false" eager="true"></gradio-app>
+<noscript><p class="panel err">{t("Adapter Studio needs JavaScript. Allow it for this address, then reload the page.")}</p></noscript>
+</div>
+</div>
+</body>
+</html>
+"""
+
+
+def _icon(path: str) -> str:
+    return (
+        '<svg viewBox="0 0 24 24" width="18" height="18" fill="none" stroke="currentColor" stroke-width="1.8" '
+        f'stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d="{path}"/></svg>'
+    )
+
+
+def _link(page: Page, current: bool, title: str) -> str:
+    return f'<a href="./{page.path}"{" aria-current=page" if current else ""}>{_icon(page.icon)}<span>{title}</span></a>'
+
+
+def _switches(language: str, theme: str, t) -> str:
+    other = next(name for name in LANGUAGES if name != language)
+    themes = {"light": t("Light"), "dark": t("Dark"), "system": t("System")}
+    return (
+        f'<button type="button" id="switch-theme" title="{t("Colours")}" aria-label="{t("Colours")}: {themes[theme]}">'
+        f"{_icon(SUN)}<span>{themes[theme]}</span></button>"
+        f'<button type="button" id="switch-language" data-language="{other}" lang="{"zh-CN" if other == "zh" else other}">'
+        f"{_icon(GLOBE)}<span>{LANGUAGES[other]}</span></button>"
+    )

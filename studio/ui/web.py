@@ -1,0 +1,204 @@
+"""The web application: static files, the pages in their frame, and Gradio behind them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import secrets
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from studio.settings import Settings, quiet_libraries
+
+quiet_libraries()
+
+import gradio as gr  # noqa: E402
+from fastapi import FastAPI, Request  # noqa: E402
+from fastapi.middleware.cors import CORSMiddleware  # noqa: E402
+from fastapi.responses import JSONResponse, Response  # noqa: E402
+from fastapi.staticfiles import StaticFiles  # noqa: E402
+from starlette.datastructures import Headers, MutableHeaders  # noqa: E402
+from starlette.types import ASGIApp, Message, Receive, Scope, Send  # noqa: E402
+
+from studio.ui.guard import HEALTH, Guard, content_policy  # noqa: E402
+from studio.ui.language import LANGUAGES, dictionary, language_of  # noqa: E402
+from studio.ui.shell import (  # noqa: E402
+    PAGES,
+    PRODUCT,
+    THEME_COOKIE,
+    THEMES,
+    GradioParts,
+    Heading,
+    Page,
+    document,
+)
+from studio.ui.theme import gradio_theme  # noqa: E402
+
+MAX_UPLOAD = "200mb"
+SESSIONS_KEPT = 64  # A session costs 200 KB, and nothing of ours lives in one.
+FOR_EVER = "public, max-age=31536000, immutable"
+PACKAGE = Path(__file__).parents[1]
+STATIC = PACKAGE / "static" if (PACKAGE / "static").is_dir() else PACKAGE.parent / "static"
+
+Now = Callable[[Request], dict[str, Any] | None]
+
+
+def build_web(studio: Any, settings: Settings, now: Now | None = None) -> FastAPI:
+    """The application, ready for a server.
+
+    Args:
+        studio: handed to each page's `build(studio)`.
+        now: what runs now, for the pill in the sidebar, or None: `{"run": id, "name": str, "status": "running" or
+            "queued", "percent": 0 to 100 or None, "waiting": number of queued runs}`.
+    """
+    modules = page_modules()
+    demo = build_blocks(studio, modules)
+    version = static_version(STATIC)
+
+    app = FastAPI(title=PRODUCT, docs_url=None, redoc_url=None, openapi_url=None)
+    app.mount("/static", Static(directory=STATIC))
+
+    @app.get(HEALTH)
+    def health() -> dict[str, bool]:
+        return {"ok": True}
+
+    @app.get("/now")
+    def what_runs_now(request: Request) -> JSONResponse:
+        return JSONResponse(now(request) if now else None, headers={"Cache-Control": "no-store"})
+
+    @app.get("/text/{language}.js")
+    def text(language: str) -> Response:
+        said = json.dumps(dictionary(language), ensure_ascii=False) if language in LANGUAGES else "{}"
+        return Response(f"window.STUDIO.text = {said};", media_type="text/javascript", headers={"Cache-Control": FOR_EVER})
+
+    gr.mount_gradio_app(
+        app,
+        demo,
+        path="/",
+        server_name=settings.host,
+        server_port=settings.port,
+        theme=gradio_theme(),
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        max_file_size=MAX_UPLOAD,
+        show_error=False,
+        ssr_mode=False,
+    )
+    app.add_middleware(Frame, modules=modules, demo=demo, settings=settings, version=version)
+    app.add_middleware(CORSMiddleware)  # Allows no other origin; and where there is one, Gradio leaves out its own, which does.
+    app.add_middleware(Guard, settings=settings)
+    return app
+
+
+def page_modules() -> dict[Page, ModuleType]:
+    """The pages that exist, in the order of the navigation: adding `studio/ui/pages/<name>.py` adds the page."""
+    return {
+        page: importlib.import_module(f"studio.ui.pages.{page.name}")
+        for page in PAGES
+        if find_spec(f"studio.ui.pages.{page.name}")
+    }
+
+
+def build_blocks(studio: Any, modules: dict[Page, ModuleType]) -> gr.Blocks:
+    home = next((module for page, module in modules.items() if page.path == ""), None)
+    with gr.Blocks(title=PRODUCT, fill_width=True, analytics_enabled=False) as demo:
+        if home:
+            home.build(studio)
+    for page, module in modules.items():
+        if module is not home:
+            with demo.route(page.title, page.path):
+                module.build(studio)
+    demo.queue(default_concurrency_limit=8)
+    demo.state_session_capacity = SESSIONS_KEPT
+    return demo
+
+
+def static_version(folder: Path) -> str:
+    """Changes when a static file or a dictionary does."""
+    digest = hashlib.sha256()
+    for file in sorted([*folder.rglob("*"), *(PACKAGE / "ui" / "text").glob("*.json")]):
+        if file.is_file():
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+class Static(StaticFiles):
+    """Static files; what is asked for by its version, and a font, never changes."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        kept = b"v=" in scope["query_string"] or path.startswith("fonts")
+        response.headers["Cache-Control"] = FOR_EVER if kept and response.status_code == 200 else "no-cache"
+        return response
+
+
+class Frame:
+    """ASGI middleware: puts what Gradio answers for a page into our own document."""
+
+    def __init__(
+        self, app: ASGIApp, modules: dict[Page, ModuleType], demo: gr.Blocks, settings: Settings, version: str
+    ) -> None:
+        self.app, self.settings, self.version = app, settings, version
+        self.pages = {f"/{page.path}": page for page in modules} or {"/": PAGES[0]}
+        self.headings = {
+            page: Heading(getattr(module, "TITLE", page.title), getattr(module, "LEAD", ""))
+            for page, module in modules.items()
+        }
+        self.skeletons = {page: skeleton_of(demo, page.path) for page in self.pages.values()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        page = self.pages.get(scope.get("path", ""))
+        if scope["type"] != "http" or scope["method"] != "GET" or page is None:
+            return await self.app(scope, receive, send)
+        scope = {**scope, "headers": [(k, v) for k, v in scope["headers"] if k != b"accept-encoding"]}
+        start: Message = {}
+        body = bytearray()
+
+        async def send_framed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+                return
+            body.extend(message.get("body", b""))
+            if message.get("more_body"):
+                return
+            headers = MutableHeaders(scope=start)
+            if start["status"] == 200 and headers.get("content-type", "").startswith("text/html"):
+                nonce = secrets.token_urlsafe(16)
+                framed = self.framed(page, body.decode(), Request(scope), nonce).encode()
+                body[:] = framed
+                headers["Content-Length"] = str(len(framed))
+                headers["Content-Security-Policy"] = content_policy(self.settings, nonce)
+                headers["Cache-Control"] = "no-store"
+            await send(start)
+            await send({"type": "http.response.body", "body": bytes(body)})
+
+        await self.app(scope, receive, send_framed)
+
+    def framed(self, page: Page, html: str, request: Request, nonce: str) -> str:
+        theme = request.cookies.get(THEME_COOKIE, "")
+        script = f"pages/{page.name}.js"
+        return document(
+            page,
+            self.headings.get(page, Heading(page.title, "")),
+            self.skeletons[page],
+            GradioParts.of(html),
+            pages=tuple(self.pages.values()),
+            scripts=(script,) if (STATIC / script).is_file() else (),
+            version=self.version,
+            language=language_of(request),
+            theme=theme if theme in THEMES else "system",
+            nonce=nonce,
+        )
+
+
+def skeleton_of(demo: gr.Blocks, path: str) -> str:
+    """What the page's views look like before they are drawn."""
+    blocks = (demo.blocks[number] for number in demo.config["page"][path]["components"])
+    return "".join(
+        block.html_template.replace("data-view=", "data-boot=") for block in blocks if isinstance(block, gr.HTML)
+    )
