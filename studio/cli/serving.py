@@ -75,7 +75,7 @@ def listen(settings: Settings) -> socket.socket:
 
 
 def _shown_host(settings: Settings) -> str:
-    if settings.host in ("0.0.0.0", "::"):  # noqa: S104: compared, not bound
+    if settings.host in ("0.0.0.0", "::"):  # noqa: S104
         return socket.gethostname()
     return f"[{settings.host}]" if ":" in settings.host else settings.host
 

@@ -45,7 +45,7 @@ class Catalogue:
             what = _WORDS[type(record)]
             name = getattr(record, "name", "")
             fault = InvalidInput(
-                "There is already a {what} named “{name}”.", "Choose another name.", what=what, name=name
+                "The name “{name}” is taken by another {what}.", "Choose another name.", what=what, name=name
             )
             raise InvalidInput(fault.template, fault.remedy_template, fields={"name": fault}, **fault.values) from error
         return record
