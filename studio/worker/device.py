@@ -1,0 +1,69 @@
+"""The device that a worker computes on, and the number format that is quickest there."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import psutil
+import torch
+
+PRECISIONS = ("fp32", "bf16", "8-bit", "4-bit")
+
+_PROBE_ROWS = 512  # the probe multiplies two square matrices of this side
+_PROBE_ROUNDS = 3
+
+
+def pick_device() -> torch.device:
+    """The first accelerator there is, else the CPU with a thread for each core this process may use."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    torch.set_num_threads(min(torch.get_num_threads(), _cores()))
+    return torch.device("cpu")
+
+
+def _cores() -> int:
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, psutil.cpu_count(logical=False) or allowed)
+
+
+def name_of(device: torch.device) -> str:
+    """For people: "CPU, 8 threads" or the name of the GPU."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    if device.type == "mps":
+        return "Apple GPU"
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def resolve_precision(asked: str, device: torch.device) -> str:
+    """What "auto" stands for here: bf16 where it is quicker than fp32. Everything else stands for itself."""
+    if asked != "auto":
+        return asked
+    return "bf16" if bf16_is_quicker(device) else "fp32"
+
+
+def bf16_is_quicker(device: torch.device) -> bool:
+    """Measured by one small matrix product each, about 50 ms: a CPU's name does not tell how it computes bf16."""
+    return _seconds(torch.bfloat16, device) < _seconds(torch.float32, device)
+
+
+def _seconds(dtype: torch.dtype, device: torch.device) -> float:
+    matrix = torch.ones(_PROBE_ROWS, _PROBE_ROWS, dtype=dtype, device=device)
+    best = float("inf")
+    for _ in range(1 + _PROBE_ROUNDS):  # the first product also prepares the kernel
+        start = time.perf_counter()
+        (matrix @ matrix)[0, 0].item()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def memory_in_use(device: torch.device) -> int:
+    """Bytes: on a GPU the most that tensors ever took, on a CPU what the process takes now."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    if device.type == "mps":
+        return int(torch.mps.driver_allocated_memory())
+    return int(psutil.Process().memory_info().rss)

@@ -1,0 +1,126 @@
+"""A base model from its folder, in the precision that was asked for."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+from studio.domain.errors import StudioError
+from studio.worker.device import PRECISIONS, bf16_is_quicker, pick_device, resolve_precision
+
+# For models that come without a chat template. It is ChatML, except that each turn ends with the model's own end
+# token: whatever generates text with the model then stops by itself at the end of an answer.
+CHATML = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + eos_token + '\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+
+# It says at each call of each layer that int8 products start from fp16.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """`precision` is what was used, never "auto"; `parameters` counts the base's weights, quantised or not."""
+
+    model: Any
+    tokenizer: Any
+    device: torch.device
+    precision: str
+    parameters: int
+
+    @property
+    def is_quantised(self) -> bool:
+        return self.precision in ("8-bit", "4-bit")
+
+    @property
+    def compute_dtype(self) -> torch.dtype:
+        """The number format of activations."""
+        return self.model.dtype
+
+
+def load_base(path: str | Path, precision: str = "auto", device: torch.device | None = None) -> LoadedModel:
+    """The model and tokenizer in the folder `path`, in evaluation mode. Only safetensors are opened, no code of the
+    folder is run, and nothing is fetched.
+
+    Raises:
+        StudioError: the folder has no tokenizer that can be used.
+        OSError, ValueError: what transformers says of a folder that it cannot load.
+    """
+    device = device or pick_device()
+    precision = resolve_precision(precision, device)
+    if precision not in PRECISIONS:
+        raise StudioError(
+            "There is no precision “{precision}”.",
+            "Use one of {known}.",
+            precision=precision,
+            known=", ".join(PRECISIONS),
+        )
+    dtype = _dtype(precision, device)
+    model = AutoModelForCausalLM.from_pretrained(
+        path,
+        dtype=dtype,
+        quantization_config=_quantisation(precision, dtype),
+        device_map={"": device} if device.type == "mps" else "auto",
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+    )
+    _keep_nf4_as_it_is(model)
+    model.eval()
+    return LoadedModel(model, load_tokenizer(path), model.device, precision, model.num_parameters())
+
+
+def load_tokenizer(path: str | Path) -> Any:
+    """The tokenizer, with a chat template and a padding token in any case.
+
+    Raises:
+        StudioError: it is one of the slow ones, that cannot say where in the text a token stands.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
+    if not tokenizer.is_fast:
+        raise StudioError(
+            "The tokenizer in {path} cannot say where in the text its tokens stand.",
+            "Choose a base model that has a tokenizer.json.",
+            path=path,
+        )
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = CHATML
+    if tokenizer.pad_token_id is None:  # padding is masked wherever it is used, so any token will do
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+    return tokenizer
+
+
+def _dtype(precision: str, device: torch.device) -> torch.dtype:
+    """Of the weights that are not quantised, and of activations."""
+    if precision in ("fp32", "bf16"):
+        return torch.float32 if precision == "fp32" else torch.bfloat16
+    return torch.bfloat16 if bf16_is_quicker(device) else torch.float32
+
+
+def _quantisation(precision: str, dtype: torch.dtype) -> BitsAndBytesConfig | None:
+    if precision == "8-bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    if precision == "4-bit":
+        return BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=dtype,
+        )
+    return None
+
+
+def _keep_nf4_as_it_is(model: torch.nn.Module) -> None:
+    # On CPUs with AVX512-BF16 bitsandbytes repacks a Linear4bit in place at its first forward without gradients.
+    # Gradients, merging and saving are wrong from then on, and nothing says so.
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
