@@ -184,10 +184,10 @@
   };
 
   // menu({label, items: [{label, icon, run, danger, href}]}): a small button that opens a list of actions.
-  Studio.menu = ({ label, items }) => {
+  Studio.menu = ({ label, items, class: kind = "" }) => {
     const list = h("div", { class: "menu-list", role: "menu", popover: "auto" }, items.filter(Boolean).map((item) =>
       h(item.href ? "a" : "button", {
-        role: "menuitem", href: item.href, type: item.href ? null : "button", class: item.danger ? "danger" : "",
+        role: "menuitem", href: item.href, type: item.href ? null : "button", class: item.danger ? "danger" : "", disabled: item.disabled,
         onclick: () => { list.hidePopover(); item.run?.(opener); },
       }, item.icon && icon(item.icon), item.label)));
     list.onkeydown = (event) => {
@@ -207,7 +207,7 @@
       list.style.setProperty("right", `${Math.max(8, document.documentElement.clientWidth - place.right)}px`);
       list.togglePopover();
     }, { icon: "more", kind: "quiet", small: true, "aria-label": label, "aria-haspopup": "menu", "aria-expanded": "false" });
-    const element = h("span", { class: "menu" }, opener, list);
+    const element = h("span", { class: `menu ${kind}`.trim() }, opener, list);
     element.draws = true;
     return element;
   };

@@ -181,7 +181,7 @@
     stop: "M6 6h12v12H6z", copy: "M9 9h11v11H9zM5 15H4V4h11v1", more: "M5 12h.01M12 12h.01M19 12h.01",
     edit: "M4 20h4L19 9l-4-4L4 16zM13 7l4 4", external: "M14 4h6v6M20 4l-9 9M18 14v6H4V6h6", warn: "M12 4L2.5 20h19zM12 10v4M12 17h.01",
     info: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 11v5M12 8h.01", back: "M15 5l-7 7 7 7", next: "M9 5l7 7-7 7", up: "M12 19V5M6 11l6-6 6 6",
-    down: "M6 9l6 6 6-6", retry: "M4 12a8 8 0 1 1 2.5 5.8M4 20v-5h5", star: "M12 3.5l2.6 5.5 6 .8-4.4 4.2 1.1 6-5.3-2.9L6.700 20l1.1-6L3.400 9.800l6-.8z",
+    down: "M6 9l6 6 6-6", retry: "M4 12a8 8 0 1 1 2.5 5.8M4 20v-5h5", star: "M12 3.5l2.6 5.5 6 .8-4.4 4.2 1.1 6-5.3-2.9L6.7 20l1.1-6-4.4-4.2 6-.8z",
   };
   Studio.icon = (name, size = 16) =>
     Studio.svg("svg", {

@@ -17,9 +17,9 @@
   Studio.table = ({ label, columns, rows, key = (row) => row.id, href, actions, sorted, onSort, selected, onSelect, empty }) => {
     if (!rows.length && empty) return empty;
     const head = h("tr", {},
-      onSelect && h("th", { class: "tick" }, h("span", { class: "visually-hidden" }, t("Selected"))),
+      onSelect && h("td", { class: "tick" }),
       columns.map((column) => heading(column, sorted, onSort)),
-      actions && h("th", { class: "acts" }, h("span", { class: "visually-hidden" }, t("Actions"))));
+      actions && h("td", { class: "acts" }));
     const body = rows.map((row) =>
       h("tr", { data: { key: String(key(row)) }, class: selected?.(row) ? "selected" : "" },
         onSelect && h("td", { class: "tick" }, h("input", {
@@ -48,15 +48,17 @@
     return h("th", { class: classOf(column), scope: "col", "aria-sort": on ? (sorted.descending ? "descending" : "ascending") : null }, content);
   }
 
+  // Buttons for the first ones and a menu for the rest; on a narrow page one menu for all of them.
   function rowActions(all, name) {
     const shown = all.length > 3 ? all.slice(0, 2) : all;
-    const rest = all.slice(shown.length);
+    const menu = (items, more) => Studio.menu({ label: t("Actions for {name}", { name }), items, ...more });
     return [
       shown.map((action) => Studio.button(action.label, (event) => action.run?.(event.currentTarget), {
         kind: action.danger ? "quiet danger" : "quiet", small: true, href: action.href, disabled: action.disabled, title: action.title,
         "aria-label": name ? `${action.label}: ${name}` : null,
       })),
-      rest.length > 0 && Studio.menu({ label: t("More actions for {name}", { name }), items: rest }),
+      shown.length < all.length && menu(all.slice(shown.length)),
+      all.length > 0 && menu(all, { class: "all" }),
     ];
   }
 

@@ -78,11 +78,17 @@ class GradioParts(NamedTuple):
     def of(cls, document: str) -> GradioParts:
         """Raises ValueError where the document is not as Gradio 6 writes it."""
         configuration = re.findall(r"<script>(window\.gradio_(?:config|api_info) = .*?;)</script>", document, re.DOTALL)
-        stylesheets = re.findall(r'<link rel="stylesheet"[^>]*>', document)
+        stylesheets = re.findall(r'<link rel="stylesheet"[^>]* href="([^"]+)"', document)
         modules = re.findall(r'<script type="module"[^>]*></script>|<link rel="modulepreload"[^>]*>', document)
         if len(configuration) != 2 or not stylesheets or not modules:
             raise ValueError("Gradio's page has another form than Gradio 6 gave it.")
-        return cls("\n".join(configuration), "\n".join(stylesheets), "\n".join(modules))
+        # In a layer, what Gradio sets for every button and input gives way to our own rules. Gradio's script would add
+        # the same sheet outside the layer, unless it finds a stylesheet of that address: here is one that never applies.
+        layered = "".join(
+            f'<link rel="stylesheet" media="not all" href="{address}"><style>@import url("{address}") layer(gradio);</style>'
+            for address in stylesheets
+        )
+        return cls("\n".join(configuration), layered, "\n".join(modules))
 
 
 def document(
