@@ -20,6 +20,13 @@
     return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => (first + i) * step);
   };
 
+  // A text for each tick, all with as many digits as their step needs.
+  Studio.tickText = (ticks) => {
+    const step = Math.abs(ticks[1] - ticks[0]) || Math.abs(ticks[0]) || 1;
+    const digits = Math.max(0, Math.min(6, -Math.floor(Math.log10(step) + 1e-9) + (/^[15]/.test(step.toExponential()) || /^2\.?0*e/.test(step.toExponential()) ? 0 : 1)));
+    return step < 1e-4 || step >= 1e6 ? Studio.rate : (value) => Studio.number(value, digits);
+  };
+
   const logTicks = (low, high) => {
     const all = [];
     for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
@@ -29,7 +36,7 @@
 
   // lineChart(host, {
   //   series: [{name, color, points: [[x, y]…], dashed, faint, markers}],
-  //   xMax, xLabel, yLabel, height, log: false, yFormat: (y) => text, yMin, label: "Training loss", empty: "No steps yet."
+  //   xMax, xLabel, yLabel, height, log: false, yFormat: (y) => text (values), tickFormat: (y) => text (axis), yMin, label: "Training loss", empty: "No steps yet."
   // }) → {update(options)}. Make it once for a host; update it with each new answer.
   Studio.lineChart = (host, options) => {
     const chart = new LineChart(host);
@@ -60,7 +67,7 @@
     }
 
     draw() {
-      const { height, log, xMax, xLabel, yLabel, yFormat, yMin } = this.options;
+      const { height, log, xMax, xLabel, yLabel, yMin, tickFormat } = this.options;
       this.series = this.options.series.map((each) => ({
         ...each, points: each.points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y) && (!log || y > 0)),
       })).filter((each) => each.points.length);
@@ -84,12 +91,13 @@
       this.inner = inner;
 
       const yTicks = log ? logTicks(y0, y1) : Studio.ticks(y0, y1, Math.max(2, Math.round(height / 56)));
+      const yText = tickFormat || (log ? Studio.rate : Studio.tickText(yTicks));
       const xTicks = Studio.ticks(x0, x1, Math.max(2, Math.floor((inner.right - inner.left) / 90))).filter((x) => Number.isInteger(x) || x1 - x0 < 4);
       const art = svg("svg", { width: this.width, height, viewBox: `0 0 ${this.width} ${height}`, "aria-hidden": "true" });
       for (const y of yTicks)
         art.append(
           svg("line", { class: "grid", x1: inner.left, x2: inner.right, y1: this.y(y), y2: this.y(y) }),
-          svg("text", { class: "tick", x: inner.left - 8, y: this.y(y) + 4, "text-anchor": "end" }, yFormat(round(y))));
+          svg("text", { class: "tick", x: inner.left - 8, y: this.y(y) + 4, "text-anchor": "end" }, yText(round(y))));
       for (const x of xTicks)
         art.append(svg("text", { class: "tick", x: this.x(x), y: inner.bottom + 18, "text-anchor": "middle" }, Studio.number(round(x), Number.isInteger(round(x)) ? 0 : 1)));
       if (xLabel) art.append(svg("text", { class: "axis-label", x: (inner.left + inner.right) / 2, y: height - 4, "text-anchor": "middle" }, xLabel));

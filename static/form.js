@@ -38,7 +38,7 @@
       // Ids of the fields that differ from their default.
       changed: () => {
         const ids = [];
-        each((_section, field, id) => String(controls.get(id).read() ?? "") !== String(shown(field.default)) && ids.push(id));
+        each((_section, field, id) => !same(controls.get(id).read(), shown(field.default), field.kind) && ids.push(id));
         return ids;
       },
     };
@@ -59,6 +59,7 @@
     return form;
   };
 
+  const same = (a, b, kind) => (["integer", "number"].includes(kind) && a !== "" && b !== "" ? Number(a) === Number(b) : String(a) === String(b));
   const shown = (value) => (value == null ? "" : value);
 
   function control(id, field, changed) {

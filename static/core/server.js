@@ -4,7 +4,7 @@
   const { h, t, render } = window.Studio;
   const definitions = new Map();
   const waiting = new Map();
-  const views = new Set();
+  const SILENCE = 120000; // A stream that says nothing for so long is lost; one that waits should yield that it does.
 
   // Studio.define("runs", (ctx) => { … }): how the view of that name comes to life.
   Studio.define = (name, setup) => {
@@ -21,7 +21,6 @@
   };
 
   function start(setup, ctx) {
-    views.add(ctx);
     try {
       setup(ctx);
     } catch (error) {
@@ -38,6 +37,7 @@
     }
   }
   Studio.Fault = Fault;
+  const lostFault = () => new Fault({ problem: t("The studio does not answer."), remedy: t("Check that it is still running, then try again."), lost: true });
 
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));
   const visible = () =>
@@ -52,19 +52,16 @@
     if (lostCalls) document.body.append(h("div", { id: "connection", role: "status" }, h("i", { class: "spin" }), t("Connection lost, trying again.")));
   }
 
-  function context(name, { element, props, server, trigger, watch, upload, events = [] }) {
+  function context(name, { element, props, server, trigger, watch, events }) {
     const root = element.querySelector(".view");
+    const streams = new Map();
+    watch("value", () => streams.get(props.value?.call)?.(props.value));
     const ctx = {
       name,
       root,
-      get value() { return props.value; },
+      value: props.value,
       get alive() { return root.isConnected; },
       draw: (...nodes) => render(root, ...nodes),
-      onValue: (changed) => watch("value", () => changed(props.value)),
-      trigger: (event, data = {}) => {
-        if (!events.includes(event)) throw new Error(`view(${name}) has no event ${event}`);
-        trigger(event, data);
-      },
 
       // One call, one answer; throws a Fault. For what changes something: it is never repeated by itself.
       async call(handler, args = {}) {
@@ -77,7 +74,7 @@
           console.warn(error);
         }
         if (answer === undefined)
-          throw new Fault({ problem: t("The studio does not answer."), remedy: t("Check that it is still running, then try again."), lost: true });
+          throw lostFault();
         if (answer && answer.error) throw new Fault(answer.error);
         return answer;
       },
@@ -142,6 +139,38 @@
           }
         })();
         return { stop: () => { stopped = true; wake(); }, now: () => wake() };
+      },
+
+      // Follows a generator: draw gets each value that it yields. Gives {done, stop()}; done is a promise of true at its
+      // end, of false when it was stopped, and rejects with a Fault.
+      stream(handler, args, draw) {
+        if (!events.includes(handler)) throw new Error(`view(${name}) has no stream ${handler}`);
+        const call = crypto.getRandomValues(new Uint32Array(1))[0];
+        let ended, failed, timer;
+        const done = new Promise((resolve, reject) => { [ended, failed] = [resolve, reject]; });
+        const listen = () => {
+          clearTimeout(timer);
+          timer = setTimeout(() => end(failed, lostFault()), SILENCE);
+        };
+        const end = (settle, outcome) => {
+          clearTimeout(timer);
+          streams.delete(call);
+          settle(outcome);
+        };
+        streams.set(call, (message) => {
+          listen();
+          if (message.error) end(failed, new Fault(message.error));
+          else if (message.done) end(ended, true);
+          else draw(message.value);
+        });
+        listen();
+        trigger(handler, { ...args, call });
+        const stop = () => {
+          if (!streams.has(call)) return;
+          trigger(`stop_${handler}`, {});
+          end(ended, false);
+        };
+        return { done, stop };
       },
 
       // Sends a file with its progress (0 to 1); gives the path that a handler passes to `uploaded(path)`.

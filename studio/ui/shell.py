@@ -44,7 +44,15 @@ PAGES = (
 )
 SUN = "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v2M12 20v2M4.9 4.9l1.4 1.4M17.7 17.7l1.4 1.4M2 12h2M20 12h2M4.9 19.1l1.4-1.4M17.7 6.3l1.4-1.4"
 GLOBE = "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM3 12h18M12 3c-5 5.5-5 12.5 0 18M12 3c5 5.5 5 12.5 0 18"
-CORE_SCRIPTS = ("core/dom.js", "core/server.js", "core/controls.js", "core/table.js", "core/frame.js", "chart.js", "form.js")
+CORE_SCRIPTS = (
+    "core/dom.js",
+    "core/server.js",
+    "core/controls.js",
+    "core/table.js",
+    "core/frame.js",
+    "chart.js",
+    "form.js",
+)
 PRELOADED_FONTS = ("inter-latin.woff2", "jetbrains-mono-latin.woff2")
 
 # Before the first paint: the scheme that was chosen, or the system's as long as none was.
@@ -126,7 +134,7 @@ def document(
     )
     loaded = "".join(f'<script defer src="./static/{path}?v={version}"></script>' for path in (*CORE_SCRIPTS, *scripts))
     return f"""<!doctype html>
-<html lang="{'zh-CN' if language == 'zh' else 'en'}" data-theme="{theme}" class="{'dark' if theme == 'dark' else ''}">
+<html lang="{"zh-CN" if language == "zh" else "en"}" data-theme="{theme}" class="{"dark" if theme == "dark" else ""}">
 <head>
 <meta charset="utf-8">
 <base href="./">
@@ -177,7 +185,9 @@ def _icon(path: str) -> str:
 
 
 def _link(page: Page, current: bool, title: str) -> str:
-    return f'<a href="./{page.path}"{" aria-current=page" if current else ""}>{_icon(page.icon)}<span>{title}</span></a>'
+    return (
+        f'<a href="./{page.path}"{" aria-current=page" if current else ""}>{_icon(page.icon)}<span>{title}</span></a>'
+    )
 
 
 def _switches(language: str, theme: str, t) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import html
 import inspect
 import json
 import logging
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,9 +24,12 @@ from studio.ui.language import language_of, problem_of, remedy_of, sentence_of, 
 
 log = logging.getLogger(__name__)
 
-SECONDS_TO_READ = 12
+STREAM_SECONDS = 0.05
+STREAMS_AT_ONCE = 8
 SKELETONS = {
-    "cards": '<div class="cards">' + '<div class="card"><i class="sk w40"></i><i class="sk"></i><i class="sk w70"></i></div>' * 3 + "</div>",
+    "cards": '<div class="cards">'
+    + '<div class="card"><i class="sk w40"></i><i class="sk"></i><i class="sk w70"></i></div>' * 3
+    + "</div>",
     "table": '<div class="card">' + '<i class="sk w40"></i>' + '<i class="sk row"></i>' * 5 + "</div>",
     "chart": '<div class="card"><i class="sk w40"></i><i class="sk tall"></i></div>',
     "form": '<div class="card">' + '<i class="sk w40"></i><i class="sk row"></i>' * 4 + "</div>",
@@ -37,26 +40,39 @@ SKELETONS = {
 def view(
     name: str,
     *functions: Callable[..., Any],
+    streams: Sequence[Callable[..., Iterator[Any]]] = (),
     value: Any = None,
     skeleton: str = "cards",
-    events: Sequence[str] = (),
 ) -> gr.HTML:
     """The place on a page where the script's `Studio.define(name, …)` draws.
 
     Args:
-        functions: handlers that the script calls by their name; see `served`.
-        value: the first value, anything that is JSON; `ctx.value` in the script.
+        functions: handlers that the script calls by their name, `ctx.call("rename", {…})`; see `served`.
+        streams: generators that it follows, `ctx.stream("answer", {…}, draw)`; see `streamed`.
+        value: what the script is given from the start as `ctx.value`; anything that is JSON.
         skeleton: what stands there until the script has drawn: cards, table, chart, form or none.
-        events: names that the script triggers; each is a Gradio listener of the returned component.
     """
-    said = ", ".join(json.dumps(event) for event in events)
-    return gr.HTML(
+    events = [event for stream in streams for event in (_name_of(stream), f"stop_{_name_of(stream)}")]
+    box = gr.HTML(
         value=value,
         html_template=f'<div class="view" data-view="{html.escape(name)}" aria-busy="true">{SKELETONS[skeleton]}</div>',
-        js_on_load=f"Studio.mount({json.dumps(name)}, {{element, props, server, trigger, watch, events: [{said}]}})",
+        js_on_load=f"Studio.mount({json.dumps(name)}, {{element, props, server, trigger, watch, events: {json.dumps(events)}}})",
         apply_default_css=False,
         server_functions=[served(function) for function in functions],
     )
+    for stream in streams:
+        listen, stop = getattr(box, _name_of(stream)), getattr(box, f"stop_{_name_of(stream)}")
+        started = listen(
+            streamed(stream),
+            outputs=box,
+            show_progress="hidden",
+            api_visibility="private",
+            trigger_mode="multiple",
+            concurrency_limit=STREAMS_AT_ONCE,
+            concurrency_id="streams",
+        )
+        stop(None, cancels=[started], api_visibility="private")
+    return box
 
 
 def served(handler: Callable[..., Any]) -> Callable[..., Response]:
@@ -66,17 +82,11 @@ def served(handler: Callable[..., Any]) -> Callable[..., Response]:
     one that names `token` the visitor's gr.OAuthToken or None. What it raises becomes `{"error": …}`.
     """
     name = _name_of(handler)
-    wanted = inspect.signature(handler).parameters
-    checked = validate_call(config={"arbitrary_types_allowed": True})(handler)
+    checked = _checked(handler)
 
     def answer(payload: Any = None, request: gr.Request | None = None, token: gr.OAuthToken | None = None) -> Response:
-        given = dict(payload) if isinstance(payload, dict) else {}
-        if "request" in wanted:
-            given["request"] = request if isinstance(request, gr.Request) else gr.Request(request)
-        if "token" in wanted:
-            given["token"] = token
         try:
-            result = checked(**given)
+            result = checked(payload, request, token)
         except Exception as error:
             result = {"error": described(error, language_of(request), name)}
         # orjson turns NaN into null, where FastAPI's own encoder fails.
@@ -85,6 +95,50 @@ def served(handler: Callable[..., Any]) -> Callable[..., Response]:
     # Gradio sets each function as an attribute of the component: a prefix keeps it from hiding one of its own.
     answer.__name__ = f"do_{name}"
     return answer
+
+
+def streamed(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[dict[str, Any]]]:
+    """The generator as a Gradio event: its arguments as in `served`, each value that it yields goes to the page.
+
+    Values that come faster than the page can draw are passed over, never the last one. Where the reader stops it, or
+    leaves, the generator is closed: what it holds belongs into a `finally`.
+    """
+    checked = _checked(handler)
+
+    def stream(event: gr.EventData, request: gr.Request, token: gr.OAuthToken | None) -> Iterator[dict[str, Any]]:
+        payload = dict(event._data)
+        call = payload.pop("call", 0)
+        waiting: list[Any] = []
+        sent = 0.0
+        try:
+            for value in checked(payload, request, token):
+                waiting = [value]
+                if time.monotonic() - sent >= STREAM_SECONDS:
+                    yield {"call": call, "value": waiting.pop()}
+                    sent = time.monotonic()
+            for value in waiting:
+                yield {"call": call, "value": value}
+            yield {"call": call, "done": True}
+        except Exception as error:
+            yield {"call": call, "error": described(error, language_of(request), _name_of(handler))}
+
+    return stream
+
+
+def _checked(handler: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
+    """Calls the handler with what the page sent, checked against its type hints, and the request or token it asks for."""
+    wanted = inspect.signature(handler).parameters
+    validated = validate_call(config={"arbitrary_types_allowed": True})(handler)
+
+    def call(payload: Any, request: Any, token: Any) -> Any:
+        given = dict(payload) if isinstance(payload, dict) else {}
+        if "request" in wanted:
+            given["request"] = request if isinstance(request, gr.Request) else gr.Request(request)
+        if "token" in wanted:
+            given["token"] = token
+        return validated(**given)
+
+    return call
 
 
 def described(error: Exception, language: str, place: str) -> dict[str, Any]:
@@ -107,20 +161,6 @@ def described(error: Exception, language: str, place: str) -> dict[str, Any]:
         "remedy": translate(remedy, language, reference=reference),
         "fields": {},
     }
-
-
-@contextlib.contextmanager
-def shown_to_user(request: gr.Request | None) -> Iterator[None]:
-    """For the handlers of Gradio events: what they raise is shown on the page, in the reader's language."""
-    try:
-        yield
-    except gr.Error:
-        raise
-    except Exception as error:
-        said = described(error, language_of(request), "An event")
-        # Gradio puts the message into the page as HTML.
-        text = html.escape(f"{said['problem']} {said['remedy']}".strip())
-        raise gr.Error(text, duration=SECONDS_TO_READ, title="", print_exception=False) from error
 
 
 def uploaded(path: str) -> Path:

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import json
 import secrets
+import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +22,7 @@ from fastapi import FastAPI, Request  # noqa: E402
 from fastapi.middleware.cors import CORSMiddleware  # noqa: E402
 from fastapi.responses import JSONResponse, Response  # noqa: E402
 from fastapi.staticfiles import StaticFiles  # noqa: E402
-from starlette.datastructures import Headers, MutableHeaders  # noqa: E402
+from starlette.datastructures import MutableHeaders  # noqa: E402
 from starlette.types import ASGIApp, Message, Receive, Scope, Send  # noqa: E402
 
 from studio.ui.guard import HEALTH, Guard, content_policy  # noqa: E402
@@ -73,24 +74,30 @@ def build_web(studio: Any, settings: Settings, now: Now | None = None) -> FastAP
     @app.get("/text/{language}.js")
     def text(language: str) -> Response:
         said = json.dumps(dictionary(language), ensure_ascii=False) if language in LANGUAGES else "{}"
-        return Response(f"window.STUDIO.text = {said};", media_type="text/javascript", headers={"Cache-Control": FOR_EVER})
+        return Response(
+            f"window.STUDIO.text = {said};", media_type="text/javascript", headers={"Cache-Control": FOR_EVER}
+        )
 
-    gr.mount_gradio_app(
-        app,
-        demo,
-        path="/",
-        server_name=settings.host,
-        server_port=settings.port,
-        theme=gradio_theme(),
-        footer_links=[],
-        run_history=False,
-        enable_monitoring=False,
-        max_file_size=MAX_UPLOAD,
-        show_error=False,
-        ssr_mode=False,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "SSR mode is not supported")  # Gradio says so even where it is off.
+        gr.mount_gradio_app(
+            app,
+            demo,
+            path="/",
+            server_name=settings.host,
+            server_port=settings.port,
+            theme=gradio_theme(),
+            footer_links=[],
+            run_history=False,
+            enable_monitoring=False,
+            max_file_size=MAX_UPLOAD,
+            show_error=False,
+            ssr_mode=False,
+        )
     app.add_middleware(Frame, modules=modules, demo=demo, settings=settings, version=version)
-    app.add_middleware(CORSMiddleware)  # Allows no other origin; and where there is one, Gradio leaves out its own, which does.
+    app.add_middleware(
+        CORSMiddleware
+    )  # Allows no other origin; and where there is one, Gradio leaves out its own, which does.
     app.add_middleware(Guard, settings=settings)
     return app
 
