@@ -1,0 +1,76 @@
+"""The fetching worker: brings a base model onto this machine, or looks at one that is here."""
+
+from __future__ import annotations
+
+import errno
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from studio.domain.errors import StudioError
+from studio.domain.events import Finished, Progress
+from studio.store.run_folder import RunFolder, folder_size
+from studio.worker.hub_models import download_model
+from studio.worker.model_files import describe_model
+from studio.worker.starter import install_starter
+
+Report = Callable[[str, int, int], None]  # stage, done, total (bytes; 0 where unknown)
+
+
+class Reporter:
+    """Writes progress into the folder, at most every `interval` seconds in one stage."""
+
+    def __init__(self, folder: RunFolder, interval: float = 0.5) -> None:
+        self._folder = folder
+        self._interval = interval
+        self._stage = ""
+        self._next = 0.0
+        self._lock = threading.Lock()  # files are downloaded by several threads
+
+    def __call__(self, stage: str, done: int = 0, total: int = 0) -> None:
+        with self._lock:
+            now = time.monotonic()
+            if stage != self._stage or now >= self._next:
+                self._stage, self._next = stage, now + self._interval
+                self._folder.append(Progress(stage=stage, done=done, total=total))
+
+
+def main(path: Path) -> None:
+    """Does what FOLDER/run.json asks: {"source", "reference", "revision"}. Its last event is Finished, whose details
+    are columns of the catalogue's models.
+
+    Raises:
+        StudioError: the model cannot be had, or is none that can be used.
+    """
+    folder = RunFolder(path)
+    request = folder.read_request()
+    report = Reporter(folder)
+    try:
+        model, details = _fetch(request, path / "model", report)
+        report("Checking the model")
+        details = describe_model(model) | {k: v for k, v in details.items() if v}
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        raise StudioError(
+            "The model could not be written to the disk: {reason}.",
+            "Free some space or mend the folder's permissions, then add the model again.",
+            reason=error.strerror,
+        ) from error
+    folder.append(Finished(path=str(model), size=folder_size(model), details=details))
+
+
+def _fetch(request: dict[str, Any], destination: Path, report: Report) -> tuple[Path, dict[str, Any]]:
+    """Where the model is, and what is known of it from where it came."""
+    match request["source"]:
+        case "folder":
+            path = Path(request["reference"])
+            return path, {"revision": "", "origin": str(path)}
+        case "hub":
+            return download_model(request["reference"], request["revision"], report)
+        case "starter":
+            return install_starter(request["reference"], destination, report)
+        case source:
+            raise StudioError("There are no models from “{source}”.", "Add the model again.", source=source)
