@@ -75,7 +75,7 @@ def listen(settings: Settings) -> socket.socket:
 
 
 def _shown_host(settings: Settings) -> str:
-    if settings.host in ("0.0.0.0", "::"):  # noqa: S104
+    if settings.host in ("0.0.0.0", "::"):
         return socket.gethostname()
     return f"[{settings.host}]" if ":" in settings.host else settings.host
 
@@ -101,7 +101,7 @@ def _run(
     from studio.ui.web import build_web
 
     config = uvicorn.Config(
-        build_web(studio, settings),
+        build_web(studio, settings, now=lambda request: studio.runs.now()),
         log_level="warning",
         timeout_graceful_shutdown=SECONDS_TO_CLOSE,
         # On a Space and behind a proxy the page's own address is in the forwarded headers.

@@ -114,9 +114,29 @@ class Runs:
         else:
             raise InvalidInput("Run {id} is {status} already.", "There is nothing to stop.", id=id, status=run.status)
 
+    def now(self) -> dict[str, Any] | None:
+        """What trains now, or waits next: run, name, status ("running" or "queued"), percent, and how many wait."""
+        under_way, waiting = self._catalogue.runs_with_worker(), self._catalogue.runs(RunStatus.QUEUED)
+        for status, runs in (("running", under_way), ("queued", waiting)):
+            if runs:
+                run = runs[-1]
+                percent = 100 * run.step // run.total_steps if run.total_steps else None
+                return {
+                    "run": run.id, "name": run.name, "status": status, "percent": percent, "waiting": len(waiting)
+                }  # fmt: skip
+        return None
+
+    def outline(self, run: Run) -> list[float | None]:
+        """A few dozen training losses over the whole run."""
+        return list(self._catalogue.losses(run))
+
     def metrics(self, id: int, *, after: float = 0.0) -> list[dict[str, Any]]:
         """The curve in order of time, from a moment on: step, kind (step or eval), loss and the other figures."""
         return [_plain(m) for m in self._catalogue.metrics(id, after=after)]
+
+    def newest_steps(self, id: int) -> Sequence[Metric]:
+        """The last twenty, in their order."""
+        return self._catalogue.newest_steps(id, 20)
 
     def log_tail(self, id: int) -> str:
         """What the worker printed last, with anything that looks like a token masked."""
@@ -124,14 +144,13 @@ class Runs:
         return _SECRET.sub("***", RunFolder(run.folder).log_tail()) if run.folder else ""
 
 
-def seconds_left(run: Run, metrics: Sequence[Metric] | Sequence[dict[str, Any]]) -> float | None:
-    """From the pace of the last steps; None where it cannot be known yet."""
-    rows = [m if isinstance(m, dict) else _plain(m) for m in metrics]
-    steps = [(r["at"], r["step"]) for r in rows if r["kind"] == "step"][-20:]
-    if len(steps) < 2 or steps[-1][1] == steps[0][1] or not run.total_steps:
+def seconds_left(run: Run, steps: Sequence[Metric]) -> float | None:
+    """From the pace of its newest `steps`; None where it cannot be known yet."""
+    if len(steps) < 2 or not run.total_steps:
         return None
-    pace = (steps[-1][0] - steps[0][0]) / (steps[-1][1] - steps[0][1])
-    return max(0.0, pace * (run.total_steps - steps[-1][1]))
+    first, last = steps[0], steps[-1]
+    pace = (last.at - first.at) / max(1, last.step - first.step)
+    return max(0.0, pace * (run.total_steps - last.step))
 
 
 def _plain(metric: Metric) -> dict[str, Any]:

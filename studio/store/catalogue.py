@@ -209,6 +209,18 @@ class Catalogue:
         with self._session() as session:
             return session.scalars(query).all()
 
+    def newest_steps(self, run_id: int, most: int) -> Sequence[Metric]:
+        query = select(Metric).where(Metric.run_id == run_id, Metric.kind == "step").order_by(Metric.step.desc())
+        with self._session() as session:
+            return session.scalars(query.limit(most)).all()[::-1]
+
+    def losses(self, run: Run, most: int = 40) -> Sequence[float | None]:
+        """At most about `most` training losses, evenly spread over the run, for a small picture of it."""
+        every = max(1, run.step // most)
+        query = select(Metric.loss).where(Metric.run_id == run.id, Metric.kind == "step", Metric.step % every == 0)
+        with self._session() as session:
+            return session.scalars(query.order_by(Metric.step)).all()
+
     # adapters
 
     def add_adapter(self, **fields: Any) -> Adapter:

@@ -1,0 +1,81 @@
+"""The adapters page: the catalogue of what was trained, and one adapter with its lineage."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from studio.domain.errors import StudioError
+from studio.domain.naming import slug
+from studio.ui.pages.runs import settings_of
+from studio.ui.view import view
+
+if TYPE_CHECKING:
+    from studio.app import Studio
+    from studio.store.tables import Adapter
+
+LEAD = "Everything you have trained, with where it came from."
+
+
+def build(studio: Studio) -> None:
+    view(
+        "adapters",
+        partial(listing, studio),
+        partial(detail, studio),
+        partial(rename, studio),
+        partial(delete, studio),
+        partial(push_form, studio),
+        partial(push, studio),
+        skeleton="table",
+    )
+
+
+def listing(studio: Studio, search: str = "") -> dict[str, Any]:
+    return {"rows": [_row(a) for a in studio.adapters.list(search)], "searched": bool(search.strip())}
+
+
+def detail(studio: Studio, name: str) -> dict[str, Any]:
+    adapter = studio.adapters.get(name)
+    shown = adapter.as_dict() | {"method": method(adapter), "settings": settings_of(adapter.spec)}
+    del shown["spec"]
+    return shown
+
+
+def rename(studio: Studio, name: str, new_name: str) -> None:
+    studio.adapters.rename(name, new_name)
+
+
+def delete(studio: Studio, name: str) -> None:
+    studio.adapters.delete(name)
+
+
+def push_form(studio: Studio, name: str) -> dict[str, Any]:
+    """What the push dialog begins with. `user` is None where there is no token, or where it does not work now."""
+    adapter = studio.adapters.get(name)
+    source, user, fault = studio.hub.token_source(), None, None
+    if source:
+        try:
+            user = studio.hub.whoami()
+        except StudioError as error:
+            fault = {"problem": error.problem, "remedy": error.remedy}
+    repo = adapter.hub_repo or (f"{user}/{slug(adapter.name)}" if user else slug(adapter.name))
+    return {"token": bool(source), "user": user, "repo": repo, "pushed": bool(adapter.hub_repo), "fault": fault}
+
+
+def push(studio: Studio, name: str, repo: str, private: bool = True, key: str = "") -> dict[str, str]:
+    """Pushes; `key`, a token given here, is kept for the next time once it has worked."""
+    url = studio.hub.push(name, repo_id=repo, private=private, token=key or None)
+    if key:
+        studio.hub.save_token(key)
+    return {"url": url}
+
+
+def method(adapter: Adapter) -> str:
+    """Such as “LoRA r16” or “DoRA r8, rsLoRA”."""
+    lora = adapter.spec["lora"]
+    return f"{'DoRA' if lora['use_dora'] else 'LoRA'} r{lora['r']}{', rsLoRA' if lora['use_rslora'] else ''}"
+
+
+def _row(adapter: Adapter) -> dict[str, Any]:
+    fields = ("id", "name", "base_name", "dataset_name", "train_loss", "eval_loss", "size", "created_at", "hub_url")
+    return {f: getattr(adapter, f) for f in fields} | {"method": method(adapter)}
