@@ -1,0 +1,157 @@
+"""A model's chat template, rendered without transformers, to the letter as transformers renders it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from studio.domain.chat_spans import Messages, Render
+from studio.domain.errors import StudioError
+
+SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+
+
+def render(model_path: str | Path, messages: Messages, add_generation_prompt: bool = False) -> str:
+    """The conversation as the model in that folder sees it.
+
+    Raises:
+        StudioError: the folder has no chat template, or the template refuses the conversation.
+    """
+    return load_chat_template(model_path)(messages, add_generation_prompt)
+
+
+def load_chat_template(model_path: str | Path) -> Render:
+    """The chat template of the model in that folder, ready to render.
+
+    Raises:
+        StudioError: there is none, or it is damaged.
+    """
+    import jinja2
+
+    folder = Path(model_path)
+    try:
+        config = _read_json(folder / "tokenizer_config.json")
+        source = _source(folder, config)
+        tokens = _special_tokens(folder, config)
+        template = _environment().from_string(source) if source else None
+    except (OSError, ValueError, jinja2.TemplateError) as error:
+        raise StudioError(
+            "The chat template in {path} cannot be read: {reason}.", "Add the model again.", path=folder, reason=error
+        ) from error
+    if template is None:
+        raise StudioError(
+            "The base model has no chat template: {path} has none.",
+            "Choose a base model that is made for chat, such as one with “Instruct” in its name.",
+            path=folder,
+        )
+
+    def rendered(messages: Messages, add_generation_prompt: bool) -> str:
+        try:
+            return template.render(
+                **tokens,
+                messages=[dict(message) for message in messages],
+                tools=None,
+                documents=None,
+                add_generation_prompt=add_generation_prompt,
+            )
+        except Exception as error:  # a template is a foreign program: whatever it raises is its refusal
+            raise StudioError(
+                "The base model's chat template refuses this conversation: {reason}.",
+                "Change the conversation to what the model takes, or choose another base model.",
+                reason=str(error).rstrip(".") or type(error).__name__,
+            ) from error
+
+    return rendered
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    loaded = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _source(folder: Path, config: dict[str, Any]) -> str:
+    """The template's own file goes before the tokenizer's configuration; of several there, the default one counts."""
+    file = folder / "chat_template.jinja"
+    if file.is_file():
+        return file.read_text("utf-8")
+    found = config.get("chat_template")
+    if isinstance(found, list):
+        found = {entry["name"]: entry["template"] for entry in found}.get("default")
+    return found if isinstance(found, str) else ""
+
+
+def _special_tokens(folder: Path, config: dict[str, Any]) -> dict[str, str]:
+    """The tokens by name. A tokenizer saved by an old version keeps them in a file of their own."""
+    if "added_tokens_decoder" not in config:
+        config = config | _read_json(folder / "special_tokens_map.json")
+    tokens = {}
+    for name in SPECIAL_TOKENS:
+        token = config.get(name)
+        if token is not None:
+            tokens[name] = token["content"] if isinstance(token, dict) else str(token)
+    return tokens
+
+
+def _environment() -> Any:
+    """Jinja as transformers sets it up, sandbox included: a template comes from whoever made the model."""
+    import jinja2
+    from jinja2 import nodes
+    from jinja2.ext import Extension, loopcontrols
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class Generation(Extension):
+        """`{% generation %}`, by which some templates mark answers, shows what is in it."""
+
+        tags = {"generation"}  # noqa: RUF012 - the name and kind that jinja2 asks for
+
+        def parse(self, parser: Any) -> Any:
+            line = next(parser.stream).lineno
+            return nodes.Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True), lineno=line)
+
+    class Namespace(jinja2.utils.Namespace):
+        """jinja2's own, without names that lead into Python."""
+
+        def __setitem__(self, name: str, value: Any) -> None:
+            if str(name).startswith("_"):
+                raise jinja2.exceptions.SecurityError(f"{name} may not be set")
+            super().__setitem__(name, value)
+
+    def namespace(*given: Any, **more: Any) -> Namespace:
+        made = Namespace()
+        for name, value in dict(*given, **more).items():
+            made[name] = value
+        return made
+
+    class Dict:
+        """`dict` for templates: what makes one, and nothing of the type itself."""
+
+        def __call__(self, *given: Any, **more: Any) -> dict[Any, Any]:
+            return dict(*given, **more)
+
+        def fromkeys(self, *given: Any) -> dict[Any, Any]:
+            return dict.fromkeys(*given)
+
+    def raise_exception(message: str) -> None:
+        raise jinja2.TemplateError(message)
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
+    )
+    environment.filters["tojson"] = _to_json
+    given: dict[str, Callable[..., Any]] = {
+        "raise_exception": raise_exception,
+        "strftime_now": lambda form: datetime.now().strftime(form),  # noqa: DTZ005 - transformers' is local time too
+        "dict": Dict(),
+        "namespace": namespace,
+    }
+    environment.globals.update(given)
+    return environment
+
+
+def _to_json(
+    value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False
+) -> str:
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
