@@ -20,16 +20,18 @@
           if (value !== undefined) controls.get(id).write(value);
         });
       },
-      // Marks the fields at fault; the first one gets the focus, and Advanced opens when it is in there.
+      // Marks the fields at fault, opens Advanced where one is in there, and gives the focus to the first.
       setErrors(given, { focus = true } = {}) {
         let first = null;
         each((_section, _field, id) => {
-          controls.get(id).complain(given[id] || "");
-          if (given[id] && !first) first = id;
+          const { complain, element } = controls.get(id);
+          complain(given[id] || "");
+          if (!given[id]) return;
+          first ??= id;
+          element.closest("details")?.setAttribute("open", "");
         });
         if (!first) return;
         const control = controls.get(first);
-        control.element.closest("details")?.setAttribute("open", "");
         if (focus) {
           control.focus();
           control.element.scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });

@@ -8,6 +8,7 @@ and its assets.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html import escape
 from typing import NamedTuple
 
@@ -17,10 +18,11 @@ from studio.ui.theme import css_variables
 PRODUCT = "Adapter Studio"
 THEMES = ("light", "dark", "system")
 THEME_COOKIE = "studio_theme"
+HTML_LANGUAGE = {"en": "en", "zh": "zh-CN"}
 
 
 class Page(NamedTuple):
-    """`name` is the module in studio/ui/pages and the script in static/pages; `icon` the path of a 24×24 stroke icon."""
+    """`name` is the module in studio/ui/pages and the script in static/pages; `icon` a stroked path in 24×24."""
 
     name: str
     path: str
@@ -34,7 +36,7 @@ PAGES = (
         "datasets",
         "datasets",
         "Datasets",
-        "M4 6c0-1.7 3.6-3 8-3s8 1.3 8 3-3.6 3-8 3-8-1.3-8-3zM4 6v12c0 1.7 3.6 3 8 3s8-1.3 8-3V6M4 12c0 1.7 3.6 3 8 3s8-1.3 8-3",
+        "M4 6c0-4 16-4 16 0s-16 4-16 0v12c0 4 16 4 16 0V6M4 12c0 4 16 4 16 0",
     ),
     Page("train", "train", "Train", "M6.5 6v12M17.5 6v12M3 9.5v5M21 9.5v5M6.5 12h11"),
     Page("runs", "runs", "Runs", "M3 12h4l3-8 4 16 3-8h4"),
@@ -42,7 +44,10 @@ PAGES = (
     Page("adapters", "adapters", "Adapters", "M12 3l9 5-9 5-9-5zM3 12.5l9 5 9-5M3 17l9 5 9-5"),
     Page("settings", "settings", "Settings", "M4 7h9M19 7h1M16 4.5v5M4 17h1M11 17h9M8 14.5v5"),
 )
-SUN = "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v2M12 20v2M4.9 4.9l1.4 1.4M17.7 17.7l1.4 1.4M2 12h2M20 12h2M4.9 19.1l1.4-1.4M17.7 6.3l1.4-1.4"
+SUN = (
+    "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v2M12 20v2M4.9 4.9l1.4 1.4M17.7 17.7l1.4 1.4M2 12h2M20 12h2"
+    "M4.9 19.1l1.4-1.4M17.7 6.3l1.4-1.4"
+)
 GLOBE = "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM3 12h18M12 3c-5 5.5-5 12.5 0 18M12 3c5 5.5 5 12.5 0 18"
 CORE_SCRIPTS = (
     "core/dom.js",
@@ -55,12 +60,14 @@ CORE_SCRIPTS = (
 )
 PRELOADED_FONTS = ("inter-latin.woff2", "jetbrains-mono-latin.woff2")
 
-# Before the first paint: the scheme that was chosen, or the system's as long as none was.
+# Before the first paint: the scheme that was chosen, else that of the page around (a Space asks so), else the system's.
 SCHEME_SCRIPT = """
 (() => {
   const root = document.documentElement, dark = matchMedia("(prefers-color-scheme: dark)");
+  const around = new URLSearchParams(location.search).get("__theme");
   window.applyScheme = () => {
-    const on = root.dataset.theme === "dark" || (root.dataset.theme !== "light" && dark.matches);
+    const theme = root.dataset.theme !== "system" ? root.dataset.theme : around || "system";
+    const on = theme === "dark" || (theme !== "light" && dark.matches);
     root.classList.toggle("dark", on);
     document.body?.classList.toggle("dark", on);
   };
@@ -91,9 +98,10 @@ class GradioParts(NamedTuple):
         if len(configuration) != 2 or not stylesheets or not modules:
             raise ValueError("Gradio's page has another form than Gradio 6 gave it.")
         # In a layer, what Gradio sets for every button and input gives way to our own rules. Gradio's script would add
-        # the same sheet outside the layer, unless it finds a stylesheet of that address: here is one that never applies.
+        # the same sheet outside the layer, unless it finds one of that address: here is one that never applies.
         layered = "".join(
-            f'<link rel="stylesheet" media="not all" href="{address}"><style>@import url("{address}") layer(gradio);</style>'
+            f'<link rel="stylesheet" media="not all" href="{address}">'
+            f'<style>@import url("{address}") layer(gradio);</style>'
             for address in stylesheets
         )
         return cls("\n".join(configuration), layered, "\n".join(modules))
@@ -169,7 +177,7 @@ def document(
 </section>
 <div class="boot" aria-hidden="true">{skeleton}</div>
 <gradio-app control_page_title="false" embed="false" eager="true"></gradio-app>
-<noscript><p class="panel err">{t("Adapter Studio needs JavaScript. Allow it for this address, then reload the page.")}</p></noscript>
+<noscript><p>{t("Adapter Studio needs JavaScript. Allow it for this address, then reload the page.")}</p></noscript>
 </div>
 </div>
 </body>
@@ -190,12 +198,13 @@ def _link(page: Page, current: bool, title: str) -> str:
     )
 
 
-def _switches(language: str, theme: str, t) -> str:
+def _switches(language: str, theme: str, t: Callable[[str], str]) -> str:
     other = next(name for name in LANGUAGES if name != language)
-    themes = {"light": t("Light"), "dark": t("Dark"), "system": t("System")}
+    chosen = {"light": t("Light"), "dark": t("Dark"), "system": t("System")}[theme]
+    colours = t("Colours")
     return (
-        f'<button type="button" id="switch-theme" title="{t("Colours")}" aria-label="{t("Colours")}: {themes[theme]}">'
-        f"{_icon(SUN)}<span>{themes[theme]}</span></button>"
-        f'<button type="button" id="switch-language" data-language="{other}" lang="{"zh-CN" if other == "zh" else other}">'
+        f'<button type="button" id="switch-theme" title="{colours}" aria-label="{colours}: {chosen}">'
+        f"{_icon(SUN)}<span>{chosen}</span></button>"
+        f'<button type="button" id="switch-language" data-language="{other}" lang="{HTML_LANGUAGE[other]}">'
         f"{_icon(GLOBE)}<span>{LANGUAGES[other]}</span></button>"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import inspect
 import json
 import logging
@@ -11,13 +10,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, get_type_hints
 
 import gradio as gr
 import orjson
 from fastapi.responses import Response
 from gradio.utils import get_upload_folder
-from pydantic import ValidationError, validate_call
+from pydantic import TypeAdapter, ValidationError
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.ui.language import language_of, problem_of, remedy_of, sentence_of, translate
@@ -52,11 +52,12 @@ def view(
         value: what the script is given from the start as `ctx.value`; anything that is JSON.
         skeleton: what stands there until the script has drawn: cards, table, chart, form or none.
     """
+    label = json.dumps(name)
     events = [event for stream in streams for event in (_name_of(stream), f"stop_{_name_of(stream)}")]
     box = gr.HTML(
         value=value,
-        html_template=f'<div class="view" data-view="{html.escape(name)}" aria-busy="true">{SKELETONS[skeleton]}</div>',
-        js_on_load=f"Studio.mount({json.dumps(name)}, {{element, props, server, trigger, watch, events: {json.dumps(events)}}})",
+        html_template=f'<div class="view" data-view={label} aria-busy="true">{SKELETONS[skeleton]}</div>',
+        js_on_load=f"Studio.mount({label}, {{element, props, server, trigger, watch, events: {json.dumps(events)}}})",
         apply_default_css=False,
         server_functions=[served(function) for function in functions],
     )
@@ -125,18 +126,35 @@ def streamed(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[di
     return stream
 
 
+class Unexpected(ValueError):
+    """The page and the handler do not agree on what is sent."""
+
+
 def _checked(handler: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
-    """Calls the handler with what the page sent, checked against its type hints, and the request or token it asks for."""
-    wanted = inspect.signature(handler).parameters
-    validated = validate_call(config={"arbitrary_types_allowed": True})(handler)
+    """Calls the handler with what the page sent, checked against its type hints, and what else it asks for."""
+    signature = inspect.signature(handler)
+    function = handler.func if isinstance(handler, partial) else handler
+    sent = [name for name in signature.parameters if name not in ("request", "token")]
+    # Only of what is sent: a hint of another parameter may name what is imported for the type checker alone.
+    hints = SimpleNamespace(__annotations__={n: h for n, h in function.__annotations__.items() if n in sent})
+    known = get_type_hints(hints, function.__globals__, include_extras=True)
+    types = {name: TypeAdapter(known.get(name, Any)) for name in sent}
 
     def call(payload: Any, request: Any, token: Any) -> Any:
-        given = dict(payload) if isinstance(payload, dict) else {}
-        if "request" in wanted:
+        given: dict[str, Any] = {}
+        if "request" in signature.parameters:
             given["request"] = request if isinstance(request, gr.Request) else gr.Request(request)
-        if "token" in wanted:
+        if "token" in signature.parameters:
             given["token"] = token
-        return validated(**given)
+        try:
+            given |= {name: types[name].validate_python(value) for name, value in dict(payload or {}).items()}
+            signature.bind(**given)
+        except ValidationError as error:
+            # Without its text, which repeats what was sent, a token perhaps.
+            raise Unexpected(f"{_name_of(handler)}: {error.title} expected") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unexpected(f"{_name_of(handler)}: {error}") from None
+        return handler(**given)
 
     return call
 
@@ -152,7 +170,7 @@ def described(error: Exception, language: str, place: str) -> dict[str, Any]:
         }
     reference = secrets.token_hex(4)
     log.error("%s failed, reference %s", place, reference, exc_info=error)
-    if isinstance(error, ValidationError):
+    if isinstance(error, Unexpected):
         problem, remedy = "The page sent something that the studio did not expect.", "Reload the page, then try again."
     else:
         problem, remedy = "Something went wrong inside the studio.", "Try again. The log says more under {reference}."
