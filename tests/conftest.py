@@ -1,3 +1,36 @@
 """Fixtures that every test may use."""
 
+import os
+from pathlib import Path
+
+import pytest
+
+from studio.services.models import STARTER_REFERENCE
+from studio.settings import read_settings
+from studio.store.catalogue import Catalogue
+
 pytest_plugins = ["tests.fixtures_hub"]
+
+
+@pytest.fixture(scope="session")
+def starter() -> Path:
+    """The folder of the starter model, which scripts/test prepares."""
+    path = Path(os.environ.get("STUDIO_TEST_STARTER", "missing"))
+    assert (path / "config.json").is_file(), (
+        "Run scripts/test, or set STUDIO_TEST_STARTER to the starter model's folder."
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def starter_home(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A studio's home whose catalogue knows the starter model, as a first start leaves it; made without a network."""
+    home = tmp_path_factory.mktemp("studio") / "home"
+    home.mkdir()
+    catalogue = Catalogue(read_settings({}, home=home).url)
+    catalogue.add_model(
+        name="starter", reference=STARTER_REFERENCE, source="starter", status="ready", path=str(starter),
+        origin="prepared for the tests", chat_template=True, architecture="LlamaForCausalLM", context=8192,
+    )  # fmt: skip
+    catalogue.close()
+    return home

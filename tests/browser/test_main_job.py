@@ -1,0 +1,93 @@
+"""The whole main job in a real browser, with the real starter model: data, training, comparing."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from studio.samples import sample_path
+from tests.served import Server, serving, studio_json
+
+QUESTION = "What is a good way to learn to swim?"  # none of the sample's
+SECONDS_TO_TRAIN = 300
+
+
+@pytest.fixture(scope="module")
+def server(starter_home: Path) -> Iterator[Server]:
+    with serving(starter_home) as server:
+        yield server
+
+
+def test_from_a_file_to_a_tuned_model_that_answers_in_the_persona_beside_a_base_that_does_not(
+    server: Server, page: Page, starter_home: Path, tmp_path: Path
+) -> None:
+    bring_data(page, server.url, tmp_path)
+    train(page, server.url)
+    watch_through_a_reload(page)
+    see_it_in_the_catalogue(page, server.url, starter_home)
+    compare(page)
+
+
+def bring_data(page: Page, url: str, folder: Path) -> None:
+    page.goto(f"{url}/datasets")
+    bad = folder / "broken.jsonl"
+    bad.write_text('{"messages": [{"role": "user", "content": "Hi"}]}\n{"messages": [\n')
+    page.locator("input[type=file]").set_input_files(bad)
+    expect(page.get_by_role("alert")).to_contain_text("2")  # the line that is not JSON
+    rows = folder / "captain.jsonl"
+    rows.write_bytes(sample_path().read_bytes())
+    page.locator("input[type=file]").set_input_files(rows)
+    expect(page.get_by_role("table")).to_contain_text("captain")
+    expect(page.get_by_text("Ahoy!").first).to_be_visible()  # the preview shows the rows as the model sees them
+
+
+def train(page: Page, url: str) -> None:
+    page.goto(f"{url}/train?dataset=captain&preset=Quick")
+    page.get_by_label("Adapter name").fill("captain-v1")
+    rank = page.locator("[id='lora.r']")
+    rank.fill("lots")
+    page.get_by_role("button", name="Start training").click()
+    expect(page.locator(".field:has([id='lora.r']) .field-error")).to_have_text(re.compile("whole number"))
+    rank.fill("8")
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url(re.compile(r"/runs\?id=\d+"))
+
+
+def watch_through_a_reload(page: Page) -> None:
+    status = page.locator("#run-status")
+    expect(status).to_have_attribute("data-status", "running", timeout=120_000)
+    expect(page.get_by_role("img", name=re.compile("Loss by step"))).to_be_visible()
+    page.reload()
+    expect(status).to_have_attribute("data-status", re.compile("running|finished"))
+    expect(status).to_have_attribute("data-status", "finished", timeout=SECONDS_TO_TRAIN * 1000)
+
+
+def see_it_in_the_catalogue(page: Page, url: str, home: Path) -> None:
+    page.goto(f"{url}/adapters?q=captain")
+    expect(page.get_by_role("link", name="captain-v1")).to_be_visible()
+    (adapter,) = studio_json(home, "adapters", "list")
+    assert adapter["name"] == "captain-v1"
+    assert Path(adapter["path"], "adapter_model.safetensors").is_file()
+    assert adapter["eval_loss"] is not None
+
+
+def compare(page: Page) -> None:
+    page.get_by_role("link", name=re.compile("^Try")).first.click()
+    page.wait_for_url(re.compile("/playground"))
+    page.get_by_label("Temperature").fill("0")
+    page.get_by_label("Most tokens").fill("60")
+    page.get_by_role("textbox", name="Prompt").fill(QUESTION)
+    page.get_by_role("button", name="Send").click()
+    base, tuned = page.get_by_role("region", name="Base model"), page.get_by_role("region", name="captain-v1")
+    expect(tuned).to_have_attribute("data-state", "done", timeout=180_000)
+    expect(base).to_have_attribute("data-state", "done", timeout=60_000)
+    expect(tuned).to_contain_text("Ahoy")
+    expect(base).not_to_contain_text("Ahoy")
+    tuned.get_by_role("switch").click()
+    page.get_by_role("textbox", name="Prompt").fill("And where should I begin?")
+    page.get_by_role("button", name="Send").click()
+    expect(base.locator(".answer")).to_have_count(2)
+    expect(base).to_have_attribute("data-state", "done", timeout=60_000)
+    expect(tuned.locator(".answer")).to_have_count(1)
