@@ -59,11 +59,12 @@ def digest(requirements: str) -> str:
 
 def has_packages(pinned: dict[str, str]) -> bool:
     """Whether this very Python has every pinned package. Reads their metadata and imports none of them."""
-    from importlib import metadata
+    try:
+        from importlib import metadata
 
-    try:  # a local label, as in 2.13.0+cpu, tells how a version was built
+        # A local label, as in 2.13.0+cpu, tells how a version was built.
         return all(metadata.version(name).split("+")[0] == version for name, version in pinned.items())
-    except metadata.PackageNotFoundError:
+    except ImportError:  # no such package, or a Python from before importlib.metadata
         return False
 
 
@@ -79,7 +80,7 @@ def python_with_packages(install_only: bool) -> str | None:
         return sys.executable
     from pathlib import Path
 
-    from studio.installation import InstallationError, install
+    from studio.installation import InstallationError, install, remedy_for
 
     try:
         if os.path.exists(STAMP):
@@ -87,8 +88,11 @@ def python_with_packages(install_only: bool) -> str | None:
         install(Path(ENVIRONMENT), Path(PYTHON), Path(REQUIREMENTS), named=len(pins(requirements)))
         with open(STAMP, "w", encoding="utf-8") as stamp:
             stamp.write(digest(requirements))
-    except (InstallationError, OSError) as error:
+    except InstallationError as error:
         print(error, file=sys.stderr)
+        return None
+    except OSError as error:
+        print(f"{error}\n{remedy_for(str(error))}", file=sys.stderr)
         return None
     except KeyboardInterrupt:
         print("\nStopped. The next start goes on from here.", file=sys.stderr)

@@ -115,7 +115,7 @@ def remedy_for(output: str) -> str:
     if any(sign in lower for sign in ("connection", "name resolution", "timed out", "proxyerror", "sslerror")):
         return "The package index cannot be reached: check the network or the proxy, then start again."
     if "no matching distribution found" in lower:
-        return "The package index has no build of it for this computer: use Python 3.11 to 3.13, or another index."
+        return "The package index offers no build of it: check the network, use Python 3.11 to 3.13, then start again."
     return "Mend what the lines above say, then start again."
 
 

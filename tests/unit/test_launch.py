@@ -73,7 +73,7 @@ def test_an_installation_that_fails_says_why_and_is_completed_at_the_next_start(
     failed = checkout.launch("--port", "7999")
     assert failed.returncode == 1
     assert "small-thing==1.0" in failed.stderr
-    assert failed.stderr.splitlines()[-1].startswith("The packages are not installed. The package index has no build")
+    assert failed.stderr.splitlines()[-1].startswith("The packages are not installed. The package index offers no build")
     assert "Traceback" not in failed.stderr
     assert not checkout.is_installed()
 
@@ -181,7 +181,7 @@ def test_every_requirement_is_a_pin_that_the_ranges_of_the_package_allow():
             "cannot be reached",
         ),
         ("ReadTimeoutError: Read timed out.", "cannot be reached"),
-        ("ERROR: No matching distribution found for torch==9", "no build of it"),
+        ("ERROR: No matching distribution found for torch==9", "offers no build of it"),
         ("Error: [Errno 13] Permission denied: '/opt/studio/.venv'", "cannot be written"),
         ("ERROR: something new", "Mend what the lines above say"),
     ],
