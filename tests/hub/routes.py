@@ -89,6 +89,7 @@ def model_info(call: Call, id: str, revision: str) -> Answer:
             "createdAt": _TIME,
             "lastModified": _TIME,
             "siblings": siblings,
+            "cardData": _metadata(commit.files["README.md"].blob.read_text()) if "README.md" in commit.files else None,
         }
     )
 
@@ -126,16 +127,18 @@ def tree(call: Call, id: str, revision: str, folder: str) -> Answer:
 
 @route("POST", r"/api/validate-yaml")
 def validate_card(call: Call) -> Answer:
-    text = call.json()["content"]
-    front = re.match(r"---\r?\n(.*?)\r?\n---", text, re.DOTALL)
     try:
-        metadata = yaml.safe_load(front[1]) if front else {}
-    except yaml.YAMLError as error:
+        metadata = _metadata(call.json()["content"])
+    except (yaml.YAMLError, TypeError) as error:
         return Answer.json({"errors": [{"message": str(error)}], "warnings": []}, 400)
-    if not isinstance(metadata, dict):
-        return Answer.json({"errors": [{"message": "The metadata is not a mapping."}], "warnings": []}, 400)
     warnings = [] if metadata else [{"message": "empty or missing yaml metadata in repo card"}]
     return Answer.json({"errors": [], "warnings": warnings})
+
+
+def _metadata(card: str) -> dict[str, Any]:
+    """Raises YAMLError, TypeError where the card's metadata is no mapping."""
+    front = re.match(r"---\r?\n(.*?)\r?\n---", card, re.DOTALL)
+    return dict(yaml.safe_load(front[1])) if front else {}
 
 
 @route("POST", rf"{_MODEL}/preupload/{_REVISION}")

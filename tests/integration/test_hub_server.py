@@ -70,6 +70,14 @@ def test_a_folder_becomes_one_commit_with_its_large_file_by_lfs(hub: HubServer, 
     assert ada.repo_info("ada/tone").private
 
 
+def test_a_card_is_read_and_one_with_broken_metadata_is_refused(ada: HfApi, folder: Path) -> None:
+    ada.create_repo("ada/tone")
+    ada.upload_folder(repo_id="ada/tone", folder_path=folder)
+    assert ada.repo_info("ada/tone").card_data.license == "mit"
+    with pytest.raises(ValueError, match="Invalid metadata"):
+        ada.upload_file(repo_id="ada/tone", path_in_repo="README.md", path_or_fileobj=b"---\na: b: c\n---\n")
+
+
 def test_the_same_files_again_make_no_commit(hub: HubServer, ada: HfApi, folder: Path) -> None:
     ada.create_repo("ada/tone")
     first = ada.upload_folder(repo_id="ada/tone", folder_path=folder)
