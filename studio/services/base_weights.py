@@ -1,0 +1,129 @@
+"""The layers of a base model, read off the headers of its safetensors files: no weight is loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from studio.domain.errors import StudioError
+
+Shape = tuple[int, ...]
+
+_OUTPUTS = ("lm_head", "embed_out")  # peft leaves the output layer out of all-linear
+_TOKENS = ("embed_tokens", "embed_in", "wte", "word_embeddings", "embeddings")
+_EMBEDDINGS = (*_TOKENS, "wpe", "position_embeddings", "token_embedding")
+_INPUTS_FIRST = ("gpt2", "openai-gpt")  # their Conv1D keeps a weight as [in, out], where a Linear has [out, in]
+_FUSED = (".experts.", ".router.", ".block_sparse_moe.")  # loaded as other parameters than they are stored
+
+
+class Layer(NamedTuple):
+    """A module with one matrix. `bias` counts its bias terms, 0 where it has none."""
+
+    inputs: int
+    outputs: int
+    bias: int
+
+
+@dataclass(frozen=True)
+class BaseWeights:
+    """`linear` are the layers that “all-linear” means, `other` embeddings and output, which can only be named.
+
+    `is_known` is false where the modules of the loaded model cannot be told from the files: mixtures of experts,
+    and weights that are stored quantised.
+    """
+
+    parameters: int
+    linear: Mapping[str, Layer]
+    other: Mapping[str, Layer]
+    bias: int
+    is_known: bool
+
+    @property
+    def linear_parameters(self) -> int:
+        """Of the matrices alone."""
+        return sum(layer.inputs * layer.outputs for layer in self.linear.values())
+
+    def names(self) -> list[str]:
+        """What the linear layers are called, each name once: q_proj, k_proj, …"""
+        return list(dict.fromkeys(module.rpartition(".")[2] for module in self.linear))
+
+    def targets(self, wanted: str | list[str]) -> dict[str, Layer]:
+        """The layers that get an adapter, as peft picks them: a name fits the whole module path or its end."""
+        if wanted == "all-linear":
+            return dict(self.linear)
+        every = {**self.linear, **self.other}
+        return {m: layer for m, layer in every.items() if any(m == name or m.endswith(f".{name}") for name in wanted)}
+
+
+def read_base_weights(path: str | Path) -> BaseWeights:
+    """The layers of the model in that folder.
+
+    Raises:
+        StudioError: a file is missing, or is not as its format has it.
+    """
+    folder = Path(path)
+    try:
+        return _read(folder, tuple((f, f.stat().st_mtime_ns) for f in sorted(_files(folder))))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StudioError(
+            "The weights in {path} cannot be read.", "Put the whole model there, or add it again.", path=folder
+        ) from error
+
+
+def _files(folder: Path) -> set[Path]:
+    index, single = folder / "model.safetensors.index.json", folder / "model.safetensors"
+    if index.exists():
+        return {folder / name for name in json.loads(index.read_text("utf-8"))["weight_map"].values()}
+    return {single} if single.exists() else set(folder.glob("*.safetensors"))
+
+
+@lru_cache(maxsize=16)
+def _read(folder: Path, files: tuple[tuple[Path, int], ...]) -> BaseWeights:
+    """The times at which the files were written are there for the cache: a model that was replaced is read again."""
+    if not files:
+        raise ValueError("no weights")
+    shapes: dict[str, Shape] = {}
+    for file, _ in files:
+        shapes.update(_header(file))
+    return layers_of(shapes, json.loads((folder / "config.json").read_text("utf-8")))
+
+
+def _header(file: Path) -> dict[str, Shape]:
+    """A header is its length in 8 bytes (little endian), then JSON."""
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if not 0 < length <= file.stat().st_size - 8:
+            raise ValueError("no header")
+        tensors = json.loads(stream.read(length))
+    return {name: tuple(tensor["shape"]) for name, tensor in tensors.items() if name != "__metadata__"}
+
+
+def layers_of(shapes: Mapping[str, Shape], config: Mapping[str, Any]) -> BaseWeights:
+    """The layers behind tensors of these names and shapes. `config` is the model's config.json."""
+    inputs_first = config.get("model_type") in _INPUTS_FIRST
+    linear: dict[str, Layer] = {}
+    other: dict[str, Layer] = {}
+    for name, shape in shapes.items():
+        module, _, kind = name.rpartition(".")
+        if kind != "weight" or len(shape) != 2:
+            continue
+        inputs, outputs = shape if inputs_first else shape[::-1]
+        last = module.rpartition(".")[2]
+        beside = last in _OUTPUTS or last in _EMBEDDINGS or last.startswith("embed_")
+        (other if beside else linear)[module] = Layer(inputs, outputs, prod(shapes.get(f"{module}.bias", (0,))))
+    if output := next((m for m in other if m.endswith(_OUTPUTS)), next((m for m in other if m.endswith(_TOKENS)), "")):
+        other.setdefault("lm_head", other[output])  # tied to the embedding, or stored under an older name
+    return BaseWeights(
+        parameters=sum(map(prod, shapes.values())),
+        linear=linear,
+        other=other,
+        bias=sum(shape[0] for name, shape in shapes.items() if "bias" in name and len(shape) == 1),
+        is_known=bool(linear)
+        and "quantization_config" not in config
+        and not any(p in n for n in shapes for p in _FUSED),
+    )

@@ -1,0 +1,108 @@
+"""What a run will be, as far as it can be worked out before torch is there: rows, steps, sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from studio.domain.errors import StudioError
+from studio.domain.spec import LoraSpec, RunSpec, TrainingSpec
+from studio.services.base_weights import BaseWeights, Layer
+
+_ADAPTER_BYTES = 4  # peft keeps and saves an adapter in fp32, whatever the base is in
+_NF4_BYTES = 1 / 2 + 1 / 64 + 4 / (64 * 256)  # four bits, and the scales of blocks that are quantised once more
+_INT8_SCALE_BYTES = 4  # for each output of a layer
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What follows from a spec. Rows and steps are exact; sizes are in bytes.
+
+    `trainable` is exact, too, and None where the model's layers cannot be told from its files. `base_bytes` are the
+    least and the most that the base's weights take: two figures where it is measured at the start which is quicker.
+    """
+
+    train_rows: int
+    eval_rows: int
+    steps: int
+    steps_per_epoch: int
+    parameters: int
+    trainable: int | None
+    adapter_bytes: int | None
+    base_bytes: tuple[int, int]
+
+
+def estimate(spec: RunSpec, rows: int, base: BaseWeights) -> Estimate:
+    """The run of this spec on a dataset of so many rows."""
+    eval_rows = spec.data.eval_rows(rows)
+    train_rows = max(0, rows - eval_rows)
+    trainable = trainable_parameters(base, spec.lora) if base.is_known else None
+    return Estimate(
+        train_rows=train_rows,
+        eval_rows=eval_rows,
+        steps=total_steps(train_rows, spec.training),
+        steps_per_epoch=steps_per_epoch(train_rows, spec.training),
+        parameters=base.parameters,
+        trainable=trainable,
+        adapter_bytes=None if trainable is None else trainable * _ADAPTER_BYTES,
+        base_bytes=base_bytes(base, spec.model.precision),
+    )
+
+
+def steps_per_epoch(train_rows: int, training: TrainingSpec) -> int:
+    """Optimizer steps in which all rows are seen once, on one device. The last batch may be smaller."""
+    batches = ceil(train_rows / training.per_device_train_batch_size)
+    return max(1, ceil(batches / training.gradient_accumulation_steps))
+
+
+def total_steps(train_rows: int, training: TrainingSpec) -> int:
+    by_epochs = ceil(training.num_train_epochs * steps_per_epoch(train_rows, training))
+    return by_epochs if training.max_steps < 0 else training.max_steps
+
+
+def trainable_parameters(base: BaseWeights, lora: LoraSpec) -> int:
+    """As many as peft's `print_trainable_parameters` says."""
+    targets = base.targets(lora.target_modules).values()
+    count = sum(_adapter_parameters(layer, lora) for layer in targets)
+    if lora.bias == "all":
+        return count + base.bias
+    return count + (sum(layer.bias for layer in targets) if lora.bias == "lora_only" else 0)
+
+
+def _adapter_parameters(layer: Layer, lora: LoraSpec) -> int:
+    """A is [r, inputs], B is [outputs, r], and DoRA has a length for each output."""
+    return lora.r * (layer.inputs + layer.outputs) + (layer.outputs if lora.use_dora else 0)
+
+
+def base_bytes(base: BaseWeights, precision: str) -> tuple[int, int]:
+    """The least and the most that the base's weights take in that precision.
+
+    Only linear layers are quantised. The rest, and everything under “auto”, is in bf16 where that is quicker on the
+    device and in fp32 elsewhere.
+    """
+    if precision in ("fp32", "bf16"):
+        size = base.parameters * (4 if precision == "fp32" else 2)
+        return size, size
+    if precision == "auto":
+        return base.parameters * 2, base.parameters * 4
+    rest = base.parameters - base.linear_parameters
+    if precision == "4-bit":
+        quantised = base.linear_parameters * _NF4_BYTES
+    else:
+        quantised = base.linear_parameters + _INT8_SCALE_BYTES * sum(layer.outputs for layer in base.linear.values())
+    return round(quantised + rest * 2), round(quantised + rest * 4)
+
+
+def target_fault(base: BaseWeights, lora: LoraSpec) -> StudioError | None:
+    """What is wrong with names of target modules that no layer of the base has; None where all is well."""
+    if lora.target_modules == "all-linear" or not base.is_known:
+        return None
+    for name in lora.target_modules:
+        if not base.targets([name]):
+            return StudioError(
+                "No layer of the base model is called “{name}”.",
+                "Use all-linear, or some of {known}.",
+                name=name,
+                known=", ".join(base.names()),
+            )
+    return None

@@ -1,0 +1,120 @@
+"""The machine and what the studio keeps on it, as far as that is known without torch."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+
+from studio.store.run_folder import folder_size
+
+PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate", "gradio", "huggingface_hub")
+PATIENCE = 5.0  # seconds that nvidia-smi may take; it wakes sleeping GPUs
+
+_QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """`memory` and `free` are bytes."""
+
+    name: str
+    memory: int
+    free: int
+
+
+@dataclass(frozen=True)
+class Machine:
+    """`cores` are those this process may use; `memory` and `free` the system's, in bytes."""
+
+    processor: str
+    cores: int
+    memory: int
+    free: int
+    gpus: tuple[Gpu, ...]
+
+    @property
+    def free_for_training(self) -> int:
+        """Bytes free where a model would be put: on the first GPU, else in the system's memory."""
+        return self.gpus[0].free if self.gpus else self.free
+
+
+def look_at_machine() -> Machine:
+    memory = psutil.virtual_memory()
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Machine(_processor(), allowed, memory.total, memory.available, _gpus(memory.total, memory.available))
+
+
+@lru_cache(maxsize=1)
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _gpus(memory: int, free: int) -> tuple[Gpu, ...]:
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        return (Gpu("Apple GPU", memory, free),)
+    if shutil.which(_QUERY[0]) is None:
+        return ()
+    try:
+        said = subprocess.run(_QUERY, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return read_gpus(said)
+
+
+def read_gpus(said: str) -> tuple[Gpu, ...]:
+    """The GPUs from nvidia-smi's lines of name, MiB in all, MiB free."""
+    gpus = []
+    for line in said.splitlines():
+        name, *sizes = (part.strip() for part in line.rsplit(",", 2))
+        if len(sizes) == 2 and all(size.isdigit() for size in sizes):
+            gpus.append(Gpu(name, int(sizes[0]) << 20, int(sizes[1]) << 20))
+    return tuple(gpus)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What one folder of the home takes, in bytes."""
+
+    name: str
+    path: str
+    size: int
+
+
+def storage(home: Path, names: Sequence[str], measure: Callable[[Path], int] = folder_size) -> list[Stored]:
+    """The named folders of the home, the largest first, and all that lies beside them as `other`. Reads every file's
+    size, which takes a moment where there are many."""
+    parts = [Stored(name, str(home / name), measure(home / name)) for name in names]
+    others = [path for path in home.iterdir() if path.name not in names]
+    beside = sum(measure(path) if path.is_dir() else path.stat().st_size for path in others)
+    return [*sorted(parts, key=lambda part: -part.size), Stored("other", str(home), beside)]
+
+
+def disk_free(home: Path) -> int:
+    """Bytes."""
+    return shutil.disk_usage(home).free
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that training depends on; one that is missing is left out."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
