@@ -6,7 +6,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -85,7 +85,8 @@ class Datasets:
                 reason=error.strerror or str(error), path=self._folder,
             ) from error  # fmt: skip
         finally:
-            copy.unlink(missing_ok=True)
+            with suppress(OSError):
+                copy.unlink()
 
     def _take_in(self, copy: Path, sha256: str, shown: str) -> dict[str, Any]:
         folder = self._folder / sha256

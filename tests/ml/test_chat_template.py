@@ -1,0 +1,108 @@
+"""The web process renders chat templates as transformers does, and shows what a tokenizer trains."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jinja2 import TemplateError
+from transformers import AutoTokenizer
+
+from studio.domain.chat_spans import answer_spans
+from studio.domain.errors import StudioError
+from studio.services.chat_template import load_chat_template, render
+
+SYSTEM = {"role": "system", "content": "Be <brief> & kind."}
+ASK = {"role": "user", "content": 'What is "1 < 2"? 船长 \u2028 ⚓'}
+ANSWER = {"role": "assistant", "content": "  True.\n\nAnd more.  "}
+CONVERSATIONS: list[list[dict[str, str]]] = [
+    [ASK],
+    [ASK, ANSWER],
+    [SYSTEM, ASK, ANSWER],
+    [SYSTEM, ASK, ANSWER, ASK, ANSWER],
+    [ASK, {"role": "assistant", "content": "<think>\nhm\n</think>\n\nYes."}, ASK, ANSWER],
+]
+
+# Each has what the one before lacks: tokens, trimming, refusals, namespaces, loop controls, filters, answer marks.
+TEMPLATES = {
+    "chatml": "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
+    "llama": "{{ bos_token }}\n{%- for m in messages %}\n    {%- if m.role == 'user' %}\n{{ '[INST] ' + m.content + "
+    "' [/INST]' }}\n    {%- elif m.role == 'assistant' %}\n{{ ' ' + m.content | trim + ' ' + eos_token }}\n"
+    "    {%- else %}\n{{- raise_exception('no ' + m.role) }}\n    {%- endif %}\n{%- endfor %}",
+    "thinking": "{% set ns = namespace(last=-1) %}{% for m in messages %}{% if m.role == 'user' %}"
+    "{% set ns.last = loop.index0 %}{% endif %}{% endfor %}{% for m in messages %}"
+    "{% set text = m.content %}{% if '</think>' in text and loop.index0 < ns.last %}"
+    "{% set text = text.split('</think>')[-1].lstrip('\n') %}{% endif %}"
+    "<|{{ m.role }}|>{{ text }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}",
+    "marked": "{% for m in messages %}{% if m.role == 'system' %}{% continue %}{% endif %}"
+    "{{ m | tojson }}{{ {'a': '<é>'} | tojson(indent=2) }}{% if m.role == 'assistant' %}"
+    "{% generation %}{{ m.content }}{{ eos_token }}{% endgeneration %}{% endif %}{% endfor %}"
+    "{{ dict(a=1) }}{{ strftime_now('%Y') }}{{ tools is none }}{{ documents is none }}{{ missing is defined }}",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def starter() -> Path:
+    return Path(os.environ["STUDIO_TEST_STARTER"])
+
+
+@pytest.fixture(scope="module", params=["starter", *TEMPLATES])
+def tokenizer(request: pytest.FixtureRequest, starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The starter's, with its own chat template or another."""
+    folder = starter
+    if request.param != "starter":
+        folder = tmp_path_factory.mktemp(request.param)
+        for file in starter.glob("*token*.json"):
+            shutil.copy(file, folder)
+        (folder / "chat_template.jinja").write_text(TEMPLATES[request.param], "utf-8")
+    return AutoTokenizer.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("messages", CONVERSATIONS)
+@pytest.mark.parametrize("add_generation_prompt", [False, True])
+def test_a_conversation_is_rendered_as_transformers_renders_it(
+    tokenizer: Any, messages: list[dict[str, str]], add_generation_prompt: bool
+) -> None:
+    model = tokenizer.name_or_path
+    try:
+        theirs = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=add_generation_prompt)
+    except TemplateError as error:
+        with pytest.raises(StudioError) as caught:
+            render(model, messages, add_generation_prompt)
+        assert str(error) in caught.value.problem
+    else:
+        assert render(model, messages, add_generation_prompt) == theirs
+
+
+def test_special_tokens_are_found_wherever_a_tokenizer_keeps_them(starter: Path, tmp_path: Path) -> None:
+    shutil.copy(starter / "tokenizer.json", tmp_path)
+    config = json.loads((starter / "tokenizer_config.json").read_text("utf-8"))
+    template = "{{ bos_token }}|{{ eos_token }}|{{ pad_token }}|{{ messages[0].content }}"
+    moved: dict[str, Any] = {"bos_token": {"content": "<|im_start|>"}, "eos_token": "<|im_end|>"}
+    config |= {"chat_template": [{"name": "tool_use", "template": "x"}, {"name": "default", "template": template}]}
+    config = {key: value for key, value in config.items() if key not in moved}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
+    (tmp_path / "special_tokens_map.json").write_text(json.dumps(moved), "utf-8")
+    theirs = AutoTokenizer.from_pretrained(tmp_path).apply_chat_template([ASK], tokenize=False)
+    assert render(tmp_path, [ASK]) == theirs
+    assert theirs.startswith("<|im_start|>|<|im_end|>|")
+
+
+@pytest.mark.parametrize("messages", CONVERSATIONS)
+def test_the_answers_shown_are_those_that_the_tokenizers_own_rendering_gives(
+    starter: Path, messages: list[dict[str, str]]
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(starter)
+    theirs = answer_spans(
+        messages,
+        lambda turns, prompt: tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=prompt),
+    )
+    text, spans = answer_spans(messages, load_chat_template(starter))
+    assert (text, spans) == theirs
+    expected = [m["content"] + "<|im_end|>" for m in messages if m["role"] == "assistant"]
+    assert [text[start:end] for start, end in spans] == expected
