@@ -136,7 +136,8 @@
     if (!known(seconds)) return "–";
     const s = Math.max(0, Math.round(Number(seconds)));
     if (s < 60) return Studio.t("{n} s", { n: s });
-    if (s < 3600) return Studio.t(s < 600 && s % 60 ? "{m} min {s} s" : "{m} min", { m: Math.floor(s / 60), s: s % 60 });
+    if (s < 600 && s % 60) return Studio.t("{m} min {s} s", { m: Math.floor(s / 60), s: s % 60 });
+    if (s < 3600) return Studio.t("{m} min", { m: Math.floor(s / 60) });
     if (s < 86400) return Studio.t("{h} h {m} min", { h: Math.floor(s / 3600), m: Math.floor((s % 3600) / 60) });
     return Studio.t("{d} d {h} h", { d: Math.floor(s / 86400), h: Math.floor((s % 86400) / 3600) });
   };

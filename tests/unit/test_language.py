@@ -1,0 +1,160 @@
+"""Every word that a reader can see exists in both languages."""
+
+import ast
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from studio.domain.errors import InvalidInput, StudioError
+from studio.ui.language import LANGUAGES, dictionary, language_of, preferred, sentence_of, translate
+from studio.ui.shell import PAGES
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = sorted((ROOT / "static").rglob("*.js"))
+# The command line and the start speak English; what the rest says can reach a page.
+MODULES = sorted(
+    file for file in (ROOT / "studio").rglob("*.py") if not {"cli", "migrations"} & set(file.relative_to(ROOT).parts)
+)
+QUIET = {"settings.py", "installation.py", "lock.py"}
+SPOKEN_IN_JS = re.compile(r'\bt\(\s*("(?:[^"\\]|\\.)*")\s*([,)+])')
+CHOSEN_IN_JS = re.compile(r'\bt\((?!\s*")[^()"]*\?\s*"')
+PLACE = re.compile(r"\{(\w+)\}")
+TRANSLATED = {name: dictionary(name) for name in LANGUAGES if name != "en"}
+
+
+def trees():
+    return {file: ast.parse(file.read_text("utf-8")) for file in MODULES}
+
+
+def error_classes(modules):
+    """Names of StudioError and of all that derives from it."""
+    names = {"StudioError"}
+    classes = [node for tree in modules.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    while found := {c.name for c in classes if {getattr(b, "id", "") for b in c.bases} & names} - names:
+        names |= found
+    return names
+
+
+def literals(nodes):
+    return [
+        node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value
+    ]
+
+
+def _names(assignment):
+    return {getattr(target, "id", "") for target in assignment.targets}
+
+
+def spoken_in_python():
+    """English text → where it is said: errors, knobs of the spec, titles and leads of pages, translate(…) and t(…)."""
+    modules = trees()
+    errors = error_classes(modules)
+    found = {page.title: "shell.py" for page in PAGES}
+    for file, tree in modules.items():
+        for node in ast.walk(tree):
+            said = []
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                if name in errors and file.name not in QUIET:
+                    said = literals(
+                        [*node.args[:2], *(k.value for k in node.keywords if k.arg in ("problem", "remedy"))]
+                    )
+                elif name == "knob":
+                    said = literals(node.args[1:3])
+                elif name in ("t", "translate"):
+                    said = literals(node.args[:1])
+            elif isinstance(node, ast.Assign) and file.parent.name == "pages" and _names(node) & {"LEAD", "TITLE"}:
+                said = literals([node.value])
+            found |= dict.fromkeys(said, file.name)
+    return found
+
+
+def spoken_in_scripts():
+    return {
+        json.loads(text): file.name for file in SCRIPTS for text, _ in SPOKEN_IN_JS.findall(file.read_text("utf-8"))
+    }
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_every_visible_string_is_translated(language):
+    spoken = spoken_in_python() | spoken_in_scripts()
+    assert len(spoken) > 60
+    assert {text: file for text, file in spoken.items() if text not in TRANSLATED[language]} == {}
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_no_translation_outlives_its_source(language):
+    written = "\n".join(file.read_text("utf-8") for file in SCRIPTS)
+    literal = {text for tree in trees().values() for text in literals(ast.walk(tree))}
+    said = spoken_in_scripts()
+    assert [
+        text
+        for text in TRANSLATED[language]
+        if text not in literal and text not in said and json.dumps(text) not in written
+    ] == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_a_translation_keeps_the_places_of_its_values(language):
+    assert {
+        text: said
+        for text, said in TRANSLATED[language].items()
+        if set(PLACE.findall(text)) != set(PLACE.findall(said))
+    } == {}
+
+
+def test_a_dictionary_is_sorted_so_that_two_changes_seldom_meet():
+    for language in TRANSLATED:
+        text = (ROOT / "studio/ui/text" / f"{language}.json").read_text("utf-8")
+        assert text == json.dumps(json.loads(text), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+@pytest.mark.parametrize("file", SCRIPTS, ids=lambda file: file.name)
+def test_a_script_names_each_string_whole_so_that_it_can_be_found(file):
+    script = file.read_text("utf-8")
+    assert [text for text, after in SPOKEN_IN_JS.findall(script) if after == "+"] == []
+    assert CHOSEN_IN_JS.findall(script) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("en-US,en;q=0.9,zh-CN;q=0.8", "en"),
+        ("en;q=0.5, zh-TW;q=0.7", "zh"),
+        ("fr-FR, de;q=0.9", "en"),
+        ("fr, zh;q=0.3", "zh"),
+        ("zh;q=0, en", "en"),
+        ("zh;q=nonsense", "en"),
+    ],
+)
+def test_the_language_is_the_browsers_favourite_of_ours(header, language):
+    assert preferred(header) == language
+
+
+def test_a_chosen_language_goes_before_the_browsers():
+    request = SimpleNamespace(cookies={"studio_language": "en"}, headers={"accept-language": "zh-CN"})
+    assert language_of(request) == "en"
+
+
+def test_an_unknown_choice_is_passed_over():
+    request = SimpleNamespace(cookies={"studio_language": "../../etc"}, headers={"accept-language": "zh-CN"})
+    assert language_of(request) == "zh"
+
+
+def test_values_are_filled_in_after_the_template_is_translated():
+    assert translate("Select {name}", "zh", name="tone {v3}") == "选择 tone {v3}"
+
+
+def test_what_has_no_translation_stays_english():
+    assert translate("Nobody says this {n} times.", "zh", n=2) == "Nobody says this 2 times."
+
+
+def test_an_error_is_one_sentence_in_the_readers_language():
+    fault = StudioError("The uploaded file is gone.", "Choose the file again.")
+    assert sentence_of(fault, "zh") == "上传的文件已不存在。 请重新选择文件。"
+    assert sentence_of(InvalidInput("The uploaded file is gone."), "en") == "The uploaded file is gone."
