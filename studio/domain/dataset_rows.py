@@ -24,14 +24,15 @@ _ROLE_OF = {
     **dict.fromkeys(("tool", "function", "observation", "ipython", "tool_response", "function_response"), "tool"),
 }
 
-_KINDS: dict[type, str] = {bool: "true or false", int: "a number", float: "a number", str: "text", dict: "an object"}
+# JSON's own names, which are the same in every language.
+_KINDS = {bool: "boolean", int: "number", float: "number", str: "string", dict: "object", list: "array"}
 
 
 def read_row(layout: Layout, row: Any, line: int, unit: Unit = "line") -> tuple[Row | None, list[Problem]]:
     """The row in its one of two shapes, or None and what is wrong with it. Words are kept as they are."""
     reader = _RowReader(layout, line, unit)
     if not isinstance(row, Mapping):
-        reader.note("", "not_an_object", "This is {found} and not an object.", _ONE_OBJECT, found=_kind(row))
+        reader.note("", "not_an_object", "This is no object; its type is {found}.", _ONE_OBJECT, found=_kind(row))
         return None, reader.problems
     made: Row
     if layout.format is Format.TEXT:
@@ -97,9 +98,9 @@ class _RowReader:
                 question, answer = (self._words(words, f"{field}[{j}]") for j, words in enumerate(pair))
                 turns += _turn("user", question), _turn("assistant", answer)
             else:
-                message = "“{field}” must be a question and its answer, and is {found}."
+                message = "“{field}” must be a question and its answer in a list."
                 remedy = "Write the earlier turns as [[question, answer], …], or leave them out."
-                self.note(field, "wrong_type", message, remedy, found=_kind(pair))
+                self.note(field, "wrong_type", message, remedy)
         return turns
 
     def _side(self, row: Mapping[str, Any], part: str, role: str) -> list[Turn]:
@@ -128,7 +129,7 @@ class _RowReader:
         if value is None:
             self.note(field, "missing", "There is no “{field}”.", _FILL_IN)
         else:
-            message = "“{field}” must be text, and is {found}."
+            message = "“{field}” must be text; its type is {found}."
             self.note(field, "wrong_type", message, "Write it as text, in quotation marks.", found=_kind(value))
         return ""
 
@@ -136,7 +137,7 @@ class _RowReader:
         if value is None:
             self.note(field, "missing", "There is no “{field}”.", _FILL_IN)
         elif not isinstance(value, list):
-            message = "“{field}” must be a list of turns, and is {found}."
+            message = "“{field}” must be a list of turns; its type is {found}."
             self.note(field, "wrong_type", message, _TURNS, found=_kind(value))
         elif not value:
             self.note(field, "empty", "“{field}” has no turns.", _FILL_IN)
@@ -146,7 +147,9 @@ class _RowReader:
 
     def _one_turn(self, turn: Any, field: str) -> Turn:
         if not isinstance(turn, Mapping):
-            self.note(field, "wrong_type", "“{field}” must be an object, and is {found}.", _TURNS, found=_kind(turn))
+            self.note(
+                field, "wrong_type", "“{field}” must be an object; its type is {found}.", _TURNS, found=_kind(turn)
+            )
             return _turn("", "")
         who = "from" if turn.get("role") is None and "from" in turn else "role"
         what = "value" if turn.get("content") is None and "value" in turn else "content"
@@ -213,4 +216,4 @@ def _is_whole(value: str) -> bool:
 
 
 def _kind(value: Any) -> str:
-    return "nothing" if value is None else _KINDS.get(type(value), "a list" if isinstance(value, list) else "no text")
+    return "null" if value is None else _KINDS.get(type(value), type(value).__name__)

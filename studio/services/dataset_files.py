@@ -80,9 +80,10 @@ def _not_json(line: int, error: Exception) -> Problem:
         message = "This is not valid JSON: {reason} at column {column}."
         values = {"reason": error.msg, "column": error.colno}
         return Problem(line + error.lineno - 1, "", "not_json", message, _WHOLE_OBJECT, values)
+    if isinstance(error, RecursionError):
+        return Problem(line, "", "not_json", "This JSON is nested too deep.", "Remove the row.", {})
     message = "This JSON cannot be read: {reason}."
-    reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error).partition(";")[0]
-    return Problem(line, "", "not_json", message, "Remove the row.", {"reason": reason})
+    return Problem(line, "", "not_json", message, "Remove the row.", {"reason": str(error).partition(";")[0]})
 
 
 _WHOLE_OBJECT = "Look for a missing quotation mark, comma or bracket there; in .jsonl each line is one whole object."
