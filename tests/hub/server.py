@@ -88,9 +88,11 @@ class HubServer:
     # what a test orders
 
     def add_repository(
-        self, id: str, files: Mapping[str, bytes], *, private: bool = False, gated: bool = False
+        self, id: str, files: Mapping[str, bytes] | Path, *, private: bool = False, gated: bool = False
     ) -> Repository:
-        """A repository that was there before, with one commit."""
+        """A repository that was there before, with one commit of these files, or of a folder's."""
+        if isinstance(files, Path):
+            files = {str(f.relative_to(files)): f.read_bytes() for f in files.rglob("*") if f.is_file()}
         with self.lock:
             repository = self.store.create(id, private=private)
             repository.gated = gated
