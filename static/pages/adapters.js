@@ -169,7 +169,7 @@
       const answer = await ctx.act(send, "push", args, { onFault: (fault) => Studio.render(message, Studio.errorPanel(fault)) });
       if (!answer) return;
       send.remove();
-      Studio.render(message, Studio.note("ok", h("b", {}, t("It is on the Hub.")), h("p", {}, hubLink(answer.url))));
+      Studio.render(message, Studio.note("ok", h("b", {}, t("It is on the Hub.")), h("p", {}, hubLink(answer.url)), answer.note && h("p", {}, t(answer.note))));
       done();
     }
   }

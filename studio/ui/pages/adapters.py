@@ -55,7 +55,7 @@ def push_form(studio: Studio, name: str) -> dict[str, Any]:
     source, user, fault = studio.hub.token_source(), None, None
     if source:
         try:
-            user = studio.hub.whoami()
+            user = studio.hub.whoami().name
         except StudioError as error:
             fault = {"problem": error.problem, "remedy": error.remedy}
     repo = adapter.hub_repo or (f"{user}/{slug(adapter.name)}" if user else slug(adapter.name))
@@ -64,10 +64,10 @@ def push_form(studio: Studio, name: str) -> dict[str, Any]:
 
 def push(studio: Studio, name: str, repo: str, private: bool = True, key: str = "") -> dict[str, str]:
     """Pushes; `key`, a token given here, is kept for the next time once it has worked."""
-    url = studio.hub.push(name, repo_id=repo, private=private, token=key or None)
+    pushed = studio.hub.push(name, repo_id=repo, private=private, token=key or None)
     if key:
         studio.hub.save_token(key)
-    return {"url": url}
+    return {"url": pushed.url, "note": pushed.note}
 
 
 def method(adapter: Adapter) -> str:
