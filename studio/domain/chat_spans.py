@@ -34,8 +34,15 @@ def answer_spans(messages: Messages, render: Render) -> tuple[str, list[Span]]:
         StudioError: the template refuses the conversation, or changes an answer so that it cannot be found.
     """
     text = render(messages, False)
-    spans = [_span(messages, i, text, render) for i, m in enumerate(messages) if m["role"] == "assistant"]
-    return text, [(start, end) for start, end in spans if start < end]
+    spans = []
+    for i, message in enumerate(messages):
+        if message["role"] == "assistant":
+            start, end = _span(messages, i, text, render)
+            answer = message["content"].rpartition("</think>")[2].strip()
+            if answer not in text[start:end]:  # such as under a template that takes content in parts only
+                raise _lost(i)
+            spans.append((start, end))
+    return text, spans
 
 
 def _span(messages: Messages, i: int, text: str, render: Render) -> Span:
@@ -68,16 +75,20 @@ def _span_of_mark(messages: Messages, i: int, text: str, render: Render, head: s
     else:
         found = ""
     if not found or not text.endswith(after) or len(text) - len(after) < start:
-        raise StudioError(
-            "The model's chat template changes turn {turn}, so its answer cannot be told from the rest.",
-            "Switch off “Learn from answers only”, or choose a base model with a simpler chat template.",
-            turn=i + 1,
-        )
+        raise _lost(i)
     last = max(j for j, m in enumerate(messages) if m["role"] == "assistant")
     closing = _around(mark, last, messages[: last + 1], render)[2].rstrip()
     if not after.startswith(closing):  # the last turn is closed in another way than this one
         closing = _UNFINISHED_TAG.sub("", _common_beginning(closing, after)).rstrip()
     return start, len(text) - len(after) + len(closing)
+
+
+def _lost(i: int) -> StudioError:
+    return StudioError(
+        "The model's chat template changes turn {turn}, so its answer cannot be told from the rest.",
+        "Switch off “Learn from answers only”, or choose a base model with a simpler chat template.",
+        turn=i + 1,
+    )
 
 
 def _around(mark: str, i: int, messages: Messages, render: Render) -> tuple[str, str, str]:

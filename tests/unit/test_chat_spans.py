@@ -113,6 +113,14 @@ def test_the_mark_is_never_taken_for_words_of_the_conversation() -> None:
     assert answers(chat("ANSWER", "ANSWERX", "c", "d"), closes_conversation)[0] == "ANSWERX<|end|>"
 
 
+def test_an_answer_that_a_template_for_pictures_leaves_out_is_refused() -> None:
+    def wants_parts(messages: Messages, add_generation_prompt: bool) -> str:
+        return chatml([{**m, "content": ""} for m in messages], add_generation_prompt)
+
+    with pytest.raises(StudioError, match="turn 2"):
+        answer_spans(chat("a", "b"), wants_parts)
+
+
 def test_an_answer_that_the_template_hides_is_refused_with_a_remedy() -> None:
     def hides(messages: Messages, add_generation_prompt: bool) -> str:
         return f"{len(messages)} turns{' >' if add_generation_prompt else ''}"
