@@ -20,7 +20,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "Balanced": {
         "lora": {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0},
         "training": {
-            "learning_rate": 2e-4,
+            "learning_rate": 3e-4,
             "num_train_epochs": 3,
             "max_steps": -1,
             "per_device_train_batch_size": 4,
@@ -32,11 +32,12 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "Thorough": {
         "lora": {"r": 32, "lora_alpha": 64, "lora_dropout": 0.05},
         "training": {
-            "learning_rate": 1e-4,
-            "num_train_epochs": 6,
+            "learning_rate": 2e-4,
+            "num_train_epochs": 5,
             "max_steps": -1,
             "per_device_train_batch_size": 4,
-            "gradient_accumulation_steps": 4,
+            "gradient_accumulation_steps": 2,
+            "weight_decay": 0.01,
             "max_length": 2048,
             "eval_steps": 20,
         },
