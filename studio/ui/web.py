@@ -48,15 +48,18 @@ STATIC = PACKAGE / "static" if (PACKAGE / "static").is_dir() else PACKAGE.parent
 Now = Callable[[Request], dict[str, Any] | None]
 
 
-def build_web(studio: Any, settings: Settings, now: Now | None = None) -> FastAPI:
+def build_web(
+    studio: Any, settings: Settings, now: Now | None = None, modules: dict[Page, ModuleType] | None = None
+) -> FastAPI:
     """The application, ready for a server.
 
     Args:
         studio: handed to each page's `build(studio)`.
         now: what runs now, for the pill in the sidebar, or None: `{"run": id, "name": str, "status": "running" or
             "queued", "percent": 0 to 100 or None, "waiting": number of queued runs}`.
+        modules: those of the pages; what is in studio/ui/pages where none are given.
     """
-    modules = page_modules()
+    modules = page_modules() if modules is None else modules
     demo = build_blocks(studio, modules)
     version = static_version(STATIC)
 
@@ -169,6 +172,8 @@ class Frame:
         async def send_framed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 start.update(message)
+                return
+            if message["type"] != "http.response.body":
                 return
             body.extend(message.get("body", b""))
             if message.get("more_body"):
