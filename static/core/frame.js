@@ -66,12 +66,14 @@
           const answer = await fetch("./now", { headers: { Accept: "application/json" } });
           if (!answer.ok) throw new Error(answer.statusText);
           drawNow(await answer.json());
+          if (failures) Studio.connection(-1);
           failures = 0;
         } catch {
+          if (!failures) Studio.connection(+1);
           failures += 1;
         }
       }
-      await new Promise((done) => setTimeout(done, Math.min(30000, NOW_EVERY * 2 ** failures)));
+      await new Promise((done) => setTimeout(done, Math.min(10000, NOW_EVERY * 1.5 ** failures)));
     }
   }
 

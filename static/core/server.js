@@ -39,17 +39,21 @@
   Studio.Fault = Fault;
   const lostFault = () => new Fault({ problem: t("The studio does not answer."), remedy: t("Check that it is still running, then try again."), lost: true });
 
+  Studio.connection = connection;
+
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));
   const visible = () =>
     document.visibilityState === "visible" ? Promise.resolve()
       : new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
   const backOff = (failures) => Math.min(30000, 500 * 2 ** failures) * (0.8 + 0.4 * Math.random());
 
+  // A line at the foot of the page as long as anything waits for the connection to come back: +1 lost, -1 found again.
   let lostCalls = 0;
   function connection(change) {
-    lostCalls = Math.max(0, lostCalls + change);
-    document.getElementById("connection")?.remove();
-    if (lostCalls) document.body.append(h("div", { id: "connection", role: "status" }, h("i", { class: "spin" }), t("Connection lost, trying again.")));
+    lostCalls += change;
+    const line = document.getElementById("connection");
+    if (!lostCalls) line?.remove();
+    else if (!line) document.body.append(h("div", { id: "connection", role: "status" }, h("i", { class: "spin" }), t("Connection lost, trying again.")));
   }
 
   function context(name, { element, props, server, trigger, watch, events }) {

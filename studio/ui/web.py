@@ -123,7 +123,6 @@ def build_blocks(studio: Any, modules: dict[Page, ModuleType]) -> gr.Blocks:
         if module is not home:
             with demo.route(page.title, page.path):
                 module.build(studio)
-    demo.queue(default_concurrency_limit=8)
     demo.state_session_capacity = SESSIONS_KEPT
     return demo
 
