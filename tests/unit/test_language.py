@@ -21,7 +21,7 @@ MODULES = sorted(
 QUIET = {"settings.py", "installation.py", "lock.py"}
 SPOKEN_IN_JS = re.compile(r'\bt\(\s*("(?:[^"\\]|\\.)*")\s*([,)+])')
 CHOSEN_IN_JS = re.compile(r'\bt\((?!\s*")[^()"]*\?\s*"')
-PLACE = re.compile(r"\{(\w+)\}")
+PLACE = re.compile(r"\{(\w+[^}]*)\}")
 TRANSLATED = {name: dictionary(name) for name in LANGUAGES if name != "en"}
 
 
