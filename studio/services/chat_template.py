@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.chat_spans import Messages, Render
+from studio.domain.chatml import CHATML
 from studio.domain.errors import StudioError
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -18,35 +19,29 @@ def render(model_path: str | Path, messages: Messages, add_generation_prompt: bo
     """The conversation as the model in that folder sees it.
 
     Raises:
-        StudioError: the folder has no chat template, or the template refuses the conversation.
+        StudioError: the chat template is damaged, or refuses the conversation.
     """
     return load_chat_template(model_path)(messages, add_generation_prompt)
 
 
 def load_chat_template(model_path: str | Path) -> Render:
-    """The chat template of the model in that folder, ready to render.
+    """The chat template of the model in that folder, ready to render; ChatML where it has none.
 
     Raises:
-        StudioError: there is none, or it is damaged.
+        StudioError: it is damaged.
     """
     import jinja2
 
     folder = Path(model_path)
     try:
         config = _read_json(folder / "tokenizer_config.json")
-        source = _source(folder, config)
+        source = _source(folder, config) or CHATML  # as the worker does
         tokens = _special_tokens(folder, config)
-        template = _environment().from_string(source) if source else None
+        template = _environment().from_string(source)
     except (OSError, ValueError, jinja2.TemplateError) as error:
         raise StudioError(
             "The chat template in {path} cannot be read: {reason}.", "Add the model again.", path=folder, reason=error
         ) from error
-    if template is None:
-        raise StudioError(
-            "The base model has no chat template: {path} has none.",
-            "Choose a base model that is made for chat, such as one with “Instruct” in its name.",
-            path=folder,
-        )
 
     def rendered(messages: Messages, add_generation_prompt: bool) -> str:
         try:

@@ -123,7 +123,7 @@ class Datasets:
 
         Raises:
             NotFound: there is no such dataset.
-            StudioError: its file is gone, or the model is not ready or has no chat template.
+            StudioError: its file is gone, or the model is not ready or its chat template is damaged.
         """
         dataset = self._catalogue.dataset(name)
         try:

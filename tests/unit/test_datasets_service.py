@@ -474,8 +474,25 @@ def test_plain_text_is_trained_as_a_whole(datasets: Datasets, tmp_path: Path, mo
     assert datasets.preview("text", model=model)["rows"] == [{"text": "abc", "rendered": "abc", "spans": [(0, 3)]}]
 
 
-def test_a_model_without_a_chat_template_is_said_to_have_none(datasets: Datasets, tmp_path: Path, model: Model) -> None:
-    (Path(model.path) / "tokenizer_config.json").write_text("{}")
+def test_a_model_without_a_chat_template_is_shown_with_chatml(datasets: Datasets, tmp_path: Path, model: Model) -> None:
+    (Path(model.path) / "tokenizer_config.json").write_text(json.dumps({"eos_token": "</s>"}))
     datasets.add(write(tmp_path, "crew.jsonl", GOOD))
-    with pytest.raises(StudioError, match="no chat template"):
+    (row,) = datasets.preview("crew", model=model)["rows"]
+    assert row["rendered"].startswith("<|im_start|>user\nWho are you?</s>")
+    assert [row["rendered"][start:end] for start, end in row["spans"]] == ["A captain. ⚓</s>"]
+
+
+def test_a_damaged_chat_template_is_said_to_be_one(datasets: Datasets, tmp_path: Path, model: Model) -> None:
+    (Path(model.path) / "chat_template.jinja").write_text("{% for m in messages %}")
+    datasets.add(write(tmp_path, "crew.jsonl", GOOD))
+    with pytest.raises(StudioError, match=r"cannot be read: .*endfor"):
         datasets.preview("crew", model=model)
+
+
+def test_a_model_that_is_not_ready_cannot_show_a_dataset(
+    datasets: Datasets, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    datasets.add(write(tmp_path, "crew.jsonl", GOOD))
+    fetching = catalogue.add_model(name="later", reference="later", source="hub")
+    with pytest.raises(StudioError, match="not ready yet"):
+        datasets.preview("crew", model=fetching)
