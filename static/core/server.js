@@ -15,6 +15,7 @@
 
   // Called by Gradio when the component of the view is in the page.
   Studio.mount = (name, parts) => {
+    document.querySelector(".boot")?.remove(); // The same skeletons now stand in Gradio's own place.
     const ctx = context(name, parts);
     if (definitions.has(name)) start(definitions.get(name), ctx);
     else waiting.set(name, [...(waiting.get(name) || []), ctx]);
