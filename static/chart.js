@@ -24,7 +24,7 @@
   Studio.tickText = (ticks) => {
     const step = Math.abs(ticks[1] - ticks[0]) || Math.abs(ticks[0]) || 1;
     const digits = Math.max(0, Math.min(6, -Math.floor(Math.log10(step) + 1e-9) + (/^[15]/.test(step.toExponential()) || /^2\.?0*e/.test(step.toExponential()) ? 0 : 1)));
-    return step < 1e-4 || step >= 1e6 ? Studio.rate : (value) => Studio.number(value, digits);
+    return step < 1e-3 || step >= 1e6 ? Studio.rate : (value) => Studio.number(value, digits);
   };
 
   const logTicks = (low, high) => {

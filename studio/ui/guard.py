@@ -6,7 +6,6 @@ import base64
 import binascii
 import hmac
 import time
-from collections import defaultdict, deque
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -68,23 +67,22 @@ class Doorman:
     def __init__(self, login: Login, now: Callable[[], float] = time.monotonic) -> None:
         self._expected = f"{login.name}:{login.password}".encode()
         self._now = now
-        self._failures: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._failures: dict[str, list[float]] = {}
 
     def verdict(self, address: str, authorization: str | None) -> int:
         """200 come in, 401 say who you are, 429 too many wrong answers from this address."""
-        failures = self._failures[address]
-        while failures and failures[0] < self._now() - ATTEMPT_SECONDS:
-            failures.popleft()
+        since = self._now() - ATTEMPT_SECONDS
+        failures = [moment for moment in self._failures.pop(address, []) if moment > since]
+        verdict = 401
         if len(failures) >= ATTEMPTS:
-            return 429
-        if authorization is not None and hmac.compare_digest(_credentials(authorization), self._expected):
-            del self._failures[address]
+            verdict = 429
+        elif authorization is not None and hmac.compare_digest(_credentials(authorization), self._expected):
             return 200
-        if authorization is not None:
+        elif authorization is not None:
             failures.append(self._now())
-        else:
-            self._failures.pop(address) if not failures else None
-        return 401
+        if failures:
+            self._failures[address] = failures
+        return verdict
 
 
 def _credentials(authorization: str) -> bytes:
