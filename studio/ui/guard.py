@@ -26,7 +26,7 @@ def allowed_hosts(settings: Settings) -> frozenset[str] | None:
 
     Refusing the others keeps a foreign page from reaching a local studio under a name of its own (DNS rebinding).
     """
-    if settings.space_id or settings.host in ("0.0.0.0", "::"):  # noqa: S104: compared, not bound
+    if settings.space_id or settings.host in ("0.0.0.0", "::"):
         return None
     return LOOPBACK | {settings.host.lower()}
 
