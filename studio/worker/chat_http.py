@@ -1,0 +1,203 @@
+"""The chat worker's address: HTTP on this machine, with a bearer token."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from studio.domain.chat import Message, Sampling
+from studio.domain.errors import InvalidInput, StudioError
+from studio.worker.adapter_shelf import BASE, AdapterShelf
+from studio.worker.answer import Answer, Piece
+from studio.worker.chat_protocol import ChatRequest, Reply, error_body, read_request, status_of
+from studio.worker.model import LoadedModel
+from studio.worker.scheduler import Scheduler
+
+
+class ChatService:
+    """One base model and its adapters, as an ASGI application (`app`)."""
+
+    def __init__(self, base: LoadedModel, shelf: AdapterShelf, scheduler: Scheduler, *, name: str, token: str) -> None:
+        self._base = base
+        self._shelf = shelf
+        self._scheduler = scheduler
+        self._name = name
+        self._token = token
+        self._ends = end_tokens(base)
+        self._context = context_of(base)
+        self.last_request = time.monotonic()
+        routes = [
+            Route("/health", self._guarded(self._health)),
+            Route("/v1/models", self._guarded(self._models)),
+            Route("/v1/adapters", self._guarded(self._attach), methods=["POST"]),
+            Route("/v1/adapters/{name:path}", self._guarded(self._detach), methods=["DELETE"]),
+            Route("/v1/chat/completions", self._guarded(self._chat), methods=["POST"]),
+        ]
+        self.app = Starlette(routes=routes)
+
+    def _guarded(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """Asks for the token, and answers a StudioError in the protocol's form."""
+
+        async def guarded(request: Request) -> Response:
+            kind, _, token = request.headers.get("authorization", "").partition(" ")
+            if kind.lower() != "bearer" or not secrets.compare_digest(token.encode(), self._token.encode()):
+                fault = InvalidInput(
+                    "The token is missing or wrong.", "Send the token of endpoint.json as a bearer token."
+                )
+                return JSONResponse(error_body(fault, 401), 401)
+            self.last_request = time.monotonic()
+            try:
+                return await handler(request)
+            except StudioError as error:
+                return JSONResponse(error_body(error, status_of(error)), status_of(error))
+
+        return guarded
+
+    async def _health(self, request: Request) -> Response:
+        return JSONResponse({"status": "ok", "busy": self._scheduler.is_busy})
+
+    async def _models(self, request: Request) -> Response:
+        models = [{"id": n, "object": "model", "created": 0, "owned_by": "studio"} for n in [BASE, *self._shelf.names]]
+        models[0] |= {"root": self._name, "precision": self._base.precision, "context": self._context}
+        return JSONResponse({"object": "list", "data": models})
+
+    async def _attach(self, request: Request) -> Response:
+        body = await _json(request)
+        if not (isinstance(body, dict) and isinstance(body.get("name"), str) and isinstance(body.get("path"), str)):
+            raise InvalidInput("An adapter needs a name and a path.", "Mend the request.")
+        name, path = body["name"], Path(body["path"])
+        await asyncio.wrap_future(self._scheduler.call(lambda: self._shelf.add(name, path)))
+        return JSONResponse({"name": name, "alone": self._shelf.why_alone(name)})
+
+    async def _detach(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        await asyncio.wrap_future(self._scheduler.call(lambda: self._shelf.remove(name)))
+        return Response(status_code=204)
+
+    async def _chat(self, request: Request) -> Response:
+        asked = read_request(await _json(request))
+        adapter = None if asked.model == BASE else self._shelf.find(asked.model).name
+        prompt = self._tokens(asked.messages)
+        pieces: asyncio.Queue[Piece] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        answer = Answer(
+            adapter,
+            prompt,
+            self._sampling(asked, len(prompt)),
+            tokenizer=self._base.tokenizer,
+            ends=self._ends,
+            device=self._base.device,
+            deliver=lambda piece: _deliver(loop, pieces, piece),
+        )
+        reply = Reply(secrets.token_hex(12), asked.model, answer)
+        if asked.stream:
+            return StreamingResponse(self._stream(answer, pieces, reply), media_type="text/event-stream")
+        text, finish = "", ""
+        async with self._writing(answer):
+            while not finish:
+                piece = await _next(pieces)
+                if piece.error:
+                    raise piece.error
+                if await request.is_disconnected():
+                    break
+                text, finish = text + piece.text, piece.finish
+        return JSONResponse(reply.whole(text, finish))
+
+    async def _stream(self, answer: Answer, pieces: asyncio.Queue[Piece], reply: Reply) -> AsyncIterator[str]:
+        first = True
+        async with self._writing(answer):
+            while True:
+                piece = await _next(pieces)
+                if piece.error:
+                    yield _event(error_body(piece.error, status_of(piece.error)))
+                else:
+                    yield _event(reply.chunk(piece.text, piece.finish, first=first))
+                first = False
+                if piece.error or piece.finish:
+                    yield "data: [DONE]\n\n"
+                    return
+
+    @asynccontextmanager
+    async def _writing(self, answer: Answer) -> AsyncIterator[None]:
+        """From here the answer is being written; whoever leaves early cancels it."""
+        self._scheduler.submit(answer)
+        try:
+            yield
+        finally:
+            answer.cancel()
+            self.last_request = time.monotonic()
+
+    def _tokens(self, messages: list[Message]) -> list[int]:
+        """Raises InvalidInput where the model's template does not take these messages."""
+        try:
+            text = self._base.tokenizer.apply_chat_template(
+                [m.model_dump() for m in messages], add_generation_prompt=True, tokenize=False
+            )
+        except TemplateError as error:
+            raise InvalidInput(
+                "The model's chat template does not take these messages: {reason}.",
+                "Begin with the user, take turns, and leave the system prompt empty if the model knows none.",
+                reason=str(error).rstrip("."),
+            ) from error
+        # The tokenizer's own settings are left alone: another thread decodes with it.
+        return list(self._base.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def _sampling(self, asked: ChatRequest, prompt: int) -> Sampling:
+        room = self._context - prompt
+        if room < 1:
+            raise InvalidInput(
+                "The conversation has {tokens} tokens, and the model reads at most {context}.",
+                "Shorten it, or begin a new one.",
+                tokens=prompt, context=self._context,
+            )  # fmt: skip
+        return asked.sampling(room)
+
+
+def end_tokens(base: LoadedModel) -> frozenset[int]:
+    """The tokens that end an answer: the model's own, and the tokenizer's."""
+    stated = base.model.generation_config.eos_token_id
+    return frozenset(stated if isinstance(stated, list) else [stated]) | {base.tokenizer.eos_token_id} - {None}
+
+
+def context_of(base: LoadedModel) -> int:
+    """Tokens that prompt and answer may have together."""
+    text = base.model.config.get_text_config()
+    lengths = (getattr(text, k, None) for k in ("max_position_embeddings", "n_positions", "max_seq_len"))
+    return next((int(n) for n in lengths if n), min(int(base.tokenizer.model_max_length), 1 << 20))
+
+
+async def _json(request: Request) -> Any:
+    try:
+        return await request.json()
+    except ValueError as error:
+        raise InvalidInput("The request is not JSON.", "Mend the request.") from error
+
+
+async def _next(pieces: asyncio.Queue[Piece]) -> Piece:
+    """The next piece, together with all that follow it already."""
+    piece = await pieces.get()
+    while not (piece.finish or piece.error or pieces.empty()):
+        more = pieces.get_nowait()
+        piece = Piece(piece.text + more.text, more.finish, more.error)
+    return piece
+
+
+def _deliver(loop: asyncio.AbstractEventLoop, pieces: asyncio.Queue[Piece], piece: Piece) -> None:
+    if not loop.is_closed():  # it is while the worker ends
+        loop.call_soon_threadsafe(pieces.put_nowait, piece)
+
+
+def _event(value: dict[str, Any]) -> str:
+    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"

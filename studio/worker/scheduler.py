@@ -1,0 +1,155 @@
+"""The one thread that generates: it takes what waits, and what can share a batch becomes one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+import torch
+
+from studio.domain.errors import StudioError
+from studio.worker.adapter_shelf import AdapterShelf
+from studio.worker.answer import Answer
+from studio.worker.batch import generate
+from studio.worker.model import LoadedModel
+
+logger = logging.getLogger(__name__)
+
+PAUSE = 0.015  # seconds without a further request after which a batch begins
+LONGEST_PAUSE = 0.15  # however many come one after another
+MOST_ROWS = 16
+
+Result = TypeVar("Result")
+
+
+class Scheduler:
+    """Owns the model. Everything that touches it is done in this thread, in the order it was asked for."""
+
+    def __init__(self, base: LoadedModel, shelf: AdapterShelf) -> None:
+        self._base = base
+        self._shelf = shelf
+        self._waiting: deque[Answer | Callable[[], None]] = deque()
+        self._change = threading.Condition()
+        self._current: list[Answer] = []
+        # A model with a state besides its cache reads the padding of shorter prompts too.
+        self._pads = not getattr(base.model, "_is_stateful", False)
+        threading.Thread(target=self._run, name="generation", daemon=True).start()
+
+    def submit(self, answer: Answer) -> None:
+        """Any thread may call it; the answer's `deliver` hears of everything that follows."""
+        self._put(answer)
+
+    def call(self, function: Callable[[], Result]) -> Future[Result]:
+        """Runs a function of the model between two batches."""
+        future: Future[Result] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(function())
+            except Exception as error:
+                future.set_exception(error)
+
+        self._put(run)
+        return future
+
+    def cancel_all(self) -> None:
+        with self._change:
+            for item in [*self._waiting, *self._current]:
+                if isinstance(item, Answer):
+                    item.cancel()
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._waiting or self._current)
+
+    def _put(self, item: Answer | Callable[[], None]) -> None:
+        with self._change:
+            self._waiting.append(item)
+            self._change.notify()
+
+    def _run(self) -> None:
+        while True:
+            batch = self._next()
+            if isinstance(batch, list):
+                self._write(batch)
+                with self._change:
+                    self._current = []
+            else:
+                batch()
+
+    def _next(self) -> list[Answer] | Callable[[], None]:
+        with self._change:
+            while not self._waiting:
+                self._change.wait()
+            if isinstance(self._waiting[0], Answer):
+                self._wait_for_company()
+            first = self._waiting.popleft()
+            if not isinstance(first, Answer):
+                return first
+            self._current = [first]
+            for item in list(self._waiting):
+                if not isinstance(item, Answer) or len(self._current) == MOST_ROWS:
+                    break  # nothing overtakes a change of the shelf
+                if self._can_share(first, item):
+                    self._waiting.remove(item)
+                    self._current.append(item)
+            return list(self._current)
+
+    def _wait_for_company(self) -> None:
+        """Until no request has come for a moment: those of one comparison come one by one."""
+        end = time.monotonic() + LONGEST_PAUSE
+        while len(self._waiting) < MOST_ROWS and (left := end - time.monotonic()) > 0:
+            if not self._change.wait(min(PAUSE, left)):
+                return
+
+    def _can_share(self, first: Answer, other: Answer) -> bool:
+        if not self._pads and len(first.prompt) != len(other.prompt):
+            return False
+        return not (self._why_alone(first) or self._why_alone(other))
+
+    def _why_alone(self, answer: Answer) -> str:
+        try:
+            return self._shelf.why_alone(answer.adapter)
+        except StudioError:  # removed since: its own turn will say so
+            return "gone"
+
+    def _write(self, answers: list[Answer]) -> None:
+        try:
+            with self._shelf.serving([a.adapter for a in answers]) as (model, options):
+                for answer in answers:
+                    answer.begin(len(answers), self._why_alone(answer))
+                pad = self._base.tokenizer.pad_token_id
+                generate(model, answers, pad=pad, device=self._base.device, **options)
+        except StudioError as fault:
+            _fail(answers, fault)
+        except (torch.OutOfMemoryError, MemoryError):
+            logger.exception("No memory for %d answers", len(answers))
+            torch.cuda.empty_cache()
+            _fail(
+                answers,
+                StudioError(
+                    "There was not enough memory for {rows} answers at once.",
+                    "Compare fewer columns, shorten the conversation, or choose 8-bit or 4-bit.",
+                    rows=len(answers),
+                ),
+            )
+        except Exception as error:
+            logger.exception("A batch of %d answers failed", len(answers))
+            _fail(
+                answers,
+                StudioError(
+                    "The model could not answer: {reason}.",
+                    "The worker's log says more.",
+                    reason=str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__,
+                ),
+            )
+
+
+def _fail(answers: list[Answer], fault: StudioError) -> None:
+    for answer in answers:
+        answer.fail(fault)

@@ -1,0 +1,100 @@
+"""The chat worker: one base model and its adapters, asked over HTTP on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import uvicorn
+
+from studio.domain.errors import StudioError
+from studio.domain.events import Finished, Progress
+from studio.store.run_folder import RunFolder
+from studio.worker.adapter_shelf import AdapterShelf
+from studio.worker.chat_http import ChatService
+from studio.worker.device import pick_device
+from studio.worker.model import LoadedModel, load_base
+from studio.worker.scheduler import Scheduler
+
+ENDPOINT = "endpoint.json"
+IDLE_EXIT = 1800.0  # seconds
+SECONDS_TO_CLOSE = 2  # for answers that are being written when the worker is to end
+
+
+def main(path: Path) -> None:
+    """Serves what FOLDER/run.json asks for until it is told to end, or nobody has asked for `idle_exit` seconds:
+    {"model": {"path", "name"}, "precision", "idle_exit"}.
+
+    When it can be asked, FOLDER/endpoint.json holds {"port", "token", "pid", "started"}, for its owner's eyes only.
+
+    Raises:
+        StudioError: the model cannot be loaded.
+    """
+    folder = RunFolder(path)
+    request = folder.read_request()
+    endpoint = path / ENDPOINT
+    endpoint.unlink(missing_ok=True)
+    folder.append(Progress(stage="Loading the model"))
+    base = _load(request)
+    folder.append(Progress(stage="Ready"))
+    token = secrets.token_urlsafe(32)
+    scheduler = Scheduler(base, shelf := AdapterShelf(base))
+    service = ChatService(base, shelf, scheduler, name=request["model"]["name"], token=token)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        process = psutil.Process()
+        port = listener.getsockname()[1]
+        _write_secret(endpoint, {"port": port, "token": token, "pid": process.pid, "started": process.create_time()})
+        try:
+            asyncio.run(_serve(service, scheduler, listener, float(request.get("idle_exit", IDLE_EXIT))))
+        finally:
+            endpoint.unlink(missing_ok=True)
+    folder.append(Finished(path=""))
+
+
+async def _serve(service: ChatService, scheduler: Scheduler, listener: socket.socket, idle_exit: float) -> None:
+    config = uvicorn.Config(
+        service.app, log_level="warning", access_log=False, timeout_graceful_shutdown=SECONDS_TO_CLOSE, lifespan="off"
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not serving.done():
+        await asyncio.wait([serving], timeout=min(1.0, idle_exit))
+        if not scheduler.is_busy and time.monotonic() - service.last_request > idle_exit:
+            server.should_exit = True
+        if server.should_exit:
+            scheduler.cancel_all()
+    await serving
+
+
+def _load(request: dict[str, Any]) -> LoadedModel:
+    """In full precision on a CPU, where a row then comes out the same to the token with neighbours and without; bf16
+    rows can differ by rounding. On a GPU, full means what the device is made for."""
+    device = pick_device()
+    precision = request.get("precision", "auto")
+    if precision == "auto" and device.type == "cpu":
+        precision = "fp32"
+    try:
+        return load_base(request["model"]["path"], precision, device)
+    except (OSError, ValueError) as error:
+        raise StudioError(
+            "The base model “{name}” cannot be loaded from {path}: {reason}.",
+            "Add the model again.",
+            name=request["model"]["name"],
+            path=request["model"]["path"],
+            reason=str(error).strip().partition("\n")[0].rstrip("."),
+        ) from error
+
+
+def _write_secret(path: Path, value: dict[str, Any]) -> None:
+    """In one step, and never readable by others."""
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(value, file)
+    aside.replace(path)
