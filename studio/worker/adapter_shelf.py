@@ -20,7 +20,7 @@ from peft.helpers import DoraCaching
 from torch import nn
 
 from studio.domain.errors import InvalidInput, NotFound, StudioError
-from studio.worker.adapter_files import check_fit, layer_shapes, read_config, why_alone, why_by_itself
+from studio.worker.adapter_files import WEIGHTS, check_fit, layer_shapes, read_config, why_alone, why_by_itself
 from studio.worker.model import LoadedModel
 
 logger = logging.getLogger(__name__)
@@ -55,6 +55,11 @@ class AdapterShelf:
     def names(self) -> list[str]:
         return list(self._adapters)
 
+    def holds(self, name: str, path: Path) -> bool:
+        """Whether `name` is the adapter that lies in the folder now. The only method for any thread."""
+        known = self._adapters.get(name)
+        return known is not None and (known.path, known.stamp) == (path, _stamp(path))
+
     def add(self, name: str, path: Path) -> None:
         """Puts the adapter in the folder `path` on the model under `name`. The same again does nothing.
 
@@ -64,15 +69,13 @@ class AdapterShelf:
         if name == BASE:
             raise InvalidInput("“base” is the name of the base model.", "Give the adapter another name.")
         config = read_config(path, name)
-        stamp = (path / "adapter_model.safetensors").stat().st_mtime
-        known = self._adapters.get(name)
-        if known is not None:
-            if (known.path, known.stamp) == (path, stamp):
-                return
+        if self.holds(name, path):
+            return
+        if name in self._adapters:
             self.remove(name)
         check_fit(path, self._shapes, name)
         by_itself = why_by_itself(config)
-        adapter = ShelvedAdapter(name, path, stamp, by_itself or why_alone(config), bool(by_itself))
+        adapter = ShelvedAdapter(name, path, _stamp(path), by_itself or why_alone(config), bool(by_itself))
         self._put_on(adapter, config)
         self._adapters[name] = adapter
 
@@ -183,6 +186,14 @@ class BareModel:
                 bias.copy_(value)
         if hasattr(self._model, "peft_config"):
             del self._model.peft_config
+
+
+def _stamp(path: Path) -> float:
+    """When the weights were written; 0 where there are none."""
+    try:
+        return (path / WEIGHTS).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def free_memory(device: torch.device) -> int:

@@ -78,7 +78,8 @@ class ChatService:
         if not (isinstance(body, dict) and isinstance(body.get("name"), str) and isinstance(body.get("path"), str)):
             raise InvalidInput("An adapter needs a name and a path.", "Mend the request.")
         name, path = body["name"], Path(body["path"])
-        await asyncio.wrap_future(self._scheduler.call(lambda: self._shelf.add(name, path)))
+        if not self._shelf.holds(name, path):
+            await asyncio.wrap_future(self._scheduler.call(lambda: self._shelf.add(name, path)))
         return JSONResponse({"name": name, "alone": self._shelf.why_alone(name)})
 
     async def _detach(self, request: Request) -> Response:

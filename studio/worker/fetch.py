@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import threading
 import time
 from collections.abc import Callable
@@ -47,18 +46,9 @@ def main(path: Path) -> None:
     folder = RunFolder(path)
     request = folder.read_request()
     report = Reporter(folder)
-    try:
-        model, details = _fetch(request, path / "model", report)
-        report("Checking the model")
-        details = describe_model(model) | {k: v for k, v in details.items() if v}
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise
-        raise StudioError(
-            "The model could not be written to the disk: {reason}.",
-            "Free some space or mend the folder's permissions, then add the model again.",
-            reason=error.strerror,
-        ) from error
+    model, details = _fetch(request, path / "model", report)
+    report("Checking the model")
+    details = describe_model(model) | {k: v for k, v in details.items() if v}
     folder.append(Finished(path=str(model), size=folder_size(model), details=details))
 
 

@@ -14,7 +14,6 @@ from typing import Any
 import psutil
 import uvicorn
 
-from studio.domain.errors import StudioError
 from studio.domain.events import Finished, Progress
 from studio.store.run_folder import RunFolder
 from studio.worker.adapter_shelf import AdapterShelf
@@ -35,7 +34,7 @@ def main(path: Path) -> None:
     When it can be asked, FOLDER/endpoint.json holds {"port", "token", "pid", "started"}, for its owner's eyes only.
 
     Raises:
-        StudioError: the model cannot be loaded.
+        StudioError, OSError, ValueError: the model cannot be loaded.
     """
     folder = RunFolder(path)
     request = folder.read_request()
@@ -80,16 +79,7 @@ def _load(request: dict[str, Any]) -> LoadedModel:
     precision = request.get("precision", "auto")
     if precision == "auto" and device.type == "cpu":
         precision = "fp32"
-    try:
-        return load_base(request["model"]["path"], precision, device)
-    except (OSError, ValueError) as error:
-        raise StudioError(
-            "The base model “{name}” cannot be loaded from {path}: {reason}.",
-            "Add the model again.",
-            name=request["model"]["name"],
-            path=request["model"]["path"],
-            reason=str(error).strip().partition("\n")[0].rstrip("."),
-        ) from error
+    return load_base(request["model"]["path"], precision, device)
 
 
 def _write_secret(path: Path, value: dict[str, Any]) -> None:

@@ -1,0 +1,194 @@
+"""Asks the chat worker, or any server that speaks the OpenAI chat protocol in its way, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from studio.domain.chat import Message, Sampling
+from studio.domain.errors import StudioError
+
+if TYPE_CHECKING:
+    import httpx
+
+BASE = "base"
+ATTACH_SECONDS = 600.0  # a batch that is being written goes first
+ANSWER_SECONDS = 600.0  # between two pieces of an answer
+
+
+class WorkerGone(StudioError):
+    """The worker does not answer any more."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What is new of an answer, and its figures so far. `alone` says why it shared no batch."""
+
+    text: str
+    finish: str  # "", "stop" or "length"
+    tokens: int
+    tokens_per_second: float
+    first_token_seconds: float
+    alone: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What one column asks. `model` is "base" or the name of an attached adapter."""
+
+    model: str
+    messages: Sequence[Message]
+    sampling: Sampling
+
+    def body(self) -> dict[str, Any]:
+        settings = self.sampling.model_dump(mode="json", exclude_none=True)
+        return {"model": self.model, "messages": [m.model_dump() for m in self.messages], "stream": True, **settings}
+
+
+class ChatClient:
+    def __init__(self, port: int, token: str) -> None:
+        # No proxy of the environment, and no waiting for one: the worker is on this machine.
+        self._options: dict[str, Any] = {
+            "base_url": f"http://127.0.0.1:{port}",
+            "headers": {"Authorization": f"Bearer {token}"},
+            "trust_env": False,
+        }
+
+    def is_alive(self) -> bool:
+        try:
+            return self._ask("GET", "/health", timeout=5.0).is_success
+        except StudioError:
+            return False
+
+    def attach(self, name: str, path: str) -> None:
+        """Makes the adapter in the folder `path` answer to `name`; the same again costs nothing.
+
+        Raises:
+            StudioError: it does not fit the base, or its files are damaged.
+            WorkerGone: there is nobody to attach it.
+        """
+        self._ask("POST", "/v1/adapters", json={"name": name, "path": path}, timeout=ATTACH_SECONDS)
+
+    def detach(self, name: str) -> None:
+        """Raises StudioError where no such adapter is attached; WorkerGone."""
+        self._ask("DELETE", f"/v1/adapters/{quote(name, safe='')}", timeout=ATTACH_SECONDS)
+
+    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        import httpx
+
+        try:
+            with httpx.Client(**self._options) as client:
+                response = client.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise _gone() from error
+        if response.is_error:
+            raise _fault_in(response.content)
+        return response
+
+    async def stream(self, question: Question) -> AsyncIterator[Chunk]:
+        """The answer piece by piece. Whoever stops reading it also stops it being written.
+
+        Raises:
+            StudioError: what the worker says against the question, or about the answer.
+            WorkerGone: it ended before the answer did.
+        """
+        import httpx
+
+        timeout = httpx.Timeout(10.0, read=ANSWER_SECONDS)
+        try:
+            async with (
+                httpx.AsyncClient(**self._options, timeout=timeout) as client,
+                client.stream("POST", "/v1/chat/completions", json=question.body()) as response,
+            ):
+                if response.is_error:
+                    raise _fault_in(await response.aread())
+                async for line in response.aiter_lines():
+                    if line == "data: [DONE]":
+                        return
+                    if line.startswith("data: "):
+                        yield _chunk(line[6:])
+        except httpx.HTTPError as error:
+            raise _gone() from error
+        raise _gone()  # the stream ended without its end
+
+
+@contextmanager
+def answers(
+    client: ChatClient, questions: Sequence[Question]
+) -> Iterator[queue.SimpleQueue[tuple[int, Chunk | StudioError]]]:
+    """Asks all at once. The queue gets each chunk, or what went wrong, with the question's index.
+
+    Leaving the block ends all that are still being answered.
+    """
+    heard: queue.SimpleQueue[tuple[int, Chunk | StudioError]] = queue.SimpleQueue()
+    loop = asyncio.new_event_loop()
+
+    async def follow(index: int, question: Question) -> None:
+        try:
+            async for chunk in client.stream(question):
+                heard.put((index, chunk))
+        except StudioError as fault:
+            heard.put((index, fault))
+
+    async def follow_all() -> None:
+        await asyncio.gather(*(follow(i, q) for i, q in enumerate(questions)))
+
+    task = loop.create_task(follow_all())
+
+    def run() -> None:
+        with suppress(asyncio.CancelledError):
+            loop.run_until_complete(task)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+    thread = threading.Thread(target=run, name="answers", daemon=True)
+    thread.start()
+    try:
+        yield heard
+    finally:
+        with suppress(RuntimeError):  # it is over already
+            loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+
+
+def _chunk(data: str) -> Chunk:
+    value = json.loads(data)
+    if "error" in value:
+        raise _fault(value["error"])
+    choice = value["choices"][0] if value.get("choices") else {}
+    timings = value.get("timings") or {}
+    return Chunk(
+        text=choice.get("delta", {}).get("content") or "",
+        finish=choice.get("finish_reason") or "",
+        tokens=timings.get("tokens", 0),
+        tokens_per_second=timings.get("tokens_per_second", 0.0),
+        first_token_seconds=timings.get("first_token_seconds", 0.0),
+        alone=value.get("alone", ""),
+    )
+
+
+def _fault_in(body: bytes) -> StudioError:
+    try:
+        return _fault(json.loads(body)["error"])
+    except (ValueError, KeyError, TypeError):
+        return StudioError("The chat worker answered with something that cannot be read.", "Its log says more.")
+
+
+def _fault(error: dict[str, Any]) -> StudioError:
+    return StudioError(
+        error.get("problem") or error.get("message") or "The model could not answer.", error.get("remedy", "")
+    )
+
+
+def _gone() -> WorkerGone:
+    return WorkerGone(
+        "The chat worker ended while it was asked; it may have run out of memory.",
+        "Send the prompt again: it starts by itself.",
+    )
