@@ -15,33 +15,45 @@ _INT8_SCALE_BYTES = 4  # for each output of a layer
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """What follows from a spec. Rows and steps are exact; sizes are in bytes.
-
-    `trainable` is exact, too, and None where the model's layers cannot be told from its files. `base_bytes` are the
-    least and the most that the base's weights take: two figures where it is measured at the start which is quicker.
-    """
+class Plan:
+    """How rows are used and in how many optimizer steps."""
 
     train_rows: int
     eval_rows: int
     steps: int
     steps_per_epoch: int
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """In numbers of parameters and in bytes.
+
+    `trainable` is exact, and None where the model's layers cannot be told from its files. `base_bytes` are the least
+    and the most that the base's weights take: two figures where it is measured at the start which is quicker.
+    """
+
     parameters: int
     trainable: int | None
     adapter_bytes: int | None
     base_bytes: tuple[int, int]
 
 
-def estimate(spec: RunSpec, rows: int, base: BaseWeights) -> Estimate:
+def plan(spec: RunSpec, rows: int) -> Plan:
     """The run of this spec on a dataset of so many rows."""
     eval_rows = spec.data.eval_rows(rows)
     train_rows = max(0, rows - eval_rows)
-    trainable = trainable_parameters(base, spec.lora) if base.is_known else None
-    return Estimate(
+    return Plan(
         train_rows=train_rows,
         eval_rows=eval_rows,
         steps=total_steps(train_rows, spec.training),
         steps_per_epoch=steps_per_epoch(train_rows, spec.training),
+    )
+
+
+def sizes(spec: RunSpec, base: BaseWeights) -> Sizes:
+    """The adapter of this spec on a base model with these layers."""
+    trainable = trainable_parameters(base, spec.lora) if base.is_known else None
+    return Sizes(
         parameters=base.parameters,
         trainable=trainable,
         adapter_bytes=None if trainable is None else trainable * _ADAPTER_BYTES,

@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,7 @@ from studio.store.run_folder import folder_size
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate", "gradio", "huggingface_hub")
 PATIENCE = 5.0  # seconds that nvidia-smi may take; it wakes sleeping GPUs
+FRESH = 10.0  # seconds for which its answer is good
 
 _QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits")
 
@@ -69,6 +71,11 @@ def _gpus(memory: int, free: int) -> tuple[Gpu, ...]:
         return (Gpu("Apple GPU", memory, free),)
     if shutil.which(_QUERY[0]) is None:
         return ()
+    return _ask_nvidia(int(time.monotonic() / FRESH))
+
+
+@lru_cache(maxsize=1)
+def _ask_nvidia(moment: int) -> tuple[Gpu, ...]:
     try:
         said = subprocess.run(_QUERY, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
     except (OSError, subprocess.SubprocessError):

@@ -11,7 +11,7 @@ import pytest
 from studio.domain.errors import StudioError
 from studio.domain.spec import LoraSpec, RunSpec, TrainingSpec, read_spec
 from studio.services.base_weights import BaseWeights, layers_of, read_base_weights
-from studio.services.estimate import base_bytes, estimate, target_fault, total_steps, trainable_parameters
+from studio.services.estimate import base_bytes, plan, sizes, target_fault, total_steps, trainable_parameters
 
 LLAMA = {
     "model.embed_tokens.weight": (100, 8),
@@ -88,7 +88,7 @@ def test_layers_of_gpt2_are_stored_the_other_way_round():
     ids=["mixture of experts", "stored quantised", "no linear layer"],
 )
 def test_what_cannot_be_told_from_the_files_is_not_made_up(shapes, config):
-    made = estimate(spec(), 20, layers_of(shapes, config))
+    made = sizes(spec(), layers_of(shapes, config))
     assert made.trainable is None
     assert made.adapter_bytes is None
 
@@ -119,12 +119,12 @@ def test_steps_are_counted_as_the_trainer_counts_them(rows, settings, steps):
 
 
 def test_rows_for_validation_are_not_trained_on():
-    made = estimate(spec(num_train_epochs=1, per_device_train_batch_size=1), 50, llama())
+    made = plan(spec(num_train_epochs=1, per_device_train_batch_size=1), 50)
     assert (made.train_rows, made.eval_rows, made.steps) == (45, 5, 45)
 
 
 def test_an_adapter_file_has_four_bytes_for_each_number():
-    made = estimate(spec(), 50, llama())
+    made = sizes(spec(), llama())
     assert made.trainable is not None
     assert made.adapter_bytes == 4 * made.trainable
 

@@ -1,0 +1,96 @@
+// What is done, what runs, and what to do next.
+(() => {
+  "use strict";
+  const { h, t } = Studio;
+  const STATES = { queued: [t("Queued"), ""], starting: [t("Starting"), "run"], running: [t("Training"), "run"], stopping: [t("Stopping"), "run"] };
+
+  Studio.define("home", (ctx) => {
+    ctx.poll("overview", {}, 2000, (data) => ctx.draw(
+      modelStates(ctx, data.models),
+      isNew(data) && welcome(ctx),
+      steps(data),
+      data.runs.length > 0 && running(data.runs),
+      data.newest.length > 0 && newest(data)));
+  });
+
+  const isNew = (data) => !data.datasets && !data.adapters && !data.runs.length;
+
+  const welcome = (ctx) =>
+    h("section", { class: "card welcome", "aria-label": t("Try it out"), data: { key: "welcome" } },
+      h("div", {}, h("h2", {}, t("See it work in a few minutes")),
+        h("p", { class: "muted" }, t("The bundled sample teaches the starter model to talk like Captain Brine, an old sea captain. It is small enough to train on a CPU."))),
+      h("div", { class: "row" },
+        Studio.button(t("Try it with the bundled sample"), async (event) => {
+          const answer = await ctx.act(event.currentTarget, "add_sample", {});
+          if (answer) location.href = Studio.href("train", { dataset: answer.name, preset: "Quick" });
+        }, { kind: "primary large", icon: "play", id: "try-sample" }),
+        Studio.button(t("Bring your own file"), null, { href: "./datasets", kind: "large" })));
+
+  function steps(data) {
+    const run = data.runs[0];
+    const adapter = data.newest[0];
+    const next = isNew(data) ? "" : !data.datasets ? "data" : !data.adapters ? "train" : "compare";
+    const all = [
+      {
+        name: "data", title: t("Bring data"), text: t("A file of examples: chats, questions and answers, or plain text."), href: "./datasets",
+        done: data.datasets && (data.datasets === 1 ? t("1 dataset") : t("{n} datasets", { n: Studio.number(data.datasets) })), label: data.datasets ? t("See the datasets") : t("Bring a file"),
+      },
+      {
+        name: "train", title: t("Train"), text: t("Choose a base model and how thorough to be."), href: run ? Studio.href("runs", { id: run.id }) : Studio.href("train", { dataset: data.dataset }),
+        done: data.adapters && (data.adapters === 1 ? t("1 adapter") : t("{n} adapters", { n: Studio.number(data.adapters) })), label: run ? t("Watch it train") : t("Train an adapter"),
+      },
+      {
+        name: "compare", title: t("Compare"), text: t("Ask the base model and your adapters the same question, side by side."), href: adapter ? tryOut(adapter) : "./playground",
+        label: t("Open the playground"), waits: !adapter && t("After the first training"),
+      },
+      {
+        name: "publish", title: t("Publish"), text: t("Push an adapter with its model card to the Hugging Face Hub."), href: adapter ? Studio.href("adapters", { name: adapter.name }) : "./adapters",
+        done: data.pushed && t("{n} on the Hub", { n: Studio.number(data.pushed) }), label: t("See the adapter"), waits: !adapter && t("After the first training"),
+      },
+    ];
+    return h("ol", { class: "journey", "aria-label": t("Four steps"), data: { key: "steps" } }, all.map((step, i) =>
+      h("li", { class: `card ${step.done ? "done" : ""}`, data: { step: step.name } },
+        h("span", { class: "step" }, step.done ? Studio.icon("check", 14) : String(i + 1)),
+        h("h2", {}, step.title), h("p", { class: "hint" }, step.text),
+        h("div", { class: "state" }, step.done ? h("span", { class: "did" }, step.done) : step.waits && h("span", { class: "hint" }, step.waits),
+          !step.waits && Studio.button(step.label, null, { href: step.href, kind: step.name === next ? "primary" : "", small: true })))));
+  }
+
+  const tryOut = (adapter) => Studio.href("playground", { model: adapter.base_name, adapter: adapter.name });
+
+  const running = (runs) =>
+    h("section", { class: "card", "aria-label": t("What runs now"), data: { key: "running" } }, h("h2", {}, t("What runs now")),
+      h("ul", { class: "running" }, runs.map((run) => h("li", { data: { key: String(run.id) } },
+        h("div", { class: "row spread" },
+          h("a", { href: Studio.href("runs", { id: run.id }) }, run.name), Studio.pill(...(STATES[run.status] || [run.status, ""]))),
+        run.total_steps > 0 && h("progress", { max: String(run.total_steps), value: String(run.step), "aria-label": t("Progress of {name}", { name: run.name }) }),
+        h("p", { class: "hint" }, [
+          run.total_steps > 0 && t("step {step} of {total}", { step: Studio.number(run.step), total: Studio.number(run.total_steps) }),
+          run.train_loss != null && t("loss {loss}", { loss: Studio.loss(run.train_loss) }),
+          run.seconds_left != null && t("{time} left", { time: Studio.duration(run.seconds_left) }),
+        ].filter(Boolean).join(" · ") || t("{model} on {dataset}", { model: run.model_name, dataset: run.dataset_name }))))));
+
+  const newest = (data) =>
+    h("section", { class: "stack", "aria-label": t("Newest adapters"), data: { key: "newest" } },
+      h("div", { class: "row spread" }, h("h2", {}, t("Newest adapters")), data.adapters > data.newest.length && h("a", { href: "./adapters" }, t("All {n}", { n: Studio.number(data.adapters) }))),
+      Studio.table({
+        label: t("Newest adapters"), rows: data.newest, href: (row) => Studio.href("adapters", { name: row.name }),
+        columns: [
+          { name: "name", label: t("Adapter"), value: (row) => [Studio.dot(row.id), row.name] },
+          { name: "base_name", label: t("Base model"), hide: "narrow" },
+          { name: "dataset_name", label: t("Dataset"), hide: "narrow" },
+          { name: "eval_loss", label: t("Evaluation loss"), numeric: true, value: (row) => Studio.loss(row.eval_loss) },
+          { name: "created_at", label: t("Made"), hide: "medium", value: (row) => Studio.time(row.created_at) },
+        ],
+        actions: (row) => [{ label: t("Try"), href: tryOut(row), icon: "play" }],
+      }));
+
+  // Nothing about models that are ready: only what is under way or needs a hand.
+  const modelStates = (ctx, models) => models.filter((model) => model.status !== "ready").map((model) =>
+    h("div", { data: { key: `model-${model.id}` } }, model.status === "preparing"
+      ? h("section", { class: "card preparing", role: "status" },
+          Studio.progress({ label: t("The base model “{name}” is being prepared: {stage}", { name: model.name, stage: model.stage ? t(model.stage) : t("Waiting to begin") }), share: model.total ? model.done / model.total : null }),
+          h("p", { class: "hint" }, t("This happens once. You can bring data meanwhile.")))
+      : Studio.errorPanel({ problem: t("The base model “{name}” could not be prepared. {problem}", { name: model.name, problem: model.problem }), remedy: model.remedy },
+          () => ctx.call("add_model", { reference: model.reference }).catch(Studio.toastFault))));
+})();

@@ -1,0 +1,58 @@
+"""The home page: what is done, what runs, and what to do next."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from studio.domain.run import RunStatus
+from studio.services.runs import seconds_left
+from studio.ui.pages.shown_model import shown_model
+from studio.ui.view import view
+
+if TYPE_CHECKING:
+    from studio.app import Studio
+    from studio.store.tables import Adapter, Run
+
+TITLE = "Adapter Studio"
+LEAD = "Teach a small open model your own style in four steps. Everything stays on this machine until you push it."
+
+NEWEST = 4  # adapters that are listed
+OPEN = [status for status in RunStatus if not status.is_over]
+
+
+def build(studio: Studio) -> None:
+    view("home", partial(overview, studio), partial(add_sample, studio), partial(add_model, studio), skeleton="cards")
+
+
+def overview(studio: Studio) -> dict[str, Any]:
+    datasets, adapters = studio.datasets.list(), studio.adapters.list()
+    return {
+        "datasets": len(datasets),
+        "dataset": datasets[0].name if datasets else "",
+        "runs": [_shown_run(studio, run) for run in reversed(studio.catalogue.runs(*OPEN))],
+        "adapters": len(adapters),
+        "newest": [_shown_adapter(adapter) for adapter in adapters[:NEWEST]],
+        "pushed": sum(bool(adapter.hub_url) for adapter in adapters),
+        "models": [shown_model(model) for model in studio.models.list()],
+    }
+
+
+def add_sample(studio: Studio) -> dict[str, str]:
+    return {"name": studio.datasets.add_sample().name}
+
+
+def add_model(studio: Studio, reference: str) -> None:
+    """Adds the model again after a failure."""
+    studio.models.add(reference)
+
+
+def _shown_run(studio: Studio, run: Run) -> dict[str, Any]:
+    left = seconds_left(run, studio.runs.newest_steps(run.id)) if run.status == RunStatus.RUNNING else None
+    shown = ("id", "name", "status", "model_name", "dataset_name", "step", "total_steps", "train_loss")
+    return {field: getattr(run, field) for field in shown} | {"seconds_left": left}
+
+
+def _shown_adapter(adapter: Adapter) -> dict[str, Any]:
+    shown = ("id", "name", "base_name", "dataset_name", "eval_loss", "size", "created_at", "hub_url")
+    return {field: getattr(adapter, field) for field in shown}

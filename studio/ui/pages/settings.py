@@ -1,0 +1,68 @@
+"""The settings page: the Hub token, what is stored where, the machine, versions, language and colours."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio import __version__
+from studio.services.machine import disk_free, look_at_machine, storage, versions
+from studio.ui.view import view
+
+if TYPE_CHECKING:
+    from studio.app import Studio
+
+LEAD = "Your Hugging Face account, what is stored where, and how the studio looks."
+
+FOLDERS = ("models", "datasets", "runs", "adapters", "playground")
+
+
+def build(studio: Studio) -> None:
+    view(
+        "settings",
+        partial(state, studio),
+        partial(save_token, studio),
+        partial(test_token, studio),
+        partial(remove_token, studio),
+        partial(used, studio),
+        skeleton="cards",
+    )
+
+
+def state(studio: Studio) -> dict[str, Any]:
+    """All that is known at once. Of the token only whether there is one and where it comes from."""
+    return {
+        "token": studio.hub.token_source(),
+        "endpoint": studio.settings.hub_endpoint,
+        "is_space": bool(studio.settings.space_id),
+        "home": str(studio.settings.home),
+        "machine": asdict(look_at_machine()),
+        "versions": {"adapter-studio": __version__} | versions(),
+    }
+
+
+def save_token(studio: Studio, secret: str) -> None:
+    """Raises InvalidInput: it cannot be a token. StudioError: this is a Space."""
+    studio.hub.save_token(secret)
+
+
+def test_token(studio: Studio) -> dict[str, Any]:
+    """Whose the token is. Raises StudioError: there is none, or the Hub does not know it or cannot be reached."""
+    return asdict(studio.hub.whoami())
+
+
+def remove_token(studio: Studio) -> None:
+    studio.hub.forget_token()
+
+
+def used(studio: Studio) -> dict[str, Any]:
+    """What is stored, in bytes: each folder of the home, and the base models that lie elsewhere."""
+    home = studio.settings.home
+    elsewhere = [model for model in studio.models.list() if model.path and not Path(model.path).is_relative_to(home)]
+    return {
+        "folders": [asdict(part) for part in storage(home, FOLDERS)],
+        "elsewhere": [{"name": model.name, "path": model.path, "size": model.size} for model in elsewhere],
+        "free": disk_free(home),
+    }

@@ -1,0 +1,149 @@
+"""The train page: base model, data and method are chosen, checked as they are typed, and a run is submitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.presets import PRESETS, preset_values
+from studio.domain.spec import RunSpec, defaults, describe, read_spec
+from studio.samples import sample_path
+from studio.services.base_weights import BaseWeights, read_base_weights
+from studio.services.estimate import plan, sizes, target_fault
+from studio.services.machine import look_at_machine
+from studio.ui.language import language_of, sentence_of
+from studio.ui.pages.shown_model import shown_model
+from studio.ui.view import view
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+    from studio.app import Studio
+
+LEAD = "Choose a base model, data and a method. Every setting has a default that works."
+
+FIRST_PRESET = "Balanced"
+
+Values = dict[str, dict[str, Any]]
+
+
+def build(studio: Studio) -> None:
+    view(
+        "train",
+        partial(begin, studio),
+        partial(choices, studio),
+        partial(suggest_name, studio),
+        partial(check, studio),
+        partial(start, studio),
+        partial(add_model, studio),
+        partial(add_sample, studio),
+        value={"sections": describe(), "presets": PRESETS},
+        skeleton="form",
+    )
+
+
+def begin(studio: Studio, run: int = 0, dataset: str = "") -> dict[str, Any]:
+    """What the form begins with: the settings of run `run`, or a preset and `dataset` or the newest one.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    if run:
+        copied = studio.runs.get(run)
+        values, name = copied.spec, studio.runs.free_name(copied.name)
+    else:
+        values, name = preset_values(FIRST_PRESET, defaults()), ""
+        known = [d.name for d in studio.datasets.list()]
+        values["data"]["name"] = dataset if dataset in known else next(iter(known), "")
+        ready = [m.name for m in studio.models.list() if m.status == "ready"]
+        values["model"]["name"] = next(iter(ready), "")
+    name = name or suggest_name(studio, values["data"]["name"])
+    return {"values": values, "name": name, "choices": choices(studio)}
+
+
+def choices(studio: Studio) -> dict[str, Any]:
+    return {
+        "models": [shown_model(model) for model in studio.models.list()],
+        "datasets": [{"name": d.name, "rows": d.rows} for d in studio.datasets.list()],
+        "sample": sample_path().stem,
+    }
+
+
+def suggest_name(studio: Studio, dataset: str = "") -> str:
+    """A free name for an adapter trained on that dataset."""
+    return studio.runs.free_name(dataset) if dataset else ""
+
+
+def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]:
+    """What is wrong with the values, by field, and what the run would be as far as they say it."""
+    spec, base, faults = judged(studio, values)
+    language = language_of(request)
+    machine = look_at_machine()
+    answer: dict[str, Any] = {
+        "faults": {field: sentence_of(fault, language) for field, fault in faults.items()},
+        "layers": base.names() if base and base.is_known else [],
+        "machine": asdict(machine) | {"free_for_training": machine.free_for_training},
+        "plan": None,
+        "sizes": None,
+    }
+    if spec is None:
+        return answer
+    rows = next((d.rows for d in studio.datasets.list() if d.name == spec.data.name), 0)
+    if rows:
+        answer["plan"] = asdict(plan(spec, rows))
+    if base:
+        answer["sizes"] = asdict(sizes(spec, base))
+    return answer
+
+
+def judged(studio: Studio, values: Values) -> tuple[RunSpec | None, BaseWeights | None, Mapping[str, StudioError]]:
+    """The spec, the layers of its base model where that is ready, and what is wrong by field.
+
+    A model or dataset that is not chosen yet leaves a spec for what can be said without it.
+    """
+    faults: dict[str, StudioError] = {}
+    try:
+        spec: RunSpec | None = read_spec(values)
+    except InvalidInput as refused:
+        faults |= refused.fields
+        spec = _without_names(values) if set(faults) <= {"model.name", "data.name"} else None
+    base = None
+    with suppress(KeyError, StudioError):  # not chosen, not ready or not whole: the submission says which
+        base = read_base_weights(studio.models.ready(str(values["model"]["name"])).path)
+    if spec and base and (fault := target_fault(base, spec.lora)):
+        faults["lora.target_modules"] = fault
+    return spec, base, faults
+
+
+def _without_names(values: Values) -> RunSpec:
+    unnamed = {section: values[section] | {"name": values[section].get("name") or "–"} for section in ("model", "data")}
+    return read_spec(values | unnamed)
+
+
+def start(studio: Studio, values: Values, name: str, key: str) -> dict[str, int]:
+    """Submits the run. The same `key` submits once.
+
+    Raises:
+        InvalidInput: something cannot be used; `fields` says what.
+    """
+    _, _, faults = judged(studio, values)
+    if faults:
+        raise InvalidInput(
+            "Some settings cannot be used yet." if len(faults) > 1 else "One setting cannot be used yet.",
+            "What is wrong stands at the field.",
+            fields=faults,
+        )
+    return {"id": studio.runs.submit(read_spec(values), name, key=key)}
+
+
+def add_model(studio: Studio, reference: str) -> dict[str, Any]:
+    """Raises InvalidInput: the reference is neither a Hub id nor a model's folder."""
+    return shown_model(studio.models.add(reference))
+
+
+def add_sample(studio: Studio) -> dict[str, str]:
+    return {"name": studio.datasets.add_sample().name}

@@ -1,0 +1,320 @@
+"""The handlers behind the home, datasets, train and settings pages, on a real catalogue."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gradio.utils import get_upload_folder
+
+from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.presets import preset_values
+from studio.domain.spec import defaults
+from studio.services.adapters import Adapters
+from studio.services.datasets import Datasets
+from studio.services.models import Models
+from studio.services.runs import Runs
+from studio.settings import Settings
+from studio.store.catalogue import Catalogue
+from studio.ui.language import translate
+from studio.ui.pages import datasets, home, settings, train
+
+IN_ENGLISH: Any = SimpleNamespace(cookies={}, headers={})
+IN_CHINESE: Any = SimpleNamespace(cookies={"studio_language": "zh"}, headers={})
+TEMPLATE = (
+    "{% for m in messages %}<{{ m.role }}>{{ m.content }}<end>{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+LAYERS = {
+    "model.embed_tokens.weight": [10, 8],
+    "model.layers.0.q_proj.weight": [8, 8],
+    "model.layers.0.v_proj.weight": [4, 8],
+}
+
+
+@dataclass
+class Parts:
+    """What the pages ask of the studio."""
+
+    settings: Settings
+    catalogue: Catalogue
+    datasets: Datasets
+    models: Models
+    runs: Runs
+    adapters: Adapters
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty catalogue to copy: quicker than to migrate one for each test."""
+    path = tmp_path_factory.mktemp("migrated") / "studio.db"
+    Catalogue(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture
+def studio(tmp_path: Path, migrated: Path) -> Iterator[Any]:
+    """A studio without an engine: nothing is fetched and nothing trained here."""
+    options = Settings(home=tmp_path / "home")
+    shutil.copy(migrated, options.folder("") / "studio.db")
+    catalogue = Catalogue(options.url)
+    no_engine: Any = None
+    yield Parts(
+        options, catalogue, Datasets(catalogue, options.folder("datasets")),
+        Models(catalogue, no_engine, options.folder("models"), lambda: None), Runs(catalogue), Adapters(catalogue),
+    )  # fmt: skip
+    catalogue.close()
+
+
+@pytest.fixture
+def model(studio: Parts, tmp_path: Path) -> str:
+    """A base model that is ready, as far as the web process looks at it."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    header = json.dumps({n: {"dtype": "BF16", "shape": s, "data_offsets": [0, 0]} for n, s in LAYERS.items()}).encode()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    (folder / "tokenizer_config.json").write_text("{}")
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
+    studio.catalogue.add_model(name="small", reference="small", source="folder", status="ready", path=str(folder))
+    return "small"
+
+
+def upload(name: str, *rows: Any) -> str:
+    """A file where the page's own uploads arrive."""
+    folder = Path(get_upload_folder()) / "of-a-test"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows))
+    return str(folder / name)
+
+
+def chat(question: str, answer: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
+
+
+def values(dataset: str = "", model: str = "small", **changes: Any) -> train.Values:
+    chosen = preset_values("Quick", defaults())
+    chosen["model"]["name"], chosen["data"]["name"] = model, dataset
+    for place, value in changes.items():
+        section, _, knob = place.partition("__")
+        chosen[section] = chosen[section] | {knob: value}
+    return chosen
+
+
+# Datasets
+
+
+def test_an_uploaded_file_becomes_a_dataset_under_its_own_name_and_the_upload_is_gone(studio):
+    path = upload("tales.jsonl", chat("Who?", "Me."), chat("Where?", "Here."))
+    added = datasets.add(studio, path, "tales.jsonl", IN_ENGLISH)["dataset"]
+    assert (added["name"], added["rows"], added["format"]) == ("tales", 2, "Chat messages")
+    assert not Path(path).parent.exists()
+    assert [row["name"] for row in datasets.listing(studio)["rows"]] == ["tales"]
+
+
+def test_a_refused_file_names_every_line_and_leaves_nothing_behind(studio):
+    path = upload("tales.jsonl", chat("Who?", "Me."), '{"messages": [', chat("", "Me."))
+    refused = datasets.add(studio, path, "tales.jsonl", IN_ENGLISH)["refused"]
+    assert refused["count"] == 2
+    assert [(each["line"], each["field"]) for each in refused["problems"]] == [(2, ""), (3, "messages[0].content")]
+    assert all(each["problem"] and each["remedy"] for each in refused["problems"])
+    assert not Path(path).exists()
+    assert datasets.listing(studio)["rows"] == []
+
+
+def test_problems_are_told_in_the_readers_language(studio):
+    path = upload("tales.jsonl", chat("", "Me."))
+    refused = datasets.add(studio, path, "tales.jsonl", IN_CHINESE)["refused"]
+    assert refused["problems"][0]["remedy"] == translate("Fill it in, or remove the row.", "zh")
+
+
+def test_a_path_that_no_upload_has_is_not_read(studio, tmp_path):
+    secret = tmp_path / "secret.jsonl"
+    secret.write_text(json.dumps(chat("Who?", "Me.")))
+    with pytest.raises(InvalidInput):
+        datasets.add(studio, str(secret), "secret.jsonl", IN_ENGLISH)
+    assert secret.exists()
+
+
+def test_the_preview_parts_what_is_trained_from_what_is_given(studio, model):
+    datasets.add(studio, upload("t.jsonl", chat("Who?", "Me.")), "t.jsonl", IN_ENGLISH)
+    (row,) = datasets.preview(studio, "t", IN_ENGLISH)["rows"]
+    assert row["parts"] == [["<user>Who?<end><assistant>", False], ["Me.<end>", True]]
+    assert row["cut"] == 0
+
+
+def test_without_a_model_the_rows_are_shown_as_they_are(studio):
+    datasets.add(studio, upload("t.jsonl", chat("Who?", "Me.")), "t.jsonl", IN_ENGLISH)
+    seen = datasets.preview(studio, "t", IN_ENGLISH)
+    assert seen["model"] == ""
+    assert [turn["content"] for turn in seen["rows"][0]["turns"]] == ["Who?", "Me."]
+    assert "parts" not in seen["rows"][0]
+
+
+def test_a_long_row_is_cut_in_the_list_and_whole_when_it_is_asked_for(studio, model):
+    answer = "tide " * datasets.LONGEST
+    datasets.add(studio, upload("t.jsonl", chat("Who?", answer)), "t.jsonl", IN_ENGLISH)
+    (row,) = datasets.preview(studio, "t", IN_ENGLISH)["rows"]
+    shown = "".join(part for part, _ in row["parts"])
+    assert len(shown) == datasets.LONGEST
+    whole = datasets.whole_row(studio, "t", IN_ENGLISH, 0)
+    assert whole["cut"] == 0
+    assert [part for part, trained in whole["parts"] if trained] == [f"{answer}<end>"]
+    assert len(shown) + row["cut"] == sum(len(part) for part, _ in whole["parts"])
+
+
+def test_a_page_of_the_preview_begins_where_it_is_asked_to(studio):
+    rows = [chat(f"Question {i}", "Answer") for i in range(datasets.PAGE + 5)]
+    datasets.add(studio, upload("t.jsonl", *rows), "t.jsonl", IN_ENGLISH)
+    second = datasets.preview(studio, "t", IN_ENGLISH, offset=datasets.PAGE)
+    assert len(second["rows"]) == 5
+    assert second["total"] == datasets.PAGE + 5
+    assert second["rows"][0]["turns"][0]["content"] == f"Question {datasets.PAGE}"
+
+
+# Train
+
+
+def test_the_form_begins_with_what_was_asked_for_and_a_free_name(studio, model):
+    studio.datasets.add_sample()
+    begun = train.begin(studio, dataset="captain-brine")
+    assert begun["name"] == "captain-brine"
+    assert begun["values"]["model"]["name"] == "small"
+    assert begun["values"]["lora"] == preset_values(train.FIRST_PRESET, defaults())["lora"]
+
+
+def test_a_dataset_that_is_gone_is_not_chosen(studio, model):
+    assert train.begin(studio, dataset="gone")["values"]["data"]["name"] == ""
+
+
+def test_a_run_can_be_begun_anew_with_its_settings_under_another_name(studio, model):
+    dataset = studio.datasets.add_sample().name
+    first = train.start(studio, values(dataset, lora__r="3"), "captain", "key")["id"]
+    again = train.begin(studio, run=first)
+    assert again["values"]["lora"]["r"] == 3
+    assert again["name"] == "captain-2"
+
+
+def test_a_check_says_what_the_run_will_be(studio, model):
+    dataset = studio.datasets.add_sample()
+    answer = train.check(studio, values(dataset.name), IN_ENGLISH)
+    assert answer["faults"] == {}
+    assert answer["plan"]["train_rows"] + answer["plan"]["eval_rows"] == dataset.rows
+    assert answer["plan"]["steps"] == 60
+    assert answer["sizes"]["trainable"] == 8 * ((8 + 8) + (8 + 4))
+    assert answer["layers"] == ["q_proj", "v_proj"]
+    assert answer["machine"]["free_for_training"] > 0
+
+
+def test_a_check_tells_faults_by_field_in_the_readers_language(studio, model):
+    answer = train.check(studio, values("", lora__r="lots"), IN_CHINESE)
+    assert answer["faults"] == {
+        "data.name": translate("Choose one.", "zh"),
+        "lora.r": translate("Enter a whole number, such as {example}.", "zh", example=16),
+    }
+    assert answer["plan"] is None
+
+
+def test_sizes_are_known_before_a_dataset_is_chosen(studio, model):
+    answer = train.check(studio, values(""), IN_ENGLISH)
+    assert list(answer["faults"]) == ["data.name"]
+    assert answer["plan"] is None
+    assert answer["sizes"]["parameters"] == 10 * 8 + 8 * 8 + 4 * 8
+
+
+def test_a_layer_that_the_model_does_not_have_stops_the_submission(studio, model):
+    dataset = studio.datasets.add_sample().name
+    with pytest.raises(InvalidInput) as refused:
+        train.start(studio, values(dataset, lora__target_modules=["q_proj", "key"]), "captain", "key")
+    assert "“key”" in refused.value.fields["lora.target_modules"].problem
+    assert studio.runs.list() == []
+
+
+def test_a_second_click_starts_no_second_run(studio, model):
+    dataset = studio.datasets.add_sample().name
+    first, second = (train.start(studio, values(dataset), "captain", "the same key") for _ in range(2))
+    assert first == second
+    assert len(studio.runs.list()) == 1
+
+
+def test_a_model_that_is_not_ready_is_a_fault_at_its_field(studio):
+    studio.catalogue.add_model(name="small", reference="small", source="hub")
+    dataset = studio.datasets.add_sample().name
+    assert train.check(studio, values(dataset), IN_ENGLISH)["sizes"] is None
+    with pytest.raises(InvalidInput) as refused:
+        train.start(studio, values(dataset), "captain", "key")
+    assert list(refused.value.fields) == ["model.name"]
+
+
+# Home
+
+
+def test_home_tells_what_is_done_and_what_runs(studio, model):
+    assert home.overview(studio)["datasets"] == 0
+    dataset = home.add_sample(studio)["name"]
+    train.start(studio, values(dataset), "captain", "key")
+    seen = home.overview(studio)
+    assert (seen["datasets"], seen["dataset"], seen["adapters"]) == (1, dataset, 0)
+    assert [(run["name"], run["status"]) for run in seen["runs"]] == [("captain", "queued")]
+    studio.runs.stop(seen["runs"][0]["id"])
+    assert home.overview(studio)["runs"] == []
+
+
+def test_the_starter_is_added_again_under_the_name_that_means_it(studio):
+    studio.catalogue.add_model(
+        name="starter", reference="owner/name", source="starter", status="failed", problem="No network.", remedy="Wait."
+    )
+    (shown,) = home.overview(studio)["models"]
+    assert (shown["status"], shown["problem"], shown["reference"]) == ("failed", "No network.", "starter")
+
+
+# Settings
+
+
+class Hub:
+    def __init__(self) -> None:
+        self.token = ""
+
+    def save_token(self, token: str) -> None:
+        self.token = token
+
+    def forget_token(self) -> None:
+        self.token = ""
+
+    def token_source(self) -> str:
+        return "saved" if self.token else ""
+
+    def whoami(self) -> Any:
+        raise StudioError("The Hub does not know this token.", "Make a new one.")
+
+
+def test_a_saved_token_never_comes_back(studio):
+    studio.hub = Hub()
+    settings.save_token(studio, "hf_secret")
+    state = settings.state(studio)
+    assert state["token"] == "saved"
+    assert "hf_secret" not in json.dumps(state)
+    settings.remove_token(studio)
+    assert settings.state(studio)["token"] == ""
+
+
+def test_the_home_and_what_it_holds_are_told(studio, model):
+    studio.datasets.add_sample()
+    sizes = {part["name"]: part["size"] for part in settings.used(studio)["folders"]}
+    assert sizes["datasets"] > 0
+    assert sizes["adapters"] == 0
+    assert sizes["other"] > 0
+    studio.hub = Hub()
+    assert settings.state(studio)["home"] == str(studio.settings.home)
+
+
+def test_a_model_outside_the_home_is_listed_with_its_place(studio, model):
+    (outside,) = settings.used(studio)["elsewhere"]
+    assert outside["name"] == "small"
+    assert Path(outside["path"]).is_dir()
