@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,20 +9,9 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
+from studio.domain.chatml import CHATML
 from studio.domain.errors import StudioError
 from studio.worker.device import PRECISIONS, bf16_is_quicker, pick_device, resolve_precision
-
-# For models that come without a chat template. It is ChatML, except that each turn ends with the model's own end
-# token: whatever generates text with the model then stops by itself at the end of an answer.
-CHATML = (
-    "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + eos_token + '\\n' }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
-)
-
-# It says at each call of each layer that int8 products start from fp16.
-logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)

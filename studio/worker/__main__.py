@@ -1,0 +1,35 @@
+"""`python -m studio.worker train|serve|fetch FOLDER`: one task in a process of its own.
+
+What goes wrong becomes the last event in FOLDER, with its traceback on standard output; the exit code is then 1.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from studio.store.run_folder import RunFolder
+from studio.worker.faults import failure
+
+TASKS = ("train", "serve", "fetch")
+
+
+def main(arguments: Sequence[str]) -> int:
+    if len(arguments) != 2 or arguments[0] not in TASKS:
+        sys.stderr.write(f"Usage: python -m studio.worker {'|'.join(TASKS)} FOLDER\n")
+        return 2
+    task, path = arguments[0], Path(arguments[1]).absolute()
+    try:
+        import_module(f"studio.worker.{task}").main(path)
+    except Exception as error:
+        traceback.print_exc(file=sys.stdout)
+        RunFolder(path).append(failure(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,85 @@
+"""Whatever ended a worker, as a problem and a remedy. Knows libraries' errors by name, so that it imports none."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+
+from studio.domain.errors import StudioError
+from studio.domain.events import Failed
+
+_NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|cannot allocate memory", re.I)
+_UNKNOWN_TYPE = re.compile(r"model type [`'\"]?([\w.-]+)[`'\"]?")
+
+
+def failure(error: BaseException) -> Failed:
+    """The last word of a worker that this error ended."""
+    fault = error if isinstance(error, StudioError) else recognise(error)
+    return Failed(problem=fault.problem, remedy=fault.remedy)
+
+
+def recognise(error: BaseException) -> StudioError:
+    """The fault behind the error or what it came from; one that names the error itself where it is not known."""
+    for cause in _causes(error):
+        if (fault := _known(cause)) is not None:
+            return fault
+    return StudioError(
+        "The worker failed: {type}: {message}.",
+        "The log below says where.",
+        type=type(error).__name__,
+        message=str(error).strip().rstrip("."),
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _known(error: BaseException) -> StudioError | None:
+    text, kind = str(error), type(error).__name__
+    if isinstance(error, StudioError):
+        return error
+    if isinstance(error, MemoryError) or kind == "OutOfMemoryError" or _NO_MEMORY.search(text):
+        return StudioError(
+            "There is not enough memory.",
+            "Use a smaller batch size or max length, gradient checkpointing, fewer bits for the base model, "
+            "or a smaller base model.",
+        )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StudioError("The disk is full.", "Free some space, then start again.")
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StudioError(
+            "{file} may not be read or written.", "Mend its permissions, then start again.", file=error.filename
+        )
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return StudioError(
+            "The file {file} is gone.", "Put it back, or add what it belongs to again.", file=error.filename
+        )
+    if "trust_remote_code" in text or "custom code" in text:
+        return StudioError(
+            "This base model comes with program code of its own, which is not run.",
+            "Choose a model that transformers knows by itself.",
+        )
+    if "does not recognize this architecture" in text or "Unrecognized model" in text:
+        found = _UNKNOWN_TYPE.search(text)
+        return StudioError(
+            "The installed transformers does not know models of the type “{type}”.",
+            "Update transformers, or choose another base model.",
+            type=found[1] if found else "?",
+        )
+    if kind == "SafetensorError":
+        return StudioError(
+            "The base model's weights are damaged: {reason}.",
+            "Delete the base model and add it again.",
+            reason=text.rstrip("."),
+        )
+    if isinstance(error, ImportError) and "bitsandbytes" in text:
+        return StudioError(
+            "8-bit and 4-bit need bitsandbytes, which cannot be used here.",
+            "Choose full (fp32) or half (bf16) precision.",
+        )
+    return None

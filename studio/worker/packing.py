@@ -1,0 +1,63 @@
+"""Examples put together for one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+Example = Mapping[str, Sequence[int]]
+
+IGNORED = -100  # the label of a token that is not learned
+
+
+@dataclass(frozen=True)
+class PackedBatch:
+    """The documents one behind the other in a single row, with positions that begin anew in each: no padding.
+    `with_lengths` adds the list `document_lengths`, for attention that asks for it.
+
+    There is no attention mask on purpose. transformers tells documents apart by their positions only where no mask is
+    given; with one, they would see each other.
+    """
+
+    with_lengths: bool = False
+
+    def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
+        """input_ids, labels and position_ids, each of shape [1, tokens]."""
+        labels = [torch.as_tensor(e["labels"], dtype=torch.long) for e in examples]
+        lengths = [len(row) for row in labels]
+        batch = {
+            "input_ids": torch.cat([torch.as_tensor(e["input_ids"], dtype=torch.long) for e in examples])[None],
+            "labels": torch.cat(labels)[None],
+            "position_ids": torch.cat([torch.arange(n) for n in lengths])[None],
+        }
+        return batch | {"document_lengths": lengths} if self.with_lengths else batch
+
+
+@dataclass(frozen=True)
+class PaddedBatch:
+    """A row for each document, filled up at the right: for models that do not tell documents apart in one row."""
+
+    pad_token_id: int
+
+    def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
+        """input_ids, labels and attention_mask, each of shape [documents, longest]."""
+        ids = [torch.as_tensor(e["input_ids"], dtype=torch.long) for e in examples]
+        labels = [torch.as_tensor(e["labels"], dtype=torch.long) for e in examples]
+        return {
+            "input_ids": _fill(ids, self.pad_token_id),
+            "labels": _fill(labels, IGNORED),
+            "attention_mask": _fill([torch.ones_like(row) for row in ids], 0),
+        }
+
+
+def _fill(rows: list[torch.Tensor], value: int) -> torch.Tensor:
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
+
+
+def token_count(batch: Mapping[str, Any]) -> int:
+    """Tokens of documents in the batch; padding is none."""
+    mask = batch.get("attention_mask")
+    return batch["input_ids"].numel() if mask is None else int(mask.sum())

@@ -1,0 +1,90 @@
+"""trl's SFTTrainer without the work that is for nothing: padding, scores of words that are not learned, metrics."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Trainer
+from trl import SFTTrainer
+
+from studio.worker.loss import learned_loss
+from studio.worker.packing import IGNORED, token_count
+
+KEPT_CHECKPOINTS = 2
+
+
+class StudioTrainer(SFTTrainer):
+    """`plain_head`: the model's logits are one linear layer on its last hidden states. Where they are not, or where
+    that layer is trained, the loss is trl's own."""
+
+    loss_is_scaled_for_ga = True  # the loss of a micro-batch is its share of the whole step's
+
+    def __init__(self, *args: Any, plain_head: bool, must_stop: Callable[[], bool], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.model_accepts_loss_kwargs = True  # so that Trainer counts the learned tokens of a whole step
+        self._must_stop = must_stop
+        self._base = self.model.get_base_model()
+        head = self._base.get_output_embeddings()
+        is_trained = any(p.requires_grad for p in head.parameters())
+        self._plain_head = plain_head and not is_trained and not self.aux_loss_enabled
+        self.tokens_seen = 0
+        for parameter in self.model.parameters():
+            if parameter.requires_grad:  # trl gives adapters of quantised models bf16, where small steps are lost
+                parameter.data = parameter.data.float()
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The mean over the learned tokens of the whole step, which `num_items_in_batch` counts."""
+        if self.model.training:
+            self.tokens_seen += token_count(inputs)
+        if not self._plain_head or return_outputs or num_items_in_batch is None:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        inputs = dict(inputs, use_cache=False)  # with a cache, transformers no longer tells documents apart
+        labels = inputs.pop("labels")
+        head = self._base.get_output_embeddings()
+        hidden = self._base.base_model(**inputs).last_hidden_state.to(head.weight.device)
+        return learned_loss(hidden, labels.to(hidden.device), head.weight, head.bias) / num_items_in_batch
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """The mean loss over all learned tokens of the validation rows; nothing where a stop is asked meanwhile."""
+        self.model.eval()
+        total, learned = 0.0, 0
+        for batch in self.get_eval_dataloader():
+            if self._must_stop():
+                return {}
+            count = int((batch["labels"][:, 1:] != IGNORED).sum())
+            with torch.no_grad(), self.compute_loss_context_manager():
+                loss = self.compute_loss(self.model, self._prepare_inputs(batch), num_items_in_batch=count)
+            total, learned = total + float(loss) * count, learned + count
+        metrics = {"eval_loss": total / learned}
+        self.log(metrics)
+        self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(Path(self.args.output_dir) / ".partial")
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Written aside and renamed when whole; the newest few are kept. trl's model card is left out."""
+        aside, checkpoints = Path(self._get_output_dir(trial)), Path(self.args.output_dir)
+        shutil.rmtree(aside, ignore_errors=True)
+        Trainer._save_checkpoint(self, model, trial)
+        final = checkpoint_path(checkpoints, self.state.global_step)
+        shutil.rmtree(final, ignore_errors=True)
+        (aside / final.name).replace(final)
+        aside.rmdir()
+        for old in sorted(checkpoints.glob("checkpoint-*"), key=_step_of)[:-KEPT_CHECKPOINTS]:
+            shutil.rmtree(old)
+
+
+def checkpoint_path(checkpoints: Path, step: int) -> Path:
+    return checkpoints / f"checkpoint-{step}"
+
+
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
