@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from huggingface_hub import HfApi, constants, snapshot_download
+from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -62,16 +62,15 @@ def download_model(
     total = sum(sizes[f] for f in files)
     _check_room(total)
     try:
-        path = snapshot_download(
-            repo, revision=info.sha, allow_patterns=files, tqdm_class=_bar(report, total), max_workers=4
-        )
+        # By the revision's name, which the cache then knows when there is no network; the folder's is the commit.
+        path = Path(snapshot_download(repo, revision=revision, allow_patterns=files, tqdm_class=_bar(report, total)))
     except (HTTPError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno:
             raise  # the disk's word, not the Hub's
         raise hub_fault(error, repo, revision) from error
     license = info.card_data.get("license") if info.card_data else ""
-    return Path(path), {
-        "revision": info.sha,
+    return path, {
+        "revision": path.name,
         "origin": "Hugging Face Hub",
         "license": license if isinstance(license, str) else "",
     }
@@ -133,12 +132,9 @@ def within(seconds: float, call: Callable[[], Result]) -> Result:
 
 
 def _in_cache(repo: str, revision: str | None) -> Path | None:
-    try:
-        path = Path(snapshot_download(repo, revision=revision, local_files_only=True))
-        needed_files(f.name for f in path.iterdir())
-    except Exception:  # absent, or not whole; the caller has the better story to tell
-        return None
-    return path
+    """The newest snapshot of that revision that was downloaded; whether it is whole is seen when it is opened."""
+    config = try_to_load_from_cache(repo, "config.json", revision=revision)
+    return Path(config).parent if isinstance(config, str) else None
 
 
 def _check_room(needed: int) -> None:

@@ -36,7 +36,7 @@ def install_starter(reference: str, destination: Path, report: Report) -> tuple[
     """
     try:
         path, known = download_model(reference, None, report, patience=PATIENCE_WITH_THE_HUB)
-        return path, {"license": "apache-2.0"} | known
+        return path, known | {"license": known.get("license") or "apache-2.0"}
     except StudioError as fault:
         hub_fault = fault
     free = shutil.disk_usage(destination.parent).free
