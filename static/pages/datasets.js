@@ -120,7 +120,7 @@
           h("table", { class: "table", "aria-label": t("Problems in the file") },
             h("thead", {}, h("tr", {}, head.map((label, i) => h("th", { scope: "col", class: i ? "" : "numeric" }, label)))),
             h("tbody", {}, problems.map((each) => h("tr", {},
-              h("td", { class: "numeric" }, Studio.number(each.line)), h("td", { class: "mono" }, each.field || "–"),
+              h("td", { class: "numeric", data: { unit: head[0] } }, Studio.number(each.line)), h("td", { class: "mono" }, each.field || "–"),
               h("td", {}, each.problem), h("td", {}, each.remedy)))))),
         count > problems.length && problems.length > 0 && h("p", {}, t("{n} more are not listed.", { n: Studio.number(count - problems.length) }))),
       Studio.button("", close, { icon: "close", kind: "quiet", small: true, "aria-label": t("Close") }));

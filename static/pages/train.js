@@ -8,6 +8,7 @@
     { value: "Thorough", label: t("Thorough"), hint: t("A larger adapter, and more often through the data. Takes several times as long.") },
     { value: "Custom", label: t("Custom"), hint: t("Your own settings.") },
   ];
+  const TITLES = { lora: t("LoRA adapter"), training: t("Training settings") }; // Model and data have their own cards.
   const CHECK_AFTER = 300; // milliseconds after the last key
 
   Studio.define("train", (ctx) => {
@@ -204,7 +205,7 @@
   // The sections of the spec as three forms. → {model, data, method: {host}, values(), set(values), complain(faults), suggest(id, names)}
   function forms(sections, values, onInput) {
     const translated = sections.map((section) => ({
-      ...section, title: ["lora", "training"].includes(section.name) ? t(section.title) : "",
+      ...section, title: TITLES[section.name] || "",
       fields: section.fields.map((field) => ({
         ...field, label: t(field.label), help: t(field.help), kind: field.name === "name" ? "choice" : field.kind,
         choices: field.kind === "list" ? [] : field.choices.map((choice) => ({ ...choice, label: t(choice.label) })),
@@ -253,7 +254,7 @@
     Studio.progress({ label: `${model.name}: ${model.stage ? t(model.stage) : t("Waiting to begin")}`, share: model.total ? model.done / model.total : null });
 
   const failed = (ctx, model) =>
-    Studio.errorPanel({ problem: `${model.name}: ${model.problem}`, remedy: model.remedy }, () => ctx.call("add_model", { reference: model.reference }).catch(Studio.toastFault));
+    Studio.errorPanel({ problem: `${model.name}: ${t(model.problem)}`, remedy: t(model.remedy) }, () => ctx.call("add_model", { reference: model.reference }).catch(Studio.toastFault));
 
   function nameField(value, onInput, onEnter) {
     const wrong = h("p", { class: "field-error", id: "adapter-name-error" });
