@@ -61,7 +61,9 @@ def main() -> None:
             seconds, megabytes = serve(home)
             starts.append(seconds)
             memory.append(megabytes)
-            print(f"round {number}: import gradio {imports[-1]:.2f} s, first answer {seconds:.2f} s, {megabytes:.0f} MB")
+            print(
+                f"round {number}: import gradio {imports[-1]:.2f} s, first answer {seconds:.2f} s, {megabytes:.0f} MB"
+            )
     result = {
         "import_gradio_seconds": round(statistics.median(imports), 3),
         "first_answer_seconds": round(statistics.median(starts), 3),

@@ -10,12 +10,17 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
 from studio.app import Studio, build
-from studio.cli.output import ProgressLine, say, show, table
-from studio.domain.errors import InvalidInput, StudioError
+from studio.cli.output import ProgressLine, details, say, show, table
+from studio.domain.chat import Message, Sampling
+from studio.domain.errors import InvalidInput
 from studio.domain.presets import PRESETS, preset_values
 from studio.domain.run import RunStatus
 from studio.domain.spec import SECTIONS, defaults, read_spec
+from studio.services.chat_client import BASE
+from studio.services.playground import Column, ColumnState
 from studio.settings import quiet_libraries, read_settings
 from studio.store.tables import Run, Table
 
@@ -200,12 +205,10 @@ def runs_show(arguments: argparse.Namespace) -> None:
         run = studio.runs.get(arguments.id)
         metrics = studio.runs.metrics(run.id)
     record = run.as_dict()
-    show(arguments, record | {"metrics": metrics}, None if arguments.json else details_of_run(record, metrics))
+    show(arguments, record | {"metrics": metrics}, _run_text(record, metrics))
 
 
-def details_of_run(record: dict[str, Any], metrics: list[dict[str, Any]]) -> str:
-    from studio.cli.output import details
-
+def _run_text(record: dict[str, Any], metrics: list[dict[str, Any]]) -> str:
     curve = table(metrics[-10:], ["kind", "step", "loss", "learning_rate", "tokens_per_second"], "No step yet.")
     return f"{details(record)}\n\nThe newest figures:\n{curve}"
 
@@ -239,9 +242,46 @@ def adapters_delete(arguments: argparse.Namespace) -> None:
 
 
 def compare(arguments: argparse.Namespace) -> int:
+    """Fails where a column could not answer; the others' answers are printed all the same."""
+    sampling = _sampling(arguments)
+    wanted: list[str | None] = [*([None] if arguments.base or not arguments.adapter else []), *arguments.adapter]
+    columns = [Column(name, [Message(role="user", content=arguments.prompt)]) for name in wanted]
+    line, last = ProgressLine(), None
     with _studio(arguments) as studio:
-        return _compare(studio, arguments)
+        for last in studio.playground.compare(arguments.model, columns, sampling, precision=arguments.precision):
+            line.update(last.status or "Answering")
+    line.close()
+    states = last.columns if last else []
+    faults = [state for state in states if state.error]
+    shown = [_shown_column(state) for state in states]
+    text = "\n\n".join(
+        f"{c['name']}  ({c['tokens']} tokens, {c['tokens_per_second']:.1f}/s)\n{c['text']}" for c in shown
+    )
+    show(arguments, {"columns": shown}, text)
+    for state in faults:
+        say(f"{state.name or BASE}: {state.error}")
+    return 1 if faults else 0
 
 
-def _compare(studio: Studio, arguments: argparse.Namespace) -> int:
-    raise StudioError("not yet")
+def _sampling(arguments: argparse.Namespace) -> Sampling:
+    try:
+        return Sampling(
+            temperature=arguments.temperature,
+            top_p=arguments.top_p,
+            seed=arguments.seed,
+            max_tokens=arguments.max_new_tokens,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        flag = str(first["loc"][0]).replace("_", "-").replace("max-tokens", "max-new-tokens")
+        raise InvalidInput("--{flag}: {reason}.", flag=flag, reason=first["msg"]) from error
+
+
+def _shown_column(state: ColumnState) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "name": state.name or BASE,
+        "text": state.text,
+        "tokens": state.tokens,
+        "tokens_per_second": state.tokens_per_second,
+    }
+    return shown | ({"error": str(state.error)} if state.error else {})
