@@ -118,7 +118,7 @@ def read_settings(
     return Settings(
         home=Path(home or environ.get("STUDIO_HOME") or DEFAULT_HOME).expanduser().absolute(),
         # A Space is reached through Hugging Face's proxy, which is not on loopback.
-        host=host or ("0.0.0.0" if environ.get("SPACE_ID") else "127.0.0.1"),  # noqa: S104
+        host=host or ("0.0.0.0" if environ.get("SPACE_ID") else "127.0.0.1"),
         port=7860 if port is None else port,
         database_url=database_url or environ.get("STUDIO_DATABASE_URL", ""),
         login=_login(environ.get("STUDIO_LOGIN", "")),

@@ -126,11 +126,11 @@ class Runs:
                 }  # fmt: skip
         return None
 
-    def outline(self, run: Run) -> list[float | None]:
+    def outline(self, run: Run) -> Sequence[float | None]:
         """A few dozen training losses over the whole run."""
-        return list(self._catalogue.losses(run))
+        return self._catalogue.losses(run)
 
-    def metrics(self, id: int, *, after: float = 0.0) -> list[dict[str, Any]]:
+    def metrics(self, id: int, *, after: float = 0.0) -> Sequence[dict[str, Any]]:
         """The curve in order of time, from a moment on: step, kind (step or eval), loss and the other figures."""
         return [_plain(m) for m in self._catalogue.metrics(id, after=after)]
 

@@ -51,7 +51,7 @@ def test_a_password_is_not_printed():
 
 def test_a_home_that_is_a_file_is_named_with_a_remedy(tmp_path):
     (tmp_path / "home").write_text("")
-    with pytest.raises(InvalidInput, match="cannot be written.*--home"):
+    with pytest.raises(InvalidInput, match=r"cannot be written.*--home"):
         read_settings({}, home=tmp_path / "home").check_home()
 
 
