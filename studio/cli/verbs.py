@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
@@ -208,7 +208,7 @@ def runs_show(arguments: argparse.Namespace) -> None:
     show(arguments, record | {"metrics": metrics}, _run_text(record, metrics))
 
 
-def _run_text(record: dict[str, Any], metrics: list[dict[str, Any]]) -> str:
+def _run_text(record: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> str:
     curve = table(metrics[-10:], ["kind", "step", "loss", "learning_rate", "tokens_per_second"], "No step yet.")
     return f"{details(record)}\n\nThe newest figures:\n{curve}"
 

@@ -17,6 +17,14 @@ def get(url, **headers):
         return answer.status, answer.read().decode()
 
 
+def refusal(request):
+    """The status with which the server refuses it."""
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=20)
+    with caught.value as answer:
+        return answer.code
+
+
 @pytest.fixture(scope="module")
 def server(starter_home):
     with serving(starter_home) as server:
@@ -45,18 +53,14 @@ def test_the_page_speaks_the_browsers_language(server):
 
 
 def test_a_host_name_that_is_not_ours_is_refused(server):
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        get(server.url, Host="evil.example")
-    assert caught.value.code in (400, 403, 421)
+    assert refusal(urllib.request.Request(server.url, headers={"Host": "evil.example"})) in (400, 403, 421)
 
 
 def test_a_write_from_a_foreign_page_is_refused(server):
     request = urllib.request.Request(
         f"{server.url}/gradio_api/upload", data=b"x", method="POST", headers={"Origin": "http://evil.example"}
     )
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request, timeout=20)
-    assert caught.value.code == 403
+    assert refusal(request) == 403
 
 
 def test_a_second_server_on_the_same_home_is_told_where_the_first_is(server, starter_home):
@@ -92,9 +96,7 @@ def test_a_home_that_cannot_be_written_is_one_clear_line(tmp_path):
 
 def test_with_a_login_nobody_gets_in_without_it(starter_home, tmp_path):
     with serving(tmp_path / "home", STUDIO_LOGIN="ana:secret") as server:
-        with pytest.raises(urllib.error.HTTPError) as caught:
-            get(server.url)
-        assert caught.value.code == 401
+        assert refusal(server.url) == 401
         assert get(server.url, Authorization="Basic YW5hOnNlY3JldA==")[0] == 200
 
 
