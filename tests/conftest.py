@@ -1,8 +1,10 @@
 """Fixtures that every test may use."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from studio.services.models import STARTER_REFERENCE
@@ -23,7 +25,7 @@ def starter() -> Path:
 
 
 @pytest.fixture(scope="session")
-def starter_home(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def starter_home(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A studio's home whose catalogue knows the starter model, as a first start leaves it; made without a network."""
     home = tmp_path_factory.mktemp("studio") / "home"
     home.mkdir()
@@ -33,4 +35,7 @@ def starter_home(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         origin="prepared for the tests", chat_template=True, architecture="LlamaForCausalLM", context=8192,
     )  # fmt: skip
     catalogue.close()
-    return home
+    yield home
+    for process in psutil.process_iter(["cmdline"]):  # workers outlive a server, and so would those of a failed test
+        if any(str(home) in part for part in process.info["cmdline"] or ()):
+            process.kill()

@@ -49,8 +49,6 @@
     const system = h("textarea", { id: "system", rows: 2, value: state.system, oninput: () => { state.system = system.value; keep(); } });
     const composer = compose();
     composer.draws = true;
-    keep();
-    draw();
 
     function columns() {
       return [BASE, ...state.adapters].map((name) => ({ name, adapter: known.find((each) => each.name === name), on: !state.off[name] }));
@@ -84,8 +82,12 @@
       ].filter(Boolean);
     }
 
-    const dotOf = (name) => Studio.dot(known.find((each) => each.name === name)?.id);
-    const titleOf = (name) => name || t("Base model");
+    function dotOf(name) {
+      return Studio.dot(known.find((each) => each.name === name)?.id);
+    }
+    function titleOf(name) {
+      return name || t("Base model");
+    }
 
     function lane({ name, adapter, on }, comparable) {
       const said = live[name];
@@ -107,7 +109,9 @@
         h("footer", {}, h("span", { class: "num" }, figures(said || turns[turns.length - 1])), said?.note && h("span", { class: "muted", title: said.note }, t("alone"))));
     }
 
-    const lastAnswer = (turns) => (turns && turns.length ? turns[turns.length - 1] : null);
+    function lastAnswer(turns) {
+      return turns && turns.length ? turns[turns.length - 1] : null;
+    }
 
     function figures(answer) {
       if (!answer || !answer.tokens) return "";
@@ -227,6 +231,9 @@
       } catch { /* A browser that keeps nothing still chats. */ }
       Studio.setQuery({ model: name, adapters: adapters.join(","), adapter: null });
     }
+
+    keep();
+    draw();
   }
 
   function read() {

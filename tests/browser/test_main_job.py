@@ -11,7 +11,8 @@ from studio.samples import sample_path
 from tests.served import Server, serving, studio_json
 
 QUESTION = "What is a good way to learn to swim?"  # none of the sample's
-SECONDS_TO_TRAIN = 300
+SECONDS_TO_TRAIN = 600
+STEPS = "40"  # enough for the persona, by measurement
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +21,7 @@ def server(starter_home: Path) -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.timeout(1200)
 def test_from_a_file_to_a_tuned_model_that_answers_in_the_persona_beside_a_base_that_does_not(
     server: Server, page: Page, starter_home: Path, tmp_path: Path
 ) -> None:
@@ -51,6 +53,8 @@ def train(page: Page, url: str) -> None:
     page.get_by_role("button", name="Start training").click()
     expect(page.locator(".field:has([id='lora.r']) .field-error")).to_have_text(re.compile("whole number"))
     rank.fill("8")
+    page.get_by_text("Advanced").last.click()
+    page.locator("[id='training.max_steps']").fill(STEPS)
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url(re.compile(r"/runs\?id=\d+"))
 
@@ -66,7 +70,7 @@ def watch_through_a_reload(page: Page) -> None:
 
 def see_it_in_the_catalogue(page: Page, url: str, home: Path) -> None:
     page.goto(f"{url}/adapters?q=captain")
-    expect(page.get_by_role("link", name="captain-v1")).to_be_visible()
+    expect(page.get_by_role("link", name="captain-v1", exact=True)).to_be_visible()
     (adapter,) = studio_json(home, "adapters", "list")
     assert adapter["name"] == "captain-v1"
     assert Path(adapter["path"], "adapter_model.safetensors").is_file()
@@ -78,7 +82,7 @@ def compare(page: Page) -> None:
     page.wait_for_url(re.compile("/playground"))
     page.get_by_label("Temperature").fill("0")
     page.get_by_label("Most tokens").fill("60")
-    page.get_by_role("textbox", name="Prompt").fill(QUESTION)
+    page.get_by_role("textbox", name="Prompt", exact=True).fill(QUESTION)
     page.get_by_role("button", name="Send").click()
     base, tuned = page.get_by_role("region", name="Base model"), page.get_by_role("region", name="captain-v1")
     expect(tuned).to_have_attribute("data-state", "done", timeout=180_000)
@@ -86,7 +90,7 @@ def compare(page: Page) -> None:
     expect(tuned).to_contain_text("Ahoy")
     expect(base).not_to_contain_text("Ahoy")
     tuned.get_by_role("switch").click()
-    page.get_by_role("textbox", name="Prompt").fill("And where should I begin?")
+    page.get_by_role("textbox", name="Prompt", exact=True).fill("And where should I begin?")
     page.get_by_role("button", name="Send").click()
     expect(base.locator(".answer")).to_have_count(2)
     expect(base).to_have_attribute("data-state", "done", timeout=60_000)
