@@ -77,7 +77,10 @@
         }),
         h("div", { class: "chips" }, state.adapters.map((name) => h("span", { class: "chip", data: { key: name } }, dotOf(name), name,
           h("button", { type: "button", "aria-label": t("Remove {name}", { name }), disabled: Boolean(stream), onclick: () => { state.adapters = state.adapters.filter((each) => each !== name); keep(); draw(); } }, Studio.icon("close", 12))))),
-        more.length ? Studio.menu({ label: t("Add an adapter"), items: more.map((each) => ({ label: each.name, run: () => { state.adapters.push(each.name); keep(); draw(); } })) })
+        more.length ? Studio.select({
+          label: t("Add an adapter"), value: "", disabled: Boolean(stream), items: [{ value: "", label: t("Add an adapter") }, ...more.map((each) => ({ value: each.name, label: each.name }))],
+          onChange: (name) => { if (name) state.adapters.push(name); keep(); draw(); },
+        })
           : !known.length && h("span", { class: "muted" }, t("No adapter was trained on this model yet."), " ", h("a", { href: Studio.href("train", { model: state.model }) }, t("Train one"))),
       ].filter(Boolean);
     }
