@@ -182,9 +182,10 @@ def _fault_in(body: bytes) -> StudioError:
 
 
 def _fault(error: dict[str, Any]) -> StudioError:
-    return StudioError(
-        error.get("problem") or error.get("message") or "The model could not answer.", error.get("remedy", "")
-    )
+    parts = error.get("studio")
+    if parts:
+        return StudioError(parts["problem"], parts["remedy"], **parts["values"])
+    return StudioError(error.get("message") or "The model could not answer.")
 
 
 def _gone() -> WorkerGone:

@@ -160,10 +160,12 @@ class ChatWorker:
         last = self._folder.last_event()
         if isinstance(last, Failed):
             return StudioError(last.problem, last.remedy)
+        remedy = "Send the prompt again: it starts by itself. If it ends again, choose 8-bit, 4-bit or a smaller model."
         log = [line for line in self._folder.log_tail(2000).splitlines() if line.strip()]
+        if not log:
+            return StudioError("The chat worker ended without a word; it may have run out of memory.", remedy)
         return StudioError(
-            "The chat worker ended without a word; it may have run out of memory."
-            + (" Its log ends: {log}" if log else ""),
-            "Send the prompt again: it starts by itself. If it ends again, choose 8-bit, 4-bit or a smaller model.",
-            log=log[-1][-300:] if log else "",
+            "The chat worker ended without a word; it may have run out of memory. Its log ends: {log}",
+            remedy,
+            log=log[-1][-300:],
         )

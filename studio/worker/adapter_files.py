@@ -62,7 +62,7 @@ def _needs_own_base(config: PeftConfig) -> str:
 def why_by_itself(config: PeftConfig) -> str:
     """Why no other adapter may be on the model beside it: it is of another kind, or changes the base meanwhile."""
     if config.peft_type != PeftType.LORA:
-        return f"Adapters of the kind {config.peft_type.value} share no batch."
+        return "Adapters of this kind share no batch."
     if getattr(config, "bias", "none") != "none":
         return "It has trained bias terms of the base model."
     if getattr(config, "modules_to_save", None) or getattr(config, "trainable_token_indices", None):

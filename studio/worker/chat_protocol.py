@@ -90,14 +90,11 @@ def status_of(error: StudioError) -> int:
 
 
 def error_body(error: StudioError, status: int) -> dict[str, Any]:
-    """In OpenAI's form, with problem and remedy apart for who wants to show them so."""
+    """In OpenAI's form. `studio` is beyond it: the parts of the message, for a page that translates them."""
     kind = "server_error" if status >= 500 else "invalid_request_error"
-    return {
-        "error": {
-            "message": str(error), "type": kind, "param": None, "code": None,
-            "problem": error.problem, "remedy": error.remedy,
-        }
-    }  # fmt: skip
+    values = {k: v if isinstance(v, int | float) else str(v) for k, v in error.values.items()}
+    parts = {"problem": error.template, "remedy": error.remedy_template, "values": values}
+    return {"error": {"message": str(error), "type": kind, "param": None, "code": None, "studio": parts}}
 
 
 class Reply:

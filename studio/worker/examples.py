@@ -127,7 +127,10 @@ class Encoder:
 
 
 def token_is_in(offsets: Sequence[tuple[int, int]], spans: Sequence[Span]) -> np.ndarray:
-    """Which tokens have a character in one of the spans. offsets: (start, end) of each token in the text."""
+    """Which tokens have a character in one of the spans. offsets: (start, end) of each token in the text.
+
+    A token that only reaches into a span counts: else an answer's first word could be lost to a blank before it.
+    """
     starts, ends = np.asarray(offsets, dtype=np.int64).reshape(-1, 2).T
     inside = np.zeros(len(starts), dtype=bool)
     for start, end in spans:

@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 SHAPE = {
     "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-    "intermediate_size": 48, "max_position_embeddings": 256, "tie_word_embeddings": True,
+    "intermediate_size": 48, "max_position_embeddings": 256, "tie_word_embeddings": False,
     "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2,
 }  # fmt: skip
 
@@ -32,7 +32,7 @@ def tiny_model(folder: Path, starter: Path, family: str = "llama", *, seed: int 
     return folder
 
 
-def random_adapter(folder: Path, model: Path, *, seed: int, strength: float = 0.05, **lora: Any) -> Path:
+def random_adapter(folder: Path, model: Path, *, seed: int, strength: float = 0.3, **lora: Any) -> Path:
     """An adapter as peft saves it, whose update is not zero."""
     base = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
     torch.manual_seed(seed)
