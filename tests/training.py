@@ -52,11 +52,15 @@ def training_run(path: Path, model: Path, rows: Sequence[Row], **settings: Mappi
             "spec": read_spec(settings).model_dump(mode="json"),
             "model": {"name": "base", "reference": str(model), "revision": "", "source": "folder", "path": str(model)},
             "dataset": {
-                "name": "rows", "format": "messages", "sha256": "ab" * 32, "rows": len(rows), "rows_path": str(rows_path),
+                "name": "rows",
+                "format": "messages",
+                "sha256": "ab" * 32,
+                "rows": len(rows),
+                "rows_path": str(rows_path),
             },
             "adapter": str(path / "adapter"),
         }
-    )  # fmt: skip
+    )
     return folder
 
 
