@@ -71,8 +71,7 @@ def watch_through_a_reload(page: Page) -> None:
 def see_it_in_the_catalogue(page: Page, url: str, home: Path) -> None:
     page.goto(f"{url}/adapters?q=captain")
     expect(page.get_by_role("link", name="captain-v1", exact=True)).to_be_visible()
-    (adapter,) = studio_json(home, "adapters", "list")
-    assert adapter["name"] == "captain-v1"
+    adapter = studio_json(home, "adapters", "show", "captain-v1")
     assert Path(adapter["path"], "adapter_model.safetensors").is_file()
     assert adapter["eval_loss"] is not None
 
