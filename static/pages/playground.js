@@ -109,7 +109,7 @@
           said && [h("p", { class: "asked" }, said.prompt), h("div", { class: "answer", "aria-live": "polite" }, said.text || h("span", { class: "muted" }, said.state === "waiting" ? t("Waiting…") : "…"))],
           said?.error && Studio.errorPanel(said.error),
           !said && !turns.length && h("p", { class: "muted" }, on ? t("Waiting for a prompt.") : t("Switched off."))),
-        h("footer", {}, h("span", { class: "num" }, figures(said || turns[turns.length - 1])), said?.note && h("span", { class: "muted", title: said.note }, t("alone"))));
+        h("footer", {}, h("span", { class: "num" }, figures(said || turns[turns.length - 1])), said?.note && h("span", { class: "muted", title: t(said.note) }, t("alone"))));
     }
 
     function lastAnswer(turns) {

@@ -74,6 +74,7 @@ class LocalEngine:
             found = psutil.Process(process.pid)
             # Start times are read with the kernel's tick as resolution.
             same = abs(found.create_time() - process.started) < 1.0
-            return found if same and found.status() != psutil.STATUS_ZOMBIE else None
+            # A child of ours that is still exiting shows as a zombie before it can be buried: it is gone once it is.
+            return found if same and (child is not None or found.status() != psutil.STATUS_ZOMBIE) else None
         except psutil.Error:
             return None
