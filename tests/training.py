@@ -37,7 +37,7 @@ def write_rows(path: Path, rows: Sequence[Row]) -> Path:
     return path
 
 
-def training_run(path: Path, model: Path, rows: Sequence[Row], **settings: Mapping[str, Any]) -> RunFolder:
+def training_run(path: Path, model: Path, rows: Sequence[Row], /, **settings: Mapping[str, Any]) -> RunFolder:
     """The folder of a run on the model in that folder; settings by section, such as training={"max_steps": 2}."""
     settings = {"model": {"name": "base"}, "data": {"name": "rows"}} | settings
     settings["model"] = {"name": "base"} | dict(settings["model"])

@@ -47,8 +47,10 @@ class StudioTrainer(SFTTrainer):
         inputs = dict(inputs, use_cache=False)  # with a cache, transformers no longer tells documents apart
         labels = inputs.pop("labels")
         head = self._base.get_output_embeddings()
-        hidden = self._base.base_model(**inputs).last_hidden_state.to(head.weight.device)
-        return learned_loss(hidden, labels.to(hidden.device), head.weight, head.bias) / num_items_in_batch
+        with self.accelerator.autocast():  # accelerate enters it in the model's forward only, which is not called here
+            hidden = self._base.base_model(**inputs).last_hidden_state.to(head.weight.device)
+            loss = learned_loss(hidden, labels.to(hidden.device), head.weight, head.bias)
+        return loss / num_items_in_batch
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The mean loss over all learned tokens of the validation rows; nothing where a stop is asked meanwhile."""
@@ -58,7 +60,7 @@ class StudioTrainer(SFTTrainer):
             if self._must_stop():
                 return {}
             count = int((batch["labels"][:, 1:] != IGNORED).sum())
-            with torch.no_grad(), self.compute_loss_context_manager():
+            with torch.no_grad():
                 loss = self.compute_loss(self.model, self._prepare_inputs(batch), num_items_in_batch=count)
             total, learned = total + float(loss) * count, learned + count
         metrics = {"eval_loss": total / learned}
