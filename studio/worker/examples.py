@@ -46,7 +46,7 @@ def read_examples(
         StudioError: the model's chat template refuses a row, or no row has anything to learn within the length.
         OSError: the file cannot be read.
     """
-    with pa.memory_map(str(path)) as file:
+    with Path(path).open("rb") as file:
         table = pa.ipc.open_file(file).read_all()
         train, evaluation = split_rows(table.num_rows, spec.data.eval_rows(table.num_rows), spec.training.seed)
         encoder = Encoder(tokenizer, spec.training.max_length, answers_only=spec.data.answers_only)

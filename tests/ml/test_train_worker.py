@@ -13,7 +13,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from studio.domain.events import Finished, Saved, Started, Step
+from studio.domain.events import Failed, Finished, Saved, Started, Step
 from studio.store.run_folder import RunFolder
 from tests.ml.tiny import tiny_model
 from tests.training import captain_rows, events_of, start_worker, training_run
@@ -93,3 +93,13 @@ def test_a_stop_before_the_first_step_ends_in_order_without_an_adapter(endless: 
     finished = endless.last_event()
     assert isinstance(finished, Finished)
     assert (finished.stopped, finished.step, finished.path) == (True, 0, "")
+
+
+def test_a_fault_is_the_last_word_and_its_traceback_is_in_the_log(endless: RunFolder, worker: Any):
+    rows = Path(endless.read_request()["dataset"]["rows_path"])
+    rows.unlink()
+    assert worker(endless).wait(SECONDS) == 1
+    failed = endless.last_event()
+    assert isinstance(failed, Failed)
+    assert failed.problem == f"The file {rows} is gone."
+    assert "Traceback" in endless.log_tail()
