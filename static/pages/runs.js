@@ -119,7 +119,7 @@
       });
       ctx.draw(
         h("div", { class: "row", data: { key: "state" } }, h("span", { id: "run-status", data: { status: run.status } }, statePill(run.status)),
-          h("span", { class: "muted" }, run.started_at ? t("Started {ago}, {time} so far", { ago: Studio.ago(run.started_at), time: duration(run) }) : t("Waits for its turn"))),
+          h("span", { class: "muted" }, howLong())),
         outcome(),
         busy && run.stage && h("div", { class: "card", data: { key: "stage" } }, Studio.progress({ label: STAGES[run.stage] || run.stage, share: run.stage_total ? run.stage_done / run.stage_total : null })),
         Studio.stats([
@@ -143,6 +143,12 @@
             [t("Device"), run.started.device || "–"], [t("Precision"), run.started.precision || "–"],
           ]))),
         h("div", { data: { key: "log" } }, logPlace));
+    }
+
+    function howLong() {
+      if (!run.started_at) return OVER.includes(run.status) ? "" : t("Waits for its turn");
+      const said = { ago: Studio.ago(run.started_at), time: duration(run) };
+      return run.ended_at ? t("Started {ago}, took {time}", said) : t("Started {ago}, {time} so far", said);
     }
 
     function actions() {

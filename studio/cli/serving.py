@@ -107,20 +107,23 @@ def _run(
         # On a Space and behind a proxy the page's own address is in the forwarded headers.
         forwarded_allow_ips="*" if settings.space_id else None,
     )
-    server = uvicorn.Server(config)
-    threading.Thread(target=_announce, args=(server, address, settings, arguments), daemon=True).start()
+
+    class AnnouncedServer(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                _announce(address, settings, arguments)
+
+    server = AnnouncedServer(config)
     server.run(sockets=[listening])
     print("The studio has stopped. Training that was under way goes on.", file=sys.stderr)
 
 
-def _announce(server: Any, address: str, settings: Settings, arguments: argparse.Namespace) -> None:
-    while not server.started:
-        if server.should_exit:
-            return
-        time.sleep(0.02)
+def _announce(address: str, settings: Settings, arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps({"url": address, "home": str(settings.home)}), flush=True)
     else:
         print(f"Adapter Studio is ready at {address}\nHome: {settings.home}   (Ctrl-C stops the page)", flush=True)
     if not arguments.no_browser and not settings.space_id:
-        webbrowser.open(address)
+        # Starting a browser can take seconds, in which the page must already answer.
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()

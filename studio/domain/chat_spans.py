@@ -16,6 +16,16 @@ Span = tuple[int, int]
 Render = Callable[[Messages, bool], str]
 """The chat template: (messages, add_generation_prompt) to text. Raises StudioError where it refuses them."""
 
+
+def template_refusal(error: Exception) -> StudioError:
+    """What a chat template raised, as words for the reader: a template is a foreign program, so it may be anything."""
+    return StudioError(
+        "The base model's chat template refuses this conversation: {reason}.",
+        "Change the conversation to what the model takes, or choose another base model.",
+        reason=str(error).rstrip(".") or type(error).__name__,
+    )
+
+
 _UNFINISHED_TAG = re.compile(r"[<\[][^<>\[\]]*$")
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from studio.domain.chat_spans import Messages, Render
+from studio.domain.chat_spans import Messages, Render, template_refusal
 from studio.domain.chatml import CHATML
 from studio.domain.errors import StudioError
 
@@ -52,12 +52,8 @@ def load_chat_template(model_path: str | Path) -> Render:
                 documents=None,
                 add_generation_prompt=add_generation_prompt,
             )
-        except Exception as error:  # a template is a foreign program: whatever it raises is its refusal
-            raise StudioError(
-                "The base model's chat template refuses this conversation: {reason}.",
-                "Change the conversation to what the model takes, or choose another base model.",
-                reason=str(error).rstrip(".") or type(error).__name__,
-            ) from error
+        except Exception as error:
+            raise template_refusal(error) from error
 
     return rendered
 

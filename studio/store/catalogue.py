@@ -235,6 +235,11 @@ class Catalogue:
         with self._session() as session:
             return session.scalar(select(Adapter).where(Adapter.run_id == run_id))
 
+    def adapters_by_run(self) -> dict[int, Adapter]:
+        with self._session() as session:
+            made = session.scalars(select(Adapter).where(Adapter.run_id.is_not(None))).all()
+        return {adapter.run_id: adapter for adapter in made if adapter.run_id is not None}
+
     def adapters(self, search: str = "", *, model_id: int | None = None) -> Sequence[Adapter]:
         """Newest first. Every word of `search` must stand in the name, the base's or the dataset's."""
         query = select(Adapter).order_by(Adapter.id.desc())

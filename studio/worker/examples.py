@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.ipc
 from datasets import Dataset
 
-from studio.domain.chat_spans import Messages, Render, Span, answer_spans
+from studio.domain.chat_spans import Messages, Render, Span, answer_spans, template_refusal
 from studio.domain.errors import StudioError
 from studio.domain.spec import RunSpec
 from studio.worker.packing import IGNORED
@@ -77,12 +77,8 @@ def renderer(tokenizer: Any) -> Render:
                     [dict(m) for m in messages], tokenize=False, add_generation_prompt=add_generation_prompt
                 )
             )
-        except Exception as error:  # a template is a foreign program: whatever it raises is its refusal
-            raise StudioError(
-                "The base model's chat template refuses this conversation: {reason}.",
-                "Change the conversation to what the model takes, or choose another base model.",
-                reason=str(error).rstrip(".") or type(error).__name__,
-            ) from error
+        except Exception as error:
+            raise template_refusal(error) from error
 
     return render
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import (
@@ -22,12 +20,11 @@ from huggingface_hub.errors import (
 )
 from tqdm import tqdm
 
+from studio.domain.deadline import within
 from studio.domain.errors import StudioError
 from studio.worker.model_files import needed_files
 
 PATIENCE = 5.0  # seconds until an endpoint that says nothing counts as unreachable
-
-Result = TypeVar("Result")
 
 
 class Unreachable(StudioError):
@@ -115,20 +112,6 @@ def hub_fault(error: Exception, repo: str, revision: str | None) -> StudioError:
         "Check the network, the proxy and HF_ENDPOINT, or add a folder that holds the model.",
         endpoint=endpoint,
     )
-
-
-def within(seconds: float, call: Callable[[], Result]) -> Result:
-    """The call's result. Raises TimeoutError when it is not there in time: name servers keep to no other limit."""
-    future: Future[Result] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(call())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return future.result(seconds)
 
 
 def _in_cache(repo: str, revision: str | None) -> Path | None:

@@ -26,14 +26,6 @@ CHAT = {"messages": [{"role": "user", "content": ROW["prompt"]}, {"role": "assis
 GOOD = json.dumps(ROW, ensure_ascii=False).encode()
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty catalogue to copy: quicker than to migrate one for each test."""
-    path = tmp_path_factory.mktemp("migrated") / "studio.db"
-    Catalogue(f"sqlite:///{path}").close()
-    return path
-
-
 @pytest.fixture
 def catalogue(tmp_path: Path, migrated: Path) -> Iterator[Catalogue]:
     shutil.copy(migrated, tmp_path / "studio.db")

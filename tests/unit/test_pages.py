@@ -50,14 +50,6 @@ class Parts:
     adapters: Adapters
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty catalogue to copy: quicker than to migrate one for each test."""
-    path = tmp_path_factory.mktemp("migrated") / "studio.db"
-    Catalogue(f"sqlite:///{path}").close()
-    return path
-
-
 @pytest.fixture
 def studio(tmp_path: Path, migrated: Path) -> Iterator[Any]:
     """A studio without an engine: nothing is fetched and nothing trained here."""

@@ -11,7 +11,7 @@ from studio.ui.view import view
 
 if TYPE_CHECKING:
     from studio.app import Studio
-    from studio.store.tables import Run
+    from studio.store.tables import Adapter, Run
 
 LEAD = "Everything that trains, waits or has ended. Closing this page changes nothing for them."
 
@@ -34,8 +34,9 @@ def build(studio: Studio) -> None:
 
 
 def listing(studio: Studio) -> dict[str, Any]:
+    made = studio.catalogue.adapters_by_run()
     rows = [
-        _shown(studio, run) | {"losses": studio.runs.outline(run) if place < PICTURED else []}
+        _shown(run, made.get(run.id)) | {"losses": studio.runs.outline(run) if place < PICTURED else []}
         for place, run in enumerate(studio.runs.list())
     ]
     return {"rows": rows}
@@ -45,7 +46,7 @@ def progress(studio: Studio, id: int, after: float = 0.0) -> dict[str, Any]:
     """The run, and its figures recorded after the time `after`. The spec comes with the first answer alone."""
     run = studio.runs.get(id)
     metrics = studio.runs.metrics(id, after=after)
-    shown = _shown(studio, run) | {
+    shown = _shown(run, studio.catalogue.adapter_of_run(id)) | {
         "seconds_left": seconds_left(run, studio.runs.newest_steps(id)) if run.status == "running" else None,
         "started": run.started,
     }
@@ -74,8 +75,7 @@ def settings_of(spec: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: not row["changed"])
 
 
-def _shown(studio: Studio, run: Run) -> dict[str, Any]:
-    adapter = studio.catalogue.adapter_of_run(run.id)
+def _shown(run: Run, adapter: Adapter | None) -> dict[str, Any]:
     return {field: getattr(run, field) for field in SHOWN} | {
         "adapter": {"id": adapter.id, "name": adapter.name, "path": adapter.path} if adapter else None
     }
