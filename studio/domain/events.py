@@ -104,11 +104,15 @@ class Finished(Event):
 
 
 class Failed(Event):
-    """The last word of a worker that could not do its work."""
+    """The last word of a worker that could not do its work.
+
+    `fault` has the same with the values apart, so that a page can translate it: {"problem", "remedy", "values"}.
+    """
 
     kind: Literal["failed"] = "failed"
     problem: str
     remedy: str = ""
+    fault: dict[str, Any] = Field(default_factory=dict)
 
 
 RunEvent = Annotated[

@@ -1,0 +1,45 @@
+"""How a file of rows is to be read, and which kinds of file can be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from studio.domain.errors import InvalidInput
+
+SUFFIXES = (
+    ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".txt", ".xlsx",
+)  # fmt: skip
+PACKED = (".gz", ".zip")
+ENCODINGS = ("utf-8", "utf-16", "gb18030", "big5", "shift_jis", "euc-kr", "cp1252", "cp1251", "latin-1")
+
+
+class Reading(BaseModel):
+    """What a person chose; empty where it is to be found out."""
+
+    model_config = ConfigDict(frozen=True)
+    encoding: str = ""
+    delimiter: str = ""
+    sheet: str = ""
+
+
+def kind_of(file_name: str) -> str:
+    """The suffix in lower case, of what is inside where the file is packed: ".csv" of rows.csv.gz; of a packed file
+    whose name does not say what is inside, that of the packing."""
+    path = Path(file_name.lower())
+    if path.suffix in PACKED and Path(path.stem).suffix in SUFFIXES:
+        return Path(path.stem).suffix
+    return path.suffix
+
+
+def check_suffix(file_name: str) -> str:
+    """`kind_of`. Raises InvalidInput where no file of that kind can be read."""
+    kind = kind_of(file_name)
+    if kind not in (*SUFFIXES, ".zip"):  # only the archive knows the name of what is inside
+        raise InvalidInput(
+            "“{file}” is none of the kinds of file that can be read.",
+            "Use one of {known}, or one of them as .gz or .zip.",
+            file=file_name, known=", ".join(SUFFIXES),
+        )  # fmt: skip
+    return kind

@@ -1,0 +1,61 @@
+"""What may be wrong with the words themselves: invisible and garbled characters, secrets, addresses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ftfy.badness import BADNESS_RE
+
+_CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]"
+_GARBLED = r"[ÂÃâÐÑÎÏ][\u0080-\u00ff\u0152-\u0192\u02c6\u02dc\u2013-\u2122]|ï¿½|\ufffd|锟斤拷|烫烫烫"
+_EMAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
+_SECRETS = {
+    "Hugging Face token": r"\bhf_[A-Za-z0-9]{20,}",
+    "OpenAI or Anthropic key": r"\bsk-(?:ant-|proj-|svcacct-)?[A-Za-z0-9_-]{20,}",
+    "GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{22,})",
+    "GitLab token": r"\bglpat-[A-Za-z0-9_-]{20,}",
+    "AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+    "Google API key": r"\bAIza[0-9A-Za-z_-]{35}",
+    "Slack token": r"\bxox[abprs]-[A-Za-z0-9-]{10,}",
+    "Stripe key": r"\b[rs]k_live_[A-Za-z0-9]{16,}",
+    "JSON web token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.",
+    "private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
+}
+
+_CONTROL_RE, _GARBLED_RE, _EMAIL_RE = map(re.compile, (_CONTROL, _GARBLED, _EMAIL))
+_SECRET_RES = {what: re.compile(pattern) for what, pattern in _SECRETS.items()}
+
+
+def _for_re2(pattern: str) -> str:
+    """RE2 has no escapes such as \\u202a."""
+    return re.sub(r"\\u([0-9a-f]{4})", lambda match: chr(int(match[1], 16)), pattern)
+
+
+SUSPECT = _for_re2("|".join((_CONTROL, _GARBLED, _EMAIL, *_SECRETS.values())))
+"""What any of the checks can find has this in it: an expression for RE2, by which a column is searched at once."""
+
+
+def text_faults(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Code and values of each kind of problem in the text, each kind once. None of them repeats a secret."""
+    if control := _CONTROL_RE.search(text):
+        yield "control_characters", {"character": f"U+{ord(control[0]):04X}"}
+    if garbled := _garbled(text):
+        yield "mojibake", {"found": garbled}
+    for what, pattern in _SECRET_RES.items():
+        if pattern.search(text):
+            yield "secret", {"what": what}
+            break
+    if _EMAIL_RE.search(text):
+        yield "email", {}
+
+
+def _garbled(text: str) -> str:
+    """Characters that only come from reading text in a wrong encoding; ftfy knows the improbable sequences."""
+    if not (candidate := _GARBLED_RE.search(text)):
+        return ""
+    if candidate[0] in ("\ufffd", "ï¿½", "锟斤拷", "烫烫烫"):
+        return candidate[0]
+    found = BADNESS_RE.search(text)
+    return found[0][:20] if found else ""
