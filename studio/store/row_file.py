@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import orjson
+import pyarrow as pa
+
 BATCH = 1000
+
+_TURN_FIELDS = ("role", "content", "tool_calls", "name", "tool_call_id")
+_TURNS = pa.list_(pa.struct([(name, pa.string()) for name in _TURN_FIELDS]))
+_PLACE = [("line", pa.int64()), ("file", pa.int16())]
+SCHEMAS: dict[str, pa.Schema] = {
+    "chat": pa.schema([("messages", _TURNS), ("tools", pa.string()), ("label", pa.string()), *_PLACE]),
+    "text": pa.schema([("text", pa.string()), ("label", pa.string()), *_PLACE]),
+    "preference": pa.schema(
+        [("prompt", _TURNS), ("chosen", _TURNS), ("rejected", _TURNS), ("tools", pa.string()), *_PLACE]
+    ),
+    "unpaired": pa.schema(
+        [("prompt", _TURNS), ("completion", _TURNS), ("label", pa.bool_()), ("tools", pa.string()), *_PLACE]
+    ),
+}
+"""By the kind of rows (domain.dataset_formats.Format.kind). Tools and the calls of them are JSON; `line` and `file` say
+where in the original the row stands."""
 
 
 class RowFileWriter:
-    """Writes the rows of `column`, in batches: "messages" (lists of role and content) or "text".
+    """Writes rows (domain.dataset_rows.Row) of one kind."""
 
-    Arrow's schema is messages: list<struct<role: string, content: string>>, or text: string.
-    """
-
-    def __init__(self, path: Path, column: str) -> None:
-        import pyarrow as pa
-
-        turn = pa.struct([("role", pa.string()), ("content", pa.string())])
-        self._schema = pa.schema([(column, pa.list_(turn) if column == "messages" else pa.string())])
-        self._column = column
-        self._rows: list[Any] = []
+    def __init__(self, path: Path, kind: str) -> None:
+        self._schema = SCHEMAS[kind]
         self._file = pa.ipc.new_file(str(path), self._schema)
 
-    def append(self, row: dict[str, Any]) -> None:
-        self._rows.append(row[self._column])
-        if len(self._rows) == BATCH:
-            self._flush()
+    def write(self, rows: Sequence[dict[str, Any]], places: Sequence[tuple[int, int]]) -> pa.RecordBatch:
+        """Appends one batch, which must have BATCH rows unless it is the last. places: (line, file) of each row."""
+        columns = {
+            "line": pa.array([line for line, _ in places], pa.int64()),
+            "file": pa.array([file for _, file in places], pa.int16()),
+        }
+        arrays = [
+            columns[field.name] if field.name in columns else _column(field, [row.get(field.name) for row in rows])
+            for field in self._schema
+        ]
+        batch = pa.record_batch(arrays, schema=self._schema)
+        self._file.write_batch(batch)
+        return batch
 
-    def _flush(self) -> None:
-        import pyarrow as pa
-
-        values = pa.array(self._rows, self._schema.field(0).type)
-        self._file.write_batch(pa.record_batch([values], schema=self._schema))
-        self._rows.clear()
+    def close(self) -> None:
+        self._file.close()
 
     def __enter__(self) -> RowFileWriter:
         return self
@@ -43,21 +60,147 @@ class RowFileWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and self._rows:
-            self._flush()
-        self._file.close()
+        self.close()
 
 
-def read_rows(path: str | Path, offset: int, limit: int) -> Sequence[dict[str, Any]]:
+def _column(field: pa.Field, values: list[Any]) -> pa.Array:
+    if field.type == _TURNS:
+        return _turn_lists(values)
+    if field.name == "tools":
+        values = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
+    return pa.array(values, field.type)
+
+
+def _turn_lists(lists: list[list[dict[str, Any]]]) -> pa.Array:
+    """As pa.array(lists, _TURNS), in a third of the time: each field of all turns at once."""
+    turns = [turn for turns in lists for turn in turns]
+    ends, end = [0], 0
+    for turns_of_row in lists:
+        end += len(turns_of_row)
+        ends.append(end)
+    plain = all(len(turn) == 2 for turn in turns)
+    fields = [
+        pa.array([turn["role"] for turn in turns], pa.string()),
+        pa.array([t["content"] for t in turns], pa.string()),
+    ]
+    for name in _TURN_FIELDS[2:]:
+        if plain:
+            fields.append(pa.nulls(len(turns), pa.string()))
+        else:
+            values = [turn.get(name) for turn in turns]
+            if name == "tool_calls":
+                values = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
+            fields.append(pa.array(values, pa.string()))
+    struct = pa.StructArray.from_arrays(fields, fields=list(_TURNS.value_type))
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), struct, type=_TURNS)
+
+
+def rows_from(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """The batch's rows as plain data, without the place and without what is not there. Older files, which have fewer
+    columns, are read too."""
+    columns = {name: _values(batch.column(name), name) for name in batch.schema.names if name not in ("line", "file")}
+    if len(columns) > 1:
+        columns = {name: values for name, values in columns.items() if any(value is not None for value in values)}
+    names = list(columns)
+    if len(names) == 1:
+        return [{names[0]: value} for value in columns[names[0]]]
+    return [
+        {name: value for name, value in zip(names, values, strict=True) if value is not None}
+        for values in zip(*columns.values(), strict=True)
+    ]
+
+
+def _values(array: pa.Array, name: str) -> list[Any]:
+    if pa.types.is_list(array.type):
+        return _lists_of_turns(array)
+    values: list[Any] = array.to_pylist()
+    return [None if value is None else json.loads(value) for value in values] if name == "tools" else values
+
+
+def _lists_of_turns(array: pa.ListArray) -> list[list[dict[str, Any]]]:
+    struct = array.flatten()
+    names = [field.name for field in struct.type if struct.field(field.name).null_count < len(struct)]
+    if not set(names) <= {"role", "content"}:
+        fields = {name: struct.field(name).to_pylist() for name in names}
+        if "tool_calls" in fields:
+            fields["tool_calls"] = [None if value is None else json.loads(value) for value in fields["tool_calls"]]
+        turns = [
+            {name: value for name, value in zip(names, values, strict=True) if value is not None}
+            for values in zip(*fields.values(), strict=True)
+        ]
+    else:
+        roles, contents = struct.field("role").to_pylist(), struct.field("content").to_pylist()
+        turns = [{"role": role, "content": content} for role, content in zip(roles, contents, strict=True)]
+    lists, here = [], 0
+    for length in array.value_lengths().to_pylist():
+        lists.append(turns[here : here + length])
+        here += length
+    return lists
+
+
+def row_line(row: dict[str, Any]) -> bytes:
+    """The row as a line of the clean file, with its end. A version's hash is that of these lines."""
+    try:
+        return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # a number of more than 64 bits in a tool's description
+        return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def read_rows(path: str | Path, offset: int, limit: int) -> list[dict[str, Any]]:
     """Up to `limit` rows from row `offset` (from 0 on); only their batches are read. Raises OSError."""
-    import pyarrow as pa
-
     rows: list[dict[str, Any]] = []
     with pa.memory_map(str(path)) as source:
         file = pa.ipc.open_file(source)
         for number in range(offset // BATCH, file.num_record_batches):
             start = max(0, offset - number * BATCH)
-            rows += file.get_batch(number).slice(start, limit - len(rows)).to_pylist()
+            rows += rows_from(file.get_batch(number).slice(start, limit - len(rows)))
             if len(rows) >= limit:
                 break
     return rows
+
+
+def read_batches(path: str | Path) -> Iterator[pa.RecordBatch]:
+    """One after the other, in bounded memory. Raises OSError."""
+    with pa.memory_map(str(path)) as source:
+        file = pa.ipc.open_file(source)
+        for number in range(file.num_record_batches):
+            yield file.get_batch(number)
+
+
+class RowLookup:
+    """Single rows of a file of such batches, in any order."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._source = pa.memory_map(str(path))
+        self._file = pa.ipc.open_file(self._source)
+        self._number = -1
+        self._batch: Any = None
+
+    def rows(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        return [self._row(number) for number in numbers]
+
+    def places(self, numbers: Sequence[int]) -> list[tuple[int, int]]:
+        """(line, file) of each in the original; by their number where an older file does not say."""
+        if "line" not in self._file.schema.names:
+            return [(number + 1, 0) for number in numbers]
+        return [(one["line"][0].as_py(), one["file"][0].as_py()) for one in map(self._one, numbers)]
+
+    def records(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """All columns as they are in the file."""
+        return [self._one(number).to_pylist()[0] for number in numbers]
+
+    def _row(self, number: int) -> dict[str, Any]:
+        return rows_from(self._one(number))[0]
+
+    def _one(self, number: int) -> pa.RecordBatch:
+        if self._number != number // BATCH:
+            self._number, self._batch = number // BATCH, self._file.get_batch(number // BATCH)
+        return self._batch.slice(number % BATCH, 1)
+
+    def __enter__(self) -> RowLookup:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._source.close()

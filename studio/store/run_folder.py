@@ -105,6 +105,14 @@ def write_json(path: Path, value: Any) -> None:
             aside.unlink()
 
 
+def read_json(path: Path) -> Any:
+    """What the file holds; None where it is not there or no JSON."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
 @contextmanager
 def whole_folder(path: str | Path) -> Iterator[Path]:
     """A folder to fill, beside its final name; it takes that name when the block ends well, else it is removed."""

@@ -16,7 +16,12 @@ _UNKNOWN_TYPE = re.compile(r"model type [`'\"]?([\w.-]+)[`'\"]?")
 def failure(error: BaseException) -> Failed:
     """The last word of a worker that this error ended."""
     fault = error if isinstance(error, StudioError) else recognise(error)
-    return Failed(problem=fault.problem, remedy=fault.remedy)
+    values = {name: value if isinstance(value, int | float) else str(value) for name, value in fault.values.items()}
+    return Failed(
+        problem=fault.problem,
+        remedy=fault.remedy,
+        fault={"problem": fault.template, "remedy": fault.remedy_template, "values": values},
+    )
 
 
 def recognise(error: BaseException) -> StudioError:

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import StudioError
-from studio.domain.events import Finished, Progress
+from studio.domain.events import Finished
 from studio.store.run_folder import RunFolder, folder_size
 from studio.worker.hub_models import download_model
 from studio.worker.model_files import describe_model
+from studio.worker.progress import Report, Reporter
 from studio.worker.starter import install_starter
-
-Report = Callable[[str, int, int], None]  # stage, done, total (bytes; 0 where unknown)
-
-
-class Reporter:
-    """Writes progress into the folder, at most every `interval` seconds in one stage."""
-
-    def __init__(self, folder: RunFolder, interval: float = 0.5) -> None:
-        self._folder = folder
-        self._interval = interval
-        self._stage = ""
-        self._next = 0.0
-        self._lock = threading.Lock()  # files are downloaded by several threads
-
-    def __call__(self, stage: str, done: int = 0, total: int = 0) -> None:
-        with self._lock:
-            now = time.monotonic()
-            if stage != self._stage or now >= self._next:
-                self._stage, self._next = stage, now + self._interval
-                self._folder.append(Progress(stage=stage, done=done, total=total))
 
 
 def main(path: Path) -> None:

@@ -1,0 +1,34 @@
+"""Rows that are equal to an earlier one, found by their hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import xxhash
+
+
+class Duplicates:
+    """16 bytes a row, so that millions fit. Two different rows have the same 128 bits with a chance of about 1e-26
+    among five million."""
+
+    def __init__(self) -> None:
+        self._digests = bytearray()
+
+    def add(self, content: bytes) -> None:
+        self._digests += xxhash.xxh3_128_digest(content)
+
+    def __len__(self) -> int:
+        return len(self._digests) // 16
+
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """Each row that stands in an earlier place too, with the first such place; in the rows' order."""
+        words = np.frombuffer(self._digests, dtype=np.uint64).reshape(-1, 2)
+        order = np.lexsort((words[:, 1], words[:, 0]))  # stable: equal rows stay in their order
+        ordered = words[order]
+        is_new = np.ones(len(order), dtype=bool)
+        is_new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+        first = order[np.flatnonzero(is_new)][np.cumsum(is_new) - 1]
+        twins = np.flatnonzero(~is_new)
+        twins = twins[np.argsort(order[twins], kind="stable")]
+        yield from zip(order[twins].tolist(), first[twins].tolist(), strict=True)

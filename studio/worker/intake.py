@@ -1,0 +1,213 @@
+"""The intake worker: reads files, or an earlier version, checks every row, and writes a dataset's version."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from studio.domain.dataset import Problem
+from studio.domain.dataset_formats import (
+    Format,
+    Layout,
+    UnclearFormat,
+    columns_of,
+    excerpt,
+    header_key,
+    read_layout,
+    recognise,
+)  # fmt: skip
+from studio.domain.dataset_rows import read_row
+from studio.domain.errors import InvalidInput
+from studio.domain.events import Finished
+from studio.domain.reading import Reading
+from studio.store.problem_file import rows_with
+from studio.store.row_file import read_batches, rows_from
+from studio.store.run_folder import RunFolder, write_json
+from studio.worker.progress import Reporter
+from studio.worker.reading import Item, OpenSource, open_source
+from studio.worker.version_writer import ROWS, VersionWriter
+
+SAMPLE = "sample.json"
+FIRST_ROWS = 20  # by these the format is told
+LONGEST_LOOK = 1000  # items that are looked at to find them
+
+_NO_OBJECT = Layout(Format.TEXT, {"text": "text"})  # of a file without a single object: each row is a problem
+
+
+def main(path: Path) -> None:
+    """Does what FOLDER/run.json asks; writes rows.arrow, problems.arrow, and sample.json: the first rows as they came.
+
+    The request is `sources`, files as {"path", "name"}, with `reading` and `layout` where a person chose them, and
+    `layouts` that were chosen before, by the key of their header; `near_duplicates` false leaves those unsought. Or it is `parent`, an earlier version, with the
+    `actions` on the way from it: {"skip": [problem file, …], "drop": [code, …], "trim": {…} or null}.
+
+    The last event is Finished. Its details are VersionWriter's with "reading", "layout", "columns" and "ignored"; or
+    "unclear", where a person must say which column holds what: {"problem", "remedy", "values", "columns", "guess"}.
+
+    Raises:
+        InvalidInput: a file has no rows, or cannot be read at all.
+    """
+    folder = RunFolder(path)
+    request = folder.read_request()
+    began = time.monotonic()
+    report = Reporter(folder)
+    try:
+        details = heal(request, path, report) if request.get("parent") else read_files(request, path, report)
+    except UnclearFormat as unclear:
+        details = _described(unclear)
+    details["seconds"] = round(time.monotonic() - began, 2)
+    rows = path / ROWS
+    folder.append(Finished(path=str(rows), size=details.get("size", 0), details=details))
+
+
+def read_files(request: dict[str, Any], folder: Path, report: Reporter) -> dict[str, Any]:
+    """All rows of the request's files as one version."""
+    reading = Reading.model_validate(request.get("reading") or {})
+    writer: VersionWriter | None = None
+    opened: list[dict[str, Any]] = []
+    layouts: list[Layout] = []
+    columns: dict[str, None] = {}
+    try:
+        for index, file in enumerate(request["sources"]):
+            source = _open(file, reading)
+            first = _first_items(source)
+            samples = [item[1] for item in first if not isinstance(item, Problem) and isinstance(item[1], dict)]
+            if index == 0:
+                write_json(folder / SAMPLE, _printable(samples[:FIRST_ROWS]))
+            layout = _layout(samples, request) if samples else _NO_OBJECT
+            if writer is None:
+                if not first and len(request["sources"]) == 1:
+                    raise InvalidInput("“{file}” has no rows.", "Add a file with at least one row.", file=file["name"])
+                writer = VersionWriter(folder, layout.format.kind, near=request.get("near_duplicates", True))
+            elif samples and layout.format.kind != layouts[0].format.kind:
+                raise InvalidInput(
+                    "“{file}” holds {found}, and “{first}” holds {expected}.",
+                    "Add files of different kinds as datasets of their own.",
+                    file=file["name"], found=layout.format.label, first=request["sources"][0]["name"],
+                    expected=layouts[0].format.label,
+                )  # fmt: skip
+            layouts.append(layout)
+            columns |= dict.fromkeys(map(excerpt, columns_of(samples)))
+            opened.append(
+                {
+                    "name": file["name"], "unit": source.unit, "encoding": source.encoding, "detected": source.detected,
+                    "delimiter": source.delimiter, "sheet": source.sheet, "sheets": source.sheets,
+                }
+            )  # fmt: skip
+            _read(source, chain(first, source.items), layout, index, writer, report)
+        if writer is None:
+            raise InvalidInput("There is no file.", "Choose at least one.")
+        details = writer.finish(lambda done, total: report("comparing", done, total))
+    finally:
+        if writer is not None:
+            writer.close()
+    used = {column for layout in layouts for column in layout.columns.values()}
+    return details | {
+        "files": opened, "unit": opened[0]["unit"], "layout": layouts[0].as_dict(),
+        "columns": list(columns), "ignored": [column for column in columns if column not in used],
+    }  # fmt: skip
+
+
+def _open(file: dict[str, Any], reading: Reading) -> OpenSource:
+    return open_source(Path(file["path"]), file["name"], reading)
+
+
+def _first_items(source: OpenSource) -> list[Item]:
+    """As many as it takes to know the columns."""
+    first: list[Item] = []
+    rows = 0
+    for item in source.items:
+        first.append(item)
+        rows += not isinstance(item, Problem) and isinstance(item[1], dict)
+        if rows == FIRST_ROWS or len(first) == LONGEST_LOOK:
+            break
+    return first
+
+
+def _layout(samples: list[dict[str, Any]], request: dict[str, Any]) -> Layout:
+    """What a person chose for this file, or for another one with the same header, or what the columns tell."""
+    columns = columns_of(samples)
+    chosen = request.get("layout") or (request.get("layouts") or {}).get(header_key(columns))
+    return read_layout(chosen, columns) if chosen else recognise(samples)
+
+
+def _read(
+    source: OpenSource, items: Iterator[Item], layout: Layout, index: int, writer: VersionWriter, report: Reporter
+) -> None:
+    for count, item in enumerate(items):
+        if isinstance(item, Problem):
+            writer.refuse(
+                [item if item.file == index else Problem(item.line, item.field, item.code, item.values, index)]
+            )
+        else:
+            row, problems = read_row(layout, item[1], item[0], index)
+            if row is None:
+                writer.refuse(problems)
+            else:
+                writer.accept(row, item[0], index, layout)
+        if not count % 1000:
+            report("reading", source.position(), source.total)
+
+
+def heal(request: dict[str, Any], folder: Path, report: Reporter) -> dict[str, Any]:
+    """The rows of an earlier version without those that the actions leave out. "left_out" counts them by action."""
+    parent, actions = request["parent"], request["actions"]
+    layout = read_layout(parent["layout"])
+    kind = layout.format.kind
+    skipped = {row for file in actions.get("skip", ()) for row in rows_with(file["path"], file["codes"])}
+    dropped = rows_with(parent["problems_path"], actions["drop"]) if actions.get("drop") else set()
+    trimmer = None
+    if actions.get("trim"):
+        from studio.worker.trim import Trimmer
+
+        trimmer = Trimmer(**actions["trim"])
+    left_out = {"skip": parent.get("bad_rows", 0), "drop": 0, "trim": 0}
+    trimmed = here = 0
+    with VersionWriter(folder, kind) as writer:
+        for batch in read_batches(parent["rows_path"]):
+            rows = rows_from(batch)
+            places = zip(batch["line"].to_pylist(), batch["file"].to_pylist(), strict=True)
+            kept = []
+            for row, place in zip(rows, places, strict=True):
+                if here in skipped or here in dropped:
+                    left_out["skip" if here in skipped else "drop"] += 1
+                else:
+                    kept.append((row, place))
+                here += 1
+            if trimmer is not None:
+                shorter = trimmer.trim([row for row, _ in kept])
+                trimmed += sum(new is not None and new != row for new, (row, _) in zip(shorter, kept, strict=True))
+                left_out["trim"] += shorter.count(None)
+                kept = [(new, place) for new, (_, place) in zip(shorter, kept, strict=True) if new is not None]
+            for row, (line, file) in kept:
+                writer.accept(row, line, file, layout)
+            report("healing", here, parent["rows"])
+        details = writer.finish(lambda done, total: report("comparing", done, total))
+    return {**parent["details"], **details, "left_out": left_out, "trimmed": trimmed}
+
+
+def _described(unclear: UnclearFormat) -> dict[str, Any]:
+    return {
+        "unclear": {
+            "problem": unclear.template, "remedy": unclear.remedy_template, "values": dict(unclear.values),
+            "columns": unclear.columns, "guess": unclear.guess.as_dict() if unclear.guess else None,
+        }
+    }  # fmt: skip
+
+
+def _printable(value: Any) -> Any:
+    """Plain data that JSON can hold, and a page can show; long texts only by their beginning."""
+    match value:
+        case dict():
+            return {_printable(str(key)): _printable(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_printable(inner) for inner in value[:50]]
+        case bool() | int() | None:
+            return value
+        case float():
+            return value if value == value and abs(value) != float("inf") else str(value)
+        case _:
+            return str(value)[:2000].encode("utf-8", "replace").decode()

@@ -1,0 +1,150 @@
+"""Tables of text: cells between delimiters, in quotation marks where they hold one."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter, deque
+from collections.abc import Iterator
+from typing import IO, Any
+
+from studio.domain.dataset import Problem
+from studio.domain.errors import InvalidInput
+from studio.worker.reading.encoding import text_lines
+from studio.worker.reading.item import Item
+from studio.worker.reading.packed import Packed
+
+DELIMITERS = (",", ";", "\t", "|")
+_LONGEST_ROW = 5000  # lines: beyond, a quotation mark has no partner
+_SNIFFED = 50  # rows
+
+
+class _RowTooLong(Exception):
+    pass
+
+
+class _Lines:
+    """Feeds the csv reader, and keeps the lines of the row that is under way, to read them again."""
+
+    def __init__(self, lines: Iterator[tuple[int, str] | Problem]) -> None:
+        self._lines = lines
+        self._again: deque[tuple[int, str]] = deque()
+        self.row: list[tuple[int, str]] = []
+        self.broken: list[Problem] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        while True:
+            item = self._again.popleft() if self._again else next(self._lines)
+            if not isinstance(item, Problem):
+                break
+            self.broken.append(item)
+        if len(self.row) >= _LONGEST_ROW:
+            self._again.appendleft(item)
+            raise _RowTooLong
+        self.row.append(item)
+        return item[1]
+
+    def give_up_first(self) -> int:
+        """All lines of the row but the first are read again; says which that was."""
+        (line, _), *others = self.row
+        self._again.extendleft(reversed(others))
+        self.row = []
+        return line
+
+
+def delimited(packed: Packed, name: str, encoding: str, delimiter: str) -> tuple[str, Iterator[Item]]:
+    """The delimiter, which is found out where none is given, and the rows by the names in the first line.
+
+    Raises:
+        InvalidInput: the first line names a column twice; also while the rows are read.
+    """
+    csv.field_size_limit(2**31 - 1)  # the most that it takes on every system
+    form = _sniff(packed, encoding, delimiter)
+    return form["delimiter"], _rows(packed, name, encoding, form)
+
+
+def _rows(packed: Packed, name: str, encoding: str, form: dict[str, Any]) -> Iterator[Item]:
+    with packed.opened() as file:
+        lines = _Lines(text_lines(file, encoding))
+        header: list[str] | None = None
+        reader = csv.reader(lines, strict=True, **form)
+        while True:
+            try:
+                cells = next(reader, None)
+            except (csv.Error, _RowTooLong) as error:
+                reason = str(error) or f"it goes on for more than {_LONGEST_ROW} lines"
+                if lines.row:
+                    yield Problem(lines.give_up_first(), "", "not_csv", {"reason": reason})
+                reader = csv.reader(lines, strict=True, **form)
+                continue
+            yield from lines.broken
+            lines.broken.clear()
+            if cells is None:
+                return
+            line = lines.row[0][0] if lines.row else 1
+            lines.row = []
+            if header is None:
+                if any(cells):
+                    header = checked_header(cells, name)
+            elif len(cells) == len(header):
+                yield line, dict(zip(header, cells, strict=True))
+            elif cells:
+                yield Problem(line, "", "cell_count", {"cells": len(cells), "columns": len(header)})
+
+
+def checked_header(header: list[str], name: str) -> list[str]:
+    doubled = sorted(column for column, count in Counter(header).items() if count > 1)
+    if doubled:
+        raise InvalidInput(
+            "The header of “{file}” names a column twice: {names}.",
+            "Give each column its own name in the first line.",
+            file=name, names=", ".join(f"“{column}”" for column in doubled),
+        )  # fmt: skip
+    return header
+
+
+def _sniff(packed: Packed, encoding: str, delimiter: str) -> dict[str, Any]:
+    """The form under which the first rows have the same number of cells, and the most of them."""
+    lines: list[str] = []
+    with packed.opened() as file:
+        lines = _first_lines(file, encoding)
+    quotes: tuple[dict[str, Any], ...] = (
+        {"quotechar": '"', "doublequote": True},
+        {"quotechar": '"', "doublequote": False, "escapechar": "\\"},
+        {"quotechar": "'", "doublequote": True},
+    )
+    forms = [{"delimiter": mark, **quote} for quote in quotes for mark in ((delimiter,) if delimiter else DELIMITERS)]
+    return max(forms, key=lambda form: _score(lines, form))  # the first of equals: a comma, and quotation marks
+
+
+def _first_lines(file: IO[bytes], encoding: str) -> list[str]:
+    lines: list[str] = []
+    for item in text_lines(file, encoding):
+        if not isinstance(item, Problem):
+            lines.append(item[1])
+        if len(lines) >= 4 * _SNIFFED:
+            break
+    return lines
+
+
+def _score(lines: list[str], form: dict[str, Any]) -> tuple[int, int]:
+    """How many of the first rows fit the header, if it has several columns; and how many columns it has."""
+    try:
+        reader = csv.reader(lines, strict=True, **form)
+    except (TypeError, csv.Error) as error:
+        raise InvalidInput(
+            "“{delimiter}” cannot be a delimiter.", "Use one character: a comma, a semicolon, a tab or a bar.",
+            delimiter=form["delimiter"],
+        ) from error  # fmt: skip
+    columns, fitting = 0, 0
+    try:
+        for number, cells in enumerate(reader):
+            columns = columns or len(cells)
+            fitting += len(cells) == columns
+            if number == _SNIFFED:
+                break
+    except csv.Error:
+        pass
+    return (fitting if columns > 1 else 0, columns)

@@ -1,0 +1,128 @@
+"""The encoding of a text file, found out from its first bytes, and its lines."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from collections.abc import Iterator
+from typing import IO
+
+from charset_normalizer import from_bytes
+
+from studio.domain.dataset import Problem
+from studio.domain.errors import InvalidInput
+from studio.domain.reading import Reading
+from studio.worker.reading.packed import Packed
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CANDIDATES = ["gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "cp1252"]
+_HIGH_RUNS = re.compile(rb"[\x80-\xff]+")
+_WIDE = re.compile(r"utf[-_]?(16|32)")
+
+
+def encoding_of(packed: Packed, name: str, reading: Reading) -> tuple[str, bool]:
+    """Python's name of the encoding, and whether it was found out: UTF-8, a byte order mark and a choice are sure.
+
+    Raises:
+        InvalidInput: the chosen encoding is unknown.
+    """
+    sample, complete = packed.sample()
+    if reading.encoding:
+        try:
+            return codecs.lookup(reading.encoding).name, False
+        except (LookupError, ValueError):
+            raise InvalidInput(
+                "There is no encoding “{encoding}”.", "Try utf-8, gb18030 or latin-1.", encoding=reading.encoding
+            ) from None
+    return detect(sample, complete=complete)
+
+
+def detect(sample: bytes, *, complete: bool) -> tuple[str, bool]:
+    """As encoding_of. complete: the sample is the whole file."""
+    for mark, encoding in _MARKS:
+        if sample.startswith(mark):
+            return encoding, False
+    if _is_utf8(sample, complete=complete):
+        if wide := _wide_without_mark(sample):
+            return wide, True
+        return "utf-8", False
+    if wide := _wide_without_mark(sample):
+        return wide, True
+    lines = sample.split(b"\n") if complete else sample.split(b"\n")[:-1]
+    special = [line for line in lines if not line.isascii()]
+    if 2 * sum(_is_utf8(line, complete=True) for line in special) > len(special):
+        return "utf-8", False  # with some broken lines
+    best = from_bytes(b"\n".join(special)[:65536], cp_isolation=_CANDIDATES, threshold=0.5).best()
+    found = codecs.lookup(best.encoding).name if best is not None else ""
+    runs = _HIGH_RUNS.findall(b"\n".join(special))
+    if found == "cp1251" and sum(map(len, runs)) < 3 * len(runs):
+        found = "cp1252"  # single letters with accents, no words of Cyrillic
+    if found not in ("big5", "shift_jis", "euc_kr") and runs and all(len(run) % 2 == 0 for run in runs):
+        found = "gb18030"  # pairs of high bytes, as a short Chinese text has them
+    return found or "cp1252", True
+
+
+def _is_utf8(data: bytes, *, complete: bool) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data, final=complete)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _wide_without_mark(sample: bytes) -> str:
+    """UTF-16 by its zeros: in most texts every other byte is one."""
+    head = sample[:4096]
+    if len(head) < 4 or head.count(0) * 3 < len(head):
+        return ""
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    return "utf-16-le" if odd > 9 * even else "utf-16-be" if even > 9 * odd else ""
+
+
+def byte_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The lines of UTF-8, without a mark before the first. Only a line feed ends one, as JSON Lines has it."""
+    for number, line in enumerate(file, 1):
+        yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+
+
+def text_lines(file: IO[bytes], encoding: str) -> Iterator[tuple[int, str] | Problem]:
+    """The lines with their ends; a line that is not of that encoding is a problem."""
+    if _WIDE.match(encoding):  # whose line feeds have more than one byte
+        text = io.TextIOWrapper(file, encoding, errors="replace", newline="\n")
+        try:
+            for number, words in enumerate(text, 1):
+                yield number, words.removeprefix("\ufeff") if number == 1 else words
+        finally:
+            text.detach()
+        return
+    for number, line in byte_lines(file):
+        try:
+            yield number, line.decode(encoding)
+        except UnicodeDecodeError as error:
+            yield bad_encoding(number, line, error)
+        except ValueError as error:  # such as of codecs that are not for text
+            yield Problem(number, "", "bad_encoding", {"byte": "–", "position": 1, "encoding": f"{encoding}: {error}"})
+
+
+def text_pieces(file: IO[bytes], encoding: str, size: int) -> Iterator[str]:
+    """The text in pieces of about `size` bytes, for what may have no lines at all. Bytes that are not of that encoding
+    become U+FFFD, which is told of the row that they stand in."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    first = True
+    while data := file.read(size):
+        text = decoder.decode(data)
+        yield text.removeprefix("\ufeff") if first else text
+        first = False
+    yield decoder.decode(b"", final=True)
+
+
+def bad_encoding(line: int, data: bytes, error: UnicodeDecodeError) -> Problem:
+    values = {"byte": f"0x{data[error.start]:02X}", "position": error.start + 1, "encoding": error.encoding.upper()}
+    return Problem(line, "", "bad_encoding", values)

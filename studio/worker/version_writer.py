@@ -1,0 +1,181 @@
+"""Writes a dataset's version: its rows, every problem in them, and what can be said of them as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from studio.domain.dataset import Problem
+from studio.domain.dataset_formats import Layout
+from studio.domain.dataset_rows import Row
+from studio.store.problem_file import ProblemFileWriter, sort_problems
+from studio.store.row_file import BATCH, RowFileWriter, RowLookup, row_line
+from studio.worker.duplicates import Duplicates
+from studio.worker.near_duplicates import NearDuplicates
+from studio.worker.text_scan import scan
+
+ROWS, PROBLEMS = "rows.arrow", "problems.arrow"
+MOST_LABELS = 1000  # beyond, they are no classes
+NEAR_ROWS = 2_000_000  # beyond, near duplicates are not looked for
+UNBALANCED = 10  # times as many rows with one label as with another
+
+Progress = Callable[[int, int], None]
+
+
+class VersionWriter:
+    """Takes rows one by one, in memory that hardly grows with them: some 50 bytes a row are kept to tell them apart.
+
+    `finish` looks for duplicates, and gives `details`, plain data: rows_in, rows, bad_rows, trainable, size (bytes),
+    sha256 (of the rows as lines of the clean file), turns, characters, roles, labels, problems ({code: count}).
+    """
+
+    def __init__(self, folder: Path, kind: str, *, near: bool = True) -> None:
+        self._folder = folder
+        self._kind = kind
+        self._rows_file = RowFileWriter(folder / ROWS, kind)
+        self._problems = ProblemFileWriter(folder / PROBLEMS)
+        self._rows: list[Row] = []
+        self._places: list[tuple[int, int]] = []
+        self._layouts: list[Layout] = []
+        self._lines, self._files = array("q"), array("h")
+        self._content = hashlib.sha256()
+        self._size = self._bad_rows = self._trainable = self._turns = self._characters = 0
+        self._roles: Counter[str] = Counter()
+        self._labels: Counter[str] = Counter()
+        self._duplicates = Duplicates()
+        self._near = NearDuplicates()
+        self._most_near = NEAR_ROWS if near else 0
+
+    def __enter__(self) -> VersionWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._rows_file.close()
+        self._problems.close()
+
+    @property
+    def rows(self) -> int:
+        return len(self._lines) + len(self._rows)
+
+    def accept(self, row: Row, line: int, file: int, layout: Layout) -> None:
+        self._rows.append(row)
+        self._places.append((line, file))
+        self._layouts.append(layout)
+        if len(self._rows) == BATCH:
+            self._flush()
+
+    def refuse(self, problems: Sequence[Problem]) -> None:
+        """One row that cannot be used."""
+        self._bad_rows += 1
+        self._problems.extend(problems)
+
+    def _flush(self) -> None:
+        rows, places = self._rows, self._places
+        first = len(self._lines)
+        batch = self._rows_file.write(rows, places)
+        for row in rows:
+            line = row_line(row)
+            self._content.update(line)
+            self._size += len(line)
+            self._duplicates.add(line)
+        if first < self._most_near:
+            self._near.add([_words(row) for row in rows])
+        for i, field, code, values in scan(batch, self._layouts):
+            self._problems.append(Problem(places[i][0], field, code, values, places[i][1]), first + i)
+        self._count(batch)
+        self._lines.extend(line for line, _ in places)
+        self._files.extend(file for _, file in places)
+        for waiting in (rows, places, self._layouts):
+            waiting.clear()
+
+    def _count(self, batch: pa.RecordBatch) -> None:
+        for name in batch.schema.names:
+            column = batch.column(name)
+            if pa.types.is_list(column.type):
+                turns = column.flatten()
+                self._turns += len(turns)
+                self._characters += pc.sum(pc.utf8_length(turns.field("content"))).as_py() or 0
+                for entry in pc.value_counts(turns.field("role")).to_pylist():
+                    self._roles[entry["values"]] += entry["counts"]
+            elif name == "text":
+                self._characters += pc.sum(pc.utf8_length(column)).as_py() or 0
+            elif name == "label" and len(self._labels) <= MOST_LABELS:
+                for entry in pc.value_counts(column.drop_null()).to_pylist():
+                    self._labels[str(entry["values"]).lower() if self._kind == "unpaired" else entry["values"]] += (
+                        entry["counts"]
+                    )
+        if self._kind == "unpaired":
+            self._trainable += pc.sum(batch.column("label")).as_py() or 0
+        else:
+            self._trainable += batch.num_rows
+
+    # the rows together
+
+    def finish(self, progress: Progress = lambda done, total: None) -> dict[str, Any]:
+        if self._rows:
+            self._flush()
+        self._rows_file.close()
+        twins = 0
+        is_twin = np.zeros(len(self._lines), dtype=bool)
+        for row, twin in self._duplicates.pairs():
+            self._note_twin("duplicate", row, twin)
+            is_twin[row] = True
+            twins += 1
+        progress(0, len(self._lines))
+        with RowLookup(self._folder / ROWS) as lookup:
+            for row, twin, similarity in self._near.groups(lambda rows: [_words(r) for r in lookup.rows(rows)]):
+                if not is_twin[row]:
+                    self._note_twin("near_duplicate", row, twin, similarity=f"{similarity:.0%}")
+                    twins += 1
+        self._note_imbalance()
+        self._problems.close()
+        sort_problems(self._folder / PROBLEMS)
+        return {
+            "rows_in": len(self._lines) + self._bad_rows, "rows": len(self._lines), "bad_rows": self._bad_rows,
+            "trainable": self._trainable, "size": self._size, "sha256": self._content.hexdigest(),
+            "turns": self._turns, "characters": self._characters, "roles": dict(self._roles),
+            "labels": dict(self._labels.most_common(MOST_LABELS)) if len(self._labels) <= MOST_LABELS else {},
+            "problems": dict(self._problems.counts), "near_checked": len(self._lines) <= self._most_near,
+        }  # fmt: skip
+
+    def _note_twin(self, code: str, row: int, twin: int, **values: Any) -> None:
+        place = str(self._lines[twin])
+        if self._files[twin] != self._files[row]:
+            place = f"{place} ({self._files[twin] + 1})"
+        self._problems.append(Problem(self._lines[row], "", code, {"twin": place, **values}, self._files[row]), row)
+
+    def _note_imbalance(self) -> None:
+        if not 1 < len(self._labels) <= MOST_LABELS:
+            return
+        (most, many), *_, (least, few) = self._labels.most_common()
+        if many >= UNBALANCED * few and many > UNBALANCED:
+            share = f"{many / self._labels.total():.0%}"
+            values = {"most": most, "share": share, "least": least, "count": few}
+            self._problems.append(Problem(0, "label", "label_imbalance", values))
+
+
+def _words(row: Row) -> str:
+    """What a row says, for comparing it with others. A system message that all share would make all alike."""
+    if "text" in row:
+        return str(row["text"])
+    said: Iterator[str] = (
+        turn["content"]
+        for part in ("messages", "prompt", "chosen", "rejected", "completion")
+        for turn in row.get(part, ())
+        if turn["role"] != "system"
+    )
+    return "\n".join(said)
