@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from studio.engines.base import Engine
 from studio.engines.local import LocalEngine
 from studio.services.adapters import Adapters
 from studio.services.datasets import Datasets
 from studio.services.dispatcher import Dispatcher
+from studio.services.examinations import Examinations
 from studio.services.hub import Hub
 from studio.services.models import Models
 from studio.services.playground import Playground
@@ -27,7 +29,9 @@ class Studio:
     settings: Settings
     catalogue: Catalogue
     lock: HomeLock
+    engine: Engine
     datasets: Datasets
+    examinations: Examinations
     models: Models
     runs: Runs
     adapters: Adapters
@@ -69,17 +73,20 @@ def build(settings: Settings) -> Studio:
     engine = LocalEngine()
     hub = Hub(catalogue, settings)
     models = Models(catalogue, engine, settings.folder("models"), hub.token)
+    datasets = Datasets(catalogue, engine, settings.folder("datasets"), hub.token)
     return Studio(
         settings=settings,
         catalogue=catalogue,
         lock=HomeLock(settings.home),
-        datasets=Datasets(catalogue, settings.folder("datasets")),
+        engine=engine,
+        datasets=datasets,
+        examinations=Examinations(engine),
         models=models,
         runs=Runs(catalogue),
         adapters=Adapters(catalogue),
         hub=hub,
         playground=Playground(catalogue, engine, settings.folder("playground")),
         dispatcher=Dispatcher(
-            catalogue, engine, models, runs=settings.folder("runs"), adapters=settings.folder("adapters")
+            catalogue, engine, [models, datasets], runs=settings.folder("runs"), adapters=settings.folder("adapters")
         ),
     )

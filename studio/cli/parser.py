@@ -6,8 +6,10 @@ import argparse
 from typing import Any
 
 from studio import __version__
-from studio.cli import serving, verbs
+from studio.cli import dataset_verbs, serving, verbs
+from studio.domain.dataset_formats import Format
 from studio.domain.presets import PRESETS
+from studio.domain.reading import ENCODINGS, SUFFIXES
 from studio.domain.spec import describe
 from studio.settings import DEFAULT_HOME, VARIABLES
 
@@ -37,16 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     add.add_argument("reference", help="starter, a Hub id such as HuggingFaceTB/SmolLM2-360M-Instruct, or a folder")
     _verb(models, common, "list", verbs.models_list, "list the base models")
 
-    datasets = _verbs(nouns, "datasets", "datasets")
-    add = _verb(datasets, common, "add", verbs.datasets_add, "check a file and keep it as a dataset")
-    add.add_argument("file", help="a .jsonl, .json, .csv or .parquet file, or sample for the bundled one")
-    add.add_argument("--name", help="name in the catalogue (default: the file's)")
-    _verb(datasets, common, "list", verbs.datasets_list, "list the datasets")
-    show = _verb(datasets, common, "show", verbs.datasets_show, "show a dataset and its first rows")
-    show.add_argument("name")
-    show.add_argument("--offset", type=int, default=0, help="first row to show (default: 0)")
-    show.add_argument("--limit", type=int, default=5, help="how many rows to show (default: 5)")
-
+    _datasets(nouns, common)
     _train(nouns, common)
 
     runs = _verbs(nouns, "runs", "training runs")
@@ -74,6 +67,79 @@ def _verb(noun: Any, common: argparse.ArgumentParser, name: str, verb: Any, help
     parser: argparse.ArgumentParser = noun.add_parser(name, parents=[common], help=help, description=help.capitalize())
     parser.set_defaults(verb=verb)
     return parser
+
+
+def _datasets(nouns: Any, common: argparse.ArgumentParser) -> None:
+    datasets = _verbs(nouns, "datasets", "datasets")
+    kinds = f"{', '.join(SUFFIXES)}, also as .gz or .zip; several are one dataset"
+
+    def reading(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        verb.add_argument("--encoding", default="", help=f"{', '.join(ENCODINGS)} … (default: found out)")
+        verb.add_argument("--delimiter", default="", help="between the cells of a .csv file (default: found out)")
+        verb.add_argument("--sheet", default="", help="of an .xlsx file (default: the first one with rows)")
+        verb.add_argument(
+            "--format", default="", choices=["", *Format], metavar="|".join(Format), help="what the columns make"
+        )
+        verb.add_argument(
+            "--column",
+            action="append",
+            default=[],
+            metavar="PART=COLUMN",
+            help="which column holds a part of the format",
+        )
+        return verb
+
+    add = reading(_verb(datasets, common, "add", dataset_verbs.add, "check files and keep them as a dataset"))
+    add.add_argument("file", nargs="*", help=f"{kinds}; sample for the bundled one")
+    add.add_argument("--name", help="name in the catalogue (default: the file's)")
+    add.add_argument("--hub", metavar="OWNER/NAME", help="a dataset on the Hub instead of files")
+    add.add_argument("--config", default="", help="of the dataset on the Hub (default: its own default)")
+    add.add_argument("--split", default="train", help="of the dataset on the Hub (default: train)")
+    add.add_argument("--revision", default="", help="of the dataset on the Hub (default: the newest)")
+
+    check = reading(
+        _verb(
+            datasets,
+            common,
+            "check",
+            dataset_verbs.check_file,
+            "list every problem of a file; exit code 2 if any row cannot be trained on",
+        )
+    )
+    check.add_argument("file", nargs="+", help=kinds)
+    check.add_argument("--model", help="base model, by name: counts its tokens, and what is cut off")
+    check.add_argument("--max-length", type=int, default=1024, help="tokens that a row may have (default: 1024)")
+    check.add_argument("--validation", help="dataset that no row may stand in; needs --model")
+
+    clean = _verb(datasets, common, "clean", dataset_verbs.clean, "make a new version without what is wrong")
+    clean.add_argument("name", help="dataset, or name@version")
+    clean.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be trained on")
+    clean.add_argument("--drop-duplicates", action="store_true", help="keep the first of equal rows")
+    clean.add_argument("--near", action="store_true", help="drop near duplicates too")
+    clean.add_argument(
+        "--trim", action="store_true", help="cut rows to --max-length tokens of --model, at a whole answer"
+    )
+    clean.add_argument("--model", default="starter", help="base model, by name (default: starter)")
+    clean.add_argument("--max-length", type=int, default=1024, help="tokens (default: 1024)")
+
+    _verb(datasets, common, "list", dataset_verbs.listing, "list the datasets, each in its newest version")
+    show = _verb(datasets, common, "show", dataset_verbs.look, "show a dataset and its first rows")
+    show.add_argument("name", help="dataset, name@version, or the beginning of a hash")
+    show.add_argument("--offset", type=int, default=0, help="first row to show (default: 0)")
+    show.add_argument("--limit", type=int, default=5, help="how many rows to show (default: 5)")
+    show.add_argument("--search", default="", help="only rows with this text")
+    problems = _verb(datasets, common, "problems", dataset_verbs.problems, "list everything that is wrong in a dataset")
+    problems.add_argument("name")
+    problems.add_argument("--code", action="append", default=[], help="only this kind; give it again for more")
+    problems.add_argument("--csv", action="store_true", help="as a CSV file")
+    again = reading(_verb(datasets, common, "read", dataset_verbs.read_again, "read its files again in another way"))
+    again.add_argument("name")
+    export = _verb(datasets, common, "export", dataset_verbs.export, "write the clean rows as JSON Lines")
+    export.add_argument("name")
+    export.add_argument("file")
+    delete = _verb(datasets, common, "delete", dataset_verbs.delete, "delete a dataset, or one version of it")
+    delete.add_argument("name", help="dataset, or name@version")
+    delete.add_argument("--yes", action="store_true", help="also if adapters were trained on it")
 
 
 def _train(nouns: Any, common: argparse.ArgumentParser) -> None:

@@ -1,19 +1,21 @@
-"""The verbs that work with and without a running server: both meet in the catalogue."""
+"""The verbs of base models, runs, adapters and the playground.
+
+They work with and without a running server: both meet in the catalogue.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
-from studio.app import Studio, build
+from studio.app import Studio
 from studio.cli.output import ProgressLine, details, say, show, table
+from studio.cli.session import opened, records, wait
 from studio.domain.chat import Message, Sampling
 from studio.domain.errors import InvalidInput
 from studio.domain.presets import PRESETS, preset_values
@@ -21,44 +23,14 @@ from studio.domain.run import RunStatus
 from studio.domain.spec import SECTIONS, defaults, read_spec
 from studio.services.chat_client import BASE
 from studio.services.playground import Column, ColumnState
-from studio.settings import quiet_libraries, read_settings
 from studio.store.tables import Run, Table
-
-POLL = 0.5  # seconds
-Result = TypeVar("Result")
-
-
-@contextmanager
-def _studio(arguments: argparse.Namespace) -> Iterator[Studio]:
-    """The studio on its home, with what workers have said meanwhile recorded if no server does that."""
-    quiet_libraries()
-    studio = build(read_settings(home=arguments.home, database_url=arguments.database_url))
-    try:
-        if studio.lock.acquire():
-            studio.dispatcher.tick()
-        yield studio
-    finally:
-        studio.close()
-
-
-def _records(records: Any) -> list[dict[str, Any]]:
-    return [r.as_dict() for r in records]
-
-
-def _wait(studio: Studio, look: Callable[[], Result | None]) -> Result:
-    """Looks until there is something; drives the queue meanwhile if no server does."""
-    with studio.dispatching() if studio.lock.is_mine else nullcontext():
-        while (found := look()) is None:
-            time.sleep(POLL)
-    return found
-
 
 # base models
 
 
 def models_add(arguments: argparse.Namespace) -> None:
     line = ProgressLine()
-    with _studio(arguments) as studio:
+    with opened(arguments) as studio:
         name = studio.models.add(arguments.reference).name
 
         def over() -> Table | None:
@@ -66,42 +38,17 @@ def models_add(arguments: argparse.Namespace) -> None:
             line.update(f"{name}: {model.stage or 'preparing'}", model.done, model.total)
             return model if model.status != "preparing" else None
 
-        _wait(studio, over)
+        wait(studio, over)
         line.close()
         model = studio.models.ready(name)
         show(arguments, model.as_dict(), f"{name} is ready: {model.path}")
 
 
 def models_list(arguments: argparse.Namespace) -> None:
-    with _studio(arguments) as studio:
-        rows = _records(studio.models.list())
+    with opened(arguments) as studio:
+        rows = records(studio.models.list())
     columns = ["name", "status", "reference", "revision", "parameters", "size"]
     show(arguments, rows, table(rows, columns, "No base model yet: studio models add starter"))
-
-
-# datasets
-
-
-def datasets_add(arguments: argparse.Namespace) -> None:
-    with _studio(arguments) as studio:
-        if arguments.file == "sample" and not Path("sample").exists():
-            dataset = studio.datasets.add_sample()
-        else:
-            dataset = studio.datasets.add(Path(arguments.file), arguments.name)
-    show(arguments, dataset.as_dict(), f"{dataset.name}: {dataset.rows} rows, {dataset.format}")
-
-
-def datasets_list(arguments: argparse.Namespace) -> None:
-    with _studio(arguments) as studio:
-        rows = _records(studio.datasets.list())
-    show(arguments, rows, table(rows, ["name", "format", "rows", "size", "created_at"], "No dataset yet."))
-
-
-def datasets_show(arguments: argparse.Namespace) -> None:
-    with _studio(arguments) as studio:
-        dataset = studio.datasets.get(arguments.name)
-        preview = studio.datasets.preview(arguments.name, arguments.offset, arguments.limit)
-    show(arguments, dataset.as_dict() | {"preview": preview["rows"]})
 
 
 # runs
@@ -109,7 +56,7 @@ def datasets_show(arguments: argparse.Namespace) -> None:
 
 def train(arguments: argparse.Namespace) -> int:
     spec = read_spec(_spec_values(arguments))
-    with _studio(arguments) as studio:
+    with opened(arguments) as studio:
         id = studio.runs.submit(spec, arguments.name)
         if not arguments.follow:
             if studio.lock.is_mine:
@@ -173,7 +120,7 @@ def _follow(studio: Studio, id: int) -> Run:
         return run if RunStatus(run.status).is_over else None
 
     try:
-        return _wait(studio, over)
+        return wait(studio, over)
     except KeyboardInterrupt:
         say(f"\nRun {id} goes on in the background. studio runs stop {id} ends it.")
         raise
@@ -194,14 +141,14 @@ def _outcome(studio: Studio, run: Run) -> dict[str, Any]:
 
 
 def runs_list(arguments: argparse.Namespace) -> None:
-    with _studio(arguments) as studio:
-        rows = _records(studio.runs.list())
+    with opened(arguments) as studio:
+        rows = records(studio.runs.list())
     columns = ["id", "name", "status", "model_name", "dataset_name", "step", "total_steps", "train_loss", "eval_loss"]
     show(arguments, rows, table(rows, columns, "No run yet."))
 
 
 def runs_show(arguments: argparse.Namespace) -> None:
-    with _studio(arguments) as studio:
+    with opened(arguments) as studio:
         run = studio.runs.get(arguments.id)
         metrics = studio.runs.metrics(run.id)
     record = run.as_dict()
@@ -214,7 +161,7 @@ def _run_text(record: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> str:
 
 
 def runs_stop(arguments: argparse.Namespace) -> None:
-    with _studio(arguments) as studio:
+    with opened(arguments) as studio:
         studio.runs.stop(arguments.id)
         run = studio.runs.get(arguments.id)
     show(arguments, run.as_dict(), f"Run {run.id} is {run.status}.")
@@ -224,19 +171,19 @@ def runs_stop(arguments: argparse.Namespace) -> None:
 
 
 def adapters_list(arguments: argparse.Namespace) -> None:
-    with _studio(arguments) as studio:
-        rows = _records(studio.adapters.list(arguments.search))
+    with opened(arguments) as studio:
+        rows = records(studio.adapters.list(arguments.search))
     columns = ["name", "base_name", "dataset_name", "eval_loss", "size", "created_at", "hub_url"]
     show(arguments, rows, table(rows, columns, "No adapter yet."))
 
 
 def adapters_show(arguments: argparse.Namespace) -> None:
-    with _studio(arguments) as studio:
+    with opened(arguments) as studio:
         show(arguments, studio.adapters.get(arguments.name).as_dict())
 
 
 def adapters_delete(arguments: argparse.Namespace) -> None:
-    with _studio(arguments) as studio:
+    with opened(arguments) as studio:
         studio.adapters.delete(arguments.name)
     show(arguments, {"deleted": arguments.name}, f"{arguments.name} is deleted.")
 
@@ -247,7 +194,7 @@ def compare(arguments: argparse.Namespace) -> int:
     wanted: list[str | None] = [*([None] if arguments.base or not arguments.adapter else []), *arguments.adapter]
     columns = [Column(name, [Message(role="user", content=arguments.prompt)]) for name in wanted]
     line, last = ProgressLine(), None
-    with _studio(arguments) as studio:
+    with opened(arguments) as studio:
         for last in studio.playground.compare(arguments.model, columns, sampling, precision=arguments.precision):
             line.update(last.status or "Answering")
     line.close()

@@ -1,145 +1,342 @@
-"""Datasets: files taken in, their rows checked and kept, looked at, deleted."""
+"""Datasets: files taken in by a worker, healed into new versions, deleted. A version never changes once it is ready."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from filelock import FileLock
 
-from studio.domain.chat_spans import Render, answer_spans
+from studio.domain.dataset_formats import header_key, read_layout
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.events import Failed, Finished, Progress
 from studio.domain.naming import LONGEST_NAME, check_name
-from studio.services.chat_template import load_chat_template
-from studio.services.dataset_files import check_suffix
-from studio.services.dataset_intake import take_in
+from studio.domain.problem_kinds import PROBLEM_KINDS, SKIP
+from studio.domain.reading import Reading, check_suffix
+from studio.engines.base import Engine, Process
+from studio.services.originals import Original, Originals, cannot_store, check_regular
 from studio.store.catalogue import Catalogue
-from studio.store.row_file import read_rows
-from studio.store.run_folder import whole_folder
-from studio.store.tables import Dataset, Model
+from studio.store.run_folder import RunFolder
+from studio.store.tables import Adapter, Dataset
 
-_ROWS = "rows.arrow"
-_CHUNK = 1 << 20
-_NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
+LOOK = 0.05  # seconds between two looks at a worker: there is no event to await across processes
+SECONDS_TO_START = 60.0  # after which a version without a worker never gets one: the server died in between
+PROBLEMS, SAMPLE, EXAMINED = "problems.arrow", "sample.json", "examined"
 
 
 class Datasets:
-    """`folder` has one folder for each content, named by its hash, which datasets of that content share."""
+    """`folder` has a folder for each version, by its id, and the original files by their hash."""
 
-    def __init__(self, catalogue: Catalogue, folder: Path) -> None:
+    def __init__(
+        self, catalogue: Catalogue, engine: Engine, folder: Path, token: Callable[[], str | None] = lambda: None
+    ) -> None:
         self._catalogue = catalogue
+        self._engine = engine
         self._folder = folder
+        self._token = token
+        self._originals = Originals(folder / "originals")
         self._lock = FileLock(folder / ".lock")
 
-    def add(self, file: Path, name: str | None = None, *, file_name: str | None = None, owner: str = "") -> Dataset:
-        """Takes in a .jsonl, .ndjson, .json, .csv, .tsv or .parquet file; the file itself is left alone.
+    # new ones
+
+    def add(
+        self,
+        files: Path | Sequence[Path],
+        name: str | None = None,
+        *,
+        file_names: Sequence[str] = (),
+        reading: Reading | None = None,
+        layout: Mapping[str, Any] | None = None,
+        owner: str = "",
+    ) -> Dataset:
+        """A dataset of one file, or of several as one; the files themselves are left alone. It is `reading` at first:
+        a worker reads it.
 
         Args:
-            name: What the dataset is called; without one, by its file. The same content under the same name, or
-                again without one, is the dataset that there is already.
-            file_name: What the file was called where it came from, when `file` is an upload under another name.
+            name: What the dataset is called; without one, by its first file. The same files under the same name, or
+                again without one, are the dataset that there is already.
+            file_names: What the files were called where they came from, when `files` are uploads under other names.
+            layout: Which columns hold what, as plain data (see domain.dataset_formats.read_layout).
 
         Raises:
-            InvalidInput: the file or the name cannot be used; nothing is left behind. It is a `BadRows`, with every
-                problem, where rows are at fault.
+            InvalidInput: a file or the name cannot be used; nothing is left behind.
             StudioError: there is no room, or the folder cannot be written.
         """
-        shown = Path(file_name or file).name
-        _check_regular(file, shown)
-        check_suffix(shown)
-        wanted = _name_of_file(shown) if name is None else check_name(name)
-        with self._lock, self._copied(file, shown) as (copy, sha256):
-            same = [d for d in self._catalogue.datasets() if d.sha256 == sha256]
-            for known in same:
-                if known.owner == owner and (known.name == wanted or (name is None and known.file_name == shown)):
-                    return known
+        files = [files] if isinstance(files, Path) else list(files)
+        shown = [Path(file_name).name for file_name in file_names] or [file.name for file in files]
+        if not files:
+            raise InvalidInput("There is no file.", "Choose at least one.")
+        for file, file_name in zip(files, shown, strict=True):
+            check_regular(file, file_name)
+            check_suffix(file_name)
+        wanted = _name_of_file(shown[0]) if name is None else check_name(name)
+        with self._lock:
+            originals = [self._originals.keep(file, called) for file, called in zip(files, shown, strict=True)]
+            if known := self._known(originals, wanted, shown, named=name is not None, owner=owner):
+                return known
             free = self._catalogue.free_name(Dataset, wanted)
-            if name is None:
-                wanted = free
-            elif wanted != free:
+            if name is not None and wanted != free:
+                self._clear_originals()
                 raise _name_taken(wanted)
-            fields = _shared_fields(same[0]) if same else self._take_in(copy, sha256, shown)
-            return self._catalogue.add_dataset(name=wanted, sha256=sha256, file_name=shown, owner=owner, **fields)
-
-    @contextmanager
-    def _copied(self, file: Path, shown: str) -> Iterator[tuple[Path, str]]:
-        """A copy of the file in our folder, and its hash. What is checked is the copy, which nobody changes."""
-        copy = self._folder / ".incoming"
-        try:
-            with _opened(file, shown) as source:
-                digest = hashlib.sha256()
-                with copy.open("wb") as target:
-                    while chunk := source.read(_CHUNK):
-                        digest.update(chunk)
-                        target.write(chunk)
-            yield copy, digest.hexdigest()
-        except OSError as error:
-            raise StudioError(
-                "The dataset cannot be stored: {reason}.",
-                "See that the disk has room and that {path} can be written.",
-                reason=error.strerror or str(error), path=self._folder,
-            ) from error  # fmt: skip
-        finally:
-            with suppress(OSError):
-                copy.unlink()
-
-    def _take_in(self, copy: Path, sha256: str, shown: str) -> dict[str, Any]:
-        folder = self._folder / sha256
-        kept = _NOT_IN_FILE_NAMES.sub("_", shown)[-60:]
-        with whole_folder(folder) as new:
-            original = copy.rename(new / kept)
-            size = original.stat().st_size
-            intake = take_in(original, new / _ROWS, shown)
-        return {
-            "path": str(folder / kept), "rows_path": str(folder / _ROWS), "size": size,
-            "format": intake.format.value, "rows": intake.rows, "details": intake.details(),
-        }  # fmt: skip
+            request = {
+                "sources": [{"path": str(o.path), "name": o.name} for o in originals],
+                "reading": (reading or Reading()).model_dump(), "layout": layout and dict(layout),
+            }  # fmt: skip
+            dataset = self._catalogue.add_dataset(
+                name=free, format="", sha256="", path=str(originals[0].path), rows_path="", rows=0, size=0, owner=owner,
+                file_name=shown[0] if len(shown) == 1 else f"{shown[0]} + {len(shown) - 1}",
+                details={"originals": [o.as_dict() for o in originals]},
+                steps=[{"action": "add", "files": shown, "at": time.time()} | _choices(reading, layout)],
+            )  # fmt: skip
+            return self._start(dataset, request)
 
     def add_sample(self, owner: str = "") -> Dataset:
         """The dataset that comes with the studio; the one there is where it was added before."""
         from studio.samples import sample_path
 
-        return self.add(sample_path(), owner=owner)
+        return self.wait(self.add(sample_path(), owner=owner))
 
-    def list(self) -> Sequence[Dataset]:
-        """Newest first."""
-        return self._catalogue.datasets()
+    def wait(
+        self, dataset: Dataset, seconds: float = 30, *, progress: Callable[[Dataset], None] = lambda dataset: None
+    ) -> Dataset:
+        """The dataset once it is read, or when the time is over."""
+        deadline = time.monotonic() + seconds
+        while dataset.status == "reading" and time.monotonic() < deadline:
+            time.sleep(LOOK)
+            self._look_after(dataset)
+            found = self._catalogue.dataset_by_id(dataset.id)
+            if found is None:  # deleted meanwhile
+                break
+            dataset = found
+            progress(dataset)
+        return dataset
 
-    def get(self, name: str) -> Dataset:
-        """Raises NotFound."""
-        return self._catalogue.dataset(name)
+    def add_from_hub(
+        self, repository: str, *, config: str = "", split: str = "train", revision: str = "", name: str | None = None,
+        owner: str = "",
+    ) -> Dataset:  # fmt: skip
+        """A dataset on the Hub, `owner/name`; it is `reading` at first: a worker downloads it.
 
-    def preview(self, name: str, offset: int = 0, limit: int = 50, *, model: Model | None = None) -> dict[str, Any]:
-        """Up to `limit` rows (at most 1,000) from row `offset` on, the dataset's `format`, and `total` rows in all.
+        Raises:
+            InvalidInput: the repository's id or the name cannot be used.
+        """
+        source = check_hub_source(repository, config, split, revision)
+        wanted = _name_of_file(source["repository"].rpartition("/")[2] + ".") if name is None else check_name(name)
+        with self._lock:
+            free = self._catalogue.free_name(Dataset, wanted)
+            if name is not None and wanted != free:
+                raise _name_taken(wanted)
+            dataset = self._catalogue.add_dataset(
+                name=free, format="", sha256="", path="", rows_path="", rows=0, size=0, owner=owner,
+                file_name=source["repository"], details={"originals": [], "hub": source},
+                steps=[{"action": "add", "hub": source, "at": time.time()}],
+            )  # fmt: skip
+            return self._start(dataset, {"hub": source})
 
-        A row is {"messages": [{"role", "content"}, …]} or {"text": …}. With a model it has `rendered` too, the text
-        as that model sees it, and `spans`, the [start, end) characters of it that are trained; or, where the model's
-        chat template refuses the row, `error`, a StudioError.
+    def _known(
+        self, originals: Sequence[Original], wanted: str, shown: Sequence[str], *, named: bool, owner: str
+    ) -> Dataset | None:
+        """The newest version of what is there already of these files."""
+        hashes = [o.sha256 for o in originals]
+        for dataset in self._catalogue.datasets():
+            same = [o["sha256"] for o in dataset.details.get("originals", [])] == hashes and dataset.owner == owner
+            by_name = dataset.name == wanted or (not named and dataset.file_name == shown[0])
+            if same and by_name and dataset.status in ("ready", "reading"):
+                return self._catalogue.dataset(dataset.name)
+        return None
+
+    def _start(self, dataset: Dataset, request: dict[str, Any]) -> Dataset:
+        folder = RunFolder(self._folder / str(dataset.id))
+        request = {"layouts": self._catalogue.column_maps(), **request}
+        try:
+            shutil.rmtree(folder.path, ignore_errors=True)
+            folder.prepare(request)
+            online = "hub" in request
+            process = self._engine.start("intake", folder.path, online=online, token=self._token() if online else None)
+        except (OSError, StudioError) as error:
+            self._catalogue.delete_dataset(dataset.id)
+            self._clear_originals()
+            if isinstance(error, StudioError):
+                raise
+            raise cannot_store(error, self._folder) from error
+        self._catalogue.change_dataset(
+            dataset.id, status="reading", stage="", done=0, total=0, problem="", remedy="",
+            folder=str(folder.path), pid=process.pid, process_started=process.started,
+        )  # fmt: skip
+        return self._catalogue.dataset(dataset.reference)
+
+    # versions
+
+    def read_again(
+        self, reference: str, *, reading: Reading | None = None, layout: Mapping[str, Any] | None = None
+    ) -> Dataset:
+        """The same files, read in another way: with another encoding, delimiter or sheet, or other columns. Where
+        nothing could be read before it is the same version, else the next. A layout is remembered for files with the
+        same header.
 
         Raises:
             NotFound: there is no such dataset.
-            StudioError: its file is gone, or the model is not ready or its chat template is damaged.
+            InvalidInput: it does not come from files, is still being read, or the layout does not fit its columns.
         """
-        dataset = self._catalogue.dataset(name)
-        try:
-            rows = read_rows(dataset.rows_path, max(0, offset), min(max(1, limit), 1000))
-        except OSError as error:
-            raise StudioError(
-                "The rows of “{name}” cannot be read: {reason}.", "Delete the dataset and add its file again.",
-                name=name, reason=error.strerror or str(error),
-            ) from error  # fmt: skip
-        if model is not None:
-            rows = _rendered(rows, model)
-        return {"rows": rows, "total": dataset.rows, "format": dataset.format}
+        with self._lock:
+            dataset = self._catalogue.dataset(reference)
+            if not dataset.details.get("originals"):
+                raise InvalidInput("“{name}” does not come from files.", "Add it again.", name=dataset.name)
+            if dataset.status == "reading":
+                raise _still_reading(dataset)
+            columns = (dataset.details.get("unclear") or dataset.details).get("columns")
+            if layout is not None:
+                layout = read_layout(layout, columns).as_dict()
+                if columns:
+                    self._catalogue.remember_column_map(header_key(columns), dict(layout))
+            elif reading is None:
+                raise InvalidInput("Nothing was changed.", "Choose an encoding or columns.")
+            else:
+                layout = dataset.details.get("chosen_layout")
+            request = {
+                "sources": [{"path": o["path"], "name": o["name"]} for o in dataset.details["originals"]],
+                "reading": (reading or Reading(**dataset.details.get("reading", {}))).model_dump(), "layout": layout,
+            }  # fmt: skip
+            step = {"action": "read_again", "at": time.time()} | _choices(reading, layout)
+            if dataset.status != "ready":
+                self._catalogue.change_dataset(dataset.id, steps=[*dataset.steps, step])
+                return self._start(dataset, request)
+            return self._start(self._next_version(dataset, [*dataset.steps[:1], step]), request)
 
-    def delete(self, name: str) -> None:
-        """Takes the dataset out of the catalogue, and its files off the disk unless another dataset shares them.
-        Adapters keep its name and hash.
+    def clean(
+        self,
+        reference: str,
+        *,
+        skip_bad_rows: bool = False,
+        drop_duplicates: bool = False,
+        near: bool = False,
+        trim: Mapping[str, Any] | None = None,
+        examined: Path | None = None,
+    ) -> Dataset:
+        """The next version, without what the actions take away; it is `reading` at first.
+
+        Args:
+            near: Drop near duplicates too, not exact ones alone.
+            trim: {"model": folder, "chat_template", "max_length"}: rows are cut to that many of the model's tokens.
+            examined: The folder of an examination (see services.examinations), whose bad rows are skipped too.
+
+        Raises:
+            NotFound: there is no such dataset.
+            InvalidInput: no action was asked, or the dataset is not ready.
+        """
+        with self._lock:
+            dataset = self._catalogue.dataset(reference)
+            if not (skip_bad_rows or drop_duplicates or trim):
+                raise InvalidInput("There is nothing to do.", "Choose what to heal.")
+            check_ready(dataset)
+            parent = Path(dataset.folder)
+            errors = [code for code, kind in PROBLEM_KINDS.items() if kind.level == "error" and kind.heals == SKIP]
+            files = [{"path": str(examined / PROBLEMS), "codes": errors}] if examined and skip_bad_rows else []
+            request = {
+                "parent": {
+                    "rows_path": dataset.rows_path, "problems_path": str(parent / PROBLEMS), "rows": dataset.rows,
+                    "layout": dataset.details["layout"], "bad_rows": dataset.bad_rows,
+                    "details": {k: v for k, v in dataset.details.items() if k not in ("left_out", "trimmed")},
+                },
+                "actions": {
+                    "skip": files,
+                    "drop": (["duplicate", "near_duplicate"] if near else ["duplicate"]) if drop_duplicates else [],
+                    "trim": trim and dict(trim),
+                },
+            }  # fmt: skip
+            step: dict[str, Any] = {"action": "clean", "at": time.time()}
+            step |= {"skip_bad_rows": True} if skip_bad_rows else {}
+            step |= {"drop_duplicates": "near" if near else "exact"} if drop_duplicates else {}
+            step |= {"trim": trim["max_length"]} if trim else {}
+            return self._start(self._next_version(dataset, [*dataset.steps, step]), request)
+
+    def _next_version(self, dataset: Dataset, steps: list[dict[str, Any]]) -> Dataset:
+        newest = self._catalogue.dataset_versions(dataset.name)[0]
+        return self._catalogue.add_dataset(
+            name=dataset.name, version=newest.version + 1, parent_id=dataset.id, steps=steps, format="", sha256="",
+            file_name=dataset.file_name, path=dataset.path, rows_path="", rows=0, size=0, owner=dataset.owner,
+            details={key: dataset.details[key] for key in ("originals", "hub") if key in dataset.details},
+        )  # fmt: skip
+
+    # what workers say
+
+    def tick(self) -> None:
+        """Records what the reading workers say."""
+        for dataset in self._catalogue.datasets():
+            if dataset.status == "reading":
+                self._look_after(dataset)
+
+    def _look_after(self, dataset: Dataset) -> None:
+        # Asked first: a worker's last word comes before its death.
+        alive = dataset.pid is not None and self._engine.is_alive(Process(dataset.pid, dataset.process_started or 0.0))
+        match RunFolder(dataset.folder).last_event() if dataset.folder else None:
+            case Finished() as finished:
+                self._finish(dataset, finished)
+            case Failed(problem=problem, remedy=remedy, fault=fault):
+                self._catalogue.change_dataset(
+                    dataset.id, status="failed", problem=problem, remedy=remedy, pid=None,
+                    details={**dataset.details, "fault": fault},
+                )  # fmt: skip
+            case _ if not alive and (dataset.pid is not None or time.time() - dataset.created_at > SECONDS_TO_START):
+                self._catalogue.change_dataset(
+                    dataset.id, status="failed", pid=None,
+                    problem="Reading it ended without a word.",
+                    remedy="The machine may have run out of memory. Delete it and add the file again.",
+                )  # fmt: skip
+            case Progress(stage=stage, done=done, total=total):
+                self._catalogue.change_dataset(dataset.id, stage=stage, done=done, total=total)
+
+    def _finish(self, dataset: Dataset, finished: Finished) -> None:
+        details = {**dataset.details, **finished.details}
+        request = RunFolder(dataset.folder).read_request()
+        for key, value in (("reading", request.get("reading")), ("chosen_layout", request.get("layout"))):
+            if value:
+                details[key] = value
+        details.pop("unclear", None)
+        if "unclear" in finished.details:
+            self._catalogue.change_dataset(
+                dataset.id, status="unclear", pid=None, details=details | {"unclear": finished.details["unclear"]}
+            )
+            return
+        *before, step = dataset.steps
+        counts = {key: details[key] for key in ("rows", "bad_rows", "left_out", "trimmed") if key in finished.details}
+        self._catalogue.change_dataset(
+            dataset.id, status="ready", pid=None, stage="", details=details, steps=[*before, step | counts],
+            format=details["layout"]["format"], sha256=details["sha256"], rows=details["rows"], size=details["size"],
+            rows_path=finished.path,
+        )  # fmt: skip
+
+    # looked up
+
+    def list(self) -> Sequence[Dataset]:
+        """The newest version of each, newest first."""
+        seen: dict[str, Dataset] = {}
+        for dataset in self._catalogue.datasets():
+            if dataset.name not in seen or seen[dataset.name].version < dataset.version:
+                seen[dataset.name] = dataset
+        return list(seen.values())
+
+    def get(self, reference: str) -> Dataset:
+        """By name, the newest version of it; or by `name@version`, or the hash's beginning. Raises NotFound."""
+        return self._catalogue.dataset(reference)
+
+    def versions(self, name: str) -> Sequence[Dataset]:
+        """Newest first."""
+        return self._catalogue.dataset_versions(name)
+
+    def adapters(self, dataset: Dataset) -> Sequence[Adapter]:
+        """Those that were trained on this version."""
+        return self._catalogue.adapters_of_dataset(dataset.id)
+
+    # gone
+
+    def delete(self, reference: str) -> None:
+        """Takes a dataset with all its versions out of the catalogue, or the one version of `name@version`, and their
+        files off the disk. One that is being read is given up. Adapters keep name, version and hash.
 
         Raises:
             NotFound: there is no such dataset.
@@ -147,44 +344,71 @@ class Datasets:
             StudioError: its files cannot be removed; nothing has changed then.
         """
         with self._lock:
-            dataset = self._catalogue.dataset(name)
-            if self._catalogue.dataset_is_in_use(dataset.id):
-                raise InvalidInput(
-                    "The dataset “{name}” is needed by a run that is not over.",
-                    "Wait until the run is over, or stop it.", name=name,
-                )  # fmt: skip
-            shared = any(d.sha256 == dataset.sha256 and d.id != dataset.id for d in self._catalogue.datasets())
-            folder = self._folder / dataset.sha256
-            doomed = folder.with_name(f".{folder.name}.deleted")
-            shutil.rmtree(doomed, ignore_errors=True)
-            try:
-                if not shared and folder.exists():
-                    folder.rename(doomed)
-            except OSError as error:
-                raise StudioError(
-                    "The files of “{name}” cannot be removed: {reason}.",
-                    "Close programs that use {path}, or mend its permissions.",
-                    name=name, reason=error.strerror or str(error), path=folder,
-                ) from error  # fmt: skip
-            self._catalogue.delete_dataset(dataset.id)
-            shutil.rmtree(doomed, ignore_errors=True)
+            found = self._catalogue.dataset(reference)
+            doomed = [found] if reference == found.reference else self._catalogue.dataset_versions(found.name)
+            for dataset in doomed:
+                if self._catalogue.dataset_is_in_use(dataset.id):
+                    raise InvalidInput(
+                        "The dataset “{name}” is needed by a run that is not over.",
+                        "Wait until the run is over, or stop it.", name=dataset.name,
+                    )  # fmt: skip
+            for dataset in doomed:
+                self._delete_version(dataset)
+            self._clear_originals()
+
+    def _delete_version(self, dataset: Dataset) -> None:
+        if dataset.status == "reading" and dataset.pid is not None:
+            self._engine.stop(Process(dataset.pid, dataset.process_started or 0.0), force=True)
+        # Of a version from before versions had folders, the rows' own folder goes.
+        folder = Path(dataset.folder) if dataset.folder else Path(dataset.rows_path).parent
+        gone = folder.with_name(f".{folder.name}.deleted")
+        shared = any(d.id != dataset.id and Path(d.rows_path).parent == folder for d in self._catalogue.datasets())
+        shutil.rmtree(gone, ignore_errors=True)
+        try:
+            if folder.exists() and not shared:
+                folder.rename(gone)
+        except OSError as error:
+            raise StudioError(
+                "The files of “{name}” cannot be removed: {reason}.",
+                "Close programs that use {path}, or mend its permissions.",
+                name=dataset.name, reason=error.strerror or str(error), path=folder,
+            ) from error  # fmt: skip
+        self._catalogue.delete_dataset(dataset.id)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def _clear_originals(self) -> None:
+        """Those that no version comes from any more."""
+        needed = {o["sha256"] for d in self._catalogue.datasets() for o in d.details.get("originals", [])}
+        self._originals.keep_only(needed)
 
 
-def _rendered(rows: Sequence[dict[str, Any]], model: Model) -> list[dict[str, Any]]:
-    if model.status != "ready":
-        raise StudioError("The base model “{name}” is not ready yet.", "Wait until it is.", name=model.name)
-    template = load_chat_template(model.path) if any("messages" in row for row in rows) else None
-    return [row | _as_seen(row, template) for row in rows]
+def check_ready(dataset: Dataset) -> None:
+    """Raises InvalidInput where the dataset's rows cannot be looked at yet, or at all."""
+    if dataset.status == "reading":
+        raise _still_reading(dataset)
+    if dataset.status != "ready":
+        raise InvalidInput("“{name}” has no rows yet.", "See on the Datasets page what it needs.", name=dataset.name)
 
 
-def _as_seen(row: dict[str, Any], template: Render | None) -> dict[str, Any]:
-    if template is None:
-        return {"rendered": row["text"], "spans": [(0, len(row["text"]))]}
-    try:
-        rendered, spans = answer_spans(row["messages"], template)
-    except StudioError as error:
-        return {"error": error}
-    return {"rendered": rendered, "spans": spans}
+def fault_of(dataset: Dataset) -> StudioError | None:
+    """Why it could not be read, or what is unclear in it; with its values apart, so that it can be translated."""
+    if dataset.status == "failed":
+        fault = dataset.details.get("fault") or {}
+        template, remedy = fault.get("problem", dataset.problem), fault.get("remedy", dataset.remedy)
+        return StudioError(template, remedy, **fault.get("values", {}))
+    if dataset.status == "unclear":
+        unclear = dataset.details["unclear"]
+        return StudioError(unclear["problem"], unclear["remedy"], **unclear["values"])
+    return None
+
+
+def _choices(reading: Reading | None, layout: Mapping[str, Any] | None) -> dict[str, Any]:
+    chosen = {key: value for key, value in (reading.model_dump() if reading else {}).items() if value}
+    return chosen | ({"layout": dict(layout)} if layout else {})
+
+
+def _still_reading(dataset: Dataset) -> InvalidInput:
+    return InvalidInput("“{name}” is still being read.", "Wait until it is ready.", name=dataset.name)
 
 
 def _name_taken(name: str) -> InvalidInput:
@@ -192,29 +416,27 @@ def _name_taken(name: str) -> InvalidInput:
     return InvalidInput(fault.template, fault.remedy_template, fields={"name": fault}, **fault.values)
 
 
-def _shared_fields(dataset: Dataset) -> dict[str, Any]:
-    """What two datasets of the same content have in common."""
-    return {key: getattr(dataset, key) for key in ("path", "rows_path", "size", "format", "rows", "details")}
-
-
 def _name_of_file(file_name: str) -> str:
     """A name that can stand, with room for a number behind it."""
-    stem = "".join(c if c.isprintable() and c not in "/\\" else " " for c in Path(file_name).stem)
+    stem = file_name.removesuffix(".gz").removesuffix(".zip").rpartition(".")[0] or file_name
+    stem = "".join(c if c.isprintable() and c not in "/\\@" else " " for c in stem)
     return stem.strip()[: LONGEST_NAME - 6].strip() or "dataset"
 
 
-def _check_regular(file: Path, shown: str) -> None:
-    if file.is_dir():
-        raise InvalidInput("“{file}” is a folder.", "Choose one file with the rows in it.", file=shown)
-    if file.exists() and not file.is_file():
-        raise InvalidInput("“{file}” is not a regular file.", "Choose a file on the disk.", file=shown)
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+|[A-Za-z0-9][\w.-]*")
 
 
-def _opened(file: Path, shown: str) -> BinaryIO:
-    try:
-        return file.open("rb")
-    except OSError as error:
-        raise InvalidInput(
-            "“{file}” cannot be read: {reason}.", "See that it is there and that you may read it.",
-            file=shown, reason=error.strerror or str(error),
-        ) from error  # fmt: skip
+def check_hub_source(repository: str, config: str, split: str, revision: str) -> dict[str, str]:
+    """The place of a dataset on the Hub as plain data. Raises InvalidInput: the id is none."""
+    repository = repository.strip().removeprefix("https://huggingface.co/").removeprefix("datasets/").strip("/")
+    if not _HUB_ID.fullmatch(repository):
+        fault = StudioError(
+            "“{id}” is no id of a dataset on the Hub.",
+            "Enter it as owner/name, such as trl-lib/Capybara.",
+            id=repository,
+        )
+        raise InvalidInput(fault.template, fault.remedy_template, fields={"repository": fault}, **fault.values)
+    return {
+        "repository": repository, "config": config.strip(), "split": split.strip() or "train",
+        "revision": revision.strip(),
+    }  # fmt: skip

@@ -9,17 +9,16 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from studio.domain.errors import StudioError
+from studio.domain.errors import NotFound, StudioError
 from studio.domain.events import Evaluated, Failed, Finished, Progress, RunEvent, Started, Step
 from studio.domain.naming import slug
 from studio.domain.run import RunStatus, verdict
 from studio.engines.base import Engine, Process
-from studio.services.models import Models
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
-from studio.store.tables import Adapter, Run
+from studio.store.tables import Adapter, Dataset, Run
 
 logger = logging.getLogger(__name__)
 
@@ -27,20 +26,30 @@ SECONDS_TO_TERMINATE = 60.0  # after Stop was asked: a step on a slow machine ca
 SECONDS_TO_KILL = 90.0
 
 
-class Dispatcher:
-    """`runs` and `adapters` are the folders that run folders and finished adapters are made in."""
+class Ticking(Protocol):
+    """Looks after workers of its own."""
 
-    def __init__(self, catalogue: Catalogue, engine: Engine, models: Models, *, runs: Path, adapters: Path) -> None:
+    def tick(self) -> None: ...
+
+
+class Dispatcher:
+    """`others` are looked after with each tick; `runs` and `adapters` are the folders that run folders
+    and finished adapters are made in."""
+
+    def __init__(
+        self, catalogue: Catalogue, engine: Engine, others: Sequence[Ticking], *, runs: Path, adapters: Path
+    ) -> None:
         self._catalogue = catalogue
         self._engine = engine
-        self._models = models
+        self._others = others
         self._runs = runs
         self._adapters = adapters
 
     def tick(self, now: float | None = None) -> None:
         """One step. A fault of one run never keeps the others waiting."""
         now = time.time() if now is None else now
-        self._models.tick()
+        for other in self._others:
+            other.tick()
         for run in self._catalogue.runs_with_worker():
             try:
                 self._look_after(run, now)
@@ -75,14 +84,26 @@ class Dispatcher:
             raise StudioError(
                 "The dataset “{name}” was deleted before the run began.", "Add it again.", name=run.dataset_name
             )
+        validation = self._validation_set(run)
         return {
             "run": run.id,
             "name": run.name,
             "spec": run.spec,
             "model": {k: getattr(model, k) for k in ("name", "reference", "revision", "source", "path")},
-            "dataset": {k: getattr(dataset, k) for k in ("name", "format", "sha256", "rows", "rows_path")},
+            "dataset": {k: getattr(dataset, k) for k in ("name", "version", "format", "sha256", "rows", "rows_path")},
+            "validation": validation
+            and {k: getattr(validation, k) for k in ("name", "version", "sha256", "rows", "rows_path")},
             "adapter": str(self._adapters / f"{slug(run.name)}-{run.id}"),
         }
+
+    def _validation_set(self, run: Run) -> Dataset | None:
+        reference = run.spec["data"].get("validation_name")
+        try:
+            return self._catalogue.dataset(reference) if reference else None
+        except NotFound as error:
+            raise StudioError(
+                "The validation set “{name}” was deleted before the run began.", "Add it again.", name=reference
+            ) from error
 
     def _look_after(self, run: Run, now: float) -> None:
         process = Process(run.pid, run.process_started or 0.0) if run.pid else None
@@ -149,6 +170,7 @@ class Dispatcher:
             base_license=model.license if model else "",
             dataset_id=run.dataset_id,
             dataset_name=run.dataset_name,
+            dataset_version=run.dataset_version,
             dataset_sha256=data["sha256"],
             dataset_rows=data["rows"],
             run_id=run.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,12 +16,15 @@ from sqlalchemy.orm import Session
 from studio.domain.errors import InvalidInput, NotFound
 from studio.domain.run import RunStatus, check_transition
 from studio.store.database import open_database
-from studio.store.tables import Adapter, Dataset, Metric, Model, Run, Table
+from studio.store.tables import Adapter, ColumnMap, Dataset, Metric, Model, Run, Table
 
 Record = TypeVar("Record", bound=Table)
 Named = TypeVar("Named", Model, Dataset, Adapter)
 
 _WORDS: dict[type[Table], str] = {Model: "base model", Dataset: "dataset", Adapter: "adapter", Run: "run"}
+
+
+_HASH = re.compile(r"[0-9a-f]{12,64}")
 
 
 class Catalogue:
@@ -101,20 +105,42 @@ class Catalogue:
     # datasets
 
     def add_dataset(self, **fields: Any) -> Dataset:
-        """Raises InvalidInput: the name is taken."""
+        """Raises InvalidInput: there is that version of that name already."""
         return self._add(Dataset(created_at=time.time(), **fields))
 
-    def dataset(self, name: str) -> Dataset:
-        """Raises NotFound."""
-        return self._named(Dataset, name)
+    def dataset(self, reference: str) -> Dataset:
+        """The newest version of that name, or the one of `name@version`, or of a hash's first 12 digits or more.
+
+        Raises NotFound.
+        """
+        name, _, version = reference.rpartition("@")
+        newest = select(Dataset).order_by(Dataset.version.desc(), Dataset.id.desc()).limit(1)
+        with self._session() as session:
+            found = session.scalar(newest.where(Dataset.name == reference))
+            if found is None and version.isdecimal() and len(version) < 10:
+                found = session.scalar(newest.where(Dataset.name == name, Dataset.version == int(version)))
+            if found is None and _HASH.fullmatch(reference):
+                found = session.scalar(newest.where(Dataset.sha256.startswith(reference)))
+        return found if found is not None else self._named(Dataset, reference)
 
     def dataset_by_id(self, id: int) -> Dataset | None:
         with self._session() as session:
             return session.get(Dataset, id)
 
     def datasets(self) -> Sequence[Dataset]:
+        """Every version, newest first."""
         with self._session() as session:
             return session.scalars(select(Dataset).order_by(Dataset.id.desc())).all()
+
+    def dataset_versions(self, name: str) -> Sequence[Dataset]:
+        """Newest first."""
+        with self._session() as session:
+            query = select(Dataset).where(Dataset.name == name).order_by(Dataset.version.desc())
+            return session.scalars(query).all()
+
+    def change_dataset(self, id: int, **fields: Any) -> None:
+        with self._session() as session:
+            session.execute(update(Dataset).where(Dataset.id == id).values(**fields))
 
     def delete_dataset(self, id: int) -> None:
         self._delete(Dataset, id)
@@ -128,6 +154,15 @@ class Catalogue:
         with self._session() as session:
             open_ones = select(func.count()).select_from(Run).where(Run.dataset_id == id, Run.ended_at.is_(None))
             return bool(session.scalar(open_ones))
+
+    def column_maps(self) -> dict[str, dict[str, Any]]:
+        """Layouts that people chose, by the key of the header that they are for."""
+        with self._session() as session:
+            return {record.header: record.layout for record in session.scalars(select(ColumnMap))}
+
+    def remember_column_map(self, header: str, layout: dict[str, Any]) -> None:
+        with self._session() as session:
+            session.merge(ColumnMap(header=header, layout=layout, created_at=time.time()))
 
     def _delete(self, table: type[Table], id: int) -> None:
         with self._session() as session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, ForeignKey, Index
+from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -46,11 +46,19 @@ class Model(Table):
 
 
 class Dataset(Table):
-    """A file whose rows are recognised and whole. `path` holds the original, `rows_path` the rows as Arrow."""
+    """One version of a dataset, which never changes once it is ready. What heals it makes the next version.
+
+    `sha256` is the hash of its rows as lines of the clean file. `path` holds the first original, `rows_path` the
+    rows as Arrow, `folder` what its intake worker wrote. `steps` is the whole way from the files to this version.
+    """
 
     __tablename__ = "datasets"
+    __table_args__ = (UniqueConstraint("name", "version", name="uq_datasets_name_version"),)
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
+    parent_id: Mapped[int | None]
+    steps: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     format: Mapped[str]
     sha256: Mapped[str] = mapped_column(index=True)
     file_name: Mapped[str]
@@ -58,8 +66,43 @@ class Dataset(Table):
     rows_path: Mapped[str]
     rows: Mapped[int]
     size: Mapped[int]
-    details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # columns, counts
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # see worker.intake
+    status: Mapped[str] = mapped_column(default="reading", server_default="ready")  # reading | unclear | ready | failed
+    stage: Mapped[str] = mapped_column(default="", server_default="")
+    done: Mapped[int] = mapped_column(default=0, server_default="0")
+    total: Mapped[int] = mapped_column(default=0, server_default="0")
+    problem: Mapped[str] = mapped_column(default="", server_default="")
+    remedy: Mapped[str] = mapped_column(default="", server_default="")
+    folder: Mapped[str] = mapped_column(default="", server_default="")
+    pid: Mapped[int | None]
+    process_started: Mapped[float | None]
     owner: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[float]
+
+    @property
+    def reference(self) -> str:
+        """By which this very version is found."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def trainable_rows(self) -> int:
+        """Rows that training learns from: an answer that is rated bad is none."""
+        trainable: int = self.details.get("trainable", self.rows)
+        return trainable
+
+    @property
+    def bad_rows(self) -> int:
+        """Rows of the file that are left out because something is wrong with them."""
+        bad: int = self.details.get("bad_rows", 0)
+        return bad
+
+
+class ColumnMap(Table):
+    """Which columns hold what, as a person said of a file with this header."""
+
+    __tablename__ = "column_maps"
+    header: Mapped[str] = mapped_column(primary_key=True)  # domain.dataset_formats.header_key
+    layout: Mapped[dict[str, Any]]
     created_at: Mapped[float]
 
 
@@ -76,6 +119,7 @@ class Run(Table):
     dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="SET NULL"))
     model_name: Mapped[str]
     dataset_name: Mapped[str]
+    dataset_version: Mapped[int] = mapped_column(default=1, server_default="1")
     folder: Mapped[str] = mapped_column(default="")
     pid: Mapped[int | None]
     process_started: Mapped[float | None]
@@ -129,6 +173,7 @@ class Adapter(Table):
     base_license: Mapped[str] = mapped_column(default="")
     dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="SET NULL"))
     dataset_name: Mapped[str]
+    dataset_version: Mapped[int] = mapped_column(default=1, server_default="1")
     dataset_sha256: Mapped[str]
     dataset_rows: Mapped[int]
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), unique=True)

@@ -39,7 +39,7 @@ from studio.ui.shell import (  # noqa: E402
 )
 from studio.ui.theme import gradio_theme  # noqa: E402
 
-MAX_UPLOAD = "200mb"
+MAX_UPLOAD = "20gb"  # Streamed to the disk.
 SESSIONS_KEPT = 64  # A session costs 200 KB, and nothing of ours lives in one.
 FOR_EVER = "public, max-age=31536000, immutable"
 PACKAGE = Path(__file__).parents[1]
@@ -80,6 +80,10 @@ def build_web(
         return Response(
             f"window.STUDIO.text = {said};", media_type="text/javascript", headers={"Cache-Control": FOR_EVER}
         )
+
+    for module in modules.values():
+        if hasattr(module, "routes"):
+            module.routes(app, studio)
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "SSR mode is not supported")  # Gradio says so even where it is off.
@@ -192,6 +196,7 @@ class Frame:
 
     def framed(self, page: Page, html: str, request: Request, nonce: str) -> str:
         theme = request.cookies.get(THEME_COOKIE, "")
+        parts = [f"pages/{page.name}/{part.name}" for part in sorted((STATIC / "pages" / page.name).glob("*.js"))]
         script = f"pages/{page.name}.js"
         return document(
             page,
@@ -199,7 +204,7 @@ class Frame:
             self.skeletons[page],
             GradioParts.of(html),
             pages=tuple(self.pages.values()),
-            scripts=(script,) if (STATIC / script).is_file() else (),
+            scripts=(*parts, script) if (STATIC / script).is_file() else (),
             version=self.version,
             language=language_of(request),
             theme=theme if theme in THEMES else "system",

@@ -1,99 +1,165 @@
-"""The datasets page: files in, what is wrong with them, and their rows as a model will see them."""
+"""The datasets page: files in, what is wrong with them and how to heal it, and rows as a model will see them."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.domain.dataset import BadRows
-from studio.domain.dataset_formats import Format
+from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.reading import ENCODINGS, SUFFIXES, Reading
 from studio.samples import sample_path
-from studio.ui.language import language_of, problem_of, remedy_of, sentence_of
+from studio.services import dataset_view
+from studio.services.datasets import check_ready
+from studio.services.examinations import Examination, Question
+from studio.ui.language import language_of
+from studio.ui.pages.shown_dataset import (
+    WHOLE,
+    shown_dataset,
+    shown_fault,
+    shown_formats,
+    shown_groups,
+    shown_problem,
+    shown_row,
+    shown_steps,
+)
 from studio.ui.view import uploaded, view
 
 if TYPE_CHECKING:
     import gradio as gr
+    from fastapi import FastAPI
 
     from studio.app import Studio
     from studio.store.tables import Dataset, Model
 
 LEAD = "The examples that an adapter learns from. Files are copied into the studio; yours stay as they are."
 
-PAGE = 50  # rows in a preview
-LONGEST = 2000  # characters of a row, or of a turn in it, that a list shows
-WHOLE = 1_000_000  # characters of one row that is asked for by itself
-MOST_PROBLEMS = 200  # that the page lists
+PAGE = 50  # rows, or problems, in a list
+MAX_LENGTH = 1024  # tokens; that of the training form
 
 
 def build(studio: Studio) -> None:
-    view(
-        "datasets",
-        partial(listing, studio),
-        partial(add, studio),
-        partial(add_sample, studio),
-        partial(preview, studio),
-        partial(whole_row, studio),
-        partial(delete, studio),
-        skeleton="table",
-    )
+    handlers = (
+        listing, add, add_sample, add_from_hub, look, rows, whole_row, problems, examine, stop_examining, clean,
+        read_again, columns, try_columns, delete,
+    )  # fmt: skip
+    view("datasets", *(partial(handler, studio) for handler in handlers), skeleton="table")
 
 
-def listing(studio: Studio) -> dict[str, Any]:
-    """Every dataset, the base models that a preview can be rendered for, and the name that the sample would have."""
-    return {
-        "rows": [_shown(dataset) for dataset in studio.datasets.list()],
-        "models": [{"name": m.name, "ready": m.status == "ready"} for m in studio.models.list()],
-        "sample": sample_path().stem,
-    }
+def routes(app: FastAPI, studio: Studio) -> None:
+    """What can be downloaded: the clean rows, and the list of problems."""
+    from fastapi import HTTPException
+    from fastapi.responses import StreamingResponse
+
+    def found(id: int) -> Dataset:
+        dataset = studio.catalogue.dataset_by_id(id)
+        if dataset is None:
+            raise HTTPException(404)
+        return dataset
+
+    def sent(lines: Iterator[Any], name: str, kind: str) -> StreamingResponse:
+        quoted = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)
+        headers = {"Content-Disposition": f'attachment; filename="{quoted}"', "Cache-Control": "no-store"}
+        return StreamingResponse(lines, media_type=kind, headers=headers)
+
+    @app.get("/download/datasets/{id}/clean.jsonl")
+    def clean_file(id: int) -> StreamingResponse:
+        dataset = found(id)
+        try:
+            check_ready(dataset)
+        except StudioError as error:
+            raise HTTPException(409, str(error)) from error
+        return sent(dataset_view.clean_lines(dataset), f"{dataset.reference}.jsonl", "application/x-ndjson")
+
+    @app.get("/download/datasets/{id}/problems.csv")
+    def problems_file(id: int, model: str = "", max_length: int = MAX_LENGTH) -> StreamingResponse:
+        dataset = found(id)
+        lines = dataset_view.problem_lines(dataset, _counted(studio, dataset, model, max_length))
+        return sent((line.encode("utf-8-sig" if i == 0 else "utf-8") for i, line in enumerate(lines)),
+                    f"{dataset.reference}-problems.csv", "text/csv; charset=utf-8")  # fmt: skip
 
 
-def add(studio: Studio, path: str, name: str, request: gr.Request) -> dict[str, Any]:
-    """Takes in the upload at `path`, called `name` where it came from. A file with bad rows is `refused`, with each
-    problem's place; the upload is gone in any case.
-
-    Raises:
-        InvalidInput: the file cannot be read at all.
-    """
-    file = uploaded(path)
-    try:
-        return {"dataset": _shown(studio.datasets.add(file, file_name=Path(name).name or file.name))}
-    except BadRows as fault:
-        return {"refused": _refusal(fault, language_of(request))}
-    finally:
-        file.unlink(missing_ok=True)
-        with suppress(OSError):
-            file.parent.rmdir()
-
-
-def _refusal(fault: BadRows, language: str) -> dict[str, Any]:
-    return {
-        "unit": fault.problems[0].unit,
-        "count": fault.count,
-        "problems": [
-            {
-                "line": problem.line,
-                "field": problem.field,
-                "problem": problem_of(problem.error, language),
-                "remedy": remedy_of(problem.error, language),
-            }
-            for problem in fault.problems[:MOST_PROBLEMS]
-        ],
-    }
-
-
-def add_sample(studio: Studio) -> dict[str, Any]:
-    return {"dataset": _shown(studio.datasets.add_sample())}
-
-
-def preview(studio: Studio, name: str, request: gr.Request, offset: int = 0, model: str = "") -> dict[str, Any]:
-    """One page of rows, rendered for the model, or for the first one that is ready; `model` is empty where none is."""
-    chosen = _chosen(studio, model)
-    seen = studio.datasets.preview(name, offset, PAGE, model=chosen)
+def listing(studio: Studio, request: gr.Request) -> dict[str, Any]:
+    """The newest version of each dataset, the base models that rows can be rendered for, and what can be brought."""
+    versions = Counter(dataset.name for dataset in studio.catalogue.datasets())
     language = language_of(request)
     return {
-        "name": name,
+        "rows": [shown_dataset(dataset, language, versions[dataset.name]) for dataset in studio.datasets.list()],
+        "models": [{"name": m.name, "ready": m.status == "ready"} for m in studio.models.list()],
+        "sample": sample_path().stem,
+        "suffixes": list(SUFFIXES),
+        "encodings": list(ENCODINGS),
+    }
+
+
+def add(studio: Studio, paths: list[str], names: list[str], request: gr.Request) -> dict[str, Any]:
+    """Takes in the uploads at `paths`, called `names` where they came from, as one dataset. They are gone in any case.
+
+    Raises:
+        InvalidInput: a file cannot be used at all.
+    """
+    files = [uploaded(path) for path in paths]
+    try:
+        called = [Path(name).name or file.name for name, file in zip(names, files, strict=True)]
+        return {"dataset": shown_dataset(studio.datasets.add(files, file_names=called), language_of(request))}
+    finally:
+        for file in files:
+            file.unlink(missing_ok=True)
+            with suppress(OSError):
+                file.parent.rmdir()
+
+
+def add_sample(studio: Studio, request: gr.Request) -> dict[str, Any]:
+    return {"dataset": shown_dataset(studio.datasets.add_sample(), language_of(request))}
+
+
+def add_from_hub(
+    studio: Studio, repository: str, request: gr.Request, config: str = "", split: str = "", revision: str = ""
+) -> dict[str, Any]:
+    dataset = studio.datasets.add_from_hub(repository, config=config, split=split, revision=revision)
+    return {"dataset": shown_dataset(dataset, language_of(request))}
+
+
+def look(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
+    """All of one version, `name` or `name@version`, but its rows.
+
+    Raises:
+        NotFound: there is no such dataset.
+    """
+    dataset = studio.datasets.get(name)
+    language = language_of(request)
+    versions = studio.datasets.versions(dataset.name)
+    return {
+        "dataset": shown_dataset(dataset, language, len(versions)),
+        "versions": [
+            {**shown_dataset(v, language), "steps": shown_steps(v, language)[-1:], "adapters": _adapters(studio, v)}
+            for v in versions
+        ],
+        "steps": shown_steps(dataset, language),
+        "groups": shown_groups(dataset.details.get("problems", {}), language),
+        "adapters": _adapters(studio, dataset),
+    }
+
+
+def _adapters(studio: Studio, dataset: Dataset) -> list[str]:
+    return [adapter.name for adapter in studio.datasets.adapters(dataset)]
+
+
+def rows(
+    studio: Studio, name: str, request: gr.Request, offset: int = 0, model: str = "", max_length: int = MAX_LENGTH,
+    search: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """One page of rows, rendered for the model, or for the first one that is ready; `model` is empty where none is."""
+    dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
+    seen = dataset_view.rows(
+        dataset, offset, PAGE, search=search, model=chosen,
+        examination=_counted(studio, dataset, chosen.name if chosen else "", max_length),
+    )  # fmt: skip
+    language = language_of(request)
+    return {
         "offset": offset,
         "page": PAGE,
         "total": seen["total"],
@@ -102,10 +168,125 @@ def preview(studio: Studio, name: str, request: gr.Request, offset: int = 0, mod
     }
 
 
-def whole_row(studio: Studio, name: str, request: gr.Request, offset: int, model: str = "") -> dict[str, Any]:
-    """Row `offset`, without anything cut."""
-    (row,) = studio.datasets.preview(name, offset, 1, model=_chosen(studio, model))["rows"]
+def whole_row(
+    studio: Studio, name: str, number: int, request: gr.Request, model: str = "", max_length: int = MAX_LENGTH
+) -> dict[str, Any]:
+    """Row `number`, without anything cut."""
+    dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
+    examination = _counted(studio, dataset, chosen.name if chosen else "", max_length)
+    (row,) = dataset_view.rows(dataset, number, 1, model=chosen, examination=examination)["rows"]
     return shown_row(row, language_of(request), WHOLE)
+
+
+def problems(
+    studio: Studio, name: str, request: gr.Request, code: str = "", search: str = "", offset: int = 0, model: str = "",
+    max_length: int = MAX_LENGTH,
+) -> dict[str, Any]:  # fmt: skip
+    """One page of what is wrong, those problems that only a model's tokens show behind the others."""
+    dataset, language = studio.datasets.get(name), language_of(request)
+    found, total = dataset_view.problems(
+        dataset, offset, PAGE, codes=[code] if code else [], search=search.strip(),
+        examination=_counted(studio, dataset, model, max_length),
+    )  # fmt: skip
+    names = [file["name"] for file in dataset.details.get("files", [])]
+    return {
+        "offset": offset,
+        "page": PAGE,
+        "total": total,
+        "problems": [shown_problem(problem, names, language) for problem in found],
+    }
+
+
+def examine(
+    studio: Studio, name: str, request: gr.Request, model: str = "", max_length: int = MAX_LENGTH, start: bool = True
+) -> dict[str, Any]:
+    """How many tokens the rows have; begins to count where that was not done yet, if `start` says so.
+
+    Raises:
+        InvalidInput: there is no such model, or the dataset has no rows yet.
+    """
+    dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
+    if chosen is None:
+        return {"status": "none", "model": ""}
+    question = _question(chosen, max_length)
+    found = studio.examinations.start(dataset, question) if start else studio.examinations.look(dataset, question)
+    language = language_of(request)
+    return {
+        "status": found.status,
+        "model": chosen.name,
+        "max_length": max_length,
+        "done": found.done,
+        "total": found.total,
+        "details": found.details,
+        "groups": shown_groups(found.details.get("problems", {}), language),
+        "fault": found.fault and shown_fault(found.fault, language),
+    }
+
+
+def stop_examining(studio: Studio, name: str, model: str, max_length: int = MAX_LENGTH) -> None:
+    if (chosen := _chosen(studio, model)) is not None:
+        studio.examinations.stop(studio.datasets.get(name), _question(chosen, max_length))
+
+
+def clean(
+    studio: Studio, name: str, request: gr.Request, skip_bad_rows: bool = False, drop_duplicates: bool = False,
+    near: bool = False, trim: bool = False, model: str = "", max_length: int = MAX_LENGTH,
+) -> dict[str, Any]:  # fmt: skip
+    """Begins the next version of the dataset, without what the actions take away."""
+    dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
+    if trim and chosen is None:
+        raise InvalidInput("No base model is ready, and only its tokens tell what is too long.", "Add one first.")
+    counted = _counted(studio, dataset, chosen.name if chosen else "", max_length)
+    made = studio.datasets.clean(
+        name, skip_bad_rows=skip_bad_rows, drop_duplicates=drop_duplicates, near=near,
+        trim={"model": chosen.path, "chat_template": "auto", "max_length": max_length} if trim and chosen else None,
+        examined=counted.folder if counted else None,
+    )  # fmt: skip
+    return {"dataset": shown_dataset(made, language_of(request))}
+
+
+def read_again(
+    studio: Studio, name: str, request: gr.Request, encoding: str = "", delimiter: str = "", sheet: str = "",
+    layout: dict[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The same files in another encoding or with another delimiter, sheet, or column map."""
+    reading = Reading(encoding=encoding, delimiter=delimiter, sheet=sheet)
+    made = studio.datasets.read_again(name, reading=reading, layout=layout)
+    return {"dataset": shown_dataset(made, language_of(request))}
+
+
+def columns(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
+    """What a column map can be made of: the file's columns, every format with its parts, and the map there is, or
+    what it may be."""
+    dataset = studio.datasets.get(name)
+    unclear = dataset.details.get("unclear") or {}
+    return {
+        "columns": (unclear or dataset.details).get("columns", []),
+        "formats": shown_formats(language_of(request)),
+        "layout": unclear.get("guess") or dataset.details.get("layout"),
+        "sample": dataset_view.sample(dataset)[:5],
+    }
+
+
+def try_columns(studio: Studio, name: str, layout: dict[str, Any], request: gr.Request) -> list[dict[str, Any]]:
+    """The first rows as that column map makes them, each with what is wrong in it.
+
+    Raises:
+        InvalidInput: the map is not whole; `fields` says which parts are missing.
+    """
+    language = language_of(request)
+    return [
+        {
+            "row": one["row"] and shown_row({**one["row"], "number": number, "line": number + 1}, language, 300),
+            "problems": [shown_problem(problem, (), language) for problem in one["problems"]],
+        }
+        for number, one in enumerate(dataset_view.try_layout(studio.datasets.get(name), layout)[:5])
+    ]
+
+
+def delete(studio: Studio, name: str) -> None:
+    """A dataset with all its versions, or the one version of `name@version`."""
+    studio.datasets.delete(name)
 
 
 def _chosen(studio: Studio, name: str) -> Model | None:
@@ -113,43 +294,14 @@ def _chosen(studio: Studio, name: str) -> Model | None:
     return next((model for model in ready if model.name == name), ready[0] if ready else None)
 
 
-def shown_row(row: dict[str, Any], language: str, longest: int = LONGEST) -> dict[str, Any]:
-    """A row of `Datasets.preview` as its `turns`, and as the `parts` of its rendered text, [text, is it trained].
-
-    `cut` says how many characters were left out, behind the first `longest` of the rendered text or of a turn.
-    """
-    turns = row.get("messages") or [{"role": "", "content": row.get("text", "")}]
-    shown: dict[str, Any] = {"turns": [_shown_turn(turn, longest) for turn in turns]}
-    if (error := row.get("error")) is not None:
-        return shown | {"error": sentence_of(error, language)}
-    if "rendered" not in row:
-        return shown
-    text = row["rendered"][:longest]
-    parts, here = [], 0
-    for start, end in row["spans"]:
-        parts += [[text[here:start], False], [text[start:end], True]]
-        here = end
-    parts.append([text[here:], False])
-    return shown | {"parts": [part for part in parts if part[0]], "cut": len(row["rendered"]) - len(text)}
+def _question(model: Model, max_length: int) -> Question:
+    return Question(model, max_length=min(max(8, max_length), 131072))
 
 
-def _shown_turn(turn: dict[str, str], longest: int) -> dict[str, Any]:
-    content = turn["content"]
-    return {"role": turn["role"], "content": content[:longest], "cut": max(0, len(content) - longest)}
-
-
-def delete(studio: Studio, name: str) -> None:
-    studio.datasets.delete(name)
-
-
-def _shown(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "id": dataset.id,
-        "name": dataset.name,
-        "rows": dataset.rows,
-        "format": Format(dataset.format).label,
-        "size": dataset.size,
-        "file_name": dataset.file_name,
-        "created_at": dataset.created_at,
-        "details": {key: dataset.details.get(key) for key in ("ignored", "turns", "characters")},
-    }
+def _counted(studio: Studio, dataset: Dataset, model: str, max_length: int) -> Examination | None:
+    """What was counted for that model already; None where nothing was."""
+    chosen = _chosen(studio, model) if model else None
+    if chosen is None or dataset.status != "ready" or not dataset.folder:
+        return None
+    found = studio.examinations.look(dataset, _question(chosen, max_length))
+    return found if found.status == "done" else None

@@ -1,0 +1,206 @@
+"""The verbs of datasets."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from studio.app import Studio
+from studio.cli.output import ProgressLine, details, say, show, table
+from studio.cli.session import opened, records
+from studio.domain.errors import InvalidInput
+from studio.domain.problem_kinds import PROBLEM_KINDS
+from studio.domain.reading import Reading
+from studio.services import dataset_view
+from studio.services.dataset_check import Report, check
+from studio.services.datasets import fault_of
+from studio.services.examinations import Question
+from studio.store.tables import Dataset
+
+WRONG = 2
+SHOWN_PROBLEMS = 20  # in text; JSON has them all
+
+
+def add(arguments: argparse.Namespace) -> int:
+    """Fails where rows are at fault, though the dataset is kept: it can be healed."""
+    with opened(arguments) as studio:
+        if hub := arguments.hub:
+            dataset = studio.datasets.add_from_hub(
+                hub, config=arguments.config, split=arguments.split, revision=arguments.revision, name=arguments.name
+            )
+        elif arguments.file == ["sample"] and not Path("sample").exists():
+            dataset = studio.datasets.add_sample()
+        elif arguments.file:
+            dataset = studio.datasets.add(
+                [Path(file) for file in arguments.file], arguments.name, reading=_reading(arguments),
+                layout=_layout(arguments),
+            )  # fmt: skip
+        else:
+            raise InvalidInput("There is no file.", "Give at least one, or --hub with a dataset's id.")
+        return _made(arguments, studio, dataset, new=True)
+
+
+def clean(arguments: argparse.Namespace) -> int:
+    with opened(arguments) as studio:
+        trim = None
+        if arguments.trim:
+            model = studio.models.ready(arguments.model)
+            trim = {"model": model.path, "chat_template": "auto", "max_length": arguments.max_length}
+        dataset = studio.datasets.clean(
+            arguments.name, skip_bad_rows=arguments.skip_bad, near=arguments.near, trim=trim,
+            drop_duplicates=arguments.drop_duplicates or arguments.near,
+        )  # fmt: skip
+        return _made(arguments, studio, dataset, new=False)
+
+
+def _made(arguments: argparse.Namespace, studio: Studio, dataset: Dataset, *, new: bool) -> int:
+    dataset = _read(studio, dataset)
+    if (fault := fault_of(dataset)) is not None:
+        if new:  # nothing is left behind
+            studio.datasets.delete(dataset.reference)
+        raise InvalidInput(fault.template, fault.remedy_template, **fault.values)
+    words = f"{dataset.reference}: {dataset.rows} rows, {dataset.format}"
+    if left_out := sum((dataset.details.get("left_out") or {}).values()):
+        words += f"; {left_out} left out"
+    show(arguments, dataset.as_dict(), words)
+    if not dataset.bad_rows:
+        return 0
+    found, total = dataset_view.problems(dataset, 0, SHOWN_PROBLEMS)
+    say(_problem_text([p.as_dict() for p in found], total))
+    say(
+        f"{dataset.bad_rows} rows cannot be trained on: studio datasets clean {dataset.name} --skip-bad leaves them out."
+    )
+    return WRONG
+
+
+def _read(studio: Studio, dataset: Dataset) -> Dataset:
+    line = ProgressLine()
+
+    def progress(seen: Dataset) -> None:
+        line.update(f"{seen.name}: {seen.stage or 'reading'}", seen.done, seen.total)
+
+    try:
+        return studio.datasets.wait(dataset, math.inf, progress=progress)
+    finally:
+        line.close()
+
+
+def check_file(arguments: argparse.Namespace) -> int:
+    """Exits with 0 where the file can be trained on, with 2 where not."""
+    with opened(arguments) as studio:
+        model = studio.models.ready(arguments.model) if arguments.model else None
+        validation = studio.datasets.get(arguments.validation) if arguments.validation else None
+        line = ProgressLine()
+        report = check(
+            studio.engine, [Path(file) for file in arguments.file], reading=_reading(arguments),
+            layout=_layout(arguments), layouts=studio.catalogue.column_maps(),
+            question=Question(model, arguments.max_length, validation=validation) if model else None,
+            progress=line.update,
+        )  # fmt: skip
+        line.close()
+    show(arguments, report.as_dict(), _report_text(report))
+    return 0 if report.can_be_trained_on else WRONG
+
+
+def _report_text(report: Report) -> str:
+    lines = [f"{report.rows} good rows of {report.rows_in}, {report.format}"]
+    if tokens := report.tokens:
+        lines.append(f"{tokens['tokens']} tokens, {tokens['trained']} of them learned; longest row {tokens['longest']}")
+    lines += [
+        f"{count:>7}  {PROBLEM_KINDS[code].level:<8} {PROBLEM_KINDS[code].title}"
+        for code, count in report.counts.items()
+    ]
+    if report.problems:
+        lines.append(_problem_text(report.problems[:SHOWN_PROBLEMS], len(report.problems)))
+    return "\n".join(lines)
+
+
+def _problem_text(problems: Sequence[Mapping[str, Any]], total: int) -> str:
+    lines = [f"{p['line'] or '–'}: {p['message']} {p['remedy']}" for p in problems]
+    return "\n".join(lines + ([f"… and {total - len(lines)} more"] if total > len(lines) else []))
+
+
+def listing(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        rows = records(studio.datasets.list())
+    columns = ["name", "version", "status", "format", "rows", "size", "created_at"]
+    show(arguments, rows, table(rows, columns, "No dataset yet."))
+
+
+def look(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        dataset = studio.datasets.get(arguments.name)
+        shown: dict[str, Any] = dataset.as_dict() | {
+            "versions": [v.version for v in studio.datasets.versions(dataset.name)],
+            "adapters": [adapter.name for adapter in studio.datasets.adapters(dataset)],
+        }
+        if dataset.status == "ready":
+            seen = dataset_view.rows(dataset, arguments.offset, arguments.limit, search=arguments.search)
+            shown |= {"preview": seen["rows"], "found": seen["total"]}
+    show(arguments, shown, details(shown))
+
+
+def problems(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        dataset = studio.datasets.get(arguments.name)
+        if arguments.csv:
+            for piece in dataset_view.problem_lines(dataset):
+                sys.stdout.write(piece)
+            return
+        found, total = dataset_view.problems(dataset, 0, None, codes=arguments.code)
+    listed = [problem.as_dict() for problem in found]
+    show(
+        arguments, {"total": total, "problems": listed}, _problem_text(listed, total) if listed else "Nothing is wrong."
+    )
+
+
+def read_again(arguments: argparse.Namespace) -> int:
+    with opened(arguments) as studio:
+        dataset = studio.datasets.read_again(arguments.name, reading=_reading(arguments), layout=_layout(arguments))
+        return _made(arguments, studio, dataset, new=False)
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Writes the clean file; its SHA-256 is the version's hash."""
+    with opened(arguments) as studio:
+        dataset = studio.datasets.get(arguments.name)
+        target = Path(arguments.file)
+        with target.open("wb") as file:
+            file.writelines(dataset_view.clean_lines(dataset))
+    show(
+        arguments,
+        {"file": str(target), "sha256": dataset.sha256, "rows": dataset.rows},
+        f"{target}: {dataset.rows} rows",
+    )
+
+
+def delete(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        dataset = studio.datasets.get(arguments.name)
+        alone = arguments.name == dataset.reference
+        doomed = [dataset] if alone else studio.datasets.versions(dataset.name)
+        adapters = [adapter.name for version in doomed for adapter in studio.datasets.adapters(version)]
+        if adapters and not arguments.yes:
+            raise InvalidInput(
+                "Adapters were trained on “{name}”: {adapters}. They stay, and keep its name, version and hash.",
+                "Give --yes to delete it all the same.", name=dataset.name, adapters=", ".join(adapters),
+            )  # fmt: skip
+        studio.datasets.delete(arguments.name)
+    show(arguments, {"deleted": arguments.name}, f"{arguments.name} is deleted.")
+
+
+def _reading(arguments: argparse.Namespace) -> Reading:
+    return Reading(encoding=arguments.encoding, delimiter=arguments.delimiter, sheet=arguments.sheet)
+
+
+def _layout(arguments: argparse.Namespace) -> dict[str, Any] | None:
+    if not arguments.format:
+        if arguments.column:
+            raise InvalidInput("--column needs --format.", "Say what the columns make, such as --format alpaca.")
+        return None
+    pairs = [column.partition("=") for column in arguments.column]
+    return {"format": arguments.format, "columns": {part: name for part, _, name in pairs}}

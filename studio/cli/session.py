@@ -1,0 +1,40 @@
+"""A verb's time with the studio: opened on its home, waited in, closed."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
+
+from studio.app import Studio, build
+from studio.settings import quiet_libraries, read_settings
+
+POLL = 0.25  # seconds: across processes there is no event to await
+Result = TypeVar("Result")
+
+
+@contextmanager
+def opened(arguments: argparse.Namespace) -> Iterator[Studio]:
+    """The studio on its home, with what workers have said meanwhile recorded if no server does that."""
+    quiet_libraries()
+    studio = build(read_settings(home=arguments.home, database_url=arguments.database_url))
+    try:
+        if studio.lock.acquire():
+            studio.dispatcher.tick()
+        yield studio
+    finally:
+        studio.close()
+
+
+def records(found: Any) -> list[dict[str, Any]]:
+    return [record.as_dict() for record in found]
+
+
+def wait(studio: Studio, look: Callable[[], Result | None]) -> Result:
+    """Looks until there is something; drives the queue meanwhile if no server does."""
+    with studio.dispatching() if studio.lock.is_mine else nullcontext():
+        while (found := look()) is None:
+            time.sleep(POLL)
+    return found

@@ -1,0 +1,94 @@
+"""The files that people brought, as they were, kept by their hash."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import shutil
+from collections.abc import Set
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from studio.domain.errors import InvalidInput, StudioError
+
+_CHUNK = 1 << 20
+_NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
+
+
+@dataclass(frozen=True)
+class Original:
+    """`name` is what the file was called; `path` where it is kept."""
+
+    name: str
+    path: Path
+    sha256: str
+    size: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "path": str(self.path), "sha256": self.sha256, "size": self.size}
+
+
+class Originals:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, file: Path, name: str) -> Original:
+        """A copy of the file, streamed. What is read later is the copy, which nobody changes.
+
+        Raises:
+            InvalidInput: the file cannot be read.
+            StudioError: there is no room, or the folder cannot be written.
+        """
+        copy = self._folder / f".incoming-{secrets.token_hex(4)}"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            digest = hashlib.sha256()
+            with _opened(file, name) as source, copy.open("wb") as target:
+                while chunk := source.read(_CHUNK):
+                    digest.update(chunk)
+                    target.write(chunk)
+            folder = self._folder / digest.hexdigest()
+            folder.mkdir(exist_ok=True)
+            path = folder / _NOT_IN_FILE_NAMES.sub("_", name)[-60:]
+            copy.replace(path)
+            return Original(name, path, folder.name, path.stat().st_size)
+        except OSError as error:
+            raise cannot_store(error, self._folder) from error
+        finally:
+            with suppress(OSError):
+                copy.unlink()
+
+    def keep_only(self, hashes: Set[str]) -> None:
+        """Removes all others."""
+        for folder in self._folder.iterdir() if self._folder.is_dir() else ():
+            if folder.name not in hashes:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_regular(file: Path, name: str) -> None:
+    """Raises InvalidInput where it is no file."""
+    if file.is_dir():
+        raise InvalidInput("“{file}” is a folder.", "Choose one file with the rows in it.", file=name)
+    if file.exists() and not file.is_file():
+        raise InvalidInput("“{file}” is not a regular file.", "Choose a file on the disk.", file=name)
+
+
+def cannot_store(error: OSError, folder: Path) -> StudioError:
+    return StudioError(
+        "The dataset cannot be stored: {reason}.",
+        "See that the disk has room and that {path} can be written.",
+        reason=error.strerror or str(error), path=folder,
+    )  # fmt: skip
+
+
+def _opened(file: Path, name: str) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise InvalidInput(
+            "“{file}” cannot be read: {reason}.", "See that it is there and that you may read it.",
+            file=name, reason=error.strerror or str(error),
+        ) from error  # fmt: skip
