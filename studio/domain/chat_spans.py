@@ -55,6 +55,15 @@ def answer_spans(messages: Messages, render: Render) -> tuple[str, list[Span]]:
     return text, spans
 
 
+def parts_of(text: str, spans: Sequence[Span]) -> list[tuple[str, bool]]:
+    """The text in parts, each with whether it is trained; none is empty."""
+    parts, here = [], 0
+    for start, end in spans:
+        parts += [(text[here:start], False), (text[start:end], True)]
+        here = end
+    return [part for part in (*parts, (text[here:], False)) if part[0]]
+
+
 def _span(messages: Messages, i: int, text: str, render: Render) -> Span:
     head = _accepted(messages[:i], True, render)
     whole = text if i + 1 == len(messages) else _accepted(messages[: i + 1], False, render)

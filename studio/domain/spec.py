@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from studio.domain.chat_templates import AUTOMATIC, TEMPLATES, TemplateChoice
 from studio.domain.errors import InvalidInput, StudioError
 
 
@@ -59,6 +60,13 @@ class ModelSpec(Section):
             "8-bit": "8-bit",
             "4-bit": "4-bit (NF4)",
         },
+    )
+    chat_template: TemplateChoice = knob(
+        AUTOMATIC,
+        "Chat template",
+        "How conversations are written for a model that has no chat template of its own. Automatic is ChatML. "
+        "It is saved with the adapter.",
+        choices={AUTOMATIC: "Automatic", **{name: template.label for name, template in TEMPLATES.items()}},
     )
 
 

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from studio.domain.chat_spans import Messages, Render, template_refusal
-from studio.domain.chatml import CHATML
+from studio.domain.chat_spans import Messages, Render, Span, answer_spans, template_refusal
+from studio.domain.chat_templates import AUTOMATIC, TemplateChoice, template_for
 from studio.domain.errors import StudioError
 
+if TYPE_CHECKING:
+    from studio.store.tables import Model
+
+SAMPLE: Messages = (
+    {"role": "system", "content": "You are a helpful assistant."},
+    {"role": "user", "content": "What is the capital of France?"},
+    {"role": "assistant", "content": "Paris."},
+    {"role": "user", "content": "And of Japan?"},
+    {"role": "assistant", "content": "Tokyo."},
+)
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 
@@ -24,18 +34,30 @@ def render(model_path: str | Path, messages: Messages, add_generation_prompt: bo
     return load_chat_template(model_path)(messages, add_generation_prompt)
 
 
-def load_chat_template(model_path: str | Path) -> Render:
-    """The chat template of the model in that folder, ready to render; ChatML where it has none.
+def sample_conversation(model: Model, choice: TemplateChoice = AUTOMATIC) -> tuple[str, list[Span]]:
+    """A short conversation as that model would see it, and the spans (characters) that it learns to write.
 
     Raises:
-        StudioError: it is damaged.
+        StudioError: the model is not ready, has a template of its own beside the chosen one, or its own is damaged or
+            refuses a system message.
+    """
+    if model.status != "ready":
+        raise StudioError("The base model “{name}” is not ready yet.", "Wait until it is.", name=model.name)
+    return answer_spans(SAMPLE, load_chat_template(model.path, choice))
+
+
+def load_chat_template(model_path: str | Path, choice: TemplateChoice = AUTOMATIC) -> Render:
+    """The chat template of the model in that folder, ready to render; the chosen one where it has none.
+
+    Raises:
+        StudioError: it is damaged, or one is chosen though the model has its own.
     """
     import jinja2
 
     folder = Path(model_path)
     try:
         config = _read_json(folder / "tokenizer_config.json")
-        source = _source(folder, config) or CHATML  # as the worker does
+        source = template_for(choice, _source(folder, config))  # as the worker does
         tokens = _special_tokens(folder, config)
         template = _environment().from_string(source)
     except (OSError, ValueError, jinja2.TemplateError) as error:
@@ -43,12 +65,14 @@ def load_chat_template(model_path: str | Path) -> Render:
             "The chat template in {path} cannot be read: {reason}.", "Add the model again.", path=folder, reason=error
         ) from error
 
-    def rendered(messages: Messages, add_generation_prompt: bool) -> str:
+    def rendered(
+        messages: Messages, add_generation_prompt: bool, tools: Sequence[Mapping[str, Any]] | None = None
+    ) -> str:
         try:
             return template.render(
                 **tokens,
                 messages=[dict(message) for message in messages],
-                tools=None,
+                tools=tools,
                 documents=None,
                 add_generation_prompt=add_generation_prompt,
             )

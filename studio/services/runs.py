@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from studio.domain.chat_templates import AUTOMATIC, has_its_own
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import check_name
 from studio.domain.run import RunStatus
@@ -41,6 +42,8 @@ class Runs:
                 faults["model.name"] = StudioError(
                     "The base model “{name}” is not ready yet.", "Wait until it is, or choose another.", name=model.name
                 )
+            elif model.chat_template and spec.model.chat_template != AUTOMATIC:
+                faults["model.chat_template"] = has_its_own()
         except InvalidInput as fault:
             faults["model.name"] = fault
         try:

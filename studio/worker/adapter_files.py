@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -49,6 +50,19 @@ def read_config(path: Path, name: str) -> PeftConfig:
             name=name, kind=config.peft_type.value,
         )  # fmt: skip
     return config
+
+
+def read_template(path: Path) -> str | None:
+    """The chat template that is saved with the adapter; None where there is none, or none that can be read."""
+    try:
+        return (path / "chat_template.jinja").read_text("utf-8")
+    except (OSError, ValueError):
+        pass
+    try:  # where transformers kept it before it was a file
+        saved = json.loads((path / "tokenizer_config.json").read_text("utf-8")).get("chat_template")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return saved if isinstance(saved, str) else None
 
 
 def _needs_own_base(config: PeftConfig) -> str:

@@ -20,7 +20,15 @@ from peft.helpers import DoraCaching
 from torch import nn
 
 from studio.domain.errors import InvalidInput, NotFound, StudioError
-from studio.worker.adapter_files import WEIGHTS, check_fit, layer_shapes, read_config, why_alone, why_by_itself
+from studio.worker.adapter_files import (
+    WEIGHTS,
+    check_fit,
+    layer_shapes,
+    read_config,
+    read_template,
+    why_alone,
+    why_by_itself,
+)
 from studio.worker.model import LoadedModel
 
 logger = logging.getLogger(__name__)
@@ -30,13 +38,17 @@ BASE = "base"  # the name that the base model answers to
 
 @dataclass
 class ShelvedAdapter:
-    """`alone` says why it shares no batch, `by_itself` that it also bears no other adapter on the model meanwhile."""
+    """`alone` says why it shares no batch, `by_itself` that it also bears no other adapter on the model meanwhile.
+
+    `template` is the chat template that it was trained with, where that is not the base's.
+    """
 
     name: str
     path: Path
     stamp: float
     alone: str
     by_itself: bool
+    template: str | None = None
     key: str = field(default_factory=lambda: f"ad_{secrets.token_hex(4)}")  # peft allows no dot in a name
     is_on_model: bool = False
 
@@ -75,7 +87,9 @@ class AdapterShelf:
             self.remove(name)
         check_fit(path, self._shapes, name)
         by_itself = why_by_itself(config)
-        adapter = ShelvedAdapter(name, path, _stamp(path), by_itself or why_alone(config), bool(by_itself))
+        template = None if self._base.has_own_template else read_template(path)
+        alone = by_itself or why_alone(config)
+        adapter = ShelvedAdapter(name, path, _stamp(path), alone, bool(by_itself), template)
         self._put_on(adapter, config)
         self._adapters[name] = adapter
 

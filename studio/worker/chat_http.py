@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -89,12 +88,12 @@ class ChatService:
 
     async def _chat(self, request: Request) -> Response:
         asked = read_request(await _json(request))
-        adapter = None if asked.model == BASE else self._shelf.find(asked.model).name
-        prompt = self._tokens(asked.messages)
+        adapter = None if asked.model == BASE else self._shelf.find(asked.model)
+        prompt = self._tokens(asked.messages, adapter.template if adapter else None)
         pieces: asyncio.Queue[Piece] = asyncio.Queue()
         loop = asyncio.get_running_loop()
         answer = Answer(
-            adapter,
+            adapter.name if adapter else None,
             prompt,
             self._sampling(asked, len(prompt)),
             tokenizer=self._base.tokenizer,
@@ -140,13 +139,16 @@ class ChatService:
             answer.cancel()
             self.last_request = time.monotonic()
 
-    def _tokens(self, messages: list[Message]) -> list[int]:
-        """Raises InvalidInput where the model's template does not take these messages."""
+    def _tokens(self, messages: list[Message], template: str | None) -> list[int]:
+        """The messages under the adapter's own chat template (None: the base's).
+
+        Raises InvalidInput where it does not take them.
+        """
         try:
             text = self._base.tokenizer.apply_chat_template(
-                [m.model_dump() for m in messages], add_generation_prompt=True, tokenize=False
+                [m.model_dump() for m in messages], chat_template=template, add_generation_prompt=True, tokenize=False
             )
-        except TemplateError as error:
+        except Exception as error:  # a template is a foreign program, so it may raise anything
             raise InvalidInput(
                 "The model's chat template does not take these messages: {reason}.",
                 "Begin with the user, take turns, and leave the system prompt empty if the model knows none.",

@@ -9,17 +9,21 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
-from studio.domain.chatml import CHATML
+from studio.domain.chat_templates import AUTOMATIC, TemplateChoice, template_for
 from studio.domain.errors import StudioError
 from studio.worker.device import PRECISIONS, bf16_is_quicker, pick_device, resolve_precision
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """`precision` is what was used, never "auto"; `parameters` counts the base's weights, quantised or not."""
+    """`precision` is what was used, never "auto"; `parameters` counts the base's weights, quantised or not.
+
+    The tokenizer has a chat template in any case; `has_own_template` says whether it came with the model.
+    """
 
     model: Any
     tokenizer: Any
+    has_own_template: bool
     device: torch.device
     precision: str
     parameters: int
@@ -34,12 +38,18 @@ class LoadedModel:
         return self.model.dtype
 
 
-def load_base(path: str | Path, precision: str = "auto", device: torch.device | None = None) -> LoadedModel:
+def load_base(
+    path: str | Path,
+    precision: str = "auto",
+    device: torch.device | None = None,
+    *,
+    chat_template: TemplateChoice = AUTOMATIC,
+) -> LoadedModel:
     """The model and tokenizer in the folder `path`, in evaluation mode. Only safetensors are opened, no code of the
-    folder is run, and nothing is fetched.
+    folder is run, and nothing is fetched. A model without a chat template gets the chosen one.
 
     Raises:
-        StudioError: the folder has no tokenizer that can be used.
+        StudioError: the folder has no tokenizer that can be used, or a chat template is chosen and it has its own.
         OSError, ValueError: what transformers says of a folder that it cannot load.
     """
     device = device or pick_device()
@@ -51,6 +61,9 @@ def load_base(path: str | Path, precision: str = "auto", device: torch.device | 
             precision=precision,
             known=", ".join(PRECISIONS),
         )
+    tokenizer = load_tokenizer(path)
+    own = tokenizer.chat_template
+    tokenizer.chat_template = template_for(chat_template, own)
     dtype = _dtype(precision, device)
     model = AutoModelForCausalLM.from_pretrained(
         path,
@@ -63,11 +76,11 @@ def load_base(path: str | Path, precision: str = "auto", device: torch.device | 
     )
     _keep_nf4_as_it_is(model)
     model.eval()
-    return LoadedModel(model, load_tokenizer(path), model.device, precision, model.num_parameters())
+    return LoadedModel(model, tokenizer, bool(own), model.device, precision, model.num_parameters())
 
 
 def load_tokenizer(path: str | Path) -> Any:
-    """The tokenizer, with a chat template and a padding token in any case.
+    """The tokenizer, with a padding token in any case.
 
     Raises:
         StudioError: it is one of the slow ones, that cannot say where in the text a token stands.
@@ -79,8 +92,6 @@ def load_tokenizer(path: str | Path) -> Any:
             "Choose a base model that has a tokenizer.json.",
             path=path,
         )
-    if tokenizer.chat_template is None:
-        tokenizer.chat_template = CHATML
     if tokenizer.pad_token_id is None:  # padding is masked wherever it is used, so any token will do
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
     return tokenizer

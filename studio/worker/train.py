@@ -59,7 +59,7 @@ def run(folder: RunFolder, stop: StopRequest) -> Finished:
     stop.check()
     folder.append(Progress(stage="loading"))
     set_seed(spec.training.seed)
-    loaded = load_base(request["model"]["path"], spec.model.precision)
+    loaded = load_base(request["model"]["path"], spec.model.precision, chat_template=spec.model.chat_template)
     check_targets(loaded.model, spec.lora)
     stop.check()
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from studio.domain.chatml import CHATML
+from studio.domain.chat_templates import TEMPLATES
 from studio.domain.errors import StudioError
 from studio.domain.spec import RunSpec, read_spec
 from studio.worker.examples import Examples, read_examples, split_rows
@@ -101,7 +101,7 @@ def test_a_row_that_the_template_refuses_is_told_with_its_reason(tmp_path: Path,
 
 def test_chatml_ends_an_answer_with_the_models_own_end_token(tmp_path: Path, tokenizer: Any):
     tokenizer = AutoTokenizer.from_pretrained(tokenizer.name_or_path)
-    tokenizer.chat_template = CHATML
+    tokenizer.chat_template = TEMPLATES["chatml"].source
     tokenizer.eos_token = "<|endoftext|>"
     train, _ = read(tmp_path, [conversation("Who?", "Me.")], spec(), tokenizer)
     assert learned_text(train.rows[0], tokenizer) == "Me.<|endoftext|>"
