@@ -26,7 +26,7 @@
     let ownName = Boolean(Number(Studio.query().from));
 
     const parts = forms(ctx.value.sections, begun.values, edited);
-    const places = { about: h("p", { class: "hint about" }), model: h("div", { class: "stack" }), data: h("div", { class: "row hint" }), hint: h("p", { class: "hint" }), estimate: h("div"), wrong: h("div") };
+    const places = { about: h("p", { class: "hint about" }), model: h("div", { class: "stack" }), sample: h("div", { class: "stack" }), data: h("div", { class: "row hint" }), hint: h("p", { class: "hint" }), estimate: h("div"), wrong: h("div") };
     for (const place of Object.values(places)) place.draws = true;
     const estimate = estimateCard(places.estimate);
     const name = nameField(begun.name, () => {
@@ -43,6 +43,8 @@
         step(3, t("Method"), h("div", { class: "stack preset" }, pace, places.hint), parts.method.host)),
       h("div", { class: "stack steps sticky" },
         step(4, t("Review"), name.element, places.estimate, places.wrong, startButton))));
+    const template = parts.model.host.querySelector('[data-field="model.chat_template"]');
+    template.parentElement.after(places.sample);
     if (model) parts.set({ model: { name: model } });
     const named = PRESETS.find((each) => each.value.toLowerCase() === (preset || "").toLowerCase());
     if (named && presets[named.value]) parts.set(presets[named.value]);
@@ -77,8 +79,36 @@
       const chosen = choices.models.find((each) => each.name === parts.values().model.name);
       render(places.about, chosen && [
         t("{n} parameters", { n: Studio.compact(chosen.parameters) }), chosen.context && t("reads up to {n} tokens", { n: Studio.number(chosen.context) }), chosen.license,
+        chosen.status === "ready" && (chosen.chat_template ? t("has a chat template") : t("has no chat template")),
       ].filter(Boolean).join(" · "));
+      drawTemplate(chosen);
       render(places.model, choices.models.filter((each) => each.status !== "ready").map((each) => h("div", { data: { key: `model-${each.id}` } }, each.status === "preparing" ? preparing(each) : failed(ctx, each))));
+    }
+
+    // Only a model without a chat template of its own has a choice, with a conversation to look at.
+    async function drawTemplate(chosen) {
+      const isFree = chosen?.status === "ready" && !chosen.chat_template;
+      template.hidden = places.sample.hidden = !isFree;
+      if (chosen?.chat_template) parts.set({ model: { chat_template: "auto" } });
+      if (!isFree) return;
+      const asked = { model: chosen.name, choice: parts.values().model.chat_template };
+      const shown = JSON.stringify(asked);
+      if (drawTemplate.shown === shown) return;
+      drawTemplate.shown = shown;
+      let drawn;
+      try {
+        const told = await ctx.read("sample", asked);
+        drawn = [
+          h("p", { class: "hint" }, t("A conversation as the model sees it."), " ", h("mark", {}, t("Tinted")), " ", t("is what it learns to write.")),
+          h("pre", { id: "template-sample" }, told.map(([text, learned]) => (learned ? h("mark", {}, text) : text))),
+        ];
+      } catch (fault) {
+        drawn = Studio.errorPanel(fault, () => {
+          drawTemplate.shown = "";
+          return drawTemplate(chosen);
+        });
+      }
+      if (drawTemplate.shown === shown) render(places.sample, drawn);
     }
 
     function drawData() {
@@ -128,7 +158,7 @@
       render(places.wrong);
       if (id === "data.name") suggest();
       if (id === "data.name") drawData();
-      if (id === "model.name") drawModels();
+      if (["model.name", "model.chat_template"].includes(id)) drawModels();
       if (id === "lora.target_modules") oneKindOfTarget();
       showPreset();
       clearTimeout(edited.timer);

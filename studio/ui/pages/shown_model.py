@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 SHOWN = (
     "id", "name", "source", "status", "stage", "done", "total", "problem", "remedy", "parameters", "license",
-    "context", "size",
+    "context", "size", "chat_template",
 )  # fmt: skip
 
 

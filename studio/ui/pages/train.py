@@ -8,11 +8,14 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from studio.domain.chat_spans import parts_of
+from studio.domain.chat_templates import TemplateChoice
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.presets import PRESETS, preset_values
 from studio.domain.spec import RunSpec, defaults, describe, read_spec
 from studio.samples import sample_path
 from studio.services.base_weights import BaseWeights, read_base_weights
+from studio.services.chat_template import sample_conversation
 from studio.services.estimate import plan, sizes, target_fault
 from studio.services.machine import look_at_machine
 from studio.ui.language import language_of, sentence_of
@@ -41,6 +44,7 @@ def build(studio: Studio) -> None:
         partial(start, studio),
         partial(add_model, studio),
         partial(add_sample, studio),
+        partial(sample, studio),
         value={"sections": describe(), "presets": PRESETS},
         skeleton="form",
     )
@@ -122,6 +126,15 @@ def judged(studio: Studio, values: Values) -> tuple[RunSpec | None, BaseWeights 
 def _without_names(values: Values) -> RunSpec:
     unnamed = {section: values[section] | {"name": values[section].get("name") or "–"} for section in ("model", "data")}
     return read_spec(values | unnamed)
+
+
+def sample(studio: Studio, model: str, choice: TemplateChoice) -> list[tuple[str, bool]]:
+    """A short conversation under the chosen chat template: its text in parts, and whether each is learned.
+
+    Raises:
+        StudioError: the model cannot be used with that template.
+    """
+    return parts_of(*sample_conversation(studio.models.get(model), choice))
 
 
 def start(studio: Studio, values: Values, name: str, key: str) -> dict[str, int]:
