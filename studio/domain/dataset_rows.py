@@ -151,6 +151,12 @@ class _RowReader:
         chosen, rejected = (self._side(row, part, "assistant") for part in ("chosen", "rejected"))
         if "prompt" in self._columns:
             prompt = self._side(row, "prompt", "user")
+            whole, *ends = _common_start(chosen, rejected)
+            if prompt and prompt in (whole[: len(prompt)], whole[-len(prompt) :]):  # both answers repeat it
+                prompt, (chosen, rejected) = whole, ends
+            for part, turns in (("chosen", chosen), ("rejected", rejected)):
+                if not self.problems and any(turn["role"] in ("system", "user") for turn in turns):
+                    self.note(self._columns[part], "not_one_answer")
         else:
             prompt, chosen, rejected = _common_start(chosen, rejected)
             if not prompt and not self.problems:

@@ -29,8 +29,9 @@ def arrow(packed: Packed, name: str) -> Iterator[Item]:
 
 
 def _parquet_batches(file: IO[bytes]) -> Iterator[pa.RecordBatch]:
-    with pa.parquet.ParquetFile(file) as opened:
-        yield from opened.iter_batches(batch_size=_ROWS)
+    with pa.parquet.ParquetFile(file, pre_buffer=False) as opened:
+        for group in range(opened.num_row_groups):  # one by one: what is before a damaged one is read
+            yield from opened.iter_batches(batch_size=_ROWS, row_groups=[group])
 
 
 def _arrow_batches(file: IO[bytes]) -> Iterator[pa.RecordBatch]:

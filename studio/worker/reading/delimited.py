@@ -110,11 +110,12 @@ def _sniff(packed: Packed, encoding: str, delimiter: str) -> dict[str, Any]:
     lines: list[str] = []
     with packed.opened() as file:
         lines = _first_lines(file, encoding)
-    quotes: tuple[dict[str, Any], ...] = (
-        {"quotechar": '"', "doublequote": True},
-        {"quotechar": '"', "doublequote": False, "escapechar": "\\"},
-        {"quotechar": "'", "doublequote": True},
-    )
+    text = "".join(lines)
+    quotes: list[dict[str, Any]] = [{"quotechar": '"', "doublequote": True}]
+    if '\\"' in text:
+        quotes.append({"quotechar": '"', "doublequote": False, "escapechar": "\\"})
+    if '"' not in text and "'" in text:
+        quotes.append({"quotechar": "'", "doublequote": True})
     forms = [{"delimiter": mark, **quote} for quote in quotes for mark in ((delimiter,) if delimiter else DELIMITERS)]
     return max(forms, key=lambda form: _score(lines, form))  # the first of equals: a comma, and quotation marks
 
@@ -129,8 +130,8 @@ def _first_lines(file: IO[bytes], encoding: str) -> list[str]:
     return lines
 
 
-def _score(lines: list[str], form: dict[str, Any]) -> tuple[int, int]:
-    """How many of the first rows fit the header, if it has several columns; and how many columns it has."""
+def _score(lines: list[str], form: dict[str, Any]) -> tuple[float, int]:
+    """The share of the first rows that fit the header, if it has several columns; and how many columns it has."""
     try:
         reader = csv.reader(lines, strict=True, **form)
     except (TypeError, csv.Error) as error:
@@ -138,13 +139,14 @@ def _score(lines: list[str], form: dict[str, Any]) -> tuple[int, int]:
             "“{delimiter}” cannot be a delimiter.", "Use one character: a comma, a semicolon, a tab or a bar.",
             delimiter=form["delimiter"],
         ) from error  # fmt: skip
-    columns, fitting = 0, 0
+    columns, fitting, rows = 0, 0, 0
     try:
-        for number, cells in enumerate(reader):
+        for cells in reader:
             columns = columns or len(cells)
-            fitting += len(cells) == columns
-            if number == _SNIFFED:
+            rows += bool(cells)
+            fitting += bool(cells) and len(cells) == columns
+            if rows == _SNIFFED:
                 break
     except csv.Error:
-        pass
-    return (fitting if columns > 1 else 0, columns)
+        rows += 1
+    return (fitting / rows if columns > 1 else 0.0, columns)

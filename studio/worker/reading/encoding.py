@@ -49,7 +49,7 @@ def detect(sample: bytes, *, complete: bool) -> tuple[str, bool]:
     for mark, encoding in _MARKS:
         if sample.startswith(mark):
             return encoding, False
-    if _is_utf8(sample, complete=complete):
+    if _is_utf8(sample, complete=complete and sample[:-3].isascii()):  # what was cut off may end within a character
         if wide := _wide_without_mark(sample):
             return wide, True
         return "utf-8", False

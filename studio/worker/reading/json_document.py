@@ -66,7 +66,7 @@ def _whole(packed: Packed, name: str, encoding: str) -> tuple[str, Iterator[Item
     if not isinstance(value, dict):
         return "line", iter([(1, value)])
     arrays = [inner for inner in value.values() if isinstance(inner, list) and any(isinstance(i, dict) for i in inner)]
-    if _is_row(value) and not any(_is_row(array[0]) for array in arrays):
+    if _is_row(value) and not any(_is_row(array[0]) and not _is_turn(array[0]) for array in arrays):
         return "line", iter([(1, value)])
     if len(arrays) != 1:
         raise InvalidInput(
@@ -82,6 +82,10 @@ def _is_row(value: Any) -> bool:
         return isinstance(value, dict) and bool(recognise([value]))
     except InvalidInput:
         return False
+
+
+def _is_turn(value: dict[str, Any]) -> bool:
+    return {"role", "content"} <= value.keys() or {"from", "value"} <= value.keys()
 
 
 def _streamed(packed: Packed, encoding: str) -> Iterator[Item]:

@@ -1,0 +1,118 @@
+"""Files taken in by the intake worker's own code, in the test's process."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from studio.domain.dataset import Problem
+from studio.domain.events import Finished
+from studio.engines.base import Process
+from studio.store.problem_file import read_problems
+from studio.store.row_file import read_batches, read_rows
+from studio.store.run_folder import RunFolder
+from studio.worker import intake
+from studio.worker.faults import failure
+
+Content = bytes | str
+_PLACEHOLDER = re.compile(r"\{\w*\}|\{\{|\}\}")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A version as the worker left it in `folder`. `problems` come with their row's index in `rows`, -1 of a row that
+    is not in there; `lines` are the rows' places, (line, file)."""
+
+    folder: Path
+    rows: list[dict[str, Any]]
+    lines: list[tuple[int, int]]
+    problems: list[tuple[Problem, int]]
+    details: dict[str, Any]
+
+    @property
+    def places(self) -> list[tuple[int, str, str]]:
+        return [(problem.line, problem.code, problem.field) for problem, _ in self.problems]
+
+    @property
+    def layout(self) -> dict[str, Any]:
+        layout: dict[str, Any] = self.details["layout"]
+        return layout
+
+
+def write_files(folder: Path, files: Mapping[str, Content]) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return [folder / name for name in files]
+
+
+def take_in(folder: Path, files: Mapping[str, Content], **request: Any) -> Taken:
+    """The files as one dataset, after a look that what the worker says of it adds up.
+
+    Raises:
+        InvalidInput: nothing can be read of them.
+    """
+    paths = write_files(folder / "files", files)
+    return run_intake(folder / "intake", {"sources": [{"path": str(p), "name": p.name} for p in paths], **request})
+
+
+def run_intake(folder: Path, request: dict[str, Any]) -> Taken:
+    run = RunFolder(folder)
+    run.prepare(request)
+    intake.main(folder)
+    finished = run.last_event()
+    assert isinstance(finished, Finished)
+    details = finished.details
+    if "unclear" in details:
+        return Taken(folder, [], [], [], details)
+    rows = read_rows(finished.path, 0, details["rows"] + 1)
+    lines = [
+        place
+        for batch in read_batches(finished.path)
+        for place in zip(batch["line"].to_pylist(), batch["file"].to_pylist(), strict=True)
+    ]
+    problems = list(read_problems(folder / "problems.arrow"))
+    assert details["rows"] == len(rows) == len(lines)
+    assert details["rows_in"] == details["rows"] + details["bad_rows"]
+    assert details["problems"] == Counter(problem.code for problem, _ in problems)
+    assert {row for problem, row in problems if problem.kind.level == "error"} <= {-1}
+    check_words([problem for problem, _ in problems])
+    return Taken(folder, rows, lines, problems, details)
+
+
+def check_words(problems: Sequence[Problem]) -> None:
+    """Whatever is wrong is said in whole sentences, and so is what to do."""
+    for problem in problems:
+        said = problem.as_dict()
+        for words in (said["message"], said["remedy"], problem.kind.title):
+            assert words.strip() == words != "", problem
+        values = {str(value) for value in problem.values.values()}
+        if not any("{" in value or "}" in value for value in values | {problem.field}):
+            examples = said["message"] + said["remedy"].replace('{"name": "…", "arguments": {…}}', "")
+            assert not _PLACEHOLDER.search(examples), said
+
+
+class ImmediateEngine:
+    """Takes files in before `start` returns: for tests of pages, which only show what a worker has made."""
+
+    def start(self, task: str, folder: Path, *, online: bool = False, token: str | None = None) -> Process:
+        assert task == "intake"
+        try:
+            intake.main(folder)
+        except Exception as error:
+            RunFolder(folder).append(failure(error))
+        return Process(os.getpid(), 0.0)
+
+    def is_alive(self, process: Process) -> bool:
+        return False
+
+    def stop(self, process: Process, *, force: bool = False) -> None:
+        """There is nothing left to stop."""
+
+    def has_room(self, busy: int) -> bool:
+        return True
