@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from studio.domain.dataset import Problem
 from studio.domain.dataset_formats import read_layout
 from studio.domain.dataset_rows import learned, read_row
 from studio.domain.errors import StudioError
+from studio.domain.problem_kinds import PROBLEM_KINDS
 from studio.services.chat_template import load_chat_template
 from studio.services.datasets import PROBLEMS, SAMPLE, check_ready
 from studio.services.examinations import TOKENS, Examination
 from studio.store.problem_file import count_problems, read_problems
-from studio.store.row_file import BATCH, RowLookup, read_batches, read_rows, row_line, rows_from
+from studio.store.row_file import BATCH, RowLookup, read_batches, read_rows, rows_from
+from studio.store.row_lines import row_line
 from studio.store.run_folder import read_json
 from studio.store.tables import Dataset, Model
 
@@ -138,21 +141,21 @@ def problems(
     search: str = "",
     examination: Examination | None = None,
 ) -> tuple[list[Problem], int]:
-    """Problems from the `offset`-th on, those of the examination behind the others, and how many there are in all.
+    """Problems from the `offset`-th on, errors first, and how many there are in all.
 
     Raises:
         StudioError: their file cannot be read.
     """
     found: list[Problem] = []
     total = 0
-    for path in _problem_files(dataset, examination):
+    for wanted, path in product(_by_level(codes), _problem_files(dataset, examination)):
         try:
-            count = count_problems(path, codes=codes, search=search)
+            count = count_problems(path, codes=wanted, search=search)
             if limit is None or len(found) < limit:
                 missing = None if limit is None else limit - len(found)
                 start = max(0, offset - total)
                 if start < count:
-                    found += [p for p, _ in read_problems(path, start, missing, codes=codes, search=search)]
+                    found += [p for p, _ in read_problems(path, start, missing, codes=wanted, search=search)]
         except OSError as error:
             raise StudioError(
                 "The problems of “{name}” cannot be read: {reason}.", "Delete the dataset and add its file again.",
@@ -160,6 +163,13 @@ def problems(
             ) from error  # fmt: skip
         total += count
     return found, total
+
+
+def _by_level(codes: Sequence[str]) -> list[list[str]]:
+    """Those of the codes, all where there are none, that are errors; and those that are warnings."""
+    chosen = [(code, kind.level) for code, kind in PROBLEM_KINDS.items() if not codes or code in codes]
+    levels = [[code for code, level in chosen if level == wanted] for wanted in ("error", "warning")]
+    return [level for level in levels if level]
 
 
 def _problem_files(dataset: Dataset, examination: Examination | None) -> list[Path]:

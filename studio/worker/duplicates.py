@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import xxhash
@@ -15,8 +16,10 @@ class Duplicates:
     def __init__(self) -> None:
         self._digests = bytearray()
 
-    def add(self, content: bytes) -> None:
-        self._digests += xxhash.xxh3_128_digest(content)
+    def add(self, rows: bytes | memoryview, ends: Sequence[int]) -> None:
+        """Rows one behind the other, each up to its end."""
+        whole = memoryview(rows)
+        self._digests += b"".join(xxhash.xxh3_128_digest(whole[start:end]) for start, end in pairwise((0, *ends)))
 
     def __len__(self) -> int:
         return len(self._digests) // 16

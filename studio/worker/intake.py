@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
-from itertools import chain
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,12 @@ from studio.domain.errors import InvalidInput
 from studio.domain.events import Finished
 from studio.domain.reading import Reading
 from studio.store.problem_file import rows_with
-from studio.store.row_file import read_batches, rows_from
+from studio.store.row_file import BATCH, read_batches, rows_from
 from studio.store.run_folder import RunFolder, write_json
+from studio.worker.plain_rows import plain_columns, plain_rows
 from studio.worker.progress import Reporter
 from studio.worker.reading import Item, OpenSource, open_source
+from studio.worker.reading.columnar import Block, items_of
 from studio.worker.version_writer import ROWS, VersionWriter
 
 SAMPLE = "sample.json"
@@ -41,8 +45,9 @@ def main(path: Path) -> None:
     """Does what FOLDER/run.json asks; writes rows.arrow, problems.arrow, and sample.json: the first rows as they came.
 
     The request is `sources`, files as {"path", "name"}, with `reading` and `layout` where a person chose them, and
-    `layouts` that were chosen before, by the key of their header; `near_duplicates` false leaves those unsought. Or it is `parent`, an earlier version, with the
-    `actions` on the way from it: {"skip": [problem file, …], "drop": [code, …], "trim": {…} or null}.
+    `layouts` that were chosen before, by the key of their header; `near_duplicates` false leaves those unsought. Or it
+    is `parent`, an earlier version, with the `actions` on the way from it: {"skip": [{"path", "codes"} of a problem file,
+    …], "drop": [code, …], "trim": {…} or null}.
 
     The last event is Finished. Its details are VersionWriter's with "reading", "layout", "columns" and "ignored"; or
     "unclear", where a person must say which column holds what: {"problem", "remedy", "values", "columns", "guess"}.
@@ -50,6 +55,7 @@ def main(path: Path) -> None:
     Raises:
         InvalidInput: a file has no rows, or cannot be read at all.
     """
+    sys.setswitchinterval(0.0005)  # the second thread asks for Python's lock often, and only for a moment
     folder = RunFolder(path)
     request = folder.read_request()
     began = time.monotonic()
@@ -73,7 +79,7 @@ def read_files(request: dict[str, Any], folder: Path, report: Reporter) -> dict[
     try:
         for index, file in enumerate(request["sources"]):
             source = _open(file, reading)
-            first = _first_items(source)
+            first, everything = _first_items(source)
             samples = [item[1] for item in first if not isinstance(item, Problem) and isinstance(item[1], dict)]
             if index == 0:
                 write_json(folder / SAMPLE, _printable(samples[:FIRST_ROWS]))
@@ -97,7 +103,7 @@ def read_files(request: dict[str, Any], folder: Path, report: Reporter) -> dict[
                     "delimiter": source.delimiter, "sheet": source.sheet, "sheets": source.sheets,
                 }
             )  # fmt: skip
-            _read(source, chain(first, source.items), layout, index, writer, report)
+            _read(source, everything, layout, index, writer, report)
         if writer is None:
             raise InvalidInput("There is no file.", "Choose at least one.")
         details = writer.finish(lambda done, total: report("comparing", done, total))
@@ -115,8 +121,11 @@ def _open(file: dict[str, Any], reading: Reading) -> OpenSource:
     return open_source(Path(file["path"]), file["name"], reading)
 
 
-def _first_items(source: OpenSource) -> list[Item]:
-    """As many as it takes to know the columns."""
+def _first_items(source: OpenSource) -> tuple[list[Item], Iterator[Any]]:
+    """As many as it takes to know the columns; and all there is, blocks or items, from the beginning."""
+    if source.blocks is not None:
+        head = list(islice(source.blocks, 1))
+        return list(islice(chain.from_iterable(map(items_of, head)), FIRST_ROWS)), chain(head, source.blocks)
     first: list[Item] = []
     rows = 0
     for item in source.items:
@@ -124,7 +133,7 @@ def _first_items(source: OpenSource) -> list[Item]:
         rows += not isinstance(item, Problem) and isinstance(item[1], dict)
         if rows == FIRST_ROWS or len(first) == LONGEST_LOOK:
             break
-    return first
+    return first, chain(first, source.items)
 
 
 def _layout(samples: list[dict[str, Any]], request: dict[str, Any]) -> Layout:
@@ -135,21 +144,52 @@ def _layout(samples: list[dict[str, Any]], request: dict[str, Any]) -> Layout:
 
 
 def _read(
-    source: OpenSource, items: Iterator[Item], layout: Layout, index: int, writer: VersionWriter, report: Reporter
+    source: OpenSource, everything: Iterator[Any], layout: Layout, index: int, writer: VersionWriter, report: Reporter
 ) -> None:
-    for count, item in enumerate(items):
-        if isinstance(item, Problem):
-            writer.refuse(
-                [item if item.file == index else Problem(item.line, item.field, item.code, item.values, index)]
-            )
-        else:
-            row, problems = read_row(layout, item[1], item[0], index)
-            if row is None:
-                writer.refuse(problems)
-            else:
-                writer.accept(row, item[0], index, layout)
-        if not count % 1000:
+    if source.blocks is not None:
+        for block in everything:
+            _read_block(block, layout, index, writer)
             report("reading", source.position(), source.total)
+        return
+    while chunk := list(islice(everything, writer.room)):
+        try:
+            lines, raws = zip(*chunk, strict=True)
+            columns = plain_rows(layout, raws) if len(chunk) == BATCH else None
+        except TypeError:  # a problem is among them
+            columns = None
+        if columns is not None:
+            writer.accept_all(columns, lines, index, layout)
+        else:
+            for item in chunk:
+                _read_one(item, layout, index, writer)
+        report("reading", source.position(), source.total)
+
+
+def _read_block(block: Block | Problem, layout: Layout, index: int, writer: VersionWriter) -> None:
+    if isinstance(block, Problem):
+        _read_one(block, layout, index, writer)
+        return
+    here = 0
+    while here < block.batch.num_rows:
+        part = Block(block.before + here, block.batch.slice(here, writer.room))
+        here += (size := part.batch.num_rows)
+        columns = plain_columns(layout, part.batch) if size == BATCH else None
+        if columns is not None:
+            writer.accept_all(columns, range(part.before + 1, part.before + size + 1), index, layout)
+        else:
+            for item in items_of(part):
+                _read_one(item, layout, index, writer)
+
+
+def _read_one(item: Item, layout: Layout, index: int, writer: VersionWriter) -> None:
+    if isinstance(item, Problem):
+        writer.refuse([replace(item, file=index)])
+        return
+    row, problems = read_row(layout, item[1], item[0], index)
+    if row is None:
+        writer.refuse(problems)
+    else:
+        writer.accept(row, item[0], index, layout)
 
 
 def heal(request: dict[str, Any], folder: Path, report: Reporter) -> dict[str, Any]:
@@ -163,7 +203,8 @@ def heal(request: dict[str, Any], folder: Path, report: Reporter) -> dict[str, A
     if actions.get("trim"):
         from studio.worker.trim import Trimmer
 
-        trimmer = Trimmer(**actions["trim"])
+        how = actions["trim"]
+        trimmer = Trimmer(how["model"], how["chat_template"], how["max_length"])
     left_out = {"skip": parent.get("bad_rows", 0), "drop": 0, "trim": 0}
     trimmed = here = 0
     with VersionWriter(folder, kind) as writer:

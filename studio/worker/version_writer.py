@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,14 +20,17 @@ from studio.domain.dataset import Problem
 from studio.domain.dataset_formats import Layout
 from studio.domain.dataset_rows import Row
 from studio.store.problem_file import ProblemFileWriter, sort_problems
-from studio.store.row_file import BATCH, RowFileWriter, RowLookup, row_line
+from studio.store.row_file import BATCH, RowFileWriter, RowLookup
+from studio.store.row_lines import column_lines, row_line
 from studio.worker.duplicates import Duplicates
 from studio.worker.near_duplicates import NearDuplicates
+from studio.worker.plain_rows import Columns, words_of
 from studio.worker.text_scan import scan
 
 ROWS, PROBLEMS = "rows.arrow", "problems.arrow"
 MOST_LABELS = 1000  # beyond, they are no classes
 NEAR_ROWS = 2_000_000  # beyond, near duplicates are not looked for
+BATCHES_ASIDE = 3  # that wait for the second thread
 UNBALANCED = 10  # times as many rows with one label as with another
 
 Progress = Callable[[int, int], None]
@@ -51,6 +56,8 @@ class VersionWriter:
         self._size = self._bad_rows = self._trainable = self._turns = self._characters = 0
         self._roles: Counter[str] = Counter()
         self._labels: Counter[str] = Counter()
+        self._helper = ThreadPoolExecutor(1)
+        self._aside: deque[Future[list[tuple[Problem, int]]]] = deque()
         self._duplicates = Duplicates()
         self._near = NearDuplicates()
         self._most_near = NEAR_ROWS if near else 0
@@ -64,12 +71,18 @@ class VersionWriter:
         self.close()
 
     def close(self) -> None:
+        self._helper.shutdown()
         self._rows_file.close()
         self._problems.close()
 
     @property
     def rows(self) -> int:
         return len(self._lines) + len(self._rows)
+
+    @property
+    def room(self) -> int:
+        """Rows until the next batch is full."""
+        return BATCH - len(self._rows)
 
     def accept(self, row: Row, line: int, file: int, layout: Layout) -> None:
         self._rows.append(row)
@@ -78,29 +91,72 @@ class VersionWriter:
         if len(self._rows) == BATCH:
             self._flush()
 
+    def accept_all(self, columns: Columns, lines: Sequence[int], file: int, layout: Layout) -> None:
+        """A whole batch, when there is `room` for it."""
+        words = words_of(columns) if len(self._lines) < self._most_near else []
+        self._store([], columns, words, lines, [file] * len(lines), [layout] * len(lines))
+
     def refuse(self, problems: Sequence[Problem]) -> None:
         """One row that cannot be used."""
         self._bad_rows += 1
         self._problems.extend(problems)
 
     def _flush(self) -> None:
-        rows, places = self._rows, self._places
+        lines, files = [line for line, _ in self._places], [file for _, file in self._places]
+        words = [_words(row) for row in self._rows] if len(self._lines) < self._most_near else []
+        self._store(self._rows, None, words, lines, files, self._layouts)
+        self._rows, self._places, self._layouts = [], [], []
+
+    def _store(
+        self,
+        rows: Sequence[Row],
+        columns: Columns | None,
+        words: Sequence[str],
+        lines: Sequence[int],
+        files: Sequence[int],
+        layouts: Sequence[Layout],
+    ) -> None:
+        """One batch, as rows or as columns."""
         first = len(self._lines)
-        batch = self._rows_file.write(rows, places)
-        for row in rows:
-            line = row_line(row)
-            self._content.update(line)
-            self._size += len(line)
-            self._duplicates.add(line)
-        if first < self._most_near:
-            self._near.add([_words(row) for row in rows])
-        for i, field, code, values in scan(batch, self._layouts):
-            self._problems.append(Problem(places[i][0], field, code, values, places[i][1]), first + i)
+        self._lines.extend(lines)
+        self._files.extend(files)
+        # Most of it is done outside of Python's lock: beside the reading of the next rows.
+        self._collect(BATCHES_ASIDE)
+        self._aside.append(self._helper.submit(self._write, rows, columns, lines, files, layouts, first))
+        if words:
+            self._near.add(words)
+
+    def _write(
+        self,
+        rows: Sequence[Row],
+        columns: Columns | None,
+        lines: Sequence[int],
+        files: Sequence[int],
+        layouts: Sequence[Layout],
+        first: int,
+    ) -> list[tuple[Problem, int]]:
+        """Writes a batch; returns the problems of its words, each with its row."""
+        if columns is None:
+            content = list(map(row_line, rows))
+            whole: bytes | memoryview = b"".join(content)
+            ends = list(accumulate(map(len, content)))
+        else:
+            whole, ends = column_lines(columns)
+        self._duplicates.add(whole, ends)
+        self._content.update(whole)
+        self._size += len(whole)
+        batch = self._rows_file.write(rows, lines, files, columns)
         self._count(batch)
-        self._lines.extend(line for line, _ in places)
-        self._files.extend(file for _, file in places)
-        for waiting in (rows, places, self._layouts):
-            waiting.clear()
+        return [
+            (Problem(lines[i], field, code, values, files[i]), first + i)
+            for i, field, code, values in scan(batch, layouts)
+        ]
+
+    def _collect(self, most: int = 0) -> None:
+        """Waits until no more than `most` batches are being looked at."""
+        while len(self._aside) > most:
+            for problem, row in self._aside.popleft().result():
+                self._problems.append(problem, row)
 
     def _count(self, batch: pa.RecordBatch) -> None:
         for name in batch.schema.names:
@@ -128,19 +184,17 @@ class VersionWriter:
     def finish(self, progress: Progress = lambda done, total: None) -> dict[str, Any]:
         if self._rows:
             self._flush()
+        self._collect()
         self._rows_file.close()
-        twins = 0
         is_twin = np.zeros(len(self._lines), dtype=bool)
         for row, twin in self._duplicates.pairs():
             self._note_twin("duplicate", row, twin)
             is_twin[row] = True
-            twins += 1
         progress(0, len(self._lines))
         with RowLookup(self._folder / ROWS) as lookup:
             for row, twin, similarity in self._near.groups(lambda rows: [_words(r) for r in lookup.rows(rows)]):
                 if not is_twin[row]:
                     self._note_twin("near_duplicate", row, twin, similarity=f"{similarity:.0%}")
-                    twins += 1
         self._note_imbalance()
         self._problems.close()
         sort_problems(self._folder / PROBLEMS)

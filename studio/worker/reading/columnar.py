@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from typing import IO, Any
 
 import pyarrow as pa
@@ -14,18 +15,26 @@ from studio.domain.errors import InvalidInput
 from studio.worker.reading.item import Item
 from studio.worker.reading.packed import Packed
 
-_ROWS = 2000  # in memory at once
+_ROWS = 4000  # in memory at once
 _BROKEN = (pa.ArrowException, OSError, ValueError, NotImplementedError)
 
 
-def parquet(packed: Packed, name: str) -> Iterator[Item]:
+@dataclass(frozen=True)
+class Block:
+    """Some rows in their columns; `before` is how many came before them."""
+
+    before: int
+    batch: pa.RecordBatch
+
+
+def parquet(packed: Packed, name: str) -> Iterator[Block | Problem]:
     """Raises InvalidInput while it is read where it is no Parquet file."""
-    return _items(packed, name, "Parquet", _parquet_batches)
+    return _blocks(packed, name, "Parquet", _parquet_batches)
 
 
-def arrow(packed: Packed, name: str) -> Iterator[Item]:
+def arrow(packed: Packed, name: str) -> Iterator[Block | Problem]:
     """Raises InvalidInput while it is read where it is no Arrow file."""
-    return _items(packed, name, "Arrow", _arrow_batches)
+    return _blocks(packed, name, "Arrow", _arrow_batches)
 
 
 def _parquet_batches(file: IO[bytes]) -> Iterator[pa.RecordBatch]:
@@ -46,7 +55,7 @@ def _arrow_batches(file: IO[bytes]) -> Iterator[pa.RecordBatch]:
         yield opened.get_batch(number)
 
 
-def _items(packed: Packed, name: str, kind: str, batches: Any) -> Iterator[Item]:
+def _blocks(packed: Packed, name: str, kind: str, batches: Any) -> Iterator[Block | Problem]:
     number = 0
     try:
         with packed.seekable() as file:
@@ -59,9 +68,9 @@ def _items(packed: Packed, name: str, kind: str, batches: Any) -> Iterator[Item]
                         file=name, names=doubled,
                     )  # fmt: skip
                 for start in range(0, batch.num_rows, _ROWS):
-                    for item in _rows(batch.slice(start, _ROWS), number):
-                        number += 1
-                        yield item
+                    block = Block(number, batch.slice(start, _ROWS))
+                    number += block.batch.num_rows
+                    yield block
     except InvalidInput:
         raise
     except _BROKEN as error:
@@ -75,26 +84,33 @@ def _items(packed: Packed, name: str, kind: str, batches: Any) -> Iterator[Item]
         ) from error  # fmt: skip
 
 
-def _rows(batch: pa.RecordBatch, before: int) -> Iterator[Item]:
-    try:
-        columns = [values_of(column) for column in batch.columns]
-    except (UnicodeDecodeError, OverflowError, pa.ArrowException):
-        for i in range(batch.num_rows):  # one of them is at fault: each alone
-            try:
-                yield before + i + 1, batch.slice(i, 1).to_pylist()[0]
-            except UnicodeDecodeError as error:
-                where: dict[str, Any] = {
-                    "byte": f"0x{error.object[error.start]:02X}",
-                    "position": error.start + 1,
-                    "encoding": "UTF-8",
-                }
-                yield Problem(before + i + 1, "", "bad_encoding", where)
-            except (OverflowError, pa.ArrowException) as error:
-                yield Problem(before + i + 1, "", "json_too_deep", {"reason": str(error)})
+def items_of(block: Block | Problem) -> Iterator[Item]:
+    """The block's rows one by one."""
+    if isinstance(block, Problem):
+        yield block
         return
-    names = batch.schema.names
-    for i, values in enumerate(zip(*columns, strict=True), before + 1):
-        yield i, dict(zip(names, values, strict=True))
+    try:
+        columns = [values_of(column) for column in block.batch.columns]
+    except (UnicodeDecodeError, OverflowError, pa.ArrowException):
+        yield from _one_by_one(block)
+        return
+    names = block.batch.schema.names
+    for number, values in enumerate(zip(*columns, strict=True), block.before + 1):
+        yield number, dict(zip(names, values, strict=True))
+
+
+def _one_by_one(block: Block) -> Iterator[Item]:
+    """Where one of the rows is at fault."""
+    for i in range(block.batch.num_rows):
+        number = block.before + i + 1
+        try:
+            yield number, block.batch.slice(i, 1).to_pylist()[0]
+        except UnicodeDecodeError as error:
+            byte = f"0x{error.object[error.start]:02X}"
+            values = {"byte": byte, "position": error.start + 1, "encoding": "UTF-8"}
+            yield Problem(number, "", "bad_encoding", values)
+        except (OverflowError, pa.ArrowException) as error:
+            yield Problem(number, "", "json_too_deep", {"reason": str(error)})
 
 
 def values_of(array: pa.Array) -> list[Any]:

@@ -36,11 +36,13 @@ def encoding_of(packed: Packed, name: str, reading: Reading) -> tuple[str, bool]
     sample, complete = packed.sample()
     if reading.encoding:
         try:
-            return codecs.lookup(reading.encoding).name, False
+            b"\xff".decode(reading.encoding, "replace")  # fails for codecs that are not for text
+            chosen = codecs.lookup(reading.encoding).name
         except (LookupError, ValueError):
             raise InvalidInput(
                 "There is no encoding “{encoding}”.", "Try utf-8, gb18030 or latin-1.", encoding=reading.encoding
             ) from None
+        return _with_order(chosen, sample), False
     return detect(sample, complete=complete)
 
 
@@ -84,6 +86,14 @@ def _wide_without_mark(sample: bytes) -> str:
         return ""
     even, odd = head[::2].count(0), head[1::2].count(0)
     return "utf-16-le" if odd > 9 * even else "utf-16-be" if even > 9 * odd else ""
+
+
+def _with_order(encoding: str, sample: bytes) -> str:
+    """UTF-16 and UTF-32 with the order of their bytes, where no mark says it."""
+    if encoding not in ("utf-16", "utf-32") or any(sample.startswith(m) for m, marked in _MARKS if marked == encoding):
+        return encoding
+    found = _wide_without_mark(sample)
+    return found if found.startswith(encoding) else f"{encoding}-le"
 
 
 def byte_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:

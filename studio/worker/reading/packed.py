@@ -17,6 +17,7 @@ from studio.domain.errors import InvalidInput
 from studio.domain.reading import kind_of
 
 SAMPLE = 1 << 20  # bytes
+BUFFER = 1 << 20
 BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 """What reading a packed file raises that was cut off or changed on its way."""
 
@@ -47,7 +48,7 @@ class Packed:
 
     @contextmanager
     def opened(self) -> Iterator[IO[bytes]]:
-        with self._path.open("rb") as raw:
+        with self._path.open("rb", buffering=BUFFER) as raw:
             self._raw = raw
             if self._member:
                 with zipfile.ZipFile(raw) as archive, archive.open(self._member) as member:
@@ -89,6 +90,10 @@ class Packed:
                     if not info.is_dir() and "__MACOSX" not in PurePosixPath(info.filename).parts
                     and not PurePosixPath(info.filename).name.startswith(".")
                 ]  # fmt: skip
+                if len(files) == 1 and not files[0].flag_bits & 1:
+                    if files[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                        raise NotImplementedError("It is packed in an unusual way")
+                    archive.open(files[0]).close()  # says whether its own header is whole
         except (*BROKEN, OSError, ValueError, NotImplementedError, UnicodeError) as error:
             raise InvalidInput(
                 "“{file}” is no zip archive that can be opened: {reason}.",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from studio.domain.dataset import Problem, Unit
 from studio.domain.reading import Reading, check_suffix
-from studio.worker.reading.columnar import arrow, parquet
+from studio.worker.reading.columnar import Block, arrow, items_of, parquet
 from studio.worker.reading.delimited import delimited
 from studio.worker.reading.encoding import encoding_of
 from studio.worker.reading.item import Item
@@ -23,7 +24,7 @@ from studio.worker.reading.workbook import workbook
 class OpenSource:
     """`unit` is how places are counted, `items` the rows; encoding, delimiter and sheet are those in use, empty where
     the kind has none; `detected` says that the encoding was found out. `position` says how many of the `total` bytes
-    are read."""
+    are read. `blocks` are the same rows in columns, where the file has them so: to be gone through instead."""
 
     unit: Unit
     items: Iterator[Item]
@@ -34,6 +35,7 @@ class OpenSource:
     delimiter: str = ""
     sheets: list[str] = field(default_factory=list)
     sheet: str = ""
+    blocks: Iterator[Block | Problem] | None = None
 
 
 def open_source(path: Path, name: str, reading: Reading) -> OpenSource:
@@ -49,7 +51,8 @@ def open_source(path: Path, name: str, reading: Reading) -> OpenSource:
     opened = OpenSource("line", iter([]), packed.total, packed.position)
     if kind in (".parquet", ".arrow", ".feather"):
         opened.unit = "row"
-        opened.items = _whole(parquet(packed, name) if kind == ".parquet" else arrow(packed, name))
+        opened.blocks = parquet(packed, name) if kind == ".parquet" else arrow(packed, name)
+        opened.items = _whole(chain.from_iterable(map(items_of, opened.blocks)))
         return opened
     if kind == ".xlsx":
         opened.unit = "row"
