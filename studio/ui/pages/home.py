@@ -29,7 +29,7 @@ def overview(studio: Studio) -> dict[str, Any]:
     datasets, adapters = studio.datasets.list(), studio.adapters.list()
     return {
         "datasets": len(datasets),
-        "dataset": datasets[0].name if datasets else "",
+        "dataset": next((d.name for d in datasets if d.status == "ready" and not d.bad_rows), ""),
         "runs": [_shown_run(studio, run) for run in reversed(studio.catalogue.runs(*OPEN))],
         "adapters": len(adapters),
         "newest": [_shown_adapter(adapter) for adapter in adapters[:NEWEST]],
