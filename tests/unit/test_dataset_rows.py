@@ -1,4 +1,4 @@
-"""Formats told from columns, and rows made into conversations or found wanting."""
+"""Rows made into conversations, or found wanting."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 
-from studio.domain.dataset import BadRows
-from studio.domain.dataset_formats import Format, recognise
-from studio.domain.dataset_rows import Row, read_row
-from studio.domain.errors import InvalidInput
-
-
-def chat(*turns: tuple[str, str]) -> dict[str, Any]:
-    return {"messages": [{"role": role, "content": content} for role, content in turns]}
-
+from studio.domain.dataset import Problem
+from studio.domain.dataset_formats import (
+    recognise,
+)
+from studio.domain.dataset_rows import Row, learned, read_row, texts_of
+from tests.intake import check_words
+from tests.tools import WEATHER
+from tests.zoo.making import chat
 
 HELLO = chat(("user", "Hi"), ("assistant", "Hello."))
 
@@ -28,72 +27,11 @@ def read(row: dict[str, Any]) -> Row:
 
 def problems_of(row: Any, like: dict[str, Any] = HELLO) -> list[tuple[str, str]]:
     """Code and field of each problem, after a look at the words of each."""
-    made, problems = read_row(recognise([like]), row, 7)
+    made, problems = read_row(recognise([like]), row, 7, 1)
     assert made is None
-    for problem in problems:
-        assert problem.line == 7
-        assert str(problem.error).count("{") == str(problem.error).count('{"role"'), "a placeholder was left"
-        assert problem.error.remedy
+    assert all((problem.line, problem.file) == (7, 1) for problem in problems)
+    check_words(problems)
     return [(p.code, p.field) for p in problems]
-
-
-# formats
-
-
-@pytest.mark.parametrize(
-    ("row", "format"),
-    [
-        (HELLO, Format.CHAT),
-        ({"conversations": []}, Format.SHAREGPT),
-        ({"instruction": "", "input": "", "output": ""}, Format.ALPACA),
-        ({"instruction": "", "context": "", "response": "", "category": ""}, Format.ALPACA),
-        ({"instruction": "", "output": "", "text": ""}, Format.ALPACA),
-        ({"prompt": "", "completion": ""}, Format.PROMPT_COMPLETION),
-        ({"prompt": "", "response": ""}, Format.PROMPT_COMPLETION),
-        ({"Question": "", " Answer ": ""}, Format.PROMPT_COMPLETION),
-        ({"input": "", "output": ""}, Format.PROMPT_COMPLETION),
-        ({"prompt": "", "prompt_id": "", "messages": []}, Format.CHAT),
-        ({"text": "", "label": 3}, Format.TEXT),
-    ],
-)
-def test_a_format_is_told_from_the_columns(row: dict[str, Any], format: Format) -> None:
-    assert recognise([row]).format is format
-
-
-def test_columns_of_all_first_rows_count() -> None:
-    layout = recognise([{"prompt": "a"}, {"completion": "b", "prompt": "c"}])
-    assert layout.columns == {"prompt": "prompt", "completion": "completion"}
-
-
-def test_unknown_columns_are_named_beside_the_formats_there_are() -> None:
-    with pytest.raises(InvalidInput) as caught:
-        recognise([{"foo": 1, "bar": 2}])
-    assert "foo, bar" in caught.value.problem
-    for known in ("messages", "conversations", "instruction", "prompt and completion", "text"):
-        assert known in caught.value.remedy
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        {"conversations": [], "chosen": {}, "rejected": {}},
-        {"prompt": "", "chosen": "", "rejected": ""},
-        {"prompt": "", "Chosen": "", "Rejected": ""},
-    ],
-)
-def test_preference_pairs_are_refused_instead_of_being_learned_as_good_answers(row: dict[str, Any]) -> None:
-    with pytest.raises(InvalidInput, match="preference pairs"):
-        recognise([row])
-
-
-@pytest.mark.parametrize("label", [True, False, "true", "False"])
-def test_rated_answers_are_refused_instead_of_being_learned_as_good_ones(label: object) -> None:
-    with pytest.raises(InvalidInput, match="rated answers"):
-        recognise([HELLO, {**HELLO, "label": label}])
-
-
-def test_a_label_that_is_no_verdict_does_no_harm() -> None:
-    assert recognise([{"prompt": "a", "completion": "b", "label": "weather"}]).format is Format.PROMPT_COMPLETION
 
 
 # good rows
@@ -208,9 +146,11 @@ def test_a_row_that_is_no_object_is_a_problem(row: object) -> None:
     ("messages", "expected"),
     [
         (None, [("missing", "messages")]),
-        ("Hi", [("wrong_type", "messages")]),
-        ([], [("empty", "messages")]),
-        (["Hi"], [("wrong_type", "messages[0]")]),
+        ("Hi", [("not_a_list", "messages")]),
+        ("[", [("not_a_list", "messages")]),
+        ({"role": "user"}, [("not_a_list", "messages")]),
+        ([], [("no_turns", "messages")]),
+        (["Hi"], [("not_a_turn", "messages[0]")]),
         ([{"role": "user"}], [("missing", "messages[0].content")]),
         ([{"content": "a"}], [("missing", "messages[0].role")]),
         ([{"role": "user", "content": 3}], [("wrong_type", "messages[0].content")]),
@@ -221,7 +161,9 @@ def test_a_row_that_is_no_object_is_a_problem(row: object) -> None:
         ([{"role": "user", "content": "\ud800"}], [("broken_character", "messages[0].content")]),
         ([{"role": "user", "content": [{"type": "image_url"}]}], [("not_text", "messages[0].content")]),
         ([{"role": "user", "content": []}], [("empty", "messages[0].content")]),
-        ([{"role": "assistant", "content": None, "tool_calls": [{}]}], [("tool_calls", "messages[0].tool_calls")]),
+        ([{"role": "assistant", "tool_calls": [{}]}], [("bad_tool_call", "messages[0].tool_calls[0]")]),
+        ([{"role": "assistant", "content": None, "tool_calls": "f"}], [("bad_tool_call", "messages[0].tool_calls")]),
+        ([{"from": "function_call", "value": "f(x)"}], [("bad_tool_call", "messages[0].value")]),
     ],
 )  # fmt: skip
 def test_each_fault_of_a_turn_is_named_with_its_place(messages: Any, expected: list[tuple[str, str]]) -> None:
@@ -267,8 +209,8 @@ ALPACA = {"instruction": "a", "input": "", "output": "b", "history": None, "syst
         ({"output": 4}, [("wrong_type", "output")]),
         ({"input": ["x"]}, [("wrong_type", "input")]),
         ({"system": 1}, [("wrong_type", "system")]),
-        ({"history": "before"}, [("wrong_type", "history[0]")]),
-        ({"history": [["only a question"]]}, [("wrong_type", "history[0]")]),
+        ({"history": "before"}, [("bad_history", "history[0]")]),
+        ({"history": [["only a question"]]}, [("bad_history", "history[0]")]),
         ({"history": [["q", ""]]}, [("empty", "history[0][1]")]),
         ({"instruction": None, "output": None}, [("missing", "instruction"), ("missing", "output")]),
     ],
@@ -282,9 +224,13 @@ def test_each_fault_of_an_alpaca_row_is_named(change: dict[str, Any], expected: 
     [
         ({"prompt": "a"}, [("missing", "completion")]),
         ({"prompt": "", "completion": ""}, [("empty", "prompt"), ("empty", "completion")]),
-        ({"prompt": "a", "completion": []}, [("empty", "completion")]),
+        ({"prompt": "a", "completion": []}, [("no_turns", "completion")]),
         ({"prompt": "a", "completion": {"x": 1}}, [("wrong_type", "completion")]),
         ({"prompt": [{"role": "assistant", "content": "a"}], "completion": "b"}, [("same_role", "completion")]),
+        (
+            {"prompt": "a", "completion": {"role": "user", "content": "b"}},
+            [("same_role", "completion"), ("no_answer", "completion")],
+        ),
     ],
 )
 def test_each_fault_of_a_prompt_and_its_completion_is_named(row: Any, expected: list[tuple[str, str]]) -> None:
@@ -299,17 +245,49 @@ def test_each_fault_of_a_text_is_named(text: object, code: str) -> None:
     assert problems_of({"text": text}, like={"text": ""}) == [(code, "text")]
 
 
-def test_the_refusal_of_a_file_counts_all_problems_and_tells_the_first() -> None:
-    _, problems = read_row(recognise([HELLO]), {"messages": [{"role": "pirate", "content": ""}]}, 3, "row")
-    error = BadRows("crew.parquet", problems, 12)
-    assert error.problem.startswith(
-        "Problems in “crew.parquet”: 12. The first, in row 3: “messages[0].role” is “pirate”"
-    )
-    assert error.problems[1].as_dict() == {
+def test_what_is_said_of_a_problem_has_its_values_filled_in() -> None:
+    problem = Problem(3, "messages[0].role", "unknown_role", {"role": "pirate"}, 1)
+    assert problem.as_dict() == {
         "line": 3,
-        "unit": "row",
-        "field": "messages[0].content",
-        "code": "empty",
-        "message": "“messages[0].content” is empty.",
-        "remedy": "Fill it in, or remove the row.",
+        "field": "messages[0].role",
+        "code": "unknown_role",
+        "level": "error",
+        "message": "“messages[0].role” is “pirate”, which is no known role.",
+        "remedy": "Use system, user, assistant or tool.",
+        "file": 1,
     }
+
+
+def test_long_foreign_words_are_shortened_in_a_problem() -> None:
+    _, (problem,) = read_row(recognise([HELLO]), {"messages": [{"role": "x" * 500, "content": "q"}]}, 1)
+    assert problem.values == {"role": "x" * 40}
+
+
+# what is learned
+
+ASKED = chat(("user", "Red or blue?"))["messages"]
+BLUE, RED = chat(("assistant", "Blue."))["messages"], chat(("assistant", "Red."))["messages"]
+PAIR = {"prompt": ASKED, "chosen": BLUE, "rejected": RED}
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"text": "so it is", "label": "x"}, {"text": "so it is"}),
+        ({**HELLO, "label": "x"}, HELLO),
+        (WEATHER, WEATHER),
+        (PAIR, {"messages": ASKED + BLUE}),
+        ({**PAIR, "tools": WEATHER["tools"]}, {"messages": ASKED + BLUE, "tools": WEATHER["tools"]}),
+        ({"prompt": ASKED, "completion": BLUE, "label": True}, {"messages": ASKED + BLUE}),
+        ({"prompt": ASKED, "completion": RED, "label": False}, None),
+    ],
+)
+def test_only_good_answers_are_learned(row: Row, expected: Row | None) -> None:
+    assert learned(row) == expected
+
+
+def test_the_texts_of_a_row_come_with_their_places() -> None:
+    assert texts_of({"text": "a"}) == [("text", "a")]
+    assert texts_of(PAIR) == [
+        ("prompt[0].content", "Red or blue?"), ("chosen[0].content", "Blue."), ("rejected[0].content", "Red."),
+    ]  # fmt: skip
