@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 
@@ -12,6 +13,10 @@ from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
 
 pytest_plugins = ["tests.fixtures_hub"]
+
+hypothesis.settings.register_profile("studio", deadline=None, max_examples=100)
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "studio")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter, deque
 from collections.abc import Iterator
 from typing import IO, Any
@@ -107,9 +108,10 @@ def checked_header(header: list[str], name: str) -> list[str]:
 
 def _sniff(packed: Packed, encoding: str, delimiter: str) -> dict[str, Any]:
     """The form under which the first rows have the same number of cells, and the most of them."""
-    lines: list[str] = []
-    with packed.opened() as file:
-        lines = _first_lines(file, encoding)
+    sample, complete = packed.sample()
+    lines = _first_lines(io.BytesIO(sample), encoding)
+    if not complete and len(lines) > 1:
+        lines.pop()  # where the sample ends
     text = "".join(lines)
     quotes: list[dict[str, Any]] = [{"quotechar": '"', "doublequote": True}]
     if '\\"' in text:

@@ -13,7 +13,7 @@ from studio.domain.errors import InvalidInput
 from studio.worker.reading.encoding import text_lines, text_pieces
 from studio.worker.reading.item import Item, unread
 from studio.worker.reading.json_lines import json_lines, not_json, parsed
-from studio.worker.reading.packed import Packed
+from studio.worker.reading.packed import BROKEN, Packed, damaged
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _PIECE = 1 << 20  # characters read at once
@@ -54,7 +54,10 @@ def _lines_of(packed: Packed, encoding: str) -> Iterator[Item]:
 
 def _whole(packed: Packed, name: str, encoding: str) -> tuple[str, Iterator[Item]]:
     with packed.opened() as file:
-        pieces = list(text_lines(file, encoding))
+        try:
+            pieces = list(text_lines(file, encoding))
+        except BROKEN as error:
+            raise damaged(name, error) from error
     broken = [piece for piece in pieces if isinstance(piece, Problem)]
     if broken:
         return "line", iter([*broken, unread(broken[-1].line)])
@@ -127,6 +130,8 @@ class _Array:
             elif here != "]":
                 yield self._missing("Expecting ',' delimiter")
                 if here not in ("{", "["):
+                    if here and self._resume(margin):
+                        continue
                     if here:
                         yield unread(self._line)
                     return
