@@ -67,7 +67,10 @@ class Packed:
                 yield file
             return
         with tempfile.TemporaryFile(dir=self._path.parent) as unpacked, self.opened() as file:
-            shutil.copyfileobj(file, unpacked, 1 << 20)
+            try:
+                shutil.copyfileobj(file, unpacked, 1 << 20)
+            except BROKEN as error:
+                raise damaged(self._name, error) from error
             unpacked.seek(0)
             yield unpacked
 
@@ -105,6 +108,11 @@ class Packed:
         if files[0].flag_bits & 1:
             raise InvalidInput("“{file}” is locked with a password.", "Bring the file unpacked.", file=self._name)
         return files[0].filename
+
+
+def damaged(name: str, error: Exception) -> InvalidInput:
+    reason = str(error).rstrip(".") or type(error).__name__
+    return InvalidInput("“{file}” is damaged: {reason}.", "Copy or download it again.", file=name, reason=reason)
 
 
 def _wrong_archive(name: str, members: list[str]) -> InvalidInput:
