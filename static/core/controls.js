@@ -48,7 +48,7 @@
   Studio.skeleton = (lines = 3) =>
     h("div", { class: "stack", "aria-hidden": "true" }, Array.from({ length: lines }, (_, i) => h("i", { class: `sk ${["w70", "", "w40"][i % 3]}` })));
 
-  // tabs({label, items: [{name, label, count, draw: () => nodes}], selected, onSelect}) → element with .select(name)
+  // tabs({label, items: [{name, label, count, draw: () => nodes}], selected, onSelect}) → element with .select(name), .count(name, n)
   Studio.tabs = ({ label, items, selected = items[0].name, onSelect }) => {
     const base = Studio.id("tabs");
     const panel = h("div", { role: "tabpanel", id: `${base}-panel`, tabindex: "0", class: "tab-panel" });
@@ -76,6 +76,10 @@
     };
     const element = h("div", { class: "tabbed" }, list, panel);
     element.select = select;
+    element.count = (name, count) => {
+      const tab = list.children[items.findIndex((item) => item.name === name)];
+      tab.querySelector(".count").textContent = Studio.number(count);
+    };
     element.draws = true;
     select(items.some((item) => item.name === selected) ? selected : items[0].name);
     return element;
@@ -120,7 +124,9 @@
     const heading = Studio.id("dialog");
     const dialog = h("dialog", { class: `dialog ${wide ? "wide" : ""}`, "aria-labelledby": heading },
       h("h2", { id: heading }, title), h("div", { class: "dialog-body" }, content), h("div", { class: "dialog-actions" }, actions));
-    dialog.onclick = (event) => event.target === dialog && dialog.close("");
+    dialog.onclick = (event) => { // Without a value: one of false would keep a form's button from submitting it.
+      if (event.target === dialog) dialog.close("");
+    };
     dialog.closed = new Promise((done) => {
       dialog.onclose = () => {
         dialog.remove();
@@ -226,7 +232,7 @@
       over(false)(event);
       const files = [...event.dataTransfer.files];
       if (files.length) onFiles(multiple ? files : files.slice(0, 1));
-    } }, icon("upload", 22), h("b", {}, title), help && h("p", {}, help), Studio.button(t("Choose a file"), () => input.click()), input);
+    } }, icon("upload", 22), h("b", {}, title), help && h("p", {}, help), Studio.button(multiple ? t("Choose files") : t("Choose a file"), () => input.click()), input);
     return zone;
   };
 

@@ -18,6 +18,7 @@ SCRIPTS = sorted((ROOT / "static").rglob("*.js"))
 MODULES = sorted(
     file for file in (ROOT / "studio").rglob("*.py") if not {"cli", "migrations"} & set(file.relative_to(ROOT).parts)
 )
+LABELS = {"_LABELS", "_PART_LABELS"}  # dictionaries whose values are shown
 QUIET = {"settings.py", "installation.py", "lock.py"}
 SPOKEN_IN_JS = re.compile(r'\bt\(\s*("(?:[^"\\]|\\.)*")\s*([,)+])')
 CHOSEN_IN_JS = re.compile(r'\bt\((?!\s*")[^()"]*\?\s*"')
@@ -49,11 +50,15 @@ def _names(assignment):
 
 
 def spoken_in_python():
-    """English text → where it is said: errors, knobs of the spec, titles and leads of pages, translate(…) and t(…)."""
+    """English text → where it is said: errors, kinds of problems, knobs of the spec, labels, titles and leads of pages,
+    translate(…) and t(…)."""
     modules = trees()
     errors = error_classes(modules)
     found = {page.title: "shell.py" for page in PAGES}
     for file, tree in modules.items():
+        constants = {
+            name: literals([node.value]) for node in tree.body if isinstance(node, ast.Assign) for name in _names(node)
+        }
         for node in ast.walk(tree):
             said = []
             if isinstance(node, ast.Call):
@@ -64,10 +69,16 @@ def spoken_in_python():
                     )
                 elif name == "knob":
                     said = literals(node.args[1:3])
+                elif name == "ProblemKind":
+                    said = [
+                        text for argument in node.args[:3] for text in literals([argument]) or constants[argument.id]
+                    ]
                 elif name in ("t", "translate"):
                     said = literals(node.args[:1])
             elif isinstance(node, ast.Assign) and file.parent.name == "pages" and _names(node) & {"LEAD", "TITLE"}:
                 said = literals([node.value])
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and _names(node) & LABELS:
+                said = literals(node.value.values)
             found |= dict.fromkeys(said, file.name)
     return found
 

@@ -182,7 +182,7 @@ def problems(
     studio: Studio, name: str, request: gr.Request, code: str = "", search: str = "", offset: int = 0, model: str = "",
     max_length: int = MAX_LENGTH,
 ) -> dict[str, Any]:  # fmt: skip
-    """One page of what is wrong, those problems that only a model's tokens show behind the others."""
+    """One page of what is wrong, errors first."""
     dataset, language = studio.datasets.get(name), language_of(request)
     found, total = dataset_view.problems(
         dataset, offset, PAGE, codes=[code] if code else [], search=search.strip(),

@@ -66,6 +66,7 @@ def shown_dataset(dataset: Dataset, language: str, versions: int = 1) -> dict[st
         "kind": Format(dataset.format).kind if dataset.format else "",
         "size": dataset.size,
         "file_name": dataset.file_name,
+        "from_files": bool(dataset.details.get("originals")),
         "sha256": dataset.sha256,
         "created_at": dataset.created_at,
         "details": {key: dataset.details.get(key) for key in _KEPT},
@@ -157,7 +158,10 @@ def _shown_label(label: Any) -> str:
 
 def shown_steps(dataset: Dataset, language: str) -> list[dict[str, Any]]:
     """The way from the files to this version, a sentence each."""
-    return [{"at": step.get("at"), "text": _step(step, language), "rows": step.get("rows")} for step in dataset.steps]
+    return [
+        {"action": step["action"], "at": step.get("at"), "text": _step(step, language), "rows": step.get("rows")}
+        for step in dataset.steps
+    ]
 
 
 def _step(step: Mapping[str, Any], language: str) -> str:
@@ -177,19 +181,19 @@ def _step(step: Mapping[str, Any], language: str) -> str:
         return t("Read again: {choices}", choices=", ".join(chosen))
     done = []
     if step.get("skip_bad_rows"):
-        done.append(t("skipped {n} bad rows", n=left_out.get("skip", "…")))
+        done.append(t("bad rows skipped ({n})", n=left_out.get("skip", "…")))
     if kind := step.get("drop_duplicates"):
         dropped = left_out.get("drop", "…")
+        exact = kind == "exact"
         done.append(
-            t("dropped {n} duplicates", n=dropped)
-            if kind == "exact"
-            else t("dropped {n} duplicates and near duplicates", n=dropped)
+            t("duplicates dropped ({n})", n=dropped)
+            if exact
+            else t("duplicates and near duplicates dropped ({n})", n=dropped)
         )
     if most := step.get("trim"):
-        trimmed, gone = step.get("trimmed", "…"), left_out.get("trim", "…")
-        done.append(
-            t("trimmed {n} rows to {most} tokens, {gone} could not be kept", n=trimmed, most=most, gone=gone)
-        )
+        done.append(t("trimmed to {most} tokens ({n})", most=f"{most:,}", n=step.get("trimmed", "…")))
+        if gone := left_out.get("trim"):
+            done.append(t("left out because they cannot be trimmed ({n})", n=gone))
     return t("Healed: {what}", what=", ".join(done))
 
 

@@ -1,0 +1,52 @@
+// Counting the tokens of a dataset: asks the server for it, follows the worker, and tells the page each second.
+(() => {
+  "use strict";
+  const parts = (Studio.datasets = Studio.datasets || {});
+  const AT_ONCE = 20000; // rows up to which it is begun without being asked
+  const EVERY = 1000;
+
+  parts.DEFAULT_MAX_LENGTH = 1024;
+  parts.maxLength = () => {
+    const asked = Math.round(Number(Studio.query().max_length)) || parts.DEFAULT_MAX_LENGTH;
+    return Math.min(131072, Math.max(8, asked));
+  };
+
+  // counting(ctx, dataset, changed: (state) => {}) → {state, begin(start), stop(), end()}. state is what the handler
+  // `examine` answers; `shown` are the details that were known last, while others are being counted.
+  parts.counting = (ctx, dataset, changed) => {
+    let ticket = 0;
+    let timer;
+    const counting = {
+      state: { status: "unknown", groups: [] },
+      shown: null,
+      ask, stop,
+      begin: () => ask(dataset.rows <= AT_ONCE),
+      end: () => { ticket += 1; clearTimeout(timer); },
+    };
+    const asked = () => ({ name: dataset.reference, model: Studio.query().model || "", max_length: parts.maxLength() });
+
+    async function ask(start) {
+      const mine = ++ticket;
+      clearTimeout(timer);
+      let state;
+      try {
+        state = await ctx.read("examine", { ...asked(), start });
+      } catch (fault) {
+        state = { status: "failed", groups: [], fault };
+      }
+      if (mine !== ticket) return;
+      if (state.status === "done") counting.shown = { ...state.details, model: state.model };
+      else if (counting.shown && counting.shown.model !== state.model) counting.shown = null;
+      counting.state = { groups: [], ...state };
+      if (state.status === "running") timer = setTimeout(() => ask(false), EVERY);
+      changed(counting.state);
+    }
+
+    async function stop(button) {
+      if ((await ctx.act(button, "stop_examining", asked())) === undefined) return;
+      await ask(false);
+    }
+
+    return counting;
+  };
+})();
