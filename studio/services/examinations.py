@@ -105,8 +105,11 @@ class Examinations:
 
     def stop(self, dataset: Dataset, question: Question) -> None:
         """Ends it where it is under way; what was counted is forgotten."""
-        if (process := self._process(self.look(dataset, question).folder)) is not None:
+        path = self.look(dataset, question).folder
+        process = self._process(path)
+        if process is not None and self._engine.is_alive(process):
             self._engine.stop(process, force=True)
+            RunFolder(path).events.unlink(missing_ok=True)
 
     def _process(self, path: Path) -> Process | None:
         try:

@@ -46,11 +46,12 @@ def main(path: Path) -> None:
 
     The request is `sources`, files as {"path", "name"}, with `reading` and `layout` where a person chose them, and
     `layouts` that were chosen before, by the key of their header; `near_duplicates` false leaves those unsought. Or it
-    is `parent`, an earlier version, with the `actions` on the way from it: {"skip": [{"path", "codes"} of a problem file,
-    …], "drop": [code, …], "trim": {…} or null}.
+    is `parent`, an earlier version, with the `actions` on the way from it: {"skip": [{"path", "codes"} of a problem
+    file, …], "drop": [code, …], "trim": {…} or null}.
 
     The last event is Finished. Its details are VersionWriter's with "reading", "layout", "columns" and "ignored"; or
-    "unclear", where a person must say which column holds what: {"problem", "remedy", "values", "columns", "guess"}.
+    "unclear", where a person must say which column holds what: {"problem", "remedy", "values", "columns", "guess"}, and
+    "files".
 
     Raises:
         InvalidInput: a file has no rows, or cannot be read at all.
@@ -60,10 +61,7 @@ def main(path: Path) -> None:
     request = folder.read_request()
     began = time.monotonic()
     report = Reporter(folder)
-    try:
-        details = heal(request, path, report) if request.get("parent") else read_files(request, path, report)
-    except UnclearFormat as unclear:
-        details = _described(unclear)
+    details = heal(request, path, report) if request.get("parent") else read_files(request, path, report)
     details["seconds"] = round(time.monotonic() - began, 2)
     rows = path / ROWS
     folder.append(Finished(path=str(rows), size=details.get("size", 0), details=details))
@@ -81,6 +79,12 @@ def read_files(request: dict[str, Any], folder: Path, report: Reporter) -> dict[
             source = _open(file, reading)
             first, everything = _first_items(source)
             samples = [item[1] for item in first if not isinstance(item, Problem) and isinstance(item[1], dict)]
+            opened.append(
+                {
+                    "name": file["name"], "unit": source.unit, "encoding": source.encoding, "detected": source.detected,
+                    "delimiter": source.delimiter, "sheet": source.sheet, "sheets": source.sheets,
+                }
+            )  # fmt: skip
             if index == 0:
                 write_json(folder / SAMPLE, _printable(samples[:FIRST_ROWS]))
             layout = _layout(samples, request) if samples else _NO_OBJECT
@@ -97,16 +101,12 @@ def read_files(request: dict[str, Any], folder: Path, report: Reporter) -> dict[
                 )  # fmt: skip
             layouts.append(layout)
             columns |= dict.fromkeys(map(excerpt, columns_of(samples)))
-            opened.append(
-                {
-                    "name": file["name"], "unit": source.unit, "encoding": source.encoding, "detected": source.detected,
-                    "delimiter": source.delimiter, "sheet": source.sheet, "sheets": source.sheets,
-                }
-            )  # fmt: skip
             _read(source, everything, layout, index, writer, report)
         if writer is None:
             raise InvalidInput("There is no file.", "Choose at least one.")
         details = writer.finish(lambda done, total: report("comparing", done, total))
+    except UnclearFormat as unclear:
+        return _described(unclear) | {"files": opened}
     finally:
         if writer is not None:
             writer.close()
