@@ -302,6 +302,8 @@ class Datasets:
                 dataset.id, status="unclear", pid=None, details=details | {"unclear": finished.details["unclear"]}
             )
             return
+        if chosen := request.get("layout"):
+            self._catalogue.remember_column_map(header_key(details["columns"]), chosen)
         *before, step = dataset.steps
         counts = {key: details[key] for key in ("rows", "bad_rows", "left_out", "trimmed") if key in finished.details}
         self._catalogue.change_dataset(
