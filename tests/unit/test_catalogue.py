@@ -3,12 +3,16 @@
 import sqlite3
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
 
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.run import ImpossibleTransition, RunStatus
 from studio.store.catalogue import Catalogue
+from studio.store.database import MIGRATIONS
 from studio.store.tables import Dataset, Table
 
 
@@ -117,3 +121,110 @@ def test_an_adapter_keeps_its_lineage_when_its_dataset_is_gone(catalogue):
     catalogue.delete_dataset(dataset.id)
     adapter = catalogue.adapter("captain")
     assert (adapter.dataset_id, adapter.dataset_name, adapter.dataset_sha256) == (None, "rows", "x")
+
+
+def migrated_to(path, revision):
+    """A database as an earlier studio left it."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
+def insert(connection, table, **fields):
+    columns, marks = ", ".join(f'"{name}"' for name in fields), ", ".join("?" * len(fields))
+    connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(fields.values()))
+
+
+def test_a_first_catalogue_keeps_its_datasets_and_all_that_was_made_from_them(tmp_path):
+    path = tmp_path / "studio.db"
+    migrated_to(path, "0001")
+    with sqlite3.connect(path) as connection:
+        insert(
+            connection, "datasets", id=7, name="crew", format="chat", sha256="ab" * 32, file_name="crew.jsonl",
+            path="/d/crew.jsonl", rows_path="/d/rows.arrow", rows=5, size=9, details='{"turns": 10}', owner="ann",
+            created_at=1.5,
+        )  # fmt: skip
+        model = dict.fromkeys(
+            ("origin", "revision", "path", "stage", "problem", "remedy", "architecture", "license", "folder", "owner"),
+            "",
+        ) | dict.fromkeys(("done", "total", "size", "parameters", "context", "chat_template"), 0)
+        insert(
+            connection,
+            "models",
+            id=3,
+            name="m",
+            reference="org/m",
+            source="hub",
+            status="ready",
+            created_at=1.0,
+            **model,
+        )
+        run = dict.fromkeys(("folder", "stage", "problem", "remedy", "owner"), "") | dict.fromkeys(
+            ("offset", "stage_done", "stage_total", "step", "total_steps"), 0
+        )
+        insert(
+            connection, "runs", id=4, name="captain", key="k", status="finished", spec="{}", model_id=3, dataset_id=7,
+            model_name="m", dataset_name="crew", started="{}", created_at=2.0, **run,
+        )  # fmt: skip
+        insert(connection, "metrics", run_id=4, kind="step", step=1, at=2.5, loss=1.25)
+        adapter = dict.fromkeys(
+            ("base_revision", "base_license", "hub_repo", "hub_url", "hub_commit", "owner"), ""
+        ) | dict.fromkeys(("spec", "versions", "details"), "{}")
+        insert(
+            connection, "adapters", id=5, name="captain", path="/a", size=1, model_id=3, base_name="m",
+            base_reference="org/m", base_source="hub", dataset_id=7, dataset_name="crew", dataset_sha256="ab" * 32,
+            dataset_rows=5, run_id=4, seed=42, steps=10, created_at=3.0, **adapter,
+        )  # fmt: skip
+    connection.close()
+
+    catalogue = Catalogue(f"sqlite:///{path}")
+    try:
+        dataset = catalogue.dataset("crew@1")
+        assert (dataset.id, dataset.rows, dataset.details, dataset.created_at) == (7, 5, {"turns": 10}, 1.5)
+        assert (dataset.version, dataset.parent_id, dataset.steps, dataset.status) == (1, None, [], "ready")
+        assert (catalogue.run(4).dataset_id, catalogue.run(4).dataset_version) == (7, 1)
+        assert [metric.loss for metric in catalogue.metrics(4)] == [1.25]
+        (adapter,) = catalogue.adapters_of_dataset(7)
+        assert (adapter.name, adapter.dataset_id, adapter.dataset_version, adapter.run_id) == ("captain", 7, 1, 4)
+        again = {
+            "format": "chat",
+            "sha256": "cd" * 32,
+            "file_name": "f",
+            "path": "/f",
+            "rows_path": "/f",
+            "rows": 4,
+            "size": 1,
+        }
+        assert catalogue.add_dataset(name="crew", version=2, parent_id=7, **again).reference == "crew@2"
+        with pytest.raises(InvalidInput):
+            catalogue.add_dataset(name="crew", version=2, **again)
+        catalogue.delete_dataset(7)
+        assert (catalogue.run(4).dataset_id, catalogue.adapter("captain").dataset_id) == (None, None)
+        with catalogue.engine.connect() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+    finally:
+        catalogue.close()
+
+
+def test_a_dataset_is_found_by_its_newest_version_a_version_or_a_hash(catalogue):
+    fields = {"format": "text", "file_name": "f", "path": "/f", "rows_path": "/f", "rows": 1, "size": 1}
+    for name, version, digit in (("crew", 1, "a"), ("crew", 2, "b"), ("crew@9", 1, "c"), ("abcdef012345", 1, "d")):
+        catalogue.add_dataset(name=name, version=version, sha256=digit * 64, **fields)
+    found = {
+        reference: catalogue.dataset(reference).sha256[0]
+        for reference in ("crew", "crew@1", "crew@9", "crew@9@1", "a" * 12, "abcdef012345")
+    }
+    assert list(found.values()) == ["b", "a", "c", "c", "a", "d"]
+    for missing in ("crew@3", "a" * 11, "e" * 64, "crew@" + "9" * 30):
+        with pytest.raises(NotFound, match="dataset"):
+            catalogue.dataset(missing)
+
+
+def test_a_column_map_is_kept_for_its_header_and_replaced_by_a_newer_one(catalogue):
+    for column in ("a", "b"):
+        catalogue.remember_column_map("header", {"format": "text", "columns": {"text": column}})
+    assert catalogue.column_maps() == {"header": {"format": "text", "columns": {"text": "b"}}}
