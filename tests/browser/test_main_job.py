@@ -37,11 +37,14 @@ def bring_data(page: Page, url: str, folder: Path) -> None:
     bad = folder / "broken.jsonl"
     bad.write_text('{"messages": [{"role": "user", "content": "Hi"}]}\n{"messages": [\n')
     page.locator("input[type=file]").set_input_files(bad)
-    expect(page.get_by_role("alert")).to_contain_text("2")  # the line that is not JSON
+    expect(page.locator("#dataset")).to_have_attribute("data-reference", "broken@1")
+    not_json = page.get_by_role("tabpanel").get_by_role("row").filter(has_text="not valid JSON")
+    expect(not_json.get_by_role("rowheader")).to_contain_text("2")  # the line
     rows = folder / "captain.jsonl"
     rows.write_bytes(sample_path().read_bytes())
     page.locator("input[type=file]").set_input_files(rows)
-    expect(page.get_by_role("table")).to_contain_text("captain")
+    expect(page.get_by_role("table", name="Datasets")).to_contain_text("captain")
+    expect(page.locator("#dataset")).to_have_attribute("data-status", "ready")
     expect(page.get_by_text("Ahoy!").first).to_be_visible()  # the preview shows the rows as the model sees them
 
 

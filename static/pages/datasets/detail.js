@@ -5,6 +5,8 @@
   const parts = (Studio.datasets = Studio.datasets || {});
   const PLACE = { tab: null, offset: null, search: null, view: null, code: null, find: null, at: null }; // of one version's page
 
+  const bare = (name) => name.replace(/@\d+$/, "");
+
   // detail(ctx, {data: () => listing, changed: (reference) => {}}) → {element, show(name)}
   parts.detail = (ctx, page) => {
     const id = "dataset-name";
@@ -32,7 +34,7 @@
       } catch (fault) {
         if (mine !== ticket) return;
         forget();
-        render(head, h("h2", { id }, wanted));
+        render(head, h("h2", { id, tabindex: "-1" }, wanted));
         render(content, Studio.errorPanel(fault));
         return;
       }
@@ -52,6 +54,7 @@
     function draw() {
       const { dataset } = seen;
       Object.assign(element.dataset, { status: dataset.status, reference: dataset.reference });
+      const held = element.contains(document.activeElement);
       const made = `${dataset.id} ${dataset.status} ${dataset.created_at} ${models().length > 0}`;
       if (made !== built) {
         counting?.end();
@@ -64,6 +67,7 @@
       if (followed === dataset.id && dataset.status !== "reading") told(dataset);
       followed = dataset.status === "reading" ? dataset.id : null;
       drawHead();
+      if (held && !element.contains(document.activeElement)) document.getElementById(id).focus({ preventScroll: true });
     }
 
     const drawHead = () => render(head, parts.heading({ seen, id, tokens: counting?.shown?.tokens, open: (reference) => go(reference, { tab: Studio.query().tab }), change: () => select("columns") }));
@@ -172,11 +176,12 @@
       show(name) {
         element.hidden = !name;
         if (name !== wanted) {
+          const other = !seen || bare(name) !== bare(wanted); // Another version stands in the place of this one.
           wanted = name;
-          forget();
+          if (other) forget();
           if (!name) return;
-          render(head, h("h2", { id }, name.replace(/@\d+$/, "")));
-          render(content, Studio.skeleton(9));
+          if (other) render(head, h("h2", { id, tabindex: "-1" }, bare(name)));
+          if (other) render(content, Studio.skeleton(9));
           load();
           return;
         }

@@ -12,7 +12,7 @@
     const newest = versions[0].reference === dataset.reference;
     return [
       h("div", { class: "row spread" },
-        h("h2", { id }, dataset.name, versions.length > 1 && h("span", { class: "pill version" }, `v${dataset.version}`)),
+        h("h2", { id, tabindex: "-1" }, dataset.name, versions.length > 1 && h("span", { class: "pill version" }, `v${dataset.version}`)),
         h("div", { class: "row" },
           versions.length > 1 && Studio.select({
             label: t("Version"), id: "dataset-version", value: dataset.reference, onChange: open,
