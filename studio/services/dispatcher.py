@@ -46,10 +46,13 @@ class Dispatcher:
         self._adapters = adapters
 
     def tick(self, now: float | None = None) -> None:
-        """One step. A fault of one run never keeps the others waiting."""
+        """One step. A fault of one thing that is looked after never keeps the others waiting."""
         now = time.time() if now is None else now
         for other in self._others:
-            other.tick()
+            try:
+                other.tick()
+            except Exception:
+                logger.exception("%s could not be looked after", type(other).__name__)
         for run in self._catalogue.runs_with_worker():
             try:
                 self._look_after(run, now)

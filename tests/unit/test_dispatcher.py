@@ -51,15 +51,15 @@ class Bench:
         self.catalogue.add_model(name="tiny", reference="tiny", source="folder", status="ready", path=str(home))
         self.catalogue.add_dataset(
             name="rows", format="messages", sha256="ab", file_name="rows.jsonl", path="/rows", rows_path="/rows.arrow",
-            rows=20, size=1, details={},
+            rows=20, size=1, details={}, status="ready",
         )  # fmt: skip
 
     def open(self):
         self.catalogue = Catalogue(f"sqlite:///{self.home / 'studio.db'}")
         self.runs = Runs(self.catalogue)
-        models = Models(self.catalogue, self.engine, self.home / "models", lambda: None)
+        self.models = Models(self.catalogue, self.engine, self.home / "models", lambda: None)
         self.dispatcher = Dispatcher(
-            self.catalogue, self.engine, models, runs=self.home / "runs", adapters=self.home / "adapters"
+            self.catalogue, self.engine, [self.models], runs=self.home / "runs", adapters=self.home / "adapters"
         )
 
     def submit(self, name="a", **keywords):
@@ -250,8 +250,25 @@ def test_everything_that_is_wrong_with_a_run_is_said_at_once(bench):
 
 def test_a_dataset_too_small_to_split_is_refused_before_it_starts(bench):
     bench.catalogue.add_dataset(
-        name="one", format="text", sha256="cd", file_name="f", path="/f", rows_path="/f", rows=1, size=1, details={}
-    )
+        name="one", format="text", sha256="cd", file_name="f", path="/f", rows_path="/f", rows=1, size=1, details={},
+        status="ready",
+    )  # fmt: skip
     spec = read_spec({"model": {"name": "tiny"}, "data": {"name": "one", "validation_split": 0.1}})
     with pytest.raises(InvalidInput, match="none would be left"):
         bench.runs.submit(spec, "a")
+
+
+class Broken:
+    def tick(self):
+        raise OSError("its folder is gone")
+
+
+def test_a_fault_in_what_else_is_looked_after_keeps_no_run_waiting(bench, caplog):
+    others = [Broken(), bench.models]
+    bench.dispatcher = Dispatcher(
+        bench.catalogue, bench.engine, others, runs=bench.home / "runs", adapters=bench.home / "adapters"
+    )
+    id = bench.submit()
+    bench.dispatcher.tick()
+    assert bench.status(id) == "starting"
+    assert "Broken could not be looked after" in caplog.text
