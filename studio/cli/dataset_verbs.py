@@ -71,9 +71,8 @@ def _made(arguments: argparse.Namespace, studio: Studio, dataset: Dataset, *, ne
         return 0
     found, total = dataset_view.problems(dataset, 0, SHOWN_PROBLEMS)
     say(_problem_text([p.as_dict() for p in found], total))
-    say(
-        f"{dataset.bad_rows} rows cannot be trained on: studio datasets clean {dataset.name} --skip-bad leaves them out."
-    )
+    remedy = f"studio datasets clean {dataset.name} --skip-bad"
+    say(f"{dataset.bad_rows} rows cannot be trained on. This leaves them out: {remedy}")
     return WRONG
 
 

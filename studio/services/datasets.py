@@ -214,6 +214,7 @@ class Datasets:
         skip_bad_rows: bool = False,
         drop_duplicates: bool = False,
         near: bool = False,
+        drop_leaks: bool = False,
         trim: Mapping[str, Any] | None = None,
         examined: Path | None = None,
     ) -> Dataset:
@@ -222,6 +223,7 @@ class Datasets:
         Args:
             near: Drop near duplicates too, not exact ones alone.
             trim: {"model": folder, "chat_template", "max_length"}: rows are cut to that many of the model's tokens.
+            drop_leaks: Drop rows that stand in the validation set of the examination.
             examined: The folder of an examination (see services.examinations), whose bad rows are skipped too.
 
         Raises:
@@ -230,27 +232,33 @@ class Datasets:
         """
         with self._lock:
             dataset = self._catalogue.dataset(reference)
-            if not (skip_bad_rows or drop_duplicates or trim):
+            if not (skip_bad_rows or drop_duplicates or drop_leaks or trim):
                 raise InvalidInput("There is nothing to do.", "Choose what to heal.")
             check_ready(dataset)
-            parent = Path(dataset.folder)
+            found = str(Path(dataset.folder) / PROBLEMS)
+            counted = [str(examined / PROBLEMS)] if examined else []
             errors = [code for code, kind in PROBLEM_KINDS.items() if kind.level == "error" and kind.heals == SKIP]
-            files = [{"path": str(examined / PROBLEMS), "codes": errors}] if examined and skip_bad_rows else []
+            twins = ["duplicate", "near_duplicate"] if near else ["duplicate"]
             request = {
                 "parent": {
-                    "rows_path": dataset.rows_path, "problems_path": str(parent / PROBLEMS), "rows": dataset.rows,
+                    "rows_path": dataset.rows_path, "problems_path": found, "rows": dataset.rows,
                     "layout": dataset.details["layout"], "bad_rows": dataset.bad_rows,
                     "details": {k: v for k, v in dataset.details.items() if k not in ("left_out", "trimmed")},
                 },
                 "actions": {
-                    "skip": files,
-                    "drop": (["duplicate", "near_duplicate"] if near else ["duplicate"]) if drop_duplicates else [],
+                    "skip_bad_rows": skip_bad_rows,
+                    "skip": [{"path": path, "codes": errors} for path in counted if skip_bad_rows],
+                    "drop": [
+                        *([{"path": found, "codes": twins}] if drop_duplicates else []),
+                        *({"path": path, "codes": ["leakage"]} for path in counted if drop_leaks),
+                    ],
                     "trim": trim and dict(trim),
                 },
             }  # fmt: skip
             step: dict[str, Any] = {"action": "clean", "at": time.time()}
             step |= {"skip_bad_rows": True} if skip_bad_rows else {}
             step |= {"drop_duplicates": "near" if near else "exact"} if drop_duplicates else {}
+            step |= {"drop_leaks": True} if drop_leaks else {}
             step |= {"trim": trim["max_length"]} if trim else {}
             return self._start(self._next_version(dataset, [*dataset.steps, step]), request)
 

@@ -25,7 +25,7 @@ from studio.domain.dataset_rows import read_row
 from studio.domain.errors import InvalidInput
 from studio.domain.events import Finished
 from studio.domain.reading import Reading
-from studio.store.problem_file import rows_with
+from studio.store.problem_file import read_problems, rows_with
 from studio.store.row_file import BATCH, read_batches, rows_from
 from studio.store.run_folder import RunFolder, write_json
 from studio.worker.plain_rows import plain_columns, plain_rows
@@ -46,8 +46,8 @@ def main(path: Path) -> None:
 
     The request is `sources`, files as {"path", "name"}, with `reading` and `layout` where a person chose them, and
     `layouts` that were chosen before, by the key of their header; `near_duplicates` false leaves those unsought. Or it
-    is `parent`, an earlier version, with the `actions` on the way from it: {"skip": [{"path", "codes"} of a problem
-    file, …], "drop": [code, …], "trim": {…} or null}.
+    is `parent`, an earlier version, with the `actions` on the way from it: "skip_bad_rows"; "skip" and "drop", rows with
+    some problems, as {"path", "codes"} of a problem file; and "trim", null or {"model", "chat_template", "max_length"}.
 
     The last event is Finished. Its details are VersionWriter's with "reading", "layout", "columns" and "ignored"; or
     "unclear", where a person must say which column holds what: {"problem", "remedy", "values", "columns", "guess"}, and
@@ -197,17 +197,21 @@ def heal(request: dict[str, Any], folder: Path, report: Reporter) -> dict[str, A
     parent, actions = request["parent"], request["actions"]
     layout = read_layout(parent["layout"])
     kind = layout.format.kind
-    skipped = {row for file in actions.get("skip", ()) for row in rows_with(file["path"], file["codes"])}
-    dropped = rows_with(parent["problems_path"], actions["drop"]) if actions.get("drop") else set()
+    skipped, dropped = (
+        {row for file in actions[action] for row in rows_with(file["path"], file["codes"])}
+        for action in ("skip", "drop")
+    )
     trimmer = None
     if actions.get("trim"):
         from studio.worker.trim import Trimmer
 
         how = actions["trim"]
         trimmer = Trimmer(how["model"], how["chat_template"], how["max_length"])
-    left_out = {"skip": parent.get("bad_rows", 0), "drop": 0, "trim": 0}
+    left_out = {"skip": parent["bad_rows"] if actions["skip_bad_rows"] else 0, "drop": 0, "trim": 0}
     trimmed = here = 0
     with VersionWriter(folder, kind) as writer:
+        if not actions["skip_bad_rows"]:
+            writer.carry_over((p for p, row in read_problems(parent["problems_path"]) if row < 0), parent["bad_rows"])
         for batch in read_batches(parent["rows_path"]):
             rows = rows_from(batch)
             places = zip(batch["line"].to_pylist(), batch["file"].to_pylist(), strict=True)

@@ -43,4 +43,4 @@ def _field(layout: Layout, part: str, turn: int, turns: int) -> str:
         question, answer = ("instruction", "output") if layout.format is Format.ALPACA else ("prompt", "completion")
         return columns[answer if turn == turns - 1 else question]
     column = columns.get(part) or columns.get("messages") or columns.get("prompt") or part
-    return f"{column}[{turn}]"
+    return f"{column}[{turn}].{'value' if layout.format is Format.SHAREGPT else 'content'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import accumulate
 from pathlib import Path
@@ -100,6 +100,11 @@ class VersionWriter:
         """One row that cannot be used."""
         self._bad_rows += 1
         self._problems.extend(problems)
+
+    def carry_over(self, problems: Iterable[Problem], bad_rows: int) -> None:
+        """What an earlier version says of the rows that cannot be used; those of all rows together are found anew."""
+        self._bad_rows += bad_rows
+        self._problems.extend(problem for problem in problems if problem.kind.level == "error")
 
     def _flush(self) -> None:
         lines, files = [line for line, _ in self._places], [file for _, file in self._places]

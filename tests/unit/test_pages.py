@@ -144,7 +144,7 @@ def test_a_file_with_faults_is_kept_and_every_one_of_them_is_shown(studio):
     listed = datasets.problems(studio, "tales", IN_ENGLISH)
     assert listed["total"] == 3
     assert [(each["line"], each["field"], each["level"]) for each in listed["problems"]] == [
-        (2, "", "error"), (3, "messages[0].content", "error"), (4, "messages[1]", "warning"),
+        (2, "", "error"), (3, "messages[0].content", "error"), (4, "messages[1].content", "warning"),
     ]  # fmt: skip
     assert all(each["problem"] and each["remedy"] for each in listed["problems"])
 

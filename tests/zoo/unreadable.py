@@ -94,7 +94,7 @@ UNREADABLE = [
         "a.json",
         dumps([A, B], indent=1).replace("海".encode(), b"\xff", 1),
         [A, said("你去哪里？", "去\ufffd边。")],
-        [(14, "mojibake", "messages[1]")],
+        [(14, "mojibake", "messages[1].content")],
         expected={"encoding": "utf-8"},
     ),
     Case(

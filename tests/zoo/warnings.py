@@ -36,7 +36,7 @@ WARNINGS = [
             said("CafÃ© crÃ¨me?", "Oui."), said("Why?", "It is broken: \ufffd"), said("Ça va ?", "Très bien, à Évian.")
         ),
         [said("CafÃ© crÃ¨me?", "Oui."), said("Why?", "It is broken: \ufffd"), said("Ça va ?", "Très bien, à Évian.")],
-        [(1, "mojibake", "messages[0]"), (2, "mojibake", "messages[1]")],
+        [(1, "mojibake", "messages[0].content"), (2, "mojibake", "messages[1].content")],
     ),
     *(
         Case(

@@ -11,6 +11,9 @@
     return Math.min(131072, Math.max(8, asked));
   };
 
+  // What is counted beside the model: part of every question that an answer by tokens belongs to.
+  parts.counts = () => ({ max_length: parts.maxLength(), validation: Studio.query().validation || "" });
+
   // counting(ctx, dataset, changed: (state) => {}) → {state, begin(start), stop(), end()}. state is what the handler
   // `examine` answers; `shown` are the details that were known last, while others are being counted.
   parts.counting = (ctx, dataset, changed) => {
@@ -23,7 +26,7 @@
       begin: () => ask(dataset.rows <= AT_ONCE),
       end: () => { ticket += 1; clearTimeout(timer); },
     };
-    const asked = () => ({ name: dataset.reference, model: Studio.query().model || "", max_length: parts.maxLength() });
+    const asked = () => ({ name: dataset.reference, model: Studio.query().model || "", ...parts.counts() });
 
     async function ask(start) {
       const mine = ++ticket;

@@ -3,7 +3,7 @@
   "use strict";
   const { h, t, render } = Studio;
   const parts = (Studio.datasets = Studio.datasets || {});
-  const PLACE = { tab: null, offset: null, search: null, view: null, code: null, find: null, at: null }; // of one version's page
+  const PLACE = { tab: null, offset: null, search: null, view: null, code: null, find: null, at: null, validation: null }; // of one version's page
 
   const bare = (name) => name.replace(/@\d+$/, "");
 
@@ -85,6 +85,7 @@
       const { dataset } = seen;
       const view = {
         ctx, dataset, encodings: page.data().encodings, went: (next) => go(next.name), seen: () => seen, groups, pick, modelSelect,
+        others: () => page.data().rows.filter((row) => row.status === "ready" && row.rows > 0 && row.name !== dataset.name).map((row) => row.name),
         asked: () => { refreshAll(); counting.ask(dataset.rows <= 20000); },
         remove: async (button, row) => (await parts.remove(ctx, button, row, { version: true })) && (row.id === dataset.id ? go(dataset.name) : load()),
       };
@@ -129,7 +130,7 @@
     let before = "";
     function counted(state) {
       panels.lengths.refresh();
-      const now = `${state.status} ${state.model} ${state.max_length}`;
+      const now = `${state.status} ${state.model} ${state.max_length} ${Studio.query().validation}`;
       if (now === before) return;
       before = now;
       tabs.count("problems", total());

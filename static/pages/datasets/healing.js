@@ -11,15 +11,17 @@
     const count = (found, code) => found.find((group) => group.code === code)?.count || 0;
     const byTokens = counted.status === "done" ? counted.groups : [];
     const bad = dataset.bad_rows + byTokens.filter((group) => group.level === "error").reduce((sum, group) => sum + group.count, 0);
-    const [twins, near, long] = [count(groups, "duplicate"), count(groups, "near_duplicate"), count(byTokens, "too_long")];
+    const [twins, near] = [count(groups, "duplicate"), count(groups, "near_duplicate")];
+    const [leaked, long] = [count(byTokens, "leakage"), count(byTokens, "too_long")];
     const wantsNear = () => Boolean(document.getElementById("drop-near")?.checked);
     const clean = (actions) => async (event) => {
-      const asked = { name: dataset.reference, model: counted.model || "", max_length: parts.maxLength(), ...actions() };
+      const asked = { name: dataset.reference, model: counted.model || "", ...parts.counts(), ...actions() };
       const answer = await ctx.act(event.currentTarget, "clean", asked);
       if (answer) healed(answer.dataset);
     };
     const skip = () => ({ skip_bad_rows: true });
     const drop = () => ({ drop_duplicates: true, near: !twins || wantsNear() });
+    const leaks = () => ({ drop_leaks: true });
     const trim = () => ({ trim: true });
     const n = Studio.number;
     const lines = [
@@ -27,6 +29,8 @@
         Studio.button(t("Skip bad rows"), clean(skip), { small: true, id: "skip-bad-rows" })],
       twins + near > 0 && ["warn", [twinsText(twins, near), twins > 0 && near > 0 && h("label", { class: "check" }, h("input", { type: "checkbox", id: "drop-near" }), near === 1 ? t("and 1 near duplicate") : t("and {n} near duplicates", { n: n(near) }))], drop,
         Studio.button(twins ? t("Drop duplicates") : t("Drop near duplicates"), clean(drop), { small: true, id: "drop-duplicates" })],
+      leaked > 0 && ["warn", leaked === 1 ? t("1 row stands in the validation set too.") : t("{n} rows stand in the validation set too.", { n: n(leaked) }), leaks,
+        Studio.button(t("Drop them here"), clean(leaks), { small: true, id: "drop-leaks" })],
       long > 0 && ["warn", long === 1 ? t("1 row is longer than {most} tokens.", { most: n(counted.max_length) }) : t("{n} rows are longer than {most} tokens.", { n: n(long), most: n(counted.max_length) }), trim,
         Studio.button(t("Trim"), clean(trim), { small: true, id: "trim-rows" })],
     ].filter(Boolean);

@@ -35,7 +35,7 @@
 
     function draw() {
       const { state, shown } = counting;
-      render(tools, field, view.modelSelect("length-model"));
+      render(tools, field, view.modelSelect("length-model"), validationSelect());
       if (shown) chart.update(shown.histogram, parts.maxLength());
       render(place,
         state.status === "running" && h("div", { class: "row under-way" },
@@ -45,6 +45,21 @@
         ["unknown", "running"].includes(state.status) && !shown && Studio.skeleton(6),
         state.status === "none" && (state.model ? offer() : Studio.note("info", t("No base model is ready yet, and each counts tokens in its own way."))),
         shown && shown.rows > 0 && figures(shown, state.status === "done"));
+    }
+
+    // Another dataset in which no row of this one may stand.
+    function validationSelect() {
+      const others = view.others();
+      if (!others.length) return null;
+      const { validation } = Studio.query();
+      return h("label", { class: "row validation" }, h("span", { class: "label" }, t("Validation set")), Studio.select({
+        label: t("Validation set"), id: "validation-set", value: others.includes(validation) ? validation : "",
+        items: [{ value: "", label: t("None") }, ...others.map((name) => ({ value: name, label: name }))],
+        onChange: (name) => {
+          Studio.setQuery({ validation: name || null });
+          view.asked();
+        },
+      }));
     }
 
     const offer = () => h("div", { class: "row" },

@@ -22,7 +22,7 @@
 
     const asked = () => {
       const { code, find: search, at, model } = Studio.query();
-      return { name: dataset.reference, code: code || "", search: search || "", offset: Number(at) || 0, model: model || view.counting.state.model || "", max_length: parts.maxLength() };
+      return { name: dataset.reference, code: code || "", search: search || "", offset: Number(at) || 0, model: model || view.counting.state.model || "", ...parts.counts() };
     };
 
     async function load() {
@@ -64,8 +64,8 @@
     }
 
     const csv = () => {
-      const { model, max_length } = asked();
-      return `./download/datasets/${dataset.id}/problems.csv?${new URLSearchParams({ model, max_length })}`;
+      const { model, max_length, validation } = asked();
+      return `./download/datasets/${dataset.id}/problems.csv?${new URLSearchParams({ model, max_length, validation })}`;
     };
 
     const chip = (group, chosen) => h("button", {

@@ -38,7 +38,7 @@
       const mine = ++ticket;
       const { offset, model, search } = Studio.query();
       try {
-        const answer = await ctx.read("rows", { name: dataset.reference, offset: Number(offset) || 0, search: search || "", model: model || "", max_length: parts.maxLength() });
+        const answer = await ctx.read("rows", { name: dataset.reference, offset: Number(offset) || 0, search: search || "", model: model || "", ...parts.counts() });
         if (mine !== ticket) return;
         if (!answer.rows.length && answer.total && answer.offset) { // An address from before, behind the last row.
           Studio.setQuery({ offset: Math.floor((answer.total - 1) / answer.page) * answer.page || null });
@@ -91,7 +91,7 @@
     ].filter(Boolean).map((part, i) => [i > 0 && " · ", part]));
 
     async function unfold(button, row) {
-      const whole = await ctx.act(button, "whole_row", { name: dataset.reference, number: row.number, model: shown.model, max_length: parts.maxLength() });
+      const whole = await ctx.act(button, "whole_row", { name: dataset.reference, number: row.number, model: shown.model, ...parts.counts() });
       if (!whole) return;
       shown.rows[shown.rows.indexOf(row)] = whole;
       draw();

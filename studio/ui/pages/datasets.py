@@ -75,9 +75,11 @@ def routes(app: FastAPI, studio: Studio) -> None:
         return sent(dataset_view.clean_lines(dataset), f"{dataset.reference}.jsonl", "application/x-ndjson")
 
     @app.get("/download/datasets/{id}/problems.csv")
-    def problems_file(id: int, model: str = "", max_length: int = MAX_LENGTH) -> StreamingResponse:
+    def problems_file(
+        id: int, model: str = "", max_length: int = MAX_LENGTH, validation: str = ""
+    ) -> StreamingResponse:
         dataset = found(id)
-        lines = dataset_view.problem_lines(dataset, _counted(studio, dataset, model, max_length))
+        lines = dataset_view.problem_lines(dataset, _counted(studio, dataset, model, max_length, validation))
         return sent((line.encode("utf-8-sig" if i == 0 else "utf-8") for i, line in enumerate(lines)),
                     f"{dataset.reference}-problems.csv", "text/csv; charset=utf-8")  # fmt: skip
 
@@ -150,13 +152,13 @@ def _adapters(studio: Studio, dataset: Dataset) -> list[str]:
 
 def rows(
     studio: Studio, name: str, request: gr.Request, offset: int = 0, model: str = "", max_length: int = MAX_LENGTH,
-    search: str = "",
+    validation: str = "", search: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """One page of rows, rendered for the model, or for the first one that is ready; `model` is empty where none is."""
     dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
     seen = dataset_view.rows(
         dataset, offset, PAGE, search=search, model=chosen,
-        examination=_counted(studio, dataset, chosen.name if chosen else "", max_length),
+        examination=_counted(studio, dataset, chosen.name if chosen else "", max_length, validation),
     )  # fmt: skip
     language = language_of(request)
     return {
@@ -169,24 +171,25 @@ def rows(
 
 
 def whole_row(
-    studio: Studio, name: str, number: int, request: gr.Request, model: str = "", max_length: int = MAX_LENGTH
-) -> dict[str, Any]:
+    studio: Studio, name: str, number: int, request: gr.Request, model: str = "", max_length: int = MAX_LENGTH,
+    validation: str = "",
+) -> dict[str, Any]:  # fmt: skip
     """Row `number`, without anything cut."""
     dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
-    examination = _counted(studio, dataset, chosen.name if chosen else "", max_length)
+    examination = _counted(studio, dataset, chosen.name if chosen else "", max_length, validation)
     (row,) = dataset_view.rows(dataset, number, 1, model=chosen, examination=examination)["rows"]
     return shown_row(row, language_of(request), WHOLE)
 
 
 def problems(
     studio: Studio, name: str, request: gr.Request, code: str = "", search: str = "", offset: int = 0, model: str = "",
-    max_length: int = MAX_LENGTH,
+    max_length: int = MAX_LENGTH, validation: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """One page of what is wrong, errors first."""
     dataset, language = studio.datasets.get(name), language_of(request)
     found, total = dataset_view.problems(
         dataset, offset, PAGE, codes=[code] if code else [], search=search.strip(),
-        examination=_counted(studio, dataset, model, max_length),
+        examination=_counted(studio, dataset, model, max_length, validation),
     )  # fmt: skip
     names = [file["name"] for file in dataset.details.get("files", [])]
     return {
@@ -198,9 +201,11 @@ def problems(
 
 
 def examine(
-    studio: Studio, name: str, request: gr.Request, model: str = "", max_length: int = MAX_LENGTH, start: bool = True
-) -> dict[str, Any]:
-    """How many tokens the rows have; begins to count where that was not done yet, if `start` says so.
+    studio: Studio, name: str, request: gr.Request, model: str = "", max_length: int = MAX_LENGTH,
+    validation: str = "", start: bool = True,
+) -> dict[str, Any]:  # fmt: skip
+    """How many tokens the rows have, and which stand in the dataset `validation` too, where one is named; begins to
+    count where that was not done yet, if `start` says so.
 
     Raises:
         InvalidInput: there is no such model, or the dataset has no rows yet.
@@ -208,7 +213,7 @@ def examine(
     dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
     if chosen is None:
         return {"status": "none", "model": ""}
-    question = _question(chosen, max_length)
+    question = _question(studio, chosen, max_length, validation)
     found = studio.examinations.start(dataset, question) if start else studio.examinations.look(dataset, question)
     language = language_of(request)
     return {
@@ -223,22 +228,23 @@ def examine(
     }
 
 
-def stop_examining(studio: Studio, name: str, model: str, max_length: int = MAX_LENGTH) -> None:
+def stop_examining(studio: Studio, name: str, model: str, max_length: int = MAX_LENGTH, validation: str = "") -> None:
     if (chosen := _chosen(studio, model)) is not None:
-        studio.examinations.stop(studio.datasets.get(name), _question(chosen, max_length))
+        studio.examinations.stop(studio.datasets.get(name), _question(studio, chosen, max_length, validation))
 
 
 def clean(
     studio: Studio, name: str, request: gr.Request, skip_bad_rows: bool = False, drop_duplicates: bool = False,
-    near: bool = False, trim: bool = False, model: str = "", max_length: int = MAX_LENGTH,
+    near: bool = False, drop_leaks: bool = False, trim: bool = False, model: str = "", max_length: int = MAX_LENGTH,
+    validation: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """Begins the next version of the dataset, without what the actions take away."""
     dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
     if trim and chosen is None:
         raise InvalidInput("No base model is ready, and only its tokens tell what is too long.", "Add one first.")
-    counted = _counted(studio, dataset, chosen.name if chosen else "", max_length)
+    counted = _counted(studio, dataset, chosen.name if chosen else "", max_length, validation)
     made = studio.datasets.clean(
-        name, skip_bad_rows=skip_bad_rows, drop_duplicates=drop_duplicates, near=near,
+        name, skip_bad_rows=skip_bad_rows, drop_duplicates=drop_duplicates, near=near, drop_leaks=drop_leaks,
         trim={"model": chosen.path, "chat_template": "auto", "max_length": max_length} if trim and chosen else None,
         examined=counted.folder if counted else None,
     )  # fmt: skip
@@ -294,14 +300,17 @@ def _chosen(studio: Studio, name: str) -> Model | None:
     return next((model for model in ready if model.name == name), ready[0] if ready else None)
 
 
-def _question(model: Model, max_length: int) -> Question:
-    return Question(model, max_length=min(max(8, max_length), 131072))
+def _question(studio: Studio, model: Model, max_length: int, validation: str) -> Question:
+    against = studio.datasets.get(validation) if validation else None
+    if against is not None:
+        check_ready(against)
+    return Question(model, max_length=min(max(8, max_length), 131072), validation=against)
 
 
-def _counted(studio: Studio, dataset: Dataset, model: str, max_length: int) -> Examination | None:
+def _counted(studio: Studio, dataset: Dataset, model: str, max_length: int, validation: str) -> Examination | None:
     """What was counted for that model already; None where nothing was."""
     chosen = _chosen(studio, model) if model else None
     if chosen is None or dataset.status != "ready" or not dataset.folder:
         return None
-    found = studio.examinations.look(dataset, _question(chosen, max_length))
+    found = studio.examinations.look(dataset, _question(studio, chosen, max_length, validation))
     return found if found.status == "done" else None

@@ -190,6 +190,8 @@ def _step(step: Mapping[str, Any], language: str) -> str:
             if exact
             else t("duplicates and near duplicates dropped ({n})", n=dropped)
         )
+    if step.get("drop_leaks"):
+        done.append(t("rows of the validation set dropped ({n})", n=left_out.get("drop", "…")))
     if most := step.get("trim"):
         done.append(t("trimmed to {most} tokens ({n})", most=f"{most:,}", n=step.get("trimmed", "…")))
         if gone := left_out.get("trim"):
