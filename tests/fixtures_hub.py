@@ -19,10 +19,10 @@ ADA, BEN, READER = "hf_ada_may_write", "hf_ben_may_write", "hf_ada_may_read"
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     """Ada and Ben may write, Ada's second token only reads, and Ada belongs to the organisation crew."""
-    import huggingface_hub
+    from huggingface_hub import constants
 
     # The client reads its environment once, at import; what came before this test must not matter.
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     tokens = {ADA: "ada", BEN: "ben", READER: "ada"}
     with running_hub(tmp_path / "hub", tokens, read_only=[READER], organisations={"crew": ["ada"]}) as server:
         yield server

@@ -174,17 +174,19 @@ class Datasets:
     def read_again(
         self, reference: str, *, reading: Reading | None = None, layout: Mapping[str, Any] | None = None
     ) -> Dataset:
-        """The same files, read in another way: with another encoding, delimiter or sheet, or other columns. Where
-        nothing could be read before it is the same version, else the next. A layout is remembered for files with the
-        same header.
+        """The same files, or the same commit on the Hub, read in another way: with another encoding, delimiter or
+        sheet, or other columns. Where nothing could be read before it is the same version, else the next. A layout is
+        remembered for files with the same header.
 
         Raises:
             NotFound: there is no such dataset.
-            InvalidInput: it does not come from files, is still being read, or the layout does not fit its columns.
+            InvalidInput: it comes neither from files nor from the Hub, is still being read, or the layout does not fit
+                its columns.
         """
         with self._lock:
             dataset = self._catalogue.dataset(reference)
-            if not dataset.details.get("originals"):
+            originals, hub = dataset.details.get("originals", []), dataset.details.get("hub")
+            if not (originals or hub):
                 raise InvalidInput("“{name}” does not come from files.", "Add it again.", name=dataset.name)
             if dataset.status == "reading":
                 raise _still_reading(dataset)
@@ -198,7 +200,7 @@ class Datasets:
             else:
                 layout = dataset.details.get("chosen_layout")
             request = {
-                "sources": [{"path": o["path"], "name": o["name"]} for o in dataset.details["originals"]],
+                **({"hub": hub} if hub else {"sources": [{"path": o["path"], "name": o["name"]} for o in originals]}),
                 "reading": (reading or Reading(**dataset.details.get("reading", {}))).model_dump(), "layout": layout,
             }  # fmt: skip
             step = {"action": "read_again", "at": time.time()} | _choices(reading, layout)
@@ -313,6 +315,8 @@ class Datasets:
         if chosen := request.get("layout"):
             self._catalogue.remember_column_map(header_key(details["columns"]), chosen)
         *before, step = dataset.steps
+        if "hub" in step:
+            step = step | {"hub": details["hub"]}  # with its commit
         counts = {key: details[key] for key in ("rows", "bad_rows", "left_out", "trimmed") if key in finished.details}
         self._catalogue.change_dataset(
             dataset.id, status="ready", pid=None, stage="", details=details, steps=[*before, step | counts],

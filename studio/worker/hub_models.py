@@ -57,10 +57,12 @@ def download_model(
     sizes = {f.rfilename: f.size or 0 for f in info.siblings or []}
     files = needed_files(sizes)
     total = sum(sizes[f] for f in files)
-    _check_room(total)
+    check_room(total)
     try:
         # By the revision's name, which the cache then knows when there is no network; the folder's is the commit.
-        path = Path(snapshot_download(repo, revision=revision, allow_patterns=files, tqdm_class=_bar(report, total)))
+        path = Path(
+            snapshot_download(repo, revision=revision, allow_patterns=files, tqdm_class=byte_bar(report, total))
+        )
     except (HTTPError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno:
             raise  # the disk's word, not the Hub's
@@ -74,7 +76,7 @@ def download_model(
 
 
 def hub_fault(error: Exception, repo: str, revision: str | None) -> StudioError:
-    """What an exception of the Hub's client means to the person who asked for the model."""
+    """What an exception of the Hub's client means to the person who asked for the model; see also hub_datasets."""
     endpoint = constants.ENDPOINT
     match error:
         case GatedRepoError():
@@ -98,13 +100,13 @@ def hub_fault(error: Exception, repo: str, revision: str | None) -> StudioError:
         case HfHubHTTPError(response=response) if response.status_code in (401, 403):
             return StudioError(
                 "{endpoint} does not let this account read {repo}.",
-                "Sign in with a token that may read it, then add the model again.",
+                "Sign in with a token that may read it, then add it again.",
                 repo=repo, endpoint=endpoint,
             )  # fmt: skip
         case HfHubHTTPError(response=response) if not isinstance(error, LocalEntryNotFoundError):
             return StudioError(
                 "{endpoint} answered with error {status}.",
-                "Wait a moment, then add the model again; what was downloaded is kept.",
+                "Wait a moment, then add it again; what was downloaded is kept.",
                 endpoint=endpoint, status=response.status_code,
             )  # fmt: skip
     return Unreachable(
@@ -120,19 +122,20 @@ def _in_cache(repo: str, revision: str | None) -> Path | None:
     return Path(config).parent if isinstance(config, str) else None
 
 
-def _check_room(needed: int) -> None:
+def check_room(needed: int) -> None:
+    """Raises StudioError where the cache's disk has not so many bytes left."""
     cache = Path(constants.HF_HUB_CACHE)
     cache.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(cache).free
     if needed > free:
         raise StudioError(
-            "The model takes {needed:.1f} GB, and there are {free:.1f} GB left on the disk of {cache}.",
+            "It takes {needed:.1f} GB, and there are {free:.1f} GB left on the disk of {cache}.",
             "Free some space, or set HF_HOME to a folder on another disk.",
             needed=needed / 1e9, free=free / 1e9, cache=cache,
         )  # fmt: skip
 
 
-def _bar(report: Callable[[str, int, int], None], total: int) -> type[tqdm[Any]]:
+def byte_bar(report: Callable[[str, int, int], None], total: int) -> type[tqdm[Any]]:
     """A progress bar class for the Hub's client that draws nothing and reports the bytes on disk."""
 
     class ByteBar(tqdm):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -45,13 +45,14 @@ def main(path: Path) -> None:
     """Does what FOLDER/run.json asks; writes rows.arrow, problems.arrow, and sample.json: the first rows as they came.
 
     The request is `sources`, files as {"path", "name"}, with `reading` and `layout` where a person chose them, and
-    `layouts` that were chosen before, by the key of their header; `near_duplicates` false leaves those unsought. Or it
-    is `parent`, an earlier version, with the `actions` on the way from it: "skip_bad_rows"; "skip" and "drop", rows with
+    `layouts` that were chosen before, by the key of their header; `near_duplicates` false leaves those unsought. In
+    the place of files there can be `hub`, a split of a dataset on the Hub (see hub_datasets.open_hub). Or it is
+    `parent`, an earlier version, with the `actions` on the way from it: "skip_bad_rows"; "skip" and "drop", rows with
     some problems, as {"path", "codes"} of a problem file; and "trim", null or {"model", "chat_template", "max_length"}.
 
     The last event is Finished. Its details are VersionWriter's with "reading", "layout", "columns" and "ignored"; or
     "unclear", where a person must say which column holds what: {"problem", "remedy", "values", "columns", "guess"}, and
-    "files".
+    "files". Of the Hub, "hub" says the "commit" too.
 
     Raises:
         InvalidInput: a file has no rows, or cannot be read at all.
@@ -61,27 +62,48 @@ def main(path: Path) -> None:
     request = folder.read_request()
     began = time.monotonic()
     report = Reporter(folder)
-    details = heal(request, path, report) if request.get("parent") else read_files(request, path, report)
+    if request.get("parent"):
+        details = heal(request, path, report)
+    elif request.get("hub"):
+        details = read_hub(request, path, report)
+    else:
+        reading = _reading(request)
+        files = ((file["name"], open_source(Path(file["path"]), file["name"], reading)) for file in request["sources"])
+        details = read_files(request, files, path, report)
     details["seconds"] = round(time.monotonic() - began, 2)
     rows = path / ROWS
     folder.append(Finished(path=str(rows), size=details.get("size", 0), details=details))
 
 
-def read_files(request: dict[str, Any], folder: Path, report: Reporter) -> dict[str, Any]:
-    """All rows of the request's files as one version."""
-    reading = Reading.model_validate(request.get("reading") or {})
+def read_hub(request: dict[str, Any], folder: Path, report: Reporter) -> dict[str, Any]:
+    """A split's rows as a version. "hub" pins them to their commit."""
+    from studio.worker.hub_datasets import open_hub
+
+    hub = request["hub"]
+    source, commit = open_hub(hub, _reading(request), report)
+    return read_files(request, [(hub["repository"], source)], folder, report) | {"hub": hub | {"commit": commit}}
+
+
+def _reading(request: dict[str, Any]) -> Reading:
+    return Reading.model_validate(request.get("reading") or {})
+
+
+def read_files(
+    request: dict[str, Any], sources: Iterable[tuple[str, OpenSource]], folder: Path, report: Reporter
+) -> dict[str, Any]:
+    """All rows of the sources, each with its name, as one version."""
+    alone = len(request.get("sources", ())) < 2
     writer: VersionWriter | None = None
     opened: list[dict[str, Any]] = []
     layouts: list[Layout] = []
     columns: dict[str, None] = {}
     try:
-        for index, file in enumerate(request["sources"]):
-            source = _open(file, reading)
+        for index, (name, source) in enumerate(sources):
             first, everything = _first_items(source)
             samples = [item[1] for item in first if not isinstance(item, Problem) and isinstance(item[1], dict)]
             opened.append(
                 {
-                    "name": file["name"], "unit": source.unit, "encoding": source.encoding, "detected": source.detected,
+                    "name": name, "unit": source.unit, "encoding": source.encoding, "detected": source.detected,
                     "delimiter": source.delimiter, "sheet": source.sheet, "sheets": source.sheets,
                 }
             )  # fmt: skip
@@ -89,14 +111,14 @@ def read_files(request: dict[str, Any], folder: Path, report: Reporter) -> dict[
                 write_json(folder / SAMPLE, _printable(samples[:FIRST_ROWS]))
             layout = _layout(samples, request) if samples else _NO_OBJECT
             if writer is None:
-                if not first and len(request["sources"]) == 1:
-                    raise InvalidInput("“{file}” has no rows.", "Add a file with at least one row.", file=file["name"])
+                if not first and alone:
+                    raise InvalidInput("“{file}” has no rows.", "Add a file with at least one row.", file=name)
                 writer = VersionWriter(folder, layout.format.kind, near=request.get("near_duplicates", True))
             elif samples and layout.format.kind != layouts[0].format.kind:
                 raise InvalidInput(
                     "“{file}” holds {found}, and “{first}” holds {expected}.",
                     "Add files of different kinds as datasets of their own.",
-                    file=file["name"], found=layout.format.label, first=request["sources"][0]["name"],
+                    file=name, found=layout.format.label, first=opened[0]["name"],
                     expected=layouts[0].format.label,
                 )  # fmt: skip
             layouts.append(layout)
@@ -115,10 +137,6 @@ def read_files(request: dict[str, Any], folder: Path, report: Reporter) -> dict[
         "files": opened, "unit": opened[0]["unit"], "layout": layouts[0].as_dict(),
         "columns": list(columns), "ignored": [column for column in columns if column not in used],
     }  # fmt: skip
-
-
-def _open(file: dict[str, Any], reading: Reading) -> OpenSource:
-    return open_source(Path(file["path"]), file["name"], reading)
 
 
 def _first_items(source: OpenSource) -> tuple[list[Item], Iterator[Any]]:

@@ -86,9 +86,8 @@ class Call:
 
     def readable(self, id: str) -> Repository:
         """Raises HubError where there is no such repository for this user."""
-        owned = self.owns(id.split("/")[0])
         repository = self.hub.store.repositories.get(id)
-        if repository is None or (repository.private and not owned):
+        if repository is None or (repository.private and not self.owns(repository.owner)):
             raise HubError(404 if self.user else 401, "Repository not found", "RepoNotFound")
         return repository
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 import yaml
 
@@ -16,8 +17,8 @@ from tests.hub.exchange import Answer, Call, route
 from tests.hub.store import HubError, Repository, StoredFile, uses_lfs
 
 _TIME = "2026-01-01T00:00:00.000Z"
-_REPO = r"(?P<id>[\w.-]+/[\w.-]+)"
-_MODEL = rf"/api/models/{_REPO}"
+_REPO = r"(?P<id>(?:datasets/)?[\w.-]+/[\w.-]+)"  # a model's id, or a dataset's behind that word
+_API = rf"/api/(?:models/|(?=datasets/)){_REPO}"
 _REVISION = r"(?P<revision>[^/]+)"
 
 
@@ -66,8 +67,8 @@ def delete_repository(call: Call) -> Answer:
     return Answer.json({})
 
 
-@route("GET", rf"{_MODEL}(?:/revision/{_REVISION})?")
-def model_info(call: Call, id: str, revision: str) -> Answer:
+@route("GET", rf"{_API}(?:/revision/{_REVISION})?")
+def repository_info(call: Call, id: str, revision: str) -> Answer:
     repository = call.readable(id)
     commit = repository.at(revision or "main")
     siblings = [
@@ -76,9 +77,8 @@ def model_info(call: Call, id: str, revision: str) -> Answer:
     ]
     return Answer.json(
         {
-            "id": id,
-            "modelId": id,
-            "author": id.split("/")[0],
+            "id": repository.name,
+            "author": repository.owner,
             "sha": commit.sha,
             "private": repository.private,
             "gated": "auto" if repository.gated else False,
@@ -94,13 +94,13 @@ def model_info(call: Call, id: str, revision: str) -> Answer:
     )
 
 
-@route("GET", rf"{_MODEL}/auth-check")
+@route("GET", rf"{_API}/auth-check")
 def auth_check(call: Call, id: str) -> Answer:
     _check_gate(call, call.readable(id))
     return Answer.json({})
 
 
-@route("GET", rf"{_MODEL}/tree/{_REVISION}(?:/(?P<folder>.+))?")
+@route("GET", rf"{_API}/tree/{_REVISION}(?:/(?P<folder>.+))?")
 def tree(call: Call, id: str, revision: str, folder: str) -> Answer:
     commit = call.readable(id).at(revision)
     prefix = f"{folder}/" if folder else ""
@@ -116,10 +116,20 @@ def tree(call: Call, id: str, revision: str, folder: str) -> Answer:
     ]
     for path, file in sorted(below.items()):
         if recursive or "/" not in path:
-            lfs = {"oid": file.sha256, "size": file.size, "pointerSize": 134}
-            entries.append({"type": "file", "oid": file.oid, "size": file.size, "path": prefix + path})
-            entries[-1].update({"lfs": lfs} if file.sha256 else {})
+            entries.append(_entry(prefix + path, file))
     return Answer.json(entries)
+
+
+@route("POST", rf"{_API}/paths-info/{_REVISION}")
+def paths_info(call: Call, id: str, revision: str) -> Answer:
+    files = call.readable(id).at(revision).files
+    paths = parse_qs(call.body.decode()).get("paths", [])
+    return Answer.json([_entry(path, files[path]) for path in paths if path in files])
+
+
+def _entry(path: str, file: StoredFile) -> dict[str, Any]:
+    lfs = {"lfs": {"oid": file.sha256, "size": file.size, "pointerSize": 134}} if file.sha256 else {}
+    return {"type": "file", "oid": file.oid, "size": file.size, "path": path, **lfs}
 
 
 # commits
@@ -141,7 +151,7 @@ def _metadata(card: str) -> dict[str, Any]:
     return dict(yaml.safe_load(front[1])) if front else {}
 
 
-@route("POST", rf"{_MODEL}/preupload/{_REVISION}")
+@route("POST", rf"{_API}/preupload/{_REVISION}")
 def preupload(call: Call, id: str, revision: str) -> Answer:
     known = call.writable(id).at(revision).files
     files = [
@@ -156,7 +166,7 @@ def preupload(call: Call, id: str, revision: str) -> Answer:
     return Answer.json({"files": files})
 
 
-@route("POST", rf"{_MODEL}/commit/{_REVISION}")
+@route("POST", rf"{_API}/commit/{_REVISION}")
 def commit(call: Call, id: str, revision: str) -> Answer:
     repository = call.writable(id)
     if revision != "main":
@@ -258,6 +268,6 @@ def resolve(call: Call, id: str, revision: str, path: str) -> Answer:
 
 
 def _check_gate(call: Call, repository: Repository) -> None:
-    if repository.gated and not call.owns(repository.id.split("/")[0]):
-        why = f"Access to model {repository.id} is restricted and you are not in the authorized list."
+    if repository.gated and not call.owns(repository.owner):
+        why = f"Access to {repository.id} is restricted and you are not in the authorized list."
         raise HubError(403 if call.user else 401, why, "GatedRepo")

@@ -44,10 +44,20 @@ class Commit:
 
 @dataclass
 class Repository:
+    """`id` is owner/name, of a dataset datasets/owner/name."""
+
     id: str
     private: bool
     gated: bool = False
     commits: list[Commit] = field(default_factory=list)  # oldest first, all on the branch main
+
+    @property
+    def name(self) -> str:
+        return self.id.removeprefix("datasets/")
+
+    @property
+    def owner(self) -> str:
+        return self.name.split("/")[0]
 
     @property
     def head(self) -> Commit:
