@@ -72,7 +72,8 @@ def studio(model: str, rows: list[dict[str, Any]]) -> dict[str, float]:
         folder.prepare(
             {
                 "run": 1, "name": "benchmark", "spec": read_spec(settings).model_dump(mode="json"),
-                "model": {"path": model}, "dataset": {"rows_path": write_rows(rows, place)}, "adapter": f"{place}/adapter",
+                "model": {"path": model}, "dataset": {"rows_path": write_rows(rows, place)}, "validation": None,
+                "adapter": f"{place}/adapter",
             }
         )  # fmt: skip
         command = [sys.executable, "-m", "studio.worker", "train", place]

@@ -58,6 +58,7 @@ def training_run(path: Path, model: Path, rows: Sequence[Row], /, **settings: Ma
                 "rows": len(rows),
                 "rows_path": str(rows_path),
             },
+            "validation": None,
             "adapter": str(path / "adapter"),
         }
     )

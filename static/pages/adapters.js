@@ -79,6 +79,7 @@
             [t("Base model"), adapter.base_reference], [t("Revision of the base"), mono(adapter.base_revision || t("none: a local folder"))],
             [t("Dataset"), adapter.dataset_name], [t("Rows"), Studio.number(adapter.dataset_rows)],
             [t("SHA-256 of the data"), mono(adapter.dataset_sha256.slice(0, 16), adapter.dataset_sha256)],
+            adapter.details.split && [t("Evaluated on"), evaluatedOn(adapter.details.split)],
             [t("Run"), adapter.run_id ? h("a", { href: Studio.href("runs", { id: adapter.run_id }) }, t("Run {id}", { id: adapter.run_id })) : "–"],
             [t("Seed"), String(adapter.seed)], [t("Device"), adapter.details.device || "–"], [t("Precision"), adapter.details.precision || "–"],
             [t("Made"), Studio.date(adapter.created_at)], adapter.owner && [t("Owner"), adapter.owner],
@@ -91,6 +92,18 @@
           h("p", { class: "hint" }, t("Plain transformers and peft read this folder:")), snippet(adapter)),
         Studio.card(t("Library versions"), Studio.facts(Object.entries(adapter.versions).map(([lib, version]) => [lib, mono(version)]))));
     });
+  }
+
+  // Which rows were never trained on: those of a validation set, or a share that the seed drew.
+  function evaluatedOn({ validation, share, stratified, train_rows: trained, eval_rows: held, kept_together: kept, sha256 }) {
+    const rows = Studio.number(held);
+    const said = validation ? [t("{n} rows of {name}, version {version}", { n: rows, name: validation.name, version: validation.version })]
+      : held === 0 && !kept ? [t("nothing: all rows were trained on")]
+      : [
+          t("{n} of {total} rows ({share} asked for)", { n: rows, total: Studio.number(trained + held), share: `${Studio.number(100 * share)} %` }),
+          stratified && t("each label by its share"), kept > 0 && t("{n} more have an equal row that was trained on", { n: Studio.number(kept) }),
+        ].filter(Boolean);
+    return h("span", { title: sha256 }, said.join(" · "));
   }
 
   const mono = (text, title) => h("span", { class: "mono", title }, text);

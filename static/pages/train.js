@@ -67,12 +67,19 @@
       }
       const changed = [
         options("model.name", t("Choose a base model"), choices.models.map((each) => ({ value: each.name, label: modelLabel(each), disabled: each.status !== "ready" })), ready?.name || (parts.filled ? null : model || begun.values.model.name)),
-        options("data.name", t("Choose a dataset"), choices.datasets.map((each) => ({ value: each.name, label: t("{name} · {n} rows", { name: each.name, n: Studio.number(each.rows) }) })), parts.filled ? null : begun.values.data.name),
+        options("data.validation_name", null, validationSets(), parts.filled ? null : begun.values.data.validation_name),
+        options("data.name", t("Choose a dataset"), choices.datasets.map((each) => ({ value: each.name, label: datasetLabel(each), disabled: each.status !== "ready" || each.bad_rows > 0 })), parts.filled ? null : begun.values.data.name),
       ];
       parts.filled = true;
       drawModels();
       drawData();
       if (changed.includes(true)) check();
+    }
+
+    // A run that is copied names the very version it was measured on.
+    function validationSets() {
+      const names = [...new Set([begun.values.data.validation_name, ...choices.datasets.map((each) => each.name)])].filter(Boolean);
+      return [{ value: "", label: t("None") }, ...names.map((name) => ({ value: name, label: name }))];
     }
 
     function drawModels() {
@@ -237,7 +244,7 @@
     const translated = sections.map((section) => ({
       ...section, title: TITLES[section.name] || "",
       fields: section.fields.map((field) => ({
-        ...field, label: t(field.label), help: t(field.help), kind: field.name === "name" ? "choice" : field.kind,
+        ...field, label: t(field.label), help: t(field.help), kind: ["name", "validation_name"].includes(field.name) ? "choice" : field.kind,
         choices: field.kind === "list" ? [] : field.choices.map((choice) => ({ ...choice, label: t(choice.label) })),
       })),
     }));
@@ -271,12 +278,19 @@
     const text = JSON.stringify(items);
     if (select.dataset.items === text && wanted == null) return false;
     select.dataset.items = text;
-    select.replaceChildren(h("option", { value: "", disabled: true }, placeholder), ...items.map((item) => h("option", { value: item.value, disabled: item.disabled }, item.label)));
+    select.replaceChildren(...(placeholder ? [h("option", { value: "", disabled: true }, placeholder)] : []), ...items.map((item) => h("option", { value: item.value, disabled: item.disabled }, item.label)));
     const value = wanted ?? before;
     select.value = items.some((item) => item.value === value) ? value : "";
     return select.value !== before;
   }
 
+  const datasetLabel = ({ name, status, rows, bad_rows }) => {
+    if (status === "reading") return t("{name} (reading…)", { name });
+    if (status === "unclear") return t("{name} (needs a choice)", { name });
+    if (status === "failed") return t("{name} (cannot be read)", { name });
+    if (bad_rows) return t("{name} (bad rows: {n})", { name, n: Studio.number(bad_rows) });
+    return t("{name} · {n} rows", { name, n: Studio.number(rows) });
+  };
   const modelLabel = (model) =>
     model.status === "ready" ? model.name : model.status === "preparing" ? t("{name} (being prepared)", { name: model.name }) : t("{name} (failed)", { name: model.name });
 

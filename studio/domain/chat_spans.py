@@ -6,15 +6,24 @@ The preview and the training worker both call `answer_spans`, so what is shown i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import takewhile
+from typing import Any, Protocol
 
 from studio.domain.errors import StudioError
 
-Messages = Sequence[Mapping[str, str]]
+Messages = Sequence[Mapping[str, Any]]
+"""Turns as in dataset_rows: role, content, and where they are there tool_calls, name, tool_call_id."""
+Tools = Sequence[Mapping[str, Any]]
 Span = tuple[int, int]
-Render = Callable[[Messages, bool], str]
-"""The chat template: (messages, add_generation_prompt) to text. Raises StudioError where it refuses them."""
+
+
+class Render(Protocol):
+    """A chat template: a conversation, and the tools that it may call, to text."""
+
+    def __call__(self, messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
+        """Raises StudioError where the template refuses them."""
 
 
 def template_refusal(error: Exception) -> StudioError:
@@ -29,7 +38,19 @@ def template_refusal(error: Exception) -> StudioError:
 _UNFINISHED_TAG = re.compile(r"[<\[][^<>\[\]]*$")
 
 
-def answer_spans(messages: Messages, render: Render) -> tuple[str, list[Span]]:
+def learned_spans(row: Mapping[str, Any], render: Render, *, answers_only: bool = True) -> tuple[str, list[Span]]:
+    """A conversation (as dataset_rows.learned gives it) as the model sees it, and which characters of it are learned.
+
+    Raises StudioError as answer_spans does.
+    """
+    messages, tools = row["messages"], row.get("tools")
+    if answers_only:
+        return answer_spans(messages, render, tools)
+    text = render(messages, False, tools)
+    return text, [(0, len(text))]
+
+
+def answer_spans(messages: Messages, render: Render, tools: Tools | None = None) -> tuple[str, list[Span]]:
     """The conversation as the model sees it, and where in that text each assistant turn's answer stands.
 
     A span (start, end) counts characters. It begins behind the generation prompt, since that is given to the model
@@ -40,18 +61,27 @@ def answer_spans(messages: Messages, render: Render) -> tuple[str, list[Span]]:
     close the last turn in another way), the conversation is rendered once more with a mark in place of the answer,
     and the answer is what differs.
 
+    A call of a tool is an answer too. Under a template that leaves calls out, a turn that only calls has no span: from
+    it the model would learn to say nothing.
+
     Raises:
         StudioError: the template refuses the conversation, or changes an answer so that it cannot be found.
     """
+    if tools:
+        render = partial(render, tools=tools)
     text = render(messages, False)
     spans = []
     for i, message in enumerate(messages):
         if message["role"] == "assistant":
             start, end = _span(messages, i, text, render)
             answer = message["content"].rpartition("</think>")[2].strip()
-            if answer not in text[start:end]:  # such as under a template that takes content in parts only
+            calls = [call["function"]["name"] for call in message.get("tool_calls", ())]
+            if any(name in text[start:end] for name in calls):
+                spans.append((start, end))
+            elif answer not in text[start:end]:  # such as under a template that takes content in parts only
                 raise _lost(i)
-            spans.append((start, end))
+            elif answer or not calls:
+                spans.append((start, end))
     return text, spans
 
 
@@ -112,7 +142,8 @@ def _lost(i: int) -> StudioError:
 
 def _around(mark: str, i: int, messages: Messages, render: Render) -> tuple[str, str, str]:
     """What stands before and behind turn i's content, with the mark between."""
-    marked = [*messages[:i], {**messages[i], "content": mark}, *messages[i + 1 :]]
+    turn = {key: value for key, value in messages[i].items() if key != "tool_calls"}  # calls are part of the answer
+    marked = [*messages[:i], turn | {"content": mark}, *messages[i + 1 :]]
     return render(marked, False).partition(mark)
 
 

@@ -81,6 +81,12 @@ class DataSpec(Section):
         ge=0,
         le=0.5,
     )
+    validation_name: str = knob(
+        "",
+        "Validation set",
+        "Another dataset that is never trained on; replaces the split.",
+        advanced=True,
+    )
     answers_only: bool = knob(
         True,
         "Learn from answers only",
@@ -89,8 +95,10 @@ class DataSpec(Section):
     )
 
     def eval_rows(self, rows: int) -> int:
-        """How many of so many rows are kept for validation: at least one where a share is asked."""
-        return max(1, round(rows * self.validation_split)) if self.validation_split > 0 else 0
+        """How many of so many rows are kept for validation: at least one where a share is asked, and none where there
+        is a validation set."""
+        is_split = self.validation_split > 0 and not self.validation_name
+        return max(1, round(rows * self.validation_split)) if is_split else 0
 
 
 class LoraSpec(Section):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.domain.chat_spans import Messages, Render, Span, answer_spans, template_refusal
+from studio.domain.chat_spans import Messages, Render, Span, Tools, answer_spans, template_refusal
 from studio.domain.chat_templates import AUTOMATIC, TemplateChoice, template_for
 from studio.domain.errors import StudioError
 
@@ -59,20 +59,20 @@ def load_chat_template(model_path: str | Path, choice: TemplateChoice = AUTOMATI
         config = _read_json(folder / "tokenizer_config.json")
         source = template_for(choice, _source(folder, config))  # as the worker does
         tokens = _special_tokens(folder, config)
-        template = _environment().from_string(source)
+        environment = _environment()
+        plain = environment.from_string(source)
+        with_tools = environment.from_string(_source(folder, config, "tool_use") or source)
     except (OSError, ValueError, jinja2.TemplateError) as error:
         raise StudioError(
             "The chat template in {path} cannot be read: {reason}.", "Add the model again.", path=folder, reason=error
         ) from error
 
-    def rendered(
-        messages: Messages, add_generation_prompt: bool, tools: Sequence[Mapping[str, Any]] | None = None
-    ) -> str:
+    def rendered(messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
         try:
-            return template.render(
+            return (with_tools if tools else plain).render(
                 **tokens,
                 messages=[dict(message) for message in messages],
-                tools=tools,
+                tools=[dict(tool) for tool in tools] if tools else None,
                 documents=None,
                 add_generation_prompt=add_generation_prompt,
             )
@@ -87,15 +87,17 @@ def _read_json(path: Path) -> dict[str, Any]:
     return loaded if isinstance(loaded, dict) else {}
 
 
-def _source(folder: Path, config: dict[str, Any]) -> str:
-    """The template's own file goes before the tokenizer's configuration; of several there, the default one counts."""
-    file = folder / "chat_template.jinja"
-    if file.is_file():
-        return file.read_text("utf-8")
+def _source(folder: Path, config: dict[str, Any], name: str = "default") -> str:
+    """Templates in files of their own go before those in the tokenizer's configuration. Of several, the default one
+    counts, or "tool_use" where there are tools; empty where there is none of that name."""
+    main = folder / "chat_template.jinja"
+    if main.is_file():
+        file = main if name == "default" else folder / "additional_chat_templates" / f"{name}.jinja"
+        return file.read_text("utf-8") if file.is_file() else ""
     found = config.get("chat_template")
-    if isinstance(found, list):
-        found = {entry["name"]: entry["template"] for entry in found}.get("default")
-    return found if isinstance(found, str) else ""
+    templates = {entry["name"]: entry["template"] for entry in found} if isinstance(found, list) else {"default": found}
+    source = templates.get(name)
+    return source if isinstance(source, str) else ""
 
 
 def _special_tokens(folder: Path, config: dict[str, Any]) -> dict[str, str]:

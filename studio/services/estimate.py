@@ -38,13 +38,13 @@ class Sizes:
     base_bytes: tuple[int, int]
 
 
-def plan(spec: RunSpec, rows: int) -> Plan:
-    """The run of this spec on a dataset of so many rows."""
-    eval_rows = spec.data.eval_rows(rows)
-    train_rows = max(0, rows - eval_rows)
+def plan(spec: RunSpec, rows: int, validation_rows: int = 0) -> Plan:
+    """The run of this spec on a dataset of so many rows that can be learned, and on so many of its validation set."""
+    held_out = spec.data.eval_rows(rows)
+    train_rows = max(0, rows - held_out)
     return Plan(
         train_rows=train_rows,
-        eval_rows=eval_rows,
+        eval_rows=validation_rows if spec.data.validation_name else held_out,
         steps=total_steps(train_rows, spec.training),
         steps_per_epoch=steps_per_epoch(train_rows, spec.training),
     )

@@ -12,10 +12,11 @@ from studio.domain.chat_templates import AUTOMATIC, has_its_own
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import check_name
 from studio.domain.run import RunStatus
-from studio.domain.spec import RunSpec
+from studio.domain.spec import DataSpec, RunSpec
+from studio.services.datasets import check_ready
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
-from studio.store.tables import Metric, Run
+from studio.store.tables import Dataset, Metric, Run
 
 _SECRET = re.compile(r"\b(hf_[A-Za-z0-9]{8,}|Bearer\s+\S+)")
 
@@ -35,7 +36,7 @@ class Runs:
             name = check_name(name)
         except InvalidInput as fault:
             faults["name"] = fault
-        model = dataset = None
+        model = None
         try:
             model = self._catalogue.model(spec.model.name)
             if model.status != "ready":
@@ -46,17 +47,7 @@ class Runs:
                 faults["model.chat_template"] = has_its_own()
         except InvalidInput as fault:
             faults["model.name"] = fault
-        try:
-            dataset = self._catalogue.dataset(spec.data.name)
-            train_rows = dataset.rows - spec.data.eval_rows(dataset.rows)
-            if train_rows < 1:
-                faults["data.validation_split"] = StudioError(
-                    "The dataset has {rows} rows, and none would be left to train on.",
-                    "Lower the validation split or add rows.",
-                    rows=dataset.rows,
-                )
-        except InvalidInput as fault:
-            faults["data.name"] = fault
+        dataset, validation = self._judge_data(spec.data, faults)
         if key and not faults and (earlier := self._catalogue.run_by_key(key)):
             return earlier.id
         if "name" not in faults and self._name_is_taken(name):
@@ -69,14 +60,56 @@ class Runs:
         run = self._catalogue.add_run(
             name=name,
             key=key,
-            spec=spec.model_dump(mode="json"),
+            spec=_pinned(spec, validation).model_dump(mode="json"),
             model_id=model.id,
             dataset_id=dataset.id,
             model_name=model.name,
             dataset_name=dataset.name,
+            dataset_version=dataset.version,
             owner=owner,
         )
         return run.id
+
+    def _judge_data(self, data: DataSpec, faults: dict[str, StudioError]) -> tuple[Dataset | None, Dataset | None]:
+        """The dataset and its validation set, if any; what is wrong with them goes to `faults`."""
+        dataset = validation = None
+        try:
+            dataset = self._ready_dataset(data.name)
+            if dataset.bad_rows:
+                faults["data.name"] = StudioError(
+                    "{count} rows of “{name}” cannot be trained on.",
+                    "Skip them on the Datasets page: that makes a clean version.",
+                    count=dataset.bad_rows,
+                    name=dataset.name,
+                )
+            if dataset.trainable_rows - data.eval_rows(dataset.trainable_rows) < 1:
+                faults["data.validation_split"] = StudioError(
+                    "The dataset has {rows} rows, and none would be left to train on.",
+                    "Lower the validation split or add rows.",
+                    rows=dataset.trainable_rows,
+                )
+        except InvalidInput as fault:
+            faults["data.name"] = fault
+        try:
+            if data.validation_name:
+                validation = self._ready_dataset(data.validation_name)
+                if validation.trainable_rows < 1:
+                    faults["data.validation_name"] = StudioError(
+                        "“{name}” has no row that can be learned.", "Choose another dataset.", name=validation.name
+                    )
+                elif dataset is not None and validation.sha256 == dataset.sha256:
+                    faults["data.validation_name"] = StudioError(
+                        "These are the rows that are trained on.", "Choose another dataset, or none to split this one."
+                    )
+        except InvalidInput as fault:
+            faults["data.validation_name"] = fault
+        return dataset, validation
+
+    def _ready_dataset(self, name: str) -> Dataset:
+        """Raises InvalidInput: there is none, or it has no rows yet."""
+        dataset = self._catalogue.dataset(name)
+        check_ready(dataset)
+        return dataset
 
     def _name_is_taken(self, name: str) -> bool:
         open_runs = self._catalogue.runs(RunStatus.QUEUED, *(s for s in RunStatus if s.has_worker))
@@ -145,6 +178,14 @@ class Runs:
         """What the worker printed last, with anything that looks like a token masked."""
         run = self._catalogue.run(id)
         return _SECRET.sub("***", RunFolder(run.folder).log_tail()) if run.folder else ""
+
+
+def _pinned(spec: RunSpec, validation: Dataset | None) -> RunSpec:
+    """The spec with the validation set's very version, since the name alone means the newest."""
+    if validation is None:
+        return spec
+    data = spec.data.model_copy(update={"validation_name": validation.reference})
+    return spec.model_copy(update={"data": data})
 
 
 def seconds_left(run: Run, steps: Sequence[Metric]) -> float | None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from studio.domain.dataset import Problem
+from studio.store.row_file import mapped
 
 BATCH = 1000
 MOST_SORTED = 200_000
@@ -71,7 +72,7 @@ def read_problems(
     """Each problem with its row, from the `offset`-th on; only those of some codes, or with a text in their field or
     values, where such are given. Raises OSError."""
     wanted = pa.array(list(codes), pa.string())
-    with pa.memory_map(str(path)) as source:
+    with mapped(path) as source:
         file = pa.ipc.open_file(source)
         for number in range(file.num_record_batches):
             batch = _matching(file.get_batch(number), wanted, search)
@@ -88,7 +89,7 @@ def read_problems(
 def count_problems(path: str | Path, *, codes: Iterable[str] = (), search: str = "") -> int:
     """How many `read_problems` would give in all. Raises OSError."""
     wanted = pa.array(list(codes), pa.string())
-    with pa.memory_map(str(path)) as source:
+    with mapped(path) as source:
         file = pa.ipc.open_file(source)
         return sum(_matching(file.get_batch(i), wanted, search).num_rows for i in range(file.num_record_batches))
 
@@ -100,7 +101,7 @@ def rows_with(path: str | Path, codes: Iterable[str]) -> set[int]:
 
 def sort_problems(path: str | Path) -> None:
     """Puts them in the order of their places; where there are very many they stay as they were found."""
-    with pa.memory_map(str(path)) as source:
+    with mapped(path) as source:
         table = pa.ipc.open_file(source).read_all()
         if table.num_rows > MOST_SORTED:
             return

@@ -148,10 +148,16 @@ def _lists_of_turns(array: pa.ListArray) -> list[list[dict[str, Any]]]:
     return lists
 
 
+def mapped(path: str | Path) -> pa.MemoryMappedFile:
+    """The file in memory. Raises OSError, which names the file as Arrow's own does not."""
+    with Path(path).open("rb"):
+        return pa.memory_map(str(path))
+
+
 def read_rows(path: str | Path, offset: int, limit: int) -> list[dict[str, Any]]:
     """Up to `limit` rows from row `offset` (from 0 on); only their batches are read. Raises OSError."""
     rows: list[dict[str, Any]] = []
-    with pa.memory_map(str(path)) as source:
+    with mapped(path) as source:
         file = pa.ipc.open_file(source)
         for number in range(offset // BATCH, file.num_record_batches):
             start = max(0, offset - number * BATCH)
@@ -163,7 +169,7 @@ def read_rows(path: str | Path, offset: int, limit: int) -> list[dict[str, Any]]
 
 def read_batches(path: str | Path) -> Iterator[pa.RecordBatch]:
     """One after the other, in bounded memory. Raises OSError."""
-    with pa.memory_map(str(path)) as source:
+    with mapped(path) as source:
         file = pa.ipc.open_file(source)
         for number in range(file.num_record_batches):
             yield file.get_batch(number)
@@ -173,7 +179,7 @@ class RowLookup:
     """Single rows of a file of such batches, in any order."""
 
     def __init__(self, path: str | Path) -> None:
-        self._source = pa.memory_map(str(path))
+        self._source = mapped(path)
         self._file = pa.ipc.open_file(self._source)
         self._number = -1
         self._batch: Any = None

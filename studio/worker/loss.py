@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from studio.worker.packing import IGNORED
+from studio.worker.encoder import IGNORED
 
 _ROWS = 256  # rows of logits that exist at once: 256 × 50,000 words × 4 bytes are 50 MB
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from studio.domain.chat_templates import AUTOMATIC, TemplateChoice, template_for
 from studio.domain.errors import StudioError
 from studio.worker.device import PRECISIONS, bf16_is_quicker, pick_device, resolve_precision
+from studio.worker.tokenizer import load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -77,24 +78,6 @@ def load_base(
     _keep_nf4_as_it_is(model)
     model.eval()
     return LoadedModel(model, tokenizer, bool(own), model.device, precision, model.num_parameters())
-
-
-def load_tokenizer(path: str | Path) -> Any:
-    """The tokenizer, with a padding token in any case.
-
-    Raises:
-        StudioError: it is one of the slow ones, that cannot say where in the text a token stands.
-    """
-    tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
-    if not tokenizer.is_fast:
-        raise StudioError(
-            "The tokenizer in {path} cannot say where in the text its tokens stand.",
-            "Choose a base model that has a tokenizer.json.",
-            path=path,
-        )
-    if tokenizer.pad_token_id is None:  # padding is masked wherever it is used, so any token will do
-        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
-    return tokenizer
 
 
 def _dtype(precision: str, device: torch.device) -> torch.dtype:

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-Example = Mapping[str, Sequence[int]]
+from studio.worker.encoder import IGNORED
 
-IGNORED = -100  # the label of a token that is not learned
+Example = Mapping[str, Sequence[int]]
 
 
 @dataclass(frozen=True)

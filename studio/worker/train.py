@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,13 @@ from studio.worker.lora_linear import fuse_lora
 from studio.worker.model import LoadedModel, load_base
 from studio.worker.packing import PackedBatch, PaddedBatch
 from studio.worker.reports import Reports
+from studio.worker.split import Split
 from studio.worker.stop import Stopped, StopRequest
 from studio.worker.trainer import StudioTrainer
 
 logger = logging.getLogger(__name__)
+
+EXAMPLES = "examples"  # in the run's folder, for as long as it trains
 
 
 def main(path: Path) -> None:
@@ -48,6 +52,8 @@ def main(path: Path) -> None:
         finished = run(folder, stop)
     except Stopped:
         finished = Finished(path="", stopped=True)
+    finally:
+        shutil.rmtree(path / EXAMPLES, ignore_errors=True)
     folder.append(finished)
 
 
@@ -67,7 +73,15 @@ def run(folder: RunFolder, stop: StopRequest) -> Finished:
         stop.check()
         folder.append(Progress(stage="tokenizing", done=done, total=total))
 
-    train, evaluation = read_examples(request["dataset"]["rows_path"], spec, loaded.tokenizer, progress)
+    validation = request["validation"]
+    train, evaluation, split = read_examples(
+        request["dataset"]["rows_path"],
+        spec,
+        loaded.tokenizer,
+        folder.path / EXAMPLES,
+        progress,
+        validation=validation and validation["rows_path"],
+    )
     trainer = build_trainer(loaded, train, evaluation, spec, folder.checkpoints, stop)
     started = _started(loaded, trainer, train, evaluation)
     reports = Reports(folder, stop, started, loaded.device, lambda: trainer.tokens_seen)
@@ -84,6 +98,7 @@ def run(folder: RunFolder, stop: StopRequest) -> Finished:
         "trained_tokens": trainer.tokens_seen,
         "learned_tokens_per_epoch": train.learned,
         "dropped_rows": train.dropped + evaluation.dropped,
+        "split": describe_split(split, spec, validation),
         "seconds": round(time.monotonic() - began, 1),
     }
     story = {key: request[key] for key in ("run", "name", "spec", "model", "dataset")} | {
@@ -99,6 +114,20 @@ def run(folder: RunFolder, stop: StopRequest) -> Finished:
     return Finished(
         path=request["adapter"], size=size, stopped=reports.was_stopped, step=step, details=details, **losses
     )
+
+
+def describe_split(split: Split, spec: RunSpec, validation: dict[str, Any] | None) -> dict[str, Any]:
+    """Which rows were trained on and which were not, so that it can be told, and done again."""
+    return {
+        "seed": spec.training.seed,
+        "share": 0.0 if validation else spec.data.validation_split,
+        "stratified": split.stratified,
+        "train_rows": len(split.train),
+        "eval_rows": len(split.evaluation),
+        "kept_together": split.kept_together,
+        "validation": validation and {key: validation[key] for key in ("name", "version", "sha256")},
+        "sha256": split.sha256,
+    }
 
 
 def build_trainer(

@@ -11,8 +11,9 @@ import torch
 from transformers import Trainer
 from trl import SFTTrainer
 
+from studio.worker.encoder import IGNORED
 from studio.worker.loss import learned_loss
-from studio.worker.packing import IGNORED, token_count
+from studio.worker.packing import token_count
 
 KEPT_CHECKPOINTS = 2
 

@@ -12,9 +12,11 @@ import pytest
 from jinja2 import TemplateError
 from transformers import AutoTokenizer
 
-from studio.domain.chat_spans import answer_spans
+from studio.domain.chat_spans import answer_spans, learned_spans
 from studio.domain.errors import StudioError
 from studio.services.chat_template import load_chat_template, render
+from studio.worker.encoder import renderer
+from tests.tools import HERMES, QWEN, WEATHER
 
 SYSTEM = {"role": "system", "content": "Be <brief> & kind."}
 ASK = {"role": "user", "content": 'What is "1 < 2"? 船长 \u2028 ⚓'}
@@ -91,6 +93,48 @@ def test_special_tokens_are_found_wherever_a_tokenizer_keeps_them(starter: Path,
     theirs = AutoTokenizer.from_pretrained(tmp_path).apply_chat_template([ASK], tokenize=False)
     assert render(tmp_path, [ASK]) == theirs
     assert theirs.startswith("<|im_start|>|<|im_end|>|")
+
+
+@pytest.mark.parametrize("template", [HERMES, QWEN])
+def test_tools_and_their_calls_are_rendered_as_transformers_renders_them(
+    starter: Path, tmp_path: Path, template: str
+) -> None:
+    for file in starter.glob("*token*.json"):
+        shutil.copy(file, tmp_path)
+    (tmp_path / "chat_template.jinja").write_text(template, "utf-8")
+    ours, theirs = load_chat_template(tmp_path), renderer(AutoTokenizer.from_pretrained(tmp_path))
+    tools = WEATHER["tools"]
+    for turns in range(1, 5):
+        messages = WEATHER["messages"][:turns]
+        assert ours(messages, turns % 2 == 1, tools) == theirs(messages, turns % 2 == 1, tools)
+        assert ours(messages, False) == theirs(messages, False) != theirs(messages, False, tools)
+    text, spans = learned_spans(WEATHER, ours)
+    assert (text, spans) == learned_spans(WEATHER, theirs)
+    assert text[slice(*spans[0])].startswith("<tool_call>") and text[slice(*spans[0])].endswith(
+        "</tool_call><|im_end|>"
+    )
+
+
+@pytest.mark.parametrize("in_files", [True, False])
+def test_a_template_of_its_own_for_tools_is_used_where_there_are_tools(
+    starter: Path, tmp_path: Path, in_files: bool
+) -> None:
+    for file in starter.glob("*token*.json"):
+        shutil.copy(file, tmp_path)
+    plain, with_tools = "{{ messages | length }} turns", "{{ tools | length }} tools"
+    if in_files:
+        (tmp_path / "chat_template.jinja").write_text(plain, "utf-8")
+        (tmp_path / "additional_chat_templates").mkdir()
+        (tmp_path / "additional_chat_templates" / "tool_use.jinja").write_text(with_tools, "utf-8")
+    else:
+        config = json.loads((tmp_path / "tokenizer_config.json").read_text("utf-8"))
+        config["chat_template"] = [
+            {"name": n, "template": s} for n, s in (("default", plain), ("tool_use", with_tools))
+        ]
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
+    ours, theirs = load_chat_template(tmp_path), renderer(AutoTokenizer.from_pretrained(tmp_path))
+    for tools in (None, WEATHER["tools"]):
+        assert ours([ASK], False, tools) == theirs([ASK], False, tools)
 
 
 @pytest.mark.parametrize("messages", CONVERSATIONS)

@@ -163,7 +163,7 @@ def test_a_run_tells_its_whole_course(train: Train):
     started = events_of(folder, Started)[0]
     assert (started.total_steps, started.train_rows, started.eval_rows) == (5, 8, 2)
     assert started.trainable > 0 and {"torch", "peft", "trl", "studio"} <= set(started.versions)
-    assert [e.stage for e in events_of(folder, Progress)] == ["loading", "tokenizing", "tokenizing", "saving"]
+    assert [e.stage for e in events_of(folder, Progress)] == ["loading", *["tokenizing"] * 3, "saving"]
     steps = events_of(folder, Step)
     assert [e.step for e in steps] == [1, 2, 3, 4, 5]
     assert all(e.tokens > 0 and e.tokens_per_second > 0 and e.memory > 0 and e.grad_norm for e in steps)
@@ -189,14 +189,16 @@ def test_the_newest_checkpoints_are_whole_and_the_others_gone(train: Train):
 
 
 def test_validation_loss_is_the_mean_over_the_learned_tokens_of_all_its_rows(train: Train, base: Path):
-    short, long = conversation("Who?", "Me."), conversation("And who else is there?", "Nobody that I know of. " * 4)
     folder, _ = train(
-        rows=[short, long] * 5, model={"precision": "fp32"}, data={"validation_split": 0.5},
+        rows=[conversation(f"{who} {i}?", what) for i in range(5) for who, what in (("Who", "Me."), ("And", "No " * 40))],
+        model={"precision": "fp32"}, data={"validation_split": 0.5},
         training={"max_steps": 1, "per_device_train_batch_size": 2},
     )  # fmt: skip
     request = folder.read_request()
     spec = RunSpec.model_validate(request["spec"])
-    _, held_out = read_examples(request["dataset"]["rows_path"], spec, AutoTokenizer.from_pretrained(base))
+    _, held_out, _ = read_examples(
+        request["dataset"]["rows_path"], spec, AutoTokenizer.from_pretrained(base), folder.path / "again"
+    )
     with torch.no_grad():
         expected = tuned(base, request["adapter"])(**PaddedBatch(2)(list(held_out.rows))).loss.item()
     assert events_of(folder, Evaluated)[-1].loss == pytest.approx(expected, rel=1e-4)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from studio.domain.chat_spans import Messages, Render, answer_spans
+from studio.domain.chat_spans import Messages, Render, Tools, answer_spans, learned_spans
 from studio.domain.errors import StudioError
 
 
@@ -73,6 +74,63 @@ def test_an_answer_that_is_repeated_in_the_question_is_found_in_its_own_turn() -
     text, spans = answer_spans(chat("same", "same", "same", "same"), chatml)
     assert [text[:s].endswith("<|im_start|>assistant\n") for s, _ in spans] == [True, True]
     assert [text[s:e] for s, e in spans] == ["same<|im_end|>"] * 2
+
+
+def calls(content: str = "") -> list[dict[str, Any]]:
+    call = {"type": "function", "function": {"name": "look_up", "arguments": {"what": "tide"}}}
+    return [
+        {"role": "user", "content": "When is high tide?"},
+        {"role": "assistant", "content": content, "tool_calls": [call]},
+        {"role": "tool", "content": "At six."},
+        {"role": "assistant", "content": "At six, captain."},
+    ]
+
+
+def with_tools(messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
+    """Like Hermes: calls as tagged text, tools at the start."""
+    written = [
+        {
+            **m,
+            "content": m["content"] + "".join(f"<call>{c['function']['name']}</call>" for c in m.get("tool_calls", ())),
+        }
+        for m in messages
+    ]
+    return "".join(f"<tool>{tool['name']}</tool>" for tool in tools or ()) + chatml(written, add_generation_prompt)
+
+
+def calls_alone(messages: Messages, add_generation_prompt: bool) -> str:
+    """Like Llama 3.1: of a turn with a call only the call is written."""
+    return with_tools([{**m, "content": ""} if m.get("tool_calls") else m for m in messages], add_generation_prompt)
+
+
+def closes_calls(messages: Messages, add_generation_prompt: bool) -> str:
+    """Its first turns are never the beginning of the whole."""
+    return f"{len(messages)} turns\n" + with_tools(messages, add_generation_prompt)
+
+
+@pytest.mark.parametrize("render", [with_tools, closes_calls])
+@pytest.mark.parametrize("content", ["", "Let me see. "])
+def test_the_call_of_a_tool_is_an_answer_and_what_the_tool_says_is_none(render: Render, content: str) -> None:
+    assert answers(calls(content), render) == [
+        f"{content}<call>look_up</call><|im_end|>", "At six, captain.<|im_end|>",
+    ]  # fmt: skip
+
+
+def test_a_template_that_writes_of_a_turn_only_the_call_trains_the_call() -> None:
+    assert answers(calls("Let me see."), calls_alone)[0] == "<call>look_up</call><|im_end|>"
+
+
+def test_under_a_template_without_calls_no_empty_answer_is_trained() -> None:
+    assert answers(calls(), chatml) == ["At six, captain.<|im_end|>"]
+    assert answers(calls("Let me see."), chatml) == ["Let me see.<|im_end|>", "At six, captain.<|im_end|>"]
+
+
+def test_the_template_gets_the_tools_of_the_conversation() -> None:
+    row = {"messages": calls(), "tools": [{"name": "look_up"}]}
+    text, spans = learned_spans(row, with_tools)
+    assert text.startswith("<tool>look_up</tool>")
+    assert text[slice(*spans[-1])] == "At six, captain.<|im_end|>"
+    assert learned_spans(row, with_tools, answers_only=False) == (text, [(0, len(text))])
 
 
 def test_a_conversation_without_an_answer_has_no_spans() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.domain.chat_spans import parts_of
 from studio.domain.chat_templates import TemplateChoice
-from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.presets import PRESETS, preset_values
 from studio.domain.spec import RunSpec, defaults, describe, read_spec
 from studio.samples import sample_path
@@ -61,8 +61,9 @@ def begin(studio: Studio, run: int = 0, dataset: str = "") -> dict[str, Any]:
         values, name = copied.spec, studio.runs.free_name(copied.name)
     else:
         values, name = preset_values(FIRST_PRESET, defaults()), ""
-        known = [d.name for d in studio.datasets.list()]
-        values["data"]["name"] = dataset if dataset in known else next(iter(known), "")
+        known = {d.name: d.status == "ready" and not d.bad_rows for d in studio.datasets.list()}
+        usable = (name for name, is_usable in known.items() if is_usable)
+        values["data"]["name"] = dataset if dataset in known else next(usable, "")
         ready = [m.name for m in studio.models.list() if m.status == "ready"]
         values["model"]["name"] = next(iter(ready), "")
     name = name or suggest_name(studio, values["data"]["name"])
@@ -72,7 +73,9 @@ def begin(studio: Studio, run: int = 0, dataset: str = "") -> dict[str, Any]:
 def choices(studio: Studio) -> dict[str, Any]:
     return {
         "models": [shown_model(model) for model in studio.models.list()],
-        "datasets": [{"name": d.name, "rows": d.rows} for d in studio.datasets.list()],
+        "datasets": [
+            {"name": d.name, "rows": d.rows, "status": d.status, "bad_rows": d.bad_rows} for d in studio.datasets.list()
+        ],
         "sample": sample_path().stem,
     }
 
@@ -96,12 +99,19 @@ def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]
     }
     if spec is None:
         return answer
-    rows = next((d.rows for d in studio.datasets.list() if d.name == spec.data.name), 0)
-    if rows:
-        answer["plan"] = asdict(plan(spec, rows))
+    if rows := _rows_of(studio, spec.data.name):
+        answer["plan"] = asdict(plan(spec, rows, _rows_of(studio, spec.data.validation_name)))
     if base:
         answer["sizes"] = asdict(sizes(spec, base))
     return answer
+
+
+def _rows_of(studio: Studio, dataset: str) -> int:
+    """Rows of it that can be learned; 0 where none is chosen."""
+    try:
+        return studio.datasets.get(dataset).trainable_rows
+    except NotFound:
+        return 0
 
 
 def judged(studio: Studio, values: Values) -> tuple[RunSpec | None, BaseWeights | None, Mapping[str, StudioError]]:
