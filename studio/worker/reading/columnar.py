@@ -16,7 +16,9 @@ from studio.worker.reading.item import Item
 from studio.worker.reading.packed import Packed
 
 _ROWS = 4000  # in memory at once
-_BROKEN = (pa.ArrowException, OSError, ValueError, NotImplementedError)
+_BROKEN = (pa.ArrowException, OSError, ValueError, NotImplementedError, MemoryError)
+_NO_VALUE = (ValueError, LookupError, ArithmeticError, TypeError, NotImplementedError, pa.ArrowException)
+"""What Arrow raises at a value that Python has none for, such as a time in a zone that is not known."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,11 @@ def _blocks(packed: Packed, name: str, kind: str, batches: Any) -> Iterator[Bloc
                         "“{file}” has a column twice: {names}.", "Give each column its own name.",
                         file=name, names=doubled,
                     )  # fmt: skip
+                readable = _is_readable(batch)
                 for start in range(0, batch.num_rows, _ROWS):
                     block = Block(number, batch.slice(start, _ROWS))
+                    yield from (block,) if readable else _readable_rows(block)
                     number += block.batch.num_rows
-                    yield block
     except InvalidInput:
         raise
     except _BROKEN as error:
@@ -84,6 +87,50 @@ def _blocks(packed: Packed, name: str, kind: str, batches: Any) -> Iterator[Bloc
         ) from error  # fmt: skip
 
 
+def _is_readable(batch: pa.RecordBatch) -> bool:
+    """Whether all text is UTF-8. Arrow trusts the bytes of a file, and a wrong offset would end the process.
+
+    Raises:
+        pa.ArrowException: the bytes are damaged in another way.
+    """
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid:
+        for column in batch.columns:
+            column.view(_as_bytes(column.type)).validate(full=True)
+        return False
+    return True
+
+
+def _readable_rows(block: Block) -> Iterator[Block | Problem]:
+    """The rows one by one, with problems for those whose text is no UTF-8."""
+    for i in range(block.batch.num_rows):
+        row = Block(block.before + i, block.batch.slice(i, 1))
+        try:
+            row.batch.to_pylist()
+        except UnicodeDecodeError as error:
+            values = {"byte": f"0x{error.object[error.start]:02X}", "position": error.start + 1, "encoding": "UTF-8"}
+            yield Problem(row.before + 1, "", "bad_encoding", values)
+            continue
+        except _NO_VALUE:
+            pass  # told by items_of
+        yield row
+
+
+def _as_bytes(kind: pa.DataType) -> pa.DataType:
+    """The type with bytes for text, which are not looked at for UTF-8."""
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_as_bytes(field.type)) for field in kind])
+    for is_it, make in _NESTED:
+        if is_it(kind):
+            return make(kind.value_field.with_type(_as_bytes(kind.value_type)))
+    return _BYTES.get(kind, kind)
+
+
+_BYTES = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
+_NESTED = ((pa.types.is_list, pa.list_), (pa.types.is_large_list, pa.large_list))
+
+
 def items_of(block: Block | Problem) -> Iterator[Item]:
     """The block's rows one by one."""
     if isinstance(block, Problem):
@@ -91,7 +138,7 @@ def items_of(block: Block | Problem) -> Iterator[Item]:
         return
     try:
         columns = [values_of(column) for column in block.batch.columns]
-    except (UnicodeDecodeError, OverflowError, pa.ArrowException):
+    except _NO_VALUE:
         yield from _one_by_one(block)
         return
     names = block.batch.schema.names
@@ -105,11 +152,7 @@ def _one_by_one(block: Block) -> Iterator[Item]:
         number = block.before + i + 1
         try:
             yield number, block.batch.slice(i, 1).to_pylist()[0]
-        except UnicodeDecodeError as error:
-            byte = f"0x{error.object[error.start]:02X}"
-            values = {"byte": byte, "position": error.start + 1, "encoding": "UTF-8"}
-            yield Problem(number, "", "bad_encoding", values)
-        except (OverflowError, pa.ArrowException) as error:
+        except _NO_VALUE as error:
             yield Problem(number, "", "json_too_deep", {"reason": str(error)})
 
 
@@ -119,9 +162,9 @@ def values_of(array: pa.Array) -> list[Any]:
     if not (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)) or array.null_count:
         return list(array.to_pylist())
     struct = array.flatten()
-    if struct.null_count:
-        return list(array.to_pylist())
     names = [field.name for field in struct.type]
+    if struct.null_count or not names or len(set(names)) < len(names):
+        return list(array.to_pylist())
     fields = [values_of(struct.field(i)) for i in range(len(names))]
     objects = [dict(zip(names, values, strict=True)) for values in zip(*fields, strict=True)]
     lists, here = [], 0

@@ -12,7 +12,7 @@ from studio.domain.dataset import Problem
 from studio.domain.errors import InvalidInput
 from studio.worker.reading.encoding import text_lines
 from studio.worker.reading.item import Item
-from studio.worker.reading.packed import Packed
+from studio.worker.reading.packed import LONGEST, TOO_LONG, Packed
 
 DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_ROW = 5000  # lines: beyond, a quotation mark has no partner
@@ -30,6 +30,7 @@ class _Lines:
         self._lines = lines
         self._again: deque[tuple[int, str]] = deque()
         self.row: list[tuple[int, str]] = []
+        self._size = 0  # characters of the row
         self.broken: list[Problem] = []
 
     def __iter__(self) -> Iterator[str]:
@@ -41,17 +42,22 @@ class _Lines:
             if not isinstance(item, Problem):
                 break
             self.broken.append(item)
-        if len(self.row) >= _LONGEST_ROW:
+        if self.row and (len(self.row) >= _LONGEST_ROW or self._size + len(item[1]) > LONGEST):
             self._again.appendleft(item)
-            raise _RowTooLong
+            many = len(self.row) >= _LONGEST_ROW
+            raise _RowTooLong(f"it goes on for more than {_LONGEST_ROW} lines" if many else TOO_LONG)
         self.row.append(item)
+        self._size += len(item[1])
         return item[1]
+
+    def next_row(self) -> None:
+        self.row, self._size = [], 0
 
     def give_up_first(self) -> int:
         """All lines of the row but the first are read again; says which that was."""
         (line, _), *others = self.row
         self._again.extendleft(reversed(others))
-        self.row = []
+        self.next_row()
         return line
 
 
@@ -68,16 +74,15 @@ def delimited(packed: Packed, name: str, encoding: str, delimiter: str) -> tuple
 
 def _rows(packed: Packed, name: str, encoding: str, form: dict[str, Any]) -> Iterator[Item]:
     with packed.opened() as file:
-        lines = _Lines(text_lines(file, encoding))
+        lines = _Lines(text_lines(file, encoding, "not_csv"))
         header: list[str] | None = None
         reader = csv.reader(lines, strict=True, **form)
         while True:
             try:
                 cells = next(reader, None)
             except (csv.Error, _RowTooLong) as error:
-                reason = str(error) or f"it goes on for more than {_LONGEST_ROW} lines"
                 if lines.row:
-                    yield Problem(lines.give_up_first(), "", "not_csv", {"reason": reason})
+                    yield Problem(lines.give_up_first(), "", "not_csv", {"reason": str(error)})
                 reader = csv.reader(lines, strict=True, **form)
                 continue
             yield from lines.broken
@@ -85,7 +90,7 @@ def _rows(packed: Packed, name: str, encoding: str, form: dict[str, Any]) -> Ite
             if cells is None:
                 return
             line = lines.row[0][0] if lines.row else 1
-            lines.row = []
+            lines.next_row()
             if header is None:
                 if any(cells):
                     header = checked_header(cells, name)
@@ -96,6 +101,12 @@ def _rows(packed: Packed, name: str, encoding: str, form: dict[str, Any]) -> Ite
 
 
 def checked_header(header: list[str], name: str) -> list[str]:
+    """The names of the columns; one without a name is called by its place, as programs write empty columns at the end.
+
+    Raises:
+        InvalidInput: a name stands there twice.
+    """
+    header = [column if column.strip() else f"column {place}" for place, column in enumerate(header, 1)]
     doubled = sorted(column for column, count in Counter(header).items() if count > 1)
     if doubled:
         raise InvalidInput(
@@ -124,7 +135,7 @@ def _sniff(packed: Packed, encoding: str, delimiter: str) -> dict[str, Any]:
 
 def _first_lines(file: IO[bytes], encoding: str) -> list[str]:
     lines: list[str] = []
-    for item in text_lines(file, encoding):
+    for item in text_lines(file, encoding, "not_csv"):
         if not isinstance(item, Problem):
             lines.append(item[1])
         if len(lines) >= 4 * _SNIFFED:
@@ -136,7 +147,7 @@ def _score(lines: list[str], form: dict[str, Any]) -> tuple[float, int]:
     """The share of the first rows that fit the header, if it has several columns; and how many columns it has."""
     try:
         reader = csv.reader(lines, strict=True, **form)
-    except (TypeError, csv.Error) as error:
+    except (TypeError, ValueError, csv.Error) as error:
         raise InvalidInput(
             "“{delimiter}” cannot be a delimiter.", "Use one character: a comma, a semicolon, a tab or a bar.",
             delimiter=form["delimiter"],

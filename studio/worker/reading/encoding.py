@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 import io
 import re
+import unicodedata
 from collections.abc import Iterator
+from functools import partial
 from typing import IO
 
 from charset_normalizer import from_bytes
@@ -13,7 +15,7 @@ from charset_normalizer import from_bytes
 from studio.domain.dataset import Problem
 from studio.domain.errors import InvalidInput
 from studio.domain.reading import Reading
-from studio.worker.reading.packed import Packed
+from studio.worker.reading.packed import LONGEST, TOO_LONG, Packed
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -25,6 +27,20 @@ _MARKS = (
 _CANDIDATES = ["gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "cp1252"]
 _HIGH_RUNS = re.compile(rb"[\x80-\xff]+")
 _WIDE = re.compile(r"utf[-_]?(16|32)")
+
+OVERLONG = b"\xff overlong"
+"""Stands in the place of a line of more than LONGEST bytes."""
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    """Bytes that cannot be decoded as halves of characters, which no decoder gives otherwise."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("studio-mark", _mark)
+_MARKED = re.compile("[\udc00-\udcff]")
 
 
 def encoding_of(packed: Packed, name: str, reading: Reading) -> tuple[str, bool]:
@@ -43,6 +59,8 @@ def encoding_of(packed: Packed, name: str, reading: Reading) -> tuple[str, bool]
                 "There is no encoding “{encoding}”.", "Try utf-8, gb18030 or latin-1.", encoding=reading.encoding
             ) from None
         return _with_order(chosen, sample), False
+    if not complete and sample.isascii():
+        sample += b"\n" + packed.later_lines()  # the first megabyte does not tell
     return detect(sample, complete=complete)
 
 
@@ -55,7 +73,7 @@ def detect(sample: bytes, *, complete: bool) -> tuple[str, bool]:
         if wide := _wide_without_mark(sample):
             return wide, True
         return "utf-8", False
-    if wide := _wide_without_mark(sample):
+    if wide := _wide_without_mark(sample) or _wide_by_words(sample):
         return wide, True
     lines = sample.split(b"\n") if complete else sample.split(b"\n")[:-1]
     special = [line for line in lines if not line.isascii()]
@@ -88,6 +106,18 @@ def _wide_without_mark(sample: bytes) -> str:
     return "utf-16-le" if odd > 9 * even else "utf-16-be" if even > 9 * odd else ""
 
 
+def _wide_by_words(sample: bytes) -> str:
+    """UTF-16 of a script that has few zeros, such as Chinese, by its line feeds and by characters that exist."""
+    head = sample[: min(4096, len(sample) // 2 * 2)]
+    for encoding, high in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
+        text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
+        if 100 * high.count(0) < len(high) or "\n" not in text or "\ufffd" in text:
+            continue
+        if not any(unicodedata.category(c) in ("Cc", "Cn", "Co") and c not in "\t\r\n" for c in text):
+            return encoding
+    return ""
+
+
 def _with_order(encoding: str, sample: bytes) -> str:
     """UTF-16 and UTF-32 with the order of their bytes, where no mark says it."""
     if encoding not in ("utf-16", "utf-32") or any(sample.startswith(m) for m, marked in _MARKS if marked == encoding):
@@ -98,27 +128,49 @@ def _with_order(encoding: str, sample: bytes) -> str:
 
 def byte_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     """The lines of UTF-8, without a mark before the first. Only a line feed ends one, as JSON Lines has it."""
-    for number, line in enumerate(file, 1):
+    for number, line in enumerate(iter(partial(file.readline, LONGEST), b""), 1):
+        if len(line) == LONGEST and not line.endswith(b"\n"):
+            while (rest := file.readline(LONGEST)) and not rest.endswith(b"\n"):
+                pass
+            yield number, OVERLONG
+            continue
         yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
 
 
-def text_lines(file: IO[bytes], encoding: str) -> Iterator[tuple[int, str] | Problem]:
-    """The lines with their ends; a line that is not of that encoding is a problem."""
+def text_lines(file: IO[bytes], encoding: str, overlong: str) -> Iterator[tuple[int, str] | Problem]:
+    """The lines with their ends; one that is not of that encoding is a problem, and so is one of more than LONGEST
+    bytes, whose code is `overlong`."""
     if _WIDE.match(encoding):  # whose line feeds have more than one byte
-        text = io.TextIOWrapper(file, encoding, errors="replace", newline="\n")
-        try:
-            for number, words in enumerate(text, 1):
-                yield number, words.removeprefix("\ufeff") if number == 1 else words
-        finally:
-            text.detach()
+        yield from _wide_lines(file, encoding, overlong)
         return
     for number, line in byte_lines(file):
         try:
+            if line is OVERLONG:
+                yield Problem(number, "", overlong, {"reason": TOO_LONG})
+                continue
             yield number, line.decode(encoding)
         except UnicodeDecodeError as error:
             yield bad_encoding(number, line, error)
         except ValueError as error:  # such as of codecs that are not for text
             yield Problem(number, "", "bad_encoding", {"byte": "–", "position": 1, "encoding": f"{encoding}: {error}"})
+
+
+def _wide_lines(file: IO[bytes], encoding: str, overlong: str) -> Iterator[tuple[int, str] | Problem]:
+    text = io.TextIOWrapper(file, encoding, errors="studio-mark", newline="\n")
+    try:
+        for number, words in enumerate(iter(partial(text.readline, LONGEST), ""), 1):
+            if len(words) == LONGEST and not words.endswith("\n"):
+                while (rest := text.readline(LONGEST)) and not rest.endswith("\n"):
+                    pass
+                yield Problem(number, "", overlong, {"reason": TOO_LONG})
+            elif not words.isascii() and (fault := _MARKED.search(words)):
+                byte = f"0x{ord(fault[0]) - 0xDC00:02X}"
+                values = {"byte": byte, "position": fault.start() + 1, "encoding": encoding.upper()}
+                yield Problem(number, "", "bad_encoding", values)
+            else:
+                yield number, words.removeprefix("\ufeff") if number == 1 else words
+    finally:
+        text.detach()
 
 
 def text_pieces(file: IO[bytes], encoding: str, size: int) -> Iterator[str]:

@@ -18,6 +18,9 @@ from studio.domain.reading import kind_of
 
 SAMPLE = 1 << 20  # bytes
 BUFFER = 1 << 20
+_PIECE, _PIECES = 1 << 16, 64
+LONGEST = 1 << 26  # bytes of one row, or characters: beyond, it would fill the memory
+TOO_LONG = "it is longer than 64 MB"
 BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 """What reading a packed file raises that was cut off or changed on its way."""
 
@@ -84,6 +87,17 @@ class Packed:
             except BROKEN:
                 return bytes(found), True
         return bytes(found[:SAMPLE]), len(found) < SAMPLE
+
+    def later_lines(self) -> bytes:
+        """Whole lines from places all over the file; none of a packed one, which has to be read from its beginning."""
+        found = bytearray()
+        if not self.is_packed:
+            with self._path.open("rb") as file:
+                for place in range(SAMPLE, self.total, max(_PIECE, self.total // _PIECES)):
+                    file.seek(place)
+                    piece = file.read(_PIECE)
+                    found += piece[piece.find(b"\n") + 1 : piece.rfind(b"\n") + 1]
+        return bytes(found)
 
     def _only_member(self) -> str:
         try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 
 from studio.domain.dataset import Problem
 from studio.worker.reading.encoding import text_lines
-from studio.worker.reading.item import Item
-from studio.worker.reading.packed import Packed
+from studio.worker.reading.item import Item, unread
+from studio.worker.reading.packed import LONGEST, Packed
 
 _BLANK_LINE = re.compile(r"\S[^\n]*\n[ \t\r]*\n[\s]*\S")
 
@@ -17,19 +18,24 @@ def plain_text(packed: Packed, encoding: str) -> Iterator[Item]:
     sample, _ = packed.sample()
     by_paragraph = bool(_BLANK_LINE.search(sample.decode(encoding, "replace")))
     with packed.opened() as file:
-        begin, paragraph = 0, []
-        for item in text_lines(file, encoding):
+        begin, paragraph = 0, io.StringIO()  # lines by themselves would take many times their size
+        for item in text_lines(file, encoding, "unread"):
             if isinstance(item, Problem):
                 yield item
+                if item.code == "unread":
+                    break
                 continue
             line, text = item
             if text.strip() and by_paragraph:
                 begin = begin or line
-                paragraph.append(text)
+                if paragraph.tell() + len(text) > LONGEST:
+                    yield unread(begin)
+                    return
+                paragraph.write(text)
             elif text.strip():
                 yield line, {"text": text.rstrip("\r\n")}
-            elif paragraph:
-                yield begin, {"text": "".join(paragraph).rstrip("\r\n")}
-                begin, paragraph = 0, []
-        if paragraph:
-            yield begin, {"text": "".join(paragraph).rstrip("\r\n")}
+            elif begin:
+                yield begin, {"text": paragraph.getvalue().rstrip("\r\n")}
+                begin, paragraph = 0, io.StringIO()
+        if begin:
+            yield begin, {"text": paragraph.getvalue().rstrip("\r\n")}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time
-from typing import Any
+from typing import IO, Any
 
 from studio.domain.dataset import Problem
 from studio.domain.errors import InvalidInput
 from studio.worker.reading.delimited import checked_header
 from studio.worker.reading.item import Item
 from studio.worker.reading.packed import Packed
+
+_LARGEST_PART = 1 << 29  # bytes of what is read as a whole: the texts of all cells, the styles; a sheet is not
 
 
 def workbook(packed: Packed, name: str, sheet: str) -> tuple[list[str], str, Iterator[Item]]:
@@ -60,6 +63,7 @@ def _opened(packed: Packed, name: str) -> Iterator[Any]:
     try:
         with packed.seekable() as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and extensions that no row is in
+            _check_size(file, name)
             book = load_workbook(file, read_only=True, data_only=True)
             try:
                 yield book
@@ -72,6 +76,14 @@ def _opened(packed: Packed, name: str) -> Iterator[Any]:
             "“{file}” cannot be read as a workbook: {reason}.", "Save it again as .xlsx, or as .csv.",
             file=name, reason=str(error).partition("\n")[0].rstrip(".") or type(error).__name__,
         ) from error  # fmt: skip
+
+
+def _check_size(file: IO[bytes], name: str) -> None:
+    with zipfile.ZipFile(file) as archive:
+        sizes = [part.file_size for part in archive.infolist() if "/worksheets/" not in part.filename]
+    file.seek(0)
+    if max(sizes, default=0) > _LARGEST_PART:
+        raise InvalidInput("“{file}” is too large for a workbook.", "Save the sheet as .csv.", file=name)
 
 
 def _values(book: Any, sheet: str) -> Iterator[tuple[Any, ...]]:
