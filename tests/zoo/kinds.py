@@ -49,6 +49,8 @@ KINDS = [
     Case("one conversation alone", "a.json", dumps(A), [A], expected={"unit": "line"}),
     Case("one conversation alone, pretty", "a.json", dumps(A, indent=2), [A]),
     Case("json lines called json", "a.json", lines(*ROWS), ROWS),
+    Case("a json array called json lines", "a.jsonl", dumps(ROWS), ROWS),
+    Case("a pretty json array called json lines", "a.jsonl", dumps(ROWS, indent=1), ROWS),
     Case("csv", "a.csv", TABLE, ROWS, expected=OF_QA),
     *(
         Case(f"csv with {mark!r}", "a.csv", TABLE.replace(",", mark), ROWS, expected={"delimiter": mark})

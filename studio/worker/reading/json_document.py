@@ -36,6 +36,18 @@ def json_document(packed: Packed, name: str, encoding: str) -> tuple[str, Iterat
     return _whole(packed, name, encoding) or _piecewise(packed, name, encoding)
 
 
+def is_array(packed: Packed, encoding: str) -> bool:
+    """One array of objects over the whole file, rather than something on each line."""
+    sample, _ = packed.sample()
+    lines = [line.strip() for line in sample.decode(encoding, "replace").split("\n", 100) if line.strip("\ufeff \t\r")]
+    if not lines or lines[0].lstrip("\ufeff")[:1] != "[":
+        return False
+    first = parsed(1, lines[0])
+    if isinstance(first, Problem):
+        return lines[0] == "[" or lines[0].lstrip("[ ")[:1] == "{"
+    return len(lines) == 1 and isinstance(first[1], list) and any(isinstance(each, dict) for each in first[1])
+
+
 def _is_object(line: str) -> bool:
     item = parsed(1, line.strip())
     return not isinstance(item, Problem) and isinstance(item[1], dict)

@@ -13,7 +13,7 @@ from studio.worker.reading.columnar import Block, arrow, items_of, parquet
 from studio.worker.reading.delimited import delimited
 from studio.worker.reading.encoding import encoding_of
 from studio.worker.reading.item import Item
-from studio.worker.reading.json_document import json_document
+from studio.worker.reading.json_document import is_array, json_document
 from studio.worker.reading.json_lines import json_lines
 from studio.worker.reading.packed import BROKEN, Packed
 from studio.worker.reading.plain_text import plain_text
@@ -69,6 +69,8 @@ def open_source(path: Path, name: str, reading: Reading) -> OpenSource:
             opened.delimiter, items = delimited(packed, name, opened.encoding, given)
         case ".txt":
             items = plain_text(packed, opened.encoding)
+        case _ if is_array(packed, opened.encoding):  # JSON under the name of JSON Lines
+            _, items = json_document(packed, name, opened.encoding)
         case _:
             items = _lines(packed, opened.encoding)
     opened.items = _whole(items)
