@@ -116,6 +116,8 @@
     known(value) ? formatted(Number(value), { notation: "compact", maximumSignificantDigits: 3 }) : "–";
   Studio.percent = (share, digits = 0) =>
     known(share) ? formatted(Number(share), { style: "percent", maximumFractionDigits: digits }) : "–";
+  // The dataset that a run or an adapter learned from; its first version by the name alone.
+  Studio.versioned = ({ dataset_name: name, dataset_version: version }) => (version > 1 ? `${name}@${version}` : name);
   Studio.loss = (value) => (known(value) ? Studio.number(value, Math.abs(value) >= 100 ? 1 : 3) : "–");
   Studio.rate = (value) => {
     if (!known(value)) return "–";

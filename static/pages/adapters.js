@@ -77,7 +77,7 @@
         h("div", { class: "cards two" },
           Studio.card(t("Where it came from"), Studio.facts([
             [t("Base model"), adapter.base_reference], [t("Revision of the base"), mono(adapter.base_revision || t("none: a local folder"))],
-            [t("Dataset"), adapter.dataset_name], [t("Rows"), Studio.number(adapter.dataset_rows)],
+            [t("Dataset"), Studio.versioned(adapter)], [t("Rows"), Studio.number(adapter.dataset_rows)],
             [t("SHA-256 of the data"), mono(adapter.dataset_sha256.slice(0, 16), adapter.dataset_sha256)],
             adapter.details.split && [t("Evaluated on"), evaluatedOn(adapter.details.split)],
             [t("Run"), adapter.run_id ? h("a", { href: Studio.href("runs", { id: adapter.run_id }) }, t("Run {id}", { id: adapter.run_id })) : "–"],
@@ -119,7 +119,7 @@
 
   function lineage(adapter) {
     const steps = [
-      [adapter.base_reference, adapter.base_revision.slice(0, 8)], [adapter.dataset_name, adapter.dataset_sha256.slice(0, 8)],
+      [adapter.base_reference, adapter.base_revision.slice(0, 8)], [Studio.versioned(adapter), adapter.dataset_sha256.slice(0, 8)],
       adapter.run_id && [t("Run {id}", { id: adapter.run_id }), t("{n} steps", { n: Studio.number(adapter.steps) })],
       [adapter.name, adapter.method], adapter.hub_url && [adapter.hub_repo, adapter.hub_commit.slice(0, 8)],
     ].filter(Boolean);

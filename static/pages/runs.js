@@ -136,7 +136,7 @@
         h("div", { class: "cards two", data: { key: "more" } },
           Studio.card(t("Settings"), Studio.facts(settings.map(({ name, value, changed }) => [h("span", { class: "mono" }, name), h("span", { class: changed ? "mono" : "mono muted" }, String(value))]))),
           Studio.card(t("What is trained"), Studio.facts([
-            [t("Base model"), run.model_name], [t("Dataset"), h("a", { href: Studio.href("datasets", { name: run.dataset_name }) }, run.dataset_name)],
+            [t("Base model"), run.model_name], [t("Dataset"), h("a", { href: Studio.href("datasets", { name: `${run.dataset_name}@${run.dataset_version}` }) }, Studio.versioned(run))],
             [t("Training rows"), Studio.number(run.started.train_rows)], [t("Validation rows"), Studio.number(run.started.eval_rows)],
             [t("Tokens per epoch"), Studio.number(run.started.tokens_per_epoch)],
             [t("Trainable parameters"), run.started.trainable ? `${Studio.compact(run.started.trainable)} (${Studio.percent(run.started.trainable / run.started.parameters, 2)})` : "–"],

@@ -237,6 +237,11 @@ class Datasets:
             if not (skip_bad_rows or drop_duplicates or drop_leaks or trim):
                 raise InvalidInput("There is nothing to do.", "Choose what to heal.")
             check_ready(dataset)
+            if "layout" not in dataset.details:
+                raise InvalidInput(
+                    "“{name}” was added by an older studio, which did not keep what healing needs.",
+                    "Add its file again.", name=dataset.name,
+                )  # fmt: skip
             found = str(Path(dataset.folder) / PROBLEMS)
             counted = [str(examined / PROBLEMS)] if examined else []
             errors = [code for code, kind in PROBLEM_KINDS.items() if kind.level == "error" and kind.heals == SKIP]

@@ -141,8 +141,9 @@ def _usage(adapter: Adapter, folder: AdapterFolder, repository: str) -> Iterator
 def _data(adapter: Adapter) -> str:
     rows: list[tuple[str, Any]] = [
         ("Name", adapter.dataset_name),
+        ("Version", adapter.dataset_version),
         ("Rows", adapter.dataset_rows),
-        ("SHA-256 of the file", adapter.dataset_sha256),
+        ("SHA-256 of the rows as JSON Lines", adapter.dataset_sha256),
     ]
     return _table(("Dataset", ""), rows)
 

@@ -189,8 +189,9 @@ def test_the_newest_checkpoints_are_whole_and_the_others_gone(train: Train):
 
 
 def test_validation_loss_is_the_mean_over_the_learned_tokens_of_all_its_rows(train: Train, base: Path):
+    said = (("Who", "Me."), ("And", "No " * 40))
     folder, _ = train(
-        rows=[conversation(f"{who} {i}?", what) for i in range(5) for who, what in (("Who", "Me."), ("And", "No " * 40))],
+        rows=[conversation(f"{who} {i}?", what) for i in range(5) for who, what in said],
         model={"precision": "fp32"}, data={"validation_split": 0.5},
         training={"max_steps": 1, "per_device_train_batch_size": 2},
     )  # fmt: skip

@@ -40,7 +40,7 @@ def test_without_a_validation_loss_no_result_is_claimed(tmp_path: Path) -> None:
 def test_the_body_tells_data_hyperparameters_losses_and_versions(tmp_path: Path) -> None:
     text = card(adapter_record(), tmp_path)
     for row in (
-        "| SHA-256 of the file | " + "ab" * 32 + " |",
+        "| SHA-256 of the rows as JSON Lines | " + "ab" * 32 + " |",
         "| Rows | 64 |",
         "| Training loss | 1.23457 |",
         "| Best validation loss | 1.4 |",

@@ -17,7 +17,8 @@ LEAD = "Everything that trains, waits or has ended. Closing this page changes no
 
 PICTURED = 30  # newest runs with a picture of their loss
 SHOWN = (
-    "id", "name", "status", "model_name", "dataset_name", "step", "total_steps", "stage", "stage_done", "stage_total",
+    "id", "name", "status", "model_name", "dataset_name", "dataset_version", "step", "total_steps", "stage",
+    "stage_done", "stage_total",
     "train_loss", "eval_loss", "best_eval_loss", "problem", "remedy", "created_at", "started_at", "ended_at",
 )  # fmt: skip
 
