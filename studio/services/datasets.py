@@ -281,9 +281,8 @@ class Datasets:
 
     def tick(self) -> None:
         """Records what the reading workers say."""
-        for dataset in self._catalogue.datasets():
-            if dataset.status == "reading":
-                self._look_after(dataset)
+        for dataset in self._catalogue.datasets("reading"):
+            self._look_after(dataset)
 
     def _look_after(self, dataset: Dataset) -> None:
         # Asked first: a worker's last word comes before its death.

@@ -127,10 +127,11 @@ class Catalogue:
         with self._session() as session:
             return session.get(Dataset, id)
 
-    def datasets(self) -> Sequence[Dataset]:
-        """Every version, newest first."""
+    def datasets(self, status: str = "") -> Sequence[Dataset]:
+        """Every version, newest first; only those of that status, if one is given."""
+        query = select(Dataset).order_by(Dataset.id.desc())
         with self._session() as session:
-            return session.scalars(select(Dataset).order_by(Dataset.id.desc())).all()
+            return session.scalars(query.where(Dataset.status == status) if status else query).all()
 
     def dataset_versions(self, name: str) -> Sequence[Dataset]:
         """Newest first."""
