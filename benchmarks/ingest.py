@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,12 +114,9 @@ def main() -> None:
         scratch = Path(folder)
         for rows in arguments.rows:
             for kind, path in generate(scratch, rows, arguments.kinds).items():
-                rounds = [
-                    [measure(command) for command in (
-                        load(path, scratch), intake(path, scratch, near=False), intake(path, scratch, near=True)
-                    )]
-                    for _ in range(arguments.rounds)
-                ]  # fmt: skip
+                # Each command is made just before it runs: two of them share a folder.
+                makers = (load, partial(intake, near=False), partial(intake, near=True))
+                rounds = [[measure(make(path, scratch)) for make in makers] for _ in range(arguments.rounds)]
                 path.unlink()
                 seconds = [statistics.median(each[i][0] for each in rounds) for i in range(3)]
                 ratio = statistics.median(each[1][0] / each[0][0] for each in rounds)

@@ -57,7 +57,8 @@ class VersionWriter:
         self._roles: Counter[str] = Counter()
         self._labels: Counter[str] = Counter()
         self._helper = ThreadPoolExecutor(1)
-        self._aside: deque[Future[list[tuple[Problem, int]]]] = deque()
+        self._scanner = ThreadPoolExecutor(1)
+        self._aside: deque[Future[Future[list[tuple[Problem, int]]]]] = deque()
         self._duplicates = Duplicates()
         self._near = NearDuplicates()
         self._most_near = NEAR_ROWS if near else 0
@@ -72,6 +73,7 @@ class VersionWriter:
 
     def close(self) -> None:
         self._helper.shutdown()
+        self._scanner.shutdown()
         self._rows_file.close()
         self._problems.close()
 
@@ -139,8 +141,8 @@ class VersionWriter:
         files: Sequence[int],
         layouts: Sequence[Layout],
         first: int,
-    ) -> list[tuple[Problem, int]]:
-        """Writes a batch; returns the problems of its words, each with its row."""
+    ) -> Future[list[tuple[Problem, int]]]:
+        """Writes a batch; the problems of its words, each with its row, come from a third thread."""
         if columns is None:
             content = list(map(row_line, rows))
             whole: bytes | memoryview = b"".join(content)
@@ -152,6 +154,16 @@ class VersionWriter:
         self._size += len(whole)
         batch = self._rows_file.write(rows, lines, files, columns)
         self._count(batch)
+        return self._scanner.submit(self._scan, batch, lines, files, layouts, first)
+
+    def _scan(
+        self,
+        batch: pa.RecordBatch,
+        lines: Sequence[int],
+        files: Sequence[int],
+        layouts: Sequence[Layout],
+        first: int,
+    ) -> list[tuple[Problem, int]]:
         return [
             (Problem(lines[i], field, code, values, files[i]), first + i)
             for i, field, code, values in scan(batch, layouts)
@@ -160,7 +172,7 @@ class VersionWriter:
     def _collect(self, most: int = 0) -> None:
         """Waits until no more than `most` batches are being looked at."""
         while len(self._aside) > most:
-            for problem, row in self._aside.popleft().result():
+            for problem, row in self._aside.popleft().result().result():
                 self._problems.append(problem, row)
 
     def _count(self, batch: pa.RecordBatch) -> None:

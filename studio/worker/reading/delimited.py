@@ -6,6 +6,7 @@ import csv
 import io
 from collections import Counter, deque
 from collections.abc import Iterator
+from itertools import islice
 from typing import IO, Any
 
 from studio.domain.dataset import Problem
@@ -16,6 +17,7 @@ from studio.worker.reading.packed import LONGEST, TOO_LONG, Packed
 
 DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_ROW = 5000  # lines: beyond, a quotation mark has no partner
+_AT_ONCE = 1000  # lines
 _SNIFFED = 50  # rows
 
 
@@ -28,7 +30,7 @@ class _Lines:
 
     def __init__(self, lines: Iterator[tuple[int, str] | Problem]) -> None:
         self._lines = lines
-        self._again: deque[tuple[int, str]] = deque()
+        self._again: deque[tuple[int, str] | Problem] = deque()
         self.row: list[tuple[int, str]] = []
         self._size = 0  # characters of the row
         self.broken: list[Problem] = []
@@ -52,6 +54,22 @@ class _Lines:
 
     def next_row(self) -> None:
         self.row, self._size = [], 0
+
+    def one_line_rows(self, form: dict[str, Any]) -> list[tuple[int, list[str]]]:
+        """The next rows all at once, many times as quickly, where each has a line of its own. Else none, and the lines
+        are read one by one. Only between two rows."""
+        if self._again or self.row:
+            return []
+        chunk = list(islice(self._lines, _AT_ONCE))
+        try:
+            numbers, texts = zip(*chunk, strict=True)  # TypeError at a problem, ValueError at the end
+            rows = list(csv.reader(texts, strict=True, **form))
+            if len(rows) == len(chunk):
+                return [(line, cells) for line, cells in zip(numbers, rows, strict=True) if cells]
+        except (csv.Error, TypeError, ValueError):  # a row of several lines, or a broken one
+            pass
+        self._again.extend(chunk)
+        return []
 
     def give_up_first(self) -> int:
         """All lines of the row but the first are read again; says which that was."""
@@ -78,8 +96,12 @@ def _rows(packed: Packed, name: str, encoding: str, form: dict[str, Any]) -> Ite
         header: list[str] | None = None
         reader = csv.reader(lines, strict=True, **form)
         while True:
+            if header is not None and (simple := lines.one_line_rows(form)):
+                for place, row in simple:
+                    yield _item(place, row, header)
+                continue
             try:
-                cells = next(reader, None)
+                cells: list[str] | None = next(reader, None)
             except (csv.Error, _RowTooLong) as error:
                 if lines.row:
                     yield Problem(lines.give_up_first(), "", "not_csv", {"reason": str(error)})
@@ -94,10 +116,14 @@ def _rows(packed: Packed, name: str, encoding: str, form: dict[str, Any]) -> Ite
             if header is None:
                 if any(cells):
                     header = checked_header(cells, name)
-            elif len(cells) == len(header):
-                yield line, dict(zip(header, cells, strict=True))
             elif cells:
-                yield Problem(line, "", "cell_count", {"cells": len(cells), "columns": len(header)})
+                yield _item(line, cells, header)
+
+
+def _item(line: int, cells: list[str], header: list[str]) -> Item:
+    if len(cells) == len(header):
+        return line, dict(zip(header, cells, strict=True))
+    return Problem(line, "", "cell_count", {"cells": len(cells), "columns": len(header)})
 
 
 def checked_header(header: list[str], name: str) -> list[str]:
