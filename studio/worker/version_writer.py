@@ -56,8 +56,8 @@ class VersionWriter:
         self._size = self._bad_rows = self._trainable = self._turns = self._characters = 0
         self._roles: Counter[str] = Counter()
         self._labels: Counter[str] = Counter()
-        self._helper = ThreadPoolExecutor(1)
-        self._scanner = ThreadPoolExecutor(1)
+        self._writing = ThreadPoolExecutor(1)
+        self._scanning = ThreadPoolExecutor(1)
         self._aside: deque[Future[Future[list[tuple[Problem, int]]]]] = deque()
         self._duplicates = Duplicates()
         self._near = NearDuplicates()
@@ -72,8 +72,8 @@ class VersionWriter:
         self.close()
 
     def close(self) -> None:
-        self._helper.shutdown()
-        self._scanner.shutdown()
+        self._writing.shutdown()
+        self._scanning.shutdown()
         self._rows_file.close()
         self._problems.close()
 
@@ -129,7 +129,7 @@ class VersionWriter:
         self._files.extend(files)
         # Most of it is done outside of Python's lock: beside the reading of the next rows.
         self._collect(BATCHES_ASIDE)
-        self._aside.append(self._helper.submit(self._write, rows, columns, lines, files, layouts, first))
+        self._aside.append(self._writing.submit(self._write, rows, columns, lines, files, layouts, first))
         if words:
             self._near.add(words)
 
@@ -154,7 +154,7 @@ class VersionWriter:
         self._size += len(whole)
         batch = self._rows_file.write(rows, lines, files, columns)
         self._count(batch)
-        return self._scanner.submit(self._scan, batch, lines, files, layouts, first)
+        return self._scanning.submit(self._scan, batch, lines, files, layouts, first)
 
     def _scan(
         self,
