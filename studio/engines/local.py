@@ -17,10 +17,19 @@ from studio.engines.base import Process
 PRIORITY = 10  # niceness: the page stays quick while a worker computes
 
 
+class Worker(subprocess.Popen[bytes]):
+    """A child that may outlive whoever started it."""
+
+    def __del__(self, *_: object) -> None:
+        # Popen warns of a child that nobody waited for. Of a worker that is meant, and the look at it that would have
+        # buried it may simply never have come.
+        super().__del__(_warn=lambda *_, **__: None)  # type: ignore[call-arg]
+
+
 class LocalEngine:
     def __init__(self, slots: int = 1) -> None:
         self._slots = slots
-        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._children: dict[int, Worker] = {}
 
     def start(self, task: str, folder: Path, *, online: bool = False, token: str | None = None) -> Process:
         environment = settings.worker_environment(online=online, token=token)
@@ -29,7 +38,7 @@ class LocalEngine:
         command = [sys.executable, "-m", "studio.worker", task, str(folder)]
         try:
             with (folder / "worker.log").open("ab") as log:
-                child = subprocess.Popen(
+                child = Worker(
                     command,
                     cwd=folder,
                     env=environment,
