@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,18 +11,22 @@ from dataclasses import dataclass
 from studio.engines.base import Engine
 from studio.engines.local import LocalEngine
 from studio.services.adapters import Adapters
+from studio.services.checkpoints import Checkpoints
 from studio.services.datasets import Datasets
 from studio.services.dispatcher import Dispatcher
 from studio.services.examinations import Examinations
 from studio.services.hub import Hub
 from studio.services.models import Models
 from studio.services.playground import Playground
+from studio.services.run_control import RunControl
 from studio.services.runs import Runs
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
 from studio.store.lock import HomeLock
 
 TICK = 1.0  # seconds
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class Studio:
     examinations: Examinations
     models: Models
     runs: Runs
+    run_control: RunControl
+    checkpoints: Checkpoints
     adapters: Adapters
     hub: Hub
     playground: Playground
@@ -46,7 +53,10 @@ class Studio:
 
         def loop() -> None:
             while not over.wait(TICK):
-                self.dispatcher.tick()
+                try:
+                    self.dispatcher.tick()
+                except Exception:  # the catalogue is locked or its disk full: what was not recorded is read again
+                    logger.exception("The dispatcher could not work; it tries again")
 
         thread = threading.Thread(target=loop, name="dispatcher", daemon=True)
         thread.start()
@@ -74,6 +84,7 @@ def build(settings: Settings) -> Studio:
     hub = Hub(catalogue, settings)
     models = Models(catalogue, engine, settings.folder("models"), hub.token)
     datasets = Datasets(catalogue, engine, settings.folder("datasets"), hub.token)
+    runs = Runs(catalogue)
     return Studio(
         settings=settings,
         catalogue=catalogue,
@@ -82,7 +93,9 @@ def build(settings: Settings) -> Studio:
         datasets=datasets,
         examinations=Examinations(engine),
         models=models,
-        runs=Runs(catalogue),
+        runs=runs,
+        run_control=RunControl(catalogue, runs),
+        checkpoints=Checkpoints(catalogue, settings.folder("adapters")),
         adapters=Adapters(catalogue),
         hub=hub,
         playground=Playground(catalogue, engine, settings.folder("playground")),

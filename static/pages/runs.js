@@ -62,7 +62,7 @@
     });
     let run = null;
     let settings = [];
-    let newest = 0;
+    let newest = -1;
     let logRead = 0;
 
     const polling = ctx.poll("progress", () => ({ id, after: newest }), 1000, (answer) => {
@@ -70,7 +70,7 @@
       settings = run.settings || settings;
       for (const metric of answer.metrics) {
         points[metric.kind]?.push(metric);
-        newest = Math.max(newest, metric.at);
+        newest = Math.max(newest, metric.seq);
       }
       if (answer.metrics.length || !charts.loss) drawCharts();
       draw();

@@ -7,6 +7,7 @@ from typing import Any
 
 from studio import __version__
 from studio.cli import dataset_verbs, serving, verbs
+from studio.cli.run_grammar import add_run_verbs
 from studio.domain.dataset_formats import Format
 from studio.domain.presets import PRESETS
 from studio.domain.reading import ENCODINGS, SUFFIXES
@@ -43,10 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     _train(nouns, common)
 
     runs = _verbs(nouns, "runs", "training runs")
-    _verb(runs, common, "list", verbs.runs_list, "list the runs, newest first")
-    _verb(runs, common, "show", verbs.runs_show, "show a run and its curve").add_argument("id", type=int)
-    stop = _verb(runs, common, "stop", verbs.runs_stop, "stop a run and keep what it has learned as an adapter")
-    stop.add_argument("id", type=int)
+    add_run_verbs(lambda name, verb, help: _verb(runs, common, name, verb, help))
 
     adapters = _verbs(nouns, "adapters", "trained adapters")
     listing = _verb(adapters, common, "list", verbs.adapters_list, "list the adapters, newest first")

@@ -1,4 +1,4 @@
-"""The verbs of base models, runs, adapters and the playground.
+"""The verbs of base models, training, adapters and the playground.
 
 They work with and without a running server: both meet in the catalogue.
 """
@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from studio.app import Studio
-from studio.cli.output import ProgressLine, details, say, show, table
+from studio.cli import run_verbs
+from studio.cli.output import ProgressLine, say, show, table
 from studio.cli.session import opened, records, wait
 from studio.domain.chat import Message, Sampling
 from studio.domain.errors import InvalidInput
 from studio.domain.presets import PRESETS, preset_values
-from studio.domain.run import RunStatus
 from studio.domain.spec import SECTIONS, defaults, read_spec
 from studio.services.chat_client import BASE
 from studio.services.playground import Column, ColumnState
-from studio.store.tables import Run, Table
+from studio.store.tables import Table
 
 # base models
 
@@ -51,7 +49,7 @@ def models_list(arguments: argparse.Namespace) -> None:
     show(arguments, rows, table(rows, columns, "No base model yet: studio models add starter"))
 
 
-# runs
+# training
 
 
 def train(arguments: argparse.Namespace) -> int:
@@ -65,13 +63,10 @@ def train(arguments: argparse.Namespace) -> int:
                 arguments, studio.runs.get(id).as_dict(), f"Run {id} is queued. studio runs show {id} tells how it is."
             )
             return 0
-        run = _follow(studio, id)
-        result = _outcome(studio, run)
+        run = run_verbs.follow(studio, id)
+        result = run_verbs.outcome(studio, run)
     show(arguments, result)
-    if result["status"] not in (RunStatus.FINISHED, RunStatus.STOPPED):
-        say(f"{run.problem} {run.remedy}".strip() or f"Run {id} is {run.status}.")
-        return 1
-    return 0
+    return run_verbs.end(run)
 
 
 def _spec_values(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
@@ -107,64 +102,6 @@ def _read_spec_file(path: Path) -> dict[str, dict[str, Any]]:
         reason=reason,
         known=", ".join(SECTIONS),
     )
-
-
-def _follow(studio: Studio, id: int) -> Run:
-    line = ProgressLine()
-
-    def over() -> Run | None:
-        run = studio.runs.get(id)
-        loss = f"loss {run.train_loss:.3f}" if run.train_loss is not None else ""
-        done, total = (run.stage_done, run.stage_total) if run.stage else (run.step, run.total_steps)
-        line.update(f"Run {id} {run.stage or run.status}", done, total, loss)
-        return run if RunStatus(run.status).is_over else None
-
-    try:
-        return wait(studio, over)
-    except KeyboardInterrupt:
-        say(f"\nRun {id} goes on in the background. studio runs stop {id} ends it.")
-        raise
-    finally:
-        line.close()
-
-
-def _outcome(studio: Studio, run: Run) -> dict[str, Any]:
-    adapter = studio.catalogue.adapter_of_run(run.id)
-    return {
-        "run": run.id,
-        "status": run.status,
-        "adapter": adapter.name if adapter else None,
-        "path": adapter.path if adapter else None,
-        "train_loss": run.train_loss,
-        "eval_loss": run.eval_loss,
-    }
-
-
-def runs_list(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
-        rows = records(studio.runs.list())
-    columns = ["id", "name", "status", "model_name", "dataset_name", "step", "total_steps", "train_loss", "eval_loss"]
-    show(arguments, rows, table(rows, columns, "No run yet."))
-
-
-def runs_show(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
-        run = studio.runs.get(arguments.id)
-        metrics = studio.runs.metrics(run.id)
-    record = run.as_dict()
-    show(arguments, record | {"metrics": metrics}, _run_text(record, metrics))
-
-
-def _run_text(record: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> str:
-    curve = table(metrics[-10:], ["kind", "step", "loss", "learning_rate", "tokens_per_second"], "No step yet.")
-    return f"{details(record)}\n\nThe newest figures:\n{curve}"
-
-
-def runs_stop(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
-        studio.runs.stop(arguments.id)
-        run = studio.runs.get(arguments.id)
-    show(arguments, run.as_dict(), f"Run {run.id} is {run.status}.")
 
 
 # adapters

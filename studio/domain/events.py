@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_serializer
 
+from studio.domain.errors import StudioError
+
 
 class Event(BaseModel):
     """A fact with the time it became one (`at`, seconds since the epoch)."""
@@ -41,6 +43,30 @@ class Started(Event):
     versions: dict[str, str]
 
 
+class Resumed(Event):
+    """An earlier attempt had begun; this one goes on after `step`, with the checkpoint at `path`, or from the beginning
+    (step 0). `skipped` says which newer checkpoints were damaged, and how."""
+
+    kind: Literal["resumed"] = "resumed"
+    step: int
+    path: str = ""
+    skipped: list[str] = Field(default_factory=list)
+
+
+class Halved(Event):
+    """Memory ran out after `step`; it goes on with smaller micro-batches, more of them to a step.
+
+    `where` is the memory that ran out; `halvings` counts all there were in this run.
+    """
+
+    kind: Literal["halved"] = "halved"
+    step: int
+    batch: int
+    accumulation: int
+    halvings: int
+    where: Literal["device", "host"]
+
+
 class Step(Event):
     """One optimizer step. `memory` is the worker's (or the device's) memory in bytes."""
 
@@ -61,11 +87,12 @@ class Step(Event):
 
 
 class Evaluated(Event):
-    """Mean loss over the validation rows after `step` steps."""
+    """Mean loss over the validation rows after `step` steps; `best` where it is the lowest so far."""
 
     kind: Literal["evaluated"] = "evaluated"
     step: int
     loss: float
+    best: bool = False
 
     @field_serializer("loss")
     def _finite(self, value: float) -> float | str:
@@ -73,20 +100,22 @@ class Evaluated(Event):
 
 
 class Sampled(Event):
-    """What the model answered to a fixed prompt after `step` steps."""
+    """What the model answered after `step` steps to the fixed prompt at `place`, counted from 0."""
 
     kind: Literal["sampled"] = "sampled"
     step: int
+    place: int
     prompt: str
     text: str
 
 
 class Saved(Event):
-    """A whole checkpoint stands at `path`."""
+    """A whole checkpoint stands at `path`; `best` where its evaluation is the best so far."""
 
     kind: Literal["saved"] = "saved"
     step: int
     path: str
+    best: bool = False
 
 
 class Finished(Event):
@@ -114,9 +143,15 @@ class Failed(Event):
     remedy: str = ""
     fault: dict[str, Any] = Field(default_factory=dict)
 
+    def as_fault(self) -> StudioError:
+        """With its values apart where the worker told them so."""
+        problem, remedy = self.fault.get("problem", self.problem), self.fault.get("remedy", self.remedy)
+        return StudioError(problem, remedy, **self.fault.get("values", {}))
+
 
 RunEvent = Annotated[
-    Progress | Started | Step | Evaluated | Sampled | Saved | Finished | Failed, Field(discriminator="kind")
+    Progress | Started | Resumed | Halved | Step | Evaluated | Sampled | Saved | Finished | Failed,
+    Field(discriminator="kind"),
 ]
 _ADAPTER: TypeAdapter[RunEvent] = TypeAdapter(RunEvent)
 

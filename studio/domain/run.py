@@ -28,23 +28,26 @@ class RunStatus(StrEnum):
         return not self.has_worker and self is not RunStatus.QUEUED
 
 
+_ENDS = frozenset({RunStatus.FINISHED, RunStatus.STOPPED, RunStatus.FAILED, RunStatus.INTERRUPTED, RunStatus.CANCELLED})
+
+# What has no line ends there: a finished run is continued by another one, a cancelled run is over for good.
 _NEXT: dict[RunStatus, frozenset[RunStatus]] = {
     RunStatus.QUEUED: frozenset({RunStatus.STARTING, RunStatus.CANCELLED, RunStatus.FAILED}),
-    RunStatus.STARTING: frozenset(
-        {
-            RunStatus.RUNNING,
-            RunStatus.STOPPING,
-            RunStatus.FINISHED,
-            RunStatus.STOPPED,
-            RunStatus.FAILED,
-            RunStatus.INTERRUPTED,
-        }
-    ),
-    RunStatus.RUNNING: frozenset(
-        {RunStatus.STOPPING, RunStatus.FINISHED, RunStatus.STOPPED, RunStatus.FAILED, RunStatus.INTERRUPTED}
-    ),
-    RunStatus.STOPPING: frozenset({RunStatus.FINISHED, RunStatus.STOPPED, RunStatus.FAILED, RunStatus.INTERRUPTED}),
+    RunStatus.STARTING: _ENDS | {RunStatus.RUNNING, RunStatus.STOPPING},
+    RunStatus.RUNNING: _ENDS | {RunStatus.STOPPING},
+    RunStatus.STOPPING: _ENDS,
+    RunStatus.STOPPED: frozenset({RunStatus.QUEUED}),
+    RunStatus.FAILED: frozenset({RunStatus.QUEUED}),
+    RunStatus.INTERRUPTED: frozenset({RunStatus.QUEUED, RunStatus.CANCELLED}),
 }
+
+
+class Ending(StrEnum):
+    """How a run was asked to end: with its adapter saved, at once with its checkpoints kept, or with nothing kept."""
+
+    SAVE = "save"
+    AT_ONCE = "at once"
+    DISCARD = "discard"
 
 
 class ImpossibleTransition(Exception):
@@ -57,11 +60,14 @@ def check_transition(now: RunStatus, then: RunStatus) -> None:
         raise ImpossibleTransition(f"A run that is {now} cannot become {then}.")
 
 
-def verdict(now: RunStatus, last: RunEvent | None, *, alive: bool) -> RunStatus:
-    """What a run with a worker is, from the worker's newest word and whether its process lives.
+def verdict(now: RunStatus, last: RunEvent | None, *, alive: bool, ending: Ending | None = None) -> RunStatus:
+    """What a run with a worker is, from the newest word of its present attempt and whether its process lives.
 
-    A last word outlives the process: what has said Finished is finished, alive or not.
+    A last word outlives the process: what has said Finished is finished, alive or not. Only a run that is to leave
+    nothing behind is over no sooner than its process.
     """
+    if ending is Ending.DISCARD:
+        return RunStatus.STOPPING if alive else RunStatus.CANCELLED
     match last:
         case Finished(stopped=stopped):
             return RunStatus.STOPPED if stopped else RunStatus.FINISHED

@@ -223,6 +223,58 @@ class TrainingSpec(Section):
         return value
 
 
+class WatchSpec(Section):
+    """While it trains"""
+
+    early_stopping_patience: int = knob(
+        0,
+        "Early stopping",
+        "Ends the run after so many evaluations without a better loss; 0 never does.",
+        ge=0,
+        le=1000,
+        advanced=True,
+    )
+    keep_best: bool = knob(
+        True,
+        "Keep the best",
+        "On: the adapter is the checkpoint with the lowest evaluation loss. Off: what the last step left.",
+        advanced=True,
+    )
+    keep_checkpoints: int = knob(
+        2, "Checkpoints kept", "So many of the newest, besides the best one.", ge=1, le=100, advanced=True
+    )
+    samples: int = knob(
+        2,
+        "Sample answers",
+        "Prompts that are answered at each evaluation, to read how the adapter comes along; 0 for none.",
+        ge=0,
+        le=8,
+        advanced=True,
+    )
+    sample_prompts: list[str] = knob(
+        [],
+        "Sample prompts",
+        "Prompts of your own, one a line; else the first of the validation rows are asked.",
+        advanced=True,
+    )
+    automatic_resumes: int = knob(
+        1,
+        "Automatic resumes",
+        "How often a run that ended without a word is resumed by itself from its newest checkpoint.",
+        ge=0,
+        le=100,
+        advanced=True,
+    )
+
+    @field_validator("sample_prompts", mode="before")
+    @classmethod
+    def _one_a_line(cls, value: Any) -> Any:
+        lines = value.splitlines() if isinstance(value, str) else value
+        if isinstance(lines, list) and all(isinstance(line, str) for line in lines):
+            return [line.strip() for line in lines if line.strip()]
+        return lines
+
+
 class RunSpec(BaseModel):
     """Everything that decides what a run does. Serialised, it is the spec part of `run.json`."""
 
@@ -231,6 +283,7 @@ class RunSpec(BaseModel):
     data: DataSpec
     lora: LoraSpec = LoraSpec()
     training: TrainingSpec = TrainingSpec()
+    watch: WatchSpec = WatchSpec()
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -238,6 +291,7 @@ SECTIONS: dict[str, type[Section]] = {
     "data": DataSpec,
     "lora": LoraSpec,
     "training": TrainingSpec,
+    "watch": WatchSpec,
 }
 
 Values = Mapping[str, Mapping[str, Any]]
@@ -322,10 +376,12 @@ def _fault(section: type[Section], field: str, item: Mapping[str, Any]) -> Studi
 
 
 def kind_of(info: FieldInfo) -> str:
-    """How a knob is entered: integer, number, boolean, choice, list or text."""
+    """How a knob is entered: integer, number, boolean, choice, list, lines or text."""
     annotation = info.annotation
     if get_origin(annotation) in (Union, types.UnionType):
         return "list" if any(get_origin(a) is list for a in get_args(annotation)) else "text"
+    if get_origin(annotation) is list:
+        return "lines"
     if get_origin(annotation) is Literal:
         return "choice"
     return {int: "integer", float: "number", bool: "boolean"}.get(annotation, "text")  # type: ignore[arg-type]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from studio.engines.death import Death
+
 
 @dataclass(frozen=True)
 class Process:
@@ -18,6 +20,16 @@ class Process:
     started: float
 
 
+@dataclass(frozen=True)
+class Device:
+    """Where a run can compute: "cpu", or "cuda:0" and so on. `memory` and `free` are bytes, `label` is for people."""
+
+    name: str
+    label: str
+    memory: int
+    free: int
+
+
 class Engine(Protocol):
     def start(self, task: str, folder: Path, *, online: bool = False, token: str | None = None) -> Process:
         """Starts `worker TASK FOLDER`. `online` lets it reach the Hub, with `token`. Raises StudioError."""
@@ -27,6 +39,10 @@ class Engine(Protocol):
 
     def stop(self, process: Process, *, force: bool = False) -> None:
         """Asks the process to end; with `force`, ends it. No word about one that is gone already."""
+        ...
+
+    def death(self, process: Process, folder: Path) -> Death:
+        """What is known of the end of a process that is gone."""
         ...
 
     def has_room(self, busy: int) -> bool:

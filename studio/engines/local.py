@@ -13,6 +13,7 @@ import psutil
 from studio import settings
 from studio.domain.errors import StudioError
 from studio.engines.base import Process
+from studio.engines.death import Death
 
 PRIORITY = 10  # niceness: the page stays quick while a worker computes
 
@@ -30,6 +31,7 @@ class LocalEngine:
     def __init__(self, slots: int = 1) -> None:
         self._slots = slots
         self._children: dict[int, Worker] = {}
+        self._exits: dict[int, int] = {}  # of those that are gone
 
     def start(self, task: str, folder: Path, *, online: bool = False, token: str | None = None) -> Process:
         environment = settings.worker_environment(online=online, token=token)
@@ -71,12 +73,16 @@ class LocalEngine:
             with suppress(psutil.NoSuchProcess):
                 found.kill() if force else found.terminate()
 
+    def death(self, process: Process, folder: Path) -> Death:
+        return Death(self._exits.get(process.pid))
+
     def has_room(self, busy: int) -> bool:
         return busy < self._slots
 
     def _find(self, process: Process) -> psutil.Process | None:
         child = self._children.get(process.pid)
         if child is not None and child.poll() is not None:  # polling also buries it
+            self._exits[process.pid] = child.returncode
             del self._children[process.pid]
             return None
         try:

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from studio.domain.errors import NotFound, StudioError
-from studio.domain.events import Evaluated, Failed, Finished, Progress, RunEvent, Started, Step
+from studio.domain.events import RunEvent
 from studio.domain.naming import slug
-from studio.domain.run import RunStatus, verdict
+from studio.domain.run import Ending, RunStatus, verdict
 from studio.engines.base import Engine, Process
+from studio.services.endings import Endings, Outcome
+from studio.services.progress import summarise
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
-from studio.store.tables import Adapter, Dataset, Run
+from studio.store.tables import Dataset, Run
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class Dispatcher:
         self._others = others
         self._runs = runs
         self._adapters = adapters
+        self._endings = Endings(catalogue, engine)
 
     def tick(self, now: float | None = None) -> None:
         """One step. A fault of one thing that is looked after never keeps the others waiting."""
@@ -58,29 +61,44 @@ class Dispatcher:
                 self._look_after(run, now)
             except Exception:
                 logger.exception("Run %s could not be looked after", run.id)
-        while self._engine.has_room(len(self._catalogue.runs_with_worker())):
-            run_waiting = self._catalogue.next_queued()
-            if run_waiting is None:
-                break
-            self._start(run_waiting, now)
+        self._start_what_waits(now)
 
-    def _start(self, run: Run, now: float) -> None:
+    def _start_what_waits(self, now: float) -> None:
+        for run in self._catalogue.queue():
+            if not self._engine.has_room(len(self._catalogue.runs_with_worker())):
+                break
+            if not run.held:
+                self._start(run, now)
+
+    def _start(self, run: Run, now: float, device: str = "") -> None:
         folder = RunFolder(self._runs / str(run.id))
         try:
-            folder.prepare(self._request(run))
-            # Recorded before the process is: a server that dies in between finds a run without a process, and
-            # the folder tells the rest.
-            self._catalogue.change_run(run.id, RunStatus.STARTING, folder=str(folder.path), started_at=now)
+            folder.prepare(self._request(run, device))
+            # Recorded before the process is: a server that dies in between finds the process by what that writes first.
+            self._catalogue.change_run(
+                run.id,
+                RunStatus.STARTING,
+                reason="Started." if run.attempt == 0 else "Started again.",
+                at=now,
+                folder=str(folder.path),
+                started_at=run.started_at or now,
+                ended_at=None,
+                attempt=run.attempt + 1,
+                attempt_offset=run.offset,
+                placed_on=device,
+                waiting={},
+                problem="",
+                remedy="",
+                fault={},
+            )
             process = self._engine.start("train", folder.path)
         except (StudioError, OSError) as error:
             fault = error if isinstance(error, StudioError) else _disk_fault(error, folder.path)
-            self._catalogue.change_run(
-                run.id, RunStatus.FAILED, problem=fault.problem, remedy=fault.remedy, ended_at=now
-            )
+            self._endings.record(run, Outcome(RunStatus.FAILED, fault), now)
             return
         self._catalogue.change_run(run.id, pid=process.pid, process_started=process.started)
 
-    def _request(self, run: Run) -> dict[str, Any]:
+    def _request(self, run: Run, device: str) -> dict[str, Any]:
         model = self._catalogue.model_by_id(run.model_id)
         dataset = self._catalogue.dataset_by_id(run.dataset_id) if run.dataset_id else None
         if model is None or dataset is None:
@@ -97,6 +115,9 @@ class Dispatcher:
             "validation": validation
             and {k: getattr(validation, k) for k in ("name", "version", "sha256", "rows", "rows_path")},
             "adapter": str(self._adapters / f"{slug(run.name)}-{run.id}"),
+            "device": device,
+            "halvings": run.halvings,
+            "continue_from": run.continue_from or None,
         }
 
     def _validation_set(self, run: Run) -> Dataset | None:
@@ -109,20 +130,40 @@ class Dispatcher:
             ) from error
 
     def _look_after(self, run: Run, now: float) -> None:
-        process = Process(run.pid, run.process_started or 0.0) if run.pid else None
+        process = self._process(run)
         alive = process is not None and self._engine.is_alive(process)  # asked first: the last word comes before death
         last = self._read_events(run)
         if last is None and not alive:  # recorded by a server that died before it drew the conclusion
-            last = RunFolder(run.folder).last_event()
-        status = verdict(RunStatus(run.status), last, alive=alive)
+            last = RunFolder(run.folder).last_event(run.attempt_offset)
+        ending = Ending(run.ending) if run.ending else None
+        status = verdict(RunStatus(run.status), last, alive=alive, ending=ending)
         if status.is_over:
-            self._end(run, status, last, now)
+            self._endings.end(run, status, last, process, now)
         elif status is not RunStatus(run.status):
-            self._catalogue.change_run(run.id, status)
-        elif status is RunStatus.STOPPING and run.stop_asked is not None and process is not None:
-            waited = now - run.stop_asked
-            if waited > SECONDS_TO_TERMINATE:
-                self._engine.stop(process, force=waited > SECONDS_TO_KILL)
+            self._catalogue.change_run(run.id, status, at=now)
+        elif status is RunStatus.STOPPING and process is not None:
+            self._press(run, ending, process, now)
+
+    def _process(self, run: Run) -> Process | None:
+        if run.pid:
+            return Process(run.pid, run.process_started or 0.0)
+        written = RunFolder(run.folder).worker  # by a worker whose server died before it could put it down
+        if written is None:
+            return None
+        process = Process(*written)
+        self._catalogue.change_run(run.id, pid=process.pid, process_started=process.started)
+        return process
+
+    def _press(self, run: Run, ending: Ending | None, process: Process, now: float) -> None:
+        """A stop that goes unheard becomes SIGTERM, then SIGKILL; an end at once is one from the beginning."""
+        asked = run.stop_asked if run.stop_asked is not None else now
+        if asked > now:  # the clock was set back
+            self._catalogue.change_run(run.id, stop_asked=now)
+        waited = now - asked
+        if ending in (Ending.AT_ONCE, Ending.DISCARD) or waited > SECONDS_TO_KILL:
+            self._engine.stop(process, force=True)
+        elif waited > SECONDS_TO_TERMINATE:
+            self._engine.stop(process)
 
     def _read_events(self, run: Run) -> RunEvent | None:
         """Records all that is new; returns the newest word."""
@@ -132,95 +173,23 @@ class Dispatcher:
             events, end = RunFolder(run.folder).read(offset)
             if end == offset:
                 return last
-            metrics, fields = summarise(events)
-            self._catalogue.record_progress(run.id, metrics, offset=end, **fields)
+            summary = summarise(events, seq=end)
+            self._catalogue.record_progress(
+                run.id,
+                summary.metrics,
+                samples=summary.samples,
+                notes=summary.notes,
+                forget_after=summary.forget_after,
+                offset=end,
+                **summary.fields,
+            )
             offset, last = end, events[-1] if events else last
-
-    def _end(self, run: Run, status: RunStatus, last: RunEvent | None, now: float) -> None:
-        fields: dict[str, Any] = {"ended_at": now, "pid": None}
-        match last:
-            case Finished() if last.path:
-                self._add_adapter(self._catalogue.run(run.id), last)
-            case Failed(problem=problem, remedy=remedy):
-                fields.update(problem=problem, remedy=remedy)
-            case _ if status is RunStatus.INTERRUPTED:
-                fields.update(
-                    problem="The worker ended without a word.",
-                    remedy="It may have run out of memory or been ended from outside; its log says more.",
-                )
-            case _ if status is RunStatus.STOPPED:
-                fields.update(
-                    problem="The run did not end by itself and was ended, so there is no adapter.",
-                    remedy="Its newest checkpoint is in the run's folder.",
-                )
-        self._catalogue.change_run(run.id, status, **fields)
-
-    def _add_adapter(self, run: Run, finished: Finished) -> None:
-        if self._catalogue.adapter_of_run(run.id) is not None:  # a server died between the two writes
-            return
-        model = self._catalogue.model_by_id(run.model_id)
-        request = RunFolder(run.folder).read_request()
-        data, base = request["dataset"], request["model"]
-        self._catalogue.add_adapter(
-            name=self._catalogue.free_name(Adapter, run.name),
-            path=finished.path,
-            size=finished.size,
-            model_id=run.model_id,
-            base_name=run.model_name,
-            base_reference=base["reference"],
-            base_source=base["source"],
-            base_revision=base["revision"],
-            base_license=model.license if model else "",
-            dataset_id=run.dataset_id,
-            dataset_name=run.dataset_name,
-            dataset_version=run.dataset_version,
-            dataset_sha256=data["sha256"],
-            dataset_rows=data["rows"],
-            run_id=run.id,
-            spec=run.spec,
-            seed=run.spec["training"]["seed"],
-            versions=run.started.get("versions", {}),
-            steps=finished.step,
-            train_loss=finished.train_loss,
-            eval_loss=finished.eval_loss,
-            best_eval_loss=finished.best_eval_loss,
-            details=finished.details
-            | {k: run.started.get(k) for k in ("trainable", "parameters", "device", "precision")},
-            owner=run.owner,
-            started_at=run.started_at,
-        )
-
-
-def summarise(events: Sequence[RunEvent]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The metric rows in these events, and the run's own fields after the last of them."""
-    metrics: list[dict[str, Any]] = []
-    fields: dict[str, Any] = {}
-    for event in events:
-        match event:
-            case Progress():
-                fields.update(stage=event.stage, stage_done=event.done, stage_total=event.total)
-            case Started():
-                fields.update(started=event.model_dump(mode="json"), total_steps=event.total_steps, stage="")
-            case Step():
-                fields.update(step=event.step, train_loss=event.loss, stage="")
-                keys = {"step", "at", "loss", "learning_rate", "grad_norm", "tokens_per_second", "memory"}
-                metrics.append({"kind": "step", **{k: getattr(event, k) for k in keys}})
-            case Evaluated():
-                fields.update(eval_loss=event.loss)
-                metrics.append({"kind": "eval", "step": event.step, "at": event.at, "loss": event.loss, **_NO_FIGURES})
-            case Finished():
-                final = {k: getattr(event, k) for k in ("train_loss", "eval_loss", "best_eval_loss")}
-                fields.update({k: v for k, v in final.items() if v is not None}, stage="")
-    return metrics, fields
-
-
-_NO_FIGURES = {"learning_rate": None, "grad_norm": None, "tokens_per_second": None, "memory": None}
 
 
 def _disk_fault(error: OSError, folder: Path) -> StudioError:
     return StudioError(
         "The run folder {folder} could not be written: {reason}.",
-        "Free some space or mend its permissions, then start the run again.",
+        "Free some space or mend its permissions, then resume the run.",
         folder=folder,
         reason=error.strerror or str(error),
     )

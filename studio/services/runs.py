@@ -1,10 +1,9 @@
-"""Runs: submit, stop, look at. Starting them is the dispatcher's."""
+"""Runs: submit, look at. Starting them is the dispatcher's, and what a person asks of one is in run_control."""
 
 from __future__ import annotations
 
 import math
 import re
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +11,13 @@ from studio.domain.chat_templates import AUTOMATIC, has_its_own
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import check_name
 from studio.domain.run import RunStatus
-from studio.domain.spec import DataSpec, RunSpec
+from studio.domain.spec import DataSpec, ModelSpec, RunSpec
 from studio.services.datasets import check_ready
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
-from studio.store.tables import Dataset, Metric, Run
+from studio.store.tables import Dataset, Metric, Model, Run, Sample, Transition
+
+MOST_POINTS = 1000  # of a curve that is drawn at once
 
 _SECRET = re.compile(r"\b(hf_[A-Za-z0-9]{8,}|Bearer\s+\S+)")
 
@@ -25,31 +26,39 @@ class Runs:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
-    def submit(self, spec: RunSpec, name: str, *, key: str | None = None, owner: str = "") -> int:
+    def submit(
+        self,
+        spec: RunSpec,
+        name: str,
+        *,
+        key: str | None = None,
+        owner: str = "",
+        device: str = "",
+        hold: bool = False,
+    ) -> int:
         """Queues a run that makes the adapter `name`; returns its id at once. The same `key` queues once.
 
         Raises:
             InvalidInput: the name is bad or taken, or model or dataset cannot be used; `fields` says which.
+        """
+        if key and (earlier := self._catalogue.run_by_key(key)):
+            return earlier.id
+        prepared = self.prepared(spec, name)
+        return self._catalogue.add_run(**prepared, key=key, owner=owner, device=device, held=hold).id
+
+    def prepared(self, spec: RunSpec, name: str) -> dict[str, Any]:
+        """What the catalogue keeps of a run with this spec that makes the adapter `name`.
+
+        Raises:
+            InvalidInput: as `submit` does.
         """
         faults: dict[str, StudioError] = {}
         try:
             name = check_name(name)
         except InvalidInput as fault:
             faults["name"] = fault
-        model = None
-        try:
-            model = self._catalogue.model(spec.model.name)
-            if model.status != "ready":
-                faults["model.name"] = StudioError(
-                    "The base model “{name}” is not ready yet.", "Wait until it is, or choose another.", name=model.name
-                )
-            elif model.chat_template and spec.model.chat_template != AUTOMATIC:
-                faults["model.chat_template"] = has_its_own()
-        except InvalidInput as fault:
-            faults["model.name"] = fault
+        model = self._judge_model(spec.model, faults)
         dataset, validation = self._judge_data(spec.data, faults)
-        if key and not faults and (earlier := self._catalogue.run_by_key(key)):
-            return earlier.id
         if "name" not in faults and self._name_is_taken(name):
             faults["name"] = StudioError(
                 "There is already an adapter or a run in progress named “{name}”.", "Choose another name.", name=name
@@ -57,18 +66,30 @@ class Runs:
         if faults or model is None or dataset is None:
             first = next(iter(faults.values()))
             raise InvalidInput(first.template, first.remedy_template, fields=faults, **first.values)
-        run = self._catalogue.add_run(
-            name=name,
-            key=key,
-            spec=_pinned(spec, validation).model_dump(mode="json"),
-            model_id=model.id,
-            dataset_id=dataset.id,
-            model_name=model.name,
-            dataset_name=dataset.name,
-            dataset_version=dataset.version,
-            owner=owner,
-        )
-        return run.id
+        return {
+            "name": name,
+            "spec": _pinned(spec, validation).model_dump(mode="json"),
+            "model_id": model.id,
+            "dataset_id": dataset.id,
+            "model_name": model.name,
+            "dataset_name": dataset.name,
+            "dataset_version": dataset.version,
+        }
+
+    def _judge_model(self, asked: ModelSpec, faults: dict[str, StudioError]) -> Model | None:
+        """The base model; what is wrong with it goes to `faults`."""
+        try:
+            model = self._catalogue.model(asked.name)
+        except InvalidInput as fault:
+            faults["model.name"] = fault
+            return None
+        if model.status != "ready":
+            faults["model.name"] = StudioError(
+                "The base model “{name}” is not ready yet.", "Wait until it is, or choose another.", name=model.name
+            )
+        elif model.chat_template and asked.chat_template != AUTOMATIC:
+            faults["model.chat_template"] = has_its_own()
+        return model
 
     def _judge_data(self, data: DataSpec, faults: dict[str, StudioError]) -> tuple[Dataset | None, Dataset | None]:
         """The dataset and its validation set, if any; what is wrong with them goes to `faults`."""
@@ -131,25 +152,6 @@ class Runs:
         """Raises NotFound."""
         return self._catalogue.run(id)
 
-    def stop(self, id: int, *, now: float | None = None) -> None:
-        """Asks a run to end after its present step and to save its adapter; one that waits is cancelled.
-
-        Raises:
-            NotFound: there is no such run.
-            InvalidInput: it is over already.
-        """
-        run = self._catalogue.run(id)
-        status = RunStatus(run.status)
-        now = time.time() if now is None else now
-        if status is RunStatus.QUEUED:
-            self._catalogue.change_run(id, RunStatus.CANCELLED, ended_at=now)
-        elif status.has_worker:
-            RunFolder(run.folder).ask_stop()
-            if status is not RunStatus.STOPPING:
-                self._catalogue.change_run(id, RunStatus.STOPPING, stop_asked=now)
-        else:
-            raise InvalidInput("Run {id} is {status} already.", "There is nothing to stop.", id=id, status=run.status)
-
     def now(self) -> dict[str, Any] | None:
         """What trains now, or waits next: run, name, status ("running" or "queued"), percent, and how many wait."""
         under_way, waiting = self._catalogue.runs_with_worker(), self._catalogue.runs(RunStatus.QUEUED)
@@ -166,9 +168,28 @@ class Runs:
         """A few dozen training losses over the whole run."""
         return self._catalogue.losses(run)
 
-    def metrics(self, id: int, *, after: float = 0.0) -> Sequence[dict[str, Any]]:
-        """The curve in order of time, from a moment on: step, kind (step or eval), loss and the other figures."""
+    def metrics(self, id: int, *, after: int = -1) -> Sequence[dict[str, Any]]:
+        """The curve in the order it was recorded, what has a larger `seq` alone: step, kind (step or eval), seq, loss
+        and the other figures."""
         return [_plain(m) for m in self._catalogue.metrics(id, after=after)]
+
+    def curve(self, id: int) -> tuple[Sequence[dict[str, Any]], int]:
+        """The whole curve in at most about a thousand points, smallest and largest losses among them, and the `seq`
+        that what comes later is larger than."""
+        newest = self._catalogue.newest_seq(id)  # asked first: what is recorded meanwhile may come twice, never not
+        return [_plain(m) for m in self._catalogue.curve(id, MOST_POINTS)], newest
+
+    def samples(self, id: int, *, after: int = -1) -> Sequence[Sample]:
+        """What was answered to the fixed prompts, by step and place."""
+        return self._catalogue.samples(id, after=after)
+
+    def history(self, id: int) -> Sequence[Transition]:
+        """Each state it was in with time and reason, and notes of what happened in between."""
+        return self._catalogue.history(id)
+
+    def last_beat(self, run: Run) -> float | None:
+        """When its worker last gave a sign of life."""
+        return RunFolder(run.folder).last_beat() if run.folder else None
 
     def newest_steps(self, id: int) -> Sequence[Metric]:
         """The last twenty, in their order."""

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, and_, func, or_, select, update
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from studio.domain.errors import InvalidInput, NotFound
-from studio.domain.run import RunStatus, check_transition
 from studio.store.database import open_database
-from studio.store.tables import Adapter, ColumnMap, Dataset, Metric, Model, Run, Table
+from studio.store.run_records import RunRecords
+from studio.store.tables import Adapter, ColumnMap, Dataset, Model, Run, Table
 
 Record = TypeVar("Record", bound=Table)
 Named = TypeVar("Named", Model, Dataset, Adapter)
@@ -27,7 +26,7 @@ _WORDS: dict[type[Table], str] = {Model: "base model", Dataset: "dataset", Adapt
 _HASH = re.compile(r"[0-9a-f]{12,64}")
 
 
-class Catalogue:
+class Catalogue(RunRecords):
     """The studio's memory, in the database at `url`."""
 
     def __init__(self, url: str) -> None:
@@ -171,92 +170,6 @@ class Catalogue:
             if record is not None:
                 session.delete(record)
 
-    # runs
-
-    def add_run(self, **fields: Any) -> Run:
-        """A queued run; the one there is already where the same `key` was submitted before."""
-        key = fields.get("key")
-        if key and (earlier := self.run_by_key(key)):
-            return earlier
-        run = Run(status=RunStatus.QUEUED, created_at=time.time(), **fields)
-        try:
-            with self._session() as session:
-                session.add(run)
-        except IntegrityError:
-            if key and (earlier := self.run_by_key(key)):  # the other click was faster
-                return earlier
-            raise
-        return run
-
-    def run_by_key(self, key: str) -> Run | None:
-        with self._session() as session:
-            return session.scalar(select(Run).where(Run.key == key))
-
-    def run(self, id: int) -> Run:
-        """Raises NotFound."""
-        with self._session() as session:
-            run = session.get(Run, id)
-        if run is None:
-            raise NotFound("There is no run {id}.", "The runs page lists those there are.", id=id)
-        return run
-
-    def runs(self, *statuses: RunStatus) -> Sequence[Run]:
-        """Newest first; only those of the given statuses, if any are given."""
-        query = select(Run).order_by(Run.id.desc())
-        if statuses:
-            query = query.where(Run.status.in_(statuses))
-        with self._session() as session:
-            return session.scalars(query).all()
-
-    def runs_with_worker(self) -> Sequence[Run]:
-        return self.runs(*(s for s in RunStatus if s.has_worker))
-
-    def next_queued(self) -> Run | None:
-        with self._session() as session:
-            return session.scalar(select(Run).where(Run.status == RunStatus.QUEUED).order_by(Run.id).limit(1))
-
-    def change_run(self, id: int, status: RunStatus | None = None, **fields: Any) -> None:
-        """Raises ImpossibleTransition where the run may not become `status`."""
-        with self._session() as session:
-            if status is not None:
-                now = RunStatus(session.scalars(select(Run.status).where(Run.id == id)).one())
-                if now is not status:
-                    check_transition(now, status)
-                    fields["status"] = status
-            if fields:
-                session.execute(update(Run).where(Run.id == id).values(**fields))
-
-    def record_progress(self, id: int, metrics: Iterable[dict[str, Any]], **fields: Any) -> None:
-        """Metrics and the run's own fields (`offset` among them) in one transaction: none lost, none doubled."""
-        rows = [dict(row, run_id=id) for row in metrics]
-        with self._session() as session:
-            if rows:
-                insert = sqlite_insert if self.engine.dialect.name == "sqlite" else _postgresql_insert()
-                statement = insert(Metric)
-                changed = {c.key: statement.excluded[c.key] for c in Metric.__table__.columns if not c.primary_key}
-                session.execute(
-                    statement.on_conflict_do_update(index_elements=["run_id", "kind", "step"], set_=changed), rows
-                )
-            session.execute(update(Run).where(Run.id == id).values(**fields))
-
-    def metrics(self, run_id: int, *, after: float = 0.0) -> Sequence[Metric]:
-        """In the order they were measured; only those recorded after that time."""
-        query = select(Metric).where(Metric.run_id == run_id, Metric.at > after).order_by(Metric.at, Metric.step)
-        with self._session() as session:
-            return session.scalars(query).all()
-
-    def newest_steps(self, run_id: int, most: int) -> Sequence[Metric]:
-        query = select(Metric).where(Metric.run_id == run_id, Metric.kind == "step").order_by(Metric.step.desc())
-        with self._session() as session:
-            return session.scalars(query.limit(most)).all()[::-1]
-
-    def losses(self, run: Run, most: int = 40) -> Sequence[float | None]:
-        """At most about `most` training losses, evenly spread over the run, for a small picture of it."""
-        every = max(1, run.step // most)
-        query = select(Metric.loss).where(Metric.run_id == run.id, Metric.kind == "step", Metric.step % every == 0)
-        with self._session() as session:
-            return session.scalars(query.order_by(Metric.step)).all()
-
     # adapters
 
     def add_adapter(self, **fields: Any) -> Adapter:
@@ -267,14 +180,22 @@ class Catalogue:
         """Raises NotFound."""
         return self._named(Adapter, name)
 
-    def adapter_of_run(self, run_id: int) -> Adapter | None:
+    def adapter_of_run(self, run_id: int, checkpoint: int = 0) -> Adapter | None:
+        """What the run ended with, or what its checkpoint after that step was kept as."""
         with self._session() as session:
-            return session.scalar(select(Adapter).where(Adapter.run_id == run_id))
+            return session.scalar(select(Adapter).where(Adapter.run_id == run_id, Adapter.checkpoint == checkpoint))
 
-    def adapters_by_run(self) -> dict[int, Adapter]:
+    def adapters_by_run(self, runs: Sequence[int]) -> dict[int, Adapter]:
+        """What those runs ended with."""
         with self._session() as session:
-            made = session.scalars(select(Adapter).where(Adapter.run_id.is_not(None))).all()
+            made = session.scalars(select(Adapter).where(Adapter.run_id.in_(runs), Adapter.checkpoint == 0)).all()
         return {adapter.run_id: adapter for adapter in made if adapter.run_id is not None}
+
+    def adapters_of_checkpoints(self, run_id: int) -> dict[int, Adapter]:
+        """What the run's checkpoints were kept as, by step."""
+        with self._session() as session:
+            kept = session.scalars(select(Adapter).where(Adapter.run_id == run_id, Adapter.checkpoint > 0)).all()
+        return {adapter.checkpoint: adapter for adapter in kept}
 
     def adapters(self, search: str = "", *, model_id: int | None = None) -> Sequence[Adapter]:
         """Newest first. Every word of `search` must stand in the name, the base's or the dataset's."""
@@ -298,9 +219,3 @@ class Catalogue:
 
     def delete_adapter(self, id: int) -> None:
         self._delete(Adapter, id)
-
-
-def _postgresql_insert() -> Any:
-    from sqlalchemy.dialects.postgresql import insert
-
-    return insert

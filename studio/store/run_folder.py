@@ -1,7 +1,8 @@
 """A run folder: the only thing that a worker and the studio share.
 
 `run.json` goes in. `events.jsonl` comes out, one event a line; a line counts once its newline is written.
-`stop` is the cooperative stop flag, `worker.log` whatever the worker's process printed.
+`stop` is the cooperative stop flag, `worker.log` whatever the worker's process printed, `worker.json` which process
+that is.
 """
 
 from __future__ import annotations
@@ -30,11 +31,25 @@ class RunFolder:
         self.log = self.path / "worker.log"
         self.stop_flag = self.path / "stop"
         self.checkpoints = self.path / "checkpoints"
+        self._worker = self.path / "worker.json"
+        self._heartbeat = self.path / "heartbeat"
 
     def prepare(self, request: dict[str, Any]) -> None:
         """Makes the folder and puts the request in. Raises OSError."""
         self.path.mkdir(parents=True, exist_ok=True)
+        for left in (self._worker, self._heartbeat, self.stop_flag):  # by an earlier attempt
+            left.unlink(missing_ok=True)
         write_json(self.request, request)
+
+    def introduce(self, pid: int, started: float) -> None:
+        """The worker says who it is, before all else: a server that died while it started it finds it by that."""
+        write_json(self._worker, {"pid": pid, "started": started})
+
+    @property
+    def worker(self) -> tuple[int, float] | None:
+        """Its pid and the process's start time, if it has come so far."""
+        said = read_json(self._worker)
+        return (said["pid"], said["started"]) if said else None
 
     def read_request(self) -> dict[str, Any]:
         loaded: dict[str, Any] = json.loads(self.request.read_text("utf-8"))
@@ -66,14 +81,25 @@ class RunFolder:
         events = [e for line in whole.splitlines() if (e := parse_event(line)) is not None]
         return events, offset + len(whole)
 
-    def last_event(self) -> RunEvent | None:
-        """The newest whole event."""
-        offset, last = 0, None
+    def last_event(self, offset: int = 0) -> RunEvent | None:
+        """The newest whole event behind that byte."""
+        last: RunEvent | None = None
         while True:
             events, end = self.read(offset)
             if end == offset:
                 return last
             offset, last = end, events[-1] if events else last
+
+    def beat(self) -> None:
+        """The worker's sign of life. It takes no room, so that a full disk does not end it."""
+        self._heartbeat.touch()
+
+    def last_beat(self) -> float | None:
+        """When the last one was, in seconds since the epoch."""
+        try:
+            return self._heartbeat.stat().st_mtime
+        except FileNotFoundError:
+            return None
 
     def ask_stop(self) -> None:
         self.stop_flag.touch()
@@ -81,6 +107,13 @@ class RunFolder:
     @property
     def stop_is_asked(self) -> bool:
         return self.stop_flag.exists()
+
+    def remove_checkpoints(self) -> None:
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+    def last_lines(self, most: int = 3) -> list[str]:
+        """What the worker printed last, empty lines left out."""
+        return [line for line in self.log_tail(4096).splitlines() if line.strip()][-most:]
 
     def log_tail(self, most_bytes: int = 16_384) -> str:
         """The last whole lines that the worker printed."""

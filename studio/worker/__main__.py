@@ -5,11 +5,14 @@ What goes wrong becomes the last event in FOLDER, with its traceback on standard
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+
+import psutil
 
 from studio.store.run_folder import RunFolder
 from studio.worker.faults import failure
@@ -23,6 +26,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"Usage: python -m studio.worker {'|'.join(TASKS)} FOLDER\n")
         return 2
     task, path = arguments[0], Path(arguments[1]).absolute()
+    RunFolder(path).introduce(os.getpid(), psutil.Process().create_time())
     if task in WITHOUT_TORCH:
         sys.modules["torch"] = None  # type: ignore[assignment] # Python's own way to say that there is none
     try:

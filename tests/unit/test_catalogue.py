@@ -99,7 +99,7 @@ def test_a_search_finds_every_word_in_any_of_name_base_and_dataset(catalogue):
 
 def test_the_same_metrics_recorded_twice_stand_once(catalogue):
     run = add_run(catalogue)
-    row = {"kind": "step", "step": 1, "at": 1.0, "loss": 2.0, "learning_rate": 0.1, "grad_norm": None,
+    row = {"kind": "step", "step": 1, "seq": 10, "at": 1.0, "loss": 2.0, "learning_rate": 0.1, "grad_norm": None,
            "tokens_per_second": 1.0, "memory": 1}  # fmt: skip
     catalogue.record_progress(run.id, [row], offset=10)
     catalogue.record_progress(run.id, [row | {"loss": 1.5}], offset=10, step=1)

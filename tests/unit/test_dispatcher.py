@@ -1,15 +1,18 @@
 """One step of the dispatcher, with a fake engine in place of processes."""
 
+import shutil
 from dataclasses import dataclass, field
 
 import pytest
 
 from studio.domain.errors import InvalidInput, StudioError
-from studio.domain.events import Evaluated, Failed, Finished, Progress, Started, Step
+from studio.domain.events import Evaluated, Failed, Finished, Halved, Progress, Resumed, Sampled, Started, Step
 from studio.domain.spec import read_spec
-from studio.engines.base import Process
-from studio.services.dispatcher import Dispatcher
+from studio.engines.base import Device, Process
+from studio.engines.death import Death
+from studio.services.dispatcher import SECONDS_TO_TERMINATE, Dispatcher
 from studio.services.models import Models
+from studio.services.run_control import RunControl
 from studio.services.runs import Runs
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
@@ -22,8 +25,10 @@ class FakeEngine:
     started: list = field(default_factory=list)
     alive: set = field(default_factory=set)
     stopped: list = field(default_factory=list)
+    killed: Death | None = None
+    free: int = 8 << 30
 
-    def start(self, task, folder, *, online=False, token=None):
+    def start(self, task, folder, *, online=False, token=None, device=""):
         if self.refuses:
             raise StudioError("No process can be made.", "Try later.")
         process = Process(1000 + len(self.started), 5.0)
@@ -39,6 +44,15 @@ class FakeEngine:
 
     def has_room(self, busy):
         return busy < self.slots
+
+    def devices(self):
+        return [Device("cpu", "CPU", 8 << 30, self.free)]
+
+    def exit_code(self, process):
+        return self.killed.exit_code if self.killed else None
+
+    def death(self, process, folder):
+        return self.killed
 
 
 class Bench:
@@ -57,13 +71,28 @@ class Bench:
     def open(self):
         self.catalogue = Catalogue(f"sqlite:///{self.home / 'studio.db'}")
         self.runs = Runs(self.catalogue)
+        self.control = RunControl(self.catalogue, self.runs)
         self.models = Models(self.catalogue, self.engine, self.home / "models", lambda: None)
         self.dispatcher = Dispatcher(
             self.catalogue, self.engine, [self.models], runs=self.home / "runs", adapters=self.home / "adapters"
         )
 
-    def submit(self, name="a", **keywords):
-        return self.runs.submit(read_spec({"model": {"name": "tiny"}, "data": {"name": "rows"}}), name, **keywords)
+    def submit(self, name="a", watch=None, **keywords):
+        spec = read_spec({"model": {"name": "tiny"}, "data": {"name": "rows"}, "watch": watch or {}})
+        return self.runs.submit(spec, name, **keywords)
+
+    def queue(self):
+        return [run.name for run in self.control.queue()]
+
+    def history(self, id):
+        return [line.status for line in self.runs.history(id)]
+
+    def dies(self, *events, id):
+        """The worker of that run says something, and then is gone."""
+        for event in events:
+            self.folder(id).append(event)
+        self.engine.alive.clear()
+        self.dispatcher.tick()
 
     def folder(self, id):
         return RunFolder(self.home / "runs" / str(id))
@@ -132,15 +161,166 @@ def test_a_finished_run_leaves_an_adapter_with_its_whole_lineage(bench):
 
 
 def test_a_worker_that_dies_without_a_word_is_an_interrupted_run(bench):
-    id = bench.submit()
+    id = bench.submit(watch={"automatic_resumes": 0})
     bench.dispatcher.tick()
-    bench.folder(id).append(step(1))
-    bench.engine.alive.clear()
-    bench.dispatcher.tick()
+    bench.dies(step(1), id=id)
     run = bench.runs.get(id)
     assert run.status == "interrupted"
     assert run.problem
     assert run.remedy
+    assert bench.history(id) == ["queued", "starting", "interrupted"]
+
+
+def test_an_interrupted_run_goes_on_by_itself_before_all_others_and_only_as_often_as_it_may(bench):
+    first, second = bench.submit("a"), bench.submit("b")
+    bench.dispatcher.tick()
+    bench.dies(step(1), id=first)
+    assert (bench.status(first), bench.status(second)) == ("starting", "queued")
+    assert bench.history(first) == ["queued", "starting", "interrupted", "queued", "starting"]
+    bench.dies(step(2), id=first)
+    assert (bench.status(first), bench.status(second)) == ("interrupted", "starting")
+
+
+def test_what_an_earlier_attempt_said_last_is_not_the_word_of_the_next(bench):
+    id = bench.submit()
+    bench.dispatcher.tick()
+    bench.dies(step(1), Failed(problem="The disk is full.", remedy="Free some space."), id=id)
+    assert bench.status(id) == "failed"
+    bench.control.resume(id)
+    bench.dispatcher.tick()
+    assert (bench.status(id), bench.runs.get(id).problem) == ("starting", "")
+    bench.dispatcher.tick()
+    assert bench.status(id) == "starting"
+    bench.dies(id=id)
+    assert bench.history(id)[-2:] == ["queued", "starting"], "it died again and was resumed by itself"
+
+
+def test_a_run_that_goes_back_to_a_checkpoint_forgets_what_came_after_it(bench):
+    id = bench.submit()
+    bench.dispatcher.tick()
+    bench.dies(*(step(n, 5.0 - n) for n in (1, 2, 3)), id=id)
+    for event in (Resumed(step=1, path="/c"), step(2, 9.0)):
+        bench.folder(id).append(event)
+    bench.dispatcher.tick()
+    assert [(m["step"], m["loss"]) for m in bench.runs.metrics(id)] == [(1, 4.0), (2, 9.0)]
+    assert bench.runs.get(id).step == 2
+    assert "Goes on after step {step}." in [line.reason for line in bench.runs.history(id)]
+
+
+def test_memory_that_ran_out_is_told_and_kept_for_later_attempts(bench):
+    id = bench.submit()
+    bench.dispatcher.tick()
+    bench.folder(id).append(Halved(step=3, batch=2, accumulation=2, halvings=1, where="host"))
+    bench.dispatcher.tick()
+    assert bench.runs.get(id).halvings == 1
+    bench.dies(id=id)
+    assert bench.folder(id).read_request()["halvings"] == 1
+
+
+def test_a_worker_that_the_kernel_took_for_want_of_memory_goes_on_with_smaller_batches(bench):
+    id = bench.submit()
+    bench.dispatcher.tick()
+    bench.engine.killed = Death(exit_code=-9, out_of_memory=True)
+    bench.dies(step(1), id=id)
+    assert bench.folder(id).read_request()["halvings"] == 1
+
+
+def test_a_run_whose_folder_is_deleted_has_failed_and_is_not_resumed(bench):
+    id = bench.submit()
+    bench.dispatcher.tick()
+    bench.folder(id).append(step(1))
+    bench.dispatcher.tick()
+    shutil.rmtree(bench.folder(id).path)
+    bench.engine.alive.clear()
+    bench.dispatcher.tick()
+    assert bench.status(id) == "failed"
+    assert "was deleted while it was training" in bench.runs.get(id).problem
+
+
+def test_a_server_that_died_while_it_started_a_worker_finds_it_by_what_it_wrote(bench):
+    id = bench.submit()
+    bench.dispatcher.tick()
+    bench.catalogue.change_run(id, pid=None, process_started=None)  # it did not come so far
+    bench.folder(id).introduce(1000, 5.0)
+    bench.folder(id).append(step(1))
+    bench.dispatcher.tick()
+    assert (bench.status(id), bench.runs.get(id).pid, len(bench.engine.started)) == ("running", 1000, 1)
+
+
+def test_the_queue_is_put_in_another_order_held_and_released(bench):
+    bench.engine.slots = 0
+    a, b, c = (bench.submit(name) for name in "abc")
+    bench.control.run_next(c)
+    assert bench.queue() == ["c", "a", "b"]
+    bench.control.move(b, before=a)
+    assert bench.queue() == ["c", "b", "a"]
+    bench.control.move(c)
+    assert bench.queue() == ["b", "a", "c"]
+    bench.control.hold(b)
+    bench.engine.slots = 1
+    bench.dispatcher.tick()
+    assert (bench.status(a), bench.queue()) == ("starting", ["b", "c"])
+    bench.control.release(b)
+    bench.dies(Finished(path=""), id=a)
+    assert bench.status(b) == "starting"
+    with pytest.raises(InvalidInput, match="does not wait"):
+        bench.control.move(b)
+
+
+def test_a_discarded_run_leaves_neither_checkpoint_nor_adapter(bench):
+    id = bench.submit()
+    bench.dispatcher.tick()
+    (bench.folder(id).checkpoints / "checkpoint-1").mkdir(parents=True)
+    bench.folder(id).append(step(1))
+    bench.dispatcher.tick()
+    bench.control.discard(id)
+    bench.dispatcher.tick()
+    assert bench.engine.stopped == [True]
+    bench.dies(id=id)
+    assert bench.status(id) == "cancelled"
+    assert not bench.folder(id).checkpoints.exists()
+    assert bench.catalogue.adapters() == []
+
+
+def test_a_run_that_is_ended_at_once_can_be_resumed(bench):
+    id = bench.submit()
+    bench.dispatcher.tick()
+    bench.folder(id).append(step(1))
+    bench.dispatcher.tick()
+    bench.control.end_now(id)
+    bench.dispatcher.tick()
+    bench.dies(id=id)
+    run = bench.runs.get(id)
+    assert (run.status, bench.control.can_resume(run)) == ("stopped", True)
+    bench.control.resume(id)
+    assert bench.queue() == ["a"]
+
+
+def test_a_finished_run_is_not_resumed(bench):
+    id = bench.submit()
+    bench.dispatcher.tick()
+    bench.dies(Finished(path="/x", step=4), id=id)
+    with pytest.raises(InvalidInput, match="Continue it instead"):
+        bench.control.resume(id)
+
+
+def test_a_clock_that_is_set_back_keeps_no_stop_waiting(bench):
+    id = bench.submit()
+    bench.dispatcher.tick(now=1000)
+    bench.folder(id).append(step(1))
+    bench.dispatcher.tick(now=1001)
+    bench.control.stop(id, now=1002)
+    bench.dispatcher.tick(now=10)
+    bench.dispatcher.tick(now=10 + SECONDS_TO_TERMINATE + 1)
+    assert bench.engine.stopped == [False]
+
+
+def test_answers_to_the_fixed_prompts_are_kept_with_their_step(bench):
+    id = bench.submit()
+    bench.dispatcher.tick()
+    bench.folder(id).append(Sampled(step=2, place=0, prompt="Who?", text="Arr!"))
+    bench.dispatcher.tick()
+    assert [(s.step, s.place, s.prompt, s.text) for s in bench.runs.samples(id)] == [(2, 0, "Who?", "Arr!")]
 
 
 def test_a_failure_is_told_in_the_workers_own_words(bench):
@@ -213,7 +393,7 @@ def test_stop_goes_from_a_flag_to_terminate_to_kill(bench):
     bench.dispatcher.tick(now=0)
     bench.folder(id).append(step(1))
     bench.dispatcher.tick(now=1)
-    bench.runs.stop(id, now=10)
+    bench.control.stop(id, now=10)
     assert bench.folder(id).stop_is_asked
     bench.dispatcher.tick(now=20)
     assert bench.engine.stopped == []
@@ -227,10 +407,10 @@ def test_stop_goes_from_a_flag_to_terminate_to_kill(bench):
 
 def test_stopping_a_run_that_waits_cancels_it_and_one_that_is_over_is_refused(bench):
     id = bench.submit()
-    bench.runs.stop(id)
+    bench.control.stop(id)
     assert bench.status(id) == "cancelled"
     with pytest.raises(InvalidInput, match="cancelled already"):
-        bench.runs.stop(id)
+        bench.control.stop(id)
     bench.dispatcher.tick()
     assert bench.engine.started == []
 

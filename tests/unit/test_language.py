@@ -18,7 +18,7 @@ SCRIPTS = sorted((ROOT / "static").rglob("*.js"))
 MODULES = sorted(
     file for file in (ROOT / "studio").rglob("*.py") if not {"cli", "migrations"} & set(file.relative_to(ROOT).parts)
 )
-LABELS = {"_LABELS", "_PART_LABELS"}  # dictionaries whose values are shown
+LABELS = {"_LABELS", "_PART_LABELS", "_ASKED", "_ENDED", "_NOTES"}  # dictionaries whose values are shown
 QUIET = {"settings.py", "installation.py", "lock.py"}
 SPOKEN_IN_JS = re.compile(r'\bt\(\s*("(?:[^"\\]|\\.)*")\s*([,)+])')
 CHOSEN_IN_JS = re.compile(r'\bt\((?!\s*")[^()"]*\?\s*"')
@@ -50,8 +50,8 @@ def _names(assignment):
 
 
 def spoken_in_python():
-    """English text → where it is said: errors, kinds of problems, knobs of the spec, labels, titles and leads of pages,
-    translate(…) and t(…)."""
+    """English text → where it is said: errors, kinds of problems, knobs of the spec, labels, reasons, titles and leads of
+    pages, translate(…) and t(…)."""
     modules = trees()
     errors = error_classes(modules)
     found = {page.title: "shell.py" for page in PAGES}
@@ -75,6 +75,9 @@ def spoken_in_python():
                     ]
                 elif name in ("t", "translate"):
                     said = literals(node.args[:1])
+                said += [
+                    t for k in node.keywords if k.arg == "reason" for t in literals(ast.walk(k.value)) if t[0].isupper()
+                ]
             elif isinstance(node, ast.Assign) and file.parent.name == "pages" and _names(node) & {"LEAD", "TITLE"}:
                 said = literals([node.value])
             elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and _names(node) & LABELS:

@@ -17,9 +17,11 @@ from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.presets import preset_values
 from studio.domain.spec import defaults
 from studio.services.adapters import Adapters
+from studio.services.checkpoints import Checkpoints
 from studio.services.datasets import Datasets
 from studio.services.examinations import Examinations
 from studio.services.models import Models
+from studio.services.run_control import RunControl
 from studio.services.runs import Runs
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
@@ -51,6 +53,8 @@ class Parts:
     examinations: Examinations
     models: Models
     runs: Runs
+    run_control: RunControl
+    checkpoints: Checkpoints
     adapters: Adapters
 
 
@@ -62,9 +66,11 @@ def studio(tmp_path: Path, migrated: Path) -> Iterator[Any]:
     catalogue = Catalogue(options.url)
     no_engine: Any = None
     engine = ImmediateEngine()
+    runs = Runs(catalogue)
     yield Parts(
         options, catalogue, Datasets(catalogue, engine, options.folder("datasets")), Examinations(engine),
-        Models(catalogue, no_engine, options.folder("models"), lambda: None), Runs(catalogue), Adapters(catalogue),
+        Models(catalogue, no_engine, options.folder("models"), lambda: None), runs, RunControl(catalogue, runs),
+        Checkpoints(catalogue, options.folder("adapters")), Adapters(catalogue),
     )  # fmt: skip
     catalogue.close()
 
@@ -346,7 +352,7 @@ def test_home_tells_what_is_done_and_what_runs(studio, model):
     seen = home.overview(studio)
     assert (seen["datasets"], seen["dataset"], seen["adapters"]) == (1, dataset, 0)
     assert [(run["name"], run["status"]) for run in seen["runs"]] == [("captain", "queued")]
-    studio.runs.stop(seen["runs"][0]["id"])
+    studio.run_control.stop(seen["runs"][0]["id"])
     assert home.overview(studio)["runs"] == []
 
 

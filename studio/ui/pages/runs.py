@@ -35,23 +35,24 @@ def build(studio: Studio) -> None:
 
 
 def listing(studio: Studio) -> dict[str, Any]:
-    made = studio.catalogue.adapters_by_run()
+    runs = studio.runs.list()
+    made = studio.catalogue.adapters_by_run([run.id for run in runs])
     rows = [
         _shown(run, made.get(run.id)) | {"losses": studio.runs.outline(run) if place < PICTURED else []}
-        for place, run in enumerate(studio.runs.list())
+        for place, run in enumerate(runs)
     ]
     return {"rows": rows}
 
 
-def progress(studio: Studio, id: int, after: float = 0.0) -> dict[str, Any]:
-    """The run, and its figures recorded after the time `after`. The spec comes with the first answer alone."""
+def progress(studio: Studio, id: int, after: int = -1) -> dict[str, Any]:
+    """The run, and its figures with a larger `seq` than `after`. The spec comes with the first answer alone."""
     run = studio.runs.get(id)
     metrics = studio.runs.metrics(id, after=after)
     shown = _shown(run, studio.catalogue.adapter_of_run(id)) | {
         "seconds_left": seconds_left(run, studio.runs.newest_steps(id)) if run.status == "running" else None,
         "started": run.started,
     }
-    if not after:
+    if after < 0:
         shown["settings"] = settings_of(run.spec)
     return {"run": shown, "metrics": metrics}
 
@@ -61,7 +62,7 @@ def log(studio: Studio, id: int) -> dict[str, str]:
 
 
 def stop(studio: Studio, id: int) -> None:
-    studio.runs.stop(id)
+    studio.run_control.stop(id)
 
 
 def settings_of(spec: dict[str, Any]) -> list[dict[str, Any]]:

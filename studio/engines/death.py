@@ -1,0 +1,72 @@
+"""Why a worker is gone that said nothing, as far as it can be known, and what helps."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from studio.domain.errors import StudioError
+
+
+@dataclass(frozen=True)
+class Death:
+    """`exit_code` is negative where a signal ended it (-9 for SIGKILL), None where nobody of this process's waited for
+    it. `out_of_memory`: whether the kernel took it for want of memory; None where that cannot be known."""
+
+    exit_code: int | None = None
+    out_of_memory: bool | None = None
+
+    @property
+    def signal_name(self) -> str:
+        """SIGKILL and the like; empty where no signal is known."""
+        if self.exit_code is None or self.exit_code >= 0:
+            return ""
+        try:
+            return signal.Signals(-self.exit_code).name
+        except ValueError:
+            return str(-self.exit_code)
+
+
+def explain(death: Death | None, last_lines: Sequence[str]) -> StudioError:
+    """In words for people, with what the worker printed last."""
+    values = {"lines": " / ".join(last_lines) or "–", "code": death.exit_code if death else None}
+    if death is None or death.exit_code is None:
+        return StudioError(
+            "The worker is gone without a word; it may have run out of memory, been ended from outside, or the "
+            "machine was switched off. Printed last: {lines}",
+            "Resume the run: it goes on after its newest checkpoint.",
+            **values,
+        )
+    if death.out_of_memory:
+        return StudioError(
+            "The system ran out of memory and ended the worker.",
+            "Close other programs, or choose 4-bit, a shorter max length, a smaller batch size or gradient "
+            "checkpointing. Resumed, it goes on with half the batch.",
+            **values,
+        )
+    values["signal"] = death.signal_name
+    match death.signal_name:
+        case "SIGKILL":
+            return StudioError(
+                "The worker was killed (SIGKILL), by a person, or by the system for want of memory.",
+                "Resume the run: it goes on after its newest checkpoint. Where it happens again, use less memory.",
+                **values,
+            )
+        case "SIGSEGV" | "SIGABRT" | "SIGBUS" | "SIGILL" | "SIGFPE":
+            return StudioError(
+                "A library crashed in the worker ({signal}). Printed last: {lines}",
+                "Resume the run. Where it crashes again, choose another precision, or update the packages.",
+                **values,
+            )
+        case "":
+            return StudioError(
+                "The worker ended with exit code {code} and without a word. Printed last: {lines}",
+                "Its log says more. Resume the run when the cause is mended.",
+                **values,
+            )
+    return StudioError(
+        "The worker was ended from outside ({signal}).",
+        "Resume the run: it goes on after its newest checkpoint.",
+        **values,
+    )

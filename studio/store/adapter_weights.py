@@ -1,0 +1,30 @@
+"""The names of the tensors in an adapter's weights."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+_MAGNITUDE = "lora_magnitude_vector"
+
+
+def rename_tensors(file: Path) -> None:
+    """peft saves DoRA's magnitudes under a name that transformers' own `load_adapter` passes over with a warning; under
+    the full name of the parameter both read them.
+
+    Only the header is written anew (safetensors: its length in 8 bytes, JSON, then the data), so the file is small work
+    and its numbers stay what they are.
+    """
+    with file.open("rb") as source:
+        header = json.loads(source.read(int.from_bytes(source.read(8), "little")))
+        named = {f"{k}.weight" if k.endswith(_MAGNITUDE) else k: v for k, v in header.items()}
+        if named.keys() == header.keys():
+            return
+        text = json.dumps(named, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)  # the data begin at a multiple of 8
+        aside = file.with_name(f".{file.name}.renamed")
+        with aside.open("wb") as target:
+            target.write(len(text).to_bytes(8, "little") + text)
+            shutil.copyfileobj(source, target)
+    aside.replace(file)
