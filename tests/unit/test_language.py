@@ -50,8 +50,8 @@ def _names(assignment):
 
 
 def spoken_in_python():
-    """English text → where it is said: errors, kinds of problems, knobs of the spec, labels, reasons, titles and leads of
-    pages, translate(…) and t(…)."""
+    """English text → where it is said: errors, kinds of problems, knobs of the spec, labels, reasons, titles and leads
+    of pages, translate(…) and t(…)."""
     modules = trees()
     errors = error_classes(modules)
     found = {page.title: "shell.py" for page in PAGES}
