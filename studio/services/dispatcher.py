@@ -118,6 +118,7 @@ class Dispatcher:
             "device": device,
             "halvings": run.halvings,
             "continue_from": run.continue_from or None,
+            "attempt": run.attempt + 1,
         }
 
     def _validation_set(self, run: Run) -> Dataset | None:

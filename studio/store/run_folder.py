@@ -19,6 +19,7 @@ from typing import Any
 from studio.domain.events import Event, RunEvent, format_event, parse_event
 
 _CHUNK = 4 << 20
+_RESERVED = 64 << 10  # bytes
 
 
 class RunFolder:
@@ -33,6 +34,7 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self._worker = self.path / "worker.json"
         self._heartbeat = self.path / "heartbeat"
+        self._reserve = self.path / "reserve"
 
     def prepare(self, request: dict[str, Any]) -> None:
         """Makes the folder and puts the request in. Raises OSError."""
@@ -40,6 +42,11 @@ class RunFolder:
         for left in (self._worker, self._heartbeat, self.stop_flag):  # by an earlier attempt
             left.unlink(missing_ok=True)
         write_json(self.request, request)
+        self._reserve.write_bytes(b"\0" * _RESERVED)
+
+    def give_up_reserve(self) -> None:
+        """Makes room for the last word on a disk that is full."""
+        self._reserve.unlink(missing_ok=True)
 
     def introduce(self, pid: int, started: float) -> None:
         """The worker says who it is, before all else: a server that died while it started it finds it by that."""

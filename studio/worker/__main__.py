@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from studio.store.run_folder import RunFolder
-from studio.worker.faults import failure
+from studio.worker.faults import disk_is_full, failure
 
 TASKS = ("train", "serve", "fetch", "intake", "examine")
 WITHOUT_TORCH = ("intake", "examine")  # they need no more of transformers than tokenizers: a third of its time to start
@@ -33,9 +33,17 @@ def main(arguments: Sequence[str]) -> int:
         import_module(f"studio.worker.{task}").main(path)
     except Exception as error:
         traceback.print_exc(file=sys.stdout)
-        RunFolder(path).append(failure(error))
-        return 1
+        return _last_word(RunFolder(path), error)
     return 0
+
+
+def _last_word(folder: RunFolder, error: Exception) -> int:
+    if not folder.path.is_dir():  # deleted under the worker: there is nowhere to say it, and whoever did it knows
+        return 1
+    if disk_is_full(error):
+        folder.give_up_reserve()
+    folder.append(failure(error))
+    return 1
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from studio.domain.errors import StudioError
 from studio.domain.events import Failed
 
 _NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|cannot allocate memory", re.I)
+_DISK_FULL = re.compile(r"no space left on device|disk quota exceeded|PytorchStreamWriter failed writing", re.I)
 _UNKNOWN_TYPE = re.compile(r"model type [`'\"]?([\w.-]+)[`'\"]?")
 
 
@@ -37,6 +38,19 @@ def recognise(error: BaseException) -> StudioError:
     )
 
 
+def no_memory(text: str) -> bool:
+    """Whether a library says that there was not enough memory."""
+    return bool(_NO_MEMORY.search(text))
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether it, or what it came from, is that nothing could be written any more."""
+    return any(
+        (isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)) or _DISK_FULL.search(str(cause))
+        for cause in _causes(error)
+    )
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause is not None:
@@ -48,14 +62,16 @@ def _known(error: BaseException) -> StudioError | None:
     text, kind = str(error), type(error).__name__
     if isinstance(error, StudioError):
         return error
-    if isinstance(error, MemoryError) or kind == "OutOfMemoryError" or _NO_MEMORY.search(text):
+    if isinstance(error, MemoryError) or kind == "OutOfMemoryError" or no_memory(text):
         return StudioError(
             "There is not enough memory.",
             "Use a smaller batch size or max length, gradient checkpointing, fewer bits for the base model, "
             "or a smaller base model.",
         )
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StudioError("The disk is full.", "Free some space, then start again.")
+    if disk_is_full(error):
+        return StudioError(
+            "The disk is full.", "Free some space, then resume or start again: what was saved before is kept."
+        )
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StudioError(
             "{file} may not be read or written.", "Mend its permissions, then start again.", file=error.filename

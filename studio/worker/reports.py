@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,22 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from studio.domain.errors import StudioError
-from studio.domain.events import Evaluated, Saved, Started, Step
+from studio.domain.events import Evaluated, Sampled, Saved, Started, Step
+from studio.domain.spec import WatchSpec
+from studio.store.checkpoint_folder import checkpoint_path, checkpoints
 from studio.store.run_folder import RunFolder
 from studio.worker.device import memory_in_use
 from studio.worker.stop import StopRequest
-from studio.worker.trainer import checkpoint_path
+from studio.worker.trainer import StudioTrainer
 
 LAST_STEPS = 10  # of which the final loss is the mean: that of a single step says more about its rows than the adapter
 
 
 class Reports(TrainerCallback):
-    """Writes the events of the beginning, of steps, evaluations and checkpoints; ends the training on request.
+    """Writes the events of the beginning, of steps, evaluations and checkpoints; ends the training on request, or when
+    it gets no better.
 
-    `started` still lacks the number of steps. `tokens_seen` counts the tokens trained on so far.
+    `started` still lacks the number of steps. `answers` are the sample prompts, answered at each evaluation.
     """
 
     def __init__(
@@ -34,18 +37,51 @@ class Reports(TrainerCallback):
         stop: StopRequest,
         started: Started,
         device: torch.device,
-        tokens_seen: Callable[[], int],
+        trainer: StudioTrainer,
+        watch: WatchSpec,
+        answers: Callable[[], Iterable[tuple[str, str]]],
     ) -> None:
         self._folder = folder
         self._stop = stop
         self._started = started
         self._device = device
-        self._tokens_seen = tokens_seen
+        self._trainer = trainer
+        self._watch = watch
+        self._answers = answers
         self._began, self._tokens_before, self._seconds = 0.0, 0, 0.0
         self._last_losses: deque[float] = deque(maxlen=LAST_STEPS)
-        self.eval_loss: float | None = None
-        self.best_eval_loss: float | None = None
+        self._without_better = 0
+        self.evaluations: dict[int, float] = {}  # step → loss
         self.was_stopped = False
+        self.is_early = False
+
+    @property
+    def best_step(self) -> int | None:
+        """The earliest of the lowest losses on the validation rows."""
+        return min(self.evaluations, key=lambda step: (self.evaluations[step], step), default=None)
+
+    def forget_begun_step(self) -> None:
+        """What was worked off of a step that did not come to its end is not counted."""
+        self._trainer.tokens_seen = self._tokens_before
+
+    def state(self) -> dict[str, Any]:
+        """All that another attempt needs to report as if there had been no break."""
+        trained = self._trainer.state
+        return {
+            "tokens_seen": self._trainer.tokens_seen,
+            "last_losses": list(self._last_losses),
+            "without_better": self._without_better,
+            "evaluations": {str(step): loss for step, loss in self.evaluations.items()},
+            "done": self.is_early or (trained.max_steps > 0 and trained.global_step >= trained.max_steps),
+        }
+
+    def restore(self, told: Mapping[str, Any]) -> None:
+        """Goes on from what `state` gave."""
+        self._trainer.tokens_seen = told["tokens_seen"]
+        self._last_losses.extend(told["last_losses"])
+        self._without_better = told["without_better"]
+        self.evaluations = {int(step): loss for step, loss in told["evaluations"].items()}
+        self._trainer.best_step = self.best_step if self._watch.keep_best else None
 
     @property
     def train_loss(self) -> float | None:
@@ -57,7 +93,17 @@ class Reports(TrainerCallback):
         self._folder.append(self._started.model_copy(update=now))
 
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self._began, self._tokens_before = time.monotonic(), self._tokens_seen()
+        self._began, self._tokens_before = time.monotonic(), self._trainer.tokens_seen
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        self._trainer.is_updating = True
+
+    def on_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        self._trainer.is_updating = False
 
     def on_substep_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._end_if_asked(state, control)
@@ -82,7 +128,7 @@ class Reports(TrainerCallback):
         """Raises StudioError where the loss or the gradient is no number any more."""
         if not logs or "loss" not in logs:  # logged by an evaluation or at the end
             return
-        tokens = self._tokens_seen() - self._tokens_before
+        tokens = self._trainer.tokens_seen - self._tokens_before
         loss, grad_norm = float(logs["loss"]), float(logs["grad_norm"])
         self._last_losses.append(loss)
         self._folder.append(
@@ -98,11 +144,7 @@ class Reports(TrainerCallback):
             )
         )
         if not (math.isfinite(loss) and math.isfinite(grad_norm)):
-            raise StudioError(
-                "The loss is no number any more after step {step}: the training has become unstable.",
-                "Lower the learning rate, add warm-up, or choose full precision (fp32).",
-                step=state.global_step,
-            )
+            raise _unstable(state.global_step, Path(args.output_dir))
 
     def on_evaluate(
         self,
@@ -112,11 +154,39 @@ class Reports(TrainerCallback):
         metrics: dict[str, float] | None = None,
         **_: Any,
     ) -> None:
-        loss = (metrics or {})["eval_loss"]
-        self.eval_loss = loss
-        self.best_eval_loss = loss if self.best_eval_loss is None else min(loss, self.best_eval_loss)
-        self._folder.append(Evaluated(step=state.global_step, loss=loss))
+        loss, step = (metrics or {})["eval_loss"], state.global_step
+        self.evaluations[step] = loss
+        is_best = self.best_step == step
+        self._without_better = 0 if is_best else self._without_better + 1
+        self._folder.append(Evaluated(step=step, loss=loss, best=is_best))
+        if self._watch.keep_best and is_best:
+            self._trainer.best_step = step
+            control.should_save = True
+        if 0 < self._watch.early_stopping_patience <= self._without_better:
+            self.is_early = control.should_training_stop = control.should_save = True
+        for place, (prompt, text) in enumerate(self._answers()):
+            self._folder.append(Sampled(step=step, place=place, prompt=prompt, text=text))
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         path = checkpoint_path(Path(args.output_dir), state.global_step)
-        self._folder.append(Saved(step=state.global_step, path=str(path)))
+        self._folder.append(
+            Saved(step=state.global_step, path=str(path), best=state.global_step == self._trainer.best_step)
+        )
+
+
+def _unstable(step: int, folder: Path) -> StudioError:
+    good = next(iter(checkpoints(folder)), None)
+    if good is None:
+        return StudioError(
+            "The loss is no number any more after step {step}: the training has become unstable.",
+            "Lower the learning rate, add warm-up, or choose full precision (fp32).",
+            step=step,
+        )
+    return StudioError(
+        "The loss is no number any more after step {step}: the training has become unstable. The checkpoint after "
+        "step {good} is still good.",
+        "Keep that checkpoint as an adapter; or lower the learning rate, add warm-up, or choose full precision (fp32), "
+        "and train again.",
+        step=step,
+        good=good.step,
+    )

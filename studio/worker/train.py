@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +18,26 @@ from transformers.pytorch_utils import Conv1D
 from trl import SFTConfig
 
 from studio.domain.errors import StudioError
-from studio.domain.events import Finished, Progress, Started
+from studio.domain.events import Finished, Halved, Progress, Resumed, Started
 from studio.domain.spec import LoraSpec, RunSpec
+from studio.store.checkpoint_folder import checkpoint_path, checkpoints
 from studio.store.run_folder import RunFolder
 from studio.worker import attention
 from studio.worker.adapter_folder import library_versions, save_adapter
 from studio.worker.architecture import DocumentProbe, has_plain_head
 from studio.worker.device import name_of
-from studio.worker.examples import Examples, read_examples
+from studio.worker.examples import Examples, ExampleSets, read_examples
 from studio.worker.lora_linear import fuse_lora
+from studio.worker.memory import HostMemoryShort, halved, is_out_of_memory, nothing_left_to_halve
 from studio.worker.model import LoadedModel, load_base
 from studio.worker.packing import PackedBatch, PaddedBatch
 from studio.worker.reports import Reports
+from studio.worker.resume import Beginning, find_beginning, what_is_fixed
+from studio.worker.samples import Conversation, Samples, choose_prompts
 from studio.worker.split import Split
 from studio.worker.stop import Stopped, StopRequest
 from studio.worker.trainer import StudioTrainer
+from studio.worker.vitals import Vitals, host_memory
 
 logger = logging.getLogger(__name__)
 
@@ -48,72 +55,218 @@ def main(path: Path) -> None:
     folder = RunFolder(path)
     stop = StopRequest(folder)
     stop.listen()
-    try:
-        finished = run(folder, stop)
-    except Stopped:
-        finished = Finished(path="", stopped=True)
-    finally:
-        shutil.rmtree(path / EXAMPLES, ignore_errors=True)
-    folder.append(finished)
+    vitals = Vitals(folder)
+    with vitals.watched():
+        try:
+            finished = run(folder, stop, vitals)
+        except Stopped:
+            finished = Finished(path="", stopped=True)
+        finally:
+            shutil.rmtree(path / EXAMPLES, ignore_errors=True)
+        folder.append(finished)
 
 
-def run(folder: RunFolder, stop: StopRequest) -> Finished:
-    """Loads, trains and saves; raises Stopped where a stop is asked before the first step is done."""
-    began = time.monotonic()
+def run(folder: RunFolder, stop: StopRequest, vitals: Vitals) -> Finished:
+    """Loads, trains and saves; where memory runs out, again with smaller micro-batches from the last step on.
+
+    Raises Stopped where a stop is asked before the first step is done.
+    """
     request = folder.read_request()
-    spec = RunSpec.model_validate(request["spec"])
-    stop.check()
-    folder.append(Progress(stage="loading"))
-    set_seed(spec.training.seed)
-    loaded = load_base(request["model"]["path"], spec.model.precision, chat_template=spec.model.chat_template)
-    check_targets(loaded.model, spec.lora)
-    stop.check()
+    asked = RunSpec.model_validate(request["spec"])
+    halvings = request.get("halvings", 0)
+    while True:
+        attempt = Attempt(folder, stop, vitals, request, asked, halvings)
+        try:
+            return attempt.run()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            logger.exception("Memory ran out")
+            fault = attempt.give_way(error, halvings)
+        del attempt
+        if fault is not None:
+            raise fault
+        halvings += 1
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
-    def progress(done: int, total: int) -> None:
-        stop.check()
-        folder.append(Progress(stage="tokenizing", done=done, total=total))
 
-    validation = request["validation"]
-    train, evaluation, split = read_examples(
-        request["dataset"]["rows_path"],
-        spec,
-        loaded.tokenizer,
-        folder.path / EXAMPLES,
-        progress,
-        validation=validation and validation["rows_path"],
-    )
-    trainer = build_trainer(loaded, train, evaluation, spec, folder.checkpoints, stop)
-    started = _started(loaded, trainer, train, evaluation)
-    reports = Reports(folder, stop, started, loaded.device, lambda: trainer.tokens_seen)
-    trainer.add_callback(reports)
-    trainer.train()
-    step = trainer.state.global_step
-    if step == 0:
-        raise Stopped
-    folder.append(Progress(stage="saving"))
-    losses = {
-        "train_loss": reports.train_loss, "eval_loss": reports.eval_loss, "best_eval_loss": reports.best_eval_loss
-    }  # fmt: skip
-    details = {
-        "trained_tokens": trainer.tokens_seen,
-        "learned_tokens_per_epoch": train.learned,
-        "dropped_rows": train.dropped + evaluation.dropped,
-        "split": describe_split(split, spec, validation),
-        "seconds": round(time.monotonic() - began, 1),
-    }
-    story = {key: request[key] for key in ("run", "name", "spec", "model", "dataset")} | {
-        "seed": spec.training.seed,
-        "precision": loaded.precision,
-        "versions": library_versions(),
-        "steps": step,
-        "stopped": reports.was_stopped,
-        **losses,
-        **details,
-    }
-    size = save_adapter(request["adapter"], trainer.model, loaded.tokenizer, request["model"]["path"], story)
-    return Finished(
-        path=request["adapter"], size=size, stopped=reports.was_stopped, step=step, details=details, **losses
-    )
+class Attempt:
+    """One way through a run's work, from the model on. `spec` has the micro-batches that memory allows."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        stop: StopRequest,
+        vitals: Vitals,
+        request: dict[str, Any],
+        asked: RunSpec,
+        halvings: int,
+    ) -> None:
+        self._folder = folder
+        self._stop = stop
+        self._vitals = vitals
+        self._request = request
+        self._asked = asked
+        self._spec = halved(asked, halvings)
+        self._trainer: StudioTrainer | None = None
+        self._reports: Reports | None = None
+
+    def run(self) -> Finished:
+        began = time.monotonic()
+        folder, request, spec = self._folder, self._request, self._spec
+        self._stop.check()
+        folder.append(Progress(stage="loading"))
+        fixed = what_is_fixed(request, self._asked)
+        beginning = find_beginning(folder.checkpoints, request.get("continue_from"), fixed)
+        set_seed(spec.training.seed)
+        # What "automatic" was is kept: measured again, it might be something else, and so the curve.
+        precision = beginning.told.get("precision", spec.model.precision)
+        loaded = load_base(request["model"]["path"], precision, chat_template=spec.model.chat_template)
+        check_targets(loaded.model, spec.lora)
+        self._stop.check()
+        train, evaluation, split = self._examples(loaded)
+        trainer = self._trainer = build_trainer(
+            loaded, train, evaluation, spec, folder.checkpoints, self._stop, self._vitals.check
+        )
+        samples = Samples(loaded.tokenizer, self._prompts(loaded, split))
+        reports = self._reports = Reports(
+            folder,
+            self._stop,
+            _started(loaded, trainer, train, evaluation),
+            loaded.device,
+            trainer,
+            spec.watch,
+            lambda: samples.answers(trainer.model, lambda: self._stop.is_made),
+        )
+        trainer.told = lambda: {"fixed": fixed, "precision": loaded.precision, **reports.state()}
+        trainer.kept_checkpoints = spec.watch.keep_checkpoints
+        trainer.add_callback(reports)
+        self._go_on(beginning, reports, trainer)
+        step = trainer.state.global_step
+        if step == 0:
+            raise Stopped
+        return self._save(loaded, trainer, reports, train, evaluation, split, began)
+
+    def _examples(self, loaded: LoadedModel) -> ExampleSets:
+        def progress(done: int, total: int) -> None:
+            self._stop.check()
+            self._folder.append(Progress(stage="tokenizing", done=done, total=total))
+
+        validation = self._request["validation"]
+        return read_examples(
+            self._request["dataset"]["rows_path"],
+            self._spec,
+            loaded.tokenizer,
+            self._folder.path / EXAMPLES,
+            progress,
+            validation=validation and validation["rows_path"],
+        )
+
+    def _prompts(self, loaded: LoadedModel, split: Split) -> list[Conversation]:
+        path, rows = self._request["dataset"]["rows_path"], split.train
+        if len(split.evaluation):
+            validation = self._request["validation"]
+            path, rows = (validation or self._request["dataset"])["rows_path"], split.evaluation
+        return choose_prompts(self._spec.watch, loaded.tokenizer, path, rows)
+
+    def _go_on(self, beginning: Beginning, reports: Reports, trainer: StudioTrainer) -> None:
+        checkpoint = beginning.checkpoint
+        if checkpoint is None:
+            if self._request.get("attempt", 1) > 1 or beginning.skipped:
+                self._folder.append(Resumed(step=0, skipped=beginning.skipped))
+            trainer.train()
+            return
+        reports.restore(checkpoint.told)
+        self._folder.append(Resumed(step=checkpoint.step, path=str(checkpoint.path), skipped=beginning.skipped))
+        if beginning.is_done:  # training a run whose steps are done does one more
+            trainer.take_state(checkpoint.path)
+        else:
+            trainer.train(resume_from_checkpoint=str(checkpoint.path))
+
+    def _save(
+        self,
+        loaded: LoadedModel,
+        trainer: StudioTrainer,
+        reports: Reports,
+        train: Examples,
+        evaluation: Examples,
+        split: Split,
+        began: float,
+    ) -> Finished:
+        request, spec, step = self._request, self._spec, trainer.state.global_step
+        self._folder.append(Progress(stage="saving"))
+        from_step = self._best_weights(trainer, reports)
+        best = reports.best_step
+        losses = {
+            "train_loss": reports.train_loss,
+            "eval_loss": reports.evaluations.get(from_step, next(reversed(reports.evaluations.values()), None)),
+            "best_eval_loss": None if best is None else reports.evaluations[best],
+        }
+        details = {
+            "trained_tokens": trainer.tokens_seen,
+            "learned_tokens_per_epoch": train.learned,
+            "dropped_rows": train.dropped + evaluation.dropped,
+            "split": describe_split(split, spec, request["validation"]),
+            "seconds": round(time.monotonic() - began, 1),
+            "best_step": best,
+            "from_step": from_step,
+            "early_stopped": reports.is_early,
+        }
+        story = {key: request[key] for key in ("run", "name", "spec", "model", "dataset")} | {
+            "seed": spec.training.seed,
+            "precision": loaded.precision,
+            "versions": library_versions(),
+            "steps": step,
+            "stopped": reports.was_stopped,
+            **losses,
+            **details,
+        }
+        size = save_adapter(request["adapter"], trainer.model, loaded.tokenizer, request["model"]["path"], story)
+        return Finished(
+            path=request["adapter"], size=size, stopped=reports.was_stopped, step=step, details=details, **losses
+        )
+
+    def _best_weights(self, trainer: StudioTrainer, reports: Reports) -> int:
+        """Takes the best checkpoint's weights where they are wanted and were measured to be better than the last ones;
+        returns the step that the adapter is of. What came after an evaluation that was the best so far is kept: there
+        is no sign that it is worse."""
+        step, best = trainer.state.global_step, reports.best_step
+        if not self._spec.watch.keep_best or best in (None, step, max(reports.evaluations, default=None)):
+            return step
+        for found in checkpoints(self._folder.checkpoints):
+            if found.step == best:
+                trainer.load_weights(found.path)
+                return best
+        return step
+
+    def give_way(self, error: BaseException, halvings: int) -> StudioError | None:
+        """Makes ready for another attempt with smaller micro-batches; returns what to say where none are left."""
+        _, free = host_memory()
+        training, trainer = self._spec.training, self._trainer
+        smaller = halved(self._asked, halvings + 1).training
+        device = trainer.model.device if trainer else torch.device("cpu")
+        if trainer is None or self._reports is None or training.per_device_train_batch_size == 1:
+            return nothing_left_to_halve(device, free, self._request.get("estimate"))
+        step = trainer.state.global_step
+        try:
+            # In the middle of a step the weights are those after the last one, unless they were being changed.
+            if step and not trainer.is_updating and not checkpoint_path(self._folder.checkpoints, step).exists():
+                self._reports.forget_begun_step()
+                trainer.save_where_it_is()
+        except Exception:
+            logger.exception("The last step could not be saved; it goes on from the newest checkpoint")
+        self._folder.append(
+            Halved(
+                step=step,
+                batch=smaller.per_device_train_batch_size,
+                accumulation=smaller.gradient_accumulation_steps,
+                halvings=halvings + 1,
+                where="host" if isinstance(error, HostMemoryShort) or device.type == "cpu" else "device",
+            )
+        )
+        return None
 
 
 def describe_split(split: Split, spec: RunSpec, validation: dict[str, Any] | None) -> dict[str, Any]:
@@ -131,7 +284,13 @@ def describe_split(split: Split, spec: RunSpec, validation: dict[str, Any] | Non
 
 
 def build_trainer(
-    loaded: LoadedModel, train: Examples, evaluation: Examples, spec: RunSpec, checkpoints: Path, stop: StopRequest
+    loaded: LoadedModel,
+    train: Examples,
+    evaluation: Examples,
+    spec: RunSpec,
+    checkpoints: Path,
+    stop: StopRequest,
+    check: Callable[[], None] = lambda: None,
 ) -> StudioTrainer:
     """The trainer with the adapter on its model, and everything in place that this model allows to be quicker."""
     plain_head = has_plain_head(loaded.model)
@@ -146,6 +305,7 @@ def build_trainer(
         peft_config=LoraConfig(**spec.lora.model_dump(), task_type="CAUSAL_LM"),
         plain_head=plain_head,
         must_stop=lambda: stop.is_made,
+        check=check,
     )
     fused = fuse_lora(trainer.model)
     logger.info(

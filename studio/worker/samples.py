@@ -1,0 +1,108 @@
+"""Answers to fixed prompts while it trains: to be read beside the curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import StoppingCriteria, StoppingCriteriaList
+
+from studio.domain.dataset_rows import learned
+from studio.domain.spec import WatchSpec
+from studio.store.row_file import read_rows
+
+MOST_TOKENS = 48
+LONGEST_PROMPT = 512  # tokens; longer ones are left out
+
+Conversation = list[dict[str, Any]]
+
+
+class Samples:
+    """The prompts of one run, and how they are answered: greedily, so that no random number is drawn."""
+
+    def __init__(self, tokenizer: Any, prompts: Sequence[Conversation]) -> None:
+        self._tokenizer = tokenizer
+        rendered = [
+            (prompt, tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=True)["input_ids"])
+            for prompt in prompts
+        ]
+        self._prompts = [(prompt, ids) for prompt, ids in rendered if len(ids) <= LONGEST_PROMPT]
+
+    def answers(self, model: Any, must_stop: Callable[[], bool]) -> Iterator[tuple[str, str]]:
+        """Each prompt's last words with the answer to it. All are written in one batch; none where a stop is asked."""
+        if not self._prompts:
+            return
+        width = max(len(ids) for _, ids in self._prompts)
+        pad = self._tokenizer.pad_token_id
+        rows = torch.full((len(self._prompts), width), pad, dtype=torch.long)
+        mask = torch.zeros_like(rows)
+        for row, (_, ids) in enumerate(self._prompts):
+            rows[row, width - len(ids) :] = torch.tensor(ids)
+            mask[row, width - len(ids) :] = 1
+        with _answering(model), torch.no_grad():
+            written = model.generate(
+                input_ids=rows.to(model.device),
+                attention_mask=mask.to(model.device),
+                max_new_tokens=MOST_TOKENS,
+                do_sample=False,
+                num_beams=1,
+                use_cache=True,
+                pad_token_id=pad,
+                stopping_criteria=StoppingCriteriaList([_StopWhen(must_stop)]),
+            )
+        if must_stop():
+            return
+        for (prompt, _), tokens in zip(self._prompts, written[:, width:].tolist(), strict=True):
+            yield prompt[-1]["content"], self._tokenizer.decode(tokens, skip_special_tokens=True).strip()
+
+
+class _StopWhen(StoppingCriteria):
+    def __init__(self, must_stop: Callable[[], bool]) -> None:
+        self._must_stop = must_stop
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:
+        return torch.full((input_ids.shape[0],), self._must_stop(), dtype=torch.bool, device=input_ids.device)
+
+
+@contextmanager
+def _answering(model: Any) -> Iterator[None]:
+    """Attention that knows a cache, for a while: that of packed documents has none."""
+    base = model.get_base_model()
+    own, training = base.config._attn_implementation, model.training
+    model.eval()
+    try:
+        if own.startswith("studio"):
+            base.set_attn_implementation("sdpa")
+        yield
+    finally:
+        base.set_attn_implementation(own)
+        model.train(training)
+
+
+def choose_prompts(watch: WatchSpec, tokenizer: Any, path: str, rows: np.ndarray) -> list[Conversation]:
+    """Own prompts of the spec, else the questions of the first of these rows of the file that are conversations."""
+    if not tokenizer.chat_template or not watch.samples:
+        return []
+    if watch.sample_prompts:
+        return [[{"role": "user", "content": prompt}] for prompt in watch.sample_prompts[: watch.samples]]
+    found: list[Conversation] = []
+    for row in rows[: 4 * watch.samples].tolist():
+        if len(found) < watch.samples and (question := _question(read_rows(path, row, 1)[0])):
+            found.append(question)
+    return found
+
+
+def _question(row: dict[str, Any]) -> Conversation | None:
+    """What comes before the first answer; None where there is no plain question."""
+    content = learned(row)
+    if content is None or "messages" not in content:
+        return None
+    before: Conversation = []
+    for turn in content["messages"]:
+        if turn["role"] not in ("system", "user"):
+            break
+        before.append({"role": turn["role"], "content": turn["content"]})
+    return before if before and before[-1]["role"] == "user" and before[-1]["content"] else None
