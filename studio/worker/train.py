@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import logging
+import os
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 import transformers
@@ -21,7 +22,7 @@ from studio.domain.errors import StudioError
 from studio.domain.events import Finished, Halved, Progress, Resumed, Started
 from studio.domain.spec import LoraSpec, RunSpec
 from studio.store.checkpoint_folder import checkpoint_path, checkpoints
-from studio.store.run_folder import RunFolder
+from studio.store.run_folder import RunFolder, write_json
 from studio.worker import attention
 from studio.worker.adapter_folder import library_versions, save_adapter
 from studio.worker.architecture import DocumentProbe, has_plain_head
@@ -67,49 +68,40 @@ def main(path: Path) -> None:
 
 
 def run(folder: RunFolder, stop: StopRequest, vitals: Vitals) -> Finished:
-    """Loads, trains and saves; where memory runs out, again with smaller micro-batches from the last step on.
+    """Loads, trains and saves; where memory runs out, anew with smaller micro-batches from the last step on.
 
     Raises Stopped where a stop is asked before the first step is done.
     """
-    request = folder.read_request()
-    asked = RunSpec.model_validate(request["spec"])
-    halvings = request.get("halvings", 0)
-    while True:
-        attempt = Attempt(folder, stop, vitals, request, asked, halvings)
-        try:
-            return attempt.run()
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            logger.exception("Memory ran out")
-            fault = attempt.give_way(error, halvings)
-        del attempt
-        if fault is not None:
-            raise fault
-        halvings += 1
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+    attempt = Attempt(folder, stop, vitals)
+    try:
+        return attempt.run()
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        logger.exception("Memory ran out")
+        if (fault := attempt.give_way(error)) is not None:
+            raise fault from error
+    start_anew(folder.path)
+
+
+def start_anew(path: Path) -> NoReturn:
+    """This process begins once more, as the one it is for whoever looks after it: memory that is in pieces, or that a
+    traceback holds, comes back in no other way."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "studio.worker", "train", str(path)])
 
 
 class Attempt:
     """One way through a run's work, from the model on. `spec` has the micro-batches that memory allows."""
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        stop: StopRequest,
-        vitals: Vitals,
-        request: dict[str, Any],
-        asked: RunSpec,
-        halvings: int,
-    ) -> None:
+    def __init__(self, folder: RunFolder, stop: StopRequest, vitals: Vitals) -> None:
         self._folder = folder
         self._stop = stop
         self._vitals = vitals
-        self._request = request
-        self._asked = asked
-        self._spec = halved(asked, halvings)
+        self._request = folder.read_request()
+        self._asked = RunSpec.model_validate(self._request["spec"])
+        self._halvings = self._request.get("halvings", 0)
+        self._spec = halved(self._asked, self._halvings)
         self._trainer: StudioTrainer | None = None
         self._reports: Reports | None = None
 
@@ -241,11 +233,12 @@ class Attempt:
                 return best
         return step
 
-    def give_way(self, error: BaseException, halvings: int) -> StudioError | None:
-        """Makes ready for another attempt with smaller micro-batches; returns what to say where none are left."""
+    def give_way(self, error: BaseException) -> StudioError | None:
+        """Makes all ready for another attempt with smaller micro-batches; returns what to say where none are left."""
         _, free = host_memory()
         training, trainer = self._spec.training, self._trainer
-        smaller = halved(self._asked, halvings + 1).training
+        halvings = self._halvings + 1
+        smaller = halved(self._asked, halvings).training
         device = trainer.model.device if trainer else torch.device("cpu")
         if trainer is None or self._reports is None or training.per_device_train_batch_size == 1:
             return nothing_left_to_halve(device, free, self._request.get("estimate"))
@@ -262,10 +255,11 @@ class Attempt:
                 step=step,
                 batch=smaller.per_device_train_batch_size,
                 accumulation=smaller.gradient_accumulation_steps,
-                halvings=halvings + 1,
+                halvings=halvings,
                 where="host" if isinstance(error, HostMemoryShort) or device.type == "cpu" else "device",
             )
         )
+        write_json(self._folder.request, self._request | {"halvings": halvings, "attempt": 2})
         return None
 
 

@@ -166,21 +166,21 @@ def test_fixed_prompts_are_answered_at_each_evaluation(whole: RunFolder, tmp_pat
 def test_memory_that_runs_out_halves_the_batch_and_nothing_else(tmp_path: Path, starter: Path) -> None:
     base = tiny_model(tmp_path / "tiny", starter, "llama", max_position_embeddings=1024)
     rows = [
-        r | {"messages": [r["messages"][0], {"role": "assistant", "content": "Arr! " * 300}]} for r in captain_rows(160)
+        r | {"messages": [r["messages"][0], {"role": "assistant", "content": "Arr! " * 300}]} for r in captain_rows(80)
     ]
     folder = training_run(
         tmp_path / "run", base, rows, lora={"r": 4, "lora_dropout": 0.05}, model={"precision": "fp32"},
-        training={"max_steps": 3, "max_length": 1024, "per_device_train_batch_size": 64, "eval_steps": 3},
+        training={"max_steps": 2, "max_length": 1024, "per_device_train_batch_size": 64, "eval_steps": 2},
         watch={"samples": 0},
     )  # fmt: skip
     with start_worker(folder) as worker:
         wait_for(lambda: events_of(folder, Started), seconds=SECONDS, what="the first step")
         process = psutil.Process(worker.pid)
-        room = process.memory_info().vms + (1200 << 20)
+        room = process.memory_info().vms + (1000 << 20)
         process.rlimit(resource.RLIMIT_AS, (room, room))
         assert worker.wait(SECONDS) == 0, folder.log_tail()
     told = events_of(folder, Halved)
     assert [(h.batch, h.accumulation) for h in told] == [(64 >> n, 1 << n) for n in range(1, len(told) + 1)] != []
-    assert [s.step for s in events_of(folder, Step)] == [1, 2, 3]
+    assert [s.step for s in events_of(folder, Step)] == [1, 2]
     assert isinstance(folder.last_event(), Finished)
-    assert all_events(folder)[-1].details["trained_tokens"] > 3 * 64 * 200
+    assert all_events(folder)[-1].details["trained_tokens"] > 2 * 64 * 200
