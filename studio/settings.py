@@ -152,9 +152,10 @@ def hub_token_in_environment(environ: Mapping[str, str] = os.environ) -> str | N
 
 
 def worker_environment(
-    environ: Mapping[str, str] = os.environ, *, online: bool = False, token: str | None = None
+    environ: Mapping[str, str] = os.environ, *, online: bool = False, token: str | None = None, device: str = ""
 ) -> dict[str, str]:
-    """What a worker process gets to see: no secret, and no network unless it is there to download.
+    """What a worker process gets to see: no secret, no network unless it is there to download, and of several GPUs the
+    one that it is put on.
 
     glibc gives big blocks back to the system after each use, and the page faults of taking them again cost about
     5 % of a CPU step; the two thresholds keep them. Threads that wait for each other spin, by default so long that a
@@ -175,4 +176,6 @@ def worker_environment(
         kept.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_DATASETS_OFFLINE="1")
     if token:
         kept["HF_TOKEN"] = token
+    if device:
+        kept["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2] if device.startswith("cuda:") else "-1"
     return kept

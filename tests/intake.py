@@ -12,7 +12,8 @@ from typing import Any
 
 from studio.domain.dataset import Problem
 from studio.domain.events import Finished
-from studio.engines.base import Process
+from studio.engines.base import Device, Process
+from studio.engines.death import Death
 from studio.store.problem_file import read_problems
 from studio.store.row_file import read_batches, read_rows
 from studio.store.run_folder import RunFolder
@@ -100,7 +101,9 @@ def check_words(problems: Sequence[Problem]) -> None:
 class ImmediateEngine:
     """Takes files in before `start` returns: for tests of pages, which only show what a worker has made."""
 
-    def start(self, task: str, folder: Path, *, online: bool = False, token: str | None = None) -> Process:
+    def start(
+        self, task: str, folder: Path, *, online: bool = False, token: str | None = None, device: str = ""
+    ) -> Process:
         assert task == "intake"
         try:
             intake.main(folder)
@@ -114,5 +117,8 @@ class ImmediateEngine:
     def stop(self, process: Process, *, force: bool = False) -> None:
         """There is nothing left to stop."""
 
-    def has_room(self, busy: int) -> bool:
-        return True
+    def devices(self) -> Sequence[Device]:
+        return []
+
+    def death(self, process: Process, folder: Path) -> Death:
+        return Death()

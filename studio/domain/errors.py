@@ -27,6 +27,11 @@ class StudioError(Exception):
     def remedy(self) -> str:
         return fill(self.remedy_template, self.values)
 
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON can keep it, its values apart from the words: a page translates the words first."""
+        values = {name: v if isinstance(v, int | float) else str(v) for name, v in self.values.items()}
+        return {"problem": self.template, "remedy": self.remedy_template, "values": values}
+
     def __str__(self) -> str:
         return f"{self.problem} {self.remedy}".strip()
 

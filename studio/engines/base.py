@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -31,8 +32,11 @@ class Device:
 
 
 class Engine(Protocol):
-    def start(self, task: str, folder: Path, *, online: bool = False, token: str | None = None) -> Process:
-        """Starts `worker TASK FOLDER`. `online` lets it reach the Hub, with `token`. Raises StudioError."""
+    def start(
+        self, task: str, folder: Path, *, online: bool = False, token: str | None = None, device: str = ""
+    ) -> Process:
+        """Starts `worker TASK FOLDER`. `online` lets it reach the Hub, with `token`; it sees no other device than
+        `device`, if one is given. Raises StudioError."""
         ...
 
     def is_alive(self, process: Process) -> bool: ...
@@ -45,6 +49,6 @@ class Engine(Protocol):
         """What is known of the end of a process that is gone."""
         ...
 
-    def has_room(self, busy: int) -> bool:
-        """Whether another training fits beside `busy` running ones."""
+    def devices(self) -> Sequence[Device]:
+        """Where runs can compute: every GPU, and the CPU."""
         ...

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,10 +14,14 @@ import psutil
 
 from studio import settings
 from studio.domain.errors import StudioError
-from studio.engines.base import Process
+from studio.engines.base import Device, Process
 from studio.engines.death import Death
+from studio.engines.hardware import gpus
+from studio.store.host_memory import host_memory, kills_so_far
+from studio.store.run_folder import read_json, write_json
 
 PRIORITY = 10  # niceness: the page stays quick while a worker computes
+_KILLS = "kills.json"  # how many the kernel had ended for want of memory when the worker began
 
 
 class Worker(subprocess.Popen[bytes]):
@@ -28,17 +34,19 @@ class Worker(subprocess.Popen[bytes]):
 
 
 class LocalEngine:
-    def __init__(self, slots: int = 1) -> None:
-        self._slots = slots
+    def __init__(self) -> None:
         self._children: dict[int, Worker] = {}
         self._exits: dict[int, int] = {}  # of those that are gone
 
-    def start(self, task: str, folder: Path, *, online: bool = False, token: str | None = None) -> Process:
-        environment = settings.worker_environment(online=online, token=token)
+    def start(
+        self, task: str, folder: Path, *, online: bool = False, token: str | None = None, device: str = ""
+    ) -> Process:
+        environment = settings.worker_environment(online=online, token=token, device=device)
         root = str(Path(__file__).parents[2])  # `studio` is importable from wherever the server was started
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))
         command = [sys.executable, "-m", "studio.worker", task, str(folder)]
         try:
+            write_json(folder / _KILLS, kills_so_far())
             with (folder / "worker.log").open("ab") as log:
                 child = Worker(
                     command,
@@ -74,10 +82,18 @@ class LocalEngine:
                 found.kill() if force else found.terminate()
 
     def death(self, process: Process, folder: Path) -> Death:
-        return Death(self._exits.get(process.pid))
+        before, now = read_json(folder / _KILLS), kills_so_far()
+        known = isinstance(before, int) and now is not None
+        code = self._exits.get(process.pid)
+        # Whoever the kernel ends for want of memory, it ends with SIGKILL.
+        out_of_memory = now > before and code in (None, -signal.SIGKILL) if known and now is not None else None
+        return Death(code, out_of_memory)
 
-    def has_room(self, busy: int) -> bool:
-        return busy < self._slots
+    def devices(self) -> Sequence[Device]:
+        total, free = host_memory()
+        cpu = Device("cpu", "CPU", total, free)
+        name = "mps" if sys.platform == "darwin" else "cuda"
+        return [*(Device(f"{name}:{i}", gpu.name, gpu.memory, gpu.free) for i, gpu in enumerate(gpus())), cpu]
 
     def _find(self, process: Process) -> psutil.Process | None:
         child = self._children.get(process.pid)

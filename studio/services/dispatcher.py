@@ -17,7 +17,9 @@ from studio.domain.naming import slug
 from studio.domain.run import Ending, RunStatus, verdict
 from studio.engines.base import Engine, Process
 from studio.services.endings import Endings, Outcome
+from studio.services.needs import expected_bytes
 from studio.services.progress import summarise
+from studio.services.room import place
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
 from studio.store.tables import Dataset, Run
@@ -47,6 +49,7 @@ class Dispatcher:
         self._runs = runs
         self._adapters = adapters
         self._endings = Endings(catalogue, engine)
+        self._needs: dict[tuple[int, int], int | None] = {}
 
     def tick(self, now: float | None = None) -> None:
         """One step. A fault of one thing that is looked after never keeps the others waiting."""
@@ -64,13 +67,27 @@ class Dispatcher:
         self._start_what_waits(now)
 
     def _start_what_waits(self, now: float) -> None:
-        for run in self._catalogue.queue():
-            if not self._engine.has_room(len(self._catalogue.runs_with_worker())):
-                break
-            if not run.held:
-                self._start(run, now)
+        queue = self._catalogue.queue()
+        if not any(not run.held for run in queue):
+            return
+        busy = {run.placed_on for run in self._catalogue.runs_with_worker()}
+        placed = place(queue, busy, self._engine.devices(), {run.id: self._need(run) for run in queue})
+        for run in queue:
+            reason = placed.reasons.get(run.id)
+            waiting = reason.as_dict() if reason else {}
+            if run.id in placed.starts:
+                self._start(run, now, placed.starts[run.id])
+            elif waiting != run.waiting:
+                self._catalogue.change_run(run.id, waiting=waiting)
 
-    def _start(self, run: Run, now: float, device: str = "") -> None:
+    def _need(self, run: Run) -> int | None:
+        """Bytes that it is expected to need; None where that cannot be told, and then it starts."""
+        key = (run.id, run.halvings)
+        if key not in self._needs:
+            self._needs[key] = expected_bytes(self._catalogue, run)
+        return self._needs[key]
+
+    def _start(self, run: Run, now: float, device: str) -> None:
         folder = RunFolder(self._runs / str(run.id))
         try:
             folder.prepare(self._request(run, device))
@@ -91,7 +108,7 @@ class Dispatcher:
                 remedy="",
                 fault={},
             )
-            process = self._engine.start("train", folder.path)
+            process = self._engine.start("train", folder.path, device=device)
         except (StudioError, OSError) as error:
             fault = error if isinstance(error, StudioError) else _disk_fault(error, folder.path)
             self._endings.record(run, Outcome(RunStatus.FAILED, fault), now)
@@ -119,6 +136,7 @@ class Dispatcher:
             "halvings": run.halvings,
             "continue_from": run.continue_from or None,
             "attempt": run.attempt + 1,
+            "estimate": self._need(run),
         }
 
     def _validation_set(self, run: Run) -> Dataset | None:

@@ -58,12 +58,10 @@ class Endings:
     def record(self, run: Run, outcome: Outcome, now: float) -> None:
         fields: dict[str, Any] = {"ended_at": now, "pid": None, "process_started": None, "ending": None, "stage": ""}
         reason, values = _ENDED.get(outcome.status, ""), {}
-        if outcome.fault is not None:
-            fault = outcome.fault
-            values = {key: str(value) for key, value in fault.values.items()}
-            fields.update(problem=fault.problem, remedy=fault.remedy)
-            fields["fault"] = {"problem": fault.template, "remedy": fault.remedy_template, "values": values}
-            reason = fault.template
+        if (fault := outcome.fault) is not None:
+            told = fault.as_dict()
+            fields.update(problem=fault.problem, remedy=fault.remedy, fault=told)
+            reason, values = told["problem"], told["values"]
         self._catalogue.change_run(run.id, outcome.status, reason=reason, values=values, at=now, **fields)
 
     def _outcome(self, run: Run, status: RunStatus, last: RunEvent | None, process: Process | None) -> Outcome:

@@ -12,6 +12,14 @@ from studio.services.base_weights import BaseWeights, Layer
 _ADAPTER_BYTES = 4  # peft keeps and saves an adapter in fp32, whatever the base is in
 _NF4_BYTES = 1 / 2 + 1 / 64 + 4 / (64 * 256)  # four bits, and the scales of blocks that are quantised once more
 _INT8_SCALE_BYTES = 4  # for each output of a layer
+_ADAM_BYTES = 16  # of each trained parameter: weight, gradient, two moments
+_RUNTIME_BYTES = 700_000_000  # Python, torch and its libraries
+_KEPT_BYTES = 5.5  # of each number that goes in or out of a linear layer
+_SCORE_BYTES = 6  # of each attention score
+_HEAD_WIDTH = 64
+_CHECKPOINTED = 0.2  # of it is kept, or computed at once, where layers are computed twice
+_BYTES_PER_TOKEN = 4
+_TEMPLATE_TOKENS = 30
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,32 @@ def base_bytes(base: BaseWeights, precision: str) -> tuple[int, int]:
     else:
         quantised = base.linear_parameters + _INT8_SCALE_BYTES * sum(layer.outputs for layer in base.linear.values())
     return round(quantised + rest * 2), round(quantised + rest * 4)
+
+
+def row_tokens(size: int, rows: int, max_length: int) -> int:
+    """About how many tokens the longer rows of a dataset have, from the bytes of its files: four bytes to a token, the
+    chat template's own, and twice the mean, since a batch has long rows too."""
+    mean = size / max(1, rows) / _BYTES_PER_TOKEN + _TEMPLATE_TOKENS
+    return min(max_length, round(2 * mean))
+
+
+def training_bytes(spec: RunSpec, base: BaseWeights, tokens: int, halvings: int = 0) -> int | None:
+    """About the most memory that training takes, with rows of so many tokens; None where the layers are not known.
+
+    Weights, the adapter with its gradients and Adam's two moments in fp32, and what is kept of each token for the
+    backward pass. The factors are measured on a CPU in bf16 (SmolLM2-135M, batches of 1 to 8, 128 to 1024 tokens).
+    """
+    if not base.is_known:
+        return None
+    trainable = trainable_parameters(base, spec.lora)
+    batch = max(1, spec.training.per_device_train_batch_size >> halvings)
+    width = sum(layer.inputs + layer.outputs for layer in base.linear.values())
+    square = sum(layer.outputs for layer in base.linear.values() if layer.inputs == layer.outputs)
+    kept = width * _KEPT_BYTES + tokens * square / (2 * _HEAD_WIDTH) * _SCORE_BYTES
+    if spec.training.gradient_checkpointing:
+        kept *= _CHECKPOINTED
+    _, weights = base_bytes(base, spec.model.precision)
+    return round(_RUNTIME_BYTES + weights + trainable * _ADAM_BYTES + batch * tokens * kept)
 
 
 def target_fault(base: BaseWeights, lora: LoraSpec) -> StudioError | None:

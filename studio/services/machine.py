@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,22 +13,10 @@ from pathlib import Path
 
 import psutil
 
+from studio.engines.hardware import Gpu, gpus
 from studio.store.run_folder import folder_size
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate", "gradio", "huggingface_hub")
-PATIENCE = 5.0  # seconds that nvidia-smi may take; it wakes sleeping GPUs
-FRESH = 10.0  # seconds for which its answer is good
-
-_QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits")
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """`memory` and `free` are bytes."""
-
-    name: str
-    memory: int
-    free: int
 
 
 @dataclass(frozen=True)
@@ -53,7 +38,7 @@ class Machine:
 def look_at_machine() -> Machine:
     memory = psutil.virtual_memory()
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Machine(_processor(), allowed, memory.total, memory.available, _gpus(memory.total, memory.available))
+    return Machine(_processor(), allowed, memory.total, memory.available, gpus())
 
 
 @lru_cache(maxsize=1)
@@ -64,33 +49,6 @@ def _processor() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-def _gpus(memory: int, free: int) -> tuple[Gpu, ...]:
-    if sys.platform == "darwin" and platform.machine() == "arm64":
-        return (Gpu("Apple GPU", memory, free),)
-    if shutil.which(_QUERY[0]) is None:
-        return ()
-    return _ask_nvidia(int(time.monotonic() / FRESH))
-
-
-@lru_cache(maxsize=1)
-def _ask_nvidia(moment: int) -> tuple[Gpu, ...]:
-    try:
-        said = subprocess.run(_QUERY, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    return read_gpus(said)
-
-
-def read_gpus(said: str) -> tuple[Gpu, ...]:
-    """The GPUs from nvidia-smi's lines of name, MiB in all, MiB free."""
-    gpus = []
-    for line in said.splitlines():
-        name, *sizes = (part.strip() for part in line.rsplit(",", 2))
-        if len(sizes) == 2 and all(size.isdigit() for size in sizes):
-            gpus.append(Gpu(name, int(sizes[0]) << 20, int(sizes[1]) << 20))
-    return tuple(gpus)
 
 
 @dataclass(frozen=True)

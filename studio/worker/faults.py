@@ -17,12 +17,7 @@ _UNKNOWN_TYPE = re.compile(r"model type [`'\"]?([\w.-]+)[`'\"]?")
 def failure(error: BaseException) -> Failed:
     """The last word of a worker that this error ended."""
     fault = error if isinstance(error, StudioError) else recognise(error)
-    values = {name: value if isinstance(value, int | float) else str(value) for name, value in fault.values.items()}
-    return Failed(
-        problem=fault.problem,
-        remedy=fault.remedy,
-        fault={"problem": fault.template, "remedy": fault.remedy_template, "values": values},
-    )
+    return Failed(problem=fault.problem, remedy=fault.remedy, fault=fault.as_dict())
 
 
 def recognise(error: BaseException) -> StudioError:

@@ -22,6 +22,7 @@ from studio.domain.errors import StudioError
 from studio.domain.events import Finished, Halved, Progress, Resumed, Started
 from studio.domain.spec import LoraSpec, RunSpec
 from studio.store.checkpoint_folder import checkpoint_path, checkpoints
+from studio.store.host_memory import host_memory
 from studio.store.run_folder import RunFolder, write_json
 from studio.worker import attention
 from studio.worker.adapter_folder import library_versions, save_adapter
@@ -38,7 +39,7 @@ from studio.worker.samples import Conversation, Samples, choose_prompts
 from studio.worker.split import Split
 from studio.worker.stop import Stopped, StopRequest
 from studio.worker.trainer import StudioTrainer
-from studio.worker.vitals import Vitals, host_memory
+from studio.worker.vitals import Vitals
 
 logger = logging.getLogger(__name__)
 

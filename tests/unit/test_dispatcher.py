@@ -42,14 +42,8 @@ class FakeEngine:
     def stop(self, process, *, force=False):
         self.stopped.append(force)
 
-    def has_room(self, busy):
-        return busy < self.slots
-
     def devices(self):
-        return [Device("cpu", "CPU", 8 << 30, self.free)]
-
-    def exit_code(self, process):
-        return self.killed.exit_code if self.killed else None
+        return [Device("cpu", "CPU", 8 << 30, self.free)][: self.slots]
 
     def death(self, process, folder):
         return self.killed
@@ -248,7 +242,6 @@ def test_a_server_that_died_while_it_started_a_worker_finds_it_by_what_it_wrote(
 
 
 def test_the_queue_is_put_in_another_order_held_and_released(bench):
-    bench.engine.slots = 0
     a, b, c = (bench.submit(name) for name in "abc")
     bench.control.run_next(c)
     assert bench.queue() == ["c", "a", "b"]
@@ -257,7 +250,6 @@ def test_the_queue_is_put_in_another_order_held_and_released(bench):
     bench.control.move(c)
     assert bench.queue() == ["b", "a", "c"]
     bench.control.hold(b)
-    bench.engine.slots = 1
     bench.dispatcher.tick()
     assert (bench.status(a), bench.queue()) == ("starting", ["b", "c"])
     bench.control.release(b)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import psutil
 
-from studio.services.machine import Gpu, look_at_machine, read_gpus, storage, versions
+from studio.engines.hardware import Gpu, read_gpus
+from studio.services.machine import look_at_machine, storage, versions
 
 
 def test_gpus_are_read_from_what_nvidia_smi_says():

@@ -1,0 +1,92 @@
+"""Which waiting runs start now, and where: one on each GPU, one on the CPU, each where its memory suffices."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from studio.domain.errors import StudioError
+from studio.engines.base import Device
+
+CPU = "cpu"
+
+
+class Waiting(Protocol):
+    """What is looked at of a run that waits."""
+
+    id: int
+    held: bool
+    device: str
+    ignore_memory: bool
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Device names by run id, and why others must wait although it would be their turn."""
+
+    starts: Mapping[int, str]
+    reasons: Mapping[int, StudioError]
+
+
+def place(
+    queue: Sequence[Waiting], busy: Collection[str], devices: Sequence[Device], needs: Mapping[int, int | None]
+) -> Placed:
+    """`queue` in its order, `busy` the names of devices that train, `needs` bytes by run id where they are known.
+
+    A run that is not pinned takes the first free GPU; the CPU only where there is no GPU. What waits for memory lets
+    others pass: it waits for something else than them.
+    """
+    free = {device.name: device for device in devices if device.name not in busy}
+    known = {device.name for device in devices}
+    usual = [device.name for device in devices if device.name != CPU] or [CPU]
+    starts: dict[int, str] = {}
+    reasons: dict[int, StudioError] = {}
+    for run in queue:
+        if run.held:
+            continue
+        if run.device and run.device not in known:
+            reasons[run.id] = _no_device(run.device, known)
+            continue
+        open_ones = [free[name] for name in ([run.device] if run.device else usual) if name in free]
+        if not open_ones:
+            continue
+        need = None if run.ignore_memory else needs.get(run.id)
+        fitting = [device for device in open_ones if need is None or need <= device.free]
+        if fitting:
+            starts[run.id] = fitting[0].name
+            del free[fitting[0].name]
+        elif need is not None:
+            reasons[run.id] = _no_memory(max(open_ones, key=lambda device: device.free), need)
+    return Placed(starts, reasons)
+
+
+def _no_device(name: str, known: Collection[str]) -> StudioError:
+    return StudioError(
+        "It is to run on {device}, which this machine does not have now.",
+        "Pin it to one of {known}, or to none.",
+        device=name,
+        known=", ".join(sorted(known)),
+    )
+
+
+def _no_memory(device: Device, need: int) -> StudioError:
+    values = {"need": _gigabytes(need), "free": _gigabytes(device.free), "all": _gigabytes(device.memory)}
+    if need > device.memory:
+        return StudioError(
+            "It is expected to need {need} of memory, and {device} has {all} in all.",
+            "Choose 4-bit, a shorter max length, a smaller batch size or gradient checkpointing; or start it anyway.",
+            device=device.label,
+            **values,
+        )
+    return StudioError(
+        "It is expected to need {need} of memory, and {free} of {all} are free on {device}.",
+        "It starts by itself when enough is free: close other programs, or wait until the playground's model has left. "
+        "Or start it anyway.",
+        device=device.label,
+        **values,
+    )
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"
