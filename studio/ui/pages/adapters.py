@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.domain.errors import StudioError
 from studio.domain.naming import slug
-from studio.ui.pages.runs import settings_of
+from studio.ui.pages.shown_run import settings_of
 from studio.ui.view import view
 
 if TYPE_CHECKING:

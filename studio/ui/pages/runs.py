@@ -1,83 +1,167 @@
-"""The runs page: all runs, and one run as it goes."""
+"""The runs page: the queue, all runs, one run as it goes, and several side by side."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from studio.domain.spec import defaults
+from studio.domain.run import RunStatus
 from studio.services.runs import seconds_left
+from studio.ui.language import language_of
+from studio.ui.pages.shown_run import history_of, listed_run, settings_of, shown_run
 from studio.ui.view import view
 
 if TYPE_CHECKING:
+    import gradio as gr
+
     from studio.app import Studio
-    from studio.store.tables import Adapter, Run
 
 LEAD = "Everything that trains, waits or has ended. Closing this page changes nothing for them."
 
+ON_A_PAGE = 50
 PICTURED = 30  # newest runs with a picture of their loss
-SHOWN = (
-    "id", "name", "status", "model_name", "dataset_name", "dataset_version", "step", "total_steps", "stage",
-    "stage_done", "stage_total",
-    "train_loss", "eval_loss", "best_eval_loss", "problem", "remedy", "created_at", "started_at", "ended_at",
-)  # fmt: skip
+
+Wish = Literal["stop", "end_now", "discard", "resume", "hold", "release", "run_next", "start_anyway"]
+Shown = Literal["", "open", "over", "faulty"]
+
+_STATUSES: dict[str, list[RunStatus]] = {
+    "open": [s for s in RunStatus if not s.is_over],
+    "over": [s for s in RunStatus if s.is_over],
+    "faulty": [RunStatus.FAILED, RunStatus.INTERRUPTED],
+}
 
 
 def build(studio: Studio) -> None:
-    view(
-        "runs",
-        partial(listing, studio),
-        partial(progress, studio),
-        partial(log, studio),
-        partial(stop, studio),
-        skeleton="table",
+    handlers = (listing, progress, checkpoints, log, ask, move, pin, continue_with, promote, compare)
+    view("runs", *(partial(handler, studio) for handler in handlers), skeleton="table")
+
+
+def listing(
+    studio: Studio, page: int = 0, search: str = "", shown: Shown = "", request: gr.Request | None = None
+) -> dict[str, Any]:
+    """The queue in its order, one page of the table, and how many runs that has."""
+    language = language_of(request)
+    runs, total = studio.catalogue.runs_page(
+        search=search, statuses=_STATUSES.get(shown, []), offset=page * ON_A_PAGE, limit=ON_A_PAGE
     )
-
-
-def listing(studio: Studio) -> dict[str, Any]:
-    runs = studio.runs.list()
     made = studio.catalogue.adapters_by_run([run.id for run in runs])
     rows = [
-        _shown(run, made.get(run.id)) | {"losses": studio.runs.outline(run) if place < PICTURED else []}
+        listed_run(run, made.get(run.id), language) | {"losses": studio.runs.outline(run) if place < PICTURED else []}
         for place, run in enumerate(runs)
     ]
-    return {"rows": rows}
-
-
-def progress(studio: Studio, id: int, after: int = -1) -> dict[str, Any]:
-    """The run, and its figures with a larger `seq` than `after`. The spec comes with the first answer alone."""
-    run = studio.runs.get(id)
-    metrics = studio.runs.metrics(id, after=after)
-    shown = _shown(run, studio.catalogue.adapter_of_run(id)) | {
-        "seconds_left": seconds_left(run, studio.runs.newest_steps(id)) if run.status == "running" else None,
-        "started": run.started,
+    return {
+        "rows": rows,
+        "total": total,
+        "pages": -(-total // ON_A_PAGE),
+        "queue": [listed_run(run, None, language) for run in studio.run_control.queue()],
+        "devices": [{"name": d.name, "label": d.label} for d in studio.engine.devices()],
     }
-    if after < 0:
-        shown["settings"] = settings_of(run.spec)
-    return {"run": shown, "metrics": metrics}
+
+
+def progress(
+    studio: Studio, id: int, after: int = -1, attempt: int = -1, request: gr.Request | None = None
+) -> dict[str, Any]:
+    """The run and its history, and what was recorded of it since `after`.
+
+    The first answer, and that of an `attempt` which the page does not know yet, has the whole curve in a thousand
+    points, all sample answers and the settings; later ones only what is new.
+    """
+    language = language_of(request)
+    run = studio.runs.get(id)
+    begins = after < 0 or attempt != run.attempt
+    if begins:
+        metrics, seq = studio.runs.curve(id)
+    else:
+        metrics = studio.runs.metrics(id, after=after)
+        seq = max((m["seq"] for m in metrics), default=after)
+    samples = studio.runs.samples(id, after=-1 if begins else after)
+    answer = {
+        "run": shown_run(run, studio.catalogue.adapter_of_run(id), language)
+        | {
+            "seconds_left": seconds_left(run, studio.runs.newest_steps(id)) if run.status == "running" else None,
+            "last_beat": studio.runs.last_beat(run) if RunStatus(run.status).has_worker else None,
+            "can_resume": studio.run_control.can_resume(run),
+        },
+        "begins": begins,
+        "metrics": metrics,
+        "seq": max([seq, *(s.seq for s in samples)]),
+        "samples": [{"step": s.step, "place": s.place, "prompt": s.prompt, "text": s.text} for s in samples],
+        "history": history_of(studio.runs, id, language),
+    }
+    if begins:
+        answer["settings"] = settings_of(run.spec)
+        answer["spec"] = run.spec["training"]
+    return answer
+
+
+def checkpoints(studio: Studio, id: int) -> list[dict[str, Any]]:
+    """Newest first."""
+    return [asdict(kept) for kept in studio.checkpoints.list(id)]
 
 
 def log(studio: Studio, id: int) -> dict[str, str]:
     return {"text": studio.runs.log_tail(id)}
 
 
-def stop(studio: Studio, id: int) -> None:
-    studio.run_control.stop(id)
+def ask(studio: Studio, id: int, wish: Wish) -> None:
+    """Raises InvalidInput: in its state the run cannot do that."""
+    getattr(studio.run_control, wish)(id)
 
 
-def settings_of(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every knob with its value, those that differ from the default first."""
-    usual = defaults()
-    rows = [
-        {"name": f"{section}.{field}", "value": value, "changed": value != usual.get(section, {}).get(field)}
-        for section, fields in spec.items()
-        for field, value in fields.items()
-        if field != "name"
-    ]
-    return sorted(rows, key=lambda row: not row["changed"])
+def move(studio: Studio, id: int, before: int | None = None) -> None:
+    """Raises InvalidInput: one of them does not wait any more."""
+    studio.run_control.move(id, before)
 
 
-def _shown(run: Run, adapter: Adapter | None) -> dict[str, Any]:
-    return {field: getattr(run, field) for field in SHOWN} | {
-        "adapter": {"id": adapter.id, "name": adapter.name, "path": adapter.path} if adapter else None
-    }
+def pin(studio: Studio, id: int, device: str = "") -> None:
+    studio.run_control.pin(id, device)
+
+
+def continue_with(studio: Studio, id: int, epochs: float, key: str) -> dict[str, int]:
+    """Queues a run that goes on after this one, up to so many epochs in all. The same `key` queues once."""
+    return {"id": studio.run_control.continue_with(id, epochs=epochs, key=key)}
+
+
+def promote(studio: Studio, id: int, step: int, name: str) -> dict[str, str]:
+    """Keeps a checkpoint as an adapter."""
+    return {"name": studio.checkpoints.promote(id, step, name).name}
+
+
+def compare(
+    studio: Studio, ids: list[int] | None = None, sweep: int | None = None, request: gr.Request | None = None
+) -> dict[str, Any]:
+    """Some runs side by side: their curves, and the settings in which they differ.
+
+    Raises:
+        NotFound: there is no such run or sweep.
+    """
+    language = language_of(request)
+    title = ""
+    if sweep is not None:
+        title = studio.catalogue.sweep(sweep).name
+        runs = list(studio.catalogue.runs(sweep_id=sweep))[::-1]
+    else:
+        runs = [studio.runs.get(id) for id in ids or []]
+    made = studio.catalogue.adapters_by_run([run.id for run in runs])
+    flat = [_flat(run.spec) | {"data.name": f"{run.dataset_name}@{run.dataset_version}"} for run in runs]
+    names = list(dict.fromkeys(name for settings in flat for name in settings))
+    differing = [n for n in names if len({repr(settings.get(n)) for settings in flat}) > 1]
+    rows = []
+    for run, settings in zip(runs, flat, strict=True):
+        newest = studio.runs.newest_steps(run.id)
+        rows.append(
+            listed_run(run, made.get(run.id), language)
+            | {
+                "settings": {name: settings.get(name) for name in differing},
+                "points": [{k: m[k] for k in ("kind", "step", "loss", "at")} for m in studio.runs.curve(run.id)[0]],
+                "tokens_per_second": newest[-1].tokens_per_second if newest else None,
+                "memory": max((m.memory for m in newest if m.memory), default=None),
+            }
+        )
+    same = [{"name": n, "value": flat[0].get(n)} for n in names if n not in differing] if flat else []
+    return {"title": title, "rows": rows, "differing": differing, "same": same}
+
+
+def _flat(spec: dict[str, Any]) -> dict[str, Any]:
+    return {f"{section}.{field}": value for section, fields in spec.items() for field, value in fields.items()}

@@ -1,0 +1,56 @@
+// The curves of one run, with marks where something happened.
+(() => {
+  "use strict";
+  const { h, t } = Studio;
+  const parts = (Studio.runs = Studio.runs || {});
+
+  // charts() → {element, begin(), add(metrics), draw(run), last}: begin forgets what was drawn before.
+  parts.charts = () => {
+    const names = { loss: t("Loss"), learning_rate: t("Learning rate"), grad_norm: t("Gradient norm"), tokens_per_second: t("Tokens per second"), memory: t("Memory") };
+    const places = Object.fromEntries(Object.keys(names).map((name) => [name, h("div")]));
+    const charts = {};
+    let points = { step: [], eval: [] };
+    const element = Studio.tabs({
+      label: t("Charts"), selected: "loss",
+      items: Object.entries(names).map(([name, label]) => ({ name, label, draw: () => places[name] })),
+    });
+
+    const chart = (run, name, options) => {
+      const all = { xMax: run.total_steps || 1, xLabel: t("Step"), height: 300, ...options };
+      if (charts[name]) charts[name].update(all);
+      else charts[name] = Studio.lineChart(places[name], all);
+    };
+
+    return {
+      element,
+      get last() { return points.step[points.step.length - 1] || {}; },
+      begin: () => { points = { step: [], eval: [] }; },
+      add: (metrics) => {
+        for (const metric of metrics) {
+          const list = points[metric.kind];
+          while (list.length && list[list.length - 1].step >= metric.step) list.pop();
+          list.push(metric);
+        }
+      },
+      draw: (run) => {
+        const color = Studio.color(run.adapter?.id || 1);
+        const xy = (list, name) => list.map((metric) => [metric.step, metric[name]]);
+        const train = xy(points.step, "loss");
+        const best = points.eval.filter((metric) => metric.step === run.best_step);
+        chart(run, "loss", {
+          label: t("Loss by step"), yFormat: Studio.loss, empty: t("The curve begins with the first step."),
+          series: [
+            { name: t("each step"), color, points: train, faint: true },
+            { name: t("training"), color, points: Studio.ema(train, 0.85) },
+            { name: t("evaluation"), color: "var(--s-adapter-2)", points: xy(points.eval, "loss"), dashed: true, markers: true },
+            best.length && points.eval.length > 1 && { name: t("best"), color: "var(--s-ok)", points: xy(best, "loss"), markers: true },
+          ].filter(Boolean),
+        });
+        const formats = { learning_rate: Studio.rate, grad_norm: Studio.rate, tokens_per_second: Studio.number, memory: Studio.bytes };
+        for (const [name, yFormat] of Object.entries(formats)) {
+          chart(run, name, { label: names[name], yFormat, yMin: 0, series: [{ name: names[name], color, points: xy(points.step, name) }] });
+        }
+      },
+    };
+  };
+})();

@@ -1,0 +1,157 @@
+// One run, live: its state and why, its curves, its sample answers, its checkpoints, its log.
+(() => {
+  "use strict";
+  const { h, t } = Studio;
+  const parts = (Studio.runs = Studio.runs || {});
+  const QUIET = 30; // seconds without a sign of life after which that is said
+
+  parts.one = (ctx, id) => {
+    const charts = parts.charts();
+    const samples = parts.samples();
+    const checkpoints = parts.checkpoints(ctx, id, () => run && draw());
+    const logText = h("pre", { class: "log", tabindex: "0", "aria-label": t("Log of the worker") });
+    logText.draws = true;
+    const logPlace = h("details", { class: "advanced", ontoggle: () => logPlace.open && readLog() },
+      h("summary", {}, Studio.icon("next", 14), t("Log of the worker")), logText);
+    let run = null;
+    let settings = [];
+    let training = {};
+    let history = [];
+    let after = -1;
+    let logRead = 0;
+
+    const polling = ctx.poll("progress", () => ({ id, after, attempt: run ? run.attempt : -1 }), 1000, (answer) => {
+      run = answer.run;
+      history = answer.history;
+      if (answer.begins) {
+        settings = answer.settings;
+        training = answer.spec;
+        charts.begin();
+        samples.begin();
+      }
+      charts.add(answer.metrics);
+      samples.add(answer.samples);
+      after = answer.seq;
+      if (answer.metrics.length || answer.begins) charts.draw(run);
+      checkpoints.look(run);
+      draw();
+      if (["failed", "interrupted"].includes(run.status) && !logRead) logPlace.open = true;
+      if (logPlace.open && !parts.isOver(run) && Date.now() - logRead > 3000) readLog();
+      return !(parts.isOver(run) && !answer.metrics.length);
+    });
+
+    async function readLog() {
+      logRead = Date.now();
+      const { text } = await ctx.read("log", { id });
+      const atEnd = logText.scrollTop + logText.clientHeight >= logText.scrollHeight - 8;
+      if (logText.textContent !== text) logText.textContent = text || t("The worker has printed nothing.");
+      if (atEnd) logText.scrollTop = logText.scrollHeight;
+    }
+
+    function draw() {
+      if (parts.menuIsOpen()) return;
+      const { last } = charts;
+      Studio.heading({
+        title: run.name, lead: t("Run {id}: {model} on {dataset}", { id: run.id, model: run.model_name, dataset: run.dataset_name }),
+        back: { href: "./runs", label: t("Runs") }, actions: actions(),
+      });
+      ctx.draw(
+        h("div", { class: "row", data: { key: "state" } }, h("span", { id: "run-status", data: { status: run.status } }, parts.statePill(run)),
+          h("span", { class: "muted" }, howLong()), run.parent_id && h("a", { href: Studio.href("runs", { id: run.parent_id }) }, t("continues run {id}", { id: run.parent_id })),
+          run.sweep_id && h("a", { href: Studio.href("runs", { sweep: run.sweep_id }) }, t("part of a sweep"))),
+        outcome(), notes(),
+        parts.isBusy(run) && run.stage && h("div", { class: "card", data: { key: "stage" } }, Studio.progress({ label: parts.stages[run.stage] || run.stage, share: run.stage_total ? run.stage_done / run.stage_total : null })),
+        Studio.stats([
+          { label: t("Step"), value: Studio.number(run.step), note: run.total_steps ? t("of {total}", { total: Studio.number(run.total_steps) }) : "" },
+          { label: t("Training loss"), value: Studio.loss(run.train_loss) },
+          { label: t("Evaluation loss"), value: Studio.loss(run.eval_loss), note: run.best_eval_loss != null ? t("best {loss}", { loss: Studio.loss(run.best_eval_loss) }) : "" },
+          { label: t("Time left"), value: run.seconds_left == null ? "–" : Studio.duration(run.seconds_left) },
+          { label: t("Tokens per second"), value: Studio.number(last.tokens_per_second) },
+          { label: t("Learning rate"), value: Studio.rate(last.learning_rate) },
+          { label: t("Gradient norm"), value: Studio.rate(last.grad_norm) },
+          { label: t("Memory"), value: Studio.bytes(last.memory) },
+        ]),
+        h("section", { class: "card", data: { key: "charts" } }, charts.element),
+        samples.draw(draw),
+        checkpoints.draw(run),
+        h("div", { class: "cards two", data: { key: "more" } },
+          Studio.card(t("Settings"), Studio.facts(settings.map(({ name, value, changed }) => [h("span", { class: "mono" }, name), h("span", { class: changed ? "mono" : "mono muted" }, parts.value(value))]))),
+          h("div", { class: "stack" }, trained(), timeline())),
+        h("div", { data: { key: "log" } }, logPlace));
+    }
+
+    const trained = () => Studio.card(t("What is trained"), Studio.facts([
+      [t("Base model"), run.model_name], [t("Dataset"), h("a", { href: Studio.href("datasets", { name: `${run.dataset_name}@${run.dataset_version}` }) }, Studio.versioned(run))],
+      [t("Training rows"), Studio.number(run.started.train_rows)], [t("Validation rows"), Studio.number(run.started.eval_rows)],
+      [t("Tokens per epoch"), Studio.number(run.started.tokens_per_epoch)],
+      [t("Trainable parameters"), run.started.trainable ? `${Studio.compact(run.started.trainable)} (${Studio.percent(run.started.trainable / run.started.parameters, 2)})` : "–"],
+      [t("Device"), run.started.device || run.placed_on || "–"], [t("Precision"), run.started.precision || "–"],
+    ]));
+
+    const timeline = () => Studio.card(t("What became of it"), h("ol", { class: "timeline", id: "history" }, history.map((line) =>
+      h("li", { data: { key: String(line.id), status: line.status } }, h("b", {}, parts.stateName(line.status)), " ", Studio.time(line.at), line.reason && h("p", { class: "muted" }, line.reason)))));
+
+    function howLong() {
+      if (run.status === "queued") return run.held ? t("On hold: others pass it.") : run.waiting || t("Waits for its turn");
+      if (!run.started_at) return "";
+      const silent = run.last_beat ? Date.now() / 1000 - run.last_beat : 0;
+      if (silent > QUIET && run.status !== "stopping") return t("No sign of life for {time}", { time: Studio.duration(silent) });
+      const said = { ago: Studio.ago(run.started_at), time: parts.duration(run) };
+      return run.ended_at ? t("Started {ago}, took {time}", said) : t("Started {ago}, {time} so far", said);
+    }
+
+    function actions() {
+      const act = (what) => async (event) => (await what(ctx, event.currentTarget, run)) && polling.now();
+      const wish = (name) => async (event) => (await parts.ask(ctx, event.currentTarget, id, name)) && polling.now();
+      const menu = (...items) => Studio.menu({ label: t("More actions"), items: items.map((item) => ({ ...item, run: item.does && (async (button) => (await item.does(ctx, button, run)) && polling.now()) })) });
+      const again = { label: t("Train again with changes"), href: Studio.href("train", { from: run.id }), icon: "copy" };
+      const endNow = { label: t("End at once, keep checkpoints…"), icon: "stop", does: parts.endNow };
+      const discard = { label: t("Discard…"), icon: "remove", danger: true, does: parts.discard };
+      if (run.status === "queued") {
+        return [
+          run.held ? Studio.button(t("Release"), wish("release"), { icon: "play" }) : Studio.button(t("Hold"), wish("hold"), { icon: "stop" }),
+          Studio.button(t("Run next"), wish("run_next"), { icon: "up" }),
+          Studio.button(t("Take out of the queue"), act(parts.stop), { kind: "danger", id: "stop-run" }),
+        ];
+      }
+      if (run.status === "stopping") return [Studio.button(t("Stopping after this step…"), null, { disabled: true, id: "stop-run" }), menu(endNow, discard)];
+      if (parts.isBusy(run)) return [Studio.button(t("Stop and keep the adapter"), act(parts.stop), { kind: "danger", icon: "stop", id: "stop-run" }), menu(endNow, discard)];
+      const copy = Studio.button(again.label, null, { href: again.href, icon: again.icon });
+      if (run.can_resume) {
+        return [Studio.button(t("Resume"), wish("resume"), { kind: "primary", icon: "play", id: "resume-run" }), copy, run.status === "interrupted" && menu(discard)];
+      }
+      return [
+        copy,
+        run.adapter && run.checkpoint_step > 0 && Studio.button(t("Continue with more epochs…"), goOn, { icon: "next", id: "continue-run" }),
+        run.adapter && Studio.button(t("Open in the playground"), null, { href: Studio.href("playground", { model: run.model_name, adapter: run.adapter.name }), kind: "primary", icon: "play", id: "open-playground" }),
+      ];
+    }
+
+    async function goOn() {
+      const key = crypto.randomUUID();
+      let made = null;
+      await Studio.prompt({
+        title: t("Continue “{name}”", { name: run.name }), label: t("Epochs in all"), value: String(2 * training.num_train_epochs), confirm: t("Queue the run"),
+        help: t("A new run goes on after its last checkpoint, with the same settings; the learning rate's course is that of the longer run."),
+        check: (text) => (Number(text) > 0 ? "" : t("Enter a number, such as {example}.", { example: 2 * training.num_train_epochs })),
+        save: async (text) => { made = await ctx.call("continue_with", { id, epochs: Number(text), key }); },
+      });
+      if (made) location.href = Studio.href("runs", { id: made.id });
+    }
+
+    function outcome() {
+      if (run.problem) return h("div", { data: { key: "outcome" } }, Studio.errorPanel({ problem: run.problem, remedy: run.remedy }));
+      if (!run.adapter) return null;
+      return h("div", { data: { key: "outcome" } }, Studio.note("ok",
+        h("b", {}, t("The adapter “{name}” is in the catalogue.", { name: run.adapter.name })),
+        h("p", { class: "row" }, h("a", { href: Studio.href("adapters", { name: run.adapter.name }) }, t("See it")),
+          h("code", { class: "ellipsis" }, run.adapter.path), Studio.copyButton(run.adapter.path))));
+    }
+
+    function notes() {
+      const halved = run.halvings > 0 && [...history].reverse().find((line) => line.step != null && line.reason && line.status === "running");
+      return run.halvings > 0 && h("div", { data: { key: "notes" } }, Studio.note("warn",
+        h("b", {}, t("Memory was short: the batch is worked off in smaller parts. It learns the same, more slowly.")), halved && h("p", {}, halved.reason)));
+    }
+  };
+})();

@@ -1,0 +1,35 @@
+// What the model answered to fixed prompts as it learned, the newest first.
+(() => {
+  "use strict";
+  const { h, t } = Studio;
+  const parts = (Studio.runs = Studio.runs || {});
+
+  // samples() → {begin(), add(samples), draw() → element or null}
+  parts.samples = () => {
+    let kept = [];
+    let shown = null; // the step whose answers are read; null: the newest
+    let redraw = () => {};
+
+    return {
+      begin: () => { kept = []; },
+      add: (samples) => { kept.push(...samples); },
+      draw: (again) => {
+        redraw = again;
+        if (!kept.length) return null;
+        const steps = [...new Set(kept.map((sample) => sample.step))];
+        const step = shown != null && steps.includes(shown) ? shown : steps[steps.length - 1];
+        const answers = kept.filter((sample) => sample.step === step);
+        return h("section", { class: "card", data: { key: "samples" }, id: "samples" },
+          h("h2", {}, t("Sample answers")),
+          h("div", { class: "row" },
+            h("label", { for: "sample-step" }, t("After step {step}", { step: Studio.number(step) })),
+            steps.length > 1 && h("input", {
+              id: "sample-step", type: "range", min: 0, max: steps.length - 1, step: 1, value: steps.indexOf(step),
+              oninput: (event) => { const at = Number(event.target.value); shown = at === steps.length - 1 ? null : steps[at]; redraw(); },
+            })),
+          h("div", { class: "cards two" }, answers.map((sample) => h("article", { class: "sample", data: { key: String(sample.place) } },
+            h("p", { class: "muted" }, sample.prompt), h("p", { class: "answer" }, sample.text || t("(nothing)"))))));
+      },
+    };
+  };
+})();

@@ -1,0 +1,44 @@
+// What the states of a run are called, and what can be asked of a run in each.
+(() => {
+  "use strict";
+  const { t } = Studio;
+  const parts = (Studio.runs = Studio.runs || {});
+
+  const STATES = {
+    queued: [t("Queued"), ""], starting: [t("Starting"), "run"], running: [t("Training"), "run"],
+    stopping: [t("Stopping"), "run"], finished: [t("Finished"), "ok"], stopped: [t("Stopped"), "ok"],
+    failed: [t("Failed"), "err"], interrupted: [t("Interrupted"), "warn"], cancelled: [t("Cancelled"), ""],
+  };
+  parts.isOver = (run) => ["finished", "stopped", "failed", "interrupted", "cancelled"].includes(run.status);
+  parts.isBusy = (run) => ["starting", "running", "stopping"].includes(run.status);
+  parts.stages = { loading: t("Loading the model"), tokenizing: t("Reading the rows"), saving: t("Saving the adapter") };
+  parts.stateName = (status) => (STATES[status] || [status])[0];
+  parts.statePill = (run) => (run.held && run.status === "queued" ? Studio.pill(t("On hold"), "warn") : Studio.pill(...(STATES[run.status] || [run.status, ""])));
+  parts.duration = (run) => (run.started_at ? Studio.duration((run.ended_at || Date.now() / 1000) - run.started_at) : "–");
+  parts.steps = (run) => (run.total_steps ? `${Studio.number(run.step)} / ${Studio.number(run.total_steps)}` : "–");
+  parts.value = (value) => (Array.isArray(value) ? value.join(", ") : typeof value === "boolean" ? (value ? t("on") : t("off")) : String(value ?? "–"));
+
+  // A menu that is open is not drawn anew below the pointer.
+  parts.menuIsOpen = () => Boolean(document.querySelector(".menu-list:popover-open"));
+
+  // Asks one thing of a run; true where it was done.
+  parts.ask = async (ctx, button, id, wish) => (await ctx.act(button, "ask", { id, wish })) !== undefined;
+
+  parts.stop = async (ctx, button, run) => {
+    const sure = run.status === "queued" || (await Studio.ask({
+      title: t("Stop “{name}” now?", { name: run.name }), confirm: t("Stop and keep the adapter"), danger: true,
+      body: t("The present step is finished, and what has been learned so far is saved as an adapter."),
+    }));
+    return sure && parts.ask(ctx, button, run.id, "stop");
+  };
+
+  parts.endNow = async (ctx, button, run) => (await Studio.ask({
+    title: t("End “{name}” at once?", { name: run.name }), confirm: t("End at once"), danger: true,
+    body: t("Its worker is ended in the middle of its work. There is no adapter then, but its checkpoints stay, and it can be resumed."),
+  })) && parts.ask(ctx, button, run.id, "end_now");
+
+  parts.discard = async (ctx, button, run) => (await Studio.ask({
+    title: t("Discard “{name}”?", { name: run.name }), confirm: t("Discard"), danger: true,
+    body: t("The run is ended and its checkpoints are deleted. Its record and its curve stay."),
+  })) && parts.ask(ctx, button, run.id, "discard");
+})();

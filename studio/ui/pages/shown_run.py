@@ -1,0 +1,80 @@
+"""Runs as the pages show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.domain.errors import StudioError
+from studio.domain.spec import defaults
+from studio.services.runs import Runs
+from studio.store.tables import Adapter, Run
+from studio.ui.language import problem_of, remedy_of, sentence_of, translate
+
+_IN_LISTS = (
+    "id", "name", "status", "model_name", "dataset_name", "dataset_version", "sweep_id", "held", "device", "placed_on",
+    "ignore_memory", "step", "total_steps", "stage", "stage_done", "stage_total", "train_loss", "eval_loss",
+    "best_eval_loss", "created_at", "started_at", "ended_at",
+)  # fmt: skip
+_IN_DETAIL = (
+    *_IN_LISTS, "attempt", "resumes", "halvings", "parent_id", "best_step", "checkpoint_step", "ending", "stop_asked",
+)  # fmt: skip
+
+
+def listed_run(run: Run, adapter: Adapter | None, language: str) -> dict[str, Any]:
+    shown = {field: getattr(run, field) for field in _IN_LISTS}
+    return shown | {"adapter": _adapter(adapter), "waiting": _waiting(run, language)}
+
+
+def shown_run(run: Run, adapter: Adapter | None, language: str) -> dict[str, Any]:
+    problem, remedy = _fault(run, language)
+    return {field: getattr(run, field) for field in _IN_DETAIL} | {
+        "adapter": _adapter(adapter),
+        "waiting": _waiting(run, language),
+        "problem": problem,
+        "remedy": remedy,
+        "started": run.started,
+    }
+
+
+def history_of(runs: Runs, id: int, language: str) -> list[dict[str, Any]]:
+    """In the order it happened; the words are in the reader's language."""
+    return [
+        {
+            "id": line.id,
+            "at": line.at,
+            "status": line.status,
+            "reason": translate(line.reason, language, **line.values) if line.reason else "",
+            "step": line.values.get("step"),
+        }
+        for line in runs.history(id)
+    ]
+
+
+def settings_of(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every knob with its value, those that differ from the default first."""
+    usual = defaults()
+    rows = [
+        {"name": f"{section}.{field}", "value": value, "changed": value != usual.get(section, {}).get(field)}
+        for section, fields in spec.items()
+        for field, value in fields.items()
+        if field != "name"
+    ]
+    return sorted(rows, key=lambda row: not row["changed"])
+
+
+def _adapter(adapter: Adapter | None) -> dict[str, Any] | None:
+    return {"id": adapter.id, "name": adapter.name, "path": adapter.path} if adapter else None
+
+
+def _waiting(run: Run, language: str) -> str:
+    """Why it does not start although it would be its turn; empty where there is nothing to say."""
+    return sentence_of(_as_fault(run.waiting), language) if run.waiting else ""
+
+
+def _fault(run: Run, language: str) -> tuple[str, str]:
+    fault = _as_fault(run.fault) if run.fault else StudioError(run.problem, run.remedy)
+    return problem_of(fault, language), remedy_of(fault, language)
+
+
+def _as_fault(told: dict[str, Any]) -> StudioError:
+    return StudioError(told["problem"], told["remedy"], **told["values"])
