@@ -151,6 +151,11 @@ def hub_token_in_environment(environ: Mapping[str, str] = os.environ) -> str | N
     return environ.get("HF_TOKEN") or None
 
 
+def visible_gpus(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The GPUs that whoever started the studio lets it have, as CUDA names them; None for all."""
+    return environ.get("CUDA_VISIBLE_DEVICES")
+
+
 def worker_environment(
     environ: Mapping[str, str] = os.environ, *, online: bool = False, token: str | None = None, device: str = ""
 ) -> dict[str, str]:
@@ -178,4 +183,5 @@ def worker_environment(
         kept["HF_TOKEN"] = token
     if device:
         kept["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2] if device.startswith("cuda:") else "-1"
+        kept["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # nvidia-smi's numbers
     return kept

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from studio.domain.errors import StudioError
 
+_CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
+_WINDOWS_EXCEPTIONS = 0xC0000000  # exit codes from here on, such as 0xC0000005 for an access violation
+
 
 @dataclass(frozen=True)
 class Death:
@@ -18,8 +21,15 @@ class Death:
     out_of_memory: bool | None = None
 
     @property
+    def is_crash(self) -> bool:
+        """A library did what no program may do."""
+        return self.signal_name in _CRASHES or self.signal_name.startswith("0x")
+
+    @property
     def signal_name(self) -> str:
-        """SIGKILL and the like; empty where no signal is known."""
+        """SIGKILL and the like, on Windows the number of the exception; empty where there was none."""
+        if self.exit_code is not None and self.exit_code >= _WINDOWS_EXCEPTIONS:
+            return f"0x{self.exit_code:08X}"
         if self.exit_code is None or self.exit_code >= 0:
             return ""
         try:
@@ -31,6 +41,13 @@ class Death:
 def explain(death: Death | None, last_lines: Sequence[str]) -> StudioError:
     """In words for people, with what the worker printed last."""
     values = {"lines": " / ".join(last_lines) or "–", "code": death.exit_code if death else None}
+    if death is not None and death.out_of_memory:
+        return StudioError(
+            "The system ran out of memory and ended the worker.",
+            "Close other programs, or choose 4-bit, a shorter max length, a smaller batch size or gradient "
+            "checkpointing. Resumed, it goes on with half the batch.",
+            **values,
+        )
     if death is None or death.exit_code is None:
         return StudioError(
             "The worker is gone without a word; it may have run out of memory, been ended from outside, or the "
@@ -38,22 +55,28 @@ def explain(death: Death | None, last_lines: Sequence[str]) -> StudioError:
             "Resume the run: it goes on after its newest checkpoint.",
             **values,
         )
-    if death.out_of_memory:
-        return StudioError(
-            "The system ran out of memory and ended the worker.",
-            "Close other programs, or choose 4-bit, a shorter max length, a smaller batch size or gradient "
-            "checkpointing. Resumed, it goes on with half the batch.",
-            **values,
-        )
     values["signal"] = death.signal_name
     match death.signal_name:
+        case "SIGKILL" if death.out_of_memory is False:
+            return StudioError(
+                "The worker was killed (SIGKILL) by a person or by another program, not by the system's kernel.",
+                "Resume the run: it goes on after its newest checkpoint. Where it happens again, use less memory: some "
+                "systems have a program that watches over it.",
+                **values,
+            )
         case "SIGKILL":
             return StudioError(
                 "The worker was killed (SIGKILL), by a person, or by the system for want of memory.",
                 "Resume the run: it goes on after its newest checkpoint. Where it happens again, use less memory.",
                 **values,
             )
-        case "SIGSEGV" | "SIGABRT" | "SIGBUS" | "SIGILL" | "SIGFPE":
+        case "SIGTERM" | "SIGHUP" | "SIGINT":
+            return StudioError(
+                "The worker was told to end ({signal}), as it is when the machine shuts down or somebody logs out.",
+                "Resume the run: it goes on after its newest checkpoint.",
+                **values,
+            )
+        case _ if death.is_crash:
             return StudioError(
                 "A library crashed in the worker ({signal}). Printed last: {lines}",
                 "Resume the run. Where it crashes again, choose another precision, or update the packages.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,12 +15,13 @@ from studio import settings
 from studio.domain.errors import StudioError
 from studio.engines.base import Device, Process
 from studio.engines.death import Death
-from studio.engines.hardware import gpus
-from studio.store.host_memory import host_memory, kills_so_far
+from studio.engines.hardware import devices, forget_gpus
+from studio.store.host_memory import count_kills, killed_since
 from studio.store.run_folder import read_json, write_json
 
 PRIORITY = 10  # niceness: the page stays quick while a worker computes
 _KILLS = "kills.json"  # how many the kernel had ended for want of memory when the worker began
+_SIGKILL = 9  # Windows has no name for it
 
 
 class Worker(subprocess.Popen[bytes]):
@@ -36,7 +36,7 @@ class Worker(subprocess.Popen[bytes]):
 class LocalEngine:
     def __init__(self) -> None:
         self._children: dict[int, Worker] = {}
-        self._exits: dict[int, int] = {}  # of those that are gone
+        self._exits: dict[int, int | None] = {}  # of those that are gone; None where another server's children
 
     def start(
         self, task: str, folder: Path, *, online: bool = False, token: str | None = None, device: str = ""
@@ -46,7 +46,7 @@ class LocalEngine:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))
         command = [sys.executable, "-m", "studio.worker", task, str(folder)]
         try:
-            write_json(folder / _KILLS, kills_so_far())
+            write_json(folder / _KILLS, count_kills())
             with (folder / "worker.log").open("ab") as log:
                 child = Worker(
                     command,
@@ -65,6 +65,7 @@ class LocalEngine:
                 folder=folder,
             ) from error
         self._children[child.pid] = child
+        self._exits.pop(child.pid, None)  # of an earlier process with this number
         try:
             process = psutil.Process(child.pid)
             process.nice(PRIORITY if os.name == "posix" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
@@ -82,30 +83,36 @@ class LocalEngine:
                 found.kill() if force else found.terminate()
 
     def death(self, process: Process, folder: Path) -> Death:
-        before, now = read_json(folder / _KILLS), kills_so_far()
-        known = isinstance(before, int) and now is not None
+        self._find(process)
         code = self._exits.get(process.pid)
-        # Whoever the kernel ends for want of memory, it ends with SIGKILL.
-        out_of_memory = now > before and code in (None, -signal.SIGKILL) if known and now is not None else None
-        return Death(code, out_of_memory)
+        if code not in (None, -_SIGKILL):  # whoever the kernel ends for want of memory, it ends so
+            return Death(code, out_of_memory=False)
+        before = read_json(folder / _KILLS)
+        return Death(code, killed_since(before) if isinstance(before, dict) else None)
 
     def devices(self) -> Sequence[Device]:
-        total, free = host_memory()
-        cpu = Device("cpu", "CPU", total, free)
-        name = "mps" if sys.platform == "darwin" else "cuda"
-        return [*(Device(f"{name}:{i}", gpu.name, gpu.memory, gpu.free) for i, gpu in enumerate(gpus())), cpu]
+        return devices()
 
     def _find(self, process: Process) -> psutil.Process | None:
         child = self._children.get(process.pid)
         if child is not None and child.poll() is not None:  # polling also buries it
-            self._exits[process.pid] = child.returncode
             del self._children[process.pid]
+            self._note_end(process.pid, child.returncode)
             return None
         try:
             found = psutil.Process(process.pid)
             # Start times are read with the kernel's tick as resolution.
             same = abs(found.create_time() - process.started) < 1.0
             # A child of ours that is still exiting shows as a zombie before it can be buried: it is gone once it is.
-            return found if same and (child is not None or found.status() != psutil.STATUS_ZOMBIE) else None
+            if same and (child is not None or found.status() != psutil.STATUS_ZOMBIE):
+                return found
         except psutil.Error:
-            return None
+            pass
+        self._note_end(process.pid, None)
+        return None
+
+    def _note_end(self, pid: int, code: int | None) -> None:
+        """What it took of a GPU is free from now on."""
+        if pid not in self._exits:
+            self._exits[pid] = code
+            forget_gpus()

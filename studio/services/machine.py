@@ -11,9 +11,8 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import psutil
-
-from studio.engines.hardware import Gpu, gpus
+from studio.engines.hardware import Gpu, look_at_gpus
+from studio.store.host_memory import host_memory
 from studio.store.run_folder import folder_size
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate", "gradio", "huggingface_hub")
@@ -21,7 +20,8 @@ PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate"
 
 @dataclass(frozen=True)
 class Machine:
-    """`cores` are those this process may use; `memory` and `free` the system's, in bytes."""
+    """`cores` are those this process may use; `memory` and `free` bytes of what it may use of
+    the system's."""
 
     processor: str
     cores: int
@@ -36,9 +36,8 @@ class Machine:
 
 
 def look_at_machine() -> Machine:
-    memory = psutil.virtual_memory()
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Machine(_processor(), allowed, memory.total, memory.available, gpus())
+    return Machine(_processor(), allowed, *host_memory(), look_at_gpus())
 
 
 @lru_cache(maxsize=1)

@@ -1,44 +1,125 @@
-"""The system's memory, as far as this process may use it."""
+"""The system's memory, as far as this process may use it: a control group may allow less than the machine has."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import psutil
 
-_CGROUP = Path("/sys/fs/cgroup")
+_GROUPS, _OWN, _MACHINE = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"), Path("/proc/vmstat")
+
+
+class _Files(NamedTuple):
+    """What a version of control groups calls its files, and in `stat` the bytes that the kernel gives back."""
+
+    limit: str
+    used: str
+    events: str
+    cached: tuple[str, str]
+
+
+_V1 = _Files(
+    "memory.limit_in_bytes", "memory.usage_in_bytes", "memory.oom_control", ("total_inactive_file", "total_active_file")
+)
+_V2 = _Files("memory.max", "memory.current", "memory.events", ("inactive_file", "active_file"))
+
+
+@dataclass(frozen=True)
+class MemoryGroup:
+    """One control group."""
+
+    folder: Path
+    files: _Files
+
+    def limit(self) -> int | None:
+        """Bytes; None where it sets none."""
+        return _number(self.folder / self.files.limit)
+
+    def used(self) -> int:
+        """Bytes, without files of which the kernel keeps a copy."""
+        cached = _counters(self.folder / "memory.stat")
+        used = _number(self.folder / self.files.used) or 0
+        return max(0, used - sum(cached.get(name, 0) for name in self.files.cached))
+
+    @property
+    def events(self) -> Path:
+        return self.folder / self.files.events
+
+
+def memory_groups(own: Path = _OWN, root: Path = _GROUPS) -> list[MemoryGroup]:
+    """Those that this process is in, the innermost first; none on a system that knows no such thing."""
+    try:
+        lines = own.read_text().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        top, files = (root / "memory", _V1) if controllers else (root, _V2)
+        inner = PurePosixPath(path.lstrip("/"))
+        # A container may see its own group as the top one, while the path is told as from outside.
+        folders = [top / part for part in dict.fromkeys((inner, *inner.parents))]
+        found += [MemoryGroup(folder, files) for folder in folders if (folder / files.used).exists()]
+    return found
+
+
+@lru_cache(maxsize=1)
+def _own_groups() -> tuple[MemoryGroup, ...]:
+    return tuple(memory_groups())
 
 
 def host_memory() -> tuple[int, int]:
-    """Bytes in all and bytes free; of the control group where that allows less than the machine has."""
+    """Bytes in all and bytes free, within every control group that this process is in."""
     machine = psutil.virtual_memory()
-    limit, used = _read(_CGROUP / "memory.max"), _read(_CGROUP / "memory.current")
-    if limit is None or used is None or limit >= machine.total:
-        return machine.total, machine.available
-    cached = _cached()
-    return limit, min(machine.available, limit - used + cached)
+    return within(_own_groups(), machine.total, machine.available)
 
 
-def _read(file: Path) -> int | None:
+def within(groups: Sequence[MemoryGroup], total: int, free: int) -> tuple[int, int]:
+    """Of so many bytes in all and free, those that the groups allow."""
+    for group in groups:
+        limit = group.limit()
+        if limit is not None and limit < total:
+            total, free = limit, min(free, max(0, limit - group.used()))
+    return total, free
+
+
+def count_kills(groups: Sequence[MemoryGroup] | None = None, machine: Path = _MACHINE) -> dict[str, int]:
+    """How many processes the kernel has ended for want of memory so far, by the file that says so: of the innermost
+    control group, and of the whole machine."""
+    groups = _own_groups() if groups is None else groups
+    files = [*(group.events for group in groups[:1]), machine]
+    counted = {str(file): _counters(file).get("oom_kill") for file in files}
+    return {file: count for file, count in counted.items() if count is not None}
+
+
+def killed_since(before: Mapping[str, int], machine: Path = _MACHINE) -> bool | None:
+    """Whether the kernel ended a process of that control group since; None where it does not say. Of the whole machine
+    it is only known that it ended none."""
+    now = {file: _counters(Path(file)).get("oom_kill") for file in before}
+    for file, count in before.items():
+        known = now[file]
+        if known is not None and file != str(machine):
+            return known > count
+    return False if now.get(str(machine)) == before.get(str(machine), -1) else None
+
+
+def _number(file: Path) -> int | None:
     try:
         return int(file.read_text())
-    except (OSError, ValueError):  # no control group, or "max"
+    except (OSError, ValueError):  # it is not there, or "max"
         return None
 
 
-def _cached() -> int:
-    """Bytes of files that the kernel gives back when they are needed."""
+def _counters(file: Path) -> dict[str, int]:
+    """Lines of a name and a number."""
     try:
-        lines = (_CGROUP / "memory.stat").read_text().splitlines()
+        pairs = [line.split() for line in file.read_text().splitlines()]
     except OSError:
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith(("inactive_file ", "active_file ")))
-
-
-def kills_so_far() -> int | None:
-    """Processes of this control group that the kernel has ended for want of memory; None where it does not say."""
-    try:
-        lines = (_CGROUP / "memory.events").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
+        return {}
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}

@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import psutil
 
-from studio.engines.hardware import Gpu, read_gpus
 from studio.services.machine import look_at_machine, storage, versions
-
-
-def test_gpus_are_read_from_what_nvidia_smi_says():
-    said = "NVIDIA GeForce RTX 4090, 24564, 23028\nTesla T4, rev 2, 15360, 15101\n"
-    assert read_gpus(said) == (
-        Gpu("NVIDIA GeForce RTX 4090", 24564 << 20, 23028 << 20),
-        Gpu("Tesla T4, rev 2", 15360 << 20, 15101 << 20),
-    )
-
-
-def test_what_nvidia_smi_says_when_it_fails_is_no_gpu():
-    assert read_gpus("No devices were found\n") == ()
-    assert read_gpus("Tesla T4, [N/A], [N/A]\n") == ()
 
 
 def test_the_machine_has_cores_and_memory():
     machine = look_at_machine()
     assert machine.cores >= 1
     assert machine.processor
-    assert 0 < machine.free <= machine.memory == psutil.virtual_memory().total
+    assert 0 < machine.free <= machine.memory <= psutil.virtual_memory().total
 
 
 def test_storage_is_told_by_folder_and_what_lies_beside_them_is_counted_once(tmp_path):
