@@ -67,6 +67,13 @@ class ChatClient:
         except StudioError:
             return False
 
+    def is_busy(self) -> bool:
+        """Whether it is writing an answer, or is about to; also where it does not say."""
+        try:
+            return bool(self._ask("GET", "/health", timeout=2.0).json()["busy"])
+        except (StudioError, ValueError, KeyError):
+            return True
+
     def attach(self, name: str, path: str) -> None:
         """Makes the adapter in the folder `path` answer to `name`; the same again costs nothing.
 

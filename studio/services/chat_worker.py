@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import StudioError
-from studio.domain.events import Failed, Progress
+from studio.domain.events import Failed, Finished, Progress
 from studio.engines.base import Engine, Process
 from studio.services.chat_client import ChatClient, WorkerGone
 from studio.store.run_folder import RunFolder, write_json
@@ -101,6 +101,19 @@ class ChatWorker:
             if worker is not None and worker.process == self._used:
                 self._end(worker.process)
 
+    def dismiss(self) -> bool:
+        """Tells the worker to leave where it has nothing to do, and does not wait for it; the next question brings it
+        back. False where it is loading or answering."""
+        with self._lock:
+            worker = self._running()
+            if worker is None:
+                return True
+            client = self._credentials(worker)
+            if client is None or client.is_busy():
+                return False
+            self._engine.stop(worker.process)
+            return True
+
     def _start(self, request: dict[str, Any]) -> Worker:
         try:
             for file in (self._folder.events, self._folder.log, self._endpoint, self._process_file):
@@ -160,6 +173,11 @@ class ChatWorker:
         last = self._folder.last_event()
         if isinstance(last, Failed):
             return StudioError(last.problem, last.remedy)
+        if isinstance(last, Finished):
+            return StudioError(
+                "The playground's model was unloaded meanwhile: a run needed the memory, or nobody asked for long.",
+                "Send the prompt again: it is loaded by itself.",
+            )
         remedy = "Send the prompt again: it starts by itself. If it ends again, choose 8-bit, 4-bit or a smaller model."
         log = [line for line in self._folder.log_tail(2000).splitlines() if line.strip()]
         if not log:

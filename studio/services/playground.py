@@ -129,6 +129,10 @@ class Playground:
     def status(self) -> WorkerStatus:
         return self._worker.status()
 
+    def dismiss(self) -> bool:
+        """Unloads the model where nobody is being answered; see ChatWorker.dismiss."""
+        return self._worker.dismiss()
+
     def close(self) -> None:
         """Ends the chat worker, if this server used it."""
         self._worker.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from studio.domain.errors import StudioError
@@ -23,10 +23,12 @@ class Waiting(Protocol):
 
 @dataclass(frozen=True)
 class Placed:
-    """Device names by run id, and why others must wait although it would be their turn."""
+    """Device names by run id, and why others must wait although it would be their turn. `short` is the device that a
+    run would start on if it had enough memory free, which can be made free."""
 
     starts: Mapping[int, str]
     reasons: Mapping[int, StudioError]
+    short: Mapping[int, Device] = field(default_factory=dict)
 
 
 def place(
@@ -35,30 +37,37 @@ def place(
     """`queue` in its order, `busy` the names of devices that train, `needs` bytes by run id where they are known.
 
     A run that is not pinned takes the first free GPU; the CPU only where there is no GPU. What waits for memory lets
-    others pass: it waits for something else than them.
+    others pass, and is not kept waiting by that: a device has one run at a time, so the memory is taken by something
+    else than runs, and each time the device is free again the queue is asked from its beginning.
     """
     free = {device.name: device for device in devices if device.name not in busy}
-    known = {device.name for device in devices}
+    known = {device.name: device for device in devices}
     usual = [device.name for device in devices if device.name != CPU] or [CPU]
     starts: dict[int, str] = {}
     reasons: dict[int, StudioError] = {}
+    short: dict[int, Device] = {}
     for run in queue:
         if run.held:
             continue
         if run.device and run.device not in known:
             reasons[run.id] = _no_device(run.device, known)
             continue
-        open_ones = [free[name] for name in ([run.device] if run.device else usual) if name in free]
-        if not open_ones:
-            continue
+        allowed = [run.device] if run.device else usual
+        open_ones = [free[name] for name in allowed if name in free]
         need = None if run.ignore_memory else needs.get(run.id)
         fitting = [device for device in open_ones if need is None or need <= device.free]
         if fitting:
             starts[run.id] = fitting[0].name
             del free[fitting[0].name]
-        elif need is not None:
-            reasons[run.id] = _no_memory(max(open_ones, key=lambda device: device.free), need)
-    return Placed(starts, reasons)
+        elif need is not None and open_ones:
+            roomy = [device for device in open_ones if need <= device.memory]
+            if not roomy and any(name not in free and need <= known[name].memory for name in allowed if name in known):
+                continue  # its turn comes on a larger device
+            device = max(roomy or open_ones, key=lambda device: device.free)
+            reasons[run.id] = _no_memory(device, need)
+            if roomy:
+                short[run.id] = device
+    return Placed(starts, reasons, short)
 
 
 def _no_device(name: str, known: Collection[str]) -> StudioError:

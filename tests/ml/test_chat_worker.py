@@ -281,6 +281,20 @@ def test_a_model_that_cannot_be_loaded_is_explained(playground: Playground):
     assert playground.status().state == "stopped"
 
 
+def test_an_idle_model_makes_room_and_comes_back_but_never_in_the_middle_of_an_answer(playground: Playground):
+    answering = playground.compare("starter", [Column(None, QUESTION)], Sampling(temperature=0, max_tokens=400))
+    assert any(moment.columns[0].state == "streaming" for moment in answering)
+    first = playground.status().pid
+    assert not playground.dismiss()
+    answering.close()
+    wait_for(playground.dismiss, seconds=20, what="the end of the answer")
+    wait_for(lambda: playground.status().state == "stopped", seconds=20, what="the model to leave")
+    assert playground.dismiss(), "there is nobody to leave"
+    *_, last = playground.compare("starter", [Column(None, QUESTION)], GREEDY)
+    assert last.columns[0].state == "done"
+    assert playground.status().pid not in (None, first)
+
+
 def test_a_worker_that_nobody_asks_ends_by_itself(adapters: dict[str, Path], tmp_path: Path):
     folder = RunFolder(tmp_path / "idle")
     model = {"name": "other", "path": str(adapters["one"].parent / "other-base")}

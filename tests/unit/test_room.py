@@ -58,3 +58,28 @@ def test_a_run_that_cannot_start_is_told_why_and_what_helps(run, need, said):
 
 def test_a_run_whose_turn_has_not_come_needs_no_reason():
     assert place([Run(1)], ["cpu"], [CPU], {1: 9 * GB}).reasons == {}
+
+
+def test_what_lacks_memory_that_can_be_made_free_is_told_apart():
+    assert place([Run(1)], [], [CPU], {1: 9 * GB}).short == {1: CPU}
+    assert place([Run(1)], [], [CPU], {1: 17 * GB}).short == {}
+    assert place([Run(1), Run(2)], [], [CPU], {1: 9 * GB}).short == {1: CPU}
+    assert place([Run(1)], [], [TWO, ONE, CPU], {1: 21 * GB}).short == {1: ONE}
+
+
+def test_a_run_for_which_only_a_busy_gpu_is_large_enough_waits_for_its_turn():
+    placed = place([Run(1)], ["cuda:0"], [ONE, TWO, CPU], {1: 18 * GB})
+    assert (placed.starts, placed.reasons) == ({}, {})
+    assert "T4 has 16.0 GB in all" in place([Run(1)], ["cuda:0"], [ONE, TWO], {1: 30 * GB}).reasons[1].problem
+
+
+def test_a_run_that_waits_for_memory_is_asked_before_those_that_overtook_it():
+    queue, needs = [Run(1), Run(2), Run(3)], {1: 9 * GB, 2: GB, 3: GB}
+    assert place(queue, [], [CPU], needs).starts == {2: "cpu"}
+    freed = Device("cpu", "CPU", 16 * GB, 10 * GB)
+    assert place([Run(1), Run(3)], [], [freed], needs).starts == {1: "cpu"}
+
+
+def test_a_machine_that_lost_its_gpu_says_so_to_what_is_pinned_there_only():
+    placed = place([Run(1, "cuda:0"), Run(2)], [], [CPU], {})
+    assert (placed.starts, list(placed.reasons)) == ({2: "cpu"}, [1])
