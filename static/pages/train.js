@@ -324,13 +324,25 @@
     return Object.entries(presets).find(fits)?.[0] || "Custom";
   }
 
+  // What does not fit, and what helps: all that training needs where that is known, else the base model alone.
+  function tooLarge(isKnown, isHopeless) {
+    const words = !isKnown
+      ? [t("The base model does not fit into the free memory."), t("Choose a smaller one, fewer bits under Precision, or close other programs.")]
+      : [
+        isHopeless ? t("Training is not expected to fit into this machine's memory.") : t("Training is not expected to fit into the free memory."),
+        t("Choose fewer bits under Precision, a shorter max length, a smaller batch size or gradient checkpointing."),
+        isHopeless ? t("Otherwise the run waits until you start it anyway.") : t("Otherwise the run waits until there is room, or until you start it anyway."),
+      ];
+    return Studio.note("warn", h("b", {}, words[0]), words.slice(1).map((line) => h("p", {}, line)));
+  }
+
   // What the run will be: everything that is known before it begins, and nothing else.
   function estimateCard(place) {
     const range = ([least, most]) => (least === most ? Studio.bytes(least) : t("{least} to {most}", { least: Studio.bytes(least), most: Studio.bytes(most) }));
     const waiting = "–";
     let known = false;
     return {
-      draw({ plan, sizes, machine, faults }) {
+      draw({ plan, sizes, memory, machine, faults }) {
         // Half a number is no reason to take the figures away.
         place.classList.toggle("stale", known && !plan && Object.keys(faults).length > 0);
         if (place.classList.contains("stale")) return;
@@ -338,7 +350,8 @@
         const later = t("shown once the run has begun");
         const where = machine.gpus[0]?.name || t("CPU, {n} cores", { n: machine.cores });
         const all = machine.gpus[0]?.memory || machine.memory;
-        const tight = sizes && sizes.base_bytes[0] > machine.free_for_training;
+        const free = machine.free_for_training;
+        const needed = memory ?? (sizes ? sizes.base_bytes[0] : 0);
         render(place,
           Studio.facts([
             [t("Rows to train on"), plan ? Studio.number(plan.train_rows) : waiting],
@@ -347,12 +360,13 @@
             [t("Trainable parameters"), !sizes ? waiting : sizes.trainable == null ? later : t("{n} ({share} of the model)", { n: Studio.compact(sizes.trainable), share: Studio.percent(sizes.trainable / sizes.parameters, 2) })],
             [t("Adapter file"), !sizes ? waiting : sizes.adapter_bytes == null ? later : Studio.bytes(sizes.adapter_bytes)],
             [t("Base model in memory"), sizes ? range(sizes.base_bytes) : waiting],
-            [t("Free memory"), t("{free} of {all}", { free: Studio.bytes(machine.free_for_training), all: Studio.bytes(all) })],
+            [t("Memory while training"), memory != null ? t("about {size}", { size: Studio.bytes(memory) }) : sizes && sizes.trainable == null ? later : waiting],
+            [t("Free memory"), t("{free} of {all}", { free: Studio.bytes(free), all: Studio.bytes(all) })],
             [t("Computes on"), where],
             [t("Time"), later],
           ]),
-          h("p", { class: "help" }, !(plan && sizes) && `${t("The rest is shown once model and data are chosen.")} `, t("Training needs memory beyond the base model's: it grows with batch size and max length.")),
-          tight && Studio.note("warn", h("b", {}, t("The base model does not fit into the free memory.")), h("p", {}, t("Choose a smaller one, fewer bits under Precision, or close other programs."))));
+          !(plan && sizes) && h("p", { class: "help" }, t("The rest is shown once model and data are chosen.")),
+          needed > free && tooLarge(memory != null, needed > all));
       },
       fail: (fault, retry) => render(place, Studio.errorPanel(fault, retry)),
     };

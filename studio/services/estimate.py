@@ -12,14 +12,17 @@ from studio.services.base_weights import BaseWeights, Layer
 _ADAPTER_BYTES = 4  # peft keeps and saves an adapter in fp32, whatever the base is in
 _NF4_BYTES = 1 / 2 + 1 / 64 + 4 / (64 * 256)  # four bits, and the scales of blocks that are quantised once more
 _INT8_SCALE_BYTES = 4  # for each output of a layer
+
+# Of memory while training. Measured on a CPU with SmolLM2-135M, in batches of 1 to 8 and with 256 to 4096 tokens.
 _ADAM_BYTES = 16  # of each trained parameter: weight, gradient, two moments
-_RUNTIME_BYTES = 700_000_000  # Python, torch and its libraries
-_KEPT_BYTES = 5.5  # of each number that goes in or out of a linear layer
-_SCORE_BYTES = 6  # of each attention score
+_RUNTIME_BYTES = 640_000_000  # Python, torch and its libraries, or CUDA's context
+_LOGIT_ROWS, _LOGIT_BYTES = 256, 10  # rows of the vocabulary's size that exist at once, and bytes of each number
+_KEPT = 1.9  # times that what goes in and out of the linear layers is in memory at once
+_CHECKPOINTED = 0.2  # of it where layers are computed twice
+_PEFT, _PEFT_CHECKPOINTED = 1.8, 2.6  # times as much for layers that compute as peft made them
 _HEAD_WIDTH = 64
-_CHECKPOINTED = 0.2  # of it is kept, or computed at once, where layers are computed twice
-_BYTES_PER_TOKEN = 4
-_TEMPLATE_TOKENS = 30
+_BYTES_PER_TOKEN = 4  # in the rows' files
+_TEMPLATE_TOKENS = 30  # that a chat template adds to a row
 
 
 @dataclass(frozen=True)
@@ -113,30 +116,53 @@ def base_bytes(base: BaseWeights, precision: str) -> tuple[int, int]:
     return round(quantised + rest * 2), round(quantised + rest * 4)
 
 
-def row_tokens(size: int, rows: int, max_length: int) -> int:
-    """About how many tokens the longer rows of a dataset have, from the bytes of its files: four bytes to a token, the
-    chat template's own, and twice the mean, since a batch has long rows too."""
-    mean = size / max(1, rows) / _BYTES_PER_TOKEN + _TEMPLATE_TOKENS
-    return min(max_length, round(2 * mean))
+def row_tokens(size: int, rows: int) -> int:
+    """About how many tokens a row has on average, from the bytes of all rows."""
+    return round(size / max(1, rows) / _BYTES_PER_TOKEN) + _TEMPLATE_TOKENS
 
 
-def training_bytes(spec: RunSpec, base: BaseWeights, tokens: int, halvings: int = 0) -> int | None:
-    """About the most memory that training takes, with rows of so many tokens; None where the layers are not known.
+def training_bytes(
+    spec: RunSpec, base: BaseWeights, tokens: int, halvings: int = 0, *, bf16: bool = False, gpu: bool = False
+) -> int | None:
+    """About the most memory that training takes on rows of so many tokens on average, rather more than less; None where
+    the layers are not known. `bf16`: the device computes it quicker than fp32.
 
-    Weights, the adapter with its gradients and Adam's two moments in fp32, and what is kept of each token for the
-    backward pass. The factors are measured on a CPU in bf16 (SmolLM2-135M, batches of 1 to 8, 128 to 1024 tokens).
+    Weights, the adapter with its gradients and moments, a piece of the logits, and what is kept of each token for the
+    backward pass. On a CPU attention keeps its scores too.
     """
     if not base.is_known:
         return None
-    trainable = trainable_parameters(base, spec.lora)
-    batch = max(1, spec.training.per_device_train_batch_size >> halvings)
-    width = sum(layer.inputs + layer.outputs for layer in base.linear.values())
-    square = sum(layer.outputs for layer in base.linear.values() if layer.inputs == layer.outputs)
-    kept = width * _KEPT_BYTES + tokens * square / (2 * _HEAD_WIDTH) * _SCORE_BYTES
-    if spec.training.gradient_checkpointing:
+    training, precision = spec.training, spec.model.precision
+    least, most = base_bytes(base, precision)
+    weights = least if bf16 else most
+    number = 2 if precision == "bf16" or (bf16 and precision != "fp32") else 4
+    batch = max(1, training.per_device_train_batch_size >> halvings)
+    in_batch, longest = _largest_batch(tokens, batch, training.max_length)
+    kept = _KEPT * _numbers(spec, base)
+    if not gpu:
+        heads = sum(layer.outputs for layer in base.linear.values() if layer.inputs == layer.outputs) / _HEAD_WIDTH / 2
+        kept += heads * longest / 2
+    if training.gradient_checkpointing:
         kept *= _CHECKPOINTED
-    _, weights = base_bytes(base, spec.model.precision)
-    return round(_RUNTIME_BYTES + weights + trainable * _ADAM_BYTES + batch * tokens * kept)
+    words = base.other["lm_head"].outputs if "lm_head" in base.other else 0
+    logits = min(in_batch, _LOGIT_ROWS) * words * _LOGIT_BYTES
+    adam = trainable_parameters(base, spec.lora) * _ADAM_BYTES
+    return round(_RUNTIME_BYTES + weights + adam + logits + in_batch * number * kept)
+
+
+def _numbers(spec: RunSpec, base: BaseWeights) -> float:
+    """That go in and out of all linear layers for one token; more for those that are not computed as one operation."""
+    lora = spec.lora
+    as_one = not (lora.use_dora or lora.lora_dropout or lora.bias != "none" or spec.model.precision.endswith("-bit"))
+    times = 1.0 if as_one else _PEFT_CHECKPOINTED if spec.training.gradient_checkpointing else _PEFT
+    adapted = base.targets(lora.target_modules)
+    return sum((times if m in adapted else 1) * (layer.inputs + layer.outputs) for m, layer in base.linear.items())
+
+
+def _largest_batch(mean: int, batch: int, max_length: int) -> tuple[int, int]:
+    """Tokens of the largest batch, and of its longest row. Lengths of rows vary about as much as their mean, and among
+    many batches there is one three deviations above it."""
+    return min(batch * max_length, round(mean * (batch + 3 * batch**0.5))), min(max_length, 4 * mean)
 
 
 def target_fault(base: BaseWeights, lora: LoraSpec) -> StudioError | None:

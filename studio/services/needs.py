@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from studio.domain.errors import StudioError
 from studio.domain.spec import RunSpec
-from studio.services.base_weights import read_base_weights
+from studio.engines.hardware import cpu_has_bf16, look_at_gpus
+from studio.services.base_weights import BaseWeights, read_base_weights
 from studio.services.estimate import row_tokens, training_bytes
+from studio.services.room import CPU
 from studio.store.catalogue import Catalogue
-from studio.store.tables import Run
+from studio.store.tables import Dataset, Run
 
 
 def expected_bytes(catalogue: Catalogue, run: Run) -> int | None:
@@ -16,10 +18,15 @@ def expected_bytes(catalogue: Catalogue, run: Run) -> int | None:
     dataset = catalogue.dataset_by_id(run.dataset_id) if run.dataset_id else None
     if model is None or dataset is None:
         return None
-    spec = RunSpec.model_validate(run.spec)
     try:
         base = read_base_weights(model.path)
     except StudioError:
         return None
-    tokens = row_tokens(dataset.size, dataset.rows, spec.training.max_length)
-    return training_bytes(spec, base, tokens, run.halvings)
+    return memory_of(RunSpec.model_validate(run.spec), base, dataset, run.halvings, run.device)
+
+
+def memory_of(spec: RunSpec, base: BaseWeights, dataset: Dataset, halvings: int = 0, device: str = "") -> int | None:
+    """Bytes, on that device; without one, on a GPU where there is any."""
+    gpu = device != CPU and (bool(device) or bool(look_at_gpus()))
+    tokens = row_tokens(dataset.size, dataset.rows)
+    return training_bytes(spec, base, tokens, halvings, bf16=gpu or cpu_has_bf16(), gpu=gpu)

@@ -11,7 +11,16 @@ import pytest
 from studio.domain.errors import StudioError
 from studio.domain.spec import LoraSpec, RunSpec, TrainingSpec, read_spec
 from studio.services.base_weights import BaseWeights, layers_of, read_base_weights
-from studio.services.estimate import base_bytes, plan, sizes, target_fault, total_steps, trainable_parameters
+from studio.services.estimate import (
+    base_bytes,
+    plan,
+    row_tokens,
+    sizes,
+    target_fault,
+    total_steps,
+    trainable_parameters,
+    training_bytes,
+)
 
 LLAMA = {
     "model.embed_tokens.weight": (100, 8),
@@ -91,6 +100,7 @@ def test_what_cannot_be_told_from_the_files_is_not_made_up(shapes, config):
     made = sizes(spec(), layers_of(shapes, config))
     assert made.trainable is None
     assert made.adapter_bytes is None
+    assert training_bytes(spec(), layers_of(shapes, config), 100) is None
 
 
 def test_a_name_that_no_layer_has_is_at_fault_and_the_known_ones_are_told():
@@ -135,6 +145,103 @@ def test_fewer_bits_take_less_memory():
     assert least == sorted(least, reverse=True)
     assert base_bytes(base, "fp32") == (base.parameters * 4,) * 2
     assert base_bytes(base, "auto") == (base_bytes(base, "bf16")[0], base_bytes(base, "fp32")[0])
+
+
+def smollm() -> BaseWeights:
+    """The layers of SmolLM2-135M."""
+    shapes = {"model.embed_tokens.weight": (49152, 576), "model.norm.weight": (576,)}
+    matrices = {
+        "self_attn.q_proj": (576, 576), "self_attn.k_proj": (192, 576), "self_attn.v_proj": (192, 576),
+        "self_attn.o_proj": (576, 576), "mlp.gate_proj": (1536, 576), "mlp.up_proj": (1536, 576),
+        "mlp.down_proj": (576, 1536),
+    }  # fmt: skip
+    for layer in range(30):
+        shapes |= {f"model.layers.{layer}.{name}.weight": shape for name, shape in matrices.items()}
+    return layers_of(shapes, {"model_type": "llama"})
+
+
+def needed(tokens: int, halvings: int = 0, *, bf16: bool = True, gpu: bool = False, **training: Any) -> int:
+    told = training_bytes(spec(**training), smollm(), tokens, halvings, bf16=bf16, gpu=gpu)
+    assert told is not None
+    return told
+
+
+@pytest.mark.parametrize(
+    ("precision", "batch", "length", "lora", "megabytes"),
+    [
+        ("bf16", 1, 256, {}, 1332),
+        ("bf16", 1, 512, {}, 1771),
+        ("bf16", 1, 1024, {}, 2527),
+        ("bf16", 1, 4096, {}, 9572),
+        ("bf16", 2, 2048, {}, 6768),
+        ("bf16", 4, 256, {}, 2147),
+        ("bf16", 4, 512, {}, 3304),
+        ("bf16", 4, 1024, {}, 5676),
+        ("bf16", 8, 256, {}, 3288),
+        ("bf16", 8, 512, {}, 5705),
+        ("bf16", 8, 1024, {}, 10256),
+        ("fp32", 1, 1024, {}, 4162),
+        ("fp32", 4, 512, {}, 5263),
+        ("4-bit", 1, 256, {}, 1469),
+        ("4-bit", 4, 512, {}, 4429),
+        ("8-bit", 1, 256, {}, 1623),
+        ("8-bit", 4, 512, {}, 4378),
+        ("bf16", 4, 512, {"use_dora": True}, 5625),
+        ("bf16", 4, 512, {"use_dora": True, "target_modules": ["q_proj", "v_proj"]}, 3307),
+        ("bf16", 4, 512, {"lora_dropout": 0.1}, 5219),
+        ("bf16", 4, 512, {"r": 128}, 3718),
+        ("bf16", 4, 512, {"target_modules": ["q_proj", "v_proj"]}, 2948),
+    ],
+)
+def test_the_memory_that_training_takes_is_told_with_a_third_to_spare_at_most(
+    precision, batch, length, lora, megabytes
+):
+    """Measured: the most that the worker had resident on a CPU, with rows that fill the max length."""
+    training = {"per_device_train_batch_size": batch, "max_length": length}
+    asked = read_spec({"model": {"precision": precision}, "data": {"name": "d"}, "lora": lora, "training": training})
+    told = training_bytes(asked, smollm(), length, bf16=True)
+    assert told is not None
+    assert 0.95 <= told / (megabytes * 10**6) <= 1.33
+
+
+@pytest.mark.parametrize(
+    ("batch", "length", "dropout", "megabytes"),
+    [(4, 512, 0.0, 1603), (4, 1024, 0.0, 2042), (8, 1024, 0.0, 2703), (4, 512, 0.1, 2396)],
+)
+def test_so_is_the_little_that_it_takes_where_layers_are_computed_twice(batch, length, dropout, megabytes):
+    training = {"per_device_train_batch_size": batch, "max_length": length, "gradient_checkpointing": True}
+    asked = read_spec(
+        {
+            "model": {"precision": "bf16"},
+            "data": {"name": "d"},
+            "lora": {"lora_dropout": dropout},
+            "training": training,
+        }
+    )
+    told = training_bytes(asked, smollm(), length, bf16=True)
+    assert told is not None
+    assert 0.95 <= told / (megabytes * 10**6) <= 1.33
+
+
+def test_smaller_micro_batches_shorter_rows_bf16_and_a_gpu_take_less_memory():
+    whole = {"per_device_train_batch_size": 8, "max_length": 1024}
+    told, half = needed(1024, **whole), needed(1024, **whole | {"per_device_train_batch_size": 4})
+    assert needed(1024, 1, **whole) == half < told
+    assert needed(1024, 9, **whole) < half, "one example is the least"
+    assert needed(100, **whole) < told
+    assert needed(1024, gpu=True, **whole) < told
+    assert needed(1024, bf16=False, **whole) > told
+
+
+def test_one_row_may_be_much_longer_than_the_mean_but_not_than_the_max_length():
+    alone = {"per_device_train_batch_size": 1}
+    assert needed(256, max_length=256, **alone) < needed(256, max_length=4096, **alone)
+    assert needed(256, max_length=4096, **alone) == needed(1024, max_length=1024, **alone)
+
+
+def test_rows_have_a_token_for_four_bytes_and_those_of_the_template():
+    assert row_tokens(40_000, 100) == 100 + 30
+    assert row_tokens(0, 0) == 30
 
 
 def test_layers_are_read_from_every_shard_of_a_model(tmp_path):

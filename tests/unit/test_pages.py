@@ -300,6 +300,7 @@ def test_a_check_says_what_the_run_will_be(studio, model):
     assert answer["sizes"]["trainable"] == 8 * ((8 + 8) + (8 + 4))
     assert answer["layers"] == ["q_proj", "v_proj"]
     assert answer["machine"]["free_for_training"] > 0
+    assert answer["memory"] > answer["sizes"]["base_bytes"][0]
 
 
 def test_a_check_tells_faults_by_field_in_the_readers_language(studio, model):
@@ -316,6 +317,7 @@ def test_sizes_are_known_before_a_dataset_is_chosen(studio, model):
     assert list(answer["faults"]) == ["data.name"]
     assert answer["plan"] is None
     assert answer["sizes"]["parameters"] == 10 * 8 + 8 * 8 + 4 * 8
+    assert answer["memory"] is None
 
 
 def test_a_layer_that_the_model_does_not_have_stops_the_submission(studio, model):

@@ -18,6 +18,7 @@ from studio.services.base_weights import BaseWeights, read_base_weights
 from studio.services.chat_template import sample_conversation
 from studio.services.estimate import plan, sizes, target_fault
 from studio.services.machine import look_at_machine
+from studio.services.needs import memory_of
 from studio.ui.language import language_of, sentence_of
 from studio.ui.pages.shown_model import shown_model
 from studio.ui.view import view
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from studio.app import Studio
+    from studio.store.tables import Dataset
 
 LEAD = "Choose a base model, data and a method. Every setting has a default that works."
 
@@ -96,22 +98,27 @@ def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]
         "machine": asdict(machine) | {"free_for_training": machine.free_for_training},
         "plan": None,
         "sizes": None,
+        "memory": None,
     }
     if spec is None:
         return answer
-    if rows := _rows_of(studio, spec.data.name):
-        answer["plan"] = asdict(plan(spec, rows, _rows_of(studio, spec.data.validation_name)))
+    dataset = _chosen(studio, spec.data.name)
+    rows = dataset.trainable_rows if dataset else 0
+    if rows:
+        validation = _chosen(studio, spec.data.validation_name)
+        answer["plan"] = asdict(plan(spec, rows, validation.trainable_rows if validation else 0))
     if base:
         answer["sizes"] = asdict(sizes(spec, base))
+    if base and dataset and rows:
+        answer["memory"] = memory_of(spec, base, dataset)
     return answer
 
 
-def _rows_of(studio: Studio, dataset: str) -> int:
-    """Rows of it that can be learned; 0 where none is chosen."""
+def _chosen(studio: Studio, dataset: str) -> Dataset | None:
     try:
-        return studio.datasets.get(dataset).trainable_rows
+        return studio.datasets.get(dataset)
     except NotFound:
-        return 0
+        return None
 
 
 def judged(studio: Studio, values: Values) -> tuple[RunSpec | None, BaseWeights | None, Mapping[str, StudioError]]:
