@@ -122,10 +122,17 @@ def row_tokens(size: int, rows: int) -> int:
 
 
 def training_bytes(
-    spec: RunSpec, base: BaseWeights, tokens: int, halvings: int = 0, *, bf16: bool = False, gpu: bool = False
+    spec: RunSpec,
+    base: BaseWeights,
+    tokens: int,
+    rows: int,
+    halvings: int = 0,
+    *,
+    bf16: bool = False,
+    gpu: bool = False,
 ) -> int | None:
-    """About the most memory that training takes on rows of so many tokens on average, rather more than less; None where
-    the layers are not known. `bf16`: the device computes it quicker than fp32.
+    """About the most memory that training takes on so many rows of so many tokens on average, rather more than less;
+    None where the layers are not known. `bf16`: the device computes it quicker than fp32.
 
     Weights, the adapter with its gradients and moments, a piece of the logits, and what is kept of each token for the
     backward pass. On a CPU attention keeps its scores too.
@@ -136,7 +143,7 @@ def training_bytes(
     least, most = base_bytes(base, precision)
     weights = least if bf16 else most
     number = 2 if precision == "bf16" or (bf16 and precision != "fp32") else 4
-    batch = max(1, training.per_device_train_batch_size >> halvings)
+    batch = max(1, min(training.per_device_train_batch_size >> halvings, rows))
     in_batch, longest = _largest_batch(tokens, batch, training.max_length)
     kept = _KEPT * _numbers(spec, base)
     if not gpu:

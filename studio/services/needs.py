@@ -29,4 +29,4 @@ def memory_of(spec: RunSpec, base: BaseWeights, dataset: Dataset, halvings: int 
     """Bytes, on that device; without one, on a GPU where there is any."""
     gpu = device != CPU and (bool(device) or bool(look_at_gpus()))
     tokens = row_tokens(dataset.size, dataset.rows)
-    return training_bytes(spec, base, tokens, halvings, bf16=gpu or cpu_has_bf16(), gpu=gpu)
+    return training_bytes(spec, base, tokens, dataset.rows, halvings, bf16=gpu or cpu_has_bf16(), gpu=gpu)

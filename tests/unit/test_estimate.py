@@ -100,7 +100,7 @@ def test_what_cannot_be_told_from_the_files_is_not_made_up(shapes, config):
     made = sizes(spec(), layers_of(shapes, config))
     assert made.trainable is None
     assert made.adapter_bytes is None
-    assert training_bytes(spec(), layers_of(shapes, config), 100) is None
+    assert training_bytes(spec(), layers_of(shapes, config), 100, 1000) is None
 
 
 def test_a_name_that_no_layer_has_is_at_fault_and_the_known_ones_are_told():
@@ -160,8 +160,10 @@ def smollm() -> BaseWeights:
     return layers_of(shapes, {"model_type": "llama"})
 
 
-def needed(tokens: int, halvings: int = 0, *, bf16: bool = True, gpu: bool = False, **training: Any) -> int:
-    told = training_bytes(spec(**training), smollm(), tokens, halvings, bf16=bf16, gpu=gpu)
+def needed(
+    tokens: int, halvings: int = 0, *, rows: int = 1000, bf16: bool = True, gpu: bool = False, **training: Any
+) -> int:
+    told = training_bytes(spec(**training), smollm(), tokens, rows, halvings, bf16=bf16, gpu=gpu)
     assert told is not None
     return told
 
@@ -199,7 +201,7 @@ def test_the_memory_that_training_takes_is_told_with_a_third_to_spare_at_most(
     """Measured: the most that the worker had resident on a CPU, with rows that fill the max length."""
     training = {"per_device_train_batch_size": batch, "max_length": length}
     asked = read_spec({"model": {"precision": precision}, "data": {"name": "d"}, "lora": lora, "training": training})
-    told = training_bytes(asked, smollm(), length, bf16=True)
+    told = training_bytes(asked, smollm(), length, 1000, bf16=True)
     assert told is not None
     assert 0.95 <= told / (megabytes * 10**6) <= 1.33
 
@@ -218,7 +220,7 @@ def test_so_is_the_little_that_it_takes_where_layers_are_computed_twice(batch, l
             "training": training,
         }
     )
-    told = training_bytes(asked, smollm(), length, bf16=True)
+    told = training_bytes(asked, smollm(), length, 1000, bf16=True)
     assert told is not None
     assert 0.95 <= told / (megabytes * 10**6) <= 1.33
 
@@ -229,6 +231,7 @@ def test_smaller_micro_batches_shorter_rows_bf16_and_a_gpu_take_less_memory():
     assert needed(1024, 1, **whole) == half < told
     assert needed(1024, 9, **whole) < half, "one example is the least"
     assert needed(100, **whole) < told
+    assert needed(1024, rows=4, **whole) == half, "a batch has no more rows than there are"
     assert needed(1024, gpu=True, **whole) < told
     assert needed(1024, bf16=False, **whole) > told
 
