@@ -13,6 +13,7 @@ from studio.engines.local import LocalEngine
 from studio.services.adapters import Adapters
 from studio.services.checkpoints import Checkpoints
 from studio.services.datasets import Datasets
+from studio.services.device_lease import DeviceLease
 from studio.services.dispatcher import Dispatcher
 from studio.services.examinations import Examinations
 from studio.services.hub import Hub
@@ -85,6 +86,7 @@ def build(settings: Settings) -> Studio:
     models = Models(catalogue, engine, settings.folder("models"), hub.token)
     datasets = Datasets(catalogue, engine, settings.folder("datasets"), hub.token)
     runs = Runs(catalogue)
+    playground = Playground(catalogue, engine, settings.folder("playground"))
     return Studio(
         settings=settings,
         catalogue=catalogue,
@@ -98,8 +100,13 @@ def build(settings: Settings) -> Studio:
         checkpoints=Checkpoints(catalogue, settings.folder("adapters")),
         adapters=Adapters(catalogue),
         hub=hub,
-        playground=Playground(catalogue, engine, settings.folder("playground")),
+        playground=playground,
         dispatcher=Dispatcher(
-            catalogue, engine, [models, datasets], runs=settings.folder("runs"), adapters=settings.folder("adapters")
+            catalogue,
+            engine,
+            [models, datasets],
+            runs=settings.folder("runs"),
+            adapters=settings.folder("adapters"),
+            lease=DeviceLease(engine, playground),
         ),
     )

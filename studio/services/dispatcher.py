@@ -16,6 +16,7 @@ from studio.domain.events import RunEvent
 from studio.domain.naming import slug
 from studio.domain.run import Ending, RunStatus, verdict
 from studio.engines.base import Engine, Process
+from studio.services.device_lease import DeviceLease
 from studio.services.endings import Endings, Outcome
 from studio.services.needs import expected_bytes
 from studio.services.progress import summarise
@@ -38,18 +39,26 @@ class Ticking(Protocol):
 
 class Dispatcher:
     """`others` are looked after with each tick; `runs` and `adapters` are the folders that run folders
-    and finished adapters are made in."""
+    and finished adapters are made in. `lease` asks whoever else holds a device's memory to make room."""
 
     def __init__(
-        self, catalogue: Catalogue, engine: Engine, others: Sequence[Ticking], *, runs: Path, adapters: Path
+        self,
+        catalogue: Catalogue,
+        engine: Engine,
+        others: Sequence[Ticking],
+        *,
+        runs: Path,
+        adapters: Path,
+        lease: DeviceLease | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._engine = engine
         self._others = others
         self._runs = runs
         self._adapters = adapters
+        self._lease = lease
         self._endings = Endings(catalogue, engine)
-        self._needs: dict[tuple[int, int], int | None] = {}
+        self._needs: dict[tuple[int, int, str], int | None] = {}
 
     def tick(self, now: float | None = None) -> None:
         """One step. A fault of one thing that is looked after never keeps the others waiting."""
@@ -70,10 +79,14 @@ class Dispatcher:
         queue = self._catalogue.queue()
         if not any(not run.held for run in queue):
             return
-        busy = {run.placed_on for run in self._catalogue.runs_with_worker()}
-        placed = place(queue, busy, self._engine.devices(), {run.id: self._need(run) for run in queue})
+        devices = self._engine.devices()
+        # A run that an older studio has started does not say where it is: there was one at a time, on the first device.
+        busy = {run.placed_on or devices[0].name for run in self._catalogue.runs_with_worker() if devices}
+        placed = place(queue, busy, devices, {run.id: self._need(run) for run in queue})
         for run in queue:
-            reason = placed.reasons.get(run.id)
+            reason, need = placed.reasons.get(run.id), self._need(run)
+            if (device := placed.short.get(run.id)) and need and self._lease:
+                reason = self._lease.make_room(device, need) or reason
             waiting = reason.as_dict() if reason else {}
             if run.id in placed.starts:
                 self._start(run, now, placed.starts[run.id])
@@ -82,7 +95,7 @@ class Dispatcher:
 
     def _need(self, run: Run) -> int | None:
         """Bytes that it is expected to need; None where that cannot be told, and then it starts."""
-        key = (run.id, run.halvings)
+        key = (run.id, run.halvings, run.device)
         if key not in self._needs:
             self._needs[key] = expected_bytes(self._catalogue, run)
         return self._needs[key]

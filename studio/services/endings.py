@@ -51,7 +51,6 @@ class Endings:
                 values={"count": run.resumes + 1, "most": automatic_resumes(run)},
                 at=now,
                 resumes=run.resumes + 1,
-                halvings=run.halvings + outcome.out_of_memory,
             )
             self._catalogue.order_queue([run.id])
 
@@ -62,6 +61,8 @@ class Endings:
             told = fault.as_dict()
             fields.update(problem=fault.problem, remedy=fault.remedy, fault=told)
             reason, values = told["problem"], told["values"]
+        if outcome.out_of_memory:  # however it is resumed: with half the batch
+            fields["halvings"] = run.halvings + 1
         self._catalogue.change_run(run.id, outcome.status, reason=reason, values=values, at=now, **fields)
 
     def _outcome(self, run: Run, status: RunStatus, last: RunEvent | None, process: Process | None) -> Outcome:
