@@ -5,7 +5,7 @@
 
   // form(host, {
   //   sections: [{name: "lora", title, help, fields: [{name: "r", label, help, default, advanced, unit, minimum, maximum, placeholder,
-  //     kind: "integer" | "number" | "boolean" | "choice" | "text" | "list", choices: [{value, label}]}]}],
+  //     kind: "integer" | "number" | "boolean" | "choice" | "text" | "list" | "lines", choices: [{value, label}]}]}],
   //   values: {lora: {r: 16}}, errors: {"lora.r": "…"}, onInput: (name, form) => {},
   // }) → {values(), setValues(values), setErrors(errors), changed(), sections}
   // Element ids are "lora.r". Numbers travel as the text that was typed ("2e-4"); lists as arrays, switches as booleans.
@@ -113,6 +113,10 @@
       return { input, read: () => input.value, write: (value) => { input.value = String(shown(value)); } };
     },
     list: (field, shared, changed) => listInput(field, shared, changed),
+    lines: (field, shared, changed) => {
+      const input = h("textarea", { rows: 3, oninput: changed, ...shared });
+      return { input, wide: true, read: () => input.value, write: (value) => { input.value = Array.isArray(value) ? value.join("\n") : shown(value); } };
+    },
   };
 
   // 0.0002 is written 2e-4, as people who train write it.

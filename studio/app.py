@@ -21,6 +21,7 @@ from studio.services.models import Models
 from studio.services.playground import Playground
 from studio.services.run_control import RunControl
 from studio.services.runs import Runs
+from studio.services.sweeps import Sweeps
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
 from studio.store.lock import HomeLock
@@ -40,6 +41,7 @@ class Studio:
     examinations: Examinations
     models: Models
     runs: Runs
+    sweeps: Sweeps
     run_control: RunControl
     checkpoints: Checkpoints
     adapters: Adapters
@@ -96,6 +98,7 @@ def build(settings: Settings) -> Studio:
         examinations=Examinations(engine),
         models=models,
         runs=runs,
+        sweeps=Sweeps(catalogue, runs),
         run_control=RunControl(catalogue, runs),
         checkpoints=Checkpoints(catalogue, settings.folder("adapters")),
         adapters=Adapters(catalogue),

@@ -8,7 +8,7 @@
     { value: "Thorough", label: t("Thorough"), hint: t("A larger adapter, and more often through the data. Takes several times as long.") },
     { value: "Custom", label: t("Custom"), hint: t("Your own settings.") },
   ];
-  const TITLES = { lora: t("LoRA adapter"), training: t("Training settings") }; // Model and data have their own cards.
+  const TITLES = { lora: t("LoRA adapter"), training: t("Training settings"), watch: t("While it trains") }; // Model and data have their own cards.
   const CHECK_AFTER = 300; // milliseconds after the last key
 
   Studio.define("train", (ctx) => {
@@ -35,12 +35,17 @@
     }, () => startButton.click());
     const pace = Studio.segmented({ label: t("Preset"), items: PRESETS, value: "Custom", onChange: choosePreset });
     const startButton = Studio.button(t("Start training"), start, { kind: "primary large", icon: "play", id: "start-training" });
+    const sweep = Studio.training.sweep(ctx.value.sections, () => {
+      key = newKey();
+      const count = sweep.count();
+      startButton.lastChild.textContent = count > 1 ? t("Queue {n} runs", { n: Studio.number(count) }) : t("Start training");
+    });
 
     ctx.draw(h("div", { class: "split" },
       h("div", { class: "stack steps" },
         step(1, t("Model"), places.about, parts.model.host, places.model, addModel()),
         step(2, t("Data"), parts.data.host, places.data),
-        step(3, t("Method"), h("div", { class: "stack preset" }, pace, places.hint), parts.method.host)),
+        step(3, t("Method"), h("div", { class: "stack preset" }, pace, places.hint), parts.method.host, sweep.element)),
       h("div", { class: "stack steps sticky" },
         step(4, t("Review"), name.element, places.estimate, places.wrong, startButton))));
     const template = parts.model.host.querySelector('[data-field="model.chat_template"]');
@@ -218,16 +223,17 @@
     async function start() {
       render(places.wrong);
       name.complain("");
-      const answer = await ctx.act(startButton, "start", { values: parts.values(), name: name.input.value, key }, { onFault });
+      const answer = await ctx.act(startButton, "start", { values: parts.values(), name: name.input.value, key, axes: sweep.axes() }, { onFault });
       if (!answer) return;
       key = newKey();
-      location.href = Studio.href("runs", { id: answer.id });
+      location.href = Studio.href("runs", answer.sweep ? { sweep: answer.sweep } : { id: answer.id });
     }
 
     function onFault(fault) {
       const { name: nameFault, ...others } = fault.fields;
       for (const id of Object.keys(fault.fields)) touched.add(id);
       parts.complain(others);
+      sweep.complain(others);
       name.complain(nameFault || "", Object.keys(others).length === 0);
       render(places.wrong, h("div", { class: "panel err", role: "alert" }, Studio.icon("warn", 18), h("div", {}, h("b", {}, fault.problem), fault.remedy && h("p", {}, fault.remedy))));
     }
@@ -252,7 +258,7 @@
       const host = h("div");
       return { host, ...Studio.form(host, { sections: translated.filter((section) => names.includes(section.name)), values, onInput }) };
     };
-    const all = { model: form("model"), data: form("data"), method: form("lora", "training") };
+    const all = { model: form("model"), data: form("data"), method: form("lora", "training", "watch") };
     const each = Object.values(all);
     return {
       ...all,

@@ -147,6 +147,13 @@ def _train(nouns: Any, common: argparse.ArgumentParser) -> None:
     train.add_argument("--name", required=True, help="name of the adapter")
     train.add_argument("--preset", choices=[p.lower() for p in PRESETS], help="values to begin from")
     train.add_argument("--spec", metavar="run.json", help="values to begin from: a spec, or the run.json of a run")
+    train.add_argument(
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="SECTION.FIELD=VALUES",
+        help="several values, such as lora.r=8,16: a run for each combination; give it again for more settings",
+    )
     train.add_argument("--follow", action="store_true", help="stay until the run is over; Ctrl-C leaves it running")
     for section in describe():
         group = train.add_argument_group(section["title"])

@@ -12,6 +12,7 @@ from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import opened, records, wait
 from studio.domain.errors import InvalidInput, StudioError, fill
 from studio.domain.run import RunStatus
+from studio.services.comparison import compare_settings
 from studio.store.tables import Run
 
 _COLUMNS = ["id", "name", "status", "model_name", "dataset_name", "step", "total_steps", "train_loss", "eval_loss"]
@@ -168,6 +169,19 @@ def continue_(arguments: argparse.Namespace) -> None:
         )
         run = studio.runs.get(id)
     show(arguments, run.as_dict(), f"Run {id} is queued: it goes on where run {arguments.id} ended.")
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Several runs, or those of a sweep: what differs in their settings, and how they ended."""
+    with opened(arguments) as studio:
+        runs = [studio.runs.get(id) for id in arguments.id] if arguments.id else studio.sweeps.runs(arguments.sweep)
+    compared = compare_settings(runs)
+    results = ["train_loss", "eval_loss", "best_eval_loss"]
+    rows = [
+        {"id": run.id, "name": run.name, "status": run.status, **settings} | {k: getattr(run, k) for k in results}
+        for run, settings in zip(runs, compared.differing, strict=True)
+    ]
+    show(arguments, rows, table(rows, ["id", "name", "status", *compared.names, *results], "No run to compare."))
 
 
 def promote(arguments: argparse.Namespace) -> None:

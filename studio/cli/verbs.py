@@ -53,7 +53,10 @@ def models_list(arguments: argparse.Namespace) -> None:
 
 
 def train(arguments: argparse.Namespace) -> int:
-    spec = read_spec(_spec_values(arguments))
+    values = _spec_values(arguments)
+    if arguments.sweep:
+        return _sweep(arguments, values)
+    spec = read_spec(values)
     with opened(arguments) as studio:
         id = studio.runs.submit(spec, arguments.name)
         if not arguments.follow:
@@ -67,6 +70,26 @@ def train(arguments: argparse.Namespace) -> int:
         result = run_verbs.outcome(studio, run)
     show(arguments, result)
     return run_verbs.end(run)
+
+
+def _sweep(arguments: argparse.Namespace, values: dict[str, dict[str, Any]]) -> int:
+    axes = {}
+    for given in arguments.sweep:
+        place, sign, text = given.partition("=")
+        if not sign:
+            raise InvalidInput("--sweep: “{given}” has no values.", "Write it as lora.r=8,16.", given=given)
+        axes[place.strip()] = text
+    with opened(arguments) as studio:
+        id = studio.sweeps.submit(values, axes, arguments.name)
+        runs = studio.sweeps.runs(id)
+        if arguments.follow:
+            for run in runs:
+                run_verbs.follow(studio, run.id)
+        elif studio.lock.is_mine:
+            studio.dispatcher.tick()
+    ids = [run.id for run in runs]
+    show(arguments, {"sweep": id, "runs": ids}, f"Sweep {id} is queued: runs {', '.join(map(str, ids))}.")
+    return 0
 
 
 def _spec_values(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:

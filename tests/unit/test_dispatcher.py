@@ -10,10 +10,12 @@ from studio.domain.events import Evaluated, Failed, Finished, Halved, Progress, 
 from studio.domain.spec import read_spec
 from studio.engines.base import Device, Process
 from studio.engines.death import Death
+from studio.services.comparison import compare_settings
 from studio.services.dispatcher import SECONDS_TO_TERMINATE, Dispatcher
 from studio.services.models import Models
 from studio.services.run_control import RunControl
 from studio.services.runs import Runs
+from studio.services.sweeps import Sweeps
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
 
@@ -444,3 +446,17 @@ def test_a_fault_in_what_else_is_looked_after_keeps_no_run_waiting(bench, caplog
     bench.dispatcher.tick()
     assert bench.status(id) == "starting"
     assert "Broken could not be looked after" in caplog.text
+
+
+def test_a_sweep_is_queued_whole_or_not_at_all(bench):
+    sweeps = Sweeps(bench.catalogue, bench.runs)
+    values = {"model": {"name": "tiny"}, "data": {"name": "rows"}}
+    with pytest.raises(InvalidInput):
+        sweeps.submit(values, {"data.name": "rows, missing"}, "a")
+    assert bench.queue() == []
+    id = sweeps.submit(values, {"lora.r": "8, 16"}, "a", key="k")
+    assert sweeps.submit(values, {"lora.r": "8, 16"}, "a", key="k") == id
+    assert bench.queue() == ["a-r8", "a-r16"]
+    compared = compare_settings(sweeps.runs(id))
+    assert (compared.names, compared.differing) == (["lora.r"], [{"lora.r": 8}, {"lora.r": 16}])
+    assert compared.same["training.seed"] == 42

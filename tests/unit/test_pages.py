@@ -23,6 +23,7 @@ from studio.services.examinations import Examinations
 from studio.services.models import Models
 from studio.services.run_control import RunControl
 from studio.services.runs import Runs
+from studio.services.sweeps import Sweeps
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
 from studio.ui.language import translate
@@ -53,6 +54,7 @@ class Parts:
     examinations: Examinations
     models: Models
     runs: Runs
+    sweeps: Sweeps
     run_control: RunControl
     checkpoints: Checkpoints
     adapters: Adapters
@@ -69,7 +71,8 @@ def studio(tmp_path: Path, migrated: Path) -> Iterator[Any]:
     runs = Runs(catalogue)
     yield Parts(
         options, catalogue, Datasets(catalogue, engine, options.folder("datasets")), Examinations(engine),
-        Models(catalogue, no_engine, options.folder("models"), lambda: None), runs, RunControl(catalogue, runs),
+        Models(catalogue, no_engine, options.folder("models"), lambda: None), runs, Sweeps(catalogue, runs),
+        RunControl(catalogue, runs),
         Checkpoints(catalogue, options.folder("adapters")), Adapters(catalogue),
     )  # fmt: skip
     catalogue.close()

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from studio.domain.run import RunStatus
+from studio.services.comparison import compare_settings
 from studio.services.runs import seconds_left
 from studio.ui.language import language_of
 from studio.ui.pages.shown_run import history_of, listed_run, settings_of, shown_run
@@ -140,28 +141,22 @@ def compare(
     title = ""
     if sweep is not None:
         title = studio.catalogue.sweep(sweep).name
-        runs = list(studio.catalogue.runs(sweep_id=sweep))[::-1]
+        runs = studio.sweeps.runs(sweep)
     else:
         runs = [studio.runs.get(id) for id in ids or []]
     made = studio.catalogue.adapters_by_run([run.id for run in runs])
-    flat = [_flat(run.spec) | {"data.name": f"{run.dataset_name}@{run.dataset_version}"} for run in runs]
-    names = list(dict.fromkeys(name for settings in flat for name in settings))
-    differing = [n for n in names if len({repr(settings.get(n)) for settings in flat}) > 1]
+    compared = compare_settings(runs)
     rows = []
-    for run, settings in zip(runs, flat, strict=True):
+    for run, settings in zip(runs, compared.differing, strict=True):
         newest = studio.runs.newest_steps(run.id)
         rows.append(
             listed_run(run, made.get(run.id), language)
             | {
-                "settings": {name: settings.get(name) for name in differing},
+                "settings": settings,
                 "points": [{k: m[k] for k in ("kind", "step", "loss", "at")} for m in studio.runs.curve(run.id)[0]],
                 "tokens_per_second": newest[-1].tokens_per_second if newest else None,
                 "memory": max((m.memory for m in newest if m.memory), default=None),
             }
         )
-    same = [{"name": n, "value": flat[0].get(n)} for n in names if n not in differing] if flat else []
-    return {"title": title, "rows": rows, "differing": differing, "same": same}
-
-
-def _flat(spec: dict[str, Any]) -> dict[str, Any]:
-    return {f"{section}.{field}": value for section, fields in spec.items() for field, value in fields.items()}
+    same = [{"name": name, "value": value} for name, value in compared.same.items()]
+    return {"title": title, "rows": rows, "differing": compared.names, "same": same}

@@ -154,8 +154,9 @@ def sample(studio: Studio, model: str, choice: TemplateChoice) -> list[tuple[str
     return parts_of(*sample_conversation(studio.models.get(model), choice))
 
 
-def start(studio: Studio, values: Values, name: str, key: str) -> dict[str, int]:
-    """Submits the run. The same `key` submits once.
+def start(studio: Studio, values: Values, name: str, key: str, axes: dict[str, str] | None = None) -> dict[str, int]:
+    """Submits the run, or with several values of some knobs in `axes` a run for each combination: {"id"} or {"sweep"}.
+    The same `key` submits once.
 
     Raises:
         InvalidInput: something cannot be used; `fields` says what.
@@ -167,6 +168,8 @@ def start(studio: Studio, values: Values, name: str, key: str) -> dict[str, int]
             "What is wrong stands at the field.",
             fields=faults,
         )
+    if axes:
+        return {"sweep": studio.sweeps.submit(values, axes, name, key=key)}
     return {"id": studio.runs.submit(read_spec(values), name, key=key)}
 
 
