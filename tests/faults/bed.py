@@ -91,7 +91,10 @@ class Bed:
 
     def steps_now(self, id: int) -> list[int]:
         """Those that the present attempt has told of."""
-        return [e.step for e in self.folder(id).read(self.run(id).attempt_offset)[0] if isinstance(e, Step)]
+        run = self.run(id)
+        if run.pid is None:
+            return []
+        return [e.step for e in self.folder(id).read(run.attempt_offset)[0] if isinstance(e, Step)]
 
     def curve(self, id: int) -> dict[int, float]:
         """Step → loss; fails where a step stands twice."""

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from studio.domain.events import Failed
 from tests.faults.bed import opened
 from tests.served import studio
 
@@ -38,8 +39,10 @@ def main(model: Path) -> None:
                             file.write(bytes(1 << 14))
                 except OSError:
                     pass
+                folder = bed.folder(id)
+                bed.tick_until(lambda: isinstance(folder.last_event(), Failed), "the worker's last word")
+                ballast.unlink()  # until then the catalogue, too, could not write down what became of it
                 failed = bed.tick_until_over(id)
-                ballast.unlink()
                 bed.studio.run_control.resume(id)
                 done = bed.tick_until_over(id)
                 bed.check_whole(id, STEPS)

@@ -26,14 +26,10 @@ def killed_again_and_again(bed: Bed, seed: int) -> None:
     for kill in range(KILLS):
         newest = (checkpoints(bed.folder(first).checkpoints) or [None])[0]
         reached = (newest.step if newest else 0) + chance.randint(1, 9)
-        before = bed.run(first).attempt
-
-        def is_there(reached: int = reached, before: int = before) -> bool:
-            return bed.run(first).attempt >= max(1, before) and bed.steps_now(first)[-1:] >= [reached]
-
-        bed.tick_until(is_there, f"step {reached} before kill {kill}")
+        bed.tick_until(lambda reached=reached: bed.steps_now(first)[-1:] >= [reached], f"{reached} before kill {kill}")
+        attempt = bed.run(first).attempt
         bed.worker(first).kill()
-        bed.tick_until(lambda before=before: bed.run(first).attempt > before, "the resumption")
+        bed.tick_until(lambda attempt=attempt: bed.run(first).attempt > attempt, "the resumption")
         assert [run.id for run in bed.studio.run_control.queue()] == waiting, "the queue keeps its order"
     run = bed.tick_until_over(first)
     assert (run.status, run.attempt, run.resumes) == ("finished", KILLS + 1, KILLS)
