@@ -101,9 +101,10 @@
     }
 
     function actions() {
-      const act = (what) => async (event) => (await what(ctx, event.currentTarget, run)) && polling.now();
-      const wish = (name) => async (event) => (await parts.ask(ctx, event.currentTarget, id, name)) && polling.now();
-      const menu = (...items) => Studio.menu({ label: t("More actions"), items: items.map((item) => ({ ...item, run: item.does && (async (button) => (await item.does(ctx, button, run)) && polling.now()) })) });
+      const followUp = () => (parts.isOver(run) ? location.reload() : polling.now()); // what is over is not looked at any more
+      const act = (what) => async (event) => (await what(ctx, event.currentTarget, run)) && followUp();
+      const wish = (name) => async (event) => (await parts.ask(ctx, event.currentTarget, id, name)) && followUp();
+      const menu = (...items) => Studio.menu({ label: t("More actions"), items: items.map((item) => ({ ...item, run: item.does && (async (button) => (await item.does(ctx, button, run)) && followUp()) })) });
       const again = { label: t("Train again with changes"), href: Studio.href("train", { from: run.id }), icon: "copy" };
       const endNow = { label: t("End at once, keep checkpoints…"), icon: "stop", does: parts.endNow };
       const discard = { label: t("Discard…"), icon: "remove", danger: true, does: parts.discard };
