@@ -70,7 +70,7 @@ class Endings:
         match last:
             case Failed():
                 return Outcome(status, last.as_fault())
-            case _ if status is RunStatus.INTERRUPTED and not folder.path.is_dir():
+            case _ if status is RunStatus.INTERRUPTED and not folder.request.exists():
                 return Outcome(RunStatus.FAILED, _folder_is_gone(folder.path))
             case _ if status is RunStatus.INTERRUPTED:
                 death = self._engine.death(process, folder.path) if process else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -88,6 +89,8 @@ class StudioTrainer(SFTTrainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Written aside and renamed when whole; the newest few are kept, and the best. trl's model card is left out."""
         aside, checkpoints = Path(self._get_output_dir(trial)), Path(self.args.output_dir)
+        if not checkpoints.parent.is_dir():  # deleted by somebody: it is not to come back half empty
+            raise FileNotFoundError(errno.ENOENT, "The run's folder is gone", str(checkpoints.parent))
         shutil.rmtree(aside, ignore_errors=True)
         try:
             Trainer._save_checkpoint(self, model, trial)
