@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -19,13 +20,14 @@ from studio.store.tables import Metric, Run, Sample, Sweep, Table, Transition
 Fields = Mapping[str, Any]
 
 
-class RunRecords:
+class RunRecords(ABC):
     """Runs, and what belongs to them. Each change of a run's status is put down in its history at once."""
 
     engine: Engine
 
+    @abstractmethod
     def _session(self) -> AbstractContextManager[Session]:
-        raise NotImplementedError
+        """A transaction of the catalogue's."""
 
     # submitted
 
