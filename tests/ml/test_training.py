@@ -81,7 +81,7 @@ def test_every_setting_is_one_that_peft_or_trl_knows():
         ({"target_modules": "up_proj", "use_dora": True}, {"up_proj"}),
         ({"target_modules": "up_proj", "lora_dropout": 0.1}, {"up_proj"}),
     ],
-    ids=str,
+    ids=["all", "two", "rslora", "dora", "dropout"],
 )
 def test_the_adapter_is_on_the_layers_that_were_asked_for(
     train: Train, base: Path, lora: dict[str, Any], trained: set[str]
