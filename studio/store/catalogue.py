@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, and_, func, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from studio.domain.errors import InvalidInput, NotFound
+from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.store.database import open_database
 from studio.store.run_records import RunRecords
 from studio.store.tables import Adapter, ColumnMap, Dataset, Model, Run, Table
@@ -37,8 +37,15 @@ class Catalogue(RunRecords):
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        try:
+            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except OperationalError as error:
+            raise StudioError(
+                "The catalogue cannot be read or written now: {reason}.",
+                "Nothing is lost. Close other programs that hold it, or free some space on its disk, then try again.",
+                reason=error.orig,
+            ) from error
 
     def _add(self, record: Record) -> Record:
         try:

@@ -107,6 +107,17 @@ def test_the_same_metrics_recorded_twice_stand_once(catalogue):
     assert catalogue.run(run.id).step == 1
 
 
+def test_a_catalogue_that_cannot_be_written_says_so_and_what_to_do(catalogue):
+    run = add_run(catalogue)
+    with catalogue.engine.connect() as connection:  # the one that the next session takes
+        connection.exec_driver_sql("PRAGMA query_only=ON")
+    with pytest.raises(StudioError, match=r"cannot be read or written now.*Nothing is lost"):
+        catalogue.change_run(run.id, step=3)
+    with catalogue.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA query_only=OFF")
+    assert catalogue.run(run.id).step == 0
+
+
 def test_an_impossible_transition_changes_nothing(catalogue):
     run = add_run(catalogue)
     with pytest.raises(ImpossibleTransition):
