@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,16 @@ class Samples:
         ]
         self._prompts = [(prompt, ids) for prompt, ids in rendered if len(ids) <= LONGEST_PROMPT]
 
-    def answers(self, model: Any, must_stop: Callable[[], bool]) -> Iterator[tuple[str, str]]:
-        """Each prompt's last words with the answer to it. All are written in one batch; none where a stop is asked."""
+    def answers(
+        self,
+        model: Any,
+        must_stop: Callable[[], bool],
+        autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ) -> Iterator[tuple[str, str]]:
+        """Each prompt's last words with the answer to it. All are written in one batch; none where a stop is asked.
+
+        `autocast` is the training's: what is trained is in fp32, whatever the base is in.
+        """
         if not self._prompts:
             return
         width = max(len(ids) for _, ids in self._prompts)
@@ -42,7 +50,7 @@ class Samples:
         for row, (_, ids) in enumerate(self._prompts):
             rows[row, width - len(ids) :] = torch.tensor(ids)
             mask[row, width - len(ids) :] = 1
-        with _answering(model), torch.no_grad():
+        with _answering(model), torch.no_grad(), autocast():
             written = model.generate(
                 input_ids=rows.to(model.device),
                 attention_mask=mask.to(model.device),

@@ -131,7 +131,7 @@ class Attempt:
             loaded.device,
             trainer,
             spec.watch,
-            lambda: samples.answers(trainer.model, lambda: self._stop.is_made),
+            lambda: samples.answers(trainer.model, lambda: self._stop.is_made, trainer.accelerator.autocast),
         )
         trainer.told = lambda: {"fixed": fixed, "precision": loaded.precision, **reports.state()}
         trainer.kept_checkpoints = spec.watch.keep_checkpoints

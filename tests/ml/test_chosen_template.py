@@ -27,6 +27,7 @@ from studio.worker.scheduler import Scheduler
 from studio.worker.stop import StopRequest
 from studio.worker.train import build_trainer
 from studio.worker.trainer import StudioTrainer
+from studio.worker.vitals import Vitals
 from tests.ml.tiny import tiny_model
 from tests.training import captain_rows, training_run
 
@@ -63,7 +64,7 @@ def trained(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
         return build_trainer(loaded, train, *more)
 
     with patch.object(training, "build_trainer", build):
-        finished = training.run(folder, StopRequest(folder))
+        finished = training.run(folder, StopRequest(folder), Vitals(folder))
     return Trained(Path(finished.path), examples)
 
 

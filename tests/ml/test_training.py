@@ -24,6 +24,7 @@ from studio.worker.model import load_base
 from studio.worker.packing import PaddedBatch
 from studio.worker.stop import Stopped, StopRequest
 from studio.worker.train import run
+from studio.worker.vitals import Vitals
 from tests.ml.tiny import tiny_model
 from tests.training import captain_rows, conversation, events_of, training_run
 
@@ -44,7 +45,7 @@ def train(tmp_path: Path, base: Path) -> Train:
     def trained(name: str = "run", *, on: Path = base, rows: Any = None, **settings: Any) -> tuple[RunFolder, Finished]:
         settings["training"] = QUICK | settings.get("training", {})
         folder = training_run(tmp_path / name, on, rows or captain_rows(10), **settings)
-        return folder, run(folder, StopRequest(folder))
+        return folder, run(folder, StopRequest(folder), Vitals(folder))
 
     return trained
 
@@ -252,5 +253,5 @@ def test_a_stop_that_is_asked_before_the_first_step_leaves_no_adapter(tmp_path: 
     folder = training_run(tmp_path / "run", base, captain_rows(10))
     folder.ask_stop()
     with pytest.raises(Stopped):
-        run(folder, StopRequest(folder))
+        run(folder, StopRequest(folder), Vitals(folder))
     assert not Path(folder.read_request()["adapter"]).exists()
