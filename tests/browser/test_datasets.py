@@ -69,7 +69,7 @@ def test_three_kinds_of_problems_are_read_skipped_and_the_clean_version_is_train
     card.get_by_role("link", name="Train on it").click()
     page.wait_for_url(re.compile(r"/train\?"))
     page.get_by_label("Adapter name").fill("knots-v1")
-    page.get_by_text("Advanced").last.click()
+    page.locator("details:has([id='training.max_steps']) > summary").click()
     page.locator("[id='training.max_steps']").fill("2")
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url(re.compile(r"/runs\?id=\d+"))

@@ -56,7 +56,7 @@ def train(page: Page, url: str) -> None:
     page.get_by_role("button", name="Start training").click()
     expect(page.locator(".field:has([id='lora.r']) .field-error")).to_have_text(re.compile("whole number"))
     rank.fill("8")
-    page.get_by_text("Advanced").last.click()
+    page.locator("details:has([id='training.max_steps']) > summary").click()
     page.locator("[id='training.max_steps']").fill(STEPS)
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url(re.compile(r"/runs\?id=\d+"))
