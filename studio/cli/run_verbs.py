@@ -34,8 +34,7 @@ def why_it_waits(run: Run) -> str:
     """In words; empty where it is simply its turn later."""
     if run.held:
         return "On hold."
-    waiting = run.waiting
-    return str(StudioError(waiting["problem"], waiting["remedy"], **waiting["values"])) if waiting else ""
+    return str(StudioError.from_dict(run.waiting)) if run.waiting else ""
 
 
 def look(arguments: argparse.Namespace) -> None:

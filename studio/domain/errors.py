@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 
 class StudioError(Exception):
@@ -26,6 +26,11 @@ class StudioError(Exception):
     @property
     def remedy(self) -> str:
         return fill(self.remedy_template, self.values)
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Self:
+        """What `as_dict` gave."""
+        return cls(told["problem"], told["remedy"], **told["values"])
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON can keep it, its values apart from the words: a page translates the words first."""

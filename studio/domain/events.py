@@ -9,8 +9,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_serializer
 
-from studio.domain.errors import StudioError
-
 
 class Event(BaseModel):
     """A fact with the time it became one (`at`, seconds since the epoch)."""
@@ -143,10 +141,10 @@ class Failed(Event):
     remedy: str = ""
     fault: dict[str, Any] = Field(default_factory=dict)
 
-    def as_fault(self) -> StudioError:
-        """With its values apart where the worker told them so."""
-        problem, remedy = self.fault.get("problem", self.problem), self.fault.get("remedy", self.remedy)
-        return StudioError(problem, remedy, **self.fault.get("values", {}))
+    @property
+    def told(self) -> dict[str, Any]:
+        """As `StudioError.from_dict` reads it, with its values apart where the worker told them so."""
+        return self.fault or {"problem": self.problem, "remedy": self.remedy, "values": {}}
 
 
 RunEvent = Annotated[

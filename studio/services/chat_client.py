@@ -191,7 +191,7 @@ def _fault_in(body: bytes) -> StudioError:
 def _fault(error: dict[str, Any]) -> StudioError:
     parts = error.get("studio")
     if parts:
-        return StudioError(parts["problem"], parts["remedy"], **parts["values"])
+        return StudioError.from_dict(parts)
     return StudioError(error.get("message") or "The model could not answer.")
 
 

@@ -12,13 +12,13 @@ from typing import Any
 from studio.domain.errors import InvalidInput, NotFound
 from studio.domain.naming import check_name, slug
 from studio.services.endings import lineage
-from studio.store.adapter_weights import rename_tensors
+from studio.store.adapter_files import STORY, name_magnitudes
 from studio.store.catalogue import Catalogue
-from studio.store.checkpoint_folder import checkpoints, damage
+from studio.store.checkpoint_folder import MANIFEST, checkpoints, damage
 from studio.store.run_folder import RunFolder, folder_size, whole_folder, write_json
 from studio.store.tables import Adapter, Run
 
-_TRAINING_STATE = ("optimizer.*", "scheduler.pt", "rng_state*", "trainer_state.json", "training_args.*", "whole.json")
+_TRAINING_STATE = ("optimizer.*", "scheduler.pt", "rng_state*", "trainer_state.json", "training_args.*", MANIFEST)
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Checkpoints:
         if self._catalogue.free_name(Adapter, name) != name:
             raise InvalidInput("There is already an adapter named “{name}”.", "Choose another name.", name=name)
         _copy(found.path, path, base=story["model"]["path"], story=_story(run, story, step))
+        losses = self._catalogue.losses_at(run_id, step)
         try:
             return self._catalogue.add_adapter(
                 name=name,
@@ -93,8 +94,8 @@ class Checkpoints:
                 size=folder_size(path),
                 checkpoint=step,
                 steps=step,
-                train_loss=_loss_at(self._catalogue, run_id, step),
-                eval_loss=self._catalogue.evaluations(run_id).get(step),
+                train_loss=losses.get("step"),
+                eval_loss=losses.get("eval"),
                 best_eval_loss=run.best_eval_loss,
                 **lineage(self._catalogue, run, {"from_step": step}),
             )
@@ -110,14 +111,10 @@ def _copy(checkpoint: Path, path: Path, *, base: str, story: dict[str, Any]) -> 
         (aside / "README.md").unlink(missing_ok=True)
         config = json.loads((aside / "adapter_config.json").read_text("utf-8"))
         write_json(aside / "adapter_config.json", config | {"base_model_name_or_path": base, "inference_mode": True})
-        rename_tensors(aside / "adapter_model.safetensors")
-        write_json(aside / "studio.json", story)
+        name_magnitudes(aside / "adapter_model.safetensors")
+        write_json(aside / STORY, story)
 
 
 def _story(run: Run, request: dict[str, Any], step: int) -> dict[str, Any]:
     told = {key: request[key] for key in ("run", "name", "spec", "model", "dataset")}
     return told | {"seed": run.spec["training"]["seed"], "versions": run.started.get("versions", {}), "steps": step}
-
-
-def _loss_at(catalogue: Catalogue, run_id: int, step: int) -> float | None:
-    return next((m.loss for m in catalogue.metrics(run_id) if m.kind == "step" and m.step == step), None)

@@ -80,7 +80,7 @@ def check(
         )  # fmt: skip
         done = _run(engine, "intake", folder, progress)
         if unclear := done.details.get("unclear"):
-            raise InvalidInput(unclear["problem"], unclear["remedy"], **unclear["values"])
+            raise InvalidInput.from_dict(unclear)
         report = Report(
             format=done.details["layout"]["format"], counts=done.details["problems"],
             **{key: done.details[key] for key in ("rows", "rows_in", "trainable", "bad_rows", "files")},
@@ -113,10 +113,6 @@ def _run(engine: Engine, task: str, folder: RunFolder, progress: Show) -> Finish
     match folder.last_event():
         case Finished() as finished:
             return finished
-        case Failed(problem=problem, remedy=remedy, fault=fault):
-            raise (
-                InvalidInput(fault["problem"], fault["remedy"], **fault["values"])
-                if fault
-                else InvalidInput(problem, remedy)
-            )
+        case Failed() as failed:
+            raise InvalidInput.from_dict(failed.told)
     raise StudioError("Reading it ended without a word: {log}", "See that there is memory left.", log=folder.log_tail())

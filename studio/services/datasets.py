@@ -411,12 +411,10 @@ def check_ready(dataset: Dataset) -> None:
 def fault_of(dataset: Dataset) -> StudioError | None:
     """Why it could not be read, or what is unclear in it; with its values apart, so that it can be translated."""
     if dataset.status == "failed":
-        fault = dataset.details.get("fault") or {}
-        template, remedy = fault.get("problem", dataset.problem), fault.get("remedy", dataset.remedy)
-        return StudioError(template, remedy, **fault.get("values", {}))
+        told = dataset.details.get("fault")
+        return StudioError.from_dict(told) if told else StudioError(dataset.problem, dataset.remedy)
     if dataset.status == "unclear":
-        unclear = dataset.details["unclear"]
-        return StudioError(unclear["problem"], unclear["remedy"], **unclear["values"])
+        return StudioError.from_dict(dataset.details["unclear"])
     return None
 
 

@@ -69,7 +69,7 @@ class Endings:
         folder = RunFolder(run.folder)
         match last:
             case Failed():
-                return Outcome(status, last.as_fault())
+                return Outcome(status, StudioError.from_dict(last.told))
             case _ if status is RunStatus.INTERRUPTED and not folder.request.exists():
                 return Outcome(RunStatus.FAILED, _folder_is_gone(folder.path))
             case _ if status is RunStatus.INTERRUPTED:

@@ -89,9 +89,8 @@ class Examinations:
         match RunFolder(path).last_event() if path.is_dir() else None:
             case Finished(details=details):
                 return Examination("done", path, dataset.rows, dataset.rows, details)
-            case Failed(problem=problem, remedy=remedy, fault=fault):
-                known = StudioError(fault["problem"], fault["remedy"], **fault["values"]) if fault else None
-                return Examination("failed", path, fault=known or StudioError(problem, remedy))
+            case Failed() as failed:
+                return Examination("failed", path, fault=StudioError.from_dict(failed.told))
             case Progress(done=done, total=total) if alive:
                 return Examination("running", path, done, total)
             case _ if alive:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -18,6 +18,7 @@ from studio.domain.run import RunStatus, check_transition
 from studio.store.tables import Metric, Run, Sample, Sweep, Table, Transition
 
 Fields = Mapping[str, Any]
+Keyed = TypeVar("Keyed", Run, Sweep)
 
 
 class RunRecords(ABC):
@@ -33,42 +34,39 @@ class RunRecords(ABC):
 
     def add_run(self, **fields: Any) -> Run:
         """A run at the end of the queue; the one there is already where the same `key` was submitted before."""
-        key = fields.get("key")
-        if key and (earlier := self.run_by_key(key)):
-            return earlier
-        try:
-            with self._session() as session:
-                return _enqueue(session, fields)
-        except IntegrityError:
-            if key and (earlier := self.run_by_key(key)):  # the other click was faster
-                return earlier
-            raise
+        return self._once(Run, fields.get("key"), lambda session: _enqueue(session, fields))
 
     def add_sweep(self, runs: Sequence[Fields], **fields: Any) -> Sweep:
         """A sweep with all of its runs, or nothing; the one there is already where the same `key` was submitted."""
-        key = fields.get("key")
-        if key and (earlier := self._sweep_by_key(key)):
+
+        def make(session: Session) -> Sweep:
+            sweep = Sweep(created_at=time.time(), **fields)
+            session.add(sweep)
+            session.flush()
+            for run in runs:
+                _enqueue(session, {**run, "sweep_id": sweep.id})
+            return sweep
+
+        return self._once(Sweep, fields.get("key"), make)
+
+    def run_by_key(self, key: str) -> Run | None:
+        return self._by_key(Run, key)
+
+    def _by_key(self, table: type[Keyed], key: str) -> Keyed | None:
+        with self._session() as session:
+            return session.scalar(select(table).where(table.key == key))
+
+    def _once(self, table: type[Keyed], key: str | None, make: Callable[[Session], Keyed]) -> Keyed:
+        """What `make` adds, or what was added with that key before."""
+        if key and (earlier := self._by_key(table, key)):
             return earlier
         try:
             with self._session() as session:
-                sweep = Sweep(created_at=time.time(), **fields)
-                session.add(sweep)
-                session.flush()
-                for run in runs:
-                    _enqueue(session, {**run, "sweep_id": sweep.id})
-                return sweep
+                return make(session)
         except IntegrityError:
-            if key and (earlier := self._sweep_by_key(key)):
+            if key and (earlier := self._by_key(table, key)):  # the other click was faster
                 return earlier
             raise
-
-    def run_by_key(self, key: str) -> Run | None:
-        with self._session() as session:
-            return session.scalar(select(Run).where(Run.key == key))
-
-    def _sweep_by_key(self, key: str) -> Sweep | None:
-        with self._session() as session:
-            return session.scalar(select(Sweep).where(Sweep.key == key))
 
     # looked at
 
@@ -245,6 +243,12 @@ class RunRecords(ABC):
         query = select(Metric.step, Metric.loss).where(Metric.run_id == run_id, Metric.kind == "eval")
         with self._session() as session:
             return {row.step: row.loss for row in session.execute(query.order_by(Metric.step))}
+
+    def losses_at(self, run_id: int, step: int) -> dict[str, float | None]:
+        """The losses of one step by kind: "step" of training, "eval" on the validation rows."""
+        query = select(Metric.kind, Metric.loss).where(Metric.run_id == run_id, Metric.step == step)
+        with self._session() as session:
+            return {row.kind: row.loss for row in session.execute(query)}
 
     def losses(self, run: Run, most: int = 40) -> Sequence[float | None]:
         """At most about `most` training losses, evenly spread over the run, for a small picture of it."""

@@ -7,12 +7,9 @@ from pathlib import Path
 from platform import python_version
 from typing import Any
 
-from safetensors.torch import load_file, save_file
-
 from studio import __version__
+from studio.store.adapter_files import STORY, name_magnitudes
 from studio.store.run_folder import folder_size, whole_folder, write_json
-
-STORY = "studio.json"
 
 _LIBRARIES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "bitsandbytes")
 
@@ -28,19 +25,10 @@ def save_adapter(path: str | Path, model: Any, tokenizer: Any, base: str | Path,
     with whole_folder(path) as aside:
         model.save_pretrained(aside, save_embedding_layers=False)
         (aside / "README.md").unlink(missing_ok=True)  # peft's empty form of a model card
-        _name_magnitudes(aside / "adapter_model.safetensors")
+        name_magnitudes(aside / "adapter_model.safetensors")
         tokenizer.save_pretrained(aside)
         write_json(aside / STORY, story)
     return folder_size(path)
-
-
-def _name_magnitudes(file: Path) -> None:
-    """peft saves DoRA's magnitudes under a name that transformers' own `load_adapter` passes over with a warning; under
-    the full name of the parameter both read them."""
-    tensors = load_file(file)
-    named = {f"{k}.weight" if k.endswith("lora_magnitude_vector") else k: v for k, v in tensors.items()}
-    if named.keys() != tensors.keys():
-        save_file(named, file, metadata={"format": "pt"})
 
 
 def library_versions() -> dict[str, str]:

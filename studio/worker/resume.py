@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,8 +67,7 @@ def _of_another_run(path: Path, fixed: Mapping[str, Any]) -> Checkpoint:
         )
     found = next(c for c in all_checkpoints(path.parent) if c.path == path)
     _check_same(found.told.get("fixed", {}), fixed)
-    state = json.loads((path / "trainer_state.json").read_text("utf-8"))
-    return Checkpoint(path, int(state["global_step"]), {**found.told, "done": False})
+    return Checkpoint(path, found.step, {**found.told, "done": False})
 
 
 def _check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

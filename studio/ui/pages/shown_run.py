@@ -68,13 +68,9 @@ def _adapter(adapter: Adapter | None) -> dict[str, Any] | None:
 
 def _waiting(run: Run, language: str) -> str:
     """Why it does not start although it would be its turn; empty where there is nothing to say."""
-    return sentence_of(_as_fault(run.waiting), language) if run.waiting else ""
+    return sentence_of(StudioError.from_dict(run.waiting), language) if run.waiting else ""
 
 
 def _fault(run: Run, language: str) -> tuple[str, str]:
-    fault = _as_fault(run.fault) if run.fault else StudioError(run.problem, run.remedy)
+    fault = StudioError.from_dict(run.fault) if run.fault else StudioError(run.problem, run.remedy)
     return problem_of(fault, language), remedy_of(fault, language)
-
-
-def _as_fault(told: dict[str, Any]) -> StudioError:
-    return StudioError(told["problem"], told["remedy"], **told["values"])

@@ -1,4 +1,4 @@
-"""The names of the tensors in an adapter's weights."""
+"""The files of an adapter beside what peft writes: the names of its tensors, and its story."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
+STORY = "studio.json"  # how the adapter came to be
+
 _MAGNITUDE = "lora_magnitude_vector"
 
 
-def rename_tensors(file: Path) -> None:
+def name_magnitudes(file: Path) -> None:
     """peft saves DoRA's magnitudes under a name that transformers' own `load_adapter` passes over with a warning; under
     the full name of the parameter both read them.
 
