@@ -107,7 +107,7 @@ def build(settings: Settings) -> Studio:
         dispatcher=Dispatcher(
             catalogue,
             engine,
-            [models, datasets],
+            [engine, models, datasets],
             runs=settings.folder("runs"),
             adapters=settings.folder("adapters"),
             lease=DeviceLease(engine, playground),

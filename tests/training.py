@@ -78,8 +78,14 @@ def start_worker(folder: RunFolder, task: str = "train") -> subprocess.Popen[byt
 
 
 def all_events(folder: RunFolder) -> list[Event]:
-    events, _ = folder.read()
-    return list(events)
+    found: list[Event] = []
+    offset = 0
+    while True:
+        events, end = folder.read(offset)
+        if end == offset:
+            return found
+        found += events
+        offset = end
 
 
 def events_of(folder: RunFolder, kind: type[Event]) -> list[Any]:

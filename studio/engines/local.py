@@ -73,6 +73,12 @@ class LocalEngine:
         except psutil.Error:  # gone already: its log says why
             return Process(child.pid, 0.0)
 
+    def tick(self) -> None:
+        """Buries the workers that have ended. Of one that has said its last word nobody asks whether it lives."""
+        for pid, child in list(self._children.items()):
+            if child.poll() is not None:
+                self._bury(pid, child)
+
     def is_alive(self, process: Process) -> bool:
         return self._find(process) is not None
 
@@ -95,9 +101,8 @@ class LocalEngine:
 
     def _find(self, process: Process) -> psutil.Process | None:
         child = self._children.get(process.pid)
-        if child is not None and child.poll() is not None:  # polling also buries it
-            del self._children[process.pid]
-            self._note_end(process.pid, child.returncode)
+        if child is not None and child.poll() is not None:
+            self._bury(process.pid, child)
             return None
         try:
             found = psutil.Process(process.pid)
@@ -110,6 +115,10 @@ class LocalEngine:
             pass
         self._note_end(process.pid, None)
         return None
+
+    def _bury(self, pid: int, child: Worker) -> None:
+        self._children.pop(pid, None)  # two threads may look at once
+        self._note_end(pid, child.returncode)
 
     def _note_end(self, pid: int, code: int | None) -> None:
         """What it took of a GPU is free from now on."""

@@ -92,9 +92,7 @@ def status_of(error: StudioError) -> int:
 def error_body(error: StudioError, status: int) -> dict[str, Any]:
     """In OpenAI's form. `studio` is beyond it: the parts of the message, for a page that translates them."""
     kind = "server_error" if status >= 500 else "invalid_request_error"
-    values = {k: v if isinstance(v, int | float) else str(v) for k, v in error.values.items()}
-    parts = {"problem": error.template, "remedy": error.remedy_template, "values": values}
-    return {"error": {"message": str(error), "type": kind, "param": None, "code": None, "studio": parts}}
+    return {"error": {"message": str(error), "type": kind, "param": None, "code": None, "studio": error.as_dict()}}
 
 
 class Reply:

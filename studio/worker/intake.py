@@ -254,11 +254,9 @@ def heal(request: dict[str, Any], folder: Path, report: Reporter) -> dict[str, A
 
 def _described(unclear: UnclearFormat) -> dict[str, Any]:
     return {
-        "unclear": {
-            "problem": unclear.template, "remedy": unclear.remedy_template, "values": dict(unclear.values),
-            "columns": unclear.columns, "guess": unclear.guess.as_dict() if unclear.guess else None,
-        }
-    }  # fmt: skip
+        "unclear": unclear.as_dict()
+        | {"columns": unclear.columns, "guess": unclear.guess.as_dict() if unclear.guess else None}
+    }
 
 
 def _printable(value: Any) -> Any:

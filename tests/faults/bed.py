@@ -17,7 +17,7 @@ from studio.domain.spec import read_spec
 from studio.settings import read_settings
 from studio.store.run_folder import RunFolder
 from studio.store.tables import Run
-from tests.training import captain_rows, write_rows
+from tests.training import all_events, captain_rows, write_rows
 
 SECONDS = 240
 ROWS = 30
@@ -107,7 +107,7 @@ class Bed:
         """Every step is there once, in the run's folder nothing of a checkpoint was lost, and the database is sound."""
         assert list(self.curve(id)) == list(range(1, steps + 1))
         newest = 0
-        for event in every_event(self.folder(id)):
+        for event in all_events(self.folder(id)):
             if isinstance(event, Saved):
                 newest = event.step
             elif isinstance(event, Resumed):
@@ -120,20 +120,6 @@ class Bed:
         for process in psutil.process_iter(["cmdline"]):
             if any(str(self.home) in part for part in process.info["cmdline"] or ()):
                 process.kill()
-
-
-def every_event(folder: RunFolder) -> Iterator[Any]:
-    offset = 0
-    while True:
-        events, end = folder.read(offset)
-        if end == offset:
-            return
-        yield from events
-        offset = end
-
-
-def steps_of(folder: RunFolder) -> list[int]:
-    return [event.step for event in every_event(folder) if isinstance(event, Step)]
 
 
 @contextmanager

@@ -15,8 +15,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from studio.domain.errors import InvalidInput
-from tests.faults.bed import Bed, opened, steps_of
+from studio.domain.events import Step
+from tests.faults.bed import Bed, opened
 from tests.served import ROOT, Server, environment
+from tests.training import events_of
 from tests.waiting import wait_for
 
 STEPS = 60
@@ -82,8 +84,12 @@ def test_a_catalogue_that_another_program_locks_delays_what_is_recorded_and_lose
     try:
         other = sqlite3.connect(bed.home / "studio.db", isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
-        reached = steps_of(bed.folder(id))[-1]
-        wait_for(lambda: steps_of(bed.folder(id))[-1] > reached + 20, seconds=60, what="steps that nobody records")
+        reached = events_of(bed.folder(id), Step)[-1].step
+        wait_for(
+            lambda: events_of(bed.folder(id), Step)[-1].step > reached + 20,
+            seconds=60,
+            what="steps that nobody records",
+        )
         other.execute("COMMIT")
         other.close()
         wait_for(lambda: bed.run(id).step > reached + 20, seconds=60, what="that they are recorded")

@@ -90,6 +90,14 @@ class Bench:
         self.engine.alive.clear()
         self.dispatcher.tick()
 
+    def running(self, now=None):
+        """A run whose worker has told of its first step."""
+        id = self.submit()
+        self.dispatcher.tick(now)
+        self.folder(id).append(step(1))
+        self.dispatcher.tick(now)
+        return id
+
     def folder(self, id):
         return RunFolder(self.home / "runs" / str(id))
 
@@ -222,10 +230,7 @@ def test_a_worker_that_the_kernel_took_for_want_of_memory_goes_on_with_smaller_b
 
 
 def test_a_run_whose_folder_is_deleted_has_failed_and_is_not_resumed(bench):
-    id = bench.submit()
-    bench.dispatcher.tick()
-    bench.folder(id).append(step(1))
-    bench.dispatcher.tick()
+    id = bench.running()
     shutil.rmtree(bench.folder(id).path)
     bench.engine.alive.clear()
     bench.dispatcher.tick()
@@ -277,10 +282,7 @@ def test_a_discarded_run_leaves_neither_checkpoint_nor_adapter(bench):
 
 
 def test_a_run_that_is_ended_at_once_can_be_resumed(bench):
-    id = bench.submit()
-    bench.dispatcher.tick()
-    bench.folder(id).append(step(1))
-    bench.dispatcher.tick()
+    id = bench.running()
     bench.control.end_now(id)
     bench.dispatcher.tick()
     bench.dies(id=id)
@@ -299,10 +301,7 @@ def test_a_finished_run_is_not_resumed(bench):
 
 
 def test_a_clock_that_is_set_back_keeps_no_stop_waiting(bench):
-    id = bench.submit()
-    bench.dispatcher.tick(now=1000)
-    bench.folder(id).append(step(1))
-    bench.dispatcher.tick(now=1001)
+    id = bench.running(now=1000)
     bench.control.stop(id, now=1002)
     bench.dispatcher.tick(now=10)
     bench.dispatcher.tick(now=10 + SECONDS_TO_TERMINATE + 1)
@@ -329,10 +328,7 @@ def test_a_failure_is_told_in_the_workers_own_words(bench):
 
 
 def test_a_server_that_restarts_finds_the_run_where_it_is(bench):
-    id = bench.submit()
-    bench.dispatcher.tick()
-    bench.folder(id).append(step(1))
-    bench.dispatcher.tick()
+    id = bench.running()
     bench.catalogue.close()
     bench.open()
     bench.folder(id).append(step(2))
@@ -383,10 +379,7 @@ def test_a_process_that_cannot_be_made_fails_its_run_and_not_the_next(bench):
 
 
 def test_stop_goes_from_a_flag_to_terminate_to_kill(bench):
-    id = bench.submit()
-    bench.dispatcher.tick(now=0)
-    bench.folder(id).append(step(1))
-    bench.dispatcher.tick(now=1)
+    id = bench.running(now=0)
     bench.control.stop(id, now=10)
     assert bench.folder(id).stop_is_asked
     bench.dispatcher.tick(now=20)
