@@ -49,6 +49,8 @@ def soak(bed: Bed, runs: int, chance_of_kill: float, seed: int) -> dict[str, flo
                 psutil.Process(run.pid).kill()
                 kills, fate[key] = kills + 1, None
         time.sleep(0.05)
+    psutil.wait_procs(me.children(), timeout=30)  # the last one has said its last word, and is still ending
+    bed.studio.dispatcher.tick()
     lost = [id for id in ids if bed.run(id).status != "finished" or list(bed.curve(id)) != list(range(1, STEPS + 1))]
     with sqlite3.connect(bed.home / "studio.db") as database:
         (sound,) = database.execute("PRAGMA integrity_check").fetchone()

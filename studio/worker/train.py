@@ -7,38 +7,31 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
 import transformers
-from peft import LoraConfig
 from transformers import set_seed
-from transformers.pytorch_utils import Conv1D
-from trl import SFTConfig
 
 from studio.domain.errors import StudioError
 from studio.domain.events import Finished, Halved, Progress, Resumed, Started
-from studio.domain.spec import LoraSpec, RunSpec
+from studio.domain.spec import RunSpec
 from studio.store.checkpoint_folder import checkpoint_path, checkpoints
 from studio.store.host_memory import host_memory
 from studio.store.run_folder import RunFolder, write_json
-from studio.worker import attention
 from studio.worker.adapter_folder import library_versions, save_adapter
-from studio.worker.architecture import DocumentProbe, has_plain_head
 from studio.worker.device import name_of
 from studio.worker.examples import Examples, ExampleSets, read_examples
-from studio.worker.lora_linear import fuse_lora
 from studio.worker.memory import HostMemoryShort, halved, is_out_of_memory, nothing_left_to_halve
 from studio.worker.model import LoadedModel, load_base
-from studio.worker.packing import PackedBatch, PaddedBatch
 from studio.worker.reports import Reports
 from studio.worker.resume import Beginning, find_beginning, what_is_fixed
 from studio.worker.samples import Conversation, Samples, choose_prompts
 from studio.worker.split import Split
 from studio.worker.stop import Stopped, StopRequest
 from studio.worker.trainer import StudioTrainer
+from studio.worker.training_setup import build_trainer, check_targets
 from studio.worker.vitals import Vitals
 
 logger = logging.getLogger(__name__)
@@ -276,89 +269,6 @@ def describe_split(split: Split, spec: RunSpec, validation: dict[str, Any] | Non
         "validation": validation and {key: validation[key] for key in ("name", "version", "sha256")},
         "sha256": split.sha256,
     }
-
-
-def build_trainer(
-    loaded: LoadedModel,
-    train: Examples,
-    evaluation: Examples,
-    spec: RunSpec,
-    checkpoints: Path,
-    stop: StopRequest,
-    check: Callable[[], None] = lambda: None,
-) -> StudioTrainer:
-    """The trainer with the adapter on its model, and everything in place that this model allows to be quicker."""
-    plain_head = has_plain_head(loaded.model)
-    batches = _batches(loaded)
-    trainer = StudioTrainer(
-        model=loaded.model,
-        args=_arguments(loaded, spec, checkpoints, evaluates=len(evaluation) > 0),
-        data_collator=batches,
-        train_dataset=train.rows,
-        eval_dataset=evaluation.rows if len(evaluation) else None,
-        processing_class=loaded.tokenizer,
-        peft_config=LoraConfig(**spec.lora.model_dump(), task_type="CAUSAL_LM"),
-        plain_head=plain_head,
-        must_stop=lambda: stop.is_made,
-        check=check,
-    )
-    fused = fuse_lora(trainer.model)
-    logger.info(
-        "%s, attention %s, %s head, %d fused layers",
-        type(batches).__name__,
-        loaded.model.config._attn_implementation,
-        "chunked" if plain_head else "trl's own",
-        fused,
-    )
-    return trainer
-
-
-def _batches(loaded: LoadedModel) -> PackedBatch | PaddedBatch:
-    """Packed wherever the model then computes what it computes for each document alone."""
-    model, probe = loaded.model, DocumentProbe(loaded.model)
-    if attention.suits(model.config):
-        own = model.config._attn_implementation
-        model.set_attn_implementation(attention.NAME)
-        if probe.passes(document_lengths=probe.lengths):
-            return PackedBatch(with_lengths=True)
-        model.set_attn_implementation(own)
-    return PackedBatch() if probe.passes() else PaddedBatch(loaded.tokenizer.pad_token_id)
-
-
-def _arguments(loaded: LoadedModel, spec: RunSpec, checkpoints: Path, *, evaluates: bool) -> SFTConfig:
-    return SFTConfig(
-        **spec.training.model_dump(),
-        output_dir=str(checkpoints),
-        per_device_eval_batch_size=spec.training.per_device_train_batch_size,
-        data_seed=spec.training.seed,
-        bf16=loaded.compute_dtype is torch.bfloat16,
-        use_cpu=loaded.device.type == "cpu",
-        dataloader_pin_memory=loaded.device.type == "cuda",
-        logging_steps=1,
-        logging_nan_inf_filter=False,  # a loss that is no number is to be seen
-        disable_tqdm=True,
-        report_to="none",
-        save_strategy="steps",
-        eval_strategy="steps" if evaluates else "no",
-        remove_unused_columns=False,
-        dataset_kwargs={"skip_prepare_dataset": True},
-    )
-
-
-def check_targets(model: Any, lora: LoraSpec) -> None:
-    """Raises StudioError where a target module is no layer of the model that can get an adapter."""
-    if lora.target_modules == "all-linear":
-        return
-    head = model.get_output_embeddings()  # trl leaves an adapter on it untrained
-    layers = [n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear | Conv1D) and m is not head]
-    for target in lora.target_modules:
-        if not any(layer == target or layer.endswith(f".{target}") for layer in layers):
-            raise StudioError(
-                "The base model has no layer named “{name}” that can get an adapter.",
-                "Use all-linear or some of these: {known}.",
-                name=target,
-                known=", ".join(dict.fromkeys(layer.rpartition(".")[2] for layer in layers)),
-            )
 
 
 def _started(loaded: LoadedModel, trainer: StudioTrainer, train: Examples, evaluation: Examples) -> Started:

@@ -7,6 +7,7 @@ import os
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from studio.engines.base import Process
@@ -117,3 +118,12 @@ def test_a_worker_that_gives_up_by_itself_leaves_its_exit_code(tmp_path):
     told = explain(death, RunFolder(tmp_path).last_lines())
     assert "exit code 2" in told.problem
     assert "Usage" in told.problem
+
+
+def test_a_worker_that_has_ended_is_buried_though_nobody_asks_for_it(bed):
+    os.kill(bed.process.pid, signal.SIGKILL)
+    worker = psutil.Process(bed.process.pid)
+    wait_for(lambda: worker.status() == psutil.STATUS_ZOMBIE, seconds=20, what="the worker's end")
+    bed.engine.tick()
+    assert not psutil.pid_exists(bed.process.pid)
+    assert bed.engine.death(bed.process, bed.folder.path).exit_code == -signal.SIGKILL

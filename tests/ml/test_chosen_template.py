@@ -25,8 +25,8 @@ from studio.worker.examples import Examples
 from studio.worker.model import LoadedModel, load_base
 from studio.worker.scheduler import Scheduler
 from studio.worker.stop import StopRequest
-from studio.worker.train import build_trainer
 from studio.worker.trainer import StudioTrainer
+from studio.worker.training_setup import build_trainer
 from studio.worker.vitals import Vitals
 from tests.ml.tiny import tiny_model
 from tests.training import captain_rows, training_run

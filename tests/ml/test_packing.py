@@ -19,8 +19,8 @@ from studio.worker.loss import learned_loss
 from studio.worker.model import LoadedModel, load_base
 from studio.worker.packing import PackedBatch, PaddedBatch
 from studio.worker.stop import StopRequest
-from studio.worker.train import build_trainer
 from studio.worker.trainer import StudioTrainer
+from studio.worker.training_setup import build_trainer
 from tests.ml.tiny import tiny_model
 
 FAMILIES: dict[str, dict[str, Any]] = {
