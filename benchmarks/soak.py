@@ -16,6 +16,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -51,15 +52,15 @@ def soak(bed: Bed, runs: int, chance_of_kill: float, seed: int) -> dict[str, flo
         time.sleep(0.05)
     psutil.wait_procs(me.children(), timeout=30)  # the last one has said its last word, and is still ending
     bed.studio.dispatcher.tick()
+    left = {"leaked_processes": len(me.children(recursive=True)), "leaked_files": max(0, me.num_fds() - files)}
     lost = [id for id in ids if bed.run(id).status != "finished" or list(bed.curve(id)) != list(range(1, STEPS + 1))]
-    with sqlite3.connect(bed.home / "studio.db") as database:
+    with closing(sqlite3.connect(bed.home / "studio.db")) as database:
         (sound,) = database.execute("PRAGMA integrity_check").fetchone()
     return {
         "runs": runs,
         "kills": kills,
         "lost": len(lost),
-        "leaked_processes": len(me.children(recursive=True)),
-        "leaked_files": max(0, me.num_fds() - files),
+        **left,
         "database_ok": int(sound == "ok"),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ class Bed:
                 newest = event.step
             elif isinstance(event, Resumed):
                 assert event.step >= newest, "a whole checkpoint was passed over"
-        with sqlite3.connect(self.home / "studio.db") as database:
+        with closing(sqlite3.connect(self.home / "studio.db")) as database:
             assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
     def close(self) -> None:

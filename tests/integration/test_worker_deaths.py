@@ -122,8 +122,10 @@ def test_a_worker_that_gives_up_by_itself_leaves_its_exit_code(tmp_path):
 
 def test_a_worker_that_has_ended_is_buried_though_nobody_asks_for_it(bed):
     os.kill(bed.process.pid, signal.SIGKILL)
-    worker = psutil.Process(bed.process.pid)
-    wait_for(lambda: worker.status() == psutil.STATUS_ZOMBIE, seconds=20, what="the worker's end")
-    bed.engine.tick()
-    assert not psutil.pid_exists(bed.process.pid)
+
+    def is_buried() -> bool:
+        bed.engine.tick()
+        return not psutil.pid_exists(bed.process.pid)
+
+    wait_for(is_buried, seconds=20, what="its burial")
     assert bed.engine.death(bed.process, bed.folder.path).exit_code == -signal.SIGKILL
