@@ -189,9 +189,18 @@
     return done;
   };
 
-  // menu({label, items: [{label, icon, run, danger, href}]}): a small button that opens a list of actions.
-  Studio.menu = ({ label, items, class: kind = "" }) => {
-    const list = h("div", { class: "menu-list", role: "menu", popover: "auto" }, items.filter(Boolean).map((item) =>
+  // menu({label, items: [{label, icon, run, danger, href}]}): a small button that opens a list of actions. The list is made
+  // when it is opened, apart from the page, which may be drawn anew meanwhile.
+  Studio.menu = ({ label, items, class: kind = "" }) =>
+    h("span", { class: `menu ${kind}`.trim() }, Studio.button("", (event) => openMenu(event.currentTarget, items.filter(Boolean)), {
+      icon: "more", kind: "quiet", small: true, "aria-label": label, "aria-haspopup": "menu",
+    }));
+
+  let closed = { opener: null, at: 0 }; // The press that closes a list by its button does not open it again.
+
+  function openMenu(opener, items) {
+    if (closed.opener === opener && performance.now() - closed.at < 300) return;
+    const list = h("div", { class: "menu-list", role: "menu", popover: "auto" }, items.map((item) =>
       h(item.href ? "a" : "button", {
         role: "menuitem", href: item.href, type: item.href ? null : "button", class: item.danger ? "danger" : "", disabled: item.disabled,
         onclick: () => { list.hidePopover(); item.run?.(opener); },
@@ -203,20 +212,17 @@
       const all = [...list.children];
       all[(all.indexOf(document.activeElement) + step + all.length) % all.length].focus();
     };
-    list.ontoggle = (event) => {
+    list.onbeforetoggle = (event) => {
       opener.setAttribute("aria-expanded", String(event.newState === "open"));
-      if (event.newState === "open") list.firstElementChild?.focus();
+      if (event.newState === "closed") closed = { opener, at: performance.now() };
     };
-    const opener = Studio.button("", () => {
-      const place = opener.getBoundingClientRect();
-      list.style.setProperty("top", `${Math.min(place.bottom + 4, innerHeight - 44 * items.length - 12)}px`);
-      list.style.setProperty("right", `${Math.max(8, document.documentElement.clientWidth - place.right)}px`);
-      list.togglePopover();
-    }, { icon: "more", kind: "quiet", small: true, "aria-label": label, "aria-haspopup": "menu", "aria-expanded": "false" });
-    const element = h("span", { class: `menu ${kind}`.trim() }, opener, list);
-    element.draws = true;
-    return element;
-  };
+    list.ontoggle = (event) => (event.newState === "open" ? list.firstElementChild?.focus() : list.remove());
+    const place = opener.getBoundingClientRect();
+    list.style.setProperty("top", `${Math.max(8, Math.min(place.bottom + 4, innerHeight - 44 * items.length - 12))}px`);
+    list.style.setProperty("right", `${Math.max(8, document.documentElement.clientWidth - place.right)}px`);
+    document.body.append(list);
+    list.showPopover();
+  }
 
   // dropZone({title, help, accept: ".jsonl,.csv", onFiles: (files) => {}}): drop, or press to choose.
   Studio.dropZone = ({ title, help, accept, multiple = false, onFiles }) => {

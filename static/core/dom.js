@@ -19,7 +19,20 @@
 
   function build(node, props, children) {
     for (const [name, value] of Object.entries(props || {})) setProp(node, name, value);
-    for (const child of children.flat(Infinity)) if (child != null && child !== false) node.append(child);
+    for (const child of children.flat(Infinity)) if (child != null && child !== false) node.append(child.isConnected ? standIn(child) : child);
+    return node;
+  }
+
+  // What is in the page already is not taken out of it while the nodes around it are made anew: it would lose the focus
+  // and the scroll position. Something else stands in the new nodes, and render leaves or puts the element in that place.
+  function standIn(element) {
+    const place = document.createElement("template");
+    place.standsFor = element;
+    return place;
+  }
+
+  function settled(node) {
+    if (node instanceof Element) for (const place of node.querySelectorAll("template")) if (place.standsFor) place.replaceWith(place.standsFor);
     return node;
   }
 
@@ -52,6 +65,7 @@
   function morphChildren(parent, wanted) {
     const keyed = new Map();
     for (const child of parent.childNodes) if (child.dataset?.key) keyed.set(child.dataset.key, child);
+    wanted = wanted.map((node) => node.standsFor || node);
     const own = new Set(wanted);
     let cursor = parent.firstChild;
     for (let node of wanted) {
@@ -66,7 +80,7 @@
           if (old !== cursor) parent.insertBefore(old, cursor);
           node = old;
         } else {
-          parent.insertBefore(node, cursor);
+          parent.insertBefore(settled(node), cursor);
         }
       }
       cursor = node.nextSibling;
@@ -86,7 +100,7 @@
     }
     if (old.draws || node.draws || (old.dataset?.key || "") !== (node.dataset?.key || "")) return false;
     for (const { name } of [...old.attributes]) {
-      const held = name === "open" && old.nodeName === "DETAILS";
+      const held = (name === "open" && old.nodeName === "DETAILS") || name === "aria-busy" || name === "aria-expanded";
       if (!node.hasAttribute(name) && !held) old.removeAttribute(name);
     }
     for (const { name, value } of node.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
@@ -100,6 +114,9 @@
     }
     return true;
   }
+
+  // So that a second click, or a second try after a lost answer, does not start a second run. Also without https.
+  Studio.key = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16).padStart(8, "0")).join("");
 
   // Numbers, sizes and times in the reader's language. What is missing or not finite is a dash.
   const numbers = new Map();
