@@ -36,6 +36,7 @@
 
   // lineChart(host, {
   //   series: [{name, color, points: [[x, y]…], dashed, faint, markers}],
+  //   marks: [{x, label}…],               upright lines where something happened
   //   xMax, xLabel, yLabel, height, log: false, yFormat: (y) => text (values), tickFormat: (y) => text (axis), yMin, label: "Training loss", empty: "No steps yet."
   // }) → {update(options)}. Make it once for a host; update it with each new answer.
   Studio.lineChart = (host, options) => {
@@ -62,7 +63,7 @@
     }
 
     update(options) {
-      this.options = { height: 260, xLabel: "", yLabel: "", label: "", log: false, yFormat: Studio.rate, ...options };
+      this.options = { height: 260, xLabel: "", yLabel: "", label: "", log: false, marks: [], yFormat: Studio.rate, ...options };
       this.draw();
     }
 
@@ -102,11 +103,27 @@
         art.append(svg("text", { class: "tick", x: this.x(x), y: inner.bottom + 18, "text-anchor": "middle" }, Studio.number(round(x), Number.isInteger(round(x)) ? 0 : 1)));
       if (xLabel) art.append(svg("text", { class: "axis-label", x: (inner.left + inner.right) / 2, y: height - 4, "text-anchor": "middle" }, xLabel));
       if (yLabel) art.append(svg("text", { class: "axis-label", transform: `translate(12 ${(inner.top + inner.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, yLabel));
+      this.drawMarks(art);
       for (const each of this.series) this.drawSeries(art, each);
       this.cross = svg("g", {});
       art.append(this.cross);
       this.plot.replaceChildren(art);
       if (this.at !== null) this.focus(this.at);
+    }
+
+    // Their labels stand in up to three lines, so that near ones do not cover each other.
+    drawMarks(art) {
+      const ends = [];
+      for (const { x, label } of this.options.marks) {
+        const at = this.x(x);
+        const width = 7 * label.length;
+        const before = at + width + 4 > this.inner.right;
+        const line = Math.max(0, [0, 1, 2].findIndex((each) => !(ends[each] > at - (before ? width : 0))));
+        ends[line] = before ? at : at + width + 10;
+        art.append(
+          svg("line", { class: "mark-line", x1: at, x2: at, y1: this.inner.top, y2: this.inner.bottom }),
+          svg("text", { class: "mark-label", x: before ? at - 4 : at + 4, y: this.inner.top + 10 + 14 * line, "text-anchor": before ? "end" : "start" }, label));
+      }
     }
 
     drawSeries(art, { color, points, dashed, faint, markers }) {
@@ -128,7 +145,8 @@
       const { label, yFormat } = this.options;
       const said = this.series.filter((each) => !each.faint).map((each) =>
         t("{name}: from {first} to {last}", { name: each.name, first: yFormat(each.points[0][1]), last: yFormat(each.points[each.points.length - 1][1]) }));
-      this.plot.setAttribute("aria-label", [label || t("Chart"), ...said].join(". "));
+      const marked = this.options.marks.map((mark) => `${mark.label} (${this.options.xLabel || t("Step")} ${Studio.number(mark.x)})`);
+      this.plot.setAttribute("aria-label", [label || t("Chart"), ...said, ...marked].join(". "));
     }
 
     point(event) {

@@ -9,7 +9,7 @@
       modelStates(ctx, data.models),
       isNew(data) && welcome(ctx),
       steps(data),
-      data.runs.length > 0 && running(data.runs),
+      data.runs.length > 0 && running(data),
       data.newest.length > 0 && newest(data)));
   });
 
@@ -58,17 +58,18 @@
 
   const tryOut = (adapter) => Studio.href("playground", { model: adapter.base_name, adapter: adapter.name });
 
-  const running = (runs) =>
+  const running = ({ runs, waiting }) =>
     h("section", { class: "card", "aria-label": t("What runs now"), data: { key: "running" } }, h("h2", {}, t("What runs now")),
       h("ul", { class: "running" }, runs.map((run) => h("li", { data: { key: String(run.id) } },
         h("div", { class: "row spread" },
-          h("a", { href: Studio.href("runs", { id: run.id }) }, run.name), Studio.pill(...(STATES[run.status] || [run.status, ""]))),
+          h("a", { href: Studio.href("runs", { id: run.id }) }, run.name), run.held ? Studio.pill(t("On hold"), "warn") : Studio.pill(...(STATES[run.status] || [run.status, ""]))),
         run.total_steps > 0 && h("progress", { max: String(run.total_steps), value: String(run.step), "aria-label": t("Progress of {name}", { name: run.name }) }),
         h("p", { class: "hint" }, [
           run.total_steps > 0 && t("step {step} of {total}", { step: Studio.number(run.step), total: Studio.number(run.total_steps) }),
           run.train_loss != null && t("loss {loss}", { loss: Studio.loss(run.train_loss) }),
           run.seconds_left != null && t("{time} left", { time: Studio.duration(run.seconds_left) }),
-        ].filter(Boolean).join(" · ") || t("{model} on {dataset}", { model: run.model_name, dataset: run.dataset_name }))))));
+        ].filter(Boolean).join(" · ") || t("{model} on {dataset}", { model: run.model_name, dataset: run.dataset_name }))))),
+      waiting > runs.filter((run) => run.status === "queued").length && h("p", { class: "more" }, h("a", { href: "./runs" }, t("All {n} that wait", { n: Studio.number(waiting) }))));
 
   const newest = (data) =>
     h("section", { class: "stack", "aria-label": t("Newest adapters"), data: { key: "newest" } },

@@ -22,7 +22,7 @@
     const touched = new Set();
     let choices = begun.choices;
     let awaited = ""; // the model that was added here and is to be chosen once it is ready
-    let key = newKey();
+    let key = Studio.key();
     let ownName = Boolean(Number(Studio.query().from));
 
     const parts = forms(ctx.value.sections, begun.values, edited);
@@ -31,12 +31,12 @@
     const estimate = estimateCard(places.estimate);
     const name = nameField(begun.name, () => {
       ownName = true;
-      key = newKey();
+      key = Studio.key();
     }, () => startButton.click());
     const pace = Studio.segmented({ label: t("Preset"), items: PRESETS, value: "Custom", onChange: choosePreset });
     const startButton = Studio.button(t("Start training"), start, { kind: "primary large", icon: "play", id: "start-training" });
     const sweep = Studio.training.sweep(ctx.value.sections, () => {
-      key = newKey();
+      key = Studio.key();
       const count = sweep.count();
       startButton.lastChild.textContent = count > 1 ? t("Queue {n} runs", { n: Studio.number(count) }) : t("Start training");
     });
@@ -166,7 +166,7 @@
 
     function edited(id) {
       touched.add(id);
-      key = newKey();
+      key = Studio.key();
       render(places.wrong);
       if (id === "data.name") suggest();
       if (id === "data.name") drawData();
@@ -187,7 +187,7 @@
     function choosePreset(chosen) {
       if (presets[chosen]) {
         parts.set(presets[chosen]);
-        key = newKey();
+        key = Studio.key();
         check();
       }
       showPreset(chosen);
@@ -225,7 +225,7 @@
       name.complain("");
       const answer = await ctx.act(startButton, "start", { values: parts.values(), name: name.input.value, key, axes: sweep.axes() }, { onFault });
       if (!answer) return;
-      key = newKey();
+      key = Studio.key();
       location.href = Studio.href("runs", answer.sweep ? { sweep: answer.sweep } : { id: answer.id });
     }
 
@@ -238,9 +238,6 @@
       render(places.wrong, h("div", { class: "panel err", role: "alert" }, Studio.icon("warn", 18), h("div", {}, h("b", {}, fault.problem), fault.remedy && h("p", {}, fault.remedy))));
     }
   }
-
-  // So that a second click, or a second try after a lost answer, does not start a second run.
-  const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
   const step = (number, title, ...content) =>
     h("section", { class: "card", "aria-label": title }, h("h2", {}, h("span", { class: "step", "aria-hidden": "true" }, String(number)), title), content);

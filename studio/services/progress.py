@@ -21,7 +21,7 @@ from studio.domain.events import (
 )
 
 _NO_FIGURES = {"learning_rate": None, "grad_norm": None, "tokens_per_second": None, "memory": None}
-_NOTES = {
+NOTES = {
     "resumed": "Goes on after step {step}.",
     "anew": "Begins anew: there was no whole checkpoint.",
     "skipped": "A damaged checkpoint was passed over: {damage}",
@@ -57,7 +57,7 @@ def summarise(events: Sequence[RunEvent], seq: int) -> Summary:
             case Halved():
                 fields.update(halvings=event.halvings)
                 values = {"step": event.step + 1, "batch": event.batch, "accumulation": event.accumulation}
-                summary.notes.append((event.at, _NOTES["halved"], values))
+                summary.notes.append((event.at, NOTES["halved"], values))
             case Step():
                 fields.update(step=event.step, train_loss=event.loss, stage="")
                 figures = {k: getattr(event, k) for k in _FIGURES}
@@ -87,5 +87,5 @@ def _go_back(summary: Summary, event: Resumed) -> None:
     summary.samples = [s for s in summary.samples if s["step"] <= step]
     summary.forget_after = step if summary.forget_after is None else min(step, summary.forget_after)
     summary.fields.update(step=step)
-    summary.notes.append((event.at, _NOTES["resumed" if step else "anew"], {"step": step}))
-    summary.notes += [(event.at, _NOTES["skipped"], {"damage": damage}) for damage in event.skipped]
+    summary.notes.append((event.at, NOTES["resumed" if step else "anew"], {"step": step}))
+    summary.notes += [(event.at, NOTES["skipped"], {"damage": damage}) for damage in event.skipped]

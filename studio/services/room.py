@@ -10,6 +10,7 @@ from studio.domain.errors import StudioError
 from studio.engines.base import Device
 
 CPU = "cpu"
+NO_DEVICE = "It is to run on {device}, which this machine does not have now."
 
 
 class Waiting(Protocol):
@@ -72,7 +73,7 @@ def place(
 
 def _no_device(name: str, known: Collection[str]) -> StudioError:
     return StudioError(
-        "It is to run on {device}, which this machine does not have now.",
+        NO_DEVICE,
         "Pin it to one of {known}, or to none.",
         device=name,
         known=", ".join(sorted(known)),

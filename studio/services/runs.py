@@ -153,16 +153,20 @@ class Runs:
         return self._catalogue.run(id)
 
     def now(self) -> dict[str, Any] | None:
-        """What trains now, or waits next: run, name, status ("running" or "queued"), percent, and how many wait."""
-        under_way, waiting = self._catalogue.runs_with_worker(), self._catalogue.runs(RunStatus.QUEUED)
-        for status, runs in (("running", under_way), ("queued", waiting)):
-            if runs:
-                run = runs[-1]
-                percent = 100 * run.step // run.total_steps if run.total_steps else None
-                return {
-                    "run": run.id, "name": run.name, "status": status, "percent": percent, "waiting": len(waiting)
-                }  # fmt: skip
-        return None
+        """What trains now, or waits next: run, name, status ("running" or "queued"), percent, and how many others
+        wait."""
+        under_way, queue = self._catalogue.runs_with_worker(), self._catalogue.queue()
+        waiting = [run for run in queue if not run.held] or queue
+        if not under_way and not waiting:
+            return None
+        run = under_way[-1] if under_way else waiting[0]
+        return {
+            "run": run.id,
+            "name": run.name,
+            "status": "running" if under_way else "queued",
+            "percent": 100 * run.step // run.total_steps if run.total_steps else None,
+            "waiting": len(queue) if under_way else len(queue) - 1,
+        }
 
     def outline(self, run: Run) -> Sequence[float | None]:
         """A few dozen training losses over the whole run."""
@@ -178,6 +182,10 @@ class Runs:
         that what comes later is larger than."""
         newest = self._catalogue.newest_seq(id)  # asked first: what is recorded meanwhile may come twice, never not
         return [_plain(m) for m in self._catalogue.curve(id, MOST_POINTS)], newest
+
+    def newest_seq(self, id: int) -> int:
+        """That of the newest figure or sample answer."""
+        return self._catalogue.newest_seq(id)
 
     def samples(self, id: int, *, after: int = -1) -> Sequence[Sample]:
         """What was answered to the fixed prompts, by step and place."""

@@ -230,8 +230,12 @@ class RunRecords(ABC):
         return kept
 
     def newest_seq(self, run_id: int) -> int:
+        """The largest `seq` of its figures and sample answers."""
         with self._session() as session:
-            return session.scalar(select(func.max(Metric.seq)).where(Metric.run_id == run_id)) or 0
+            return max(
+                session.scalar(select(func.max(table.seq)).where(table.run_id == run_id)) or 0
+                for table in (Metric, Sample)
+            )
 
     def newest_steps(self, run_id: int, most: int) -> Sequence[Metric]:
         query = select(Metric).where(Metric.run_id == run_id, Metric.kind == "step").order_by(Metric.step.desc())

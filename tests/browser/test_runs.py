@@ -1,11 +1,15 @@
 """The queue, a sweep and one run, as a person uses them: with a tiny model that really trains."""
 
+import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from studio.domain.run import RunStatus
+from studio.services.progress import NOTES
 from tests.faults.bed import Bed, opened
 from tests.ml.tiny import tiny_model
 from tests.served import Server, serving
@@ -63,7 +67,7 @@ def test_a_sweep_is_queued_from_the_form_put_in_another_order_and_compared(
     expect(page.locator("#queue li")).to_have_count(4)
     assert names_in_queue(page) == [before[0], before[1], before[3], before[2]]
 
-    page.get_by_role("link", name="long", exact=True).click()
+    page.locator("#training").get_by_role("link", name="long", exact=True).click()
     expect(page.locator("#run-status")).to_have_attribute("data-status", "running", timeout=MINUTES)
     expect(page.locator("#checkpoints tbody tr").first).to_be_visible(timeout=MINUTES)
     page.get_by_role("button", name="More actions").click()
@@ -93,3 +97,99 @@ def test_a_page_that_opens_late_draws_the_whole_curve_and_keeps_a_checkpoint(
     page.get_by_role("button", name="Keep as adapter", exact=True).click()
     expect(page.locator("#checkpoints")).to_contain_text("an-early-one")
     assert bed.studio.catalogue.adapter("an-early-one").checkpoint > 0
+
+
+STEPS = 4000
+
+
+@pytest.fixture
+def broken(bed: Bed) -> int:
+    """A failed run of many steps, as a dispatcher has recorded it before a server looks after the home."""
+    catalogue = bed.studio.catalogue
+    id = bed.submit("long", STEPS)
+    folder = bed.folder(id)
+    folder.path.mkdir(parents=True)
+    folder.log.write_text("the last words\n")
+    catalogue.change_run(id, RunStatus.STARTING, attempt=1, started_at=1.0, total_steps=STEPS, folder=str(folder.path))
+    figures = {"learning_rate": 1e-4, "grad_norm": 1.0, "tokens_per_second": 9.0, "memory": 1}
+    losses = {step: 9.0 if step == 1234 else 1 + math.exp(-step / 500) for step in range(1, STEPS + 1)}
+    metrics = [
+        {"kind": "step", "step": step, "seq": step, "at": float(step), "loss": loss, **figures}
+        for step, loss in losses.items()
+    ]
+    samples = [
+        {"step": step, "place": 0, "prompt": "Who?", "text": f"<b>Arr</b> {step}", "seq": step}
+        for step in (2000, STEPS)
+    ]
+    notes = [(2.0, NOTES["resumed"], {"step": 1500})]
+    catalogue.record_progress(id, metrics, samples=samples, notes=notes, step=STEPS, train_loss=losses[STEPS])
+    catalogue.change_run(id, RunStatus.FAILED, ended_at=9.0, problem="It broke.", remedy="Mend it.")
+    return id
+
+
+@pytest.fixture
+def many(bed: Bed) -> None:
+    for n in range(60):
+        bed.studio.catalogue.change_run(bed.submit(f"tide-{n}", 1), RunStatus.CANCELLED)
+
+
+def see_two_answers(page: Page) -> None:
+    """Until the page has read again what it shows, and again."""
+    for _ in range(2):
+        with page.expect_response(lambda answer: "component_server" in answer.url):
+            pass
+
+
+def test_a_long_curve_is_drawn_whole_with_its_peak_and_marks_and_answers_are_text(
+    broken: int, server: Server, page: Page
+) -> None:
+    page.goto(f"{server.url}/runs?id={broken}")
+    chart = page.locator(".chart-plot").first
+    expect(chart).to_have_accessible_name(re.compile(r"training: from 1.998 to 1.000.*went on \(Step 1,500\)"))
+    chart.focus()
+    page.keyboard.press("End")
+    expect(page.locator(".chart-tip.on")).to_contain_text("4,000")
+    expect(page.locator(".chart .tick", has_text=re.compile("^8"))).to_have_count(1)  # the peak is in it
+    see_two_answers(page)
+    expect(chart).to_be_focused()
+    expect(page.locator("#samples .answer")).to_have_text(f"<b>Arr</b> {STEPS}")
+    page.get_by_label("After step").fill("0")
+    expect(page.locator("#samples .answer")).to_have_text("<b>Arr</b> 2000")
+    expect(page.get_by_role("alert").first).to_contain_text("It broke.")
+    expect(page.get_by_label("Log of the worker")).to_have_text("the last words")
+    expect(page.locator("#resume-run")).to_be_visible()
+
+
+@pytest.mark.usefixtures("many")
+def test_typing_in_the_search_is_not_disturbed_by_what_the_page_reads_meanwhile(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/runs")
+    rows = page.get_by_role("table", name="Runs").locator("tbody tr")
+    expect(rows).to_have_count(50)
+    page.get_by_role("button", name="Next").click()
+    expect(rows).to_have_count(10)
+    search = page.get_by_label("Search runs")
+    search.press_sequentially("tide-5")
+    expect(rows).to_have_count(11)
+    see_two_answers(page)
+    expect(search).to_be_focused()
+    search.press_sequentially("7")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("tide-57")
+
+
+def test_a_double_click_on_start_makes_one_run_and_its_open_menu_stays_while_it_is_followed(
+    bed: Bed, server: Server, page: Page
+) -> None:
+    page.goto(f"{server.url}/train")
+    page.locator("#adapter-name").fill("once")
+    page.locator("details:has([id='training.max_steps']) > summary").click()
+    page.locator("[id='training.max_steps']").fill("1000000")
+    page.locator("#start-training").dblclick()
+    page.wait_for_url(re.compile(r"/runs\?id=\d+"))
+    expect(page.locator("#run-status")).to_have_attribute("data-status", "running", timeout=MINUTES)
+    assert [run.name for run in bed.studio.catalogue.runs()] == ["once"]
+    page.get_by_role("button", name="More actions").click()
+    see_two_answers(page)
+    page.get_by_role("menuitem", name="Discard…").click()
+    page.get_by_role("button", name="Discard", exact=True).click()
+    expect(page.locator("#run-status")).to_have_attribute("data-status", "cancelled", timeout=MINUTES)

@@ -3,8 +3,11 @@
   "use strict";
   const { h, t } = Studio;
   const parts = (Studio.runs = Studio.runs || {});
+  const MARKS = { resumed: t("went on"), halved: t("smaller batch") };
 
-  // charts() → {element, begin(), add(metrics), draw(run), last}: begin forgets what was drawn before.
+  const MOST_POINTS = 5000; // more than that is read anew, in fewer
+
+  // charts() → {element, begin(), add(metrics), draw(run, history), last, isLong}: begin forgets what was drawn before.
   parts.charts = () => {
     const names = { loss: t("Loss"), learning_rate: t("Learning rate"), grad_norm: t("Gradient norm"), tokens_per_second: t("Tokens per second"), memory: t("Memory") };
     const places = Object.fromEntries(Object.keys(names).map((name) => [name, h("div")]));
@@ -24,6 +27,7 @@
     return {
       element,
       get last() { return points.step[points.step.length - 1] || {}; },
+      get isLong() { return points.step.length > MOST_POINTS; },
       begin: () => { points = { step: [], eval: [] }; },
       add: (metrics) => {
         for (const metric of metrics) {
@@ -32,12 +36,14 @@
           list.push(metric);
         }
       },
-      draw: (run) => {
+      draw: (run, history) => {
         const color = Studio.color(run.adapter?.id || 1);
         const xy = (list, name) => list.map((metric) => [metric.step, metric[name]]);
         const train = xy(points.step, "loss");
         const best = points.eval.filter((metric) => metric.step === run.best_step);
+        const marks = history.filter((line) => line.mark && line.step > 0).map((line) => ({ x: line.step, label: MARKS[line.mark] }));
         chart(run, "loss", {
+          marks,
           label: t("Loss by step"), yFormat: Studio.loss, empty: t("The curve begins with the first step."),
           series: [
             { name: t("each step"), color, points: train, faint: true },
@@ -48,7 +54,7 @@
         });
         const formats = { learning_rate: Studio.rate, grad_norm: Studio.rate, tokens_per_second: Studio.number, memory: Studio.bytes };
         for (const [name, yFormat] of Object.entries(formats)) {
-          chart(run, name, { label: names[name], yFormat, yMin: 0, series: [{ name: names[name], color, points: xy(points.step, name) }] });
+          chart(run, name, { label: names[name], yFormat, yMin: 0, marks, series: [{ name: names[name], color, points: xy(points.step, name) }] });
         }
       },
     };

@@ -13,32 +13,43 @@
     logText.draws = true;
     const logPlace = h("details", { class: "advanced", ontoggle: () => logPlace.open && readLog() },
       h("summary", {}, Studio.icon("next", 14), t("Log of the worker")), logText);
+    const faulty = () => ["failed", "interrupted"].includes(run.status);
     let run = null;
     let settings = [];
     let training = {};
     let history = [];
     let after = -1;
+    let freeName = "";
     let logRead = 0;
+    let logOf = ""; // attempt and status that the log was read for
 
-    const polling = ctx.poll("progress", () => ({ id, after, attempt: run ? run.attempt : -1 }), 1000, (answer) => {
+    // Where a run went back to an earlier step, what was drawn of later ones is not true any more.
+    const isStale = () => !run || charts.isLong || charts.last.step > run.step;
+    const polling = ctx.poll("progress", () => ({ id, after: isStale() ? -1 : after, attempt: run ? run.attempt : -1 }), 1000, (answer) => {
       run = answer.run;
       history = answer.history;
       if (answer.begins) {
         settings = answer.settings;
         training = answer.spec;
+        freeName = answer.free_name;
         charts.begin();
         samples.begin();
       }
       charts.add(answer.metrics);
       samples.add(answer.samples);
       after = answer.seq;
-      if (answer.metrics.length || answer.begins) charts.draw(run);
+      if (answer.metrics.length || answer.begins) charts.draw(run, history);
       checkpoints.look(run);
       draw();
-      if (["failed", "interrupted"].includes(run.status) && !logRead) logPlace.open = true;
-      if (logPlace.open && !parts.isOver(run) && Date.now() - logRead > 3000) readLog();
-      return !(parts.isOver(run) && !answer.metrics.length);
+      followLog();
     });
+
+    function followLog() {
+      const now = `${run.attempt} ${run.status}`;
+      if (faulty() && logOf !== now) logPlace.open = true;
+      if (logPlace.open && (logOf !== now || (parts.isBusy(run) && Date.now() - logRead > 3000))) readLog();
+      logOf = now;
+    }
 
     async function readLog() {
       logRead = Date.now();
@@ -49,7 +60,6 @@
     }
 
     function draw() {
-      if (parts.menuIsOpen()) return;
       const { last } = charts;
       Studio.heading({
         title: run.name, lead: t("Run {id}: {model} on {dataset}", { id: run.id, model: run.model_name, dataset: run.dataset_name }),
@@ -57,11 +67,11 @@
       });
       ctx.draw(
         h("div", { class: "row", data: { key: "state" } }, h("span", { id: "run-status", data: { status: run.status } }, parts.statePill(run)),
-          h("span", { class: "muted" }, howLong()), run.parent_id && h("a", { href: Studio.href("runs", { id: run.parent_id }) }, t("continues run {id}", { id: run.parent_id })),
+          silence(), h("span", { class: "muted" }, howLong()), run.parent_id && h("a", { href: Studio.href("runs", { id: run.parent_id }) }, t("continues run {id}", { id: run.parent_id })),
           run.sweep_id && h("a", { href: Studio.href("runs", { sweep: run.sweep_id }) }, t("part of a sweep"))),
-        outcome(), notes(),
+        outcome(), faulty() && log(), notes(),
         parts.isBusy(run) && run.stage && h("div", { class: "card", data: { key: "stage" } }, Studio.progress({ label: parts.stages[run.stage] || run.stage, share: run.stage_total ? run.stage_done / run.stage_total : null })),
-        Studio.stats([
+        run.attempt > 0 && Studio.stats([
           { label: t("Step"), value: Studio.number(run.step), note: run.total_steps ? t("of {total}", { total: Studio.number(run.total_steps) }) : "" },
           { label: t("Training loss"), value: Studio.loss(run.train_loss) },
           { label: t("Evaluation loss"), value: Studio.loss(run.eval_loss), note: run.best_eval_loss != null ? t("best {loss}", { loss: Studio.loss(run.best_eval_loss) }) : "" },
@@ -71,13 +81,22 @@
           { label: t("Gradient norm"), value: Studio.rate(last.grad_norm) },
           { label: t("Memory"), value: Studio.bytes(last.memory) },
         ]),
-        h("section", { class: "card", data: { key: "charts" } }, charts.element),
+        run.attempt > 0 && h("section", { class: "card", data: { key: "charts" } }, charts.element),
         samples.draw(draw),
         checkpoints.draw(run),
         h("div", { class: "cards two", data: { key: "more" } },
-          Studio.card(t("Settings"), Studio.facts(settings.map(({ name, value, changed }) => [h("span", { class: "mono" }, name), h("span", { class: changed ? "mono" : "mono muted" }, parts.value(value))]))),
-          h("div", { class: "stack" }, trained(), timeline())),
-        h("div", { data: { key: "log" } }, logPlace));
+          timeline(), h("div", { class: "stack" }, trained(), chosen())),
+        !faulty() && log());
+    }
+
+    const log = () => h("div", { data: { key: "log" } }, logPlace);
+
+    function chosen() {
+      const rows = (some) => Studio.facts(some.map(({ name, value }) => [h("span", { class: "mono" }, name), h("span", { class: "mono" }, parts.value(value))]));
+      const changed = settings.filter((each) => each.changed);
+      return Studio.card(t("Settings"),
+        changed.length > 0 ? rows(changed) : h("p", { class: "hint" }, t("All settings are the usual ones.")),
+        h("details", { class: "advanced" }, h("summary", {}, Studio.icon("next", 14), t("Settings that are as usual")), rows(settings.filter((each) => !each.changed))));
     }
 
     const trained = () => Studio.card(t("What is trained"), Studio.facts([
@@ -94,14 +113,17 @@
     function howLong() {
       if (run.status === "queued") return run.held ? t("On hold: others pass it.") : run.waiting || t("Waits for its turn");
       if (!run.started_at) return "";
-      const silent = run.last_beat ? Date.now() / 1000 - run.last_beat : 0;
-      if (silent > QUIET && run.status !== "stopping") return t("No sign of life for {time}", { time: Studio.duration(silent) });
       const said = { ago: Studio.ago(run.started_at), time: parts.duration(run) };
       return run.ended_at ? t("Started {ago}, took {time}", said) : t("Started {ago}, {time} so far", said);
     }
 
+    function silence() {
+      const silent = run.last_beat ? Date.now() / 1000 - run.last_beat : 0;
+      return silent > QUIET && run.status !== "stopping" && Studio.pill(t("No sign of life for {time}", { time: Studio.duration(silent) }), "warn");
+    }
+
     function actions() {
-      const followUp = () => (parts.isOver(run) ? location.reload() : polling.now()); // what is over is not looked at any more
+      const followUp = () => polling.now();
       const act = (what) => async (event) => (await what(ctx, event.currentTarget, run)) && followUp();
       const wish = (name) => async (event) => (await parts.ask(ctx, event.currentTarget, id, name)) && followUp();
       const menu = (...items) => Studio.menu({ label: t("More actions"), items: items.map((item) => ({ ...item, run: item.does && (async (button) => (await item.does(ctx, button, run)) && followUp()) })) });
@@ -110,12 +132,13 @@
       const discard = { label: t("Discard…"), icon: "remove", danger: true, does: parts.discard };
       if (run.status === "queued") {
         return [
+          run.may_start && Studio.button(t("Start anyway"), wish("start_anyway"), { icon: "play" }),
           run.held ? Studio.button(t("Release"), wish("release"), { icon: "play" }) : Studio.button(t("Hold"), wish("hold"), { icon: "stop" }),
           Studio.button(t("Run next"), wish("run_next"), { icon: "up" }),
           Studio.button(t("Take out of the queue"), act(parts.stop), { kind: "danger", id: "stop-run" }),
         ];
       }
-      if (run.status === "stopping") return [Studio.button(t("Stopping after this step…"), null, { disabled: true, id: "stop-run" }), menu(endNow, discard)];
+      if (run.status === "stopping") return [Studio.button(run.ending === "save" ? t("Stopping after this step…") : t("Ending…"), null, { disabled: true, id: "stop-run" }), menu(endNow, discard)];
       if (parts.isBusy(run)) return [Studio.button(t("Stop and keep the adapter"), act(parts.stop), { kind: "danger", icon: "stop", id: "stop-run" }), menu(endNow, discard)];
       const copy = Studio.button(again.label, null, { href: again.href, icon: again.icon });
       if (run.can_resume) {
@@ -123,21 +146,9 @@
       }
       return [
         copy,
-        run.adapter && run.checkpoint_step > 0 && Studio.button(t("Continue with more epochs…"), goOn, { icon: "next", id: "continue-run" }),
+        run.adapter && run.checkpoint_step > 0 && Studio.button(t("Continue with more epochs…"), () => parts.goOn(ctx, run, training, freeName), { icon: "next", id: "continue-run" }),
         run.adapter && Studio.button(t("Open in the playground"), null, { href: Studio.href("playground", { model: run.model_name, adapter: run.adapter.name }), kind: "primary", icon: "play", id: "open-playground" }),
       ];
-    }
-
-    async function goOn() {
-      const key = crypto.randomUUID();
-      let made = null;
-      await Studio.prompt({
-        title: t("Continue “{name}”", { name: run.name }), label: t("Epochs in all"), value: String(2 * training.num_train_epochs), confirm: t("Queue the run"),
-        help: t("A new run goes on after its last checkpoint, with the same settings; the learning rate's course is that of the longer run."),
-        check: (text) => (Number(text) > 0 ? "" : t("Enter a number, such as {example}.", { example: 2 * training.num_train_epochs })),
-        save: async (text) => { made = await ctx.call("continue_with", { id, epochs: Number(text), key }); },
-      });
-      if (made) location.href = Studio.href("runs", { id: made.id });
     }
 
     function outcome() {
@@ -150,7 +161,7 @@
     }
 
     function notes() {
-      const halved = run.halvings > 0 && [...history].reverse().find((line) => line.step != null && line.reason && line.status === "running");
+      const halved = run.halvings > 0 && [...history].reverse().find((line) => line.mark === "halved");
       return run.halvings > 0 && h("div", { data: { key: "notes" } }, Studio.note("warn",
         h("b", {}, t("Memory was short: the batch is worked off in smaller parts. It learns the same, more slowly.")), halved && h("p", {}, halved.reason)));
     }

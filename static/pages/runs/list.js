@@ -1,4 +1,4 @@
-// The queue and the table of all runs, a page at a time.
+// What trains, the queue, and the table of all runs, a page at a time.
 (() => {
   "use strict";
   const { h, t } = Studio;
@@ -15,7 +15,7 @@
       items: [{ value: "", label: t("All") }, { value: "open", label: t("Under way") }, { value: "over", label: t("Ended") }, { value: "faulty", label: t("Failed") }],
     });
     let last = null;
-    const polling = ctx.poll("listing", () => wanted, 2000, (answer) => { last = answer; if (!parts.menuIsOpen()) draw(); });
+    const polling = ctx.poll("listing", () => wanted, 2000, (answer) => { last = answer; draw(); });
 
     function go(changes) {
       Object.assign(wanted, changes);
@@ -27,6 +27,7 @@
       const { rows, total, pages } = last;
       const filtered = wanted.search || wanted.shown;
       ctx.draw(
+        training(last.training),
         parts.queue(ctx, { ...last, changed: polling.now }),
         total > 0 || filtered ? h("div", { class: "row runs-tools", data: { key: "tools" } }, find, filter, compareButton()) : null,
         Studio.table({
@@ -53,6 +54,18 @@
         }),
         Studio.pager({ page: wanted.page, pages, total, onPage: (page) => go({ page }) }));
     }
+
+    const training = (runs) => runs.length > 0 && h("section", { class: "card", data: { key: "training" }, id: "training", "aria-labelledby": "training-title" },
+      h("h2", { id: "training-title" }, t("What trains now")),
+      h("ul", { class: "running" }, runs.map((run) => h("li", { data: { key: String(run.id) } },
+        h("div", { class: "row spread" }, h("a", { href: Studio.href("runs", { id: run.id }) }, run.name), parts.statePill(run)),
+        run.total_steps > 0 && h("progress", { max: String(run.total_steps), value: String(run.step), "aria-label": t("Progress of {name}", { name: run.name }) }),
+        h("p", { class: "hint" }, [
+          run.stage ? parts.stages[run.stage] || run.stage : run.total_steps > 0 && t("step {step} of {total}", { step: Studio.number(run.step), total: Studio.number(run.total_steps) }),
+          run.train_loss != null && t("loss {loss}", { loss: Studio.loss(run.train_loss) }),
+          run.seconds_left != null && t("{time} left", { time: Studio.duration(run.seconds_left) }),
+          last.devices.find((device) => device.name === run.placed_on)?.label,
+        ].filter(Boolean).join(" · "))))));
 
     const compareButton = () => chosen.size > 1 && Studio.button(t("Compare {n} runs", { n: chosen.size }), null, {
       href: Studio.href("runs", { ids: [...chosen].slice(0, MOST_COMPARED).join(",") }), id: "compare-runs",

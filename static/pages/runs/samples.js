@@ -12,7 +12,12 @@
 
     return {
       begin: () => { kept = []; },
-      add: (samples) => { kept.push(...samples); },
+      add: (samples) => {
+        for (const sample of samples) {
+          const at = kept.findIndex((each) => each.step === sample.step && each.place === sample.place);
+          kept.splice(at < 0 ? kept.length : at, at < 0 ? 0 : 1, sample);
+        }
+      },
       draw: (again) => {
         redraw = again;
         if (!kept.length) return null;
@@ -21,7 +26,7 @@
         const answers = kept.filter((sample) => sample.step === step);
         return h("section", { class: "card", data: { key: "samples" }, id: "samples" },
           h("h2", {}, t("Sample answers")),
-          h("div", { class: "row" },
+          h("div", { class: "row sample-step" },
             h("label", { for: "sample-step" }, t("After step {step}", { step: Studio.number(step) })),
             steps.length > 1 && h("input", {
               id: "sample-step", type: "range", min: 0, max: steps.length - 1, step: 1, value: steps.indexOf(step),

@@ -18,9 +18,6 @@
   parts.steps = (run) => (run.total_steps ? `${Studio.number(run.step)} / ${Studio.number(run.total_steps)}` : "–");
   parts.value = (value) => (Array.isArray(value) ? value.join(", ") : typeof value === "boolean" ? (value ? t("on") : t("off")) : String(value ?? "–"));
 
-  // A menu that is open is not drawn anew below the pointer.
-  parts.menuIsOpen = () => Boolean(document.querySelector(".menu-list:popover-open"));
-
   // Asks one thing of a run; true where it was done.
   parts.ask = async (ctx, button, id, wish) => (await ctx.act(button, "ask", { id, wish })) !== undefined;
 

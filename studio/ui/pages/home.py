@@ -18,7 +18,7 @@ TITLE = "Adapter Studio"
 LEAD = "Teach a small open model your own style in four steps. Everything stays on this machine until you push it."
 
 NEWEST = 4  # adapters that are listed
-OPEN = [status for status in RunStatus if not status.is_over]
+NEXT = 3  # runs of the queue that are shown
 
 
 def build(studio: Studio) -> None:
@@ -26,11 +26,13 @@ def build(studio: Studio) -> None:
 
 
 def overview(studio: Studio) -> dict[str, Any]:
-    datasets, adapters = studio.datasets.list(), studio.adapters.list()
+    datasets, adapters, queue = studio.datasets.list(), studio.adapters.list(), studio.run_control.queue()
+    runs = [*reversed(studio.catalogue.runs_with_worker()), *queue[:NEXT]]
     return {
         "datasets": len(datasets),
         "dataset": next((d.name for d in datasets if d.status == "ready" and not d.bad_rows), ""),
-        "runs": [_shown_run(studio, run) for run in reversed(studio.catalogue.runs(*OPEN))],
+        "runs": [_shown_run(studio, run) for run in runs],
+        "waiting": len(queue),
         "adapters": len(adapters),
         "newest": [_shown_adapter(adapter) for adapter in adapters[:NEWEST]],
         "pushed": sum(bool(adapter.hub_url) for adapter in adapters),
@@ -49,7 +51,7 @@ def add_model(studio: Studio, reference: str) -> None:
 
 def _shown_run(studio: Studio, run: Run) -> dict[str, Any]:
     left = seconds_left(run, studio.runs.newest_steps(run.id)) if run.status == RunStatus.RUNNING else None
-    shown = ("id", "name", "status", "model_name", "dataset_name", "step", "total_steps", "train_loss")
+    shown = ("id", "name", "status", "held", "model_name", "dataset_name", "step", "total_steps", "train_loss")
     return {field: getattr(run, field) for field in shown} | {"seconds_left": left}
 
 

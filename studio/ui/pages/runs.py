@@ -22,6 +22,7 @@ LEAD = "Everything that trains, waits or has ended. Closing this page changes no
 
 ON_A_PAGE = 50
 PICTURED = 30  # newest runs with a picture of their loss
+MOST_BEHIND = 300_000  # bytes of events, some two thousand steps: who missed more is given the whole curve anew
 
 Wish = Literal["stop", "end_now", "discard", "resume", "hold", "release", "run_next", "start_anyway"]
 Shown = Literal["", "open", "over", "faulty"]
@@ -41,7 +42,7 @@ def build(studio: Studio) -> None:
 def listing(
     studio: Studio, page: int = 0, search: str = "", shown: Shown = "", request: gr.Request | None = None
 ) -> dict[str, Any]:
-    """The queue in its order, one page of the table, and how many runs that has."""
+    """What trains, the queue in its order, one page of the table, and how many runs that has."""
     language = language_of(request)
     runs, total = studio.catalogue.runs_page(
         search=search, statuses=_STATUSES.get(shown, []), offset=page * ON_A_PAGE, limit=ON_A_PAGE
@@ -55,6 +56,10 @@ def listing(
         "rows": rows,
         "total": total,
         "pages": -(-total // ON_A_PAGE),
+        "training": [
+            listed_run(run, None, language) | {"seconds_left": seconds_left(run, studio.runs.newest_steps(run.id))}
+            for run in reversed(studio.catalogue.runs_with_worker())
+        ],
         "queue": [listed_run(run, None, language) for run in studio.run_control.queue()],
         "devices": [{"name": d.name, "label": d.label} for d in studio.engine.devices()],
     }
@@ -70,12 +75,9 @@ def progress(
     """
     language = language_of(request)
     run = studio.runs.get(id)
-    begins = after < 0 or attempt != run.attempt
-    if begins:
-        metrics, seq = studio.runs.curve(id)
-    else:
-        metrics = studio.runs.metrics(id, after=after)
-        seq = max((m["seq"] for m in metrics), default=after)
+    newest = studio.runs.newest_seq(id)  # asked first: what is recorded meanwhile may come twice, never not
+    begins = after < 0 or attempt != run.attempt or newest - after > MOST_BEHIND
+    metrics = studio.runs.curve(id)[0] if begins else studio.runs.metrics(id, after=after)
     samples = studio.runs.samples(id, after=-1 if begins else after)
     answer = {
         "run": shown_run(run, studio.catalogue.adapter_of_run(id), language)
@@ -86,13 +88,14 @@ def progress(
         },
         "begins": begins,
         "metrics": metrics,
-        "seq": max([seq, *(s.seq for s in samples)]),
+        "seq": max(newest, after),
         "samples": [{"step": s.step, "place": s.place, "prompt": s.prompt, "text": s.text} for s in samples],
         "history": history_of(studio.runs, id, language),
     }
     if begins:
         answer["settings"] = settings_of(run.spec)
         answer["spec"] = run.spec["training"]
+        answer["free_name"] = studio.runs.free_name(run.name)
     return answer
 
 
@@ -119,9 +122,11 @@ def pin(studio: Studio, id: int, device: str = "") -> None:
     studio.run_control.pin(id, device)
 
 
-def continue_with(studio: Studio, id: int, epochs: float, key: str) -> dict[str, int]:
-    """Queues a run that goes on after this one, up to so many epochs in all. The same `key` queues once."""
-    return {"id": studio.run_control.continue_with(id, epochs=epochs, key=key)}
+def continue_with(
+    studio: Studio, id: int, key: str, name: str, epochs: float | None = None, steps: int | None = None
+) -> dict[str, int]:
+    """Queues a run that goes on after this one, up to so many epochs or steps in all. The same `key` queues once."""
+    return {"id": studio.run_control.continue_with(id, epochs=epochs, steps=steps, name=name, key=key)}
 
 
 def promote(studio: Studio, id: int, step: int, name: str) -> dict[str, str]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from studio.domain.errors import StudioError
 from studio.domain.spec import defaults
+from studio.services.progress import NOTES
+from studio.services.room import NO_DEVICE
 from studio.services.runs import Runs
 from studio.store.tables import Adapter, Run
 from studio.ui.language import problem_of, remedy_of, sentence_of, translate
@@ -15,6 +17,7 @@ _IN_LISTS = (
     "ignore_memory", "step", "total_steps", "stage", "stage_done", "stage_total", "train_loss", "eval_loss",
     "best_eval_loss", "created_at", "started_at", "ended_at",
 )  # fmt: skip
+_MARKED = {NOTES["resumed"]: "resumed", NOTES["anew"]: "resumed", NOTES["halved"]: "halved"}
 _IN_DETAIL = (
     *_IN_LISTS, "attempt", "resumes", "halvings", "parent_id", "best_step", "checkpoint_step", "ending", "stop_asked",
 )  # fmt: skip
@@ -22,28 +25,29 @@ _IN_DETAIL = (
 
 def listed_run(run: Run, adapter: Adapter | None, language: str) -> dict[str, Any]:
     shown = {field: getattr(run, field) for field in _IN_LISTS}
-    return shown | {"adapter": _adapter(adapter), "waiting": _waiting(run, language)}
+    return shown | {"adapter": _adapter(adapter)} | _why_it_waits(run, language)
 
 
 def shown_run(run: Run, adapter: Adapter | None, language: str) -> dict[str, Any]:
     problem, remedy = _fault(run, language)
     return {field: getattr(run, field) for field in _IN_DETAIL} | {
         "adapter": _adapter(adapter),
-        "waiting": _waiting(run, language),
         "problem": problem,
         "remedy": remedy,
         "started": run.started,
+        **_why_it_waits(run, language),
     }
 
 
 def history_of(runs: Runs, id: int, language: str) -> list[dict[str, Any]]:
-    """In the order it happened; the words are in the reader's language."""
+    """In the order it happened; the words are in the reader's language. `mark` says what a curve shows at `step`."""
     return [
         {
             "id": line.id,
             "at": line.at,
             "status": line.status,
             "reason": translate(line.reason, language, **line.values) if line.reason else "",
+            "mark": _MARKED.get(line.reason, ""),
             "step": line.values.get("step"),
         }
         for line in runs.history(id)
@@ -66,9 +70,13 @@ def _adapter(adapter: Adapter | None) -> dict[str, Any] | None:
     return {"id": adapter.id, "name": adapter.name, "path": adapter.path} if adapter else None
 
 
-def _waiting(run: Run, language: str) -> str:
-    """Why it does not start although it would be its turn; empty where there is nothing to say."""
-    return sentence_of(StudioError.from_dict(run.waiting), language) if run.waiting else ""
+def _why_it_waits(run: Run, language: str) -> dict[str, Any]:
+    """Why it does not start although it would be its turn, empty where there is nothing to say; and whether a person
+    may start it anyway, since it waits for memory alone."""
+    if not run.waiting:
+        return {"waiting": "", "may_start": False}
+    may_start = run.waiting["problem"] != NO_DEVICE and not run.ignore_memory
+    return {"waiting": sentence_of(StudioError.from_dict(run.waiting), language), "may_start": may_start}
 
 
 def _fault(run: Run, language: str) -> tuple[str, str]:
