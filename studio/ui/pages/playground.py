@@ -1,19 +1,23 @@
-"""The playground page: base and adapters answer the same prompt side by side."""
+"""The playground page: columns of models and adapters answer the same prompt side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import gradio as gr
 from pydantic import ValidationError
 
 from studio.domain.chat import Message, Sampling
-from studio.domain.errors import InvalidInput, StudioError
-from studio.services.playground import Column, ColumnState
+from studio.domain.columns import Column
+from studio.domain.errors import InvalidInput, NotFound, StudioError
+from studio.services.playground import Asked, ColumnState
+from studio.store.tables import Adapter, Model
 from studio.ui.language import language_of, problem_of, remedy_of
+from studio.ui.pages import playground_sets
 from studio.ui.view import view
 
 if TYPE_CHECKING:
@@ -21,15 +25,44 @@ if TYPE_CHECKING:
 
 LEAD = "The same prompt, the same seed, one column for each model."
 
+Choice = Literal["best", "tie", "bad"]
+
 
 def build(studio: Studio) -> None:
-    view("playground", partial(options, studio), check, streams=[partial(answer, studio)], skeleton="cards")
+    handlers = (
+        options, vote, standings, votes_file, conversations, conversation, keep_conversation, rename_conversation,
+        delete_conversation, *playground_sets.HANDLERS,
+    )  # fmt: skip
+    served = [partial(handler, studio) for handler in handlers]
+    view("playground", check, *served, streams=[partial(answer, studio)], skeleton="cards")
+
+
+# Columns and their answers
 
 
 def options(studio: Studio) -> dict[str, Any]:
-    models = [{"name": m.name, "reference": m.reference} for m in studio.models.list() if m.status == "ready"]
-    adapters = [{"id": a.id, "name": a.name, "base_name": a.base_name} for a in studio.adapters.list()]
-    return {"models": models, "adapters": adapters}
+    """What a column can be made of: ready models, adapters with the models that they fit, checkpoints of runs that
+    train now."""
+    models = [m for m in studio.models.list() if m.status == "ready"]
+    adapters = [
+        {"id": a.id, "name": a.name, "base_name": a.base_name, "fits": [m.name for m in models if _fits(a, m)]}
+        for a in studio.adapters.list()
+    ]
+    checkpoints = [
+        {"run": run.id, "name": run.name, "model": run.model_name, "step": kept.step, "eval_loss": kept.eval_loss}
+        for run in studio.catalogue.runs_with_worker()
+        for kept in studio.checkpoints.list(run.id)
+    ]
+    return {
+        "models": [{"name": m.name, "reference": m.reference} for m in models],
+        "adapters": adapters,
+        "checkpoints": checkpoints,
+    }
+
+
+def _fits(adapter: Adapter, model: Model) -> bool:
+    same_base = (adapter.base_source, adapter.base_reference) == (model.source, model.reference)
+    return adapter.model_id == model.id or same_base
 
 
 def check(sampling: dict[str, str]) -> None:
@@ -55,21 +88,97 @@ _FAULTS = {
 
 
 def answer(
-    studio: Studio,
-    model: str,
-    columns: list[dict[str, Any]],
-    sampling: dict[str, str],
-    precision: str = "auto",
-    request: gr.Request | None = None,
+    studio: Studio, columns: list[dict[str, Any]], sampling: dict[str, str], request: gr.Request | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yields what every column has said so far, and before that what is being waited for."""
-    asked = [Column(c["adapter"], [Message.model_validate(m) for m in c["messages"]]) for c in columns]
+    """Yields what every column has said so far, and before that what is being waited for.
+
+    Where two columns at least have answered to the end, the comparison is kept, and the last value has its number.
+
+    Args:
+        columns: each `{"column": Column, "messages": [Message, …]}`.
+    """
+    asked = [
+        Asked(Column.model_validate(c["column"]), [Message.model_validate(m) for m in c["messages"]]) for c in columns
+    ]
+    drawn = sampling_of(sampling)
     language = language_of(request)
-    for moment in studio.playground.compare(model, asked, sampling_of(sampling), precision=precision):
-        yield {"status": moment.status, "columns": [_shown(state, language) for state in moment.columns]}
+    states: Sequence[ColumnState] = ()
+    shown: dict[str, Any] = {}
+    for moment in studio.playground.compare(asked, drawn):
+        states = moment.columns
+        shown = {"status": moment.status, "columns": [_shown(state, language) for state in states]}
+        yield shown
+    if sum(state.state == "done" for state in states) > 1:
+        yield shown | {"status": "", "comparison": _recorded(studio, asked, drawn, states)}
+
+
+def _recorded(studio: Studio, asked: Sequence[Asked], drawn: Sampling, states: Sequence[ColumnState]) -> int:
+    messages = asked[0].messages
+    return studio.votes.record(
+        prompt=messages[-1].content,
+        system="\n".join(m.content for m in messages if m.role == "system"),
+        sampling=drawn.model_dump(),
+        columns=[each.column.model_dump() for each in asked],
+        states=[asdict(replace(s, error=None, pieces=[])) | {"error": _told(s.error)} for s in states],
+    )
+
+
+def _told(fault: StudioError | None) -> dict[str, Any] | None:
+    return fault.as_dict() if fault else None
 
 
 def _shown(state: ColumnState, language: str) -> dict[str, Any]:
     fault = state.error
     error = {"problem": problem_of(fault, language), "remedy": remedy_of(fault, language)} if fault else None
     return asdict(replace(state, error=None)) | {"error": error}
+
+
+# Votes
+
+
+def vote(studio: Studio, comparison: int, choice: Choice, blind: bool, place: int | None = None) -> None:
+    """`place` is that of the best column among those that were asked."""
+    studio.votes.vote(comparison, choice, place, blind)
+
+
+def standings(studio: Studio, search: str = "", blind: bool = False) -> dict[str, Any]:
+    """Who wins how often, and how often the same comparison is judged the same way again."""
+    return {
+        "rows": studio.votes.standings(search, blind_only=blind),
+        "agreement": studio.votes.agreement(),
+    }
+
+
+def votes_file(studio: Studio, format: Literal["csv", "jsonl"]) -> dict[str, str]:
+    return {"text": studio.votes.export(format)}
+
+
+# Chats
+
+
+def conversations(studio: Studio, search: str = "") -> list[dict[str, Any]]:
+    """Newest first."""
+    return list(studio.conversations.list(search))
+
+
+def conversation(studio: Studio, id: int) -> dict[str, Any]:
+    """Raises NotFound."""
+    return dict(studio.conversations.get(id))
+
+
+def keep_conversation(studio: Studio, name: str, content: dict[str, Any], id: int | None = None) -> dict[str, Any]:
+    """Saves the chat; one that was deleted meanwhile is saved as a new one."""
+    json.dumps(content, allow_nan=False)
+    try:
+        kept = studio.conversations.save(id, name, content)
+    except NotFound:
+        kept = studio.conversations.save(None, name, content)
+    return {"id": kept, "name": name}
+
+
+def rename_conversation(studio: Studio, id: int, name: str) -> None:
+    studio.conversations.rename(id, name)
+
+
+def delete_conversation(studio: Studio, id: int) -> None:
+    studio.conversations.delete(id)

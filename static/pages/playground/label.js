@@ -1,0 +1,62 @@
+// What stands below an answer: what gave it, and how fast. The whole truth is behind the button.
+(() => {
+  "use strict";
+  const { h, t } = Studio;
+  const parts = (Studio.playground = Studio.playground || {});
+  const NO_EFFECT = 1e-4; // of the next token's log-probability; below that nobody could tell the two apart
+
+  parts.hasNoEffect = (answer) => Boolean(answer.label?.adapters?.length) && answer.effect != null && answer.effect < NO_EFFECT;
+
+  parts.label = (answer) => {
+    if (!answer || (!answer.tokens && !answer.label?.base)) return h("div", { class: "truth" });
+    const { label = {} } = answer;
+    const made = [label.base && (label.revision ? `${label.base}@${label.revision.slice(0, 7)}` : label.base), ...(label.adapters || []).map(adapterName), label.precision].filter(Boolean).join(" · ");
+    return h("div", { class: "truth" },
+      h("div", {}, h("div", { class: "ellipsis", title: made }, made), h("div", { class: "num ellipsis" }, figures(answer))),
+      answer.note && h("span", { class: "pill", title: t(answer.note) }, t("alone")),
+      Studio.button("", (event) => parts.popover(event.currentTarget, facts(answer)), { icon: "info", kind: "quiet", small: true, "aria-label": t("Details of this answer"), "aria-haspopup": "dialog" }));
+  };
+
+  function adapterName({ name, strength, checkpoint }) {
+    const step = checkpoint ? ` (${t("step {step}", { step: checkpoint })})` : "";
+    return `${name}${name.includes(String(checkpoint)) ? "" : step}${strength === 1 ? "" : ` × ${strength}`}`;
+  }
+
+  function figures(answer) {
+    return [
+      answer.tokens && t("{n} tokens", { n: Studio.number(answer.tokens) }),
+      answer.tokens_per_second && t("{n}/s", { n: Studio.number(answer.tokens_per_second, 1) }),
+      answer.first_token_seconds && t("{n} s", { n: Studio.number(answer.first_token_seconds, 2) }),
+    ].filter(Boolean).join(" · ");
+  }
+
+  const ENDINGS = { stop: t("The model ended it"), length: t("Cut off at the most tokens"), stopped: t("You stopped it") };
+
+  function facts(answer) {
+    const { label = {} } = answer;
+    return Studio.facts([
+      [t("Base model"), label.base],
+      label.reference && label.reference !== label.base && [t("Reference"), label.reference],
+      [t("Revision"), label.revision || t("not known")],
+      ...(label.adapters || []).map(({ name, strength, checkpoint }) => [t("Adapter"), [name, checkpoint ? t("step {step}", { step: checkpoint }) : "", t("strength {n}", { n: strength })].filter(Boolean).join(" · ")]),
+      !(label.adapters || []).length && [t("Adapters"), t("none")],
+      [t("Precision"), label.precision],
+      [t("Chat template"), label.template === "own" ? t("the model's own") : label.template],
+      [t("Seed"), label.seed == null ? "–" : String(label.seed)],
+      [t("Tokens"), Studio.number(answer.tokens)],
+      [t("Time to first token"), answer.first_token_seconds ? `${Studio.number(answer.first_token_seconds, 2)} s` : "–"],
+      [t("Tokens per second"), answer.tokens_per_second ? Studio.number(answer.tokens_per_second, 1) : "–"],
+      [t("Ended"), ENDINGS[answer.finish] || "–"],
+      [t("Batch"), answer.note ? t(answer.note) : answer.rows > 1 ? t("written together with {n} others", { n: answer.rows - 1 }) : t("on its own")],
+      (label.adapters || []).length > 0 && [t("Effect on the first token"), answer.effect == null ? t("not measured") : parts.hasNoEffect(answer) ? t("none") : t("up to {n} in log-probability", { n: Studio.rate(answer.effect) })],
+    ]);
+  }
+
+  // What has to be said of an answer besides its text.
+  parts.remarks = (answer) => [
+    parts.hasNoEffect(answer) && Studio.note("warn", h("b", {}, t("This adapter has no effect on this prompt.")), h("p", {}, t("The base model's next token is just as likely without it. Look at its strength, or at what it was trained on."))),
+    answer.error && Studio.errorPanel(answer.error),
+    answer.finish === "length" && h("p", { class: "hint" }, t("Cut off at the most tokens.")),
+    answer.finish === "stopped" && h("p", { class: "hint" }, t("Stopped.")),
+  ];
+})();

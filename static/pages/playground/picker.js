@@ -1,0 +1,61 @@
+// Choosing what a column answers with: a base model, an adapter, or a checkpoint of a run under way.
+(() => {
+  "use strict";
+  const { h, t } = Studio;
+  const parts = (Studio.playground = Studio.playground || {});
+
+  // Gives {model, share} (share null for a base), or null. With `over`, only what fits over that base model.
+  parts.pick = async (options, { title, over = "", preferred = "" }) => {
+    let search = "";
+    let chosen = null;
+    const list = h("div", { class: "picker" });
+    const field = Studio.searchField({ label: t("Search models, adapters and checkpoints"), onInput: (text) => { search = text.toLowerCase(); draw(); }, ms: 60 });
+    const dialog = Studio.dialog({ title, content: [field, list], actions: [Studio.button(t("Cancel"), () => dialog.close(""))] });
+
+    function take(model, share) {
+      chosen = { model, share };
+      dialog.close("yes");
+    }
+    const modelFor = (fits) => over || (fits.includes(preferred) ? preferred : fits[0]);
+    const found = (...words) => words.join(" ").toLowerCase().includes(search);
+
+    function draw() {
+      const bases = over ? [] : options.models.filter((each) => found(each.name, each.reference));
+      const adapters = options.adapters.filter((each) => (over ? parts.fits(each, over) : each.fits.length) && found(each.name, each.base_name));
+      const checkpoints = options.checkpoints.filter((each) => (!over || each.model === over) && found(each.name, String(each.step)));
+      Studio.render(list,
+        group(t("Base models"), bases, (each) => option(0, each.name, each.reference === each.name ? "" : each.reference, () => take(each.name, null))),
+        group(t("Adapters"), adapters, (each) => option(each.id, each.name, t("over {model}", { model: modelFor(each.fits) }), () => take(modelFor(each.fits), { adapter: each.name, strength: 1 }))),
+        group(t("Checkpoints of runs under way"), checkpoints, (each) =>
+          option(each.run, t("{run}, step {step}", { run: each.name, step: each.step }), each.eval_loss == null ? "" : t("evaluation loss {loss}", { loss: Studio.loss(each.eval_loss) }), () => take(each.model, { run: each.run, step: each.step, strength: 1 }))),
+        !bases.length && !adapters.length && !checkpoints.length && (search
+          ? h("p", { class: "hint" }, t("Nothing has such a name."))
+          : h("p", { class: "hint" }, t("No adapter was trained on this model yet."), " ", h("a", { href: Studio.href("train", { model: over }) }, t("Train one")))));
+    }
+    draw();
+    field.querySelector("input").focus();
+    await dialog.closed;
+    return chosen;
+  };
+
+  function group(title, items, draw) {
+    return items.length > 0 && h("section", { data: { key: title } }, h("h3", {}, title), h("ul", {}, items.map(draw)));
+  }
+
+  function option(colour, name, about, onclick) {
+    return h("li", {}, h("button", { type: "button", onclick }, Studio.dot(colour), h("b", {}, name), about && h("small", {}, about)));
+  }
+
+  // Something small beside its button; it closes by Escape and by a click elsewhere.
+  parts.popover = (opener, ...content) => {
+    const box = h("div", { class: "dialog popover", popover: "auto", role: "dialog", "aria-label": opener.getAttribute("aria-label") }, content);
+    box.ontoggle = (event) => event.newState === "closed" && box.remove();
+    document.body.append(box);
+    box.showPopover();
+    const place = opener.getBoundingClientRect();
+    const size = box.getBoundingClientRect();
+    const below = place.bottom + 6 + size.height <= innerHeight - 8;
+    box.style.setProperty("top", `${Math.max(8, below ? place.bottom + 6 : place.top - size.height - 6)}px`);
+    box.style.setProperty("left", `${Math.max(8, Math.min(place.right - size.width, document.documentElement.clientWidth - size.width - 8))}px`);
+  };
+})();

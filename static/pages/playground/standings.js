@@ -1,0 +1,78 @@
+// What people found best: how often each wins, how sure that is, and whether they judge the same way again.
+(() => {
+  "use strict";
+  const { h, t } = Studio;
+  const parts = (Studio.playground = Studio.playground || {});
+
+  // Gives the function that reads and draws; the view asks for it each time it is shown.
+  parts.standings = (bench, host) => {
+    const { ctx, options } = bench;
+    let search = "";
+    let blind = false;
+    let sorted = { name: "rate", descending: true };
+    let data = null;
+    const field = Studio.searchField({ label: t("Search models and adapters"), onInput: (text) => { search = text; read(); } });
+    const only = Studio.toggle({ label: t("Blind votes only"), checked: blind, onChange: (on) => { blind = on; read(); } });
+
+    async function read() {
+      try {
+        data = await ctx.read("standings", { search, blind });
+        draw();
+      } catch (fault) {
+        Studio.render(host, Studio.errorPanel(fault, read));
+      }
+    }
+
+    function draw() {
+      const rows = [...data.rows].sort((a, b) => (sorted.name === "name" ? title(a).localeCompare(title(b)) : (a[sorted.name] ?? -1) - (b[sorted.name] ?? -1)) * (sorted.descending ? -1 : 1));
+      if (!rows.length && !search && !blind) {
+        return Studio.render(host, Studio.empty({ title: t("No vote yet"), body: t("Compare two columns and say which answer is best. Who wins how often stands here then, with how sure that is.") }));
+      }
+      return Studio.render(host,
+        h("section", { class: "card", id: "standings", data: { key: "standings" } },
+          h("div", { class: "row spread" }, h("h2", {}, t("Who wins how often")), h("div", { class: "row" },
+            Studio.button(t("CSV"), (event) => file("csv", event.currentTarget), { icon: "download", small: true, "aria-label": t("Export votes as CSV") }),
+            Studio.button(t("JSONL"), (event) => file("jsonl", event.currentTarget), { icon: "download", small: true, "aria-label": t("Export votes as JSONL") }))),
+          h("p", { class: "hint" }, t("Of the votes that a column took part in; a tie counts half. The bar is the range in which the true share lies with 95 % certainty.")),
+          h("div", { class: "row tools-row" }, field, only),
+          Studio.table({
+            label: t("Standings"), rows, key: (row) => `${row.model} ${row.name}`, sorted, onSort: (name, descending) => { sorted = { name, descending }; draw(); },
+            columns: [
+              { name: "name", label: t("Column"), sort: true, value: (row) => [Studio.dot(colour(row)), title(row), row.name && h("small", { class: "muted" }, ` ${row.model}`)] },
+              { name: "rate", label: t("Wins"), sort: true, numeric: true, value: (row) => bar(row) },
+              { name: "votes", label: t("Votes"), sort: true, numeric: true, value: (row) => Studio.number(row.votes) },
+              { name: "wins", label: t("Best"), numeric: true, hide: "narrow", value: (row) => Studio.number(row.wins) },
+              { name: "ties", label: t("Ties"), numeric: true, hide: "narrow", value: (row) => Studio.number(row.ties) },
+              { name: "bad", label: t("All bad"), numeric: true, hide: "narrow", value: (row) => Studio.number(row.bad) },
+            ],
+            empty: Studio.empty({ title: blind ? t("No blind vote of that kind yet") : t("Nothing has such a name.") }),
+          })),
+        h("section", { class: "card", data: { key: "agreement" } },
+          h("h2", {}, t("Agreement")),
+          h("p", { class: "hint" }, t("Of two votes on the same prompt and the same columns, how often both chose the same. Low agreement means that the difference is a matter of taste, or of chance.")),
+          data.agreement.length
+            ? h("dl", { class: "agreement" }, data.agreement.map((month) => h("div", {},
+              h("dt", {}, monthName(month.since)), h("dd", {}, h("span", { class: "track", "aria-hidden": "true" }, h("i", { style: { "--high": String(month.share ?? 0) } })),
+                h("span", { class: "num" }, Studio.percent(month.share)), h("small", {}, t("{same} of {pairs} pairs", { same: Studio.number(month.same), pairs: Studio.number(month.pairs) }))))))
+            : h("p", { class: "muted" }, t("Not known yet: no prompt was judged twice."))));
+    }
+
+    const title = (row) => row.name || t("Base model {name}", { name: row.model });
+    const colour = (row) => (row.name ? options.adapters.find((each) => row.name === each.name || row.name.startsWith(`${each.name} `))?.id || 1 : 0);
+    const bar = (row) => h("span", { class: "win", title: t("{low} to {high}", { low: Studio.percent(row.low), high: Studio.percent(row.high) }) },
+      h("span", { class: "track", style: { "--c": Studio.color(colour(row)) }, "aria-hidden": "true" }, h("i", { class: "range", style: { "--low": String(row.low), "--high": String(row.high) } }), h("i", { class: "point", style: { "--at": String(row.rate) } })),
+      h("span", {}, Studio.percent(row.rate)), h("small", { class: "muted" }, `${Studio.percent(row.low)}–${Studio.percent(row.high)}`));
+    function monthName(since) {
+      const date = new Date(`${String(since).slice(0, 7)}-15T12:00:00`);
+      return Number.isNaN(date.getTime()) ? String(since) : new Intl.DateTimeFormat(Studio.language === "zh" ? "zh-CN" : "en", { year: "numeric", month: "long" }).format(date);
+    }
+    async function file(format, button) {
+      const found = await ctx.act(button, "votes_file", { format });
+      if (found) parts.saveAs(found.text, `votes.${format}`, format === "csv" ? "text/csv" : "application/jsonl");
+    }
+    return () => {
+      if (!data) Studio.render(host, Studio.skeleton(4));
+      read();
+    };
+  };
+})();

@@ -1,0 +1,112 @@
+"""Prompt sets and their evaluations, on the playground page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import gradio as gr
+
+from studio.domain.chat import Sampling
+from studio.domain.columns import Column
+from studio.domain.errors import InvalidInput
+from studio.ui.view import uploaded
+
+if TYPE_CHECKING:
+    from studio.app import Studio
+
+ON_A_PAGE = 20
+LARGEST_FILE = 20_000_000  # bytes of a list of prompts
+
+Wish = Literal["stop", "resume", "delete"]
+Choice = Literal["best", "tie", "bad"]
+
+
+def prompt_sets(studio: Studio) -> dict[str, Any]:
+    """All sets, all evaluations, and the datasets whose validation rows can become a set."""
+    return {
+        "sets": list(studio.prompt_sets.list()),
+        "evaluations": list(studio.evaluations.list()),
+        "datasets": [d.reference for d in studio.datasets.list() if d.status == "ready"],
+    }
+
+
+def prompt_set(studio: Studio, id: int, page: int = 0) -> dict[str, Any]:
+    """One page of its prompts. Raises NotFound."""
+    return dict(studio.prompt_sets.get(id, page))
+
+
+def add_prompts(studio: Studio, name: str, text: str) -> dict[str, int]:
+    """Raises InvalidInput: the name is taken, or a line is not a prompt; it names every one of these."""
+    return {"id": studio.prompt_sets.add(name, text)}
+
+
+def add_prompt_file(studio: Studio, name: str, path: str) -> dict[str, int]:
+    """As `add_prompts`, of a file that was uploaded, which is taken away.
+
+    Raises:
+        InvalidInput: as there, or the file is too large or not UTF-8.
+    """
+    file = uploaded(path)
+    try:
+        if file.stat().st_size > LARGEST_FILE:
+            raise InvalidInput("This file is too large for a prompt set.", "Split it, or add it as a dataset.")
+        text = file.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput("This file is not UTF-8 text.", "Save it as UTF-8, then choose it again.") from error
+    finally:
+        file.unlink(missing_ok=True)
+    return add_prompts(studio, name, text)
+
+
+def add_validation_rows(studio: Studio, dataset: str) -> dict[str, int]:
+    return {"id": studio.prompt_sets.from_validation(dataset)}
+
+
+def rename_prompts(studio: Studio, id: int, name: str) -> None:
+    studio.prompt_sets.rename(id, name)
+
+
+def delete_prompts(studio: Studio, id: int) -> None:
+    studio.prompt_sets.delete(id)
+
+
+def evaluate(
+    studio: Studio, id: int, columns: list[dict[str, Any]], sampling: dict[str, str], name: str, key: str
+) -> dict[str, int]:
+    """Queues a run of the set over the columns. The same `key` queues once."""
+    asked = [Column.model_validate(column) for column in columns]
+    return {"id": studio.evaluations.submit(id, asked, Sampling.model_validate(sampling), name, key)}
+
+
+def evaluation(
+    studio: Studio, id: int, page: int = 0, search: str = "", request: gr.Request | None = None
+) -> dict[str, Any]:
+    """How far it is, its scores per column, and one page of prompts with their answers. Raises NotFound."""
+    answers = studio.evaluations.page(id, page * ON_A_PAGE, ON_A_PAGE, search)
+    return {
+        "evaluation": studio.evaluations.get(id),
+        "summary": studio.evaluations.summary(id),
+        "rows": answers["rows"],
+        "total": answers["total"],
+        "pages": -(-answers["total"] // ON_A_PAGE),
+    }
+
+
+def steer(studio: Studio, id: int, wish: Wish) -> None:
+    """Raises InvalidInput: in its state the evaluation cannot do that."""
+    getattr(studio.evaluations, wish)(id)
+
+
+def vote_answer(studio: Studio, id: int, place: int, choice: Choice, blind: bool, column: int | None = None) -> None:
+    """`place` is that of the prompt in the set, `column` that of the best answer."""
+    studio.evaluations.vote(id, place, choice, column, blind)
+
+
+def evaluation_file(studio: Studio, id: int, format: Literal["csv", "jsonl"]) -> dict[str, str]:
+    return {"text": studio.evaluations.export(id, format)}
+
+
+HANDLERS = (
+    prompt_sets, prompt_set, add_prompts, add_prompt_file, add_validation_rows, rename_prompts, delete_prompts,
+    evaluate, evaluation, steer, vote_answer, evaluation_file,
+)  # fmt: skip
