@@ -9,7 +9,9 @@
   const compactAnswer = ({ pieces = [], ...answer }, whole) => ({ ...answer, pieces: whole ? pieces.map(([text, p, base, choice]) => [text, rounded(p), rounded(base), choice]) : [] });
   parts.contentOf = ({ state }) => {
     const content = (whole) => ({
-      columns: state.columns, system: state.system, numbers: state.numbers,
+      // Of each column also which turns it has answered.
+      columns: state.columns.map((column) => ({ ...column, turns: state.turns.filter((turn) => turn.answers[column.id]).map((turn) => turn.id) })),
+      system: state.system, numbers: state.numbers,
       turns: state.turns.map((turn, i) => ({ ...turn, answers: Object.fromEntries(Object.entries(turn.answers).map(([id, answer]) => [id, compactAnswer(answer, whole || i === state.turns.length - 1)])) })),
     });
     const all = content(true);

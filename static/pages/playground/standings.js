@@ -11,12 +11,14 @@
     let blind = false;
     let sorted = { name: "rate", descending: true };
     let data = null;
+    let history = null;
+    let page = 1;
     const field = Studio.searchField({ label: t("Search models and adapters"), onInput: (text) => { search = text; read(); } });
     const only = Studio.toggle({ label: t("Blind votes only"), checked: blind, onChange: (on) => { blind = on; read(); } });
 
     async function read() {
       try {
-        data = await ctx.read("standings", { search, blind });
+        [data, history] = [await ctx.read("standings", { search, blind }), await ctx.read("votes_history", { page })];
         draw();
       } catch (fault) {
         Studio.render(host, Studio.errorPanel(fault, read));
@@ -25,7 +27,7 @@
 
     function draw() {
       const rows = [...data.rows].sort((a, b) => (sorted.name === "name" ? title(a).localeCompare(title(b)) : (a[sorted.name] ?? -1) - (b[sorted.name] ?? -1)) * (sorted.descending ? -1 : 1));
-      if (!rows.length && !search && !blind) {
+      if (!rows.length && !search && !blind && !history.items.length) {
         return Studio.render(host, Studio.empty({ title: t("No vote yet"), body: t("Compare two columns and say which answer is best. Who wins how often stands here then, with how sure that is.") }));
       }
       return Studio.render(host,
@@ -54,7 +56,29 @@
             ? h("dl", { class: "agreement" }, data.agreement.map((month) => h("div", {},
               h("dt", {}, monthName(month.since)), h("dd", {}, h("span", { class: "track", "aria-hidden": "true" }, h("i", { style: { "--high": String(month.share ?? 0) } })),
                 h("span", { class: "num" }, Studio.percent(month.share)), h("small", {}, t("{same} of {pairs} pairs", { same: Studio.number(month.same), pairs: Studio.number(month.pairs) }))))))
-            : h("p", { class: "muted" }, t("Not known yet: no prompt was judged twice."))));
+            : h("p", { class: "muted" }, t("Not known yet: no prompt was judged twice."))),
+        history.items.length > 0 && h("section", { class: "card", id: "comparisons", data: { key: "history" } },
+          h("h2", {}, t("Comparisons")),
+          Studio.table({
+            label: t("Comparisons"), rows: history.items,
+            columns: [
+              { name: "prompt", label: t("Prompt"), class: "said", value: (row) => h("span", { class: "one-line", title: row.prompt }, row.prompt) },
+              { name: "columns", label: t("Columns"), hide: "narrow", class: "said", value: (row) => row.columns.map(title).join(", ") },
+              { name: "votes", label: t("Votes"), value: (row) => (row.votes.length ? row.votes.map((vote) => judged(row, vote)).join(", ") : "–") },
+              { name: "at", label: t("When"), hide: "narrow", value: (row) => Studio.time(row.at) },
+            ],
+            actions: (row) => [{ label: t("Delete"), danger: true, run: (button) => remove(row, button) }],
+          }),
+          Studio.pager({ page: history.page - 1, pages: history.pages, total: history.total, onPage: (to) => { page = to + 1; read(); } })));
+    }
+
+    function judged(row, vote) {
+      if (vote.choice === "best") return row.columns[vote.place] ? title(row.columns[vote.place]) : t("Best");
+      return vote.choice === "tie" ? t("Tie") : t("All bad");
+    }
+    async function remove(row, button) {
+      if (!(await Studio.ask({ title: t("Delete this comparison?"), body: t("Its answers and votes are gone for good; the standings are counted without them."), confirm: t("Delete comparison"), danger: true }))) return;
+      if ((await ctx.act(button, "delete_comparison", { id: row.id })) !== undefined) read();
     }
 
     const title = (row) => row.name || t("Base model {name}", { name: row.model });

@@ -30,8 +30,8 @@ Choice = Literal["best", "tie", "bad"]
 
 def build(studio: Studio) -> None:
     handlers = (
-        options, vote, standings, votes_file, conversations, conversation, keep_conversation, rename_conversation,
-        delete_conversation, *playground_sets.HANDLERS,
+        options, vote, standings, votes_history, delete_comparison, votes_file, conversations, conversation,
+        keep_conversation, rename_conversation, delete_conversation, *playground_sets.HANDLERS,
     )  # fmt: skip
     served = [partial(handler, studio) for handler in handlers]
     view("playground", check, *served, streams=[partial(answer, studio)], skeleton="cards")
@@ -147,6 +147,16 @@ def standings(studio: Studio, search: str = "", blind: bool = False) -> dict[str
         "rows": studio.votes.standings(search, blind_only=blind),
         "agreement": studio.votes.agreement(),
     }
+
+
+def votes_history(studio: Studio, page: int = 1) -> dict[str, Any]:
+    """The newest comparisons with their votes; pages count from 1."""
+    return dict(studio.votes.history(page))
+
+
+def delete_comparison(studio: Studio, id: int) -> None:
+    """With its votes. Raises NotFound."""
+    studio.votes.delete(id)
 
 
 def votes_file(studio: Studio, format: Literal["csv", "jsonl"]) -> dict[str, str]:
