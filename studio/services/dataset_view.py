@@ -21,6 +21,7 @@ from studio.domain.dataset_rows import learned, read_row
 from studio.domain.errors import StudioError
 from studio.domain.problem_kinds import PROBLEM_KINDS
 from studio.services.chat_template import load_chat_template
+from studio.services.csv_text import harmless
 from studio.services.datasets import PROBLEMS, SAMPLE, check_ready
 from studio.services.examinations import TOKENS, Examination
 from studio.store.problem_file import count_problems, read_problems
@@ -190,17 +191,12 @@ def problem_lines(dataset: Dataset, examination: Examination | None = None) -> I
             p = problem.as_dict()
             name = names[min(problem.file, len(names) - 1)]
             cells = [name, p["line"], p["field"], p["level"], p["code"], p["message"], p["remedy"]]
-            writer.writerow([_harmless(cell) for cell in cells])
+            writer.writerow([harmless(cell) for cell in cells])
             if buffer.tell() > 1 << 16:
                 yield buffer.getvalue()
                 buffer.seek(0)
                 buffer.truncate()
     yield buffer.getvalue()
-
-
-def _harmless(cell: Any) -> Any:
-    """A spreadsheet runs what begins like a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t") else cell
 
 
 def clean_lines(dataset: Dataset) -> Iterator[bytes]:

@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.store.database import open_database
+from studio.store.evaluation_records import EvaluationRecords
+from studio.store.playground_records import PlaygroundRecords
 from studio.store.run_records import RunRecords
 from studio.store.tables import Adapter, ColumnMap, Dataset, Model, Run, Table
 
@@ -26,7 +28,7 @@ _WORDS: dict[type[Table], str] = {Model: "base model", Dataset: "dataset", Adapt
 _HASH = re.compile(r"[0-9a-f]{12,64}")
 
 
-class Catalogue(RunRecords):
+class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords):
     """The studio's memory, in the database at `url`."""
 
     def __init__(self, url: str) -> None:

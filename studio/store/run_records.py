@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Engine, and_, delete, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
 from studio.domain.errors import NotFound
 from studio.domain.run import RunStatus, check_transition
+from studio.store.keyed_records import KeyedRecords
 from studio.store.tables import Metric, Run, Sample, Sweep, Table, Transition
 
 Fields = Mapping[str, Any]
-Keyed = TypeVar("Keyed", Run, Sweep)
 
 
-class RunRecords(ABC):
+class RunRecords(KeyedRecords):
     """Runs, and what belongs to them. Each change of a run's status is put down in its history at once."""
-
-    engine: Engine
-
-    @abstractmethod
-    def _session(self) -> AbstractContextManager[Session]:
-        """A transaction of the catalogue's."""
 
     # submitted
 
@@ -51,22 +42,6 @@ class RunRecords(ABC):
 
     def run_by_key(self, key: str) -> Run | None:
         return self._by_key(Run, key)
-
-    def _by_key(self, table: type[Keyed], key: str) -> Keyed | None:
-        with self._session() as session:
-            return session.scalar(select(table).where(table.key == key))
-
-    def _once(self, table: type[Keyed], key: str | None, make: Callable[[Session], Keyed]) -> Keyed:
-        """What `make` adds, or what was added with that key before."""
-        if key and (earlier := self._by_key(table, key)):
-            return earlier
-        try:
-            with self._session() as session:
-                return make(session)
-        except IntegrityError:
-            if key and (earlier := self._by_key(table, key)):  # the other click was faster
-                return earlier
-            raise
 
     # looked at
 

@@ -1,0 +1,39 @@
+"""What pages hand over to be kept: whole, finite and not too large."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from studio.domain.errors import InvalidInput
+
+MOST_BYTES = 2_000_000
+
+
+def kept_text(text: str) -> str:
+    """The text as any database takes it: without half characters and zero bytes."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
+
+
+def kept_json(value: Any, field: str) -> Any:
+    """The value as JSON has it.
+
+    Raises:
+        InvalidInput: it is no JSON, or larger than 2 MB; `fields` has it at `field`.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        fault = InvalidInput(
+            "“{field}” cannot be kept: {reason}.", "Reload the page and try again.", field=field, reason=error
+        )
+        raise InvalidInput(fault.template, fault.remedy_template, fields={field: fault}, **fault.values) from error
+    written = text.encode("utf-8", "replace")
+    if len(written) > MOST_BYTES:
+        fault = InvalidInput(
+            "“{field}” has {size:.1f} MB; at most {most:.0f} MB are kept.",
+            "Begin a new conversation, or ask for shorter answers.",
+            field=field, size=len(written) / 1e6, most=MOST_BYTES / 1e6,
+        )  # fmt: skip
+        raise InvalidInput(fault.template, fault.remedy_template, fields={field: fault}, **fault.values)
+    return json.loads(written)
