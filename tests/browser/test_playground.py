@@ -214,7 +214,7 @@ def test_a_prompt_set_is_run_over_the_columns_scored_and_exported(server: Server
     page.locator("#set-name").fill("knots")
     page.locator("#set-text").fill('{"prompt": "What is a bowline?", "reference": "A knot."}\n{"prompt"')
     page.locator("#save-set").click()
-    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("2")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("Line 2")
     page.locator("#set-text").fill(
         '{"prompt": "What is a bowline?", "reference": "A knot."}\n{"prompt": "And a hitch?", "reference": "Another."}'
     )

@@ -210,7 +210,7 @@ def test_a_file_becomes_a_prompt_set_and_is_taken_away():
     prompt_sets = Recorder(add=6)
     parts: Any = SimpleNamespace(prompt_sets=prompt_sets)
     assert playground_sets.add_prompt_file(parts, "mine", str(file)) == {"id": 6}
-    assert prompt_sets.calls == [("add", ("mine", "Who?\nWhere?\n"), {})]
+    assert prompt_sets.calls == [("add", ("mine", "Who?\nWhere?\n"), {"skip_bad": False})]
     assert not file.exists()
 
 
@@ -242,8 +242,15 @@ def test_an_evaluation_is_asked_with_checked_columns_and_numbers():
 
 
 def test_a_page_of_an_evaluation_says_how_many_pages_there_are():
-    evaluations = Recorder(get={"id": 2}, summary=[[]], page={"rows": [], "total": 41})
+    fault = StudioError("The base model “{name}” is not ready yet.", "Wait until it is.", name="big").as_dict()
+    rows = [{"place": 20, "answers": [{"state": "missing"}, {"state": "error", "error": fault}]}]
+    evaluations = Recorder(
+        get={"id": 2, "fault": fault}, summary={"columns": [{"place": 0}]}, page={"rows": rows, "total": 41}
+    )
     parts: Any = SimpleNamespace(evaluations=evaluations)
-    answer = playground_sets.evaluation(parts, 2, page=1, search="loop")
+    answer = playground_sets.evaluation(parts, 2, page=1, search="loop", request=IN_ENGLISH)
     assert answer["pages"] == 3
+    assert answer["summary"] == [{"place": 0}]
+    assert answer["evaluation"]["fault"]["problem"] == "The base model “big” is not ready yet."
+    assert [a["error"] for a in answer["rows"][0]["answers"]] == [None, answer["evaluation"]["fault"]]
     assert ("page", (2, 20, 20, "loop"), {}) in evaluations.calls

@@ -41,16 +41,17 @@
             h("div", { class: "row" }, Studio.button(t("All prompt sets"), () => open(0), { icon: "back", kind: "quiet", small: true }), h("h2", {}, evaluation.name), parts.evaluationPill(evaluation)),
             h("div", { class: "row" },
               isOpen && Studio.button(t("Stop"), (event) => steer("stop", event.currentTarget), { icon: "stop", small: true }),
-              ["stopped", "failed"].includes(evaluation.status) && Studio.button(t("Resume"), (event) => steer("resume", event.currentTarget), { icon: "play", small: true }),
+              parts.canResume(evaluation) && Studio.button(t("Resume"), (event) => steer("resume", event.currentTarget), { icon: "play", small: true }),
               ["csv", "jsonl"].map((format) => Studio.button(format.toUpperCase(), (event) => file(format, event.currentTarget), { icon: "download", small: true, "aria-label": t("Export as {format}", { format: format.toUpperCase() }) })))),
-          isOpen && Studio.progress({ label: evaluation.status === "queued" ? t("Waiting") : t("{done} of {total} answers", { done: Studio.number(evaluation.done), total: Studio.number(evaluation.total) }), share: evaluation.total ? evaluation.done / evaluation.total : 0 }),
-          evaluation.problem && Studio.errorPanel({ problem: evaluation.problem, remedy: evaluation.remedy }),
+          isOpen && Studio.progress({ label: evaluation.status === "queued" ? t("Waiting") : t("{done} of {total} answers", { done: Studio.number(evaluation.answered), total: Studio.number(evaluation.total) }), share: evaluation.total ? evaluation.answered / evaluation.total : 0 }),
+          evaluation.fault && (isOpen ? Studio.note("warn", h("b", {}, t("It waits, and tries again by itself.")), h("p", {}, evaluation.fault.problem)) : Studio.errorPanel(evaluation.fault)),
           reachable(Studio.table({
             label: t("Scores"), rows: summary.map((row, i) => ({ ...row, place: i })), key: (row) => row.place,
             columns: [
               { name: "name", label: t("Column"), value: (row) => [Studio.dot(parts.colourOf(columns[row.place], options)), titles[row.place]] },
               { name: "answered", label: t("Answers"), numeric: true, value: (row) => [Studio.number(row.answered), row.errors > 0 && h("small", { class: "field-error" }, ` ${t("{n} failed", { n: Studio.number(row.errors) })}`)] },
               ...known.map(([name, label, sign, show]) => ({ name, label, numeric: true, value: (row) => h("span", { class: summary.length > 1 && figure(row, name) != null && sign * figure(row, name) === best[name] && summary.some((each) => figure(each, name) !== figure(row, name)) ? "score-best" : "" }, show(figure(row, name))) })),
+              { name: "votes", label: t("Best"), numeric: true, hide: "narrow", value: (row) => (row.votes.votes ? t("{done} of {total}", { done: row.votes.wins, total: row.votes.votes }) : "–") },
               { name: "tokens", label: t("Tokens"), numeric: true, hide: "narrow", value: (row) => Studio.number(row.tokens) },
               { name: "tokens_per_second", label: t("Tokens per second"), numeric: true, hide: "medium", value: (row) => Studio.number(row.tokens_per_second, 1) },
             ],
@@ -63,22 +64,23 @@
           Studio.pager({ page, pages: data.pages, total: data.total, onPage: (to) => { page = to; polling.now(); } })));
     }
     const reachable = (table) => Object.assign(table, { tabIndex: 0 }); // It scrolls sideways where it is wide.
-    const figure = (row, name) => row.scores?.[name] ?? row[name] ?? null;
+    const figure = (row, name) => row.corpus?.[name] ?? row.scores?.[name] ?? row[name] ?? null; // BLEU and chrF of the whole set, where they are known
 
     function drawCase(row, columns, titles) {
-      const vote = voted.get(row.place) || row.vote;
+      const vote = voted.get(row.place) || row.votes[row.votes.length - 1];
       const hidden = blind && !vote;
-      const answers = row.answers.map((answer, i) => ({ answer, i })).filter(({ answer }) => answer);
+      const answers = row.answers.map((answer, i) => ({ answer, i })).filter(({ answer }) => answer.state !== "missing");
       if (hidden) {
         const order = orders.get(row.place) || answers.map(({ i }) => [crypto.getRandomValues(new Uint32Array(1))[0], i]).sort((a, b) => a[0] - b[0]).map(([, i]) => i);
         orders.set(row.place, order);
         answers.sort((a, b) => order.indexOf(a.i) - order.indexOf(b.i));
       }
       const button = (label, choice) => Studio.button(label, (event) => cast(row, choice, null, hidden, event.currentTarget), { small: true, "aria-pressed": String(vote?.choice === choice), kind: vote?.choice === choice ? "primary" : "" });
-      const whole = answers.length > 1 && answers.every(({ answer }) => answer.text || answer.error);
+      const whole = answers.length === columns.length && answers.filter(({ answer }) => answer.state === "done").length > 1;
       return h("article", { class: "case", data: { key: `case-${row.place}` } },
-        h("p", { class: "asked" }, h("span", { class: "num muted" }, `${row.place + 1} `), row.prompt),
+        h("p", { class: "asked" }, h("span", { class: "num muted" }, `${row.place + 1} `), row.text),
         row.reference && h("p", { class: "reference" }, row.reference),
+        !answers.length && h("p", { class: "hint" }, t("Waiting…")),
         h("div", { class: "lanes", style: { "--n": String(columns.length) } }, answers.map(({ answer, i }, seat) => {
           const chosen = vote?.choice === "best" && vote.column === i;
           const title = hidden ? t("Column {letter}", { letter: "ABCDEFGHI"[seat] }) : titles[i];
@@ -86,7 +88,7 @@
             h("header", {}, title),
             answer.error ? h("div", { class: "answer" }, hidden ? t("This column could not answer.") : Studio.errorPanel(answer.error)) : h("div", { class: "answer", tabindex: "0", role: "group", "aria-label": t("What {name} said", { name: title }) }, answer.text),
             !hidden && h("footer", {}, h("span", { class: "num" }, figures(answer))),
-            whole && h("div", { class: "vote" }, Studio.button(chosen ? t("Best answer") : t("Best"), (event) => cast(row, "best", i, hidden, event.currentTarget), { small: true, icon: chosen ? "star" : "check", kind: chosen ? "primary" : "", "aria-pressed": String(chosen), disabled: !answer.text })));
+            whole && h("div", { class: "vote" }, Studio.button(chosen ? t("Best answer") : t("Best"), (event) => cast(row, "best", i, hidden, event.currentTarget), { small: true, icon: chosen ? "star" : "check", kind: chosen ? "primary" : "", "aria-pressed": String(chosen), disabled: answer.state !== "done" })));
         })),
         whole && h("div", { class: "row" }, button(t("Tie"), "tie"), button(t("All bad"), "bad")));
     }

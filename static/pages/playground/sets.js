@@ -6,6 +6,8 @@
   const OPEN = ["queued", "running"];
   const STATES = { queued: [t("Waiting"), ""], running: [t("Running"), "run"], finished: [t("Finished"), "ok"], stopped: [t("Stopped"), "warn"], failed: [t("Failed"), "err"] };
   parts.evaluationIsOpen = (evaluation) => OPEN.includes(evaluation.status);
+  // One that is over can be gone on with where something is missing: what failed is asked again.
+  parts.canResume = (evaluation) => !parts.evaluationIsOpen(evaluation) && (evaluation.status !== "finished" || evaluation.errors > 0);
   parts.evaluationPill = ({ status }) => Studio.pill(...(STATES[status] || [status, ""]));
 
   // Gives the function that shows the list, or the evaluation that the address names.
@@ -52,7 +54,7 @@
               { label: t("Rename"), run: () => rename(row) },
               { label: t("Delete"), danger: true, run: (button) => remove(row, button) },
             ],
-            empty: Studio.empty({ title: t("No prompt set yet"), body: t("Paste a list, choose a file, or take the validation rows of a dataset. With references, answers are scored.") }),
+            empty: Studio.empty({ title: t("No prompt set yet"), body: t("Paste a list, choose a file, or take rows of a dataset. With references, answers are scored.") }),
           })),
         evaluations.length > 0 && h("section", { class: "card", id: "evaluations", data: { key: "evaluations" } },
           h("h2", {}, t("Evaluations")),
@@ -60,14 +62,14 @@
             label: t("Evaluations"), rows: evaluations,
             columns: [
               { name: "name", label: t("Name"), value: (row) => h("a", { href: Studio.href("playground", { view: "sets", evaluation: row.id }), onclick: (event) => { event.preventDefault(); open(row.id); } }, row.name) },
-              { name: "set", label: t("Prompt set"), hide: "narrow", value: (row) => row.set },
+              { name: "set", label: t("Prompt set"), hide: "narrow", value: (row) => row.set_name },
               { name: "columns", label: t("Columns"), numeric: true, hide: "narrow", value: (row) => Studio.number(row.columns.length) },
-              { name: "status", label: t("Status"), value: (row) => (parts.evaluationIsOpen(row) ? Studio.progress({ label: row.status === "queued" ? t("Waiting") : t("{done} of {total}", { done: row.done, total: row.total }), share: row.total ? row.done / row.total : 0 }) : parts.evaluationPill(row)) },
+              { name: "status", label: t("Status"), value: (row) => (parts.evaluationIsOpen(row) ? Studio.progress({ label: row.status === "queued" ? t("Waiting") : t("{done} of {total}", { done: row.answered, total: row.total }), share: row.total ? row.answered / row.total : 0 }) : parts.evaluationPill(row)) },
               { name: "created_at", label: t("Started"), hide: "narrow", value: (row) => Studio.time(row.created_at) },
             ],
             actions: (row) => [
               parts.evaluationIsOpen(row) && { label: t("Stop"), run: (button) => steer(row, "stop", button) },
-              ["stopped", "failed"].includes(row.status) && { label: t("Resume"), run: (button) => steer(row, "resume", button) },
+              parts.canResume(row) && { label: t("Resume"), run: (button) => steer(row, "resume", button) },
               { label: t("Delete"), danger: true, run: (button) => removeEvaluation(row, button) },
             ],
           })));
@@ -96,18 +98,20 @@
         try {
           const found = await ctx.call("prompt_set", { id: row.id, page });
           Studio.render(list, Studio.table({
-            label: t("Prompts"), rows: found.rows, key: (each) => each.place,
-            columns: [{ name: "prompt", label: t("Prompt"), class: "said", value: (each) => each.prompt }, { name: "reference", label: t("Reference"), class: "said", value: (each) => each.reference || "–" }],
-          }), Studio.pager({ page, pages: found.pages, total: found.total, onPage: read }));
+            label: t("Prompts"), rows: found.items, key: (each) => each.place,
+            columns: [{ name: "prompt", label: t("Prompt"), class: "said", value: (each) => each.text }, { name: "reference", label: t("Reference"), class: "said", value: (each) => each.reference || "–" }],
+          }), Studio.pager({ page: page - 1, pages: found.pages, total: found.total, onPage: (to) => read(to + 1) }));
         } catch (fault) {
           Studio.render(list, Studio.errorPanel(fault, () => read(page)));
         }
-      })(0);
+      })(1);
     }
 
     // Bringing one in: three ways, one dialog.
     function add() {
-      const wrong = h("p", { class: "field-error", role: "alert" });
+      const wrong = h("div", { class: "field-error bad-lines", role: "alert" });
+      const skips = h("input", { type: "checkbox", id: "skip-bad" });
+      const skip = h("label", { class: "check", hidden: true }, skips, h("span", {}, t("Leave out what cannot be used")));
       const name = h("input", { id: "set-name", autocomplete: "off", spellcheck: "false" });
       const text = h("textarea", { id: "set-text", rows: 8, spellcheck: "false", placeholder: t("One prompt a line, or JSON Lines with “prompt” and “reference”") });
       const dataset = data.datasets.length > 0 && Studio.select({ label: t("Dataset"), value: data.datasets[0], items: data.datasets.map((each) => ({ value: each, label: each })), onChange: () => {} });
@@ -119,22 +123,24 @@
       const ways = {
         paste: [named, h("div", { class: "field" }, h("label", { for: "set-text" }, t("Prompts")), h("p", { class: "help" }, t("A line with “reference” is scored against it.")), text)],
         file: [named, drop, chosen],
-        dataset: dataset ? [h("p", { class: "hint" }, t("Up to 200 rows that no training on this dataset has learned from; the last answer of each is the reference.")), dataset] : [h("p", { class: "hint" }, t("No dataset is ready."))],
+        dataset: dataset ? [h("p", { class: "hint" }, t("Up to 200 rows, evenly spread; the last answer of each is the reference. An adapter looks better on rows that it was trained on: choose a dataset that was kept apart.")), dataset] : [h("p", { class: "hint" }, t("No dataset is ready."))],
       };
       const body = h("div", { class: "stack add-set" }, ways.paste);
-      const how = Studio.segmented({ label: t("Where the prompts come from"), value: way, items: [{ value: "paste", label: t("Paste") }, { value: "file", label: t("File") }, { value: "dataset", label: t("Dataset") }], onChange: (value) => { way = value; wrong.textContent = ""; body.replaceChildren(...ways[way]); } });
+      const how = Studio.segmented({ label: t("Where the prompts come from"), value: way, items: [{ value: "paste", label: t("Paste") }, { value: "file", label: t("File") }, { value: "dataset", label: t("Dataset") }], onChange: (value) => { way = value; wrong.textContent = ""; skip.hidden = true; body.replaceChildren(...ways[way]); } });
       const go = Studio.button(t("Add"), () => Studio.busy(go, save), { kind: "primary", id: "save-set" });
-      const dialog = Studio.dialog({ title: t("Add a prompt set"), wide: true, content: [how, body, wrong], actions: [Studio.button(t("Cancel"), () => dialog.close("")), go] });
+      const dialog = Studio.dialog({ title: t("Add a prompt set"), wide: true, content: [how, body, wrong, skip], actions: [Studio.button(t("Cancel"), () => dialog.close("")), go] });
       async function save() {
         try {
-          if (way === "paste") await ctx.call("add_prompts", { name: name.value.trim(), text: text.value });
-          else if (way === "dataset" && dataset) await ctx.call("add_validation_rows", { dataset: dataset.value });
-          else if (file) await ctx.call("add_prompt_file", { name: name.value.trim(), path: await ctx.upload(file) });
+          if (way === "paste") await ctx.call("add_prompts", { name: name.value.trim(), text: text.value, skip_bad: skips.checked });
+          else if (way === "dataset" && dataset) await ctx.call("add_dataset_rows", { dataset: dataset.value });
+          else if (file) await ctx.call("add_prompt_file", { name: name.value.trim(), path: await ctx.upload(file), skip_bad: skips.checked });
           else return;
           dialog.close("yes");
           polling.now();
         } catch (fault) {
-          Studio.render(wrong, [fault.problem, fault.remedy, ...Object.values(fault.fields || {})].filter((each, i, all) => each && all.indexOf(each) === i).flatMap((each) => [each, h("br")]));
+          const lines = Object.entries(fault.fields || {}).filter(([place]) => /^line \d+$/.test(place));
+          skip.hidden = !lines.length;
+          Studio.render(wrong, h("b", {}, fault.problem), " ", fault.remedy, lines.length > 0 && h("ul", {}, lines.map(([place, words]) => h("li", {}, h("span", { class: "num" }, t("Line {n}", { n: place.slice(5) })), " ", words))));
         }
       }
     }

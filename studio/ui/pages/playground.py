@@ -151,7 +151,7 @@ def standings(studio: Studio, search: str = "", blind: bool = False) -> dict[str
 
 def votes_history(studio: Studio, page: int = 1) -> dict[str, Any]:
     """The newest comparisons with their votes; pages count from 1."""
-    return dict(studio.votes.history(page))
+    return studio.votes.history(page)
 
 
 def delete_comparison(studio: Studio, id: int) -> None:
@@ -168,12 +168,12 @@ def votes_file(studio: Studio, format: Literal["csv", "jsonl"]) -> dict[str, str
 
 def conversations(studio: Studio, search: str = "") -> list[dict[str, Any]]:
     """Newest first."""
-    return list(studio.conversations.list(search))
+    return studio.conversations.list(search)
 
 
 def conversation(studio: Studio, id: int) -> dict[str, Any]:
     """Raises NotFound."""
-    return dict(studio.conversations.get(id))
+    return studio.conversations.get(id)
 
 
 def keep_conversation(studio: Studio, name: str, content: dict[str, Any], id: int | None = None) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import gradio as gr
 
 from studio.domain.chat import Sampling
 from studio.domain.columns import Column
-from studio.domain.errors import InvalidInput
+from studio.domain.errors import InvalidInput, StudioError
+from studio.ui.language import language_of, problem_of, remedy_of
 from studio.ui.view import uploaded
 
 if TYPE_CHECKING:
@@ -21,26 +22,27 @@ Wish = Literal["stop", "resume", "delete"]
 Choice = Literal["best", "tie", "bad"]
 
 
-def prompt_sets(studio: Studio) -> dict[str, Any]:
-    """All sets, all evaluations, and the datasets whose validation rows can become a set."""
+def prompt_sets(studio: Studio, request: gr.Request | None = None) -> dict[str, Any]:
+    """All sets, all evaluations, and the datasets whose rows can become a set."""
+    language = language_of(request)
     return {
-        "sets": list(studio.prompt_sets.list()),
-        "evaluations": list(studio.evaluations.list()),
+        "sets": studio.prompt_sets.list(),
+        "evaluations": [_shown(e, language) for e in studio.evaluations.list()],
         "datasets": [d.reference for d in studio.datasets.list() if d.status == "ready"],
     }
 
 
-def prompt_set(studio: Studio, id: int, page: int = 0) -> dict[str, Any]:
-    """One page of its prompts. Raises NotFound."""
-    return dict(studio.prompt_sets.get(id, page))
+def prompt_set(studio: Studio, id: int, page: int = 1) -> dict[str, Any]:
+    """One page of its prompts; pages count from 1. Raises NotFound."""
+    return studio.prompt_sets.get(id, page)
 
 
-def add_prompts(studio: Studio, name: str, text: str) -> dict[str, int]:
-    """Raises InvalidInput: the name is taken, or a line is not a prompt; it names every one of these."""
-    return {"id": studio.prompt_sets.add(name, text)}
+def add_prompts(studio: Studio, name: str, text: str, skip_bad: bool = False) -> dict[str, int]:
+    """Raises InvalidInput: the name is taken, or a line is not a prompt; its fields name every one of these."""
+    return {"id": studio.prompt_sets.add(name, text, skip_bad=skip_bad)}
 
 
-def add_prompt_file(studio: Studio, name: str, path: str) -> dict[str, int]:
+def add_prompt_file(studio: Studio, name: str, path: str, skip_bad: bool = False) -> dict[str, int]:
     """As `add_prompts`, of a file that was uploaded, which is taken away.
 
     Raises:
@@ -55,10 +57,10 @@ def add_prompt_file(studio: Studio, name: str, path: str) -> dict[str, int]:
         raise InvalidInput("This file is not UTF-8 text.", "Save it as UTF-8, then choose it again.") from error
     finally:
         file.unlink(missing_ok=True)
-    return add_prompts(studio, name, text)
+    return add_prompts(studio, name, text, skip_bad)
 
 
-def add_validation_rows(studio: Studio, dataset: str) -> dict[str, int]:
+def add_dataset_rows(studio: Studio, dataset: str) -> dict[str, int]:
     return {"id": studio.prompt_sets.from_validation(dataset)}
 
 
@@ -82,10 +84,13 @@ def evaluation(
     studio: Studio, id: int, page: int = 0, search: str = "", request: gr.Request | None = None
 ) -> dict[str, Any]:
     """How far it is, its scores per column, and one page of prompts with their answers. Raises NotFound."""
+    language = language_of(request)
     answers = studio.evaluations.page(id, page * ON_A_PAGE, ON_A_PAGE, search)
+    for row in answers["rows"]:
+        row["answers"] = [answer | {"error": _told(answer.get("error"), language)} for answer in row["answers"]]
     return {
-        "evaluation": studio.evaluations.get(id),
-        "summary": studio.evaluations.summary(id),
+        "evaluation": _shown(studio.evaluations.get(id), language),
+        "summary": studio.evaluations.summary(id)["columns"],
         "rows": answers["rows"],
         "total": answers["total"],
         "pages": -(-answers["total"] // ON_A_PAGE),
@@ -106,7 +111,18 @@ def evaluation_file(studio: Studio, id: int, format: Literal["csv", "jsonl"]) ->
     return {"text": studio.evaluations.export(id, format)}
 
 
+def _shown(evaluation: dict[str, Any], language: str) -> dict[str, Any]:
+    return evaluation | {"fault": _told(evaluation["fault"], language)}
+
+
+def _told(fault: dict[str, Any] | None, language: str) -> dict[str, str] | None:
+    if not fault:
+        return None
+    error = StudioError.from_dict(fault)
+    return {"problem": problem_of(error, language), "remedy": remedy_of(error, language)}
+
+
 HANDLERS = (
-    prompt_sets, prompt_set, add_prompts, add_prompt_file, add_validation_rows, rename_prompts, delete_prompts,
+    prompt_sets, prompt_set, add_prompts, add_prompt_file, add_dataset_rows, rename_prompts, delete_prompts,
     evaluate, evaluation, steer, vote_answer, evaluation_file,
 )  # fmt: skip
