@@ -16,11 +16,12 @@ from studio.cli import run_verbs
 from studio.cli.output import ProgressLine, say, show, table
 from studio.cli.session import opened, records, wait
 from studio.domain.chat import Message, Sampling
+from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput
 from studio.domain.presets import PRESETS, preset_values
 from studio.domain.spec import SECTIONS, defaults, read_spec
 from studio.services.chat_client import BASE
-from studio.services.playground import Column, ColumnState
+from studio.services.playground import Asked, ColumnState
 from studio.store.tables import Table
 
 # base models
@@ -152,10 +153,12 @@ def compare(arguments: argparse.Namespace) -> int:
     """Fails where a column could not answer; the others' answers are printed all the same."""
     sampling = _sampling(arguments)
     wanted: list[str | None] = [*([None] if arguments.base or not arguments.adapter else []), *arguments.adapter]
-    columns = [Column(name, [Message(role="user", content=arguments.prompt)]) for name in wanted]
+    shares = [(Share(adapter=name),) if name else () for name in wanted]
+    messages = [Message(role="user", content=arguments.prompt)]
+    asked = [Asked(Column(model=arguments.model, precision=arguments.precision, shares=s), messages) for s in shares]
     line, last = ProgressLine(), None
     with opened(arguments) as studio:
-        for last in studio.playground.compare(arguments.model, columns, sampling, precision=arguments.precision):
+        for last in studio.playground.compare(asked, sampling):
             line.update(last.status or "Answering")
     line.close()
     states = last.columns if last else []

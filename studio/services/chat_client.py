@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 BASE = "base"
 ATTACH_SECONDS = 600.0  # a batch that is being written goes first
 ANSWER_SECONDS = 600.0  # between two pieces of an answer
+READINGS_AT_ONCE = 64
 
 
 class WorkerGone(StudioError):
@@ -29,7 +30,8 @@ class WorkerGone(StudioError):
 
 @dataclass(frozen=True)
 class Chunk:
-    """What is new of an answer, and its figures so far. `alone` says why it shared no batch."""
+    """What is new of an answer, and its figures so far. `alone` says why it shared no batch, `rows` with how many it
+    did. `pieces` are the tokens that came with it: their ids, texts, and the logarithms of their probabilities."""
 
     text: str
     finish: str  # "", "stop" or "length"
@@ -37,19 +39,48 @@ class Chunk:
     tokens_per_second: float
     first_token_seconds: float
     alone: str
+    rows: int = 1
+    seed: int | None = None
+    pieces: tuple[tuple[int, str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Who is asked what. `adapters` are names of attached adapters with their strengths; none are the base."""
+
+    adapters: Sequence[tuple[str, float]]
+    messages: Sequence[Message]
+
+    def body(self) -> dict[str, Any]:
+        acting = [{"name": name, "strength": strength} for name, strength in self.adapters]
+        return {
+            "model": self.adapters[0][0] if self.adapters else BASE,
+            "adapters": acting,
+            "messages": [m.model_dump() for m in self.messages],
+        }
 
 
 @dataclass(frozen=True)
 class Question:
-    """What one column asks. `model` is "base" or the name of an attached adapter."""
+    """What one column asks `client`."""
 
-    model: str
-    messages: Sequence[Message]
+    client: ChatClient
+    subject: Subject
     sampling: Sampling
 
     def body(self) -> dict[str, Any]:
         settings = self.sampling.model_dump(mode="json", exclude_none=True)
-        return {"model": self.model, "messages": [m.model_dump() for m in self.messages], "stream": True, **settings}
+        return {**self.subject.body(), "stream": True, "logprobs": True, **settings}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How likely each token of an answer is to a model: logarithms of probabilities, the texts of the tokens, and the
+    token (id, text) that was likeliest there."""
+
+    log_probabilities: Sequence[float]
+    texts: Sequence[str]
+    likeliest: Sequence[tuple[int, str]]
 
 
 class ChatClient:
@@ -73,6 +104,28 @@ class ChatClient:
             return bool(self._ask("GET", "/health", timeout=2.0).json()["busy"])
         except (StudioError, ValueError, KeyError):
             return True
+
+    def about(self) -> dict[str, Any]:
+        """Of the base: its `precision`, its `context` in tokens, and whether its chat `template` is its own."""
+        models: list[dict[str, Any]] = self._ask("GET", "/v1/models", timeout=30.0).json()["data"]
+        return models[0]
+
+    def read(self, asked: Sequence[tuple[Subject, str | Sequence[int]]]) -> list[Reading | StudioError]:
+        """How likely an answer is: in words, which then ends with the model's end token, or as token ids.
+
+        Raises:
+            WorkerGone: there is nobody to read it.
+        """
+        found: list[Reading | StudioError] = []
+        for begin in range(0, len(asked), READINGS_AT_ONCE):
+            part = asked[begin : begin + READINGS_AT_ONCE]
+            body = [
+                subject.body() | ({"answer": said} if isinstance(said, str) else {"tokens": list(said)})
+                for subject, said in part
+            ]
+            answer = self._ask("POST", "/v1/studio/readings", json={"readings": body}, timeout=ANSWER_SECONDS).json()
+            found += [_fault(each["error"]) if "error" in each else _reading(each) for each in answer["readings"]]
+        return found
 
     def attach(self, name: str, path: str) -> None:
         """Makes the adapter in the folder `path` answer to `name`; the same again costs nothing.
@@ -128,7 +181,7 @@ class ChatClient:
 
 @contextmanager
 def answers(
-    client: ChatClient, questions: Sequence[Question]
+    questions: Sequence[Question],
 ) -> Iterator[queue.SimpleQueue[tuple[int, Chunk | StudioError]]]:
     """Asks all at once. The queue gets each chunk, or what went wrong, with the question's index.
 
@@ -139,7 +192,7 @@ def answers(
 
     async def follow(index: int, question: Question) -> None:
         try:
-            async for chunk in client.stream(question):
+            async for chunk in question.client.stream(question):
                 heard.put((index, chunk))
         except StudioError as fault:
             heard.put((index, fault))
@@ -178,7 +231,14 @@ def _chunk(data: str) -> Chunk:
         tokens_per_second=timings.get("tokens_per_second", 0.0),
         first_token_seconds=timings.get("first_token_seconds", 0.0),
         alone=value.get("alone", ""),
+        rows=timings.get("rows", 1),
+        seed=value.get("seed"),
+        pieces=tuple((t["id"], t["token"], t["logprob"]) for t in (choice.get("logprobs") or {}).get("content", ())),
     )
+
+
+def _reading(value: dict[str, Any]) -> Reading:
+    return Reading(value["logprobs"], value["tokens"], [(each["id"], each["text"]) for each in value["likeliest"]])
 
 
 def _fault_in(body: bytes) -> StudioError:

@@ -1,4 +1,4 @@
-"""The chat worker as a process: started, found again, replaced and ended. There is one at a time."""
+"""A chat worker as a process: started, found again, replaced and ended."""
 
 from __future__ import annotations
 
@@ -64,6 +64,10 @@ class ChatWorker:
             self._used = worker.process
         return worker
 
+    def serves(self, request: dict[str, Any]) -> bool:
+        worker = self._running()
+        return worker is not None and worker.request == request
+
     def client(self, worker: Worker) -> ChatClient | None:
         """None while it is loading. Raises StudioError where it died of it."""
         alive = self._engine.is_alive(worker.process)  # asked first: its last word comes before its death
@@ -94,11 +98,12 @@ class ChatWorker:
             worker.process.pid,
         )
 
-    def close(self) -> None:
-        """Ends the worker that this server used: it has nothing to lose. One of another server lives on."""
+    def close(self, *, whoever: bool = False) -> None:
+        """Ends the worker that this server used: it has nothing to lose. One of another server lives on, unless it is
+        said to end whoever used it."""
         with self._lock:
             worker = self._running()
-            if worker is not None and worker.process == self._used:
+            if worker is not None and (whoever or worker.process == self._used):
                 self._end(worker.process)
 
     def dismiss(self) -> bool:

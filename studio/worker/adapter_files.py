@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from peft import PeftConfig, PeftType
 from safetensors import SafetensorError, safe_open
@@ -16,7 +18,7 @@ from studio.domain.errors import InvalidInput, StudioError
 WEIGHTS = "adapter_model.safetensors"
 Shapes = Mapping[str, tuple[int, int]]  # layer → width of its input and of its output
 
-_PREFIX = "base_model.model."
+PREFIX = "base_model.model."  # of the layers' names in an adapter's file
 _MAKES_OWN_BASE = ("pissa", "corda", "olora", "loftq", "lora_ga")
 
 
@@ -91,9 +93,15 @@ def why_alone(config: PeftConfig) -> str:
     if getattr(config, "use_dora", False):
         return "DoRA adapters share no batch."
     variants = [f.name for f in fields(config) if f.metadata.get("is_lora_variant")]
-    if any(getattr(config, v) for v in variants) or isinstance(getattr(config, "init_lora_weights", True), str):
+    if any(getattr(config, v) for v in variants) or getattr(config, "lora_bias", False):
         return "This variant of LoRA shares no batch."
     return ""
+
+
+def is_plain(path: Path, name: str) -> bool:
+    """Whether the file holds nothing but pairs of LoRA matrices. Raises StudioError where it is damaged."""
+    with _opened(path, name) as file:
+        return all(key.endswith((".lora_A.weight", ".lora_B.weight")) for key in file.keys())  # noqa: SIM118
 
 
 def layer_shapes(model: nn.Module) -> dict[str, tuple[int, int]]:
@@ -105,31 +113,40 @@ def layer_shapes(model: nn.Module) -> dict[str, tuple[int, int]]:
     } | {name: (module.nx, module.nf) for name, module in model.named_modules() if type(module).__name__ == "Conv1D"}
 
 
-def check_fit(path: Path, layers: Shapes, name: str) -> None:
-    """Compares the shapes in the adapter's file with the base's layers; reads no weight.
+def check_fit(path: Path, layers: Shapes, name: str) -> set[str]:
+    """Compares the shapes in the adapter's file with the base's layers; reads no weight. The layers that it changes.
 
     Raises:
         InvalidInput: the adapter was made for another base model.
         StudioError: its weights are damaged.
     """
+    changed = set()
     for module, matrix, shape in _matrices(path, name):
         if module not in layers:
             raise _misfit(name, f"{module} ?")
+        changed.add(module)
         (width_in, width_out), a = layers[module], matrix == "lora_A"
         if shape[1 if a else 0] != (width_in if a else width_out):
             expected = f"{width_in} → {width_out}"
             raise _misfit(name, f"{module} {expected} ≠ {' × '.join(map(str, shape))}")
+    return changed
 
 
 def _matrices(path: Path, name: str) -> list[tuple[str, str, list[int]]]:
+    with _opened(path, name) as file:
+        found = []
+        for key in file.keys():  # noqa: SIM118 - no dictionary
+            module, _, rest = key.removeprefix(PREFIX).rpartition(".lora_")
+            if rest in ("A.weight", "B.weight"):
+                found.append((module, f"lora_{rest[0]}", file.get_slice(key).get_shape()))
+        return found
+
+
+@contextmanager
+def _opened(path: Path, name: str) -> Iterator[Any]:
     try:
         with safe_open(path / WEIGHTS, "pt") as file:
-            found = []
-            for key in file.keys():  # noqa: SIM118 - no dictionary
-                module, _, rest = key.removeprefix(_PREFIX).rpartition(".lora_")
-                if rest in ("A.weight", "B.weight"):
-                    found.append((module, f"lora_{rest[0]}", file.get_slice(key).get_shape()))
-            return found
+            yield file
     except (SafetensorError, OSError) as error:
         raise StudioError(
             "The weights of “{name}” in {path} are damaged.", "Train it again, or fetch it again.", name=name, path=path

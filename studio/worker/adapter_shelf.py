@@ -1,44 +1,42 @@
-"""Any number of adapters over one base model, each row of a batch with its own.
-
-The base is never changed: an adapter that would touch its weights is taken off again before the base is used.
-"""
+"""Any number of adapters over one base model, each row of a batch with its own, or with several together."""
 
 from __future__ import annotations
 
 import logging
-import secrets
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-import torch
-from peft import PeftConfig, PeftModel, get_peft_model
-from peft.helpers import DoraCaching
-from torch import nn
+from peft.tuners.tuners_utils import check_target_module_exists
 
-from studio.domain.errors import InvalidInput, NotFound, StudioError
+from studio.domain.errors import InvalidInput, NotFound
+from studio.worker.adapter_bank import AdapterBank, Matrices, Mix, layers_by_row, read_matrices
 from studio.worker.adapter_files import (
     WEIGHTS,
     check_fit,
+    is_plain,
     layer_shapes,
     read_config,
     read_template,
     why_alone,
     why_by_itself,
 )
+from studio.worker.device import free_memory
 from studio.worker.model import LoadedModel
+from studio.worker.peft_adapters import PeftAdapters, misfit
 
 logger = logging.getLogger(__name__)
 
 BASE = "base"  # the name that the base model answers to
+RESERVE = 256 << 20  # bytes that stay free for the answers' own state when an adapter is loaded
 
 
-@dataclass
+@dataclass(frozen=True)
 class ShelvedAdapter:
-    """`alone` says why it shares no batch, `by_itself` that it also bears no other adapter on the model meanwhile.
+    """`alone` says why its answers share no batch, `by_itself` that it also bears no other adapter on the model.
 
     `template` is the chat template that it was trained with, where that is not the base's.
     """
@@ -49,23 +47,34 @@ class ShelvedAdapter:
     alone: str
     by_itself: bool
     template: str | None = None
-    key: str = field(default_factory=lambda: f"ad_{secrets.token_hex(4)}")  # peft allows no dot in a name
-    is_on_model: bool = False
 
 
 class AdapterShelf:
-    """Not for several threads: all calls come from the one that generates."""
+    """Not for several threads: all calls come from the one that generates.
+
+    Adapters are loaded when they are used first. Those that were not used for the longest time are dropped where
+    memory runs short, and loaded again when they are asked.
+    """
 
     def __init__(self, base: LoadedModel) -> None:
         self._base = base
         self._shapes = layer_shapes(base.model)
-        self._bare = BareModel(base.model)
-        self._peft: PeftModel | None = None
+        modules = dict(base.model.named_modules())
+        self._layers = {name: modules[name] for name in self._shapes}
+        self._by_row: set[str] | None = None
+        self._bank = AdapterBank(self._layers)
+        self._peft = PeftAdapters(base)
         self._adapters: dict[str, ShelvedAdapter] = {}
+        self._loaded: OrderedDict[str, Matrices] = OrderedDict()  # the one that was used last is the last
 
     @property
     def names(self) -> list[str]:
         return list(self._adapters)
+
+    @property
+    def loaded(self) -> list[str]:
+        """Those in memory, the one that was used last at the end."""
+        return list(self._loaded)
 
     def holds(self, name: str, path: Path) -> bool:
         """Whether `name` is the adapter that lies in the folder now. The only method for any thread."""
@@ -73,7 +82,7 @@ class AdapterShelf:
         return known is not None and (known.path, known.stamp) == (path, _stamp(path))
 
     def add(self, name: str, path: Path) -> None:
-        """Puts the adapter in the folder `path` on the model under `name`. The same again does nothing.
+        """Makes the adapter in the folder `path` answer to `name`. The same again does nothing.
 
         Raises:
             StudioError: the folder holds no adapter that this base can bear; nothing has changed then.
@@ -83,26 +92,22 @@ class AdapterShelf:
         config = read_config(path, name)
         if self.holds(name, path):
             return
-        if name in self._adapters:
-            self.remove(name)
         check_fit(path, self._shapes, name)
         by_itself = why_by_itself(config)
+        alone = by_itself or why_alone(config) or self._why_not_by_row(path, name)
         template = None if self._base.has_own_template else read_template(path)
-        alone = by_itself or why_alone(config)
         adapter = ShelvedAdapter(name, path, _stamp(path), alone, bool(by_itself), template)
-        self._put_on(adapter, config)
+        if name in self._adapters:
+            self.remove(name)
+        self._load(adapter, keep=())
         self._adapters[name] = adapter
 
     def remove(self, name: str) -> None:
         """Raises NotFound."""
-        adapter = self.find(name)
+        self.find(name)
         del self._adapters[name]
-        if not adapter.is_on_model or self._peft is None:
-            return
-        if adapter.by_itself or not any(a.is_on_model for a in self._adapters.values()):
-            self._take_all_off()
-        else:
-            self._peft.delete_adapter(adapter.key)
+        self._drop(name)
+        self._peft.take_off(name)
 
     def find(self, name: str) -> ShelvedAdapter:
         """Raises NotFound."""
@@ -111,95 +116,85 @@ class AdapterShelf:
         except KeyError:
             raise NotFound("There is no adapter “{name}” on this model.", "Attach it first.", name=name) from None
 
-    def why_alone(self, name: str | None) -> str:
-        """Why answers of this adapter (None: of the base) share no batch; empty where they do."""
+    def check(self, mix: Mix) -> None:
+        """Raises:
+        NotFound: an adapter of the mix is not here.
+        InvalidInput: it acts only as a whole and by itself, so that it cannot be mixed or weakened.
+        """
+        for name, strength in mix:
+            if (alone := self.find(name).alone) and (len(mix) > 1 or strength != 1):
+                raise InvalidInput(
+                    "The adapter “{name}” acts only alone and at full strength. {reason}",
+                    "Give it a column of its own, at strength 1.",
+                    name=name,
+                    reason=alone,
+                )
+
+    def why_alone(self, mix: Mix) -> str:
+        """Why answers of these adapters (none: of the base) share no batch; empty where they do. Raises NotFound."""
         if self._base.precision == "8-bit":
             return "In 8-bit, the rows of a batch change each other."
-        return self.find(name).alone if name is not None else ""
+        return next((alone for name, _ in mix if (alone := self.find(name).alone)), "")
 
     @contextmanager
-    def serving(self, names: Sequence[str | None]) -> Iterator[tuple[Any, dict[str, Any]]]:
-        """The model, and options for its `generate`, with which row i is answered by `names[i]` (None: the base).
+    def serving(self, mixes: Sequence[Mix]) -> Iterator[Any]:
+        """The model, with which row i is answered by the adapters of `mixes[i]`. Equal rows stand side by side.
 
-        Several rows must be such as share a batch. Raises StudioError where an adapter cannot be put on again.
+        Several rows must be such as share a batch. Raises StudioError where an adapter cannot be loaded again.
         """
-        wanted = [self.find(n) for n in names if n is not None]
-        for adapter in wanted:
-            if not adapter.is_on_model:
-                self._put_on(adapter, read_config(adapter.path, adapter.name))
-        if not wanted and any(a.is_on_model and a.by_itself for a in self._adapters.values()):
-            self._take_all_off()
-        if self._peft is None:
-            yield self._base.model, {}
-        elif wanted and wanted[0].alone:
-            self._peft.set_adapter(wanted[0].key, inference_mode=True)
-            with DoraCaching(enabled=self._has_room_for_dora()):
-                yield self._peft, {}
-            self._peft.train().eval()  # which is how peft drops what it cached
+        wanted = {name: self.find(name) for mix in mixes for name, _ in mix}
+        for adapter in wanted.values():
+            self._load(adapter, keep=wanted)
+        special = next((name for name, adapter in wanted.items() if adapter.alone), None)
+        if special is not None:
+            with self._peft.acting(special) as model:
+                yield model
+            return
+        with self._peft.resting() as model, self._bank.open(mixes, self._loaded):
+            yield model
+
+    def _why_not_by_row(self, path: Path, name: str) -> str:
+        if not is_plain(path, name):
+            return "This variant of LoRA shares no batch."
+        if self._by_row is None:
+            with self._peft.resting() as model:
+                self._by_row = layers_by_row(model, self._layers)
+        if any(layer not in self._by_row for layer in check_fit(path, self._shapes, name)):
+            return "It changes layers in which this model mixes the rows of a batch."
+        return ""
+
+    def _load(self, adapter: ShelvedAdapter, keep: Any) -> None:
+        if adapter.alone:
+            self._peft.put_on(adapter.name, adapter.path, by_itself=adapter.by_itself)
+        elif adapter.name in self._loaded:
+            self._loaded.move_to_end(adapter.name)
         else:
-            keys = {a.name: a.key for a in wanted}
-            yield self._peft, {"adapter_names": ["__base__" if n is None else keys[n] for n in names]}
+            self._make_room(adapter, keep)
+            self._loaded[adapter.name] = self._read(adapter)
 
-    def _has_room_for_dora(self) -> bool:
-        """DoRA is some ten times as fast when its full-size updates (fp32) are kept for as long as it answers."""
-        needed = 4 * sum(width_in * width_out for width_in, width_out in self._shapes.values())
-        return needed < free_memory(self._base.device) / 2
-
-    def _put_on(self, adapter: ShelvedAdapter, config: PeftConfig) -> None:
-        if adapter.by_itself or any(a.is_on_model and a.by_itself for a in self._adapters.values()):
-            self._take_all_off()
-        config.inference_mode = True
-        # An adapter by itself may write into parameters of the base: those must stay the objects that they are.
-        swap_in = {"low_cpu_mem_usage": not adapter.by_itself}
+    def _read(self, adapter: ShelvedAdapter) -> Matrices:
+        config = read_config(adapter.path, adapter.name)
         try:
-            if self._peft is None:
-                self._peft = get_peft_model(self._base.model, config, adapter.key, **swap_in)
-            result = self._peft.load_adapter(
-                str(adapter.path), adapter.key, torch_device=str(self._base.device), **swap_in
-            )
-            strangers = result.missing_keys + result.unexpected_keys
-            if strangers:
-                raise ValueError(f"{len(strangers)} weights have no counterpart, such as {strangers[0]}")
+            matrices = read_matrices(adapter.path, config, self._base.device, self._base.compute_dtype)
         except Exception as error:
-            # What half an adapter leaves behind is not worth finding out: the others are put on again when needed.
-            self._take_all_off()
-            logger.exception("The adapter %s could not be put on", adapter.name)
-            raise StudioError(
-                "The adapter “{name}” cannot be put on this base model: {reason}.",
-                "Choose the base model that it was trained on.",
-                name=adapter.name,
-                reason=str(error).strip().partition("\n")[0].rstrip("."),
-            ) from error
-        self._peft.eval()
-        adapter.is_on_model = True
+            logger.exception("The adapter %s could not be loaded", adapter.name)
+            raise misfit(adapter.name, str(error)) from error
+        missing = [n for n in self._layers if check_target_module_exists(config, n) and n not in matrices]
+        if missing:
+            raise misfit(adapter.name, f"{len(missing)} layers have no weights, such as {missing[0]}")
+        return matrices
 
-    def _take_all_off(self) -> None:
-        for adapter in self._adapters.values():
-            adapter.is_on_model = False
-        self._peft = None
-        self._bare.restore()
+    def _make_room(self, adapter: ShelvedAdapter, keep: Any) -> None:
+        """Twice the adapter's size: its matrices, and the batch's that are stacked out of them."""
+        needed = 2 * (adapter.path / WEIGHTS).stat().st_size + RESERVE
+        for name in [n for n in self._loaded if n not in keep]:
+            if free_memory(self._base.device) >= needed:
+                return
+            self._drop(name)
 
-
-class BareModel:
-    """A model as it was before any adapter, to go back to.
-
-    peft's own `unload` keeps trained copies of layers and trained biases in the base; here the very modules come back.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        self._model = model
-        self._places = [(p, name, child) for p in model.modules() for name, child in p.named_children()]
-        self._biases = [(p, p.detach().clone()) for n, p in model.named_parameters() if n.endswith("bias")]
-
-    def restore(self) -> None:
-        for parent, name, child in self._places:
-            if getattr(parent, name) is not child:
-                setattr(parent, name, child)
-        with torch.no_grad():
-            for bias, value in self._biases:
-                bias.copy_(value)
-        if hasattr(self._model, "peft_config"):
-            del self._model.peft_config
+    def _drop(self, name: str) -> None:
+        self._loaded.pop(name, None)
+        self._bank.forget(name)
 
 
 def _stamp(path: Path) -> float:
@@ -208,8 +203,3 @@ def _stamp(path: Path) -> float:
         return (path / WEIGHTS).stat().st_mtime
     except OSError:
         return 0.0
-
-
-def free_memory(device: torch.device) -> int:
-    """Bytes that are left on the device."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available

@@ -11,17 +11,33 @@ import torch
 
 from studio.domain.chat import Sampling
 from studio.domain.errors import StudioError
+from studio.worker.adapter_bank import Mix
 from studio.worker.sampling import RowSampler
 from studio.worker.text_stream import StopStrings, TextStream
 
 
 @dataclass(frozen=True)
+class Token:
+    """`text` is what became certain with it: nothing in the middle of a character. `log_probability` is the model's,
+    before temperature and top-p."""
+
+    id: int
+    text: str
+    log_probability: float
+
+
+@dataclass(frozen=True)
 class Piece:
-    """What is new of an answer. `finish` is "stop", "length" or "cancelled" in the last one."""
+    """What is new of an answer. `finish` is "stop", "length" or "cancelled" in the last one. `tokens` are those that
+    came with it."""
 
     text: str = ""
     finish: str = ""
     error: StudioError | None = None
+    tokens: tuple[Token, ...] = ()
+
+    def __add__(self, later: Piece) -> Piece:
+        return Piece(self.text + later.text, later.finish, later.error, self.tokens + later.tokens)
 
 
 @dataclass
@@ -51,14 +67,14 @@ class Timings:
 
 
 class Answer:
-    """The answer to `prompt` (token ids) by the base (`adapter` None) or an adapter.
+    """The answer to `prompt` (token ids) by the adapters of `mix`, or (where it is empty) by the base.
 
     `deliver` gets each Piece, in the thread that generates. Tokens in `ends` end the answer and are no part of it.
     """
 
     def __init__(
         self,
-        adapter: str | None,
+        mix: Mix,
         prompt: Sequence[int],
         sampling: Sampling,
         *,
@@ -67,7 +83,7 @@ class Answer:
         device: torch.device,
         deliver: Callable[[Piece], None],
     ) -> None:
-        self.adapter = adapter
+        self.mix = mix
         self.prompt = list(prompt)
         self.max_tokens = sampling.max_tokens
         self.sampler = RowSampler(sampling, device)
@@ -91,7 +107,8 @@ class Answer:
         self._deliver(Piece())
 
     def accept(self, token: int) -> None:
-        """The next token of the row; one that is over passes over what the batch still fills it with."""
+        """The next token of the row, which its sampler drew last; one that is over passes over what the batch still
+        fills it with."""
         if self.is_over:
             return
         if self._is_cancelled:
@@ -103,25 +120,27 @@ class Answer:
             self._finish("stop")
             return
         self.timings.tokens += 1
-        text, stopped = self._stops.add(self._text.add(token))
+        text = self._text.add(token)
+        said = (Token(token, text, self.sampler.log_probability),)
+        text, stopped = self._stops.add(text)
         if stopped:
             self.is_over = True
-            self._deliver(Piece(text, "stop"))
+            self._deliver(Piece(text, "stop", tokens=said))
         elif self.timings.tokens >= self.max_tokens:
-            self._finish("length", text)
+            self._finish("length", text, said)
         else:
-            self._deliver(Piece(text))
+            self._deliver(Piece(text, tokens=said))
 
     def fail(self, error: StudioError) -> None:
         if not self.is_over:
             self.is_over = True
             self._deliver(Piece(error=error))
 
-    def _finish(self, reason: str, text: str = "") -> None:
+    def _finish(self, reason: str, text: str = "", said: tuple[Token, ...] = ()) -> None:
         self.is_over = True
         rest, stopped = self._stops.add(self._text.rest())
         text += rest if stopped else rest + self._stops.rest()
-        self._deliver(Piece(text, "stop" if stopped else reason))
+        self._deliver(Piece(text, "stop" if stopped else reason, tokens=said))
 
     def _now(self) -> float:
         return time.perf_counter() - self.timings.asked

@@ -12,8 +12,8 @@ from studio.worker.answer import Answer
 from studio.worker.sampling import PerRowChoice
 
 
-def generate(model: Any, answers: Sequence[Answer], *, pad: int, device: torch.device, **options: Any) -> None:
-    """Writes all answers to their ends. `options` go to the model's `generate` (such as `adapter_names`).
+def generate(model: Any, answers: Sequence[Answer], *, pad: int, device: torch.device) -> None:
+    """Writes all answers to their ends.
 
     Each row has its own length, sampling and end. A row never sees another: shorter prompts are padded on the left
     and the padding is masked.
@@ -30,7 +30,6 @@ def generate(model: Any, answers: Sequence[Answer], *, pad: int, device: torch.d
             generation_config=settings,
             logits_processor=LogitsProcessorList([rows.choice]),
             stopping_criteria=StoppingCriteriaList([rows]),
-            **options,
         )
 
 

@@ -16,12 +16,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from studio.domain.chat import Message, Sampling
 from studio.domain.errors import InvalidInput, StudioError
 from studio.worker.adapter_shelf import BASE, AdapterShelf
 from studio.worker.answer import Answer, Piece
-from studio.worker.chat_protocol import ChatRequest, Reply, error_body, read_request, status_of
+from studio.worker.chat_protocol import (
+    ChatRequest,
+    ReadingRequest,
+    ReadingsRequest,
+    Reply,
+    Subject,
+    error_body,
+    read_request,
+    status_of,
+)
+from studio.worker.likelihood import Text
 from studio.worker.model import LoadedModel
+from studio.worker.readings import Readings
 from studio.worker.scheduler import Scheduler
 
 
@@ -43,6 +53,7 @@ class ChatService:
             Route("/v1/adapters", self._guarded(self._attach), methods=["POST"]),
             Route("/v1/adapters/{name:path}", self._guarded(self._detach), methods=["DELETE"]),
             Route("/v1/chat/completions", self._guarded(self._chat), methods=["POST"]),
+            Route("/v1/studio/readings", self._guarded(self._read), methods=["POST"]),
         ]
         self.app = Starlette(routes=routes)
 
@@ -69,7 +80,12 @@ class ChatService:
 
     async def _models(self, request: Request) -> Response:
         models = [{"id": n, "object": "model", "created": 0, "owned_by": "studio"} for n in [BASE, *self._shelf.names]]
-        models[0] |= {"root": self._name, "precision": self._base.precision, "context": self._context}
+        models[0] |= {
+            "root": self._name,
+            "precision": self._base.precision,
+            "context": self._context,
+            "template": "own" if self._base.has_own_template else "added",
+        }
         return JSONResponse({"object": "list", "data": models})
 
     async def _attach(self, request: Request) -> Response:
@@ -79,7 +95,7 @@ class ChatService:
         name, path = body["name"], Path(body["path"])
         if not self._shelf.holds(name, path):
             await asyncio.wrap_future(self._scheduler.call(lambda: self._shelf.add(name, path)))
-        return JSONResponse({"name": name, "alone": self._shelf.why_alone(name)})
+        return JSONResponse({"name": name, "alone": self._shelf.why_alone(((name, 1.0),))})
 
     async def _detach(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -87,33 +103,32 @@ class ChatService:
         return Response(status_code=204)
 
     async def _chat(self, request: Request) -> Response:
-        asked = read_request(await _json(request))
-        adapter = None if asked.model == BASE else self._shelf.find(asked.model)
-        prompt = self._tokens(asked.messages, adapter.template if adapter else None)
+        asked = read_request(ChatRequest, await _json(request))
+        self._shelf.check(asked.mix)
+        prompt = self._prompt(asked)
         pieces: asyncio.Queue[Piece] = asyncio.Queue()
         loop = asyncio.get_running_loop()
         answer = Answer(
-            adapter.name if adapter else None,
+            asked.mix,
             prompt,
-            self._sampling(asked, len(prompt)),
+            asked.sampling(self._room(prompt)),
             tokenizer=self._base.tokenizer,
             ends=self._ends,
             device=self._base.device,
             deliver=lambda piece: _deliver(loop, pieces, piece),
         )
-        reply = Reply(secrets.token_hex(12), asked.model, answer)
+        reply = Reply(secrets.token_hex(12), asked, answer)
         if asked.stream:
             return StreamingResponse(self._stream(answer, pieces, reply), media_type="text/event-stream")
-        text, finish = "", ""
+        whole = Piece()
         async with self._writing(answer):
-            while not finish:
-                piece = await _next(pieces)
-                if piece.error:
-                    raise piece.error
+            while not whole.finish:
+                whole += await _next(pieces)
+                if whole.error:
+                    raise whole.error
                 if await request.is_disconnected():
                     break
-                text, finish = text + piece.text, piece.finish
-        return JSONResponse(reply.whole(text, finish))
+        return JSONResponse(reply.whole(whole))
 
     async def _stream(self, answer: Answer, pieces: asyncio.Queue[Piece], reply: Reply) -> AsyncIterator[str]:
         first = True
@@ -123,11 +138,41 @@ class ChatService:
                 if piece.error:
                     yield _event(error_body(piece.error, status_of(piece.error)))
                 else:
-                    yield _event(reply.chunk(piece.text, piece.finish, first=first))
+                    yield _event(reply.chunk(piece, first=first))
                 first = False
                 if piece.error or piece.finish:
                     yield "data: [DONE]\n\n"
                     return
+
+    async def _read(self, request: Request) -> Response:
+        """How likely each of some answers is; what is wrong with one is its error."""
+        asked = read_request(ReadingsRequest, await _json(request)).readings
+        results: list[dict[str, Any]] = [{} for _ in asked]
+        texts: dict[int, Text] = {}
+        for place, reading in enumerate(asked):
+            try:
+                self._shelf.check(reading.mix)
+                texts[place] = self._text(reading)
+            except StudioError as fault:
+                results[place] = error_body(fault, status_of(fault))
+        read = Readings(self._base, self._shelf, {place: asked[place].mix for place in texts}, texts)
+        for place, value in (await asyncio.wrap_future(self._scheduler.call(read.all))).items():
+            results[place] = error_body(value, status_of(value)) if isinstance(value, StudioError) else value
+        self.last_request = time.monotonic()
+        return JSONResponse({"readings": results})
+
+    def _text(self, reading: ReadingRequest) -> Text:
+        prompt = self._prompt(reading)
+        if reading.tokens is None:
+            answer = [*self._encoded(reading.answer), self._base.tokenizer.eos_token_id]
+        else:
+            answer = reading.tokens
+        vocabulary = self._base.model.config.get_text_config().vocab_size
+        if not answer or not all(0 <= token < vocabulary for token in answer):
+            raise InvalidInput("The answer holds no token, or one that the model does not know.", "Mend the request.")
+        if len(answer) > self._room(prompt):
+            raise self._too_long(len(prompt) + len(answer))
+        return prompt, answer
 
     @asynccontextmanager
     async def _writing(self, answer: Answer) -> AsyncIterator[None]:
@@ -139,14 +184,18 @@ class ChatService:
             answer.cancel()
             self.last_request = time.monotonic()
 
-    def _tokens(self, messages: list[Message], template: str | None) -> list[int]:
-        """The messages under the adapter's own chat template (None: the base's).
+    def _prompt(self, asked: Subject) -> list[int]:
+        """The messages under the adapters' own chat template (else the base's).
 
         Raises InvalidInput where it does not take them.
         """
+        template = next((own for name, _ in asked.mix if (own := self._shelf.find(name).template)), None)
         try:
             text = self._base.tokenizer.apply_chat_template(
-                [m.model_dump() for m in messages], chat_template=template, add_generation_prompt=True, tokenize=False
+                [m.model_dump() for m in asked.messages],
+                chat_template=template,
+                add_generation_prompt=True,
+                tokenize=False,
             )
         except Exception as error:  # a template is a foreign program, so it may raise anything
             raise InvalidInput(
@@ -154,18 +203,25 @@ class ChatService:
                 "Begin with the user, take turns, and leave the system prompt empty if the model knows none.",
                 reason=str(error).rstrip("."),
             ) from error
+        return self._encoded(text)
+
+    def _encoded(self, text: str) -> list[int]:
         # The tokenizer's own settings are left alone: another thread decodes with it.
         return list(self._base.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)
 
-    def _sampling(self, asked: ChatRequest, prompt: int) -> Sampling:
-        room = self._context - prompt
-        if room < 1:
-            raise InvalidInput(
-                "The conversation has {tokens} tokens, and the model reads at most {context}.",
-                "Shorten it, or begin a new one.",
-                tokens=prompt, context=self._context,
-            )  # fmt: skip
-        return asked.sampling(room)
+    def _room(self, prompt: list[int]) -> int:
+        """Tokens that the context still holds. Raises InvalidInput where there are none."""
+        if len(prompt) >= self._context:
+            raise self._too_long(len(prompt))
+        return self._context - len(prompt)
+
+    def _too_long(self, tokens: int) -> InvalidInput:
+        return InvalidInput(
+            "The conversation has {tokens} tokens, and the model reads at most {context}.",
+            "Shorten it, or begin a new one.",
+            tokens=tokens,
+            context=self._context,
+        )
 
 
 def end_tokens(base: LoadedModel) -> frozenset[int]:
@@ -192,8 +248,7 @@ async def _next(pieces: asyncio.Queue[Piece]) -> Piece:
     """The next piece, together with all that follow it already."""
     piece = await pieces.get()
     while not (piece.finish or piece.error or pieces.empty()):
-        more = pieces.get_nowait()
-        piece = Piece(piece.text + more.text, more.finish, more.error)
+        piece += pieces.get_nowait()
     return piece
 
 

@@ -4,24 +4,64 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from studio.domain.chat import LARGEST_SEED, Message, Sampling
+from studio.domain.columns import STRONGEST
 from studio.domain.errors import InvalidInput, NotFound, StudioError
-from studio.worker.answer import Answer
+from studio.worker.adapter_bank import Mix
+from studio.worker.adapter_shelf import BASE
+from studio.worker.answer import Answer, Piece
 
 _NEUTRAL: tuple[Any, ...] = (None, False, 0, "", [], {}, "auto", {"type": "text"})  # ask for nothing
 _IGNORED = {"user", "metadata", "store", "safety_identifier", "service_tier", "parallel_tool_calls"}
 
 
-class ChatRequest(BaseModel):
-    """What a client may ask. What is unknown here and would change the answer is refused, not passed over."""
+class Acting(BaseModel):
+    """An adapter and how strongly it acts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    name: str
+    strength: float = Field(1.0, ge=0, le=STRONGEST)
+
+
+class Subject(BaseModel):
+    """Who answers: the base or an adapter by the name `model`, or (beyond the protocol) the `adapters` together."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     model: str
+    adapters: list[Acting] | None = Field(None, max_length=8)
     messages: list[Message] = Field(min_length=1)
+
+    @property
+    def mix(self) -> Mix:
+        if self.adapters is None:
+            return () if self.model == BASE else ((self.model, 1.0),)
+        return tuple((a.name, a.strength) for a in self.adapters if a.strength)
+
+    @field_validator("messages", mode="before")
+    @classmethod
+    def _plain_messages(cls, value: Any) -> Any:
+        return [_plain(m) if isinstance(m, Mapping) else m for m in value] if isinstance(value, list) else value
+
+
+class ReadingRequest(Subject):
+    """How likely is this answer? In words, or as the token ids of an answer that was written here."""
+
+    answer: str = ""
+    tokens: list[int] | None = None
+
+
+class ReadingsRequest(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    readings: list[ReadingRequest] = Field(min_length=1, max_length=64)
+
+
+class ChatRequest(Subject):
+    """What a client may ask. What is unknown here and would change the answer is refused, not passed over."""
+
     stream: bool = False
     stream_options: dict[str, Any] | None = None
     temperature: float = Field(1.0, ge=0, le=2)
@@ -30,6 +70,7 @@ class ChatRequest(BaseModel):
     seed: int | None = Field(None, ge=0, le=LARGEST_SEED)
     stop: list[str] = Field([], max_length=8)
     n: Literal[1] = 1
+    logprobs: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -45,11 +86,6 @@ class ChatRequest(BaseModel):
     @classmethod
     def _one_is_a_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
-
-    @field_validator("messages", mode="before")
-    @classmethod
-    def _plain_messages(cls, value: Any) -> Any:
-        return [_plain(m) if isinstance(m, Mapping) else m for m in value] if isinstance(value, list) else value
 
     def sampling(self, room: int) -> Sampling:
         """`room` is how many tokens the context still holds."""
@@ -68,10 +104,13 @@ def _plain(message: Mapping[str, Any]) -> dict[str, Any]:
     return kept | {"content": content, "role": "system" if kept.get("role") == "developer" else kept.get("role")}
 
 
-def read_request(body: Any) -> ChatRequest:
+Request = TypeVar("Request", bound=BaseModel)
+
+
+def read_request(kind: type[Request], body: Any) -> Request:
     """Raises InvalidInput that names the field at fault."""
     try:
-        return ChatRequest.model_validate(body)
+        return kind.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise InvalidInput(
@@ -98,23 +137,38 @@ def error_body(error: StudioError, status: int) -> dict[str, Any]:
 class Reply:
     """One answer in the protocol's words. Every object carries the timings so far, beyond the protocol."""
 
-    def __init__(self, id: str, model: str, answer: Answer) -> None:
-        self._head = {"id": f"chatcmpl-{id}", "created": int(time.time()), "model": model}
+    def __init__(self, id: str, asked: ChatRequest, answer: Answer) -> None:
+        self._head = {"id": f"chatcmpl-{id}", "created": int(time.time()), "model": asked.model}
         self._answer = answer
+        self._tells_tokens = asked.logprobs
 
-    def chunk(self, text: str, finish: str, *, first: bool) -> dict[str, Any]:
+    def chunk(self, piece: Piece, *, first: bool) -> dict[str, Any]:
         """A piece of a streamed answer; the last one has the finish reason and the usage."""
-        delta = ({"role": "assistant"} if first else {}) | ({"content": text} if text or first else {})
-        choice = {"index": 0, "delta": delta, "finish_reason": _REASONS.get(finish), "logprobs": None}
-        end = {"usage": self._usage()} if finish else {}
+        delta = ({"role": "assistant"} if first else {}) | ({"content": piece.text} if piece.text or first else {})
+        end = {"usage": self._usage()} if piece.finish else {}
+        choice = {"index": 0, "delta": delta, **self._ending(piece)}
         return {**self._head, "object": "chat.completion.chunk", "choices": [choice], **end, **self._extra()}
 
-    def whole(self, text: str, finish: str) -> dict[str, Any]:
-        message = {"role": "assistant", "content": text}
-        choice = {"index": 0, "message": message, "finish_reason": _REASONS.get(finish), "logprobs": None}
+    def whole(self, answer: Piece) -> dict[str, Any]:
+        choice = {"index": 0, "message": {"role": "assistant", "content": answer.text}, **self._ending(answer)}
         return {
             **self._head, "object": "chat.completion", "choices": [choice], "usage": self._usage(), **self._extra(),
         }  # fmt: skip
+
+    def _ending(self, piece: Piece) -> dict[str, Any]:
+        """`id` of a token is beyond the protocol: a text can be cut into tokens in more than one way."""
+        told = [
+            {
+                "token": t.text,
+                "logprob": t.log_probability,
+                "bytes": list(t.text.encode()),
+                "top_logprobs": [],
+                "id": t.id,
+            }
+            for t in piece.tokens
+        ]
+        logprobs = {"content": told} if self._tells_tokens else None
+        return {"finish_reason": _REASONS.get(piece.finish), "logprobs": logprobs}
 
     def _usage(self) -> dict[str, int]:
         read, written = len(self._answer.prompt), self._answer.timings.tokens

@@ -67,3 +67,8 @@ def memory_in_use(device: torch.device) -> int:
     if device.type == "mps":
         return int(torch.mps.driver_allocated_memory())
     return int(psutil.Process().memory_info().rss)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that are left on the device."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available

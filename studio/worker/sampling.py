@@ -22,9 +22,15 @@ class RowSampler:
         self._top_p = sampling.top_p
         self.seed = secrets.randbelow(LARGEST_SEED + 1) if sampling.seed is None else sampling.seed
         self._generator = torch.Generator(device).manual_seed(self.seed)
+        self.log_probability = 0.0  # of what was drawn last, before temperature and top-p
 
     def draw(self, logits: torch.Tensor) -> int:
         """A token id from logits of shape (vocabulary,) in fp32."""
+        token = self._choose(logits)
+        self.log_probability = float(logits[token] - logits.logsumexp(-1))
+        return token
+
+    def _choose(self, logits: torch.Tensor) -> int:
         if self._temperature == 0:
             return int(logits.argmax())
         probabilities = torch.softmax(logits / self._temperature, dim=-1)

@@ -114,17 +114,17 @@ class Scheduler:
 
     def _why_alone(self, answer: Answer) -> str:
         try:
-            return self._shelf.why_alone(answer.adapter)
+            return self._shelf.why_alone(answer.mix)
         except StudioError:  # removed since: its own turn will say so
             return "gone"
 
     def _write(self, answers: list[Answer]) -> None:
         try:
-            with self._shelf.serving([a.adapter for a in answers]) as (model, options):
+            answers.sort(key=lambda answer: answer.mix)  # equal ones stand side by side
+            with self._shelf.serving([a.mix for a in answers]) as model:
                 for answer in answers:
                     answer.begin(len(answers), self._why_alone(answer))
-                pad = self._base.tokenizer.pad_token_id
-                generate(model, answers, pad=pad, device=self._base.device, **options)
+                generate(model, answers, pad=self._base.tokenizer.pad_token_id, device=self._base.device)
         except StudioError as fault:
             _fail(answers, fault)
         except (torch.OutOfMemoryError, MemoryError):

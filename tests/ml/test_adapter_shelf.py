@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from studio.domain.chat import Sampling
 from studio.domain.errors import InvalidInput, NotFound, StudioError
+from studio.worker.adapter_bank import Mix
 from studio.worker.adapter_shelf import AdapterShelf
 from studio.worker.answer import Answer, Piece
 from studio.worker.batch import generate
@@ -81,6 +82,10 @@ def alone(model: Path, adapter: Path | None, prompt: list[int] = PROMPT) -> list
     return written[0, len(prompt) :].tolist()
 
 
+def mix_of(name: str | Mix | None) -> Mix:
+    return name if isinstance(name, tuple) else () if name is None else ((name, 1.0),)
+
+
 class Recorder:
     """A tokenizer that gives each token back as its number."""
 
@@ -91,7 +96,7 @@ class Recorder:
 def together(
     base: LoadedModel,
     shelf: AdapterShelf,
-    names: list[str | None],
+    names: list[Any],
     sampling: Sampling | None = None,
     prompts: list[list[int]] | None = None,
 ) -> list[list[int]]:
@@ -106,13 +111,13 @@ def together(
 
     answers = [
         Answer(
-            name, prompt, sampling or Sampling(temperature=0, max_tokens=TOKENS),
+            mix_of(name), prompt, sampling or Sampling(temperature=0, max_tokens=TOKENS),
             tokenizer=Recorder(), ends=frozenset({2}), device=base.device, deliver=into(row),
         )
         for row, (name, prompt) in enumerate(zip(names, prompts or [PROMPT] * len(names), strict=True))
     ]  # fmt: skip
-    with shelf.serving(names) as (subject, options):
-        generate(subject, answers, pad=2, device=base.device, **options)
+    with shelf.serving([a.mix for a in answers]) as subject:
+        generate(subject, answers, pad=2, device=base.device)
     return [[int(t) for t in text.split()] for text in texts]
 
 
@@ -121,8 +126,8 @@ def until_end(tokens: list[int]) -> list[int]:
 
 
 def base_logits(base: LoadedModel, shelf: AdapterShelf) -> torch.Tensor:
-    with shelf.serving([None]) as (subject, options), torch.inference_mode():
-        return subject(input_ids=torch.tensor([PROMPT]), **options).logits
+    with shelf.serving([()]) as subject, torch.inference_mode():
+        return subject(input_ids=torch.tensor([PROMPT])).logits
 
 
 def test_adapters_that_share_a_batch_answer_in_it_as_each_does_alone(
@@ -131,7 +136,7 @@ def test_adapters_that_share_a_batch_answer_in_it_as_each_does_alone(
     names = [name for name, (_, reason) in KINDS.items() if not reason]
     for name in names:
         shelf.add(name, adapters[name])
-        assert shelf.why_alone(name) == ""
+        assert shelf.why_alone(mix_of(name)) == ""
     rows: list[str | None] = [None, *names, None]
     expected = [until_end(alone(model, adapters[n] if n else None)) for n in rows]
     assert len({tuple(tokens) for tokens in expected}) == len(names) + 1, "they do differ"
@@ -145,7 +150,7 @@ def test_an_adapter_that_shares_no_batch_answers_right_and_leaves_base_and_other
     untouched = plain(model)(input_ids=torch.tensor([PROMPT])).logits
     shelf.add("plain", adapters["plain"])
     shelf.add(name, adapters[name])
-    assert shelf.why_alone(name).startswith(KINDS.get(name, ({}, "Adapters of this kind"))[1])
+    assert shelf.why_alone(mix_of(name)).startswith(KINDS.get(name, ({}, "Adapters of this kind"))[1])
     for _ in range(2):
         assert together(base, shelf, [name]) == [until_end(alone(model, adapters[name]))]
         assert torch.equal(base_logits(base, shelf), untouched)
@@ -163,7 +168,7 @@ def test_switching_fifty_times_leaves_the_base_as_it_was_to_the_bit(
     for name in names:
         shelf.add(name, adapters[name])
     for turn in range(50):
-        with shelf.serving([names[turn % len(names)]]):
+        with shelf.serving([mix_of(names[turn % len(names)])]):
             pass
     assert torch.equal(base_logits(base, shelf), untouched)
     for name in names:
@@ -247,9 +252,9 @@ def test_the_same_again_is_held_and_a_newer_one_of_that_name_replaces_it(
     base: LoadedModel, shelf: AdapterShelf, model: Path, adapters: dict[str, Path]
 ):
     shelf.add("one", adapters["plain"])
-    key = shelf.find("one").key
+    held = shelf.find("one")
     shelf.add("one", adapters["plain"])
-    assert shelf.find("one").key == key
+    assert shelf.find("one") is held
     shelf.add("one", adapters["other layers"])
     assert together(base, shelf, ["one"]) == [until_end(alone(model, adapters["other layers"]))]
 
@@ -257,11 +262,11 @@ def test_the_same_again_is_held_and_a_newer_one_of_that_name_replaces_it(
 def test_names_that_are_taken_or_unknown_are_said(shelf: AdapterShelf, adapters: dict[str, Path]):
     with pytest.raises(InvalidInput, match="is the name of the base model"):
         shelf.add("base", adapters["plain"])
-    with pytest.raises(NotFound, match="no adapter “ghost”"), shelf.serving(["ghost"]):
+    with pytest.raises(NotFound, match="no adapter “ghost”"), shelf.serving([mix_of("ghost")]):
         pass
 
 
 def test_in_8_bit_every_row_answers_alone(model: Path, adapters: dict[str, Path]):
     shelf = AdapterShelf(load_base(model, "8-bit"))
     shelf.add("plain", adapters["plain"])
-    assert shelf.why_alone(None) == shelf.why_alone("plain") == "In 8-bit, the rows of a batch change each other."
+    assert shelf.why_alone(()) == shelf.why_alone(mix_of("plain")) == "In 8-bit, the rows of a batch change each other."

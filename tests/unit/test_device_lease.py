@@ -25,8 +25,8 @@ class Playground:
     pid: int | None = field(default_factory=os.getpid)
     dismissed: int = 0
 
-    def status(self):
-        return WorkerStatus("ready", "tiny", "fp32", "", self.pid) if self.pid else WorkerStatus("stopped")
+    def workers(self):
+        return [WorkerStatus("ready", "tiny", "fp32", "", self.pid)] if self.pid else []
 
     def dismiss(self):
         self.dismissed += not self.is_busy
