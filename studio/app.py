@@ -7,21 +7,26 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 from studio.engines.base import Engine
 from studio.engines.local import LocalEngine
 from studio.services.adapters import Adapters
 from studio.services.checkpoints import Checkpoints
+from studio.services.conversations import Conversations
 from studio.services.datasets import Datasets
 from studio.services.device_lease import DeviceLease
 from studio.services.dispatcher import Dispatcher
+from studio.services.evaluations import Bench, Evaluations
 from studio.services.examinations import Examinations
 from studio.services.hub import Hub
 from studio.services.models import Models
 from studio.services.playground import Playground
+from studio.services.prompt_sets import PromptSets
 from studio.services.run_control import RunControl
 from studio.services.runs import Runs
 from studio.services.sweeps import Sweeps
+from studio.services.votes import Votes
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
 from studio.store.lock import HomeLock
@@ -47,6 +52,10 @@ class Studio:
     adapters: Adapters
     hub: Hub
     playground: Playground
+    conversations: Conversations
+    votes: Votes
+    prompt_sets: PromptSets
+    evaluations: Evaluations
     dispatcher: Dispatcher
 
     @contextmanager
@@ -56,10 +65,12 @@ class Studio:
 
         def loop() -> None:
             while not over.wait(TICK):
-                try:
-                    self.dispatcher.tick()
-                except Exception:  # the catalogue is locked or its disk full: what was not recorded is read again
-                    logger.exception("The dispatcher could not work; it tries again")
+                # Evaluations work in this process, so that they have no part in the one tick of a passing command.
+                for step in (self.dispatcher.tick, self.evaluations.tick):
+                    try:
+                        step()
+                    except Exception:  # the catalogue is locked or its disk full: what was not recorded is read again
+                        logger.exception("The dispatcher could not work; it tries again")
 
         thread = threading.Thread(target=loop, name="dispatcher", daemon=True)
         thread.start()
@@ -68,6 +79,7 @@ class Studio:
         finally:
             over.set()
             thread.join()
+            self.evaluations.close()
 
     def close(self) -> None:
         self.playground.close()
@@ -89,6 +101,7 @@ def build(settings: Settings) -> Studio:
     datasets = Datasets(catalogue, engine, settings.folder("datasets"), hub.token)
     runs = Runs(catalogue)
     playground = Playground(catalogue, engine, settings.folder("playground"))
+    votes = Votes(catalogue)
     return Studio(
         settings=settings,
         catalogue=catalogue,
@@ -104,6 +117,10 @@ def build(settings: Settings) -> Studio:
         adapters=Adapters(catalogue),
         hub=hub,
         playground=playground,
+        conversations=Conversations(catalogue),
+        votes=votes,
+        prompt_sets=PromptSets(catalogue),
+        evaluations=Evaluations(catalogue, cast(Bench, playground), votes),
         dispatcher=Dispatcher(
             catalogue,
             engine,

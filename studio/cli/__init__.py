@@ -32,6 +32,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _complain(error: StudioError) -> None:
     print(error, file=sys.stderr)
     fields = error.fields if isinstance(error, InvalidInput) else {}
-    if len(fields) > 1:
+    if any(str(fault) != str(error) for fault in fields.values()):
         for place, fault in fields.items():
             print(f"  {place}: {fault}", file=sys.stderr)

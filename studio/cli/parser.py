@@ -6,8 +6,10 @@ import argparse
 from typing import Any
 
 from studio import __version__
-from studio.cli import dataset_verbs, serving, verbs
+from studio.cli import dataset_verbs, playground_verbs, serving, verbs
+from studio.cli.playground_grammar import add_evaluate, add_evaluation_verbs, add_prompt_verbs, add_votes
 from studio.cli.run_grammar import add_run_verbs
+from studio.cli.sampling_flags import add_sampling
 from studio.domain.dataset_formats import Format
 from studio.domain.presets import PRESETS
 from studio.domain.reading import ENCODINGS, SUFFIXES
@@ -53,6 +55,13 @@ def build_parser() -> argparse.ArgumentParser:
     _verb(adapters, common, "delete", verbs.adapters_delete, "delete an adapter and its files").add_argument("name")
 
     _compare(nouns, common)
+    prompts = _verbs(nouns, "prompts", "prompt sets")
+    add_prompt_verbs(lambda name, verb, help: _verb(prompts, common, name, verb, help))
+    ask_all = "ask base model and adapters all prompts of a set, and score the answers"
+    add_evaluate(_verb(nouns, common, "evaluate", playground_verbs.evaluate, ask_all))
+    evaluations = _verbs(nouns, "evaluations", "evaluations")
+    add_evaluation_verbs(lambda name, verb, help: _verb(evaluations, common, name, verb, help))
+    add_votes(_verb(nouns, common, "votes", playground_verbs.votes, "show how often each column was found best"))
     return parser
 
 
@@ -176,9 +185,4 @@ def _compare(nouns: Any, common: argparse.ArgumentParser) -> None:
     compare.add_argument("--base", action="store_true", help="a column for the base model too")
     compare.add_argument("--prompt", required=True)
     compare.add_argument("--precision", default="auto", help="auto, fp32, bf16, 8-bit or 4-bit (default: auto)")
-    compare.add_argument("--temperature", type=float, default=0.0, help="0 always takes the likeliest token (default)")
-    compare.add_argument(
-        "--top-p", type=float, default=1.0, help="sample from the likeliest tokens that add up to this"
-    )
-    compare.add_argument("--seed", type=int, default=0)
-    compare.add_argument("--max-new-tokens", type=int, default=64)
+    add_sampling(compare)

@@ -10,12 +10,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from studio.cli import run_verbs
-from studio.cli.output import ProgressLine, say, show, table
+from studio.cli.output import ProgressLine, details, say, show, table
+from studio.cli.sampling_flags import read_sampling
 from studio.cli.session import opened, records, wait
-from studio.domain.chat import Message, Sampling
+from studio.domain.chat import Message
 from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput
 from studio.domain.presets import PRESETS, preset_values
@@ -140,7 +139,12 @@ def adapters_list(arguments: argparse.Namespace) -> None:
 
 def adapters_show(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
-        show(arguments, studio.adapters.get(arguments.name).as_dict())
+        record = studio.adapters.get(arguments.name).as_dict()
+        measured = studio.evaluations.of_adapter(arguments.name)
+    text = details(record)
+    if measured:
+        text += "\n\nBefore and after:\n" + table(measured, ["set", "metric", "base", "adapter", "better", "n"], "")
+    show(arguments, record | {"before_and_after": measured}, text)
 
 
 def adapters_delete(arguments: argparse.Namespace) -> None:
@@ -151,7 +155,7 @@ def adapters_delete(arguments: argparse.Namespace) -> None:
 
 def compare(arguments: argparse.Namespace) -> int:
     """Fails where a column could not answer; the others' answers are printed all the same."""
-    sampling = _sampling(arguments)
+    sampling = read_sampling(arguments)
     wanted: list[str | None] = [*([None] if arguments.base or not arguments.adapter else []), *arguments.adapter]
     shares = [(Share(adapter=name),) if name else () for name in wanted]
     messages = [Message(role="user", content=arguments.prompt)]
@@ -171,20 +175,6 @@ def compare(arguments: argparse.Namespace) -> int:
     for state in faults:
         say(f"{state.name or BASE}: {state.error}")
     return 1 if faults else 0
-
-
-def _sampling(arguments: argparse.Namespace) -> Sampling:
-    try:
-        return Sampling(
-            temperature=arguments.temperature,
-            top_p=arguments.top_p,
-            seed=arguments.seed,
-            max_tokens=arguments.max_new_tokens,
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        flag = str(first["loc"][0]).replace("_", "-").replace("max-tokens", "max-new-tokens")
-        raise InvalidInput("--{flag}: {reason}.", flag=flag, reason=first["msg"]) from error
 
 
 def _shown_column(state: ColumnState) -> dict[str, Any]:

@@ -73,7 +73,8 @@ class ChatWorkers:
 
     def dismiss(self) -> bool:
         """See ChatWorker.dismiss; False where one of them is loading or answering."""
-        return all([place.dismiss() for place in self._places])
+        dismissed = [place.dismiss() for place in self._places]  # each is told
+        return all(dismissed)
 
     def close(self) -> None:
         for place in self._places:

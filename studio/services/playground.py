@@ -42,7 +42,7 @@ class ColumnState:
     many answers were written in the same batch.
 
     `pieces`, once it is done, are its tokens: [text, probability, the base's probability, the base's choice], the last
-    of these only where the base's likeliest token is another one. `effect` is how far adapter and base are apart, as the
+    of these only where the base's likeliest token is another one. `effect` is how far adapter and base are apart: the
     largest difference of a token's log-probability over the answer; None where it was not compared.
     """
 

@@ -40,6 +40,7 @@ class Votes:
         evaluation: int | None = None,
         place: int | None = None,
         *,
+        adapters: Mapping[str, int] | None = None,
         owner: str = "",
     ) -> int:
         """Keeps a comparison whose columns are all over; returns its id. A prompt of an evaluation is kept once.
@@ -47,6 +48,7 @@ class Votes:
         Args:
             columns, states: One of each for a place; the columns as domain.columns.Column, the states as the
                 playground's ColumnState, both as JSON.
+            adapters: The ids of the adapters in them by name, where they may be called otherwise by now.
 
         Raises:
             InvalidInput: a column still answers, none has answered, or it is too large to be kept.
@@ -61,7 +63,9 @@ class Votes:
             raise InvalidInput("Not all columns are done.", "Wait until they are, or stop them.")
         if not any(state.get("state") == "done" for state in states):
             raise InvalidInput("No column has answered.", "Compare again.")
-        ids = {name: id for id, name in self._catalogue.adapter_names().items()}
+        ids = adapters
+        if ids is None:
+            ids = {name: id for id, name in self._catalogue.adapter_names().items()}
         contenders = [
             contender(
                 column, ids,

@@ -1,4 +1,7 @@
-"""The catalogue's tables of the playground: conversations, comparisons and votes, prompt sets, evaluations."""
+"""The catalogue's tables of the playground: conversations, comparisons and votes, prompt sets, evaluations.
+
+Ids are never given twice: an old page must not change what came after the thing that it shows.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from studio.store.tables import Table
 
+NEVER_TWICE: dict[str, Any] = {"sqlite_autoincrement": True}
+
 
 class Conversation(Table):
     """A chat as the page keeps it: `content` is the page's own JSON."""
 
     __tablename__ = "conversations"
+    __table_args__ = NEVER_TWICE
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     content: Mapped[dict[str, Any]]
@@ -28,6 +34,7 @@ class PromptSet(Table):
     prompts has no name and goes with the last of them."""
 
     __tablename__ = "prompt_sets"
+    __table_args__ = NEVER_TWICE
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str | None] = mapped_column(unique=True)
     source: Mapped[str] = mapped_column(default="")  # the dataset's reference; empty where a person wrote them
@@ -55,6 +62,7 @@ class Evaluation(Table):
     it is open, what it waits for."""
 
     __tablename__ = "evaluations"
+    __table_args__ = NEVER_TWICE
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     key: Mapped[str | None] = mapped_column(unique=True)  # the same key submits once
@@ -109,7 +117,10 @@ class Comparison(Table):
     services.contenders), `states` what it answered. `key` is equal for the same prompt and the same contenders."""
 
     __tablename__ = "comparisons"
-    __table_args__ = (UniqueConstraint("evaluation_id", "place", name="uq_comparisons_evaluation_id_place"),)
+    __table_args__ = (
+        UniqueConstraint("evaluation_id", "place", name="uq_comparisons_evaluation_id_place"),
+        NEVER_TWICE,
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(index=True)
     prompt: Mapped[str]

@@ -226,7 +226,10 @@ class Adapter(Table):
     """A trained adapter with its whole lineage, kept even when what it was made from is gone."""
 
     __tablename__ = "adapters"
-    __table_args__ = (UniqueConstraint("run_id", "checkpoint", name="uq_adapters_run_id_checkpoint"),)
+    __table_args__ = (
+        UniqueConstraint("run_id", "checkpoint", name="uq_adapters_run_id_checkpoint"),
+        {"sqlite_autoincrement": True},  # an id is never given twice: votes and evaluations know an adapter by it
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     path: Mapped[str]

@@ -19,10 +19,10 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from studio.domain.chat import Message, Sampling
-from studio.domain.errors import StudioError
+from studio.domain.columns import Column, Share
 from studio.engines.local import LocalEngine
 from studio.services.models import STARTER_REFERENCE
-from studio.services.playground import Column, ColumnState, Comparison, Playground
+from studio.services.playground import Asked, ColumnState, Comparison, Playground
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
 from tests.adapters import adapter_fields
@@ -102,9 +102,13 @@ def alone(starter: Path, adapters: dict[str, Path]) -> Any:
     return answer
 
 
-def moments(playground: Playground, *names: str | None, sampling: Sampling = GREEDY, **more: Any) -> list[Comparison]:
-    columns = [Column(name, QUESTION) for name in names]
-    return list(playground.compare("starter", columns, sampling, **more))
+def asked(name: str | None, messages: list[Message] = QUESTION, *, on: bool = True, **column: Any) -> Asked:
+    shares = (Share(adapter=name),) if name else ()
+    return Asked(Column(**{"model": "starter", "shares": shares} | column), messages, on)
+
+
+def moments(playground: Playground, *names: str | None, sampling: Sampling = GREEDY) -> list[Comparison]:
+    return list(playground.compare([asked(name) for name in names], sampling))
 
 
 def compare(playground: Playground, *names: str | None, sampling: Sampling = GREEDY) -> list[ColumnState]:
@@ -120,7 +124,7 @@ def texts(columns: list[ColumnState]) -> list[str]:
 
 
 def ask_worker(folder: Path, **options: Any) -> httpx.Client:
-    known = json.loads((folder / "endpoint.json").read_text())
+    known = json.loads((folder / "1" / "endpoint.json").read_text())
     headers = {"Authorization": f"Bearer {known['token']}"} | options
     return httpx.Client(base_url=f"http://127.0.0.1:{known['port']}", headers=headers, trust_env=False, timeout=120)
 
@@ -152,14 +156,14 @@ def test_another_column_changes_no_other_one(playground: Playground):
 def test_a_column_that_is_off_is_not_asked_and_switching_loads_nothing_again(playground: Playground, folder: Path):
     before = playground.status()
     on_and_off = [
-        Column(None, QUESTION), Column("one", QUESTION, on=False), Column("two", QUESTION, on=False),
+        asked(None), asked("one", on=False), asked("two", on=False),
     ]  # fmt: skip
-    *_, last = playground.compare("starter", on_and_off, GREEDY)
+    *_, last = playground.compare(on_and_off, GREEDY)
     assert [(c.state, bool(c.text)) for c in last.columns] == [("done", True), ("idle", False), ("idle", False)]
     compare(playground, "one")
     assert playground.status() == before
     assert (before.state, before.model, before.precision) == ("ready", "starter", "auto")
-    stages = [getattr(e, "stage", "") for e in RunFolder(folder).read()[0]]
+    stages = [getattr(e, "stage", "") for e in RunFolder(folder / "1").read()[0]]
     assert stages == ["Loading the model", "Ready"], "the base was loaded once"
 
 
@@ -171,14 +175,14 @@ def test_a_dora_column_answers_alone_but_right_and_says_so(playground: Playgroun
 
 def test_what_is_wrong_with_a_column_stays_in_it(playground: Playground, alone: Any):
     columns = [
-        Column(None, QUESTION),
-        Column("of-another-base", QUESTION),
-        Column("of-another-shape", QUESTION),
-        Column("ghost", QUESTION),
-        Column("one", [Message(role="user", content="sea " * 9000)]),
-        Column("one", QUESTION),
+        asked(None),
+        asked("of-another-base"),
+        asked("of-another-shape"),
+        asked("ghost"),
+        asked("one", [Message(role="user", content="sea " * 9000)]),
+        asked("one"),
     ]
-    *_, last = playground.compare("starter", columns, GREEDY)
+    *_, last = playground.compare(columns, GREEDY)
     problems = [str(c.error) if c.error else "" for c in last.columns]
     assert [c.state for c in last.columns] == ["done", "error", "error", "error", "error", "done"]
     assert "was trained on other, not on starter. Choose the base model that it was trained on" in problems[1]
@@ -190,7 +194,7 @@ def test_what_is_wrong_with_a_column_stays_in_it(playground: Playground, alone: 
 
 def test_whoever_stops_listening_stops_the_answers(playground: Playground, folder: Path):
     endless = Sampling(temperature=0, max_tokens=8000)
-    following = playground.compare("starter", [Column(None, QUESTION), Column("one", QUESTION)], endless)
+    following = playground.compare([asked(None), asked("one")], endless)
     assert any(m.columns[0].tokens > 1 for m in following)
     following.close()
     with ask_worker(folder) as client:
@@ -221,7 +225,7 @@ def test_any_client_of_the_openai_protocol_can_ask(playground: Playground, folde
 def test_nobody_asks_without_the_token(playground: Playground, folder: Path):
     playground.ensure("starter")
     if os.name == "posix":
-        assert stat.S_IMODE((folder / "endpoint.json").stat().st_mode) == 0o600
+        assert stat.S_IMODE((folder / "1" / "endpoint.json").stat().st_mode) == 0o600
     for wrong in ("", "Bearer wrong", "Basic abc"):
         with ask_worker(folder, Authorization=wrong) as client:
             refused = client.get("/v1/models")
@@ -251,7 +255,7 @@ def test_a_killed_worker_is_told_and_the_next_question_starts_it_again(
     killed = playground.status().pid
     assert killed
     last = None
-    for last in playground.compare("starter", [Column(None, QUESTION), Column("one", QUESTION)], long):
+    for last in playground.compare([asked(None), asked("one")], long):
         if last.columns[0].tokens > 1 and psutil.pid_exists(killed):
             os.kill(killed, signal.SIGKILL)
     assert last is not None
@@ -268,21 +272,22 @@ def test_another_model_takes_the_place_of_the_first(playground: Playground):
     playground.ensure("starter")
     first = playground.status().pid
     assert first
-    *_, last = playground.compare("other", [Column(None, QUESTION), Column("of-another-base", QUESTION)], GREEDY)
+    *_, last = playground.compare([asked(None, model="other"), asked("of-another-base", model="other")], GREEDY)
     assert [c.state for c in last.columns] == ["done", "done"]
     assert playground.status().model == "other"
     assert not psutil.pid_exists(first), "one base is in memory at a time"
 
 
 def test_a_model_that_cannot_be_loaded_is_explained(playground: Playground):
-    with pytest.raises(StudioError) as raised:
-        list(playground.compare("gone", [Column(None, QUESTION)], GREEDY))
-    assert "gone" in raised.value.problem
+    *_, last = playground.compare([asked(None, model="gone"), asked(None, model="nowhere")], GREEDY)
+    assert [c.state for c in last.columns] == ["error", "error"]
+    assert "gone" in str(last.columns[0].error)
+    assert "nowhere" in str(last.columns[1].error)
     assert playground.status().state == "stopped"
 
 
 def test_an_idle_model_makes_room_and_comes_back_but_never_in_the_middle_of_an_answer(playground: Playground):
-    answering = playground.compare("starter", [Column(None, QUESTION)], Sampling(temperature=0, max_tokens=400))
+    answering = playground.compare([asked(None)], Sampling(temperature=0, max_tokens=400))
     assert any(moment.columns[0].state == "streaming" for moment in answering)
     first = playground.status().pid
     assert not playground.dismiss()
@@ -290,7 +295,7 @@ def test_an_idle_model_makes_room_and_comes_back_but_never_in_the_middle_of_an_a
     wait_for(playground.dismiss, seconds=20, what="the end of the answer")
     wait_for(lambda: playground.status().state == "stopped", seconds=20, what="the model to leave")
     assert playground.dismiss(), "there is nobody to leave"
-    *_, last = playground.compare("starter", [Column(None, QUESTION)], GREEDY)
+    *_, last = playground.compare([asked(None)], GREEDY)
     assert last.columns[0].state == "done"
     assert playground.status().pid not in (None, first)
 

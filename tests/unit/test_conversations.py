@@ -54,6 +54,12 @@ def test_renaming_and_deleting_one_that_is_gone_says_so(conversations):
             ask()
 
 
+def test_a_page_that_shows_a_deleted_conversation_never_writes_into_the_next_one(conversations):
+    old = conversations.save(None, "old", chat("x"))
+    conversations.delete(old)
+    assert conversations.save(None, "new", chat("y")) != old
+
+
 @pytest.mark.parametrize(
     ("name", "content", "place"),
     [

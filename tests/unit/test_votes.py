@@ -166,6 +166,15 @@ def test_an_adapter_keeps_its_votes_under_a_new_name_and_a_new_one_does_not_inhe
     assert rows == {"first mate": (2, 2), "captain": (1, 0), "": (3, 1)}
 
 
+def test_an_adapter_does_not_inherit_the_votes_of_a_deleted_one(votes, catalogue):
+    old = add_adapter(catalogue, "captain")
+    votes.vote(record(votes, BASE, tuned("captain")), "best", 1)
+    catalogue.delete_adapter(old.id)
+    add_adapter(catalogue, "captain")
+    votes.vote(record(votes, BASE, tuned("captain")), "best", 0)
+    assert sorted((r["votes"], r["wins"]) for r in votes.standings("captain")) == [(1, 0), (1, 1)]
+
+
 def test_another_precision_or_strength_is_another_contender(votes):
     states = [done("x"), done("y", label={"precision": "4-bit"}), done("z")]
     id = record(votes, BASE, BASE.model_copy(update={"precision": "4-bit"}), tuned("a", strength=0.5), states=states)

@@ -25,6 +25,10 @@ def _id() -> list[Any]:
 
 
 def upgrade() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        # An adapter's id stands in what was found out about it: it must not become that of another one.
+        with op.batch_alter_table("adapters", recreate="always", table_kwargs={"sqlite_autoincrement": True}):
+            pass
     op.create_table(
         "conversations",
         *_id(),
@@ -32,6 +36,7 @@ def upgrade() -> None:
         *_columns(sa.JSON, "content"),
         *_columns(sa.Integer, "turns"),
         *_columns(sa.Double, "created_at", "changed_at"),
+        sqlite_autoincrement=True,
     )
     op.create_index("conversations_newest", "conversations", [sa.text("changed_at DESC")])
     op.create_table(
@@ -42,6 +47,7 @@ def upgrade() -> None:
         *_columns(sa.Integer, "prompts", "references"),
         *_columns(sa.Double, "created_at"),
         sa.UniqueConstraint("name"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "prompts",
@@ -62,6 +68,7 @@ def upgrade() -> None:
         *_columns(sa.Double, "created_at"),
         *_columns(sa.Double, "started_at", "ended_at", nullable=True),
         sa.UniqueConstraint("key"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_evaluations_status", "evaluations", ["status"])
     op.create_index("ix_evaluations_set_id", "evaluations", ["set_id"])
@@ -86,6 +93,7 @@ def upgrade() -> None:
         *_columns(sa.Integer, "place", nullable=True),
         *_columns(sa.Double, "at"),
         sa.UniqueConstraint("evaluation_id", "place", name="uq_comparisons_evaluation_id_place"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_comparisons_key", "comparisons", ["key"])
     op.create_table(

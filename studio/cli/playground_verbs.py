@@ -1,0 +1,198 @@
+"""The verbs of prompt sets, evaluations and votes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from studio.app import Studio
+from studio.cli.output import ProgressLine, details, say, show, table
+from studio.cli.sampling_flags import read_sampling
+from studio.cli.session import opened, wait
+from studio.domain.columns import Column, Share
+from studio.domain.errors import InvalidInput, StudioError
+
+LONGEST_CELL = 70  # characters
+_OPEN = ("queued", "running")
+_FIGURES = ("answered", "errors", "exact_match", "contains", "rouge_l", "bleu", "chrf", "loss", "perplexity")
+
+# prompt sets
+
+
+def prompts_add(arguments: argparse.Namespace) -> None:
+    if bool(arguments.file) == bool(arguments.dataset):
+        raise InvalidInput("Where are the prompts?", "Give a file (- for standard input), or --dataset.")
+    with opened(arguments) as studio:
+        if arguments.dataset:
+            id = studio.prompt_sets.from_validation(arguments.dataset, arguments.most, name=arguments.name)
+        else:
+            text = _read(arguments.file)
+            id = studio.prompt_sets.add(arguments.name, text, skip_bad=arguments.skip_bad)
+        added = studio.prompt_sets.get(id)
+    told = f"{added['name']}: {added['prompts']} prompts, {added['references']} with a reference."
+    show(arguments, {k: added[k] for k in ("id", "name", "source", "prompts", "references")}, told)
+
+
+def _read(file: str) -> str:
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
+    except (OSError, UnicodeError) as error:
+        raise InvalidInput(
+            "{file} cannot be read: {reason}.", "Give a text file in UTF-8.", file=file, reason=error
+        ) from error
+
+
+def prompts_list(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        rows = studio.prompt_sets.list()
+    show(arguments, rows, table(rows, ["id", "name", "prompts", "references", "source"], "No prompt set yet."))
+
+
+def prompts_show(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        id = studio.prompt_sets.find(arguments.name)
+        shown = studio.prompt_sets.get(id, arguments.page, search=arguments.search)
+    rows = [item | {k: _line(item[k]) for k in ("text", "reference")} for item in shown["items"]]
+    text = table(rows, ["place", "text", "reference"], "No prompt has these words.")
+    show(arguments, shown, f"{text}\n\nPage {shown['page']} of {shown['pages']}")
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_CELL else line[: LONGEST_CELL - 1] + "…"
+
+
+def prompts_remove(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        studio.prompt_sets.delete(studio.prompt_sets.find(arguments.name))
+    show(arguments, {"deleted": arguments.name}, f"{arguments.name} is deleted.")
+
+
+# evaluations
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    columns = [] if arguments.no_base else [Column(model=arguments.model, precision=arguments.precision)]
+    columns += [
+        Column(model=arguments.model, precision=arguments.precision, shares=(Share(adapter=name),))
+        for name in arguments.adapter
+    ]
+    sampling = read_sampling(arguments)
+    with opened(arguments) as studio:
+        set_id = studio.prompt_sets.find(arguments.set)
+        id = studio.evaluations.submit(set_id, columns, sampling, arguments.name, arguments.key)
+        if not arguments.wait:
+            told = f"Evaluation {id} is queued: the server works on it. studio evaluations show {id} tells how it is."
+            show(arguments, studio.evaluations.get(id), told)
+            return 0
+        end = _follow(studio, id)
+        whole = _whole(studio, id)
+    show(arguments, whole, _text(whole))
+    return _exit_code(end)
+
+
+def _follow(studio: Studio, id: int) -> Mapping[str, Any]:
+    """How it is once it is over; Ctrl-C leaves it to the next server."""
+    line = ProgressLine()
+
+    def over() -> Mapping[str, Any] | None:
+        now = studio.evaluations.get(id)
+        fault = str(StudioError.from_dict(now["fault"])) if now["fault"] else ""
+        line.update(f"Evaluation {id} {now['status']}", now["answered"], now["total"], fault)
+        return None if now["status"] in _OPEN else now
+
+    try:
+        return wait(studio, over)
+    except KeyboardInterrupt:
+        say(f"\nEvaluation {id} stays open: a server goes on with it. studio evaluations stop {id} ends it.")
+        raise
+    finally:
+        line.close()
+
+
+def _exit_code(end: Mapping[str, Any]) -> int:
+    """0 where every column has answered every prompt; else says why not."""
+    if end["status"] == "finished" and not end["errors"]:
+        return 0
+    say(
+        str(StudioError.from_dict(end["fault"]))
+        if end["fault"]
+        else f"The evaluation is {end['status']}; {end['errors']} answers failed."
+    )
+    return 1
+
+
+def _whole(studio: Studio, id: int) -> dict[str, Any]:
+    return studio.evaluations.get(id) | {"summary": studio.evaluations.summary(id)["columns"]}
+
+
+def _text(whole: Mapping[str, Any]) -> str:
+    rows = [
+        {"column": c["name"] or "base", "model": c["model"]} | {k: c.get(k) for k in _FIGURES} | c["scores"]
+        for c in whole["summary"]
+    ]
+    figures = [name for name in _FIGURES if whole["references"] or name in ("answered", "errors")]
+    head = details({k: v for k, v in whole.items() if k not in ("columns", "summary")})
+    return f"{head}\n\n{table(rows, ['column', 'model', *figures], '')}"
+
+
+def evaluations_list(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        rows = studio.evaluations.list()
+    columns = ["id", "name", "status", "set_name", "answered", "total", "errors", "created_at"]
+    show(arguments, rows, table(rows, columns, "No evaluation yet."))
+
+
+def evaluations_show(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        whole = _whole(studio, arguments.id)
+    show(arguments, whole, _text(whole))
+
+
+def evaluations_stop(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        studio.evaluations.stop(arguments.id)
+        now = studio.evaluations.get(arguments.id)
+    show(arguments, now, f"Evaluation {arguments.id} is stopped; its answers stay.")
+
+
+def evaluations_resume(arguments: argparse.Namespace) -> int:
+    with opened(arguments) as studio:
+        studio.evaluations.resume(arguments.id)
+        end = _follow(studio, arguments.id) if arguments.wait else None
+        whole = _whole(studio, arguments.id)
+    show(arguments, whole, _text(whole) if end else f"Evaluation {arguments.id} is queued: the server works on it.")
+    return _exit_code(end) if end else 0
+
+
+def evaluations_remove(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        studio.evaluations.delete(arguments.id)
+    show(arguments, {"deleted": arguments.id}, f"Evaluation {arguments.id} is deleted.")
+
+
+def evaluations_export(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        sys.stdout.write(studio.evaluations.export(arguments.id, arguments.format))
+
+
+# votes
+
+
+def votes(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        if arguments.export:
+            sys.stdout.write(studio.votes.export(arguments.export))
+            return
+        rows = studio.votes.standings(arguments.search, blind_only=arguments.blind)
+        agreement = studio.votes.agreement()
+    named = [row | {"name": row["name"] or "base"} for row in rows]
+    columns = ["name", "model", "precision", "votes", "wins", "ties", "bad", "rate", "low", "high"]
+    text = table(named, columns, "No vote yet.")
+    if agreement:
+        text += "\n\nVotes on the same comparison that agree:\n"
+        text += table(agreement, ["since", "pairs", "same", "share"], "")
+    show(arguments, {"standings": rows, "agreement": agreement}, text)

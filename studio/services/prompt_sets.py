@@ -1,0 +1,151 @@
+"""Prompt sets: lists of prompts, some with the right answer, that columns are asked again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from studio.domain.dataset import Problem
+from studio.domain.dataset_rows import learned
+from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.naming import LONGEST_NAME, check_name
+from studio.domain.prompt_lines import PromptRow, prompt_of, read_prompts
+from studio.services.datasets import check_ready
+from studio.store.catalogue import Catalogue
+from studio.store.playground_tables import Prompt, PromptSet
+from studio.store.row_file import RowLookup
+
+MOST_PROMPTS = 5000
+MOST_CHARACTERS = 8_000_000
+PAGE = 50  # prompts
+NAMED = 100  # problems of a list that are told one by one
+
+
+class PromptSets:
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def add(self, name: str, text: str, *, skip_bad: bool = False, owner: str = "") -> int:
+        """Keeps the prompts in `text` (see domain.prompt_lines); returns the set's id.
+
+        Args:
+            skip_bad: Leave out what cannot be used.
+
+        Raises:
+            InvalidInput: the name is bad or taken, there is no prompt or too much of them, or some cannot be used:
+                `fields` says of each what is wrong, by "line 3".
+        """
+        name = check_name(name)
+        if len(text) > MOST_CHARACTERS:
+            raise _at(
+                "text",
+                "The list has {size:.0f} million characters.",
+                "Split it: a set has at most {most:.0f} million.",
+                size=len(text) / 1e6,
+                most=MOST_CHARACTERS / 1e6,
+            )
+        rows, problems = read_prompts(text)
+        if problems and not skip_bad:
+            raise _problems_of(problems, len(rows))
+        return self._add(name, rows, owner=owner)
+
+    def from_validation(self, reference: str, most: int = 200, *, name: str = "", owner: str = "") -> int:
+        """Keeps rows of a dataset as a set: what comes before the last answer is the prompt, the answer its reference.
+        Of a dataset with more than `most` rows, as many evenly spread over it. Returns the set's id.
+
+        Raises:
+            NotFound: there is no such dataset.
+            InvalidInput: it is not ready, or has no row with a question and an answer in words alone.
+            StudioError: its rows cannot be read.
+        """
+        dataset = self._catalogue.dataset(reference)
+        check_ready(dataset)
+        most = min(max(1, most), MOST_PROMPTS)
+        wanted = check_name(name) if name else self._free_name(dataset.reference)
+        count = min(most, dataset.rows)
+        try:
+            with RowLookup(dataset.rows_path) as lookup:
+                rows = lookup.rows([i * dataset.rows // count for i in range(count)])
+        except OSError as error:
+            raise StudioError(
+                "The rows of “{name}” cannot be read: {reason}.", "Delete the dataset and add its file again.",
+                name=dataset.name, reason=error.strerror or str(error),
+            ) from error  # fmt: skip
+        contents = [learned(row) or {} for row in rows]
+        found = [prompt_of(c["messages"]) for c in contents if "messages" in c and "tools" not in c]
+        prompts = [prompt for prompt in found if prompt is not None]
+        if not prompts:
+            raise InvalidInput(
+                "“{name}” has no row with a question and an answer in words alone.",
+                "Choose a dataset of conversations, or write the prompts yourself.", name=dataset.name,
+            )  # fmt: skip
+        return self._add(wanted, prompts, source=dataset.reference, owner=owner)
+
+    def list(self) -> list[dict[str, Any]]:
+        """Newest first: id, name, source (a dataset's reference, or ""), prompts, references (how many prompts have
+        one), created_at."""
+        return [_head(record) for record in self._catalogue.prompt_sets()]
+
+    def get(self, id: int, page: int = 1, *, search: str = "") -> dict[str, Any]:
+        """As `list` has it, with `items` [{"place", "text", "messages", "reference"}], 50 a page from 1 on, `page`,
+        `pages` and `total`. Raises NotFound."""
+        record = self._catalogue.prompt_set(id)
+        page = max(1, page)
+        found, total = self._catalogue.prompts(record.id, (page - 1) * PAGE, PAGE, search=search)
+        items = [_shown(prompt) for prompt in found]
+        return _head(record) | {"items": items, "page": page, "pages": -(-total // PAGE), "total": total}
+
+    def find(self, name: str) -> int:
+        """The id of the set with this name. Raises NotFound."""
+        return self._catalogue.prompt_set_named(name).id
+
+    def rename(self, id: int, name: str) -> None:
+        """Raises NotFound, or InvalidInput where the name is bad or taken."""
+        record = self._catalogue.prompt_set(id)
+        self._catalogue.rename_prompt_set(record.id, check_name(name))
+
+    def delete(self, id: int) -> None:
+        """Evaluations keep the prompts that they need. Raises NotFound."""
+        self._catalogue.delete_prompt_set(self._catalogue.prompt_set(id).id)
+
+    def _add(self, name: str, rows: Sequence[PromptRow], *, source: str = "", owner: str = "") -> int:
+        if not rows:
+            raise _at("text", "There is no prompt.", "Write one a line.")
+        if len(rows) > MOST_PROMPTS:
+            raise _at(
+                "text", "There are {count} prompts.", "A set has at most {most}.", count=len(rows), most=MOST_PROMPTS
+            )
+        return self._catalogue.add_prompt_set([row.as_dict() for row in rows], name=name, source=source, owner=owner).id
+
+    def _free_name(self, wanted: str) -> str:
+        taken = {record.name for record in self._catalogue.prompt_sets()}
+        name, number = check_name(wanted[: LONGEST_NAME - 6]), 1
+        while name in taken:
+            number += 1
+            name = f"{check_name(wanted[: LONGEST_NAME - 6])} {number}"
+        return name
+
+
+def _head(record: PromptSet) -> dict[str, Any]:
+    return {k: getattr(record, k) for k in ("id", "name", "source", "prompts", "references", "created_at")}
+
+
+def _shown(prompt: Prompt) -> dict[str, Any]:
+    return {k: getattr(prompt, k) for k in ("place", "text", "messages", "reference")}
+
+
+def _problems_of(problems: Sequence[Problem], good: int) -> InvalidInput:
+    fields: dict[str, StudioError] = {}
+    for problem in problems:
+        fields.setdefault(f"line {problem.line}", problem.error)
+    return InvalidInput(
+        "{bad} of {all} prompts cannot be used; the first stands in line {line}.",
+        "Mend them where they came from, or leave them out.",
+        fields=dict(list(fields.items())[:NAMED]),
+        bad=len(fields), all=len(fields) + good, line=problems[0].line,
+    )  # fmt: skip
+
+
+def _at(field: str, problem: str, remedy: str, **values: Any) -> InvalidInput:
+    fault = StudioError(problem, remedy, **values)
+    return InvalidInput(problem, remedy, fields={field: fault}, **values)

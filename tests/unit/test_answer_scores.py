@@ -1,0 +1,57 @@
+"""How near answers are to their references."""
+
+import subprocess
+import sys
+
+import pytest
+
+from studio.services.answer_scores import MOST_COMPARED, score, score_corpus, words
+
+
+@pytest.mark.parametrize(
+    "text", ["The cat sat on the mat.", "今天天气很好。", "Der Käse schmeckt.", "こんにちは、世界"]
+)
+def test_an_answer_equal_to_its_reference_has_the_best_of_every_score(text):
+    assert score(f" {text}\n", text) == {
+        "exact_match": 1, "contains": 1, "rouge_l": 1, "bleu": pytest.approx(100), "chrf": pytest.approx(100),
+    }  # fmt: skip
+
+
+def test_the_scores_are_those_of_the_libraries():
+    found = score("the cat sat on the mat", "the cat is on the mat")
+    assert found["rouge_l"] == pytest.approx(5 / 6)
+    assert found["bleu"] == pytest.approx(37.99, abs=0.01)
+    assert (found["exact_match"], found["contains"]) == (0, 0)
+
+
+def test_a_reference_inside_of_an_answer_is_contained_whatever_its_case_and_blanks():
+    found = score("It is  PARIS,\nof course", "paris, of")
+    assert (found["exact_match"], found["contains"]) == (0, 1)
+
+
+def test_an_empty_answer_scores_nothing():
+    assert set(score("", "Paris").values()) == {0.0}
+
+
+def test_words_are_found_in_scripts_without_blanks():
+    assert words("GPT-4 说：你好_吗") == ["gpt", "4", "说", "你", "好", "吗"]
+    assert 0 < score("今天天气很好", "今天天气不错")["rouge_l"] < 1
+
+
+def test_texts_that_are_too_long_to_compare_word_by_word_have_no_rouge():
+    long = "word " * int(MOST_COMPARED**0.5 + 1)
+    assert score(long, long)["rouge_l"] is None
+
+
+def test_the_corpus_is_scored_as_one():
+    pairs = [("the cat sat on the mat", "the cat is on the mat"), ("a dog ran to the park", "a dog ran to the park")]
+    found = score_corpus(pairs)
+    assert found["bleu"] != pytest.approx(sum(score(*pair)["bleu"] for pair in pairs) / 2)
+    assert 37.9 < found["bleu"] < 100
+    assert score_corpus([]) == {}
+
+
+def test_the_libraries_are_loaded_only_when_something_is_scored():
+    load = "import sys, studio.services.evaluations; print(*{'sacrebleu', 'rouge_score', 'nltk'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", load], capture_output=True, text=True, check=True, timeout=60)
+    assert found.stdout.split() == []
