@@ -202,9 +202,9 @@ class Playground:
         if missing := self._workers.missing(wanted):
             self._workers.make_way(wanted)
             models = {place.request["model"]["name"]: place.model for place in places if place.model}
-            while fault := why_no_room(self._engine.devices(), missing, models):
+            while short := why_no_room(self._engine.devices(), missing, models):
                 if not self._catalogue.runs_with_worker():
-                    self._fail(places, states, fault)
+                    self._fail(places, states, short)
                     return
                 yield Comparison(list(states), WAITING_FOR_TRAINING)
                 time.sleep(1.0)
