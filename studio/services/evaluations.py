@@ -191,9 +191,9 @@ class Evaluations:
         comparison = self._catalogue.comparisons_of(id, [place]).get(place)
         if comparison is None:
             answers = self._catalogue.answers(id, [place])
-            prompts, _ = self._catalogue.prompts(evaluation.set_id, place, 1)
-            if not prompts or len(answers) < len(evaluation.columns):
+            if len(answers) < len(evaluation.columns):
                 raise InvalidInput("Not all columns have answered this prompt.", "Wait until they have.")
+            prompts, _ = self._catalogue.prompts(evaluation.set_id, place, 1)
             comparison_id = self._votes.record(
                 prompts[0].text, "", evaluation.sampling, evaluation.columns, results.states(answers),
                 id, place, adapters=evaluation.adapters, owner=owner,
