@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
 
 from studio.engines.base import Engine
 from studio.engines.local import LocalEngine
@@ -17,7 +16,7 @@ from studio.services.conversations import Conversations
 from studio.services.datasets import Datasets
 from studio.services.device_lease import DeviceLease
 from studio.services.dispatcher import Dispatcher
-from studio.services.evaluations import Bench, Evaluations
+from studio.services.evaluations import Evaluations
 from studio.services.examinations import Examinations
 from studio.services.hub import Hub
 from studio.services.models import Models
@@ -120,7 +119,7 @@ def build(settings: Settings) -> Studio:
         conversations=Conversations(catalogue),
         votes=votes,
         prompt_sets=PromptSets(catalogue),
-        evaluations=Evaluations(catalogue, cast(Bench, playground), votes),
+        evaluations=Evaluations(catalogue, playground, votes),
         dispatcher=Dispatcher(
             catalogue,
             engine,

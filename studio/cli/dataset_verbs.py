@@ -33,7 +33,7 @@ def add(arguments: argparse.Namespace) -> int:
                 hub, config=arguments.config, split=arguments.split, revision=arguments.revision, name=arguments.name
             )
         elif arguments.file == ["sample"] and not Path("sample").exists():
-            dataset = studio.datasets.add_sample()
+            dataset = studio.datasets.add_sample(arguments.name)
         elif arguments.file:
             dataset = studio.datasets.add(
                 [Path(file) for file in arguments.file], arguments.name, reading=_reading(arguments),

@@ -68,6 +68,14 @@ class ChatWorker:
         worker = self._running()
         return worker is not None and worker.request == request
 
+    def is_busy(self) -> bool:
+        """Whether it is loading or answering."""
+        worker = self._running()
+        if worker is None:
+            return False
+        client = self._credentials(worker)
+        return client is None or client.is_busy()
+
     def client(self, worker: Worker) -> ChatClient | None:
         """None while it is loading. Raises StudioError where it died of it."""
         alive = self._engine.is_alive(worker.process)  # asked first: its last word comes before its death

@@ -35,10 +35,10 @@ class ChatWorkers:
         return [request for request in requests if not any(place.serves(request) for place in self._places)]
 
     def make_way(self, requests: Sequence[dict[str, Any]]) -> None:
-        """Ends what serves none of these, so that its memory is free for them."""
+        """Ends what serves none of these and has nothing to do, so that its memory is free for them."""
         with self._lock:
             for place in self._places:
-                if not any(place.serves(request) for request in requests):
+                if not any(place.serves(request) for request in requests) and not place.is_busy():
                     place.close(whoever=True)
 
     def serving(self, requests: Sequence[dict[str, Any]]) -> list[Seat]:
@@ -64,7 +64,8 @@ class ChatWorkers:
                         break
             for index in range(len(requests)):
                 if index not in taken:
-                    taken[index] = next(place for place in self._places if place not in taken.values())
+                    open_ones = [place for place in self._places if place not in taken.values()]
+                    taken[index] = next((place for place in open_ones if not place.is_busy()), open_ones[0])
             return [Seat(taken[index], taken[index].serving(request)) for index, request in enumerate(requests)]
 
     def statuses(self) -> list[WorkerStatus]:

@@ -94,11 +94,11 @@ class Datasets:
             )  # fmt: skip
             return self._start(dataset, request)
 
-    def add_sample(self, owner: str = "") -> Dataset:
+    def add_sample(self, name: str | None = None, owner: str = "") -> Dataset:
         """The dataset that comes with the studio; the one there is where it was added before."""
         from studio.samples import sample_path
 
-        return self.wait(self.add(sample_path(), owner=owner))
+        return self.wait(self.add(sample_path(), name, owner=owner))
 
     def wait(
         self, dataset: Dataset, seconds: float = 30, *, progress: Callable[[Dataset], None] = lambda dataset: None

@@ -9,7 +9,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from studio.domain.chat import Message, Sampling
@@ -18,6 +17,7 @@ from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.services.answer_scores import score, score_corpus
 from studio.services.contenders import MOST_COLUMNS
 from studio.services.kept_json import kept_json, kept_text
+from studio.services.playground import Asked, Comparison, Likelihood
 from studio.store.catalogue import Catalogue
 from studio.store.evaluation_records import OPEN
 from studio.store.playground_tables import Evaluation, EvaluationAnswer, Prompt
@@ -31,21 +31,12 @@ LOOK = 0.5  # seconds between two looks at whether somebody has stopped it
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One question to one column."""
-
-    column: Column
-    messages: Sequence[Message]
-    on: bool = True
-
-
 class Bench(Protocol):
     """What answers: see services.playground.Playground."""
 
-    def compare(self, asked: Sequence[Any], sampling: Sampling) -> Iterator[Any]: ...
+    def compare(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Comparison]: ...
 
-    def likelihoods(self, asked: Sequence[Any], references: Sequence[str]) -> Sequence[Any]: ...
+    def likelihoods(self, asked: Sequence[Asked], references: Sequence[str]) -> Sequence[Likelihood | StudioError]: ...
 
 
 class Ended(Exception):

@@ -270,3 +270,71 @@ def test_in_8_bit_every_row_answers_alone(model: Path, adapters: dict[str, Path]
     shelf = AdapterShelf(load_base(model, "8-bit"))
     shelf.add("plain", adapters["plain"])
     assert shelf.why_alone(()) == shelf.why_alone(mix_of("plain")) == "In 8-bit, the rows of a batch change each other."
+
+
+def test_rows_of_unequal_number_each_answer_as_alone(
+    base: LoadedModel, shelf: AdapterShelf, model: Path, adapters: dict[str, Path]
+):
+    for name in ("plain", "other layers"):
+        shelf.add(name, adapters[name])
+    rows = [None, None, None, "other layers", "plain", "plain"]
+    prompts = [[7, 8], list(range(100, 120)), PROMPT, PROMPT, [9, 10, 11], PROMPT]
+    expected = [until_end(alone(model, adapters[n] if n else None, p)) for n, p in zip(rows, prompts, strict=True)]
+    assert together(base, shelf, rows, prompts=prompts) == expected
+
+
+def test_two_adapters_in_one_row_add_up_as_both_active_in_peft(
+    base: LoadedModel, shelf: AdapterShelf, model: Path, adapters: dict[str, Path]
+):
+    pair = ("plain", "another rank and strength")
+    both = PeftModel.from_pretrained(plain(model), adapters[pair[0]], adapter_name="a").eval()
+    both.load_adapter(adapters[pair[1]], adapter_name="b")
+    both.base_model.set_adapter(["a", "b"])
+    for name in pair:
+        shelf.add(name, adapters[name])
+    with shelf.serving([tuple((name, 1.0) for name in pair)]) as subject, torch.inference_mode():
+        ours = subject(input_ids=torch.tensor([PROMPT])).logits
+    with torch.inference_mode():
+        assert torch.allclose(ours, both(input_ids=torch.tensor([PROMPT])).logits, atol=1e-4)
+    assert not torch.allclose(ours, base_logits(base, shelf), atol=1e-2)
+
+
+def test_strength_scales_what_an_adapter_adds(
+    base: LoadedModel, shelf: AdapterShelf, model: Path, adapters: dict[str, Path]
+):
+    shelf.add("plain", adapters["plain"])
+    weakened = PeftModel.from_pretrained(plain(model), adapters["plain"]).eval()
+    for module in weakened.modules():
+        if hasattr(module, "scaling"):
+            module.scaling["default"] *= 0.5
+    ids = torch.tensor([PROMPT])
+    with torch.inference_mode():
+        expected = weakened(input_ids=ids).logits
+        with shelf.serving([(("plain", 0.5),)]) as subject:
+            assert torch.allclose(subject(input_ids=ids).logits, expected, atol=1e-4)
+        with shelf.serving([(("plain", 0.0),)]) as subject:
+            assert torch.equal(subject(input_ids=ids).logits, plain(model)(input_ids=ids).logits)
+
+
+def test_what_acts_only_alone_is_neither_mixed_nor_weakened_in_silence(shelf: AdapterShelf, adapters: dict[str, Path]):
+    for name in ("plain", "dora"):
+        shelf.add(name, adapters[name])
+    shelf.check((("dora", 1.0),))
+    for mix in ((("dora", 0.5),), (("dora", 1.0), ("plain", 1.0))):
+        with pytest.raises(InvalidInput, match="acts only alone and at full strength"):
+            shelf.check(mix)
+
+
+def test_where_memory_is_short_the_one_that_was_not_used_for_longest_is_dropped_and_comes_back(
+    base: LoadedModel, shelf: AdapterShelf, model: Path, adapters: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("plain", "dropout"):
+        shelf.add(name, adapters[name])
+    with shelf.serving([mix_of("plain")]):
+        pass
+    monkeypatch.setattr("studio.worker.adapter_shelf.free_memory", lambda device: 0)
+    shelf.add("other layers", adapters["other layers"])
+    assert shelf.loaded == ["other layers"]
+    rows = ["plain", "other layers"]
+    assert together(base, shelf, rows) == [until_end(alone(model, adapters[name])) for name in rows]
+    assert set(shelf.loaded) == set(rows)

@@ -18,7 +18,7 @@ from studio.worker import scheduler as scheduling
 from studio.worker.adapter_shelf import AdapterShelf
 from studio.worker.answer import Answer, Piece
 from studio.worker.chat_http import ChatService
-from studio.worker.chat_protocol import read_request
+from studio.worker.chat_protocol import ChatRequest, read_request
 from studio.worker.model import LoadedModel, load_base
 from studio.worker.scheduler import Scheduler
 from tests.ml.tiny import random_adapter, tiny_model
@@ -101,7 +101,7 @@ def test_an_answer_ends_where_the_context_does(client: TestClient):
     [
         ({"tools": [{"type": "function"}]}, "tools"),
         ({"n": 2}, "n: "),
-        ({"logprobs": True}, "logprobs"),
+        ({"top_logprobs": 3}, "top_logprobs"),
         ({"temperature": 3}, "temperature"),
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "robot", "content": "x"}]}, "role"),
@@ -115,6 +115,7 @@ def test_what_cannot_be_done_is_refused_and_not_passed_over(client: TestClient, 
 
 def test_what_asks_for_nothing_is_accepted():
     asked = read_request(
+        ChatRequest,
         HELLO | {"max_tokens": None, "max_completion_tokens": 5, "tools": [], "logprobs": False, "user": "someone",
                  "response_format": {"type": "text"}, "frequency_penalty": 0, "stop": "x",
                  "messages": [{"role": "developer", "content": [{"type": "text", "text": "Be brief."}]}]}
@@ -123,7 +124,7 @@ def test_what_asks_for_nothing_is_accepted():
     assert asked.stop == ["x"]
     assert asked.messages[0].model_dump() == {"role": "system", "content": "Be brief."}
     with pytest.raises(InvalidInput, match="model"):
-        read_request({"messages": HELLO["messages"]})
+        read_request(ChatRequest, {"messages": HELLO["messages"]})
 
 
 def test_adapters_come_and_go(client: TestClient, base: LoadedModel, tmp_path: Path):
@@ -159,7 +160,7 @@ class Asked:
         self.pieces: list[Piece] = []
         self.ended = threading.Event()
         self.answer = Answer(
-            None, [5, 6, 7], Sampling(temperature=1, max_tokens=tokens, seed=seed),
+            (), [5, 6, 7], Sampling(temperature=1, max_tokens=tokens, seed=seed),
             tokenizer=base.tokenizer, ends=frozenset(), device=base.device, deliver=self._hear,
         )  # fmt: skip
 
