@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from studio import __version__
-from studio.cli import dataset_verbs, playground_verbs, serving, verbs
+from studio.cli import dataset_verbs, model_serving, playground_verbs, serving, verbs
 from studio.cli.playground_grammar import add_evaluate, add_evaluation_verbs, add_prompt_verbs, add_votes
 from studio.cli.run_grammar import add_run_verbs
 from studio.cli.sampling_flags import add_sampling
@@ -55,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     _verb(adapters, common, "delete", verbs.adapters_delete, "delete an adapter and its files").add_argument("name")
 
     _compare(nouns, common)
+    _serve_model(nouns, common)
     prompts = _verbs(nouns, "prompts", "prompt sets")
     add_prompt_verbs(lambda name, verb, help: _verb(prompts, common, name, verb, help))
     ask_all = "ask base model and adapters all prompts of a set, and score the answers"
@@ -176,6 +177,18 @@ def _train(nouns: Any, common: argparse.ArgumentParser) -> None:
                 metavar="|".join(c["value"] for c in field["choices"]) or field["kind"].upper(),
                 help=words.replace("%", "%%"),
             )
+
+
+def _serve_model(nouns: Any, common: argparse.ArgumentParser) -> None:
+    serving = _verb(
+        nouns, common, "serve-model", model_serving.serve_model, "serve a base model and adapters to other programs"
+    )
+    serving.add_argument("model", help="base model, by name")
+    serving.add_argument("--adapter", action="append", default=[], help="adapter, by name; give it again for more")
+    serving.add_argument("--precision", default="auto", help="auto, fp32, bf16, 8-bit or 4-bit (default: auto)")
+    serving.add_argument(
+        "--port", type=int, default=0, help="on this machine alone (default: a free one)", dest="model_port"
+    )
 
 
 def _compare(nouns: Any, common: argparse.ArgumentParser) -> None:

@@ -191,6 +191,7 @@ class EvaluationWork:
             answers.append(answer)
         if not asked:
             return
+        read: Sequence[Likelihood | StudioError | None]
         try:
             read = self._patiently(lambda: self._bench.likelihoods(asked, references))
         except StudioError:  # what answers need not be able to read: its scores stand all the same

@@ -29,7 +29,8 @@ SECONDS_TO_CLOSE = 2  # for answers that are being written when the worker is to
 
 def main(path: Path) -> None:
     """Serves what FOLDER/run.json asks for until it is told to end, or nobody has asked for `idle_exit` seconds:
-    {"model": {"path", "name"}, "precision", "idle_exit"}.
+    {"model": {"path", "name"}, "precision", "idle_exit", "port", "adapters": [{"name", "path"}…]}; all but the model may
+    be left out.
 
     When it can be asked, FOLDER/endpoint.json holds {"port", "token", "pid", "started"}, for its owner's eyes only.
 
@@ -42,11 +43,14 @@ def main(path: Path) -> None:
     endpoint.unlink(missing_ok=True)
     folder.append(Progress(stage="Loading the model"))
     base = _load(request)
-    folder.append(Progress(stage="Ready"))
     token = secrets.token_urlsafe(32)
-    scheduler = Scheduler(base, shelf := AdapterShelf(base))
+    shelf = AdapterShelf(base)
+    for adapter in request.get("adapters", []):
+        shelf.add(adapter["name"], Path(adapter["path"]))
+    folder.append(Progress(stage="Ready"))
+    scheduler = Scheduler(base, shelf)
     service = ChatService(base, shelf, scheduler, name=request["model"]["name"], token=token)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", int(request.get("port", 0)))) as listener:
         process = psutil.Process()
         port = listener.getsockname()[1]
         _write_secret(endpoint, {"port": port, "token": token, "pid": process.pid, "started": process.create_time()})

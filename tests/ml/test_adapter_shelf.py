@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from peft import IA3Config, PeftModel, get_peft_model
+from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
@@ -305,7 +306,7 @@ def test_strength_scales_what_an_adapter_adds(
     shelf.add("plain", adapters["plain"])
     weakened = PeftModel.from_pretrained(plain(model), adapters["plain"]).eval()
     for module in weakened.modules():
-        if hasattr(module, "scaling"):
+        if isinstance(module, LoraLayer):
             module.scaling["default"] *= 0.5
     ids = torch.tensor([PROMPT])
     with torch.inference_mode():

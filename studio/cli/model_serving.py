@@ -1,0 +1,92 @@
+"""`studio serve-model`: a base model and adapters for other programs, in the OpenAI chat protocol, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from studio.cli.output import say, show
+from studio.cli.session import opened
+from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.events import Failed
+from studio.engines.base import Engine, Process
+from studio.services.playground import check_base
+from studio.store.run_folder import RunFolder
+
+LOOK = 0.2  # seconds: across processes there is no event to await
+
+
+def serve_model(arguments: argparse.Namespace) -> int:
+    """Prints the address and the file with the token, then waits for the end of the worker or for Ctrl-C.
+
+    Raises:
+        StudioError: there is no such model or adapter, they do not belong together, or the worker cannot load them.
+    """
+    if not 0 <= arguments.model_port <= 65535:
+        raise InvalidInput("There is no port {port}.", "Choose one up to 65535.", port=arguments.model_port)
+    with opened(arguments) as studio:
+        folder = RunFolder(studio.settings.folder("serving") / str(os.getpid()))
+        request = _request(studio, arguments)
+        engine = studio.engine
+    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.prepare(request)
+    process = engine.start("serve", folder.path)
+    try:
+        known = _endpoint(engine, process, folder)
+        url = f"http://127.0.0.1:{known['port']}/v1"
+        token_file = folder.path / "token"
+        token_file.touch(mode=0o600)
+        token_file.write_text(known["token"])
+        names = ["base", *arguments.adapter]
+        show(
+            arguments,
+            {"url": url, "token_file": str(token_file), "models": names},
+            f"{arguments.model} answers at {url} (Ctrl-C ends it)\n"
+            f"Models: {', '.join(names)}\nThe API key is in {token_file}, which only you can read.",
+        )
+        while engine.is_alive(process):
+            time.sleep(LOOK)
+        raise StudioError("The worker has ended. Its log ends: {log}", "Start it again.", log=folder.log_tail(300))
+    except KeyboardInterrupt:
+        say("The model is not served any more.")
+        return 0
+    finally:
+        engine.stop(process)
+        shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def _request(studio: Any, arguments: argparse.Namespace) -> dict[str, Any]:
+    model = studio.catalogue.model(arguments.model)
+    if model.status != "ready":
+        raise StudioError("The base model “{name}” is not ready yet.", "Wait until it is.", name=model.name)
+    adapters = [studio.catalogue.adapter(name) for name in arguments.adapter]
+    for adapter in adapters:
+        check_base(adapter, model)
+    return {
+        "model": {"name": model.name, "reference": model.reference, "path": model.path},
+        "precision": arguments.precision,
+        "port": arguments.model_port,
+        "idle_exit": float(10**9),
+        "adapters": [{"name": adapter.name, "path": adapter.path} for adapter in adapters],
+    }
+
+
+def _endpoint(engine: Engine, process: Process, folder: RunFolder) -> dict[str, Any]:
+    """Where it listens, once it does. Raises StudioError where it ended before."""
+    endpoint: Path = folder.path / "endpoint.json"
+    while True:
+        alive = engine.is_alive(process)
+        if endpoint.exists():
+            known: dict[str, Any] = json.loads(endpoint.read_text("utf-8"))
+            return known
+        if not alive:
+            last = folder.last_event()
+            if isinstance(last, Failed):
+                raise StudioError(last.problem, last.remedy)
+            raise StudioError("The model could not be loaded. The log ends: {log}", log=folder.log_tail(300))
+        time.sleep(LOOK)
