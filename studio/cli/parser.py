@@ -186,9 +186,8 @@ def _serve_model(nouns: Any, common: argparse.ArgumentParser) -> None:
     serving.add_argument("model", help="base model, by name")
     serving.add_argument("--adapter", action="append", default=[], help="adapter, by name; give it again for more")
     serving.add_argument("--precision", default="auto", help="auto, fp32, bf16, 8-bit or 4-bit (default: auto)")
-    serving.add_argument(
-        "--port", type=int, default=0, help="on this machine alone (default: a free one)", dest="model_port"
-    )
+    where = "on this machine alone (default: a free one)"
+    serving.add_argument("--port", type=int, default=0, help=where, dest="model_port")
 
 
 def _compare(nouns: Any, common: argparse.ArgumentParser) -> None:

@@ -29,8 +29,8 @@ SECONDS_TO_CLOSE = 2  # for answers that are being written when the worker is to
 
 def main(path: Path) -> None:
     """Serves what FOLDER/run.json asks for until it is told to end, or nobody has asked for `idle_exit` seconds:
-    {"model": {"path", "name"}, "precision", "idle_exit", "port", "adapters": [{"name", "path"}…]}; all but the model may
-    be left out.
+    {"model": {"path", "name"}, "precision", "idle_exit", "port", "adapters": [{"name", "path"}…]}, all but the model at
+    wish.
 
     When it can be asked, FOLDER/endpoint.json holds {"port", "token", "pid", "started"}, for its owner's eyes only.
 
