@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ def serve_model(arguments: argparse.Namespace) -> int:
         engine = studio.engine
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.prepare(request)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # also where whoever started this had it pass over Ctrl-C
+        signal.signal(ending, signal.default_int_handler)
     process = engine.start("serve", folder.path)
     try:
         known = _endpoint(engine, process, folder)
