@@ -1,24 +1,14 @@
 """Prompt sets: lists as people paste them, and rows of a dataset, in a real SQLite file."""
 
 import json
-import shutil
 
 import pytest
 
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.services.prompt_sets import MOST_PROMPTS, PromptSets
-from studio.store.catalogue import Catalogue
 from studio.store.row_file import RowFileWriter
 
 ASK = [{"role": "user", "content": "Who?"}]
-
-
-@pytest.fixture
-def catalogue(tmp_path, migrated):
-    shutil.copy(migrated, tmp_path / "studio.db")
-    catalogue = Catalogue(f"sqlite:///{tmp_path / 'studio.db'}")
-    yield catalogue
-    catalogue.close()
 
 
 @pytest.fixture

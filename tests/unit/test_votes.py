@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import shutil
 
 import pytest
 
@@ -17,14 +16,6 @@ from studio.store.catalogue import Catalogue
 from studio.store.playground_records import CastVote
 
 BASE = Column(model="m")
-
-
-@pytest.fixture
-def catalogue(tmp_path, migrated):
-    shutil.copy(migrated, tmp_path / "studio.db")
-    catalogue = Catalogue(f"sqlite:///{tmp_path / 'studio.db'}")
-    yield catalogue
-    catalogue.close()
 
 
 @pytest.fixture
