@@ -171,6 +171,9 @@ class Dispatcher:
         status = verdict(RunStatus(run.status), last, alive=alive, ending=ending)
         if status.is_over:
             self._endings.end(run, status, last, process, now)
+        elif process is not None and not RunFolder(run.folder).request.exists():
+            # The folder was deleted. A worker that was just writing a checkpoint has made it again and would go on.
+            self._engine.stop(process, force=True)
         elif status is not RunStatus(run.status):
             self._catalogue.change_run(run.id, status, at=now)
         elif status is RunStatus.STOPPING and process is not None:

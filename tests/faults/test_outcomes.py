@@ -70,6 +70,8 @@ def test_a_run_folder_that_is_deleted_ends_the_run_with_words_and_lets_the_next_
     later = bed.submit("later", 2)
     worker = bed.worker(id)
     bed.folder(id).path.rename(bed.home / "gone")  # at once: the worker writes into it all the time
+    # As the worker itself does where it was just saving a checkpoint: it finds a folder to write into, and goes on.
+    bed.folder(id).checkpoints.mkdir(parents=True, exist_ok=True)
     run = bed.tick_until_over(id)
     assert run.status == "failed"
     assert "was deleted while it was training" in run.problem and run.remedy
