@@ -24,6 +24,7 @@ from studio.services.playground import Playground
 from studio.services.prompt_sets import PromptSets
 from studio.services.run_control import RunControl
 from studio.services.runs import Runs
+from studio.services.stand_in import StandIn
 from studio.services.sweeps import Sweeps
 from studio.services.votes import Votes
 from studio.settings import Settings
@@ -51,6 +52,7 @@ class Studio:
     adapters: Adapters
     hub: Hub
     playground: Playground
+    stand_in: StandIn
     conversations: Conversations
     votes: Votes
     prompt_sets: PromptSets
@@ -99,7 +101,8 @@ def build(settings: Settings) -> Studio:
     models = Models(catalogue, engine, settings.folder("models"), hub.token)
     datasets = Datasets(catalogue, engine, settings.folder("datasets"), hub.token)
     runs = Runs(catalogue)
-    playground = Playground(catalogue, engine, settings.folder("playground"))
+    stand_in = StandIn(settings)
+    playground = Playground(catalogue, engine, settings.folder("playground"), stand_in)
     votes = Votes(catalogue)
     return Studio(
         settings=settings,
@@ -116,6 +119,7 @@ def build(settings: Settings) -> Studio:
         adapters=Adapters(catalogue),
         hub=hub,
         playground=playground,
+        stand_in=stand_in,
         conversations=Conversations(catalogue),
         votes=votes,
         prompt_sets=PromptSets(catalogue),

@@ -16,7 +16,7 @@ from studio.cli.session import opened
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Failed
 from studio.engines.base import Engine, Process
-from studio.services.playground import check_base
+from studio.services.column_files import check_base
 from studio.store.run_folder import RunFolder
 
 LOOK = 0.2  # seconds: across processes there is no event to await

@@ -20,7 +20,7 @@ from studio.domain.errors import InvalidInput
 from studio.domain.presets import PRESETS, preset_values
 from studio.domain.spec import SECTIONS, defaults, read_spec
 from studio.services.chat_client import BASE
-from studio.services.playground import Asked, ColumnState
+from studio.services.column_states import Asked, ColumnState
 from studio.store.tables import Table
 
 # base models
@@ -162,7 +162,7 @@ def compare(arguments: argparse.Namespace) -> int:
     asked = [Asked(Column(model=arguments.model, precision=arguments.precision, shares=s), messages) for s in shares]
     line, last = ProgressLine(), None
     with opened(arguments) as studio:
-        for last in studio.playground.compare(asked, sampling):
+        for last in studio.playground.answer(asked, sampling):
             line.update(last.status or "Answering")
     line.close()
     states = last.columns if last else []

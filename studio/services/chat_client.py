@@ -1,4 +1,4 @@
-"""Asks the chat worker, or any server that speaks the OpenAI chat protocol in its way, over HTTP."""
+"""Asks a chat worker over HTTP, in the OpenAI chat protocol and what goes beyond it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from studio.domain.chat import Message, Sampling
@@ -60,11 +60,19 @@ class Subject:
         }
 
 
+class Answerer(Protocol):
+    """Who can be asked: a chat worker, or a server that stands in for it."""
+
+    def stream(self, question: Question) -> AsyncIterator[Chunk]:
+        """The answer piece by piece. Whoever stops reading it also stops it being written. Raises StudioError."""
+        ...
+
+
 @dataclass(frozen=True)
 class Question:
     """What one column asks `client`."""
 
-    client: ChatClient
+    client: Answerer
     subject: Subject
     sampling: Sampling
 

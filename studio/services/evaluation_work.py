@@ -15,9 +15,9 @@ from studio.domain.chat import Message, Sampling
 from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.services.answer_scores import score, score_corpus
+from studio.services.column_states import Asked, Comparison, Likelihood
 from studio.services.contenders import MOST_COLUMNS
 from studio.services.kept_json import kept_json, kept_text
-from studio.services.playground import Asked, Comparison, Likelihood
 from studio.store.catalogue import Catalogue
 from studio.store.evaluation_records import OPEN
 from studio.store.playground_tables import Evaluation, EvaluationAnswer, Prompt
@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 class Bench(Protocol):
     """What answers: see services.playground.Playground."""
 
-    def compare(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Comparison]: ...
+    def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Comparison]: ...
 
     def likelihoods(self, asked: Sequence[Asked], references: Sequence[str]) -> Sequence[Likelihood | StudioError]: ...
 
@@ -142,7 +142,7 @@ class EvaluationWork:
         left = [number for number, (prompt, column) in enumerate(cells) if (prompt.place, column) not in there]
         if not left:
             return {}
-        moments = self._bench.compare([asked[number] for number in left], self._sampling)
+        moments = self._bench.answer([asked[number] for number in left], self._sampling)
         try:
             for moment in moments:
                 self._check_running()

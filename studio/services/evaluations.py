@@ -14,9 +14,9 @@ from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import LONGEST_NAME, check_name
 from studio.services import evaluation_results as results
+from studio.services.column_files import check_base
 from studio.services.contenders import contender, identity, read_columns
 from studio.services.evaluation_work import Bench, EvaluationWork
-from studio.services.playground import check_base
 from studio.services.votes import Votes, check_format
 from studio.store.catalogue import Catalogue
 from studio.store.evaluation_records import OPEN

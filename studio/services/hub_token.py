@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
 
 from studio.domain.errors import InvalidInput, StudioError
-from studio.settings import Settings, hub_token_in_environment, unwritable
+from studio.services.secret_file import SecretFile
+from studio.settings import Settings, hub_token_in_environment
 
 _SHAPE = re.compile(r"[\x21-\x7e]{1,512}")  # what an HTTP header can carry; the Hub knows the rest
 
@@ -19,7 +18,7 @@ class HubToken:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._path = settings.home / "secrets" / "hub_token"
+        self._file = SecretFile(settings, "hub_token")
         self._settings = settings
 
     def save(self, token: str) -> None:
@@ -31,20 +30,11 @@ class HubToken:
         """
         if self._settings.space_id:
             raise StudioError("A Space keeps no tokens.", "Sign in with Hugging Face instead.")
-        token = checked(token)
-        aside = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(token)
-            aside.replace(self._path)
-        except OSError as error:
-            aside.unlink(missing_ok=True)
-            raise unwritable(self._settings.home, error) from error
+        self._file.write(checked(token))
 
     def forget(self) -> None:
         """The saved token is gone afterwards; one in the environment or of the machine's login stays."""
-        self._path.unlink(missing_ok=True)
+        self._file.forget()
 
     def source(self) -> str:
         """Where the token that counts comes from: saved, environment, login; empty where there is none."""
@@ -57,7 +47,7 @@ class HubToken:
     def _find(self) -> tuple[str, str | None]:
         if self._settings.space_id:
             return "", None
-        if self._path.is_file() and (saved := self._path.read_text().strip()):
+        if saved := self._file.read():
             return "saved", saved
         if given := hub_token_in_environment():
             return "environment", given

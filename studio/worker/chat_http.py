@@ -51,6 +51,7 @@ class ChatService:
             Route("/health", self._guarded(self._health)),
             Route("/v1/models", self._guarded(self._models)),
             Route("/v1/adapters", self._guarded(self._attach), methods=["POST"]),
+            Route("/v1/load_lora_adapter", self._guarded(self._load), methods=["POST"]),
             Route("/v1/adapters/{name:path}", self._guarded(self._detach), methods=["DELETE"]),
             Route("/v1/chat/completions", self._guarded(self._chat), methods=["POST"]),
             Route("/v1/studio/readings", self._guarded(self._read), methods=["POST"]),
@@ -79,23 +80,37 @@ class ChatService:
         return JSONResponse({"status": "ok", "busy": self._scheduler.is_busy})
 
     async def _models(self, request: Request) -> Response:
-        models = [{"id": n, "object": "model", "created": 0, "owned_by": "studio"} for n in [BASE, *self._shelf.names]]
-        models[0] |= {
+        told = {"object": "model", "created": 0, "owned_by": "studio"}
+        adapters = [{"id": name, **told, "parent": BASE} for name in self._shelf.names]
+        base = {
+            "id": BASE,
+            **told,
             "root": self._name,
             "precision": self._base.precision,
             "context": self._context,
             "template": "own" if self._base.has_own_template else "added",
         }
-        return JSONResponse({"object": "list", "data": models})
+        return JSONResponse({"object": "list", "data": [base, *adapters]})
 
     async def _attach(self, request: Request) -> Response:
         body = await _json(request)
         if not (isinstance(body, dict) and isinstance(body.get("name"), str) and isinstance(body.get("path"), str)):
             raise InvalidInput("An adapter needs a name and a path.", "Mend the request.")
-        name, path = body["name"], Path(body["path"])
+        name = body["name"]
+        await self._hold(name, Path(body["path"]))
+        return JSONResponse({"name": name, "alone": self._shelf.why_alone(((name, 1.0),))})
+
+    async def _load(self, request: Request) -> Response:
+        """The same in the words of vLLM's server."""
+        body = await _json(request)
+        if not (isinstance(body, dict) and all(isinstance(body.get(k), str) for k in ("lora_name", "lora_path"))):
+            raise InvalidInput("An adapter needs lora_name and lora_path.", "Mend the request.")
+        await self._hold(body["lora_name"], Path(body["lora_path"]))
+        return JSONResponse({"name": body["lora_name"]})
+
+    async def _hold(self, name: str, path: Path) -> None:
         if not self._shelf.holds(name, path):
             await asyncio.wrap_future(self._scheduler.call(lambda: self._shelf.add(name, path)))
-        return JSONResponse({"name": name, "alone": self._shelf.why_alone(((name, 1.0),))})
 
     async def _detach(self, request: Request) -> Response:
         name = request.path_params["name"]

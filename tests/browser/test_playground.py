@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
 from tests.adapters import adapter_fields
 from tests.ml.tiny import random_adapter, tiny_model
-from tests.served import Server, serving
+from tests.served import Server, environment, serving
 from tests.waiting import wait_for
 
 MINUTES = 120_000
@@ -257,3 +259,37 @@ def test_markdown_is_built_of_elements_and_nothing_in_it_runs(
     page.goto(f"{server.url}/playground")
     expect(page.locator(".board .lane").first).to_be_visible()
     assert page.evaluate(MARKDOWN, said) == built
+
+
+def test_another_server_is_entered_in_settings_answers_in_the_playground_and_is_removed(
+    server: Server, page: Page, tmp_path: Path, starter: Path
+) -> None:
+    other = prepare(tmp_path, starter)
+    command = [sys.executable, "-m", "studio", "serve-model", "tiny", "--adapter", "red", "--home", str(other)]
+    with subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, text=True, env=environment()) as process:
+        assert process.stdout is not None
+        known = json.loads(process.stdout.readline())
+        page.goto(f"{server.url}/settings")
+        card = page.get_by_role("region", name="Playground server")
+        card.get_by_label("Address").fill("nowhere")
+        card.get_by_role("button", name="Save").click()
+        expect(card).to_contain_text("This is not the address of a server.")
+        card.get_by_label("Address").fill(known["url"])
+        card.get_by_label("API key").fill(Path(known["token_file"]).read_text())
+        card.get_by_role("button", name="Save").click()
+        expect(card).to_contain_text("Adaptersred")
+        expect(card.get_by_label("API key")).to_have_value("")
+
+        page.goto(f"{server.url}/playground?columns=tiny~!red~!red*0.5")
+        expect(page.get_by_text("answers in place of this machine")).to_be_visible()
+        ask(page, "Who are you?")
+        expect(lane(page, "red").locator(".answer")).not_to_be_empty()
+        expect(lane(page, "red × 0.5")).to_contain_text("one adapter at a time, as it was trained")
+        lane(page, "red").get_by_role("button", name="Details of this answer").click()
+        expect(page.get_by_role("dialog", name="Details of this answer")).to_contain_text(known["url"])
+        process.terminate()
+    page.goto(f"{server.url}/settings")
+    page.locator("#remove-server").click()
+    expect(page.get_by_text("This machine answers", exact=True)).to_be_visible()
+    page.goto(f"{server.url}/playground{COLUMNS}")
+    expect(page.get_by_text("answers in place of this machine")).to_have_count(0)

@@ -21,8 +21,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from studio.domain.chat import Message, Sampling
 from studio.domain.columns import Column, Share
 from studio.engines.local import LocalEngine
+from studio.services.column_states import Asked, ColumnState, Comparison
 from studio.services.models import STARTER_REFERENCE
-from studio.services.playground import Asked, ColumnState, Comparison, Playground
+from studio.services.playground import Playground
+from studio.services.stand_in import StandIn
+from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
 from tests.adapters import adapter_fields
@@ -80,7 +83,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def playground(catalogue: Catalogue, folder: Path) -> Iterator[Playground]:
-    playground = Playground(catalogue, LocalEngine(), folder)
+    playground = Playground(catalogue, LocalEngine(), folder, StandIn(read_settings({}, home=folder)))
     yield playground
     playground.close()
 
@@ -238,11 +241,11 @@ def test_a_later_server_finds_the_worker_and_leaves_it_to_the_one_that_uses_it(
 ):
     playground.ensure("starter")
     running = playground.status()
-    onlooker = Playground(catalogue, LocalEngine(), folder)
+    onlooker = Playground(catalogue, LocalEngine(), folder, StandIn(read_settings({}, home=folder)))
     assert onlooker.status() == running
     onlooker.close()
     assert playground.status() == running
-    later = Playground(catalogue, LocalEngine(), folder)
+    later = Playground(catalogue, LocalEngine(), folder, StandIn(read_settings({}, home=folder)))
     assert texts(compare(later, None)) == texts(compare(playground, None))
     assert later.status() == running
 

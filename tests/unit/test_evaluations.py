@@ -34,7 +34,7 @@ def state(text="", name="", error=None, **fields):
 
 
 class FakeBench:
-    """The base answers with the question; an adapter knows capitals. `answer` and `before` can be put in place of
+    """The base answers with the question; an adapter knows capitals. `says` and `before` can be put in place of
     that."""
 
     def __init__(self):
@@ -42,7 +42,7 @@ class FakeBench:
         self.read = []
         self.closed = 0
         self.before = lambda: None  # each comparison
-        self.answer = self.knows
+        self.says = self.knows
         self.loss = lambda asked, reference: SimpleNamespace(
             tokens=len(reference), loss=0.5 if asked.column.shares else 2
         )
@@ -51,7 +51,7 @@ class FakeBench:
         known = {"France?": "Paris", "Spain?": "Madrid"}
         return state(known.get(question, question) if column.shares else question, column.name)
 
-    def compare(self, asked, sampling):
+    def answer(self, asked, sampling):
         rows = [(one.messages[-1].content, one.column) for one in asked]
         self.asked.append([(question, column.name) for question, column in rows])
         self.before()
@@ -59,7 +59,7 @@ class FakeBench:
         try:
             yield SimpleNamespace(columns=list(states), status="")
             for i, row in enumerate(rows):
-                states[i] = self.answer(*row)
+                states[i] = self.says(*row)
                 yield SimpleNamespace(columns=list(states), status="")
         finally:
             self.closed += 1
@@ -167,7 +167,7 @@ def test_a_server_that_is_killed_goes_on_where_it_was_and_no_answer_is_doubled(s
             raise SystemExit
         return studio.bench.knows(question, column)
 
-    studio.bench.answer = killed_after_three
+    studio.bench.says = killed_after_three
     with pytest.raises(SystemExit):
         studio.work(id)
     first = studio.answers(id)
@@ -175,7 +175,7 @@ def test_a_server_that_is_killed_goes_on_where_it_was_and_no_answer_is_doubled(s
     studio.catalogue.close()
 
     studio.open()
-    studio.bench.answer, studio.bench.asked = studio.bench.knows, []
+    studio.bench.says, studio.bench.asked = studio.bench.knows, []
     assert studio.work(id)["status"] == "finished"
     assert [len(rows) for rows in studio.bench.asked] == [3]
     assert Counter((place, column) for place, column, _ in studio.answers(id)) == Counter(
@@ -209,13 +209,13 @@ def test_a_stop_ends_the_answers_under_way_and_resuming_goes_on(studio):
             studio.evaluations.stop(id)
         return studio.bench.knows(question, column)
 
-    studio.bench.answer = stopped
+    studio.bench.says = stopped
     assert studio.work(id)["status"] == "stopped"
     assert (len(studio.answers(id)), studio.bench.closed) == (2, 1)
     with pytest.raises(InvalidInput, match="over already"):
         studio.evaluations.stop(id)
     studio.evaluations.resume(id)
-    studio.bench.answer = studio.bench.knows
+    studio.bench.says = studio.bench.knows
     assert (studio.work(id)["status"], len(studio.answers(id))) == ("finished", 6)
 
 
@@ -235,14 +235,14 @@ def test_the_same_key_submits_once(studio):
 def test_what_goes_wrong_in_one_column_stays_there_and_is_asked_again_when_resumed(studio):
     id = studio.submit()
     fault = StudioError("The prompt has {n} tokens.", "Shorten it.", n=9000)
-    studio.bench.answer = lambda q, c: state(error=fault) if q == "Hi" and c.shares else studio.bench.knows(q, c)
+    studio.bench.says = lambda q, c: state(error=fault) if q == "Hi" and c.shares else studio.bench.knows(q, c)
     done = studio.work(id)
     assert (done["status"], done["answered"], done["errors"]) == ("finished", 6, 1)
     row = studio.evaluations.page(id, search="Hi")["rows"][0]
     assert [a["state"] for a in row["answers"]] == ["done", "error"]
     assert row["answers"][1]["error"] == fault.as_dict()
     studio.evaluations.resume(id)
-    studio.bench.answer, studio.bench.asked = studio.bench.knows, []
+    studio.bench.says, studio.bench.asked = studio.bench.knows, []
     assert studio.work(id)["errors"] == 0
     assert studio.bench.asked == [[("Hi", "captain")]]
     with pytest.raises(InvalidInput, match="has all its answers"):
@@ -252,7 +252,7 @@ def test_what_goes_wrong_in_one_column_stays_there_and_is_asked_again_when_resum
 def test_a_prompt_that_ends_the_worker_takes_no_other_prompt_with_it(studio):
     id = studio.submit(BASE)
     gone = StudioError("The chat worker ended.", "It comes back by itself.")
-    studio.bench.answer = lambda q, c: (
+    studio.bench.says = lambda q, c: (
         state(error=gone) if q == "Spain?" or len(studio.bench.asked[-1]) > 1 else studio.bench.knows(q, c)
     )
     assert studio.work(id)["errors"] == 1
@@ -301,7 +301,7 @@ def test_what_waiting_cannot_mend_fails_at_once_with_its_fault_and_can_be_resume
 
 def test_a_fault_that_nobody_foresaw_is_told(studio):
     id = studio.submit()
-    studio.bench.answer = lambda question, column: None
+    studio.bench.says = lambda question, column: None
     done = studio.work(id)
     assert done["status"] == "failed"
     assert "AttributeError" in done["fault"]["values"]["reason"]
@@ -309,7 +309,7 @@ def test_a_fault_that_nobody_foresaw_is_told(studio):
 
 def test_a_bench_that_ends_without_a_word_is_an_error_of_each_answer(studio):
     id = studio.submit(prompts="a")
-    studio.bench.answer = lambda question, column: state(state="streaming")
+    studio.bench.says = lambda question, column: state(state="streaming")
     assert studio.work(id)["errors"] == 2
     assert studio.evaluations.page(id)["rows"][0]["answers"][0]["error"]["problem"] == "There was no answer."
 
@@ -461,11 +461,11 @@ def test_votes_outlive_the_evaluation_and_prompts_their_set_as_long_as_they_are_
 
 def test_a_vote_on_a_prompt_that_is_asked_again_stays_with_the_answers_it_was_cast_on(studio):
     id = studio.submit(BASE, CAPTAIN, Column(model="m", shares=(Share(adapter="mate"),)), prompts="Hi")
-    studio.bench.answer = lambda q, c: state(error=StudioError("No.")) if c.name == "mate" else state("old")
+    studio.bench.says = lambda q, c: state(error=StudioError("No.")) if c.name == "mate" else state("old")
     studio.work(id)
     studio.evaluations.vote(id, 0, "best", 0)
     studio.evaluations.resume(id)
-    studio.bench.answer = studio.bench.knows
+    studio.bench.says = studio.bench.knows
     studio.work(id)
     assert studio.evaluations.page(id)["rows"][0]["votes"] == []
     studio.evaluations.vote(id, 0, "best", 2)
@@ -474,7 +474,7 @@ def test_a_vote_on_a_prompt_that_is_asked_again_stays_with_the_answers_it_was_ca
 
 def test_an_evaluation_is_exported_as_a_table_and_as_lines(studio):
     id = studio.submit(prompts='{"prompt": "=1+1", "reference": "2"}')
-    studio.bench.answer = lambda q, c: state("2") if c.shares else state(error=StudioError("Too {n}.", n="late"))
+    studio.bench.says = lambda q, c: state("2") if c.shares else state(error=StudioError("Too {n}.", n="late"))
     studio.work(id)
     rows = list(csv.DictReader(io.StringIO(studio.evaluations.export(id, "csv"))))
     assert [(r["prompt"], r["column"], r["answer"], r["error"], r["exact_match"]) for r in rows] == [

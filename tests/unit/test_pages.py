@@ -23,6 +23,7 @@ from studio.services.examinations import Examinations
 from studio.services.models import Models
 from studio.services.run_control import RunControl
 from studio.services.runs import Runs
+from studio.services.stand_in import StandIn
 from studio.services.sweeps import Sweeps
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
@@ -58,6 +59,7 @@ class Parts:
     run_control: RunControl
     checkpoints: Checkpoints
     adapters: Adapters
+    stand_in: StandIn
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def studio(tmp_path: Path, migrated: Path) -> Iterator[Any]:
         options, catalogue, Datasets(catalogue, engine, options.folder("datasets")), Examinations(engine),
         Models(catalogue, no_engine, options.folder("models"), lambda: None), runs, Sweeps(catalogue, runs),
         RunControl(catalogue, runs),
-        Checkpoints(catalogue, options.folder("adapters")), Adapters(catalogue),
+        Checkpoints(catalogue, options.folder("adapters")), Adapters(catalogue), StandIn(options),
     )  # fmt: skip
     catalogue.close()
 
@@ -397,6 +399,16 @@ def test_a_saved_token_never_comes_back(studio):
     assert "hf_secret" not in json.dumps(state)
     settings.remove_token(studio)
     assert settings.state(studio)["token"] == ""
+
+
+def test_the_key_of_the_playgrounds_server_never_comes_back(studio):
+    studio.hub = Hub()
+    assert settings.save_server(studio, "http://host:8000", "sk-secret") == {
+        "url": "http://host:8000/v1", "has_key": True,
+    }  # fmt: skip
+    assert "sk-secret" not in json.dumps(settings.state(studio))
+    settings.remove_server(studio)
+    assert settings.state(studio)["server"] == {"url": "", "has_key": False}
 
 
 def test_the_home_and_what_it_holds_are_told(studio, model):

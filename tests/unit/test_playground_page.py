@@ -14,8 +14,8 @@ from gradio.utils import get_upload_folder
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.run import RunStatus
 from studio.services.adapters import Adapters
+from studio.services.column_states import ColumnState, Comparison
 from studio.services.models import Models
-from studio.services.playground import ColumnState, Comparison
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
 from studio.ui.pages import playground, playground_sets
@@ -91,8 +91,10 @@ def test_a_column_is_offered_ready_models_and_the_adapters_that_fit_them(catalog
         adapters=Adapters(catalogue),
         catalogue=catalogue,
         checkpoints=Recorder(),
+        stand_in=SimpleNamespace(url="http://far:8000/v1"),
     )
     answer = playground.options(parts)
+    assert answer["server"] == "http://far:8000/v1"
     assert [m["name"] for m in answer["models"]] == ["starter", "copy"]
     fits = {a["name"]: set(a["fits"]) for a in answer["adapters"]}
     assert fits == {"own": {"starter"}, "same base": {"starter", "copy"}, "gone": set()}
@@ -104,7 +106,7 @@ def test_checkpoints_of_runs_under_way_are_offered():
     kept = [SimpleNamespace(step=20, eval_loss=0.5), SimpleNamespace(step=10, eval_loss=None)]
     parts: Any = SimpleNamespace(
         models=Recorder(list=[[]]), adapters=Recorder(list=[[]]),
-        catalogue=Recorder(runs_with_worker=[[run]]), checkpoints=Recorder(list=[kept]),
+        catalogue=Recorder(runs_with_worker=[[run]]), checkpoints=Recorder(list=[kept]), stand_in=Recorder(),
     )  # fmt: skip
     assert playground.options(parts)["checkpoints"] == [
         {"run": 4, "name": "tide", "model": "starter", "step": 20, "eval_loss": 0.5},

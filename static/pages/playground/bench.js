@@ -66,6 +66,7 @@
       const shown = bench.columnsShown();
       const anchored = [...board.querySelectorAll(".talk")].filter((talk) => talk.scrollHeight - talk.scrollTop - talk.clientHeight < 40);
       Studio.render(board,
+        options.server && parts.serverNote(options.server),
         parts.toolbar(bench),
         h("div", { class: "lanes", style: { "--n": String(shown.length) }, data: { key: "lanes" }, tabindex: "-1" }, shown.map((column, place) => parts.lane(bench, column, place))),
         parts.voteBar(bench));

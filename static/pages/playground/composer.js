@@ -94,6 +94,10 @@
     };
   };
 
+  parts.serverNote = (url) => Studio.note("info",
+    h("p", {}, t("The server {url} answers in place of this machine: one adapter to a column, at strength 1, in that server's precision, not compared with the base token by token.", { url }), " ",
+      h("a", { href: "settings" }, t("Change it in Settings"))));
+
   parts.toolbar = (bench) => {
     const { state } = bench;
     const hidden = bench.isHidden();

@@ -10,12 +10,14 @@
   parts.label = (answer) => {
     if (!answer || (!answer.tokens && !answer.label?.base)) return h("div", { class: "truth" });
     const { label = {} } = answer;
-    const made = [label.base && (label.revision ? `${label.base}@${label.revision.slice(0, 7)}` : label.base), ...(label.adapters || []).map(adapterName), label.precision].filter(Boolean).join(" · ");
+    const made = [label.base && (label.revision ? `${label.base}@${label.revision.slice(0, 7)}` : label.base), ...(label.adapters || []).map(adapterName), label.server ? hostOf(label.server) : label.precision].filter(Boolean).join(" · ");
     return h("div", { class: "truth" },
       h("div", {}, h("div", { class: "ellipsis", title: made }, made), h("div", { class: "num ellipsis" }, figures(answer))),
       answer.note && h("span", { class: "pill", title: t(answer.note) }, t("alone")),
       Studio.button("", (event) => parts.popover(event.currentTarget, facts(answer)), { icon: "info", kind: "quiet", small: true, "aria-label": t("Details of this answer"), "aria-haspopup": "dialog" }));
   };
+
+  const hostOf = (url) => URL.canParse(url) ? new URL(url).host : url;
 
   function adapterName({ name, strength, checkpoint }) {
     const step = checkpoint ? ` (${t("step {step}", { step: checkpoint })})` : "";
@@ -37,17 +39,18 @@
     return Studio.facts([
       [t("Base model"), label.base],
       label.reference && label.reference !== label.base && [t("Reference"), label.reference],
-      [t("Revision"), label.revision || t("not known")],
+      label.server && [t("Answered by"), label.server],
+      [t("Revision"), label.revision || (label.server ? t("that server's") : t("not known"))],
       ...(label.adapters || []).map(({ name, strength, checkpoint }) => [t("Adapter"), [name, checkpoint ? t("step {step}", { step: checkpoint }) : "", t("strength {n}", { n: strength })].filter(Boolean).join(" · ")]),
       !(label.adapters || []).length && [t("Adapters"), t("none")],
-      [t("Precision"), label.precision],
-      [t("Chat template"), label.template === "own" ? t("the model's own") : label.template],
+      [t("Precision"), label.server ? t("that server's") : label.precision],
+      [t("Chat template"), label.server ? t("that server's") : label.template === "own" ? t("the model's own") : label.template],
       [t("Seed"), label.seed == null ? "–" : String(label.seed)],
       [t("Tokens"), Studio.number(answer.tokens)],
       [t("Time to first token"), answer.first_token_seconds ? `${Studio.number(answer.first_token_seconds, 2)} s` : "–"],
       [t("Tokens per second"), answer.tokens_per_second ? Studio.number(answer.tokens_per_second, 1) : "–"],
       [t("Ended"), ENDINGS[answer.finish] || "–"],
-      [t("Batch"), answer.note ? t(answer.note) : answer.rows > 1 ? t("written together with {n} others", { n: answer.rows - 1 }) : t("on its own")],
+      !label.server && [t("Batch"), answer.note ? t(answer.note) : answer.rows > 1 ? t("written together with {n} others", { n: answer.rows - 1 }) : t("on its own")],
       (label.adapters || []).length > 0 && [t("Effect on the first token"), answer.effect == null ? t("not measured") : parts.hasNoEffect(answer) ? t("none") : t("up to {n} in log-probability", { n: Studio.rate(answer.effect) })],
     ]);
   }

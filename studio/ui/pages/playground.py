@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from studio.domain.chat import Message, Sampling
 from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, NotFound, StudioError
-from studio.services.playground import Asked, ColumnState
+from studio.services.column_states import Asked, ColumnState
 from studio.store.tables import Adapter, Model
 from studio.ui.language import language_of, problem_of, remedy_of
 from studio.ui.pages import playground_sets
@@ -42,7 +42,7 @@ def build(studio: Studio) -> None:
 
 def options(studio: Studio) -> dict[str, Any]:
     """What a column can be made of: ready models, adapters with the models that they fit, checkpoints of runs that
-    train now."""
+    train now; and the address of the server that answers in place of this machine, if there is one."""
     models = [m for m in studio.models.list() if m.status == "ready"]
     adapters = [
         {"id": a.id, "name": a.name, "base_name": a.base_name, "fits": [m.name for m in models if _fits(a, m)]}
@@ -57,7 +57,15 @@ def options(studio: Studio) -> dict[str, Any]:
         "models": [{"name": m.name, "reference": m.reference} for m in models],
         "adapters": adapters,
         "checkpoints": checkpoints,
+        "server": _server(studio),
     }
+
+
+def _server(studio: Studio) -> str:
+    try:
+        return studio.stand_in.url
+    except StudioError:  # each answer says what is wrong with it
+        return ""
 
 
 def _fits(adapter: Adapter, model: Model) -> bool:

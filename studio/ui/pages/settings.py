@@ -1,4 +1,4 @@
-"""The settings page: the Hub token, what is stored where, the machine, versions, language and colours."""
+"""The settings page: the Hub token, the playground's server, what is stored where, the machine, versions, looks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio import __version__
+from studio.domain.errors import StudioError
 from studio.services.machine import disk_free, look_at_machine, storage, versions
 from studio.ui.view import view
 
@@ -26,17 +27,21 @@ def build(studio: Studio) -> None:
         partial(save_token, studio),
         partial(test_token, studio),
         partial(remove_token, studio),
+        partial(save_server, studio),
+        partial(test_server, studio),
+        partial(remove_server, studio),
         partial(used, studio),
         skeleton="cards",
     )
 
 
 def state(studio: Studio) -> dict[str, Any]:
-    """All that is known at once. Of the token only whether there is one and where it comes from."""
+    """All that is known at once. Of the token and of the server's key only whether there is one."""
     return {
         "token": studio.hub.token_source(),
         "endpoint": studio.settings.hub_endpoint,
         "is_space": bool(studio.settings.space_id),
+        "server": _server(studio),
         "home": str(studio.settings.home),
         "machine": asdict(look_at_machine()),
         "versions": {"adapter-studio": __version__} | versions(),
@@ -55,6 +60,33 @@ def test_token(studio: Studio) -> dict[str, Any]:
 
 def remove_token(studio: Studio) -> None:
     studio.hub.forget_token()
+
+
+def _server(studio: Studio) -> dict[str, Any]:
+    try:
+        return {"url": studio.stand_in.url, "has_key": studio.stand_in.has_key}
+    except StudioError:  # damaged: it can be removed, or entered again
+        return {"url": "", "has_key": False, "is_damaged": True}
+
+
+def save_server(studio: Studio, url: str, key: str) -> dict[str, Any]:
+    """Raises InvalidInput: address or key cannot be used. StudioError: this is a Space."""
+    studio.stand_in.save(url, key)
+    return _server(studio)
+
+
+def test_server(studio: Studio) -> dict[str, Any]:
+    """The models that the server has. Raises StudioError: it cannot be reached, refuses the key, or tells of none."""
+    server = studio.stand_in.server()
+    served = server.models().models if server else []
+    return {
+        "models": [model.id for model in served if not model.parent],
+        "adapters": [model.id for model in served if model.parent],
+    }
+
+
+def remove_server(studio: Studio) -> None:
+    studio.stand_in.forget()
 
 
 def used(studio: Studio) -> dict[str, Any]:
