@@ -10,7 +10,12 @@ from studio.domain.errors import StudioError
 from studio.domain.events import Failed
 
 _NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|cannot allocate memory", re.I)
-_DISK_FULL = re.compile(r"no space left on device|disk quota exceeded|PytorchStreamWriter failed writing", re.I)
+_DISK_FULL = re.compile(
+    r"no space left on device|disk quota exceeded"
+    # torch.save tells of a write that fell short in one of these ways, without the system's error number.
+    r"|PytorchStreamWriter failed writing|inline_container.*unexpected pos",
+    re.I,
+)
 _UNKNOWN_TYPE = re.compile(r"model type [`'\"]?([\w.-]+)[`'\"]?")
 
 

@@ -14,8 +14,11 @@ import psutil
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from studio.domain.chat import Message, Sampling
+from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput
 from studio.domain.events import Step
+from studio.services.column_states import Asked
 from tests.faults.bed import Bed, opened
 from tests.served import ROOT, Server, environment
 from tests.training import events_of
@@ -149,9 +152,18 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_checkpoin
         assert (Path(adapter.path) / "adapter_model.safetensors").is_file()
 
 
-def test_a_checkpoint_becomes_an_adapter_while_its_run_goes_on(bed: Bed) -> None:
-    id = begun(bed, steps=10**6)
+def test_a_checkpoint_is_a_column_and_becomes_an_adapter_while_its_run_goes_on(bed: Bed) -> None:
+    id = begun(bed, steps=10**6, save_steps=50, watch={"keep_checkpoints": 100})
     step = bed.studio.checkpoints.list(id)[0].step
+    asked = [
+        Asked(Column(model="tiny", shares=shares), [Message(role="user", content="Who are you?")])
+        for shares in ((), (Share(run=id, step=step),), (Share(run=id, step=step + 1),))
+    ]
+    *_, last = bed.studio.playground.compare(asked, Sampling(temperature=0, max_tokens=4))
+    assert [column.state for column in last.columns] == ["done", "done", "error"]
+    assert (last.columns[1].effect or 0) > 0
+    assert last.columns[1].label["adapters"] == [{"name": f"run {id}, step {step}", "strength": 1, "checkpoint": step}]
+    assert f"The checkpoint of step {step + 1} of run {id} cannot be used" in str(last.columns[2].error)
     adapter = bed.studio.checkpoints.promote(id, step, "taken-early")
     config = json.loads((Path(adapter.path) / "adapter_config.json").read_text("utf-8"))
     assert config["base_model_name_or_path"] == bed.studio.catalogue.model("tiny").path

@@ -20,10 +20,15 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from studio.domain.chat import Message, Sampling
 from studio.domain.columns import Column, Share
+from studio.domain.run import RunStatus
+from studio.domain.spec import read_spec
+from studio.engines.base import Device
 from studio.engines.local import LocalEngine
 from studio.services.column_states import Asked, ColumnState, Comparison
 from studio.services.models import STARTER_REFERENCE
 from studio.services.playground import Playground
+from studio.services.runs import Runs
+from studio.services.seating import WAITING_FOR_TRAINING
 from studio.services.stand_in import StandIn
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
@@ -301,6 +306,42 @@ def test_an_idle_model_makes_room_and_comes_back_but_never_in_the_middle_of_an_a
     *_, last = playground.compare([asked(None)], GREEDY)
     assert last.columns[0].state == "done"
     assert playground.status().pid not in (None, first)
+
+
+class Crowded(LocalEngine):
+    """On a machine whose memory is full, for as long as it is said to be."""
+
+    free = 0
+
+    def devices(self) -> list[Device]:
+        return [Device("cpu", "CPU", 16 << 30, self.free)]
+
+
+def test_a_model_waits_for_memory_while_a_run_trains_and_is_refused_where_none_does(
+    catalogue: Catalogue, tmp_path: Path
+):
+    engine = Crowded()
+    playground = Playground(catalogue, engine, tmp_path, StandIn(read_settings({}, home=tmp_path)))
+    question = [asked(None, model="other")]
+    *_, last = playground.compare(question, GREEDY)
+    assert "CPU has 0.0 GB free" in str(last.columns[0].error)
+
+    catalogue.add_dataset(
+        name="rows", format="messages", sha256="ab", file_name="rows.jsonl", path="", rows_path="", rows=20, size=1,
+        details={}, status="ready",
+    )  # fmt: skip
+    spec = read_spec({"model": {"name": "other"}, "data": {"name": "rows"}})
+    run = Runs(catalogue).submit(spec, "trains")
+    catalogue.change_run(run, RunStatus.STARTING)
+    moments = playground.compare(question, GREEDY)
+    try:
+        assert next(moments).status == WAITING_FOR_TRAINING
+        engine.free = 8 << 30
+        *_, last = moments
+        assert last.columns[0].state == "done", last.columns
+    finally:
+        playground.close()
+        catalogue.change_run(run, RunStatus.FAILED)
 
 
 def test_a_worker_that_nobody_asks_ends_by_itself(adapters: dict[str, Path], tmp_path: Path):

@@ -27,6 +27,7 @@ class SafetensorError(Exception):
         (OutOfMemoryError("CUDA"), "not enough memory"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried…"), "not enough memory"),
         (OSError(errno.ENOSPC, "No space left on device"), "disk is full"),
+        (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0"), "disk is full"),
         (
             PermissionError(errno.EACCES, "Permission denied", "/home/x/rows.arrow"),
             "/home/x/rows.arrow may not be read",
