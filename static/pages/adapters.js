@@ -74,6 +74,7 @@
           { label: t("Size"), value: Studio.bytes(adapter.size) },
           { label: t("Trainable parameters"), value: Studio.compact(adapter.details.trainable) },
         ]),
+        Studio.card(t("Before and after"), measured(adapter)),
         h("div", { class: "cards two" },
           Studio.card(t("Where it came from"), Studio.facts([
             [t("Base model"), adapter.base_reference], [t("Revision of the base"), mono(adapter.base_revision || t("none: a local folder"))],
@@ -92,6 +93,32 @@
           h("p", { class: "hint" }, t("Plain transformers and peft read this folder:")), snippet(adapter)),
         Studio.card(t("Library versions"), Studio.facts(Object.entries(adapter.versions).map(([lib, version]) => [lib, mono(version)]))));
     });
+  }
+
+  // What evaluations found: the base beside the adapter, as it was trained.
+  function measured(adapter) {
+    const found = adapter.measured.flatMap((row) => Studio.SCORES.filter(([name]) => name === row.metric).map(([, label, sign, write]) => ({ ...row, label, sign, write })));
+    return Studio.table({
+      label: t("Before and after"), rows: found, key: (row) => `${row.evaluation} ${row.metric}`,
+      columns: [
+        { name: "label", label: t("Measure") },
+        { name: "set", label: t("Prompt set"), value: (row) => h("a", { href: Studio.href("playground", { view: "sets", evaluation: row.evaluation }) }, row.set) },
+        { name: "base", label: t("Base model"), numeric: true, value: (row) => row.write(row.base) },
+        { name: "adapter", label: t("Adapter"), numeric: true, value: (row) => row.write(row.adapter) },
+        { name: "change", label: t("Change"), numeric: true, value: change },
+        { name: "n", label: t("Prompts"), numeric: true, hide: "narrow", value: (row) => Studio.number(row.n) },
+      ],
+      empty: Studio.empty({
+        title: t("Not measured yet"), body: t("Run a prompt set with references over the base model and this adapter: what both score stands here afterwards."),
+        action: Studio.button(t("Choose a prompt set"), null, { href: Studio.href("playground", { model: adapter.base_name, adapter: adapter.name, view: "sets" }) }),
+      }),
+    });
+  }
+
+  function change({ base, adapter, sign, write }) {
+    const gain = sign * (adapter - base);
+    if (write(adapter) === write(base)) return h("span", { class: "muted" }, t("the same"));
+    return Studio.pill(`${gain > 0 ? t("better") : t("worse")} ${adapter > base ? "+" : "−"}${write(Math.abs(adapter - base))}`, gain > 0 ? "ok" : "err");
   }
 
   // Which rows were never trained on: those of a validation set, or a share that the seed drew.

@@ -19,8 +19,9 @@ def add_prompt_verbs(add: AddVerb) -> None:
     new.add_argument(
         "file", nargs="?", help="a prompt a line, JSON Lines or a table with prompt and reference; - for standard input"
     )
-    new.add_argument("--dataset", help="rows of this dataset instead of a file")
-    new.add_argument("--most", type=int, default=200, help="how many rows of the dataset (default: 200)")
+    new.add_argument("--run", type=int, metavar="ID", help="rows that this run did not train on, instead of a file")
+    new.add_argument("--dataset", help="rows of this dataset instead of a file; a run may have learned them")
+    new.add_argument("--most", type=int, default=200, help="how many rows at most (default: 200)")
     new.add_argument("--skip-bad", action="store_true", help="leave out lines that cannot be used")
     add("list", verbs.prompts_list, "list the prompt sets, newest first")
     show = add("show", verbs.prompts_show, "show the prompts of a set")

@@ -23,11 +23,13 @@ _FIGURES = ("answered", "errors", "exact_match", "contains", "rouge_l", "bleu", 
 
 
 def prompts_add(arguments: argparse.Namespace) -> None:
-    if bool(arguments.file) == bool(arguments.dataset):
-        raise InvalidInput("Where are the prompts?", "Give a file (- for standard input), or --dataset.")
+    if sum(map(bool, (arguments.file, arguments.dataset, arguments.run))) != 1:
+        raise InvalidInput("Where are the prompts?", "Give a file (- for standard input), or --run, or --dataset.")
     with opened(arguments) as studio:
-        if arguments.dataset:
-            id = studio.prompt_sets.from_validation(arguments.dataset, arguments.most, name=arguments.name)
+        if arguments.run:
+            id = studio.prompt_sets.from_run(arguments.run, arguments.most, name=arguments.name)
+        elif arguments.dataset:
+            id = studio.prompt_sets.from_dataset(arguments.dataset, arguments.most, name=arguments.name)
         else:
             text = _read(arguments.file)
             id = studio.prompt_sets.add(arguments.name, text, skip_bad=arguments.skip_bad)

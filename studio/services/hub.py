@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import slug
+from studio.services.evaluation_results import before_and_after
 from studio.services.hub_card import base_on_hub, model_card
 from studio.services.hub_client import Account, ask_account, explained, hub_api
 from studio.services.hub_folder import AdapterFolder, read_adapter_folder
@@ -112,7 +113,8 @@ class Hub:
 
     def _files(self, adapter: Adapter, folder: AdapterFolder, repository: str) -> dict[str, Path | bytes]:
         model = self._catalogue.model_by_id(adapter.model_id) if adapter.model_id else None
-        card = model_card(adapter, folder, repository, base_origin=model.origin if model else "")
+        measured = before_and_after(self._catalogue, adapter)
+        card = model_card(adapter, folder, repository, measured, base_origin=model.origin if model else "")
         base = base_on_hub(adapter)
         return {"README.md": card.encode(), **folder.published(base, adapter.base_revision if base else "")}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from studio.domain.naming import slug
@@ -22,6 +22,10 @@ _LICENSES = """
     lgpl-lr llama2 llama3 llama3.1 llama3.2 llama3.3 llama4 lppl-1.3c mit mpl-2.0 ms-pl ncsa odbl odc-by ofl-1.1
     openrail openrail++ osl-3.0 pddl postgresql unknown unlicense wtfpl zlib
 """
+_MEASURES = {
+    "exact_match": "Exact match", "contains": "Contains the reference", "rouge_l": "ROUGE-L", "bleu": "BLEU",
+    "chrf": "chrF", "loss": "Loss of the reference", "perplexity": "Perplexity of the reference",
+}  # fmt: skip
 _NOT_TOLD = {("model", "name"), ("data", "name")}  # they can be paths, and the card names both in its own words
 
 
@@ -30,10 +34,18 @@ def base_on_hub(adapter: Adapter) -> str:
     return "" if adapter.base_source == "folder" else adapter.base_reference.partition("@")[0]
 
 
-def model_card(adapter: Adapter, folder: AdapterFolder, repository: str, *, base_origin: str = "") -> str:
+def model_card(
+    adapter: Adapter,
+    folder: AdapterFolder,
+    repository: str,
+    measured: Sequence[Mapping[str, Any]] = (),
+    *,
+    base_origin: str = "",
+) -> str:
     """README.md of the repository, with its metadata.
 
-    `base_origin` says in words where the base's weights came from; it is told of the starter model alone.
+    `measured` is what evaluations found: see evaluation_results.before_and_after. `base_origin` says in words where the
+    base's weights came from; it is told of the starter model alone.
     """
     parts = [
         f"# {_text(adapter.name)}",
@@ -44,6 +56,7 @@ def model_card(adapter: Adapter, folder: AdapterFolder, repository: str, *, base
         _data(adapter),
         "## Results",
         _table(("Measure", "Value"), _results(adapter)),
+        *_before_and_after(measured),
         "## Hyperparameters",
         _table(("Name", "Value"), _hyperparameters(adapter.spec)),
         "## Made with",
@@ -156,6 +169,19 @@ def _results(adapter: Adapter) -> Iterator[tuple[str, Any]]:
     yield "Trainable parameters", adapter.details.get("trainable")
     yield "Device", adapter.details.get("device")
     yield "Precision of the base", adapter.details.get("precision")
+
+
+def _before_and_after(measured: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not measured:
+        return
+    yield "### Before and after"
+    yield "The answers of the base model alone and with this adapter to the same prompts, scored against references."
+    lines = ["| Prompt set | Measure | Prompts | Base model | With the adapter |", "|---|---|---|---|---|"]
+    for row in measured:
+        name = f"{_MEASURES[row['metric']]} ({row['better']} is better)"
+        cells = [row["set"], name, str(row["n"]), _value(row["base"]), _value(row["adapter"])]
+        lines.append(f"| {' | '.join(_text(cell) for cell in cells)} |")
+    yield "\n".join(lines)
 
 
 def _hyperparameters(spec: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Any]]:

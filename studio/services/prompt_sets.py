@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from studio.domain.dataset import Problem
@@ -14,10 +15,13 @@ from studio.services.datasets import check_ready
 from studio.store.catalogue import Catalogue
 from studio.store.playground_tables import Prompt, PromptSet
 from studio.store.row_file import RowLookup
+from studio.store.run_folder import RunFolder
+from studio.store.tables import Dataset
 
 MOST_PROMPTS = 5000
 MOST_CHARACTERS = 8_000_000
 PAGE = 50  # prompts
+RUNS = 50  # that are offered
 NAMED = 100  # problems of a list that are told one by one
 
 
@@ -49,7 +53,7 @@ class PromptSets:
             raise _problems_of(problems, len(rows))
         return self._add(name, rows, owner=owner)
 
-    def from_validation(self, reference: str, most: int = 200, *, name: str = "", owner: str = "") -> int:
+    def from_dataset(self, reference: str, most: int = 200, *, name: str = "", owner: str = "") -> int:
         """Keeps rows of a dataset as a set: what comes before the last answer is the prompt, the answer its reference.
         Of a dataset with more than `most` rows, as many evenly spread over it. Returns the set's id.
 
@@ -60,30 +64,78 @@ class PromptSets:
         """
         dataset = self._catalogue.dataset(reference)
         check_ready(dataset)
+        return self._add_rows(
+            dataset, range(dataset.rows), most, name=name, free=dataset.reference, source=dataset.reference, owner=owner
+        )
+
+    def from_run(self, run_id: int, most: int = 200, *, name: str = "", owner: str = "") -> int:
+        """As `from_dataset`, of the rows that the run measured itself by: those that it held out of its dataset, or
+        its validation set. Adapters of the run have not learned them.
+
+        Raises:
+            NotFound: there is no such run, or its dataset was deleted.
+            InvalidInput: it held nothing out, has not come so far, or the dataset of that name is another by now.
+            StudioError: the rows cannot be read.
+        """
+        run = self._catalogue.run(run_id)
+        folder = RunFolder(run.folder) if run.folder else None
+        if folder is None or not folder.request.exists():
+            raise InvalidInput("Run {run} has not begun, or its folder is gone.", "Wait until it trains.", run=run_id)
+        request = folder.read_request()
+        measured = request["validation"] or request["dataset"]
+        dataset = self._catalogue.dataset(f"{measured['name']}@{measured['version']}")
+        check_ready(dataset)
+        if dataset.sha256 != measured["sha256"]:
+            raise InvalidInput(
+                "The dataset {name} is another one than that of run {run}.", "Choose a dataset that was kept apart.",
+                name=dataset.reference, run=run_id,
+            )  # fmt: skip
+        rows = range(dataset.rows) if request["validation"] else folder.held_out
+        if rows is None:
+            raise InvalidInput(
+                "Run {run} has not told which rows it holds out.",
+                "Wait until it trains its first step. A run of an older studio never tells: train again.", run=run_id,
+            )  # fmt: skip
+        if not rows:
+            raise InvalidInput("Run {run} trained on all rows.", "Choose a dataset that was kept apart.", run=run_id)
+        source = f"{dataset.reference}, run {run_id}"
+        return self._add_rows(dataset, rows, most, name=name, free=f"{run.name} held out", source=source, owner=owner)
+
+    def runs_with_held_out_rows(self) -> Sequence[dict[str, Any]]:
+        """The newest 50 of them: {"id", "name", "dataset", "rows"}."""
+        told = (run for run in self._catalogue.runs() if run.started.get("eval_rows"))
+        return [
+            {"id": run.id, "name": run.name, "dataset": run.dataset_name, "rows": run.started["eval_rows"]}
+            for run in islice(told, RUNS)
+        ]
+
+    def _add_rows(
+        self, dataset: Dataset, rows: Sequence[int], most: int, *, name: str, free: str, source: str, owner: str
+    ) -> int:
         most = min(max(1, most), MOST_PROMPTS)
-        wanted = check_name(name) if name else self._free_name(dataset.reference)
-        count = min(most, dataset.rows)
+        wanted = check_name(name) if name else self._free_name(free)
+        count = min(most, len(rows))
         try:
             with RowLookup(dataset.rows_path) as lookup:
-                rows = lookup.rows([i * dataset.rows // count for i in range(count)])
+                found = lookup.rows([rows[i * len(rows) // count] for i in range(count)])
         except OSError as error:
             raise StudioError(
                 "The rows of “{name}” cannot be read: {reason}.", "Delete the dataset and add its file again.",
                 name=dataset.name, reason=error.strerror or str(error),
             ) from error  # fmt: skip
-        contents = [learned(row) or {} for row in rows]
-        found = [prompt_of(c["messages"]) for c in contents if "messages" in c and "tools" not in c]
-        prompts = [prompt for prompt in found if prompt is not None]
-        if not prompts:
+        contents = [learned(row) or {} for row in found]
+        prompts = [prompt_of(c["messages"]) for c in contents if "messages" in c and "tools" not in c]
+        asked = [prompt for prompt in prompts if prompt is not None]
+        if not asked:
             raise InvalidInput(
                 "“{name}” has no row with a question and an answer in words alone.",
                 "Choose a dataset of conversations, or write the prompts yourself.", name=dataset.name,
             )  # fmt: skip
-        return self._add(wanted, prompts, source=dataset.reference, owner=owner)
+        return self._add(wanted, asked, source=source, owner=owner)
 
     def list(self) -> list[dict[str, Any]]:
-        """Newest first: id, name, source (a dataset's reference, or ""), prompts, references (how many prompts have
-        one), created_at."""
+        """Newest first: id, name, source (a dataset's reference and perhaps a run, or ""), prompts, references (how
+        many prompts have one), created_at."""
         return [_head(record) for record in self._catalogue.prompt_sets()]
 
     def get(self, id: int, page: int = 1, *, search: str = "") -> dict[str, Any]:

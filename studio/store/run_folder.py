@@ -2,7 +2,7 @@
 
 `run.json` goes in. `events.jsonl` comes out, one event a line; a line counts once its newline is written.
 `stop` is the cooperative stop flag, `worker.log` whatever the worker's process printed, `worker.json` which process
-that is.
+that is, `held_out.json` which rows are not trained on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class RunFolder:
         self._worker = self.path / "worker.json"
         self._heartbeat = self.path / "heartbeat"
         self._reserve = self.path / "reserve"
+        self._held_out = self.path / "held_out.json"
 
     def prepare(self, request: dict[str, Any]) -> None:
         """Makes the folder and puts the request in. Raises OSError."""
@@ -96,6 +97,17 @@ class RunFolder:
             if end == offset:
                 return last
             offset, last = end, events[-1] if events else last
+
+    def keep_held_out(self, rows: Sequence[int]) -> None:
+        """Which rows of its dataset the run measures itself by instead of training on them, for who wants to measure
+        by the same ones."""
+        write_json(self._held_out, {"rows": list(rows)})
+
+    @property
+    def held_out(self) -> list[int] | None:
+        """None where the run has not come so far, or an older studio trained it."""
+        kept = read_json(self._held_out)
+        return kept["rows"] if kept else None
 
     def beat(self) -> None:
         """The worker's sign of life. It takes no room, so that a full disk does not end it."""

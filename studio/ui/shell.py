@@ -54,6 +54,7 @@ CORE_SCRIPTS = (
     "core/server.js",
     "core/controls.js",
     "core/table.js",
+    "core/scores.js",
     "core/frame.js",
     "chart.js",
     "form.js",

@@ -113,6 +113,8 @@ class Attempt:
         check_targets(loaded.model, spec.lora)
         self._stop.check()
         train, evaluation, split = self._examples(loaded)
+        if request["validation"] is None:
+            folder.keep_held_out(split.evaluation.tolist())
         trainer = self._trainer = build_trainer(
             loaded, train, evaluation, spec, folder.checkpoints, self._stop, self._vitals.check
         )

@@ -163,6 +163,7 @@ def test_a_run_tells_its_whole_course(train: Train):
     )
     started = events_of(folder, Started)[0]
     assert (started.total_steps, started.train_rows, started.eval_rows) == (5, 8, 2)
+    assert len(set(folder.held_out or ())) == 2 and set(folder.held_out or ()) < set(range(10))
     assert started.trainable > 0 and {"torch", "peft", "trl", "studio"} <= set(started.versions)
     assert [e.stage for e in events_of(folder, Progress)] == ["loading", *["tokenizing"] * 3, "saving"]
     steps = events_of(folder, Step)

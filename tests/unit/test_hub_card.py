@@ -32,6 +32,14 @@ def test_the_metadata_lets_the_hub_find_the_adapter_under_its_base(tmp_path: Pat
     assert data.datasets is None
 
 
+def test_what_evaluations_found_of_base_and_adapter_is_told(tmp_path: Path) -> None:
+    made = read_adapter_folder(write_adapter(tmp_path / "adapter"))
+    told = {"set": "a|b", "metric": "rouge_l", "base": 0.25, "adapter": 0.5, "better": "higher", "n": 12}
+    body = model_card(adapter_record(), made, "ada/captain-v1", [told])
+    assert "| a\\|b | ROUGE-L (higher is better) | 12 | 0.25 | 0.5 |" in body
+    assert "Before and after" not in model_card(adapter_record(), made, "ada/captain-v1")
+
+
 def test_without_a_validation_loss_no_result_is_claimed(tmp_path: Path) -> None:
     for loss in (None, float("nan")):
         assert ModelCard(card(adapter_record(eval_loss=loss), tmp_path / str(loss))).data.eval_results is None

@@ -5,8 +5,11 @@ import json
 import pytest
 
 from studio.domain.errors import InvalidInput, NotFound, StudioError
+from studio.domain.spec import read_spec
 from studio.services.prompt_sets import MOST_PROMPTS, PromptSets
+from studio.services.runs import Runs
 from studio.store.row_file import RowFileWriter
+from studio.store.run_folder import RunFolder
 
 ASK = [{"role": "user", "content": "Who?"}]
 
@@ -144,37 +147,89 @@ def test_rows_of_a_dataset_become_prompts_with_their_last_answer_as_reference(se
     long = {"messages": [*chat("a", "b")["messages"], *chat("c", "d")["messages"]]}
     with_tools = chat("e") | {"tools": [{"name": "f"}]}
     add_dataset(catalogue, tmp_path, [chat("x", "y"), long, with_tools])
-    shown = sets.get(sets.from_validation("rows"))
+    shown = sets.get(sets.from_dataset("rows"))
     assert (shown["name"], shown["source"], shown["references"]) == ("rows@1", "rows@1", 2)
     assert [(i["text"], i["reference"]) for i in shown["items"]] == [
         ("x", "y"), ("user: a\nassistant: b\nuser: c", "d"),
     ]  # fmt: skip
-    assert sets.get(sets.from_validation("rows@1"))["name"] == "rows@1 2"
+    assert sets.get(sets.from_dataset("rows@1"))["name"] == "rows@1 2"
 
 
 def test_of_many_rows_as_many_as_asked_are_taken_evenly(sets, catalogue, tmp_path):
     add_dataset(catalogue, tmp_path, [chat(str(i)) for i in range(100)])
-    items = sets.get(sets.from_validation("rows", 4, name="few"))["items"]
+    items = sets.get(sets.from_dataset("rows", 4, name="few"))["items"]
     assert [item["text"] for item in items] == ["0", "25", "50", "75"]
 
 
 def test_preferred_answers_are_references_and_texts_are_no_prompts(sets, catalogue, tmp_path):
     answers = {side: [{"role": "assistant", "content": side}] for side in ("chosen", "rejected")}
     add_dataset(catalogue, tmp_path, [{"prompt": ASK, **answers}], "preference")
-    assert [i["reference"] for i in sets.get(sets.from_validation("rows"))["items"]] == ["chosen"]
+    assert [i["reference"] for i in sets.get(sets.from_dataset("rows"))["items"]] == ["chosen"]
     catalogue.delete_dataset(catalogue.dataset("rows").id)
     add_dataset(catalogue, tmp_path, [{"text": "Once."}], "text")
     with pytest.raises(InvalidInput, match="no row with a question"):
-        sets.from_validation("rows")
+        sets.from_dataset("rows")
 
 
 def test_a_dataset_that_is_not_there_not_ready_or_unreadable_is_said(sets, catalogue, tmp_path):
     with pytest.raises(NotFound):
-        sets.from_validation("rows")
+        sets.from_dataset("rows")
     dataset = add_dataset(catalogue, tmp_path, [chat("a")], status="reading")
     with pytest.raises(InvalidInput, match="still being read"):
-        sets.from_validation("rows")
+        sets.from_dataset("rows")
     catalogue.change_dataset(dataset.id, status="ready", rows_path="/nowhere")
     with pytest.raises(StudioError, match="cannot be read"):
-        sets.from_validation("rows")
+        sets.from_dataset("rows")
+    assert sets.list() == []
+
+
+@pytest.fixture
+def run(catalogue, tmp_path):
+    """A run on ten rows, with a folder of its own."""
+    dataset = add_dataset(catalogue, tmp_path, [chat(str(i), f"answer {i}") for i in range(10)])
+    catalogue.add_model(name="m", reference="m", source="folder", status="ready", path="/m")
+    run = Runs(catalogue).submit(read_spec({"model": {"name": "m"}, "data": {"name": "rows"}}), "tide")
+    catalogue.change_run(run, folder=str(tmp_path / "run"))
+    folder = RunFolder(tmp_path / "run")
+    told = {"name": "rows", "version": 1, "sha256": dataset.sha256}
+    folder.prepare({"dataset": told, "validation": None})
+    return run, folder, told
+
+
+def test_rows_that_a_run_held_out_become_prompts_and_no_others(sets, run):
+    id, folder, _ = run
+    folder.keep_held_out([2, 5, 9])
+    shown = sets.get(sets.from_run(id))
+    assert [(i["text"], i["reference"]) for i in shown["items"]] == [(str(i), f"answer {i}") for i in (2, 5, 9)]
+    assert (shown["name"], shown["source"]) == ("tide held out", f"rows@1, run {id}")
+    assert [i["text"] for i in sets.get(sets.from_run(id, 2, name="two"))["items"]] == ["2", "5"]
+
+
+def test_of_a_run_with_a_validation_set_all_its_rows_are_taken(sets, run):
+    id, folder, told = run
+    folder.prepare({"dataset": told | {"name": "other"}, "validation": told})
+    assert sets.get(sets.from_run(id))["prompts"] == 10
+
+
+def test_only_runs_that_measure_themselves_are_offered(sets, catalogue, run):
+    assert sets.runs_with_held_out_rows() == []
+    catalogue.change_run(run[0], started={"eval_rows": 3})
+    assert sets.runs_with_held_out_rows() == [{"id": run[0], "name": "tide", "dataset": "rows", "rows": 3}]
+
+
+def test_a_run_that_has_no_rows_to_give_is_said(sets, catalogue, run):
+    id, folder, told = run
+    with pytest.raises(NotFound):
+        sets.from_run(99)
+    with pytest.raises(InvalidInput, match="has not told which rows"):
+        sets.from_run(id)
+    folder.keep_held_out([])
+    with pytest.raises(InvalidInput, match="trained on all rows"):
+        sets.from_run(id)
+    folder.prepare({"dataset": told | {"sha256": "of before"}, "validation": None})
+    with pytest.raises(InvalidInput, match="another one than that of run"):
+        sets.from_run(id)
+    folder.request.unlink()
+    with pytest.raises(InvalidInput, match="folder is gone"):
+        sets.from_run(id)
     assert sets.list() == []

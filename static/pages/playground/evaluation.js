@@ -3,13 +3,6 @@
   "use strict";
   const { h, t } = Studio;
   const parts = (Studio.playground = Studio.playground || {});
-  // Where less is better the sign is -1.
-  const SCORES = [
-    ["exact_match", t("Exact match"), 1, (value) => Studio.percent(value)], ["contains", t("Contains"), 1, (value) => Studio.percent(value)],
-    ["rouge_l", t("ROUGE-L"), 1, (value) => Studio.number(value, 3)], ["bleu", t("BLEU"), 1, (value) => Studio.number(value, 1)], ["chrf", t("chrF"), 1, (value) => Studio.number(value, 1)],
-    ["loss", t("Loss"), -1, (value) => Studio.loss(value)], ["perplexity", t("Perplexity"), -1, (value) => Studio.rate(value)],
-  ];
-
   parts.evaluation = (bench, host, id, open) => {
     const { ctx, options } = bench;
     let page = 0;
@@ -33,7 +26,7 @@
       const columns = columnsOf();
       const titles = columns.map((column) => parts.titleOf(column, columns, options));
       const isOpen = parts.evaluationIsOpen(evaluation);
-      const known = SCORES.filter(([name]) => summary.some((row) => figure(row, name) != null));
+      const known = Studio.SCORES.filter(([name]) => summary.some((row) => figure(row, name) != null));
       const best = Object.fromEntries(known.map(([name, , sign]) => [name, Math.max(...summary.map((row) => (figure(row, name) == null ? -Infinity : sign * figure(row, name))))]));
       Studio.render(host,
         h("section", { class: "card", id: "evaluation", data: { key: "scores", status: evaluation.status } },
@@ -94,7 +87,7 @@
     }
 
     const figures = (answer) => [
-      ...SCORES.filter(([name]) => figure(answer, name) != null).map(([name, label, , show]) => `${label} ${show(figure(answer, name))}`),
+      ...Studio.SCORES.filter(([name]) => figure(answer, name) != null).map(([name, label, , show]) => `${label} ${show(figure(answer, name))}`),
       answer.tokens && t("{n} tokens", { n: Studio.number(answer.tokens) }),
     ].filter(Boolean).join(" · ");
 

@@ -54,7 +54,7 @@
               { label: t("Rename"), run: () => rename(row) },
               { label: t("Delete"), danger: true, run: (button) => remove(row, button) },
             ],
-            empty: Studio.empty({ title: t("No prompt set yet"), body: t("Paste a list, choose a file, or take rows of a dataset. With references, answers are scored.") }),
+            empty: Studio.empty({ title: t("No prompt set yet"), body: t("Paste a list, choose a file, or take rows that a run has kept apart. With references, answers are scored.") }),
           })),
         evaluations.length > 0 && h("section", { class: "card", id: "evaluations", data: { key: "evaluations" } },
           h("h2", {}, t("Evaluations")),
@@ -107,7 +107,7 @@
       })(1);
     }
 
-    // Bringing one in: three ways, one dialog.
+    // Bringing one in: four ways, one dialog.
     function add() {
       const wrong = h("div", { class: "field-error bad-lines", role: "alert" });
       const skips = h("input", { type: "checkbox", id: "skip-bad" });
@@ -115,6 +115,14 @@
       const name = h("input", { id: "set-name", autocomplete: "off", spellcheck: "false" });
       const text = h("textarea", { id: "set-text", rows: 8, spellcheck: "false", placeholder: t("One prompt a line, or JSON Lines with “prompt” and “reference”") });
       const dataset = data.datasets.length > 0 && Studio.select({ label: t("Dataset"), value: data.datasets[0], items: data.datasets.map((each) => ({ value: each, label: each })), onChange: () => {} });
+      const runs = h("div", {}, Studio.skeleton(1));
+      let run = 0;
+      ctx.read("runs_with_rows").then((found) => {
+        run = found[0]?.id || 0;
+        runs.replaceChildren(found.length
+          ? Studio.select({ label: t("Run"), value: String(run), items: found.map((each) => ({ value: String(each.id), label: t("{name} (run {id}): {n} rows of {dataset}", { ...each, n: Studio.number(each.rows) }) })), onChange: (value) => { run = Number(value); } })
+          : h("p", { class: "hint" }, t("No run has kept rows apart yet. Training does so with a validation split or a validation set.")));
+      }, (fault) => runs.replaceChildren(Studio.errorPanel(fault)));
       let way = "paste";
       let file = null;
       const chosen = h("p", { class: "hint" });
@@ -123,15 +131,17 @@
       const ways = {
         paste: [named, h("div", { class: "field" }, h("label", { for: "set-text" }, t("Prompts")), h("p", { class: "help" }, t("A line with “reference” is scored against it.")), text)],
         file: [named, drop, chosen],
+        run: [h("p", { class: "hint" }, t("Up to 200 rows that this run did not train on, evenly spread; the last answer of each is the reference.")), runs],
         dataset: dataset ? [h("p", { class: "hint" }, t("Up to 200 rows, evenly spread; the last answer of each is the reference. An adapter looks better on rows that it was trained on: choose a dataset that was kept apart.")), dataset] : [h("p", { class: "hint" }, t("No dataset is ready."))],
       };
       const body = h("div", { class: "stack add-set" }, ways.paste);
-      const how = Studio.segmented({ label: t("Where the prompts come from"), value: way, items: [{ value: "paste", label: t("Paste") }, { value: "file", label: t("File") }, { value: "dataset", label: t("Dataset") }], onChange: (value) => { way = value; wrong.textContent = ""; skip.hidden = true; body.replaceChildren(...ways[way]); } });
+      const how = Studio.segmented({ label: t("Where the prompts come from"), value: way, items: [{ value: "paste", label: t("Paste") }, { value: "file", label: t("File") }, { value: "run", label: t("Held-out rows") }, { value: "dataset", label: t("Dataset") }], onChange: (value) => { way = value; wrong.textContent = ""; skip.hidden = true; body.replaceChildren(...ways[way]); } });
       const go = Studio.button(t("Add"), () => Studio.busy(go, save), { kind: "primary", id: "save-set" });
       const dialog = Studio.dialog({ title: t("Add a prompt set"), wide: true, content: [how, body, wrong, skip], actions: [Studio.button(t("Cancel"), () => dialog.close("")), go] });
       async function save() {
         try {
           if (way === "paste") await ctx.call("add_prompts", { name: name.value.trim(), text: text.value, skip_bad: skips.checked });
+          else if (way === "run" && run) await ctx.call("add_run_rows", { run });
           else if (way === "dataset" && dataset) await ctx.call("add_dataset_rows", { dataset: dataset.value });
           else if (file) await ctx.call("add_prompt_file", { name: name.value.trim(), path: await ctx.upload(file), skip_bad: skips.checked });
           else return;

@@ -35,10 +35,11 @@ def listing(studio: Studio, search: str = "") -> dict[str, Any]:
 
 
 def detail(studio: Studio, name: str) -> dict[str, Any]:
+    """With what evaluations found of it and its base. Raises NotFound."""
     adapter = studio.adapters.get(name)
     shown = adapter.as_dict() | {"method": method(adapter), "settings": settings_of(adapter.spec)}
     del shown["spec"]
-    return shown
+    return shown | {"measured": studio.evaluations.of_adapter(name)}
 
 
 def rename(studio: Studio, name: str, new_name: str) -> None:

@@ -61,7 +61,17 @@ def add_prompt_file(studio: Studio, name: str, path: str, skip_bad: bool = False
 
 
 def add_dataset_rows(studio: Studio, dataset: str) -> dict[str, int]:
-    return {"id": studio.prompt_sets.from_validation(dataset)}
+    return {"id": studio.prompt_sets.from_dataset(dataset)}
+
+
+def runs_with_rows(studio: Studio) -> list[dict[str, Any]]:
+    """The newest runs that have kept rows apart."""
+    return list(studio.prompt_sets.runs_with_held_out_rows())
+
+
+def add_run_rows(studio: Studio, run: int) -> dict[str, int]:
+    """Raises InvalidInput: the run has no rows to give."""
+    return {"id": studio.prompt_sets.from_run(run)}
 
 
 def rename_prompts(studio: Studio, id: int, name: str) -> None:
@@ -123,6 +133,6 @@ def _told(fault: dict[str, Any] | None, language: str) -> dict[str, str] | None:
 
 
 HANDLERS = (
-    prompt_sets, prompt_set, add_prompts, add_prompt_file, add_dataset_rows, rename_prompts, delete_prompts,
-    evaluate, evaluation, steer, vote_answer, evaluation_file,
+    prompt_sets, prompt_set, add_prompts, add_prompt_file, add_dataset_rows, runs_with_rows, add_run_rows,
+    rename_prompts, delete_prompts, evaluate, evaluation, steer, vote_answer, evaluation_file,
 )  # fmt: skip
