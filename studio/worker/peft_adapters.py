@@ -91,9 +91,11 @@ class PeftAdapters:
         model = self._peft
         self._switch(on=True)
         model.set_adapter(self._seated[name].key, inference_mode=True)
-        with DoraCaching(enabled=self._has_room_for_dora()):
-            yield model
-        model.train().eval()  # which is how peft drops what it cached
+        try:
+            with DoraCaching(enabled=self._has_room_for_dora()):
+                yield model
+        finally:
+            model.train().eval()  # which is how peft drops what it cached
 
     @contextmanager
     def resting(self) -> Iterator[Any]:
