@@ -21,7 +21,8 @@
     const { presets } = ctx.value;
     const touched = new Set();
     let choices = begun.choices;
-    let awaited = ""; // the model that was added here and is to be chosen once it is ready
+    // The model that is to be chosen once it is ready: one that is added here, or the first one of a new studio.
+    let awaited = begun.values.model.name || model ? "" : choices.models.find((each) => each.status === "preparing")?.name || "";
     let key = Studio.key();
     let ownName = Boolean(Number(Studio.query().from));
 
