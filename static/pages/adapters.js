@@ -101,8 +101,7 @@
     return Studio.table({
       label: t("Before and after"), rows: found, key: (row) => `${row.evaluation} ${row.metric}`,
       columns: [
-        { name: "label", label: t("Measure") },
-        { name: "set", label: t("Prompt set"), value: (row) => h("a", { href: Studio.href("playground", { view: "sets", evaluation: row.evaluation }) }, row.set) },
+        { name: "label", label: t("Measure"), value: (row) => [row.label, h("div", {}, h("a", { class: "hint", href: Studio.href("playground", { view: "sets", evaluation: row.evaluation }) }, row.set))] },
         { name: "base", label: t("Base model"), numeric: true, value: (row) => row.write(row.base) },
         { name: "adapter", label: t("Adapter"), numeric: true, value: (row) => row.write(row.adapter) },
         { name: "change", label: t("Change"), numeric: true, value: change },

@@ -3,7 +3,7 @@
   "use strict";
   const { h, t } = Studio;
   const parts = (Studio.playground = Studio.playground || {});
-  const NO_EFFECT = 1e-4; // of the next token's log-probability; below that nobody could tell the two apart
+  const NO_EFFECT = 1e-4; // of a token's log-probability; below that nobody could tell the two apart
 
   parts.hasNoEffect = (answer) => Boolean(answer.label?.adapters?.length) && answer.effect != null && answer.effect < NO_EFFECT;
 
@@ -51,13 +51,13 @@
       [t("Tokens per second"), answer.tokens_per_second ? Studio.number(answer.tokens_per_second, 1) : "–"],
       [t("Ended"), ENDINGS[answer.finish] || "–"],
       !label.server && [t("Batch"), answer.note ? t(answer.note) : answer.rows > 1 ? t("written together with {n} others", { n: answer.rows - 1 }) : t("on its own")],
-      (label.adapters || []).length > 0 && [t("Effect on the first token"), answer.effect == null ? t("not measured") : parts.hasNoEffect(answer) ? t("none") : t("up to {n} in log-probability", { n: Studio.rate(answer.effect) })],
+      (label.adapters || []).length > 0 && [t("Effect on the answer"), answer.effect == null ? t("not measured") : parts.hasNoEffect(answer) ? t("none") : t("up to {n} in log-probability", { n: Studio.rate(answer.effect) })],
     ]);
   }
 
   // What has to be said of an answer besides its text.
   parts.remarks = (answer) => [
-    parts.hasNoEffect(answer) && Studio.note("warn", h("b", {}, t("This adapter has no effect on this prompt.")), h("p", {}, t("The base model's next token is just as likely without it. Look at its strength, or at what it was trained on."))),
+    parts.hasNoEffect(answer) && Studio.note("warn", h("b", {}, t("This adapter has no effect on this prompt.")), h("p", {}, t("Each token of the answer is just as likely without it. Look at its strength, or at what it was trained on."))),
     answer.error && Studio.errorPanel(answer.error),
     answer.finish === "length" && h("p", { class: "hint" }, t("Cut off at the most tokens.")),
     answer.finish === "stopped" && h("p", { class: "hint" }, t("Stopped.")),
