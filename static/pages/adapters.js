@@ -102,7 +102,7 @@
       label: t("Before and after"), rows: found, key: (row) => `${row.evaluation} ${row.metric}`,
       columns: [
         { name: "label", label: t("Measure"), value: (row) => [row.label, h("div", {}, h("a", { class: "hint", href: Studio.href("playground", { view: "sets", evaluation: row.evaluation }) }, row.set))] },
-        { name: "base", label: t("Base model"), numeric: true, value: (row) => row.write(row.base) },
+        { name: "base", label: t("Base model"), numeric: true, hide: "narrow", value: (row) => row.write(row.base) },
         { name: "adapter", label: t("Adapter"), numeric: true, value: (row) => row.write(row.adapter) },
         { name: "change", label: t("Change"), numeric: true, value: change },
         { name: "n", label: t("Prompts"), numeric: true, hide: "narrow", value: (row) => Studio.number(row.n) },
