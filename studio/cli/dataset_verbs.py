@@ -17,7 +17,7 @@ from studio.domain.problem_kinds import PROBLEM_KINDS
 from studio.domain.reading import Reading
 from studio.services import dataset_view
 from studio.services.dataset_check import Report, check
-from studio.services.datasets import fault_of
+from studio.services.dataset_states import fault_of
 from studio.services.examinations import Question
 from studio.store.tables import Dataset
 

@@ -15,7 +15,8 @@ from studio.domain.events import Failed, Finished, Progress
 from studio.domain.problem_kinds import PROBLEM_KINDS
 from studio.domain.reading import Reading, check_suffix
 from studio.engines.base import Engine
-from studio.services.datasets import LOOK, PROBLEMS
+from studio.services.dataset_healing import PROBLEMS
+from studio.services.datasets import LOOK
 from studio.services.examinations import Question
 from studio.services.originals import check_regular
 from studio.store.problem_file import read_problems

@@ -22,7 +22,9 @@ from studio.domain.errors import StudioError
 from studio.domain.problem_kinds import PROBLEM_KINDS
 from studio.services.chat_template import load_chat_template
 from studio.services.csv_text import harmless
-from studio.services.datasets import PROBLEMS, SAMPLE, check_ready
+from studio.services.dataset_healing import PROBLEMS
+from studio.services.dataset_states import check_ready
+from studio.services.datasets import SAMPLE
 from studio.services.examinations import TOKENS, Examination
 from studio.store.problem_file import count_problems, read_problems
 from studio.store.row_file import BATCH, RowLookup, read_batches, read_rows, rows_from

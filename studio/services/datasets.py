@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,19 +12,20 @@ from filelock import FileLock
 
 from studio.domain.dataset_formats import header_key, read_layout
 from studio.domain.errors import InvalidInput, StudioError
-from studio.domain.events import Failed, Finished, Progress
-from studio.domain.naming import LONGEST_NAME, check_name
-from studio.domain.problem_kinds import PROBLEM_KINDS, SKIP
+from studio.domain.naming import check_name
 from studio.domain.reading import Reading, check_suffix
 from studio.engines.base import Engine, Process
+from studio.services.dataset_healing import Healing
+from studio.services.dataset_intakes import DatasetIntakes
+from studio.services.dataset_sources import check_hub_source, name_of_file, name_taken
+from studio.services.dataset_states import check_ready, still_reading
 from studio.services.originals import Original, Originals, cannot_store, check_regular
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
 from studio.store.tables import Adapter, Dataset
 
 LOOK = 0.05  # seconds between two looks at a worker: there is no event to await across processes
-SECONDS_TO_START = 60.0  # after which a version without a worker never gets one: the server died in between
-PROBLEMS, SAMPLE, EXAMINED = "problems.arrow", "sample.json", "examined"
+SAMPLE, EXAMINED = "sample.json", "examined"
 
 
 class Datasets:
@@ -39,6 +39,7 @@ class Datasets:
         self._folder = folder
         self._token = token
         self._originals = Originals(folder / "originals")
+        self._intakes = DatasetIntakes(catalogue, engine)
         self._lock = FileLock(folder / ".lock")
 
     # new ones
@@ -73,7 +74,7 @@ class Datasets:
         for file, file_name in zip(files, shown, strict=True):
             check_regular(file, file_name)
             check_suffix(file_name)
-        wanted = _name_of_file(shown[0]) if name is None else check_name(name)
+        wanted = name_of_file(shown[0]) if name is None else check_name(name)
         with self._lock:
             originals = [self._originals.keep(file, called) for file, called in zip(files, shown, strict=True)]
             if known := self._known(originals, wanted, shown, named=name is not None, owner=owner):
@@ -81,7 +82,7 @@ class Datasets:
             free = self._catalogue.free_name(Dataset, wanted)
             if name is not None and wanted != free:
                 self._clear_originals()
-                raise _name_taken(wanted)
+                raise name_taken(wanted)
             request = {
                 "sources": [{"path": str(o.path), "name": o.name} for o in originals],
                 "reading": (reading or Reading()).model_dump(), "layout": layout and dict(layout),
@@ -107,7 +108,7 @@ class Datasets:
         deadline = time.monotonic() + seconds
         while dataset.status == "reading" and time.monotonic() < deadline:
             time.sleep(LOOK)
-            self._look_after(dataset)
+            self._intakes.look_after(dataset)
             found = self._catalogue.dataset_by_id(dataset.id)
             if found is None:  # deleted meanwhile
                 break
@@ -125,11 +126,11 @@ class Datasets:
             InvalidInput: the repository's id or the name cannot be used.
         """
         source = check_hub_source(repository, config, split, revision)
-        wanted = _name_of_file(source["repository"].rpartition("/")[2] + ".") if name is None else check_name(name)
+        wanted = name_of_file(source["repository"].rpartition("/")[2] + ".") if name is None else check_name(name)
         with self._lock:
             free = self._catalogue.free_name(Dataset, wanted)
             if name is not None and wanted != free:
-                raise _name_taken(wanted)
+                raise name_taken(wanted)
             dataset = self._catalogue.add_dataset(
                 name=free, format="", sha256="", path="", rows_path="", rows=0, size=0, owner=owner,
                 file_name=source["repository"], details={"originals": [], "hub": source},
@@ -189,7 +190,7 @@ class Datasets:
             if not (originals or hub):
                 raise InvalidInput("“{name}” does not come from files.", "Add it again.", name=dataset.name)
             if dataset.status == "reading":
-                raise _still_reading(dataset)
+                raise still_reading(dataset)
             columns = (dataset.details.get("unclear") or dataset.details).get("columns")
             if layout is not None:
                 layout = read_layout(layout, columns).as_dict()
@@ -242,31 +243,9 @@ class Datasets:
                     "“{name}” was added by an older studio, which did not keep what healing needs.",
                     "Add its file again.", name=dataset.name,
                 )  # fmt: skip
-            found = str(Path(dataset.folder) / PROBLEMS)
-            counted = [str(examined / PROBLEMS)] if examined else []
-            errors = [code for code, kind in PROBLEM_KINDS.items() if kind.level == "error" and kind.heals == SKIP]
-            twins = ["duplicate", "near_duplicate"] if near else ["duplicate"]
-            request = {
-                "parent": {
-                    "rows_path": dataset.rows_path, "problems_path": found, "rows": dataset.rows,
-                    "layout": dataset.details["layout"], "bad_rows": dataset.bad_rows,
-                    "details": {k: v for k, v in dataset.details.items() if k not in ("left_out", "trimmed")},
-                },
-                "actions": {
-                    "skip_bad_rows": skip_bad_rows,
-                    "skip": [{"path": path, "codes": errors} for path in counted if skip_bad_rows],
-                    "drop": [
-                        *([{"path": found, "codes": twins}] if drop_duplicates else []),
-                        *({"path": path, "codes": ["leakage"]} for path in counted if drop_leaks),
-                    ],
-                    "trim": trim and dict(trim),
-                },
-            }  # fmt: skip
-            step: dict[str, Any] = {"action": "clean", "at": time.time()}
-            step |= {"skip_bad_rows": True} if skip_bad_rows else {}
-            step |= {"drop_duplicates": "near" if near else "exact"} if drop_duplicates else {}
-            step |= {"drop_leaks": True} if drop_leaks else {}
-            step |= {"trim": trim["max_length"]} if trim else {}
+            healing = Healing(skip_bad_rows, drop_duplicates, near, drop_leaks, trim, examined)
+            step = {"action": "clean", "at": time.time(), **healing.told()}
+            request = healing.request(dataset)
             return self._start(self._next_version(dataset, [*dataset.steps, step]), request)
 
     def _next_version(self, dataset: Dataset, steps: list[dict[str, Any]]) -> Dataset:
@@ -282,51 +261,7 @@ class Datasets:
     def tick(self) -> None:
         """Records what the reading workers say."""
         for dataset in self._catalogue.datasets("reading"):
-            self._look_after(dataset)
-
-    def _look_after(self, dataset: Dataset) -> None:
-        # Asked first: a worker's last word comes before its death.
-        alive = dataset.pid is not None and self._engine.is_alive(Process(dataset.pid, dataset.process_started or 0.0))
-        match RunFolder(dataset.folder).last_event() if dataset.folder else None:
-            case Finished() as finished:
-                self._finish(dataset, finished)
-            case Failed(problem=problem, remedy=remedy, fault=fault):
-                self._catalogue.change_dataset(
-                    dataset.id, status="failed", problem=problem, remedy=remedy, pid=None,
-                    details={**dataset.details, "fault": fault},
-                )  # fmt: skip
-            case _ if not alive and (dataset.pid is not None or time.time() - dataset.created_at > SECONDS_TO_START):
-                self._catalogue.change_dataset(
-                    dataset.id, status="failed", pid=None,
-                    problem="Reading it ended without a word.",
-                    remedy="The machine may have run out of memory. Delete it and add the file again.",
-                )  # fmt: skip
-            case Progress(stage=stage, done=done, total=total):
-                self._catalogue.change_dataset(dataset.id, stage=stage, done=done, total=total)
-
-    def _finish(self, dataset: Dataset, finished: Finished) -> None:
-        details = {**dataset.details, **finished.details}
-        request = RunFolder(dataset.folder).read_request()
-        for key, value in (("reading", request.get("reading")), ("chosen_layout", request.get("layout"))):
-            if value:
-                details[key] = value
-        details.pop("unclear", None)
-        if "unclear" in finished.details:
-            self._catalogue.change_dataset(
-                dataset.id, status="unclear", pid=None, details=details | {"unclear": finished.details["unclear"]}
-            )
-            return
-        if chosen := request.get("layout"):
-            self._catalogue.remember_column_map(header_key(details["columns"]), chosen)
-        *before, step = dataset.steps
-        if "hub" in step:
-            step = step | {"hub": details["hub"]}  # with its commit
-        counts = {key: details[key] for key in ("rows", "bad_rows", "left_out", "trimmed") if key in finished.details}
-        self._catalogue.change_dataset(
-            dataset.id, status="ready", pid=None, stage="", details=details, steps=[*before, step | counts],
-            format=details["layout"]["format"], sha256=details["sha256"], rows=details["rows"], size=details["size"],
-            rows_path=finished.path,
-        )  # fmt: skip
+            self._intakes.look_after(dataset)
 
     # looked up
 
@@ -400,59 +335,6 @@ class Datasets:
         self._originals.keep_only(needed)
 
 
-def check_ready(dataset: Dataset) -> None:
-    """Raises InvalidInput where the dataset's rows cannot be looked at yet, or at all."""
-    if dataset.status == "reading":
-        raise _still_reading(dataset)
-    if dataset.status != "ready":
-        raise InvalidInput("“{name}” has no rows yet.", "See on the Datasets page what it needs.", name=dataset.name)
-
-
-def fault_of(dataset: Dataset) -> StudioError | None:
-    """Why it could not be read, or what is unclear in it; with its values apart, so that it can be translated."""
-    if dataset.status == "failed":
-        told = dataset.details.get("fault")
-        return StudioError.from_dict(told) if told else StudioError(dataset.problem, dataset.remedy)
-    if dataset.status == "unclear":
-        return StudioError.from_dict(dataset.details["unclear"])
-    return None
-
-
 def _choices(reading: Reading | None, layout: Mapping[str, Any] | None) -> dict[str, Any]:
     chosen = {key: value for key, value in (reading.model_dump() if reading else {}).items() if value}
     return chosen | ({"layout": dict(layout)} if layout else {})
-
-
-def _still_reading(dataset: Dataset) -> InvalidInput:
-    return InvalidInput("“{name}” is still being read.", "Wait until it is ready.", name=dataset.name)
-
-
-def _name_taken(name: str) -> InvalidInput:
-    fault = StudioError("There is already a dataset named “{name}”.", "Choose another name.", name=name)
-    return InvalidInput(fault.template, fault.remedy_template, fields={"name": fault}, **fault.values)
-
-
-def _name_of_file(file_name: str) -> str:
-    """A name that can stand, with room for a number behind it."""
-    stem = file_name.removesuffix(".gz").removesuffix(".zip").rpartition(".")[0] or file_name
-    stem = "".join(c if c.isprintable() and c not in "/\\@" else " " for c in stem)
-    return stem.strip()[: LONGEST_NAME - 6].strip() or "dataset"
-
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+|[A-Za-z0-9][\w.-]*")
-
-
-def check_hub_source(repository: str, config: str, split: str, revision: str) -> dict[str, str]:
-    """The place of a dataset on the Hub as plain data. Raises InvalidInput: the id is none."""
-    repository = repository.strip().removeprefix("https://huggingface.co/").removeprefix("datasets/").strip("/")
-    if not _HUB_ID.fullmatch(repository):
-        fault = StudioError(
-            "“{id}” is no id of a dataset on the Hub.",
-            "Enter it as owner/name, such as trl-lib/Capybara.",
-            id=repository,
-        )
-        raise InvalidInput(fault.template, fault.remedy_template, fields={"repository": fault}, **fault.values)
-    return {
-        "repository": repository, "config": config.strip(), "split": split.strip() or "train",
-        "revision": revision.strip(),
-    }  # fmt: skip

@@ -11,7 +11,8 @@ from typing import Any
 from studio.domain.errors import StudioError
 from studio.domain.events import Failed, Finished, Progress
 from studio.engines.base import Engine, Process
-from studio.services.datasets import EXAMINED, check_ready
+from studio.services.dataset_states import check_ready
+from studio.services.datasets import EXAMINED
 from studio.store.run_folder import RunFolder, write_json
 from studio.store.tables import Dataset, Model
 

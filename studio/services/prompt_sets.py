@@ -11,7 +11,7 @@ from studio.domain.dataset_rows import learned
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import LONGEST_NAME, check_name
 from studio.domain.prompt_lines import PromptRow, prompt_of, read_prompts
-from studio.services.datasets import check_ready
+from studio.services.dataset_states import check_ready
 from studio.store.catalogue import Catalogue
 from studio.store.playground_tables import Prompt, PromptSet
 from studio.store.row_file import RowLookup

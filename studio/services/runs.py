@@ -12,7 +12,7 @@ from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import check_name
 from studio.domain.run import RunStatus
 from studio.domain.spec import DataSpec, ModelSpec, RunSpec
-from studio.services.datasets import check_ready
+from studio.services.dataset_states import check_ready
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
 from studio.store.tables import Dataset, Metric, Model, Run, Sample, Transition

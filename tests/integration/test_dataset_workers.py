@@ -20,7 +20,8 @@ from studio.engines.base import Process
 from studio.engines.local import LocalEngine
 from studio.samples import sample_path
 from studio.services import dataset_view
-from studio.services.datasets import Datasets, check_ready, fault_of
+from studio.services.dataset_states import check_ready, fault_of
+from studio.services.datasets import Datasets
 from studio.store.catalogue import Catalogue
 from studio.store.row_file import BATCH
 from studio.store.tables import Dataset

@@ -13,7 +13,7 @@ from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.reading import ENCODINGS, SUFFIXES, Reading
 from studio.samples import sample_path
 from studio.services import dataset_view
-from studio.services.datasets import check_ready
+from studio.services.dataset_states import check_ready
 from studio.services.examinations import Examination, Question
 from studio.ui.language import language_of
 from studio.ui.pages.shown_dataset import (

@@ -10,7 +10,7 @@ from studio.domain.dataset import Problem
 from studio.domain.dataset_formats import PARTS, Format
 from studio.domain.errors import StudioError
 from studio.domain.problem_kinds import PROBLEM_KINDS
-from studio.services.datasets import fault_of
+from studio.services.dataset_states import fault_of
 from studio.ui.language import problem_of, remedy_of, sentence_of, translate
 
 if TYPE_CHECKING:

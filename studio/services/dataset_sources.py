@@ -1,0 +1,38 @@
+"""Where a dataset comes from, and what it is called for that."""
+
+from __future__ import annotations
+
+import re
+
+from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.naming import LONGEST_NAME
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+|[A-Za-z0-9][\w.-]*")
+
+
+def name_taken(name: str) -> InvalidInput:
+    fault = StudioError("There is already a dataset named “{name}”.", "Choose another name.", name=name)
+    return InvalidInput(fault.template, fault.remedy_template, fields={"name": fault}, **fault.values)
+
+
+def name_of_file(file_name: str) -> str:
+    """A name that can stand, with room for a number behind it."""
+    stem = file_name.removesuffix(".gz").removesuffix(".zip").rpartition(".")[0] or file_name
+    stem = "".join(c if c.isprintable() and c not in "/\\@" else " " for c in stem)
+    return stem.strip()[: LONGEST_NAME - 6].strip() or "dataset"
+
+
+def check_hub_source(repository: str, config: str, split: str, revision: str) -> dict[str, str]:
+    """The place of a dataset on the Hub as plain data. Raises InvalidInput: the id is none."""
+    repository = repository.strip().removeprefix("https://huggingface.co/").removeprefix("datasets/").strip("/")
+    if not _HUB_ID.fullmatch(repository):
+        fault = StudioError(
+            "“{id}” is no id of a dataset on the Hub.",
+            "Enter it as owner/name, such as trl-lib/Capybara.",
+            id=repository,
+        )
+        raise InvalidInput(fault.template, fault.remedy_template, fields={"repository": fault}, **fault.values)
+    return {
+        "repository": repository, "config": config.strip(), "split": split.strip() or "train",
+        "revision": revision.strip(),
+    }  # fmt: skip
