@@ -16,7 +16,7 @@ from studio.cli.session import opened
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Failed
 from studio.engines.base import Engine, Process
-from studio.services.column_files import check_base
+from studio.services.column_files import check_base, ready_model
 from studio.store.run_folder import RunFolder
 
 LOOK = 0.2  # seconds: across processes there is no event to await
@@ -64,9 +64,7 @@ def serve_model(arguments: argparse.Namespace) -> int:
 
 
 def _request(studio: Any, arguments: argparse.Namespace) -> dict[str, Any]:
-    model = studio.catalogue.model(arguments.model)
-    if model.status != "ready":
-        raise StudioError("The base model “{name}” is not ready yet.", "Wait until it is.", name=model.name)
+    model = ready_model(studio.catalogue, arguments.model)
     adapters = [studio.catalogue.adapter(name) for name in arguments.adapter]
     for adapter in adapters:
         check_base(adapter, model)

@@ -53,6 +53,11 @@ class InvalidInput(StudioError):
         self.fields = dict(fields or {})
         super().__init__(problem, remedy, **values)
 
+    @classmethod
+    def at(cls, field: str, fault: StudioError) -> Self:
+        """`fault` as what is wrong at this one field."""
+        return cls(fault.template, fault.remedy_template, fields={field: fault}, **fault.values)
+
 
 class NotFound(InvalidInput):
     """Something was named that the catalogue does not have."""

@@ -43,11 +43,15 @@ def adapter_folder(catalogue: Catalogue, share: Share, model: Model) -> str:
     return str(path)
 
 
+def fits(adapter: Adapter, model: Model) -> bool:
+    """Whether it was trained on this model, or on the same one under another name."""
+    same_base = (adapter.base_source, adapter.base_reference) == (model.source, model.reference)
+    return adapter.model_id == model.id or same_base
+
+
 def check_base(adapter: Adapter, model: Model) -> None:
     """Raises InvalidInput where the adapter was trained on another base model."""
-    same_model = adapter.model_id == model.id
-    same_base = (adapter.base_source, adapter.base_reference) == (model.source, model.reference)
-    if not (same_model or same_base):
+    if not fits(adapter, model):
         raise InvalidInput(
             "The adapter “{name}” was trained on {base}, not on {model}.",
             "Choose the base model that it was trained on, or another adapter.",

@@ -63,7 +63,7 @@ def _clean_name(name: str) -> str:
     """In one line, cut where it is long: it is often the first question."""
     clean = " ".join("".join(c if c.isprintable() else " " for c in kept_text(name)).split())
     if not clean:
-        raise _at("name", StudioError("The conversation has no name.", "Give it one."))
+        raise InvalidInput.at("name", StudioError("The conversation has no name.", "Give it one."))
     return clean if len(clean) <= LONGEST_NAME else clean[: LONGEST_NAME - 1].rstrip() + "…"
 
 
@@ -71,15 +71,19 @@ def _turns(content: Mapping[str, Any]) -> int:
     """Of the longest column."""
     columns = content.get("columns")
     if not isinstance(columns, list) or not columns or not all(isinstance(column, dict) for column in columns):
-        raise _at("columns", StudioError("The conversation has no columns.", "Reload the page and try again."))
+        raise InvalidInput.at(
+            "columns", StudioError("The conversation has no columns.", "Reload the page and try again.")
+        )
     if len(columns) > MOST_COLUMNS:
-        raise _at(
+        raise InvalidInput.at(
             "columns",
             StudioError("There are {count} columns.", "Choose at most {most}.", count=len(columns), most=MOST_COLUMNS),
         )
     turns = [column.get("turns", []) for column in columns]
     if not all(isinstance(each, list) for each in turns):
-        raise _at("columns", StudioError("The turns of a column are no list.", "Reload the page and try again."))
+        raise InvalidInput.at(
+            "columns", StudioError("The turns of a column are no list.", "Reload the page and try again.")
+        )
     return max(map(len, turns))
 
 
@@ -89,7 +93,3 @@ def _first_words(content: Mapping[str, Any]) -> str:
             if isinstance(turn, dict) and turn.get("role") == "user" and isinstance(turn.get("content"), str):
                 return str(turn["content"])
     return ""
-
-
-def _at(place: str, fault: StudioError) -> InvalidInput:
-    return InvalidInput(fault.template, fault.remedy_template, fields={place: fault}, **fault.values)

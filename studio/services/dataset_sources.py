@@ -12,7 +12,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+|[A-Za-z0-9][\w.-]*")
 
 def name_taken(name: str) -> InvalidInput:
     fault = StudioError("There is already a dataset named “{name}”.", "Choose another name.", name=name)
-    return InvalidInput(fault.template, fault.remedy_template, fields={"name": fault}, **fault.values)
+    return InvalidInput.at("name", fault)
 
 
 def name_of_file(file_name: str) -> str:
@@ -31,7 +31,7 @@ def check_hub_source(repository: str, config: str, split: str, revision: str) ->
             "Enter it as owner/name, such as trl-lib/Capybara.",
             id=repository,
         )
-        raise InvalidInput(fault.template, fault.remedy_template, fields={"repository": fault}, **fault.values)
+        raise InvalidInput.at("repository", fault)
     return {
         "repository": repository, "config": config.strip(), "split": split.strip() or "train",
         "revision": revision.strip(),

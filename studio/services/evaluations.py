@@ -64,7 +64,7 @@ class Evaluations:
             how = Sampling.model_validate(sampling)
         except ValidationError as error:
             first = error.errors()[0]
-            raise _at(
+            raise InvalidInput.at(
                 "sampling",
                 StudioError(
                     "“{field}” cannot be used: {reason}.", "Choose another value.",
@@ -103,7 +103,7 @@ class Evaluations:
                 ) from fault
             who = identity(contender(column, adapters))
             if who in seen:
-                raise _at(
+                raise InvalidInput.at(
                     f"columns[{number}]",
                     StudioError("Column {number} is there twice.", "Leave it out.", number=number + 1),
                 )
@@ -215,7 +215,3 @@ class Evaluations:
     def of_adapter(self, name: str) -> Sequence[dict[str, Any]]:
         """Before and after: see evaluation_results.before_and_after. Raises NotFound."""
         return results.before_and_after(self._catalogue, self._catalogue.adapter(name))
-
-
-def _at(field: str, fault: StudioError) -> InvalidInput:
-    return InvalidInput(fault.template, fault.remedy_template, fields={field: fault}, **fault.values)

@@ -65,5 +65,5 @@ def checked(token: str) -> str:
             "This is not a Hugging Face token." if token else "The token is empty.",
             "Copy the whole token from your Hugging Face settings; it starts with hf_.",
         )
-        raise InvalidInput(fault.template, fault.remedy_template, fields={"token": fault})
+        raise InvalidInput.at("token", fault)
     return token

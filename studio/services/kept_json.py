@@ -27,7 +27,7 @@ def kept_json(value: Any, field: str) -> Any:
         fault = InvalidInput(
             "“{field}” cannot be kept: {reason}.", "Reload the page and try again.", field=field, reason=error
         )
-        raise InvalidInput(fault.template, fault.remedy_template, fields={field: fault}, **fault.values) from error
+        raise InvalidInput.at(field, fault) from error
     written = text.encode("utf-8", "replace")
     if len(written) > MOST_BYTES:
         fault = InvalidInput(
@@ -35,5 +35,5 @@ def kept_json(value: Any, field: str) -> Any:
             "Begin a new conversation, or ask for shorter answers.",
             field=field, size=len(written) / 1e6, most=MOST_BYTES / 1e6,
         )  # fmt: skip
-        raise InvalidInput(fault.template, fault.remedy_template, fields={field: fault}, **fault.values)
+        raise InvalidInput.at(field, fault)
     return json.loads(written)

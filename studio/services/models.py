@@ -125,7 +125,7 @@ def _recognise(reference: str) -> tuple[str, str, str]:
         "Enter starter, a Hub id such as HuggingFaceTB/SmolLM2-135M-Instruct, or the path of a folder.",
         reference=reference,
     )
-    raise InvalidInput(fault.template, fault.remedy_template, fields={"reference": fault}, **fault.values)
+    raise InvalidInput.at("reference", fault)
 
 
 def _model_folder(path: Path) -> Path:

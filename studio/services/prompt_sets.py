@@ -199,5 +199,4 @@ def _problems_of(problems: Sequence[Problem], good: int) -> InvalidInput:
 
 
 def _at(field: str, problem: str, remedy: str, **values: Any) -> InvalidInput:
-    fault = StudioError(problem, remedy, **values)
-    return InvalidInput(problem, remedy, fields={field: fault}, **values)
+    return InvalidInput.at(field, StudioError(problem, remedy, **values))

@@ -89,4 +89,4 @@ def checked_url(text: str) -> str:
 
 
 def _at(field: str, problem: str, remedy: str) -> InvalidInput:
-    return InvalidInput(problem, remedy, fields={field: StudioError(problem, remedy)})
+    return InvalidInput.at(field, StudioError(problem, remedy))

@@ -59,7 +59,7 @@ class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords):
             fault = InvalidInput(
                 "The name “{name}” is taken by another {what}.", "Choose another name.", what=what, name=name
             )
-            raise InvalidInput(fault.template, fault.remedy_template, fields={"name": fault}, **fault.values) from error
+            raise InvalidInput.at("name", fault) from error
         return record
 
     def _named(self, table: type[Named], name: str) -> Named:
@@ -224,7 +224,7 @@ class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords):
                 session.execute(update(Adapter).where(Adapter.id == id).values(**fields))
         except IntegrityError as error:
             fault = InvalidInput("There is already an adapter with this name.", "Choose another name.")
-            raise InvalidInput(fault.template, fault.remedy_template, fields={"name": fault}) from error
+            raise InvalidInput.at("name", fault) from error
 
     def delete_adapter(self, id: int) -> None:
         self._delete(Adapter, id)

@@ -290,4 +290,4 @@ def _drop_unused_sets(session: Session) -> None:
 
 def _set_name_taken(name: str) -> InvalidInput:
     fault = InvalidInput("There is already a prompt set named “{name}”.", "Choose another name.", name=name)
-    return InvalidInput(fault.template, fault.remedy_template, fields={"name": fault}, **fault.values)
+    return InvalidInput.at("name", fault)

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from studio.domain.chat import Message, Sampling
 from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, NotFound, StudioError
+from studio.services.column_files import fits
 from studio.services.column_states import Asked, ColumnState
-from studio.store.tables import Adapter, Model
 from studio.ui.language import language_of, problem_of, remedy_of
 from studio.ui.pages import playground_sets
 from studio.ui.view import view
@@ -45,7 +45,7 @@ def options(studio: Studio) -> dict[str, Any]:
     train now; and the address of the server that answers in place of this machine, if there is one."""
     models = [m for m in studio.models.list() if m.status == "ready"]
     adapters = [
-        {"id": a.id, "name": a.name, "base_name": a.base_name, "fits": [m.name for m in models if _fits(a, m)]}
+        {"id": a.id, "name": a.name, "base_name": a.base_name, "fits": [m.name for m in models if fits(a, m)]}
         for a in studio.adapters.list()
     ]
     checkpoints = [
@@ -66,11 +66,6 @@ def _server(studio: Studio) -> str:
         return studio.stand_in.url
     except StudioError:  # each answer says what is wrong with it
         return ""
-
-
-def _fits(adapter: Adapter, model: Model) -> bool:
-    same_base = (adapter.base_source, adapter.base_reference) == (model.source, model.reference)
-    return adapter.model_id == model.id or same_base
 
 
 def check(sampling: dict[str, str]) -> None:
