@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from studio.domain.errors import StudioError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST = "0004"
+NEWEST = "0005"
 
 
 def open_database(url: str) -> Engine:

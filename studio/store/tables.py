@@ -38,6 +38,7 @@ class Model(Table):
     license: Mapped[str] = mapped_column(default="")
     context: Mapped[int] = mapped_column(default=0)  # tokens
     chat_template: Mapped[bool] = mapped_column(default=False)
+    report: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     folder: Mapped[str] = mapped_column(default="")  # where its fetching worker writes
     pid: Mapped[int | None]
     process_started: Mapped[float | None]
