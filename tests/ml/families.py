@@ -23,6 +23,11 @@ _SHAPE: dict[str, Any] = {
     "decoder_attention_heads": 4, "encoder_attention_heads": 4, "rotary_dim": 4,
     "intermediate_size": 48, "n_inner": 48, "ffn_dim": 48, "d_ff": 48, "decoder_ffn_dim": 48, "encoder_ffn_dim": 48,
     "max_position_embeddings": 256, "n_positions": 256, "max_seq_len": 256, "attention_hidden_size": 32,
+    # nothing is drawn at random in training
+    "attention_dropout": 0.0, "attn_pdrop": 0.0, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "hidden_dropout": 0.0,
+    "dropout": 0.0, "activation_dropout": 0.0, "layerdrop": 0.0, "embedding_dropout": 0.0, "resid_dropout": 0.0,
+    "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "embed_dropout": 0.0, "mlp_dropout": 0.0,
+    "router_jitter_noise": 0.0, "input_jitter_noise": 0.0,
     # experts
     "num_experts": 4, "num_local_experts": 4, "n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1,
     "moe_intermediate_size": 16, "shared_expert_intermediate_size": 16, "n_group": 1, "topk_group": 1,
@@ -119,7 +124,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "minimax_m2": {},
     "ministral": {"sliding_window": 8},
     "mistral": {"sliding_window": 8},
-    "mixtral": {"output_router_logits": True, "router_aux_loss_coef": 0.5},
+    "mixtral": {},
     "modernbert-decoder": {},
     "mpt": {},
     "nanochat": {},
