@@ -74,7 +74,7 @@ class _OneMix:
 
 @dataclass(frozen=True)
 class _SeveralMixes:
-    """The matrices of all mixes at one layer: a (mixes, in, rank), b (mixes, rank, out), which holds the scaling too."""
+    """The matrices of all mixes at one layer: a (mixes, in, rank), b (mixes, rank, out) with the scaling."""
 
     a: torch.Tensor
     b: torch.Tensor

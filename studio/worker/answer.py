@@ -18,8 +18,8 @@ from studio.worker.text_stream import StopStrings, TextStream
 
 @dataclass(frozen=True)
 class Token:
-    """`text` is what became certain with it: nothing in the middle of a character. `log_probability` is the model's,
-    before temperature and top-p."""
+    """`text` is what became certain with it: nothing in the middle of a character. `log_probability` is the model's
+    own: before any penalty, temperature and top-p."""
 
     id: int
     text: str
