@@ -30,7 +30,7 @@ def rules_of(
     ends = config.eos_token_id
     ends = [] if ends is None else ends if isinstance(ends, list) else [ends]
     # Where `generate` keeps them for its own use; the rules of length are left out where there are none.
-    config._eos_token_tensor = torch.tensor(ends, device=device) if ends else None  # type: ignore[attr-defined]
+    config._eos_token_tensor = torch.tensor(ends, device=device) if ends else None
     return model._get_logits_processor(
         config,
         input_ids_seq_length=len(prompt),
