@@ -89,6 +89,7 @@ class Answer:
         self.sampler = RowSampler(sampling, device)
         self.timings = Timings()
         self.alone = ""  # why it shared no batch
+        self.apart = ""  # why it was kept from the batch of an answer that waited with it
         self.is_over = False
         self._ends = ends
         self._text = TextStream(tokenizer)
