@@ -49,7 +49,8 @@ def read_matrices(path: Path, config: PeftConfig, device: torch.device) -> dict[
     with safe_open(path / WEIGHTS, "pt", device=str(device)) as file:
         for key in file.keys():  # noqa: SIM118 - no dictionary
             layer, _, which = key.removeprefix(PREFIX).rpartition(".lora_")
-            halves.setdefault(layer, {})[which[0]] = file.get_tensor(key).float()
+            # A copy, because a product's last bits depend on where in memory its factors begin.
+            halves.setdefault(layer, {})[which[0]] = file.get_tensor(key).to(torch.float32, copy=True)
     return {layer: Pair(half["A"], half["B"], _scaling(config, layer, half["A"])) for layer, half in halves.items()}
 
 

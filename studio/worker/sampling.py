@@ -33,7 +33,7 @@ class RowSampler:
 
     def _choose(self, scores: torch.Tensor) -> int:
         if self._temperature == 0:
-            return int(scores.argmax())
+            return int(scores[None].argmax(-1))  # of equals the one that `generate` takes
         probabilities = torch.softmax(scores / self._temperature, dim=-1)
         if self._top_p == 1:
             return int(torch.multinomial(probabilities, 1, generator=self._generator))
