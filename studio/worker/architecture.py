@@ -203,7 +203,7 @@ def positions_stand_alone(model: Any, longest: int | None = None) -> bool:
     near = torch.arange(_SHORT, device=model.device).repeat(2, 1)
     far = torch.stack([near[0], near[0] + last - _SHORT])
     model.eval()
-    with torch.inference_mode():
+    with torch.no_grad():
         beside, alone = (
             model(input_ids=tokens, position_ids=positions, use_cache=False).logits[0].float()
             for positions in (far, near)
@@ -234,7 +234,7 @@ def _written(
         output_logits=True, return_dict_in_generate=True,
     )  # fmt: skip
     model.eval()
-    with torch.inference_mode():
+    with torch.no_grad():
         found = model.generate(
             input_ids=tokens.to(model.device),
             attention_mask=(torch.ones_like(tokens) if mask is None else mask).to(model.device),
