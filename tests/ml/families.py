@@ -26,7 +26,6 @@ _SHAPE: dict[str, Any] = {
     # nothing is drawn at random in training
     "attention_dropout": 0.0, "attn_pdrop": 0.0, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "hidden_dropout": 0.0,
     "dropout": 0.0, "activation_dropout": 0.0, "layerdrop": 0.0, "embedding_dropout": 0.0, "resid_dropout": 0.0,
-    "residual_dropout": 0.0,
     "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "embed_dropout": 0.0, "mlp_dropout": 0.0,
     "residual_dropout": 0.0, "router_jitter_noise": 0.0, "input_jitter_noise": 0.0,
     # the loss is that of the language alone: tests of the routers' own set it
