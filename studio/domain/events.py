@@ -39,6 +39,9 @@ class Started(Event):
     eval_rows: int
     tokens_per_epoch: int
     versions: dict[str, str]
+    computed: list[str] = Field(default_factory=list)
+    """How, in this order: "packed", "padded" or "one row at a time"; where they are in use, "document attention" and
+    "fused LoRA"; "learned positions only" or "whole logits"."""
 
 
 class Resumed(Event):

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from studio.worker.architecture import CANNOT, positions_stand_alone
+from studio.worker.architecture import false_where_it_cannot, positions_stand_alone
 from studio.worker.numerics import apart, rounding
 
 MOST_BYTES = 256 << 20  # of the logits that are there at one time
@@ -42,6 +42,7 @@ def read_answers(model: Any, texts: Sequence[Text], *, pad: int, device: torch.d
         return [_reading(logits[row], *text, first) for row, text in enumerate(texts)]
 
 
+@false_where_it_cannot
 def padded_readings_stand_alone(model: Any, pad: int) -> bool:
     """Whether a text is read the same beside a longer one as alone, within the rounding of the model's numbers.
 
@@ -50,16 +51,13 @@ def padded_readings_stand_alone(model: Any, pad: int) -> bool:
     words = min(model.get_input_embeddings().num_embeddings, 4096)
     drawn = torch.randint(words, (64,), generator=torch.Generator().manual_seed(0)).tolist()
     short, long = (drawn[:5], drawn[5:12]), (drawn[12:40], drawn[40:])
-    try:
-        (alone,), (beside, _) = (
-            read_answers(model, texts, pad=pad, device=model.device) for texts in ([short], [short, long])
-        )
-    except CANNOT:
-        return False
+    (alone,), (beside, _) = (
+        read_answers(model, texts, pad=pad, device=model.device) for texts in ([short], [short, long])
+    )
     if not positions_stand_alone(model):
         return False
     one, other = torch.tensor(alone.log_probabilities), torch.tensor(beside.log_probabilities)
-    return apart(one, other) <= rounding(model.dtype)
+    return apart(one, other) <= rounding(model)
 
 
 def portions(texts: Sequence[Text], vocabulary: int) -> Iterator[slice]:

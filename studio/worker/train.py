@@ -284,4 +284,5 @@ def _started(loaded: LoadedModel, trainer: StudioTrainer, train: Examples, evalu
         eval_rows=len(evaluation),
         tokens_per_epoch=train.tokens,
         versions=library_versions(),
+        computed=trainer.path.names(),
     )
