@@ -35,6 +35,11 @@ def needed_files(names: Iterable[str]) -> list[str]:
     weights = [n for n in names if any(fnmatch(n, p) for p in _WEIGHTS)]
     if not any(n.endswith(".safetensors") for n in weights):
         weights = [n for n in names if n.endswith(".safetensors") and not n.startswith("adapter_")]
+    if not weights and "model_index.json" in names:
+        raise StudioError(
+            "This is a pipeline of several models that makes pictures or sounds, and no language model.",
+            "Choose a causal language model, such as HuggingFaceTB/SmolLM2-135M-Instruct.",
+        )
     if not weights:
         if any(fnmatch(n, p) for n in names for p in _PICKLED):
             raise StudioError(
@@ -138,13 +143,11 @@ def describe_model(path: Path) -> dict[str, Any]:
     Raises:
         StudioError: the folder holds no model that can be trained and chatted with here.
     """
-    from studio.worker.model_kind import architecture_of, check_kind, context_of
+    from studio.worker.model_kind import architecture_of, context_of
     from studio.worker.tokenizer import load_tokenizer
 
     parameters = count_parameters(path)
-    config = read_configuration(path)
-    check_kind(config)
-    stored = stored_in(path)
+    config, stored = check_configuration(path)
     tokenizer = load_tokenizer(path)
     hollow = hollow_model(config)
     if stored is not None and hollow is not None:
@@ -157,6 +160,19 @@ def describe_model(path: Path) -> dict[str, Any]:
         "context": context_of(config, hollow, int(longest) if longest < 1 << 30 else 0),
         "chat_template": bool(tokenizer.chat_template),
     }
+
+
+def check_configuration(path: Path) -> tuple[Any, StoredQuantization | None]:
+    """The model's configuration, and how its weights are quantised; the weights need not be there yet.
+
+    Raises:
+        StudioError: it is of a model that cannot be used here.
+    """
+    from studio.worker.model_kind import check_kind
+
+    config = read_configuration(path)
+    check_kind(config)
+    return config, stored_in(path)
 
 
 def read_configuration(path: Path) -> Any:
