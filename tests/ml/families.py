@@ -27,7 +27,9 @@ _SHAPE: dict[str, Any] = {
     "attention_dropout": 0.0, "attn_pdrop": 0.0, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "hidden_dropout": 0.0,
     "dropout": 0.0, "activation_dropout": 0.0, "layerdrop": 0.0, "embedding_dropout": 0.0, "resid_dropout": 0.0,
     "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "embed_dropout": 0.0, "mlp_dropout": 0.0,
-    "router_jitter_noise": 0.0, "input_jitter_noise": 0.0,
+    "residual_dropout": 0.0, "router_jitter_noise": 0.0, "input_jitter_noise": 0.0,
+    # the loss is that of the language alone: tests of the routers' own set it
+    "router_aux_loss_coef": 0.0,
     # experts
     "num_experts": 4, "num_local_experts": 4, "n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1,
     "moe_intermediate_size": 16, "shared_expert_intermediate_size": 16, "n_group": 1, "topk_group": 1,
