@@ -69,12 +69,10 @@ def stored_in(path: str | Path) -> StoredQuantization | None:
     folder = Path(path)
     stored = stored_quantization(read_json(folder / "config.json") or {})
     if stored is not None and not stored.can_load:
-        raise StudioError(
+        raise _unreadable(
+            folder,
             "The weights in {path} are quantised with {stored}, which can be neither trained on nor asked here.",
-            "Add {original}, and choose 4-bit: it takes about as little memory.",
-            path=folder,
             stored=stored.name,
-            original=_original(folder),
         )
     strange = {
         tensor["dtype"]
@@ -83,21 +81,23 @@ def stored_in(path: str | Path) -> StoredQuantization | None:
         if name.endswith("weight") and len(tensor["shape"]) > 1 and tensor["dtype"] not in _ORDINARY
     }
     if stored is None and strange:
-        raise StudioError(
+        raise _unreadable(
+            folder,
             "The weights in {path} are packed as {packed}, and config.json does not say how they are to be read.",
-            "Add {original}, and choose 4-bit: it takes about as little memory.",
-            path=folder,
             packed=", ".join(sorted(strange)),
-            original=_original(folder),
         )
     return stored
 
 
-def _original(path: Path) -> str:
-    """What a quantised model was made from, as its card says; in words where it does not."""
+def _unreadable(path: Path, problem: str, **values: str) -> StudioError:
+    """With the model that it was made from as the way out, where its card names that."""
     stated = _card(path).get("base_model")
-    name = stated[0] if isinstance(stated, list) and stated else stated
-    return name if isinstance(name, str) and name else "the model's unquantised version"
+    original = stated[0] if isinstance(stated, list) and stated else stated
+    if isinstance(original, str) and original:
+        remedy = "Add {original}, and choose 4-bit: it takes about as little memory."
+        return StudioError(problem, remedy, path=path, original=original, **values)
+    remedy = "Add the model's unquantised version, and choose 4-bit: it takes about as little memory."
+    return StudioError(problem, remedy, path=path, **values)
 
 
 def _headers(path: Path) -> list[dict[str, Any]]:
