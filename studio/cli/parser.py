@@ -41,6 +41,8 @@ def build_parser() -> argparse.ArgumentParser:
     add = _verb(models, common, "add", verbs.models_add, "fetch a base model and make it ready")
     add.add_argument("reference", help="starter, a Hub id such as HuggingFaceTB/SmolLM2-360M-Instruct, or a folder")
     _verb(models, common, "list", verbs.models_list, "list the base models")
+    check = _verb(models, common, "check", verbs.models_check, "load a base model and say what it can do here")
+    check.add_argument("name", help="base model, by the name that `models list` shows")
 
     _datasets(nouns, common)
     _train(nouns, common)

@@ -1,4 +1,4 @@
-"""Base models: added by name, fetched by a worker, looked up ready for use."""
+"""Base models: added by name, fetched and checked by a worker, looked up ready for use."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Failed, Finished, Progress
 from studio.domain.naming import slug
 from studio.engines.base import Engine, Process
 from studio.store.catalogue import Catalogue
-from studio.store.run_folder import RunFolder
+from studio.store.run_folder import RunFolder, read_json, write_json
 from studio.store.tables import Model
 
 STARTER = "starter"
 STARTER_REFERENCE = "HuggingFaceTB/SmolLM2-135M-Instruct"
+
+PROCESS = "process.json"  # which worker checks it
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?$")
 
@@ -49,6 +52,52 @@ class Models:
         self._fetch(known)
         return self._catalogue.model(known.name)
 
+    def start_check(self, name: str) -> Model:
+        """Has a worker check that model anew; `checked` tells how that went. One under way is gone on with.
+
+        Raises NotFound; StudioError where the model has no folder that could be checked.
+        """
+        model = self.get(name)
+        if not model.path and model.source != "folder":
+            return self.ready(name)
+        path = Path(model.path or model.reference)
+        if not path.is_dir():
+            raise _gone(model, path)
+        folder = self._check_folder(model)
+        if not self._is_being_checked(folder):
+            folder.events.unlink(missing_ok=True)
+            folder.prepare({"path": str(path)})
+            process = self._engine.start("check", folder.path)
+            write_json(folder.path / PROCESS, {"pid": process.pid, "started": process.started})
+        return model
+
+    def checked(self, name: str) -> dict[str, Any] | None:
+        """What the check found (see worker.model_check), which the catalogue keeps from now on; None while it is under
+        way.
+
+        Raises StudioError: it failed, or was never begun.
+        """
+        model = self.get(name)
+        folder = self._check_folder(model)
+        alive = self._is_being_checked(folder)  # asked first: a worker's last word comes before its death
+        match folder.last_event():
+            case Finished(details=details):
+                report: dict[str, Any] = details["report"]
+                self._catalogue.change_model(model.id, report=report)
+                return report
+            case Failed() as failed:
+                raise StudioError.from_dict(failed.told)
+        if alive:
+            return None
+        raise StudioError("The check of “{name}” ended without a word.", "Start it once more.", name=model.name)
+
+    def _check_folder(self, model: Model) -> RunFolder:
+        return RunFolder(self._folder / f"{slug(model.name)}-{model.id}" / "check")
+
+    def _is_being_checked(self, folder: RunFolder) -> bool:
+        said = read_json(folder.path / PROCESS)
+        return bool(said) and self._engine.is_alive(Process(said["pid"], said["started"]))
+
     def _fetch(self, model: Model) -> None:
         folder = RunFolder(self._folder / f"{slug(model.name)}-{model.id}")
         folder.events.unlink(missing_ok=True)
@@ -79,10 +128,7 @@ class Models:
         if model.status != "ready":
             raise StudioError("The base model “{name}” is not ready yet.", "Wait until it is.", name=model.name)
         if not Path(model.path).is_dir():
-            raise StudioError(
-                "The folder of the base model “{name}” is gone: {path}.",
-                "Put it back, or add the model again.", name=model.name, path=model.path,
-            )  # fmt: skip
+            raise _gone(model, Path(model.path))
         return model
 
     def tick(self) -> None:
@@ -109,6 +155,15 @@ class Models:
                 )  # fmt: skip
             case Progress(stage=stage, done=done, total=total):
                 self._catalogue.change_model(model.id, stage=stage, done=done, total=total)
+
+
+def _gone(model: Model, path: Path) -> StudioError:
+    return StudioError(
+        "The folder of the base model “{name}” is gone: {path}.",
+        "Put it back, or add the model again.",
+        name=model.name,
+        path=path,
+    )
 
 
 def _recognise(reference: str) -> tuple[str, str, str]:
