@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.events import Failed, Finished, Progress
 from studio.domain.naming import slug
 from studio.engines.base import Engine, Process
-from studio.store.catalogue import Catalogue
+from studio.services.model_states import check_ready
+from studio.store.catalogue import REMOVED, Catalogue
+from studio.store.evaluation_records import OPEN
 from studio.store.run_folder import RunFolder
-from studio.store.tables import Model
+from studio.store.tables import Adapter, Model
 
 STARTER = "starter"
 STARTER_REFERENCE = "HuggingFaceTB/SmolLM2-135M-Instruct"
+SECONDS_TO_END, LOOK = 5.0, 0.05  # of a worker that is killed; between two looks at it
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?$")
 
@@ -32,16 +39,21 @@ class Models:
 
     def add(self, reference: str, *, owner: str = "") -> Model:
         """The model of that reference, which is `starter`, a Hub id (`owner/name`, `owner/name@revision`) or a
-        folder. It may still be `preparing`: a worker fetches it. One that failed is tried again.
+        folder. It may still be `preparing`: a worker fetches it. One that failed, whose folder is gone, or that was
+        removed is fetched again, under the name that it had: its adapters can answer then.
 
         Raises:
             InvalidInput: the reference is none of these, or the folder holds no model.
         """
         reference = reference.strip()
         source, name, place = _recognise(reference)
-        known = next((m for m in self._catalogue.models() if m.source == source and m.reference == place), None)
-        if known is not None and known.status != "failed":
+        every = self._catalogue.models(removed=True)
+        known = next((m for m in every if m.source == source and m.reference == place), None)
+        if known is not None and known.status in ("preparing", "ready") and not _folder_is_gone(known):
             return known
+        if known is not None and known.status == REMOVED:
+            self._clear(known)
+            known = self._catalogue.model_by_id(known.id)
         if known is None:
             known = self._catalogue.add_model(
                 name=self._catalogue.free_name(Model, name), reference=place, source=source, owner=owner
@@ -57,7 +69,7 @@ class Models:
         process = self._engine.start("fetch", folder.path, online=True, token=self._token())
         self._catalogue.change_model(
             model.id,
-            status="preparing", stage="", done=0, total=0, problem="", remedy="",
+            status="preparing", stage="", done=0, total=0, problem="", remedy="", report={},
             folder=str(folder.path), pid=process.pid, process_started=process.started,
         )  # fmt: skip
 
@@ -71,44 +83,115 @@ class Models:
                 return model
         return self._catalogue.model(name)
 
-    def ready(self, name: str) -> Model:
-        """Raises NotFound; StudioError where it is not ready to be used."""
+    def adapters(self, model: Model) -> Sequence[Adapter]:
+        """Those that were trained on it: without it they cannot answer."""
+        return self._catalogue.adapters(model_id=model.id)
+
+    def keeps_files(self, model: Model) -> bool:
+        """Whether its files stay when it is removed, since the studio has not made them: they lie in a folder of the
+        user's, or in the Hub's cache, which other programs share."""
+        return bool(model.path) and not _lies_in(model.path, model.folder)
+
+    def delete(self, name: str) -> None:
+        """Removes a model, and its files where they lie in the studio's own folder. A worker that fetches it is ended.
+        Its adapters stay, and can answer once it is added again.
+
+        Raises:
+            NotFound: there is no such model.
+            InvalidInput: a run or an evaluation that waits or is under way needs it, or another model its files.
+            StudioError: its files cannot be deleted now. That is tried again by itself; it is in no list any more.
+        """
         model = self.get(name)
-        if model.status == "failed":
-            raise StudioError(model.problem, model.remedy)
-        if model.status != "ready":
-            raise StudioError("The base model “{name}” is not ready yet.", "Wait until it is.", name=model.name)
-        if not Path(model.path).is_dir():
-            raise StudioError(
-                "The folder of the base model “{name}” is gone: {path}.",
-                "Put it back, or add the model again.", name=model.name, path=model.path,
+        if model.status == REMOVED:
+            raise NotFound("There is no base model named “{name}”.", name=name)
+        others = [m for m in self._catalogue.models() if m.id != model.id]
+        if user := next((m for m in others if _lies_in(m.path, model.folder)), None):
+            raise InvalidInput(
+                "The base model “{other}” lies in the folder of “{name}”.", "Remove “{other}” first.",
+                name=model.name, other=user.name,
             )  # fmt: skip
+        evaluations = self._catalogue.all_evaluations(*OPEN)
+        if asking := next((e for e in evaluations if any(c["model"] == model.name for c in e.columns)), None):
+            raise InvalidInput(
+                "The base model “{name}” is needed: the evaluation “{evaluation}” asks it or waits to.",
+                "Stop the evaluation, then remove it.", name=model.name, evaluation=asking.name,
+            )  # fmt: skip
+        # First of all: from then on nobody begins anything with it. What is left to do then, `tick` does if need be.
+        if runs := self._catalogue.remove_model(model.id):
+            raise InvalidInput(
+                "The base model “{name}” is needed: these runs train on it or wait to: {runs}.",
+                "Stop them or take them out of the queue, then remove it.",
+                name=model.name, runs=", ".join(f"{run.name} ({run.id})" for run in runs),
+            )  # fmt: skip
+        self._clear(model)
+
+    def _clear(self, model: Model) -> None:
+        """Ends the worker of a removed model, deletes what the studio has made of it, then its record."""
+        if model.pid is not None:
+            worker = Process(model.pid, model.process_started or 0.0)
+            deadline = time.monotonic() + SECONDS_TO_END
+            while self._engine.is_alive(worker) and time.monotonic() < deadline:
+                self._engine.stop(worker, force=True)
+                time.sleep(LOOK)
+        if _lies_in(model.folder, self._folder):
+            try:
+                shutil.rmtree(model.folder)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                raise StudioError(
+                    "The files of “{name}” cannot be deleted now: {reason}.",
+                    "Close programs that use {path}, or mend its permissions; it is tried again by itself.",
+                    name=model.name, reason=error.strerror or str(error), path=model.folder,
+                ) from error  # fmt: skip
+        self._catalogue.change_model(model.id, only=REMOVED, folder="", path="", pid=None, report={})
+        self._catalogue.forget_model(model.id)
+
+    def ready(self, name: str) -> Model:
+        """Raises NotFound; InvalidInput where it cannot be used, or not yet."""
+        model = self.get(name)
+        check_ready(model)
         return model
 
     def tick(self) -> None:
-        """Records what the fetching workers say."""
-        for model in self._catalogue.models():
+        """Records what the fetching workers say, and ends a removal that was broken off."""
+        for model in self._catalogue.models(removed=True):
             if model.status == "preparing":
                 self._look_after(model)
+            elif model.status == REMOVED and model.folder:
+                with suppress(StudioError):  # the disk still refuses
+                    self._clear(model)
 
     def _look_after(self, model: Model) -> None:
         alive = model.pid is not None and self._engine.is_alive(Process(model.pid, model.process_started or 0.0))
         events, _ = RunFolder(model.folder).read()
+        change = partial(self._catalogue.change_model, model.id, only="preparing")  # it may be removed meanwhile
         match events[-1] if events else None:
             case Finished(path=path, size=size, details=details):
-                self._catalogue.change_model(
-                    model.id, status="ready", path=path, size=size, stage="", pid=None, **details
-                )
-            case Failed(problem=problem, remedy=remedy):
-                self._catalogue.change_model(model.id, status="failed", problem=problem, remedy=remedy, pid=None)
+                change(status="ready", path=path, size=size, stage="", pid=None, **details)
+            case Failed() as failed:
+                fault = StudioError.from_dict(failed.told)
+                change(
+                    status="failed", problem=fault.problem, remedy=fault.remedy, pid=None,
+                    report={"problems": [failed.told]},
+                )  # fmt: skip
             case _ if not alive:
-                self._catalogue.change_model(
-                    model.id, status="failed", pid=None,
+                change(
+                    status="failed", pid=None,
                     problem="Fetching the model ended without a word.",
                     remedy="Add it again; what was downloaded is kept.",
                 )  # fmt: skip
             case Progress(stage=stage, done=done, total=total):
-                self._catalogue.change_model(model.id, stage=stage, done=done, total=total)
+                change(stage=stage, done=done, total=total)
+
+
+def _lies_in(path: str, folder: Path | str) -> bool:
+    """Deeper than the folder itself. Empty ones are nowhere."""
+    return bool(path and str(folder)) and Path(folder).resolve() in Path(path).resolve().parents
+
+
+def _folder_is_gone(model: Model) -> bool:
+    return model.status == "ready" and not Path(model.path).is_dir()
 
 
 def _recognise(reference: str) -> tuple[str, str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.run import Ending, RunStatus
 from studio.domain.spec import RunSpec, TrainingSpec
+from studio.services.model_states import check_ready
 from studio.services.runs import Runs
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import Checkpoint, checkpoints
@@ -128,6 +129,8 @@ class RunControl:
                 id=id,
                 status=run.status,
             )
+        if (model := self._catalogue.model_by_id(run.model_id)) is not None:
+            check_ready(model)
         if any(other.name == run.name for other in self.queue()):
             raise InvalidInput(
                 "Another run named “{name}” waits already.", "Take it out of the queue first.", name=run.name

@@ -13,6 +13,7 @@ from studio.domain.naming import check_name
 from studio.domain.run import RunStatus
 from studio.domain.spec import DataSpec, ModelSpec, RunSpec
 from studio.services.dataset_states import check_ready
+from studio.services.model_states import check_ready as check_model
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
 from studio.store.tables import Dataset, Metric, Model, Run, Sample, Transition
@@ -80,14 +81,11 @@ class Runs:
         """The base model; what is wrong with it goes to `faults`."""
         try:
             model = self._catalogue.model(asked.name)
+            check_model(model)
         except InvalidInput as fault:
             faults["model.name"] = fault
             return None
-        if model.status != "ready":
-            faults["model.name"] = StudioError(
-                "The base model “{name}” is not ready yet.", "Wait until it is, or choose another.", name=model.name
-            )
-        elif model.chat_template and asked.chat_template != AUTOMATIC:
+        if model.chat_template and asked.chat_template != AUTOMATIC:
             faults["model.chat_template"] = has_its_own()
         return model
 

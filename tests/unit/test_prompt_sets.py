@@ -187,7 +187,7 @@ def test_a_dataset_that_is_not_there_not_ready_or_unreadable_is_said(sets, catal
 def run(catalogue, tmp_path):
     """A run on ten rows, with a folder of its own."""
     dataset = add_dataset(catalogue, tmp_path, [chat(str(i), f"answer {i}") for i in range(10)])
-    catalogue.add_model(name="m", reference="m", source="folder", status="ready", path="/m")
+    catalogue.add_model(name="m", reference="m", source="folder", status="ready", path=str(tmp_path))
     run = Runs(catalogue).submit(read_spec({"model": {"name": "m"}, "data": {"name": "rows"}}), "tide")
     catalogue.change_run(run, folder=str(tmp_path / "run"))
     folder = RunFolder(tmp_path / "run")
