@@ -41,6 +41,13 @@ def build_parser() -> argparse.ArgumentParser:
     add = _verb(models, common, "add", verbs.models_add, "fetch a base model and make it ready")
     add.add_argument("reference", help="starter, a Hub id such as HuggingFaceTB/SmolLM2-360M-Instruct, or a folder")
     _verb(models, common, "list", verbs.models_list, "list the base models")
+    delete = _verb(
+        models, common, "delete", verbs.models_delete, "remove a base model; files of yours and the Hub's cache stay"
+    )
+    delete.add_argument("name", help="base model, by the name or reference that `models list` shows")
+    delete.add_argument(
+        "--yes", action="store_true", help="also if adapters were trained on it: they cannot answer then"
+    )
 
     _datasets(nouns, common)
     _train(nouns, common)

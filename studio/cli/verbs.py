@@ -21,7 +21,8 @@ from studio.domain.presets import PRESETS, preset_values
 from studio.domain.spec import SECTIONS, defaults, read_spec
 from studio.services.chat_client import BASE
 from studio.services.column_states import Asked, ColumnState
-from studio.store.tables import Table
+from studio.services.model_states import fault_of
+from studio.store.tables import Model
 
 # base models
 
@@ -31,13 +32,15 @@ def models_add(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         name = studio.models.add(arguments.reference).name
 
-        def over() -> Table | None:
+        def over() -> Model | None:
             model = studio.models.get(name)
             line.update(f"{name}: {model.stage or 'preparing'}", model.done, model.total)
             return model if model.status != "preparing" else None
 
-        wait(studio, over)
+        model = wait(studio, over)
         line.close()
+        if model.status == "failed":
+            raise fault_of(model)
         model = studio.models.ready(name)
         show(arguments, model.as_dict(), f"{name} is ready: {model.path}")
 
@@ -47,6 +50,23 @@ def models_list(arguments: argparse.Namespace) -> None:
         rows = records(studio.models.list())
     columns = ["name", "status", "reference", "revision", "parameters", "size"]
     show(arguments, rows, table(rows, columns, "No base model yet: studio models add starter"))
+
+
+def models_delete(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        model = studio.models.get(arguments.name)
+        adapters = [adapter.name for adapter in studio.models.adapters(model)]
+        if adapters and not arguments.yes:
+            raise InvalidInput(
+                "Adapters were trained on “{name}”: {adapters}. They stay, but cannot answer until it is added again.",
+                "Give --yes to remove it all the same.", name=model.name, adapters=", ".join(adapters),
+            )  # fmt: skip
+        kept = model.path if studio.models.keeps_files(model) else ""
+        studio.models.delete(model.name)
+    words = f"{model.name} is removed." + (
+        f" Its files stay, since the studio has not made them: {kept}" if kept else ""
+    )
+    show(arguments, {"deleted": model.name, "files_kept": kept or None}, words)
 
 
 # training

@@ -61,6 +61,12 @@ class Models:
         self._fetch(known)
         return self._catalogue.model(known.name)
 
+    def add_starter_once(self) -> None:
+        """Begins to fetch the starter, unless it is there or was removed: who has removed it does not want it back."""
+        known = [m.status for m in self._catalogue.models(removed=True) if m.source == STARTER]
+        if not set(known) & {"ready", REMOVED}:
+            self.add(STARTER)
+
     def _fetch(self, model: Model) -> None:
         folder = RunFolder(self._folder / f"{slug(model.name)}-{model.id}")
         folder.events.unlink(missing_ok=True)
@@ -145,7 +151,8 @@ class Models:
                     name=model.name, reason=error.strerror or str(error), path=model.folder,
                 ) from error  # fmt: skip
         self._catalogue.change_model(model.id, only=REMOVED, folder="", path="", pid=None, report={})
-        self._catalogue.forget_model(model.id)
+        if model.source != STARTER:  # of which is remembered that it was removed: see add_starter_once
+            self._catalogue.forget_model(model.id)
 
     def ready(self, name: str) -> Model:
         """Raises NotFound; InvalidInput where it cannot be used, or not yet."""

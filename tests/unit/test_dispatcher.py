@@ -1,9 +1,13 @@
 """One step of the dispatcher, with a fake engine in place of processes."""
 
+import math
 import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Evaluated, Failed, Finished, Halved, Progress, Resumed, Sampled, Started, Step
@@ -13,11 +17,13 @@ from studio.engines.death import Death
 from studio.services.comparison import compare_settings
 from studio.services.dispatcher import SECONDS_TO_TERMINATE, Dispatcher
 from studio.services.models import Models
-from studio.services.run_control import RunControl
+from studio.services.run_control import RunControl, _longer
 from studio.services.runs import Runs
 from studio.services.sweeps import Sweeps
 from studio.store.catalogue import Catalogue
+from studio.store.checkpoint_folder import Checkpoint, seal
 from studio.store.run_folder import RunFolder
+from studio.store.tables import Run
 
 
 @dataclass
@@ -453,3 +459,44 @@ def test_a_sweep_is_queued_whole_or_not_at_all(bench):
     compared = compare_settings(sweeps.runs(id))
     assert (compared.names, compared.differing) == (["lora.r"], [{"lora.r": 8}, {"lora.r": 16}])
     assert compared.same["training.seed"] == 42
+
+
+def whole_checkpoint(folder, step):
+    path = folder.checkpoints / f"checkpoint-{step}"
+    path.mkdir(parents=True)
+    for name in ("adapter_config.json", "trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth"):
+        (path / name).write_text("{}")
+    seal(path, {})
+
+
+@given(
+    rows=st.integers(1, 60),
+    batch=st.integers(1, 9),
+    accumulation=st.integers(1, 5),
+    epochs=st.floats(0.05, 6, allow_nan=False),
+)
+def test_a_run_is_continued_as_long_as_one_step_is_left_of_what_the_trainer_would_do(rows, batch, accumulation, epochs):
+    # As transformers' Trainer.set_initial_training_values reckons.
+    batches = -(-rows // batch)
+    total = math.ceil(epochs * max(1, -(-batches // accumulation)))
+    run = Run(name="a", started={"train_rows": rows})
+    spec = read_spec(
+        {
+            "model": {"name": "tiny"},
+            "data": {"name": "rows"},
+            "training": {"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation},
+        }
+    )
+    longer = _longer(spec, run, Checkpoint(Path("/c"), total - 1), epochs, None)
+    assert longer.training.num_train_epochs == epochs
+    with pytest.raises(InvalidInput, match=f"That is {total} steps, and {total} are done already"):
+        _longer(spec, run, Checkpoint(Path("/c"), total), epochs, None)
+
+
+def test_a_run_with_half_a_step_left_goes_on(bench):
+    id = bench.running()
+    bench.catalogue.change_run(id, started={"train_rows": 5})  # 2 steps an epoch, in batches of 4
+    whole_checkpoint(bench.folder(id), 2)
+    bench.dies(Finished(path=str(bench.home / "adapter"), step=2), id=id)
+    longer = bench.control.continue_with(id, epochs=1.25, name="longer")
+    assert bench.runs.get(longer).spec["training"]["num_train_epochs"] == 1.25
