@@ -80,7 +80,7 @@
           { name: "name", label: t("Adapter"), value: (row) => [Studio.dot(row.id), row.name] },
           { name: "base_name", label: t("Base model"), hide: "narrow" },
           { name: "dataset_name", label: t("Dataset"), hide: "narrow" },
-          { name: "eval_loss", label: t("Evaluation loss"), numeric: true, value: (row) => Studio.loss(row.eval_loss) },
+          { name: "eval_loss", label: t("Evaluation loss"), numeric: true, value: (row) => Studio.measured(row.eval_loss) },
           { name: "created_at", label: t("Made"), hide: "medium", value: (row) => Studio.time(row.created_at) },
         ],
         actions: (row) => [{ label: t("Try"), href: tryOut(row), icon: "play" }],

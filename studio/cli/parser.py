@@ -162,7 +162,9 @@ def _train(nouns: Any, common: argparse.ArgumentParser) -> None:
     train.add_argument("--model", help="base model, by the name that `models list` shows")
     train.add_argument("--dataset", help="dataset, by the name that `datasets list` shows")
     train.add_argument("--name", required=True, help="name of the adapter")
-    train.add_argument("--preset", choices=[p.lower() for p in PRESETS], help="values to begin from")
+    train.add_argument(
+        "--preset", choices=[p.lower() for p in PRESETS], help="values to begin from, over those of --spec"
+    )
     train.add_argument("--spec", metavar="run.json", help="values to begin from: a spec, or the run.json of a run")
     train.add_argument(
         "--sweep",

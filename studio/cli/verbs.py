@@ -113,12 +113,14 @@ def _sweep(arguments: argparse.Namespace, values: dict[str, dict[str, Any]]) -> 
 
 
 def _spec_values(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """The defaults, over them the file of --spec, the preset, and what flags say: as on the page, where a run is copied
+    and a preset chosen for it."""
     values = defaults()
-    if arguments.preset:
-        values = preset_values(next(p for p in PRESETS if p.lower() == arguments.preset), values)
     if arguments.spec:
         given = _read_spec_file(Path(arguments.spec))
         values = values | {k: values.get(k, {}) | v for k, v in given.items()}
+    if arguments.preset:
+        values = preset_values(next(p for p in PRESETS if p.lower() == arguments.preset), values)
     for flag, value in vars(arguments).items():
         section, dot, field = flag.partition(".")
         if dot and section in SECTIONS and value is not None:

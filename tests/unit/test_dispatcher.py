@@ -14,6 +14,7 @@ from studio.domain.events import Evaluated, Failed, Finished, Halved, Progress, 
 from studio.domain.spec import read_spec
 from studio.engines.base import Device, Process
 from studio.engines.death import Death
+from studio.services.checkpoints import Checkpoints
 from studio.services.comparison import compare_settings
 from studio.services.dispatcher import SECONDS_TO_TERMINATE, Dispatcher
 from studio.services.models import Models
@@ -500,3 +501,49 @@ def test_a_run_with_half_a_step_left_goes_on(bench):
     bench.dies(Finished(path=str(bench.home / "adapter"), step=2), id=id)
     longer = bench.control.continue_with(id, epochs=1.25, name="longer")
     assert bench.runs.get(longer).spec["training"]["num_train_epochs"] == 1.25
+
+
+def test_figures_of_a_run_that_went_back_are_those_of_the_steps_that_are_left(bench):
+    id = bench.running()
+    folder = bench.folder(id)
+    for event in (
+        step(2, 0.9),
+        Evaluated(step=2, loss=0.8, best=True),
+        step(3, 0.5),
+        Evaluated(step=3, loss=0.4, best=True),
+    ):
+        folder.append(event)
+    bench.dispatcher.tick()
+    assert bench.runs.get(id).best_step == 3
+    folder.append(Resumed(step=2))
+    bench.dispatcher.tick()
+    run = bench.runs.get(id)
+    assert (run.train_loss, run.eval_loss, run.best_eval_loss, run.best_step) == (0.9, 0.8, 0.8, 2)
+    for event in (step(3, 0.7), Evaluated(step=3, loss=0.9), Resumed(step=1)):
+        folder.append(event)
+    bench.dispatcher.tick()
+    run = bench.runs.get(id)
+    assert (run.train_loss, run.eval_loss, run.best_eval_loss, run.best_step) == (1.0, None, None, None)
+
+
+def test_a_run_that_is_stopped_where_nothing_was_measured_has_no_evaluation_loss_of_its_own(bench):
+    id = bench.running()
+    folder = bench.folder(id)
+    for event in (step(2), Evaluated(step=2, loss=0.8, best=True), step(3)):
+        folder.append(event)
+    bench.dispatcher.tick()
+    assert bench.runs.get(id).eval_loss == 0.8  # while it trains: the newest there is
+    bench.dies(Finished(path="/adapters/x", stopped=True, step=3, train_loss=0.9, best_eval_loss=0.8), id=id)
+    run, adapter = bench.runs.get(id), bench.catalogue.adapter("a")
+    assert (run.eval_loss, run.best_eval_loss, run.best_step) == (None, 0.8, 2)
+    assert (adapter.eval_loss, adapter.best_eval_loss) == (None, 0.8)
+
+
+def test_the_checkpoint_that_a_run_kept_as_its_adapter_says_so(bench):
+    id = bench.running()
+    for number in (2, 4):
+        whole_checkpoint(bench.folder(id), number)
+    best = Finished(path="/adapters/x", step=4, eval_loss=0.8, best_eval_loss=0.8, details={"from_step": 2})
+    bench.dies(best, id=id)
+    listed = Checkpoints(bench.catalogue, bench.home / "adapters").list(id)
+    assert [(each.step, each.adapter) for each in listed] == [(4, None), (2, "a")]
