@@ -246,13 +246,13 @@ def test_a_run_that_has_no_rows_to_give_is_said(sets, catalogue, run):
         '[{"role": "user", "content": "b"}]',
     ],
 )
-@pytest.mark.parametrize("first", ["a", "prompt", "prompt,reference\na,", "prompt;reference\n;\na;"])
+@pytest.mark.parametrize("first", ["a", "prompt\na", "prompt,reference\na,", "prompt;reference\n;\na;"])
 def test_a_row_in_json_among_other_lines_is_an_error_at_its_line_and_never_a_prompt(sets, first, row):
     line = first.count("\n") + 2
-    fault = refused(sets, f"{first}\n{row}\nc")
+    fault = refused(sets, f"{first}\n{row}")
     assert list(fault.fields) == [f"line {line}"]
     assert "This line is a row in JSON, but the first line is not." in str(fault.fields[f"line {line}"])
-    assert [asked for asked, _ in kept(sets, f"{first}\n{row}\nc", skip_bad=True) if "b" in asked] == []
+    assert [asked for asked, _ in kept(sets, f"{first}\n{row}", skip_bad=True) if "b" in asked] == []
 
 
 def test_lines_of_turns_are_no_prompts(sets):
