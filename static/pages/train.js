@@ -215,7 +215,7 @@
         return;
       }
       if (check.ticket !== mine) return;
-      const shown = Object.entries(answer.faults).filter(([id]) => touched.has(id));
+      const shown = Object.entries(answer.faults).filter(([id]) => touched.has(id) || answer.clashes.includes(id));
       parts.complain(Object.fromEntries(shown), { focus: false });
       parts.suggest("lora.target_modules", ["all-linear", ...answer.layers]);
       estimate.draw(answer);
@@ -346,7 +346,7 @@
     const waiting = "–";
     let known = false;
     return {
-      draw({ plan, sizes, memory, machine, faults }) {
+      draw({ plan, sizes, memory, machine, faults, notes }) {
         // Half a number is no reason to take the figures away.
         place.classList.toggle("stale", known && !plan && Object.keys(faults).length > 0);
         if (place.classList.contains("stale")) return;
@@ -370,6 +370,7 @@
             [t("Time"), later],
           ]),
           !(plan && sizes) && h("p", { class: "help" }, t("The rest is shown once model and data are chosen.")),
+          notes.map((note) => h("p", { class: "help", data: { key: note } }, note)),
           needed > free && tooLarge(memory != null, needed > all));
       },
       fail: (fault, retry) => render(place, Studio.errorPanel(fault, retry)),

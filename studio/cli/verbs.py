@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from studio.app import Studio
 from studio.cli import run_verbs
 from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.sampling_flags import read_sampling
@@ -18,7 +20,7 @@ from studio.domain.chat import Message
 from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput
 from studio.domain.presets import PRESETS, preset_values
-from studio.domain.spec import SECTIONS, defaults, read_spec
+from studio.domain.spec import SECTIONS, RunSpec, defaults, read_spec
 from studio.services.chat_client import BASE
 from studio.services.column_states import Asked, ColumnState
 from studio.services.model_states import fault_of
@@ -79,6 +81,7 @@ def train(arguments: argparse.Namespace) -> int:
     spec = read_spec(values)
     with opened(arguments) as studio:
         id = studio.runs.submit(spec, arguments.name)
+        _say_notes(studio, [spec])
         if not arguments.follow:
             if studio.lock.is_mine:
                 studio.dispatcher.tick()
@@ -102,6 +105,7 @@ def _sweep(arguments: argparse.Namespace, values: dict[str, dict[str, Any]]) -> 
     with opened(arguments) as studio:
         id = studio.sweeps.submit(values, axes, arguments.name)
         runs = studio.sweeps.runs(id)
+        _say_notes(studio, [RunSpec.model_validate(run.spec) for run in runs])
         if arguments.follow:
             for run in runs:
                 run_verbs.follow(studio, run.id)
@@ -110,6 +114,12 @@ def _sweep(arguments: argparse.Namespace, values: dict[str, dict[str, Any]]) -> 
     ids = [run.id for run in runs]
     show(arguments, {"sweep": id, "runs": ids}, f"Sweep {id} is queued: runs {', '.join(map(str, ids))}.")
     return 0
+
+
+def _say_notes(studio: Studio, specs: Sequence[RunSpec]) -> None:
+    """What works, but is hardly meant: each line once."""
+    for line in dict.fromkeys(str(note) for spec in specs for note in studio.runs.notes(spec)):
+        say(line)
 
 
 def _spec_values(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
