@@ -48,6 +48,8 @@ def build_parser() -> argparse.ArgumentParser:
     delete.add_argument(
         "--yes", action="store_true", help="also if adapters were trained on it: they cannot answer then"
     )
+    check = _verb(models, common, "check", verbs.models_check, "load a base model and say what it can do here")
+    check.add_argument("name", help="base model, by the name that `models list` shows")
 
     _datasets(nouns, common)
     _train(nouns, common)

@@ -18,7 +18,7 @@ from studio.cli.sampling_flags import read_sampling
 from studio.cli.session import opened, records, wait
 from studio.domain.chat import Message
 from studio.domain.columns import Column, Share
-from studio.domain.errors import InvalidInput
+from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.presets import PRESETS, preset_values
 from studio.domain.spec import SECTIONS, RunSpec, defaults, read_spec
 from studio.services.chat_client import BASE
@@ -69,6 +69,34 @@ def models_delete(arguments: argparse.Namespace) -> None:
         f" Its files stay, since the studio has not made them: {kept}" if kept else ""
     )
     show(arguments, {"deleted": model.name, "files_kept": kept or None}, words)
+
+
+def models_check(arguments: argparse.Namespace) -> int:
+    """Fails where the check found a problem."""
+    with opened(arguments) as studio:
+        name = studio.models.start_check(arguments.name).name
+        report = wait(studio, lambda: studio.models.checked(name))
+    show(arguments, report, _shown_report(name, report))
+    return 1 if report["problems"] else 0
+
+
+def _shown_report(name: str, report: dict[str, Any]) -> str:
+    """As lines of a table, then sentences."""
+    adapters = report["adapters"] or {}
+    yes_no = {True: "yes", False: "no", None: None}
+    template = {key.replace("_", " "): value for key, value in (report["template"] or {}).items()}
+    told = {
+        "model": name,
+        "causal": yes_no[report["causal"]],
+        "quantization": report["quantization"],
+        "packing": report["packing"],
+        "head": report["head"],
+        "adapters on": ", ".join(adapters.get("layers", [])),
+        **{key: yes_no[value] if isinstance(value, bool) else value for key, value in template.items()},
+    }
+    said = [("Problem", report["problems"]), ("Note", [*adapters.get("left_out", []), *report["notes"]])]
+    lines = [f"{kind}: {StudioError.from_dict(one)}" for kind, found in said for one in found]
+    return "\n".join([details(told), *([""] if lines else []), *lines])
 
 
 # training

@@ -27,7 +27,10 @@ class Progress(Event):
 
 
 class Started(Event):
-    """Training begins: all that is known only once model and data are loaded."""
+    """Training begins: all that is known only once model and data are loaded.
+
+    `left_out` says of layers that are meant, but get no adapter, why: each a problem as StudioError.as_dict gives it.
+    """
 
     kind: Literal["started"] = "started"
     total_steps: int
@@ -39,6 +42,7 @@ class Started(Event):
     eval_rows: int
     tokens_per_epoch: int
     versions: dict[str, str]
+    left_out: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class Resumed(Event):

@@ -13,7 +13,7 @@ def check_ready(model: Model) -> None:
     match model.status:
         case "ready":
             if not model.path or not Path(model.path).is_dir():
-                raise _folder_gone(model)
+                raise folder_gone(model, Path(model.path))
         case "failed":
             fault = fault_of(model)
             raise InvalidInput(
@@ -38,8 +38,8 @@ def fault_of(model: Model) -> StudioError:
     return StudioError(model.problem, model.remedy)
 
 
-def _folder_gone(model: Model) -> InvalidInput:
+def folder_gone(model: Model, path: Path) -> InvalidInput:
     return InvalidInput(
         "The folder of the base model “{name}” is gone: {path}.",
-        "Put it back, or remove the model and add it again.", name=model.name, path=model.path,
+        "Put it back, or remove the model and add it again.", name=model.name, path=path,
     )  # fmt: skip

@@ -1,29 +1,26 @@
-"""Base models: added by name, fetched by a worker, looked up ready for use."""
+"""Base models: added by name, fetched and checked by a worker, looked up ready for use."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from studio.domain.errors import InvalidInput, NotFound, StudioError
+from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Failed, Finished, Progress
-from studio.domain.naming import slug
 from studio.engines.base import Engine, Process
-from studio.services.model_states import check_ready
+from studio.services.model_removal import CHECK, PROCESS, ModelRemoval, folder_of
+from studio.services.model_states import check_ready, folder_gone
 from studio.store.catalogue import REMOVED, Catalogue
-from studio.store.evaluation_records import OPEN
-from studio.store.run_folder import RunFolder
+from studio.store.run_folder import RunFolder, read_json, write_json
 from studio.store.tables import Adapter, Model
 
 STARTER = "starter"
 STARTER_REFERENCE = "HuggingFaceTB/SmolLM2-135M-Instruct"
-SECONDS_TO_END, LOOK = 5.0, 0.05  # of a worker that is killed; between two looks at it
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?$")
 
@@ -36,6 +33,7 @@ class Models:
         self._engine = engine
         self._folder = folder
         self._token = token
+        self._removal = ModelRemoval(catalogue, engine, folder)
 
     def add(self, reference: str, *, owner: str = "") -> Model:
         """The model of that reference, which is `starter`, a Hub id (`owner/name`, `owner/name@revision`) or a
@@ -52,7 +50,7 @@ class Models:
         if known is not None and known.status in ("preparing", "ready") and not _folder_is_gone(known):
             return known
         if known is not None and known.status == REMOVED:
-            self._clear(known)
+            self._removal.finish(known)
             known = self._catalogue.model_by_id(known.id)
         if known is None:
             known = self._catalogue.add_model(
@@ -67,8 +65,54 @@ class Models:
         if not set(known) & {"ready", REMOVED}:
             self.add(STARTER)
 
+    def start_check(self, name: str) -> Model:
+        """Has a worker check that model anew; `checked` tells how that went. One under way is gone on with.
+
+        Raises NotFound; StudioError where the model has no folder that could be checked.
+        """
+        model = self.get(name)
+        if model.status == REMOVED or (not model.path and model.source != "folder"):
+            return self.ready(name)
+        path = Path(model.path or model.reference)
+        if not path.is_dir():
+            raise folder_gone(model, path)
+        folder = self._check_folder(model)
+        if not self._is_being_checked(folder):
+            folder.events.unlink(missing_ok=True)
+            folder.prepare({"path": str(path)})
+            process = self._engine.start("check", folder.path)
+            write_json(folder.path / PROCESS, {"pid": process.pid, "started": process.started})
+        return model
+
+    def checked(self, name: str) -> dict[str, Any] | None:
+        """What the check found (see worker.model_check), which the catalogue keeps from now on; None while it is under
+        way.
+
+        Raises StudioError: it failed, or was never begun.
+        """
+        model = self.get(name)
+        folder = self._check_folder(model)
+        alive = self._is_being_checked(folder)  # asked first: a worker's last word comes before its death
+        match folder.last_event():
+            case Finished(details=details):
+                report: dict[str, Any] = details["report"]
+                self._catalogue.change_model(model.id, report=report)
+                return report
+            case Failed() as failed:
+                raise StudioError.from_dict(failed.told)
+        if alive:
+            return None
+        raise StudioError("The check of “{name}” ended without a word.", "Start it once more.", name=model.name)
+
+    def _check_folder(self, model: Model) -> RunFolder:
+        return RunFolder(folder_of(self._folder, model) / CHECK)
+
+    def _is_being_checked(self, folder: RunFolder) -> bool:
+        said = read_json(folder.path / PROCESS)
+        return bool(said) and self._engine.is_alive(Process(said["pid"], said["started"]))
+
     def _fetch(self, model: Model) -> None:
-        folder = RunFolder(self._folder / f"{slug(model.name)}-{model.id}")
+        folder = RunFolder(folder_of(self._folder, model))
         folder.events.unlink(missing_ok=True)
         hub_id, _, revision = model.reference.partition("@")
         folder.prepare({"source": model.source, "reference": hub_id, "revision": revision or None})
@@ -94,65 +138,18 @@ class Models:
         return self._catalogue.adapters(model_id=model.id)
 
     def keeps_files(self, model: Model) -> bool:
-        """Whether its files stay when it is removed, since the studio has not made them: they lie in a folder of the
-        user's, or in the Hub's cache, which other programs share."""
-        return bool(model.path) and not _lies_in(model.path, model.folder)
+        """Whether its files stay when it is removed; see ModelRemoval."""
+        return self._removal.keeps_files(model)
 
     def delete(self, name: str) -> None:
-        """Removes a model, and its files where they lie in the studio's own folder. A worker that fetches it is ended.
-        Its adapters stay, and can answer once it is added again.
+        """Removes a model; see ModelRemoval. Its adapters stay, and can answer once it is added again.
 
         Raises:
             NotFound: there is no such model.
             InvalidInput: a run or an evaluation that waits or is under way needs it, or another model its files.
             StudioError: its files cannot be deleted now. That is tried again by itself; it is in no list any more.
         """
-        model = self.get(name)
-        if model.status == REMOVED:
-            raise NotFound("There is no base model named “{name}”.", name=name)
-        others = [m for m in self._catalogue.models() if m.id != model.id]
-        if user := next((m for m in others if _lies_in(m.path, model.folder)), None):
-            raise InvalidInput(
-                "The base model “{other}” lies in the folder of “{name}”.", "Remove “{other}” first.",
-                name=model.name, other=user.name,
-            )  # fmt: skip
-        evaluations = self._catalogue.all_evaluations(*OPEN)
-        if asking := next((e for e in evaluations if any(c["model"] == model.name for c in e.columns)), None):
-            raise InvalidInput(
-                "The base model “{name}” is needed: the evaluation “{evaluation}” asks it or waits to.",
-                "Stop the evaluation, then remove it.", name=model.name, evaluation=asking.name,
-            )  # fmt: skip
-        # First of all: from then on nobody begins anything with it. What is left to do then, `tick` does if need be.
-        if runs := self._catalogue.remove_model(model.id):
-            raise InvalidInput(
-                "The base model “{name}” is needed: these runs train on it or wait to: {runs}.",
-                "Stop them or take them out of the queue, then remove it.",
-                name=model.name, runs=", ".join(f"{run.name} ({run.id})" for run in runs),
-            )  # fmt: skip
-        self._clear(model)
-
-    def _clear(self, model: Model) -> None:
-        """Ends the worker of a removed model, deletes what the studio has made of it, then its record."""
-        if model.pid is not None:
-            worker = Process(model.pid, model.process_started or 0.0)
-            deadline = time.monotonic() + SECONDS_TO_END
-            while self._engine.is_alive(worker) and time.monotonic() < deadline:
-                self._engine.stop(worker, force=True)
-                time.sleep(LOOK)
-        if _lies_in(model.folder, self._folder):
-            try:
-                shutil.rmtree(model.folder)
-            except FileNotFoundError:
-                pass
-            except OSError as error:
-                raise StudioError(
-                    "The files of “{name}” cannot be deleted now: {reason}.",
-                    "Close programs that use {path}, or mend its permissions; it is tried again by itself.",
-                    name=model.name, reason=error.strerror or str(error), path=model.folder,
-                ) from error  # fmt: skip
-        self._catalogue.change_model(model.id, only=REMOVED, folder="", path="", pid=None, report={})
-        if model.source != STARTER:  # of which is remembered that it was removed: see add_starter_once
-            self._catalogue.forget_model(model.id)
+        self._removal.remove(self.get(name))
 
     def ready(self, name: str) -> Model:
         """Raises NotFound; InvalidInput where it cannot be used, or not yet."""
@@ -167,7 +164,7 @@ class Models:
                 self._look_after(model)
             elif model.status == REMOVED and model.folder:
                 with suppress(StudioError):  # the disk still refuses
-                    self._clear(model)
+                    self._removal.finish(model)
 
     def _look_after(self, model: Model) -> None:
         alive = model.pid is not None and self._engine.is_alive(Process(model.pid, model.process_started or 0.0))
@@ -190,11 +187,6 @@ class Models:
                 )  # fmt: skip
             case Progress(stage=stage, done=done, total=total):
                 change(stage=stage, done=done, total=total)
-
-
-def _lies_in(path: str, folder: Path | str) -> bool:
-    """Deeper than the folder itself. Empty ones are nowhere."""
-    return bool(path and str(folder)) and Path(folder).resolve() in Path(path).resolve().parents
 
 
 def _folder_is_gone(model: Model) -> bool:

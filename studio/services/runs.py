@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from studio.domain.chat_templates import AUTOMATIC, has_its_own
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import check_name
+from studio.domain.quantization import stored_quantization
 from studio.domain.run import RunStatus
 from studio.domain.spec import DataSpec, ModelSpec, RunSpec
 from studio.services import run_checks
@@ -17,7 +19,7 @@ from studio.services.dataset_states import check_ready
 from studio.services.estimate import Plan, plan
 from studio.services.model_states import check_ready as check_model
 from studio.store.catalogue import Catalogue
-from studio.store.run_folder import RunFolder
+from studio.store.run_folder import RunFolder, read_json
 from studio.store.tables import Dataset, Metric, Model, Run, Sample, Transition
 
 MOST_POINTS = 1000  # of a curve that is drawn at once
@@ -96,6 +98,11 @@ class Runs:
             return None
         if model.chat_template and asked.chat_template != AUTOMATIC:
             faults["model.chat_template"] = has_its_own()
+        try:
+            if (stored := stored_quantization(read_json(Path(model.path) / "config.json") or {})) is not None:
+                stored.check_precision(asked.precision)
+        except StudioError as fault:
+            faults["model.precision"] = fault
         return model
 
     def _judge_data(self, data: DataSpec, faults: dict[str, StudioError]) -> tuple[Dataset | None, Dataset | None]:

@@ -21,6 +21,8 @@ from studio.store.checkpoint_folder import checkpoint_path, checkpoints
 from studio.store.host_memory import host_memory
 from studio.store.run_folder import RunFolder, write_json
 from studio.worker.adapter_folder import library_versions, save_adapter
+from studio.worker.adapter_targets import Targets
+from studio.worker.causality import check_causal
 from studio.worker.device import name_of
 from studio.worker.examples import Examples, ExampleSets, read_examples
 from studio.worker.memory import HostMemoryShort, halved, is_out_of_memory, nothing_left_to_halve
@@ -31,7 +33,7 @@ from studio.worker.samples import Conversation, Samples, choose_prompts
 from studio.worker.split import Split
 from studio.worker.stop import Stopped, StopRequest
 from studio.worker.trainer import StudioTrainer
-from studio.worker.training_setup import build_trainer, check_targets
+from studio.worker.training_setup import build_trainer
 from studio.worker.vitals import Vitals
 
 logger = logging.getLogger(__name__)
@@ -110,13 +112,15 @@ class Attempt:
         # What "automatic" was is kept: measured again, it might be something else, and so the curve.
         precision = beginning.told.get("precision", spec.model.precision)
         loaded = load_base(request["model"]["path"], precision, chat_template=spec.model.chat_template)
-        check_targets(loaded.model, spec.lora)
+        check_causal(loaded.model)
+        targets = Targets(loaded.model)
+        targets.check(spec.lora)
         self._stop.check()
         train, evaluation, split = self._examples(loaded)
         if request["validation"] is None:
             folder.keep_held_out(split.evaluation.tolist())
         trainer = self._trainer = build_trainer(
-            loaded, train, evaluation, spec, folder.checkpoints, self._stop, self._vitals.check
+            loaded, train, evaluation, spec, folder.checkpoints, self._stop, self._vitals.check, targets
         )
         samples = Samples(loaded.tokenizer, self._prompts(loaded, split))
         reports = self._reports = Reports(
@@ -201,6 +205,7 @@ class Attempt:
             "best_step": best,
             "from_step": from_step,
             "early_stopped": reports.is_early,
+            "left_out": [said.as_dict() for said in trainer.left_out],
         }
         story = {key: request[key] for key in ("run", "name", "spec", "model", "dataset")} | {
             "seed": spec.training.seed,
@@ -284,4 +289,5 @@ def _started(loaded: LoadedModel, trainer: StudioTrainer, train: Examples, evalu
         eval_rows=len(evaluation),
         tokens_per_epoch=train.tokens,
         versions=library_versions(),
+        left_out=[said.as_dict() for said in trainer.left_out],
     )

@@ -13,6 +13,7 @@ from peft import load_peft_weights, set_peft_model_state_dict
 from transformers import Trainer, TrainerState
 from trl import SFTTrainer
 
+from studio.domain.errors import StudioError
 from studio.store.checkpoint_folder import all_checkpoints, checkpoint_path, seal, sync_folder
 from studio.worker.encoder import IGNORED
 from studio.worker.loss import learned_loss
@@ -46,6 +47,7 @@ class StudioTrainer(SFTTrainer):
         is_trained = any(p.requires_grad for p in head.parameters())
         self._plain_head = plain_head and not is_trained and not self.aux_loss_enabled
         self.tokens_seen = 0
+        self.left_out: list[StudioError] = []  # layers without an adapter, in words
         for parameter in self.model.parameters():
             if parameter.requires_grad:  # trl gives adapters of quantised models bf16, where small steps are lost
                 parameter.data = parameter.data.float()

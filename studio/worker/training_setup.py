@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
-from peft import LoraConfig
-from transformers.pytorch_utils import Conv1D
 from trl import SFTConfig
 
-from studio.domain.errors import StudioError
-from studio.domain.spec import LoraSpec, RunSpec
+from studio.domain.spec import RunSpec
 from studio.worker import attention
+from studio.worker.adapter_targets import Targets
 from studio.worker.architecture import DocumentProbe, has_plain_head
 from studio.worker.examples import Examples
 from studio.worker.lora_linear import fuse_lora
@@ -34,10 +31,16 @@ def build_trainer(
     checkpoints: Path,
     stop: StopRequest,
     check: Callable[[], None] = lambda: None,
+    targets: Targets | None = None,
 ) -> StudioTrainer:
-    """The trainer with the adapter on its model, and everything in place that this model allows to be quicker."""
+    """The trainer with the adapter on its model, and everything in place that this model allows to be quicker.
+
+    Raises StudioError where a target module is no layer of the model that can get an adapter.
+    """
+    targets = targets or Targets(loaded.model)
+    targets.check(spec.lora)
     plain_head = has_plain_head(loaded.model)
-    batches = _batches(loaded)
+    batches = choose_batches(loaded)
     trainer = StudioTrainer(
         model=loaded.model,
         args=_arguments(loaded, spec, checkpoints, evaluates=len(evaluation) > 0),
@@ -45,11 +48,12 @@ def build_trainer(
         train_dataset=train.rows,
         eval_dataset=evaluation.rows if len(evaluation) else None,
         processing_class=loaded.tokenizer,
-        peft_config=LoraConfig(**spec.lora.model_dump(), task_type="CAUSAL_LM"),
+        peft_config=targets.config(spec.lora),
         plain_head=plain_head,
         must_stop=lambda: stop.is_made,
         check=check,
     )
+    trainer.left_out = targets.left_out_of(trainer.model, spec.lora)
     fused = fuse_lora(trainer.model)
     logger.info(
         "%s, attention %s, %s head, %d fused layers",
@@ -61,7 +65,7 @@ def build_trainer(
     return trainer
 
 
-def _batches(loaded: LoadedModel) -> PackedBatch | PaddedBatch:
+def choose_batches(loaded: LoadedModel) -> PackedBatch | PaddedBatch:
     """Packed wherever the model then computes what it computes for each document alone."""
     model, probe = loaded.model, DocumentProbe(loaded.model)
     if attention.suits(model.config):
@@ -91,19 +95,3 @@ def _arguments(loaded: LoadedModel, spec: RunSpec, checkpoints: Path, *, evaluat
         remove_unused_columns=False,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
-
-
-def check_targets(model: Any, lora: LoraSpec) -> None:
-    """Raises StudioError where a target module is no layer of the model that can get an adapter."""
-    if lora.target_modules == "all-linear":
-        return
-    head = model.get_output_embeddings()  # trl leaves an adapter on it untrained
-    layers = [n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear | Conv1D) and m is not head]
-    for target in lora.target_modules:
-        if not any(layer == target or layer.endswith(f".{target}") for layer in layers):
-            raise StudioError(
-                "The base model has no layer named “{name}” that can get an adapter.",
-                "Use all-linear or some of these: {known}.",
-                name=target,
-                known=", ".join(dict.fromkeys(layer.rpartition(".")[2] for layer in layers)),
-            )

@@ -189,6 +189,17 @@ def test_a_fetch_that_is_under_way_is_ended_and_its_last_word_changes_nothing(be
     assert bench.catalogue.model_by_id(model.id).status == "removed"
 
 
+def test_a_check_that_is_under_way_is_ended_with_its_model(bench):
+    model = bench.fetched()
+    bench.models.start_check("small")
+    assert bench.engine.alive
+    bench.models.delete("small")
+    assert bench.engine.alive == set()
+    assert not bench.folder(model).exists()
+    with pytest.raises(NotFound):
+        bench.models.start_check("small")
+
+
 @pytest.mark.parametrize("begins", [False, True])
 def test_a_model_stays_as_long_as_a_run_needs_it(bench, begins):
     model = bench.fetched()
