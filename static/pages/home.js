@@ -92,6 +92,6 @@
       ? h("section", { class: "card preparing", role: "status" },
           Studio.progress({ label: t("The base model “{name}” is being prepared: {stage}", { name: model.name, stage: model.stage ? t(model.stage) : t("Waiting to begin") }), share: model.total ? model.done / model.total : null }),
           h("p", { class: "hint" }, t("This happens once. You can bring data meanwhile.")))
-      : Studio.errorPanel({ problem: t("The base model “{name}” could not be prepared. {problem}", { name: model.name, problem: t(model.problem) }), remedy: t(model.remedy) },
+      : Studio.errorPanel({ problem: t("The base model “{name}” could not be prepared. {problem}", { name: model.name, problem: model.problem }), remedy: model.remedy },
           () => ctx.call("add_model", { reference: model.reference }).catch(Studio.toastFault))));
 })();

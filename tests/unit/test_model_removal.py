@@ -68,6 +68,7 @@ class Bench:
         own.mkdir()
         (own / "weights").write_bytes(b"0" * 100)
         self.says(model, Finished(path=str(own), size=100, details={"parameters": 7}))
+        self.engine.alive.clear()
         return self.catalogue.model_by_id(model.id)
 
     def failed(self):

@@ -53,7 +53,7 @@ def build(studio: Studio) -> None:
     )
 
 
-def begin(studio: Studio, run: int = 0, dataset: str = "") -> dict[str, Any]:
+def begin(studio: Studio, run: int = 0, dataset: str = "", request: gr.Request | None = None) -> dict[str, Any]:
     """What the form begins with: the settings of run `run`, or a preset and `dataset` or the newest one.
 
     Raises:
@@ -70,12 +70,12 @@ def begin(studio: Studio, run: int = 0, dataset: str = "") -> dict[str, Any]:
         ready = [m.name for m in studio.models.list() if m.status == "ready"]
         values["model"]["name"] = next(iter(ready), "")
     name = name or suggest_name(studio, values["data"]["name"])
-    return {"values": values, "name": name, "choices": choices(studio)}
+    return {"values": values, "name": name, "choices": choices(studio, request)}
 
 
-def choices(studio: Studio) -> dict[str, Any]:
+def choices(studio: Studio, request: gr.Request | None = None) -> dict[str, Any]:
     return {
-        "models": [shown_model(model) for model in studio.models.list()],
+        "models": [shown_model(model, language_of(request)) for model in studio.models.list()],
         "datasets": [
             {"name": d.name, "rows": d.rows, "status": d.status, "bad_rows": d.bad_rows} for d in studio.datasets.list()
         ],
