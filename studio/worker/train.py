@@ -27,7 +27,7 @@ from studio.worker.device import name_of
 from studio.worker.examples import Examples, ExampleSets, read_examples
 from studio.worker.memory import HostMemoryShort, halved, is_out_of_memory, nothing_left_to_halve
 from studio.worker.model import LoadedModel, load_base
-from studio.worker.reports import Reports
+from studio.worker.reports import Reports, mean_loss
 from studio.worker.resume import Beginning, find_beginning, what_is_fixed
 from studio.worker.samples import Conversation, Samples, choose_prompts
 from studio.worker.split import Split
@@ -170,7 +170,7 @@ class Attempt:
                 self._folder.append(Resumed(step=0, skipped=beginning.skipped))
             trainer.train()
             return
-        reports.restore(checkpoint.told)
+        reports.restore(checkpoint.told, others_until=beginning.others_until)
         self._folder.append(Resumed(step=checkpoint.step, path=str(checkpoint.path), skipped=beginning.skipped))
         if beginning.is_done:  # training a run whose steps are done does one more
             trainer.take_state(checkpoint.path)
@@ -189,11 +189,11 @@ class Attempt:
     ) -> Finished:
         request, spec, step = self._request, self._spec, trainer.state.global_step
         self._folder.append(Progress(stage="saving"))
-        from_step = self._best_weights(trainer, reports)
+        from_step, train_loss = self._best_weights(trainer, reports)
         best = reports.best_step
         losses = {
-            "train_loss": reports.train_loss,
-            "eval_loss": reports.evaluations.get(from_step, next(reversed(reports.evaluations.values()), None)),
+            "train_loss": train_loss,
+            "eval_loss": reports.evaluations.get(from_step),  # of these very weights, or none
             "best_eval_loss": None if best is None else reports.evaluations[best],
         }
         details = {
@@ -221,18 +221,18 @@ class Attempt:
             path=request["adapter"], size=size, stopped=reports.was_stopped, step=step, details=details, **losses
         )
 
-    def _best_weights(self, trainer: StudioTrainer, reports: Reports) -> int:
+    def _best_weights(self, trainer: StudioTrainer, reports: Reports) -> tuple[int, float | None]:
         """Takes the best checkpoint's weights where they are wanted and were measured to be better than the last ones;
-        returns the step that the adapter is of. What came after an evaluation that was the best so far is kept: there
-        is no sign that it is worse."""
+        returns the step that the adapter is of, and the training loss there. What came after an evaluation that was the
+        best so far is kept: there is no sign that it is worse."""
         step, best = trainer.state.global_step, reports.best_step
         if not self._spec.watch.keep_best or best in (None, step, max(reports.evaluations, default=None)):
-            return step
+            return step, reports.train_loss
         for found in checkpoints(self._folder.checkpoints):
             if found.step == best:
                 trainer.load_weights(found.path)
-                return best
-        return step
+                return found.step, mean_loss(found.told["last_losses"])
+        return step, reports.train_loss
 
     def give_way(self, error: BaseException) -> StudioError | None:
         """Makes all ready for another attempt with smaller micro-batches; returns what to say where none are left."""
