@@ -56,7 +56,8 @@ class Votes:
         read = read_columns(columns)
         if len(read) != len(states):
             raise InvalidInput(
-                "There are {columns} columns and {states} answers.", "Reload the page and compare again.",
+                "There {columns:is|are} {columns} {columns:column|columns}, and {states} {states:answer|answers}.",
+                "Reload the page and compare again.",
                 columns=len(read), states=len(states),
             )  # fmt: skip
         if any(state.get("state") in ("waiting", "streaming") for state in states):

@@ -67,7 +67,7 @@ def test_what_is_not_over_or_has_no_answer_is_not_kept(votes):
         record(votes, BASE, tuned("a"), states=[done("x"), {"state": "streaming"}])
     with pytest.raises(InvalidInput, match="No column has answered"):
         record(votes, BASE, states=[{"state": "error", "text": ""}])
-    with pytest.raises(InvalidInput, match="2 columns and 1 answers"):
+    with pytest.raises(InvalidInput, match="There are 2 columns, and 1 answer"):
         record(votes, BASE, tuned("a"), states=[done("x")])
     with pytest.raises(InvalidInput, match="There is no column"):
         votes.record("p", "", {}, [], [])

@@ -36,7 +36,7 @@
               isOpen && Studio.button(t("Stop"), (event) => steer("stop", event.currentTarget), { icon: "stop", small: true }),
               parts.canResume(evaluation) && Studio.button(t("Resume"), (event) => steer("resume", event.currentTarget), { icon: "play", small: true }),
               ["csv", "jsonl"].map((format) => Studio.button(format.toUpperCase(), (event) => file(format, event.currentTarget), { icon: "download", small: true, "aria-label": t("Export as {format}", { format: format.toUpperCase() }) })))),
-          isOpen && Studio.progress({ label: evaluation.status === "queued" ? t("Waiting") : t("{done} of {total} answers", { done: Studio.number(evaluation.answered), total: Studio.number(evaluation.total) }), share: evaluation.total ? evaluation.answered / evaluation.total : 0 }),
+          isOpen && Studio.progress({ label: evaluation.status === "queued" ? t("Waiting") : t("{done} of {total} {total:answer|answers}", { done: Studio.number(evaluation.answered), total: Studio.number(evaluation.total) }), share: evaluation.total ? evaluation.answered / evaluation.total : 0 }),
           evaluation.fault && (isOpen ? Studio.note("warn", h("b", {}, t("It waits, and tries again by itself.")), h("p", {}, evaluation.fault.problem)) : Studio.errorPanel(evaluation.fault)),
           reachable(Studio.table({
             label: t("Scores"), rows: summary.map((row, i) => ({ ...row, place: i })), key: (row) => row.place,
@@ -88,7 +88,7 @@
 
     const figures = (answer) => [
       ...Studio.SCORES.filter(([name]) => figure(answer, name) != null).map(([name, label, , show]) => `${label} ${show(figure(answer, name))}`),
-      answer.tokens && t("{n} tokens", { n: Studio.number(answer.tokens) }),
+      answer.tokens && t("{n} {n:token|tokens}", { n: Studio.number(answer.tokens) }),
     ].filter(Boolean).join(" · ");
 
     async function cast(row, choice, column, hidden, button) {

@@ -18,6 +18,7 @@ from studio.services.column_files import fits
 from studio.services.column_states import Asked, ColumnState
 from studio.ui.language import language_of, problem_of, remedy_of
 from studio.ui.pages import playground_sets
+from studio.ui.pages.colours import colour_of
 from studio.ui.view import view
 
 if TYPE_CHECKING:
@@ -45,9 +46,12 @@ def options(studio: Studio) -> dict[str, Any]:
     train now; and the address of the server that answers in place of this machine, if there is one."""
     models = [m for m in studio.models.list() if m.status == "ready"]
     adapters = [
-        {"id": a.id, "name": a.name, "base_name": a.base_name, "fits": [m.name for m in models if fits(a, m)]}
+        {
+            "id": a.id, "name": a.name, "base_name": a.base_name, "colour": colour_of(a),
+            "fits": [m.name for m in models if fits(a, m)],
+        }
         for a in studio.adapters.list()
-    ]
+    ]  # fmt: skip
     checkpoints = [
         {"run": run.id, "name": run.name, "model": run.model_name, "step": kept.step, "eval_loss": kept.eval_loss}
         for run in studio.catalogue.runs_with_worker()
