@@ -19,7 +19,7 @@
 
   parts.shareName = (share, options) => {
     if (share.adapter) return share.adapter;
-    const known = options.checkpoints.find((each) => each.run === share.run);
+    const known = [...options.checkpoints, ...options.runs].find((each) => each.run === share.run && each.name);
     return t("{run}, step {step}", { run: known?.name || t("Run {id}", { id: share.run }), step: share.step });
   };
   // As the server names it: what tells a column from the others of its model; empty for the base.

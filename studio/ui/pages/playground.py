@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from studio.domain.chat import Message, Sampling
 from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, NotFound, StudioError
+from studio.domain.run import RunStatus
 from studio.services.column_files import fits
 from studio.services.column_states import Asked, ColumnState
 from studio.ui.language import language_of, problem_of, remedy_of
@@ -41,9 +42,10 @@ def build(studio: Studio) -> None:
 # Columns and their answers
 
 
-def options(studio: Studio) -> dict[str, Any]:
+def options(studio: Studio, runs: Sequence[int] = ()) -> dict[str, Any]:
     """What a column can be made of: ready models, adapters with the models that they fit, checkpoints of runs that
-    train now; and the address of the server that answers in place of this machine, if there is one."""
+    train now; the address of the server that answers in place of this machine, if there is one; and what has become
+    of `runs` whose checkpoints are in columns."""
     models = [m for m in studio.models.list() if m.status == "ready"]
     adapters = [
         {
@@ -62,6 +64,26 @@ def options(studio: Studio) -> dict[str, Any]:
         "adapters": adapters,
         "checkpoints": checkpoints,
         "server": _server(studio),
+        "runs": [_what_became_of(studio, id) for id in runs],
+    }
+
+
+def _what_became_of(studio: Studio, id: int) -> dict[str, Any]:
+    """run, name, whether it still trains, the steps of its checkpoints (newest first) with what they were kept as, and
+    the adapter that it ended with."""
+    try:
+        run = studio.runs.get(id)
+    except NotFound:
+        return {"run": id, "name": "", "trains": False, "steps": [], "kept": {}, "adapter": None}
+    kept = studio.checkpoints.list(id)
+    made = studio.catalogue.adapter_of_run(id)
+    return {
+        "run": id,
+        "name": run.name,
+        "trains": RunStatus(run.status).has_worker,
+        "steps": [each.step for each in kept],
+        "kept": {str(each.step): each.adapter for each in kept if each.adapter},
+        "adapter": made.name if made else None,
     }
 
 
