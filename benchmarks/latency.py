@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -35,7 +36,8 @@ def recorded(url: str) -> tuple[str, bytes, dict[str, str]]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        options = {"executable_path": found} if (found := shutil.which("chromium")) else {}
+        found = os.environ.get("STUDIO_TEST_BROWSER") or shutil.which("chromium")
+        options = {"executable_path": found} if found else {}
         browser = playwright.chromium.launch(args=["--no-sandbox", "--disable-gpu"], **options)
         page = browser.new_page()
         with page.expect_request(lambda request: "do_listing" in (request.post_data or ""), timeout=60_000) as caught:

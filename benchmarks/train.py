@@ -62,23 +62,15 @@ def alpaca_like(count: int) -> list[dict[str, Any]]:
 
 def studio(model: str, rows: list[dict[str, Any]]) -> dict[str, float]:
     from studio.domain.events import Finished, Started, Step
-    from studio.domain.spec import read_spec
-    from studio.store.run_folder import RunFolder
+    from tests.training import all_events, training_run
 
+    data = {"validation_split": 0, "answers_only": False}
     with tempfile.TemporaryDirectory() as place:
-        folder = RunFolder(place)
-        data = {"name": "rows", "validation_split": 0, "answers_only": False}
-        settings = {"data": data, "lora": LORA, "training": TRAINING | {"save_steps": 10**6}}
-        folder.prepare(
-            {
-                "run": 1, "name": "benchmark", "spec": read_spec(settings).model_dump(mode="json"),
-                "model": {"path": model}, "dataset": {"rows_path": write_rows(rows, place)}, "validation": None,
-                "adapter": f"{place}/adapter",
-            }
-        )  # fmt: skip
-        command = [sys.executable, "-m", "studio.worker", "train", place]
+        training = TRAINING | {"save_steps": 10**6}
+        folder = training_run(Path(place) / "run", Path(model), rows, data=data, lora=LORA, training=training)
+        command = [sys.executable, "-m", "studio.worker", "train", str(folder.path)]
         subprocess.run(command, check=True, cwd=ROOT, stdout=sys.stderr)
-        events, _ = folder.read()
+        events = all_events(folder)
     steps = [e for e in events if isinstance(e, Step)]
     assert any(isinstance(e, Started) for e in events) and isinstance(events[-1], Finished)
     return {
@@ -86,15 +78,6 @@ def studio(model: str, rows: list[dict[str, Any]]) -> dict[str, float]:
         "seconds": sum(e.tokens / e.tokens_per_second for e in steps),
         "loss": statistics.mean(e.loss for e in steps),
     }
-
-
-def write_rows(rows: list[dict[str, Any]], place: str) -> str:
-    import pyarrow as pa
-
-    table = pa.Table.from_pylist(rows)
-    with pa.OSFile(f"{place}/rows.arrow", "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-        writer.write_table(table)
-    return f"{place}/rows.arrow"
 
 
 def trainer(model: str, rows: list[dict[str, Any]], **arguments: Any) -> dict[str, float]:

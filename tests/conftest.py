@@ -14,6 +14,11 @@ from studio.store.catalogue import Catalogue
 
 pytest_plugins = ["tests.fixtures_hub"]
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--zoo", action="store_true", help="try every family of models, not only one of each kind")
+
+
 hypothesis.settings.register_profile("studio", deadline=None, max_examples=100)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "studio")
