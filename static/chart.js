@@ -142,9 +142,8 @@
     }
 
     drawLegend() {
-      const named = this.series.filter((each) => !each.faint);
-      this.legend.hidden = named.length < 2;
-      Studio.render(this.legend, named.map((each) => h("li", {}, h("i", { class: each.dashed || "", style: { "--c": each.color } }), each.name)));
+      this.legend.hidden = this.series.length < 2;
+      Studio.render(this.legend, this.series.map((each) => h("li", {}, h("i", { class: each.faint ? "faint" : each.dashed || "", style: { "--c": each.color } }), each.name)));
     }
 
     describe() {
