@@ -12,7 +12,7 @@
     const { label = {} } = answer;
     const made = [label.base && (label.revision ? `${label.base}@${label.revision.slice(0, 7)}` : label.base), ...(label.adapters || []).map(adapterName), label.server ? hostOf(label.server) : label.precision].filter(Boolean).join(" · ");
     return h("div", { class: "truth" },
-      h("div", {}, h("div", { class: "ellipsis", title: made }, made), h("div", { class: "num ellipsis" }, figures(answer))),
+      h("div", {}, h("div", { class: "ellipsis", title: made }, made), h("div", { class: "num" }, figures(answer))),
       answer.note && h("span", { class: "pill", title: t(answer.note) }, t("alone")),
       Studio.button("", (event) => parts.popover(event.currentTarget, facts(answer)), { icon: "info", kind: "quiet", small: true, "aria-label": t("Details of this answer"), "aria-haspopup": "dialog" }));
   };
