@@ -108,7 +108,8 @@ def _headers(path: Path) -> list[dict[str, Any]]:
         missing = [s for s in shards if not (path / s).exists()]
         if missing:
             raise StudioError(
-                "Of the model in {path}, {missing} of {total} weight files are missing: {first} is one.",
+                "Of the model in {path}, {missing} of {total} weight {total:file|files} {missing:is|are} missing: "
+                "{first} is one.",
                 "Put them back, or add the model again.",
                 path=path, missing=len(missing), total=len(shards), first=missing[0],
             )  # fmt: skip

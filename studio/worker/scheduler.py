@@ -148,7 +148,7 @@ class Scheduler:
             _fail(
                 answers,
                 StudioError(
-                    "There was not enough memory for {rows} answers at once.",
+                    "There was not enough memory for {rows} {rows:answer|answers} at once.",
                     "Compare fewer columns, shorten the conversation, or choose 8-bit or 4-bit.",
                     rows=len(answers),
                 ),
