@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from studio.domain.run import RunStatus
 from studio.services.runs import seconds_left, stage_of
 from studio.ui.language import language_of
 from studio.ui.pages.colours import colour_of
