@@ -136,6 +136,8 @@
   // The dataset that a run or an adapter learned from; its first version by the name alone.
   Studio.versioned = ({ dataset_name: name, dataset_version: version }) => (version > 1 ? `${name}@${version}` : name);
   Studio.loss = (value) => (known(value) ? Studio.number(value, Math.abs(value) >= 100 ? 1 : 3) : "–");
+  // A loss on the validation rows belongs to the weights that it was measured on: of others there is none.
+  Studio.measured = (value) => (known(value) ? Studio.loss(value) : Studio.h("span", { class: "muted" }, Studio.t("not measured")));
   Studio.rate = (value) => {
     if (!known(value)) return "–";
     const size = Math.abs(value);

@@ -30,7 +30,7 @@
           { name: "base_name", label: t("Base model"), hide: "narrow" },
           { name: "dataset_name", label: t("Dataset"), hide: "narrow" },
           { name: "method", label: t("Method"), hide: "medium" },
-          { name: "eval_loss", label: t("Evaluation loss"), numeric: true, value: (row) => Studio.loss(row.eval_loss) },
+          { name: "eval_loss", label: t("Evaluation loss"), numeric: true, value: (row) => Studio.measured(row.eval_loss) },
           { name: "size", label: t("Size"), numeric: true, hide: "narrow", value: (row) => Studio.bytes(row.size) },
           { name: "created_at", label: t("Made"), hide: "medium", value: (row) => Studio.time(row.created_at) },
           { name: "hub", label: t("Hub"), hide: "medium", value: (row) => row.hub_url ? hubLink(row.hub_url) : "–" },
@@ -69,7 +69,7 @@
         lineage(adapter),
         Studio.stats([
           { label: t("Training loss"), value: Studio.loss(adapter.train_loss) },
-          { label: t("Evaluation loss"), value: Studio.loss(adapter.eval_loss), note: adapter.best_eval_loss != null ? t("best {loss}", { loss: Studio.loss(adapter.best_eval_loss) }) : "" },
+          { label: t("Evaluation loss"), value: Studio.measured(adapter.eval_loss), note: adapter.best_eval_loss != null ? t("best of its run {loss}", { loss: Studio.loss(adapter.best_eval_loss) }) : "" },
           { label: t("Steps"), value: Studio.number(adapter.steps) },
           { label: t("Size"), value: Studio.bytes(adapter.size) },
           { label: t("Trainable parameters"), value: Studio.compact(adapter.details.trainable) },

@@ -80,7 +80,7 @@
           { name: "name", label: t("Adapter"), value: (row) => [Studio.dot(row.id), row.name] },
           { name: "base_name", label: t("Base model"), hide: "narrow" },
           { name: "dataset_name", label: t("Dataset"), hide: "narrow" },
-          { name: "eval_loss", label: t("Evaluation loss"), numeric: true, value: (row) => Studio.loss(row.eval_loss) },
+          { name: "eval_loss", label: t("Evaluation loss"), numeric: true, value: (row) => Studio.measured(row.eval_loss) },
           { name: "created_at", label: t("Made"), hide: "medium", value: (row) => Studio.time(row.created_at) },
         ],
         actions: (row) => [{ label: t("Try"), href: tryOut(row), icon: "play" }],
@@ -92,6 +92,6 @@
       ? h("section", { class: "card preparing", role: "status" },
           Studio.progress({ label: t("The base model “{name}” is being prepared: {stage}", { name: model.name, stage: model.stage ? t(model.stage) : t("Waiting to begin") }), share: model.total ? model.done / model.total : null }),
           h("p", { class: "hint" }, t("This happens once. You can bring data meanwhile.")))
-      : Studio.errorPanel({ problem: t("The base model “{name}” could not be prepared. {problem}", { name: model.name, problem: t(model.problem) }), remedy: t(model.remedy) },
+      : Studio.errorPanel({ problem: t("The base model “{name}” could not be prepared. {problem}", { name: model.name, problem: model.problem }), remedy: model.remedy },
           () => ctx.call("add_model", { reference: model.reference }).catch(Studio.toastFault))));
 })();

@@ -15,7 +15,7 @@
     stored.draws = true;
     ctx.draw(h("div", { class: "cards two" },
       h("div", { class: "stack" }, account(ctx, state), state.is_space ? null : server(ctx, state), looks(), machine(state)),
-      h("div", { class: "stack" }, Studio.card(t("Storage"), home(state), stored), versions(state))));
+      h("div", { class: "stack" }, Studio.settings.models(ctx, () => storage(ctx, stored)), Studio.card(t("Storage"), home(state), stored), versions(state))));
     storage(ctx, stored);
   }));
 

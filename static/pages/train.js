@@ -27,7 +27,7 @@
     let ownName = Boolean(Number(Studio.query().from));
 
     const parts = forms(ctx.value.sections, begun.values, edited);
-    const places = { about: h("p", { class: "hint about" }), model: h("div", { class: "stack" }), sample: h("div", { class: "stack" }), data: h("div", { class: "row hint" }), hint: h("p", { class: "hint" }), estimate: h("div"), wrong: h("div") };
+    const places = { about: h("p", { class: "hint about" }), report: h("div", { class: "stack" }), model: h("div", { class: "stack" }), sample: h("div", { class: "stack" }), data: h("div", { class: "row hint" }), hint: h("p", { class: "hint" }), estimate: h("div"), wrong: h("div") };
     for (const place of Object.values(places)) place.draws = true;
     const estimate = estimateCard(places.estimate);
     const name = nameField(begun.name, () => {
@@ -44,7 +44,7 @@
 
     ctx.draw(h("div", { class: "split" },
       h("div", { class: "stack steps" },
-        step(1, t("Model"), places.about, parts.model.host, places.model, addModel()),
+        step(1, t("Model"), places.about, parts.model.host, places.report, places.model, addModel()),
         step(2, t("Data"), parts.data.host, places.data),
         step(3, t("Method"), h("div", { class: "stack preset" }, pace, places.hint), parts.method.host, sweep.element)),
       h("div", { class: "stack steps sticky" },
@@ -90,12 +90,10 @@
 
     function drawModels() {
       const chosen = choices.models.find((each) => each.name === parts.values().model.name);
-      render(places.about, chosen && [
-        t("{n} parameters", { n: Studio.compact(chosen.parameters) }), chosen.context && t("reads up to {n} tokens", { n: Studio.number(chosen.context) }), chosen.license,
-        chosen.status === "ready" && (chosen.chat_template ? t("has a chat template") : t("has no chat template")),
-      ].filter(Boolean).join(" · "));
+      render(places.about, chosen && Studio.models.about(chosen));
+      render(places.report, chosen && Studio.models.report(chosen));
       drawTemplate(chosen);
-      render(places.model, choices.models.filter((each) => each.status !== "ready").map((each) => h("div", { data: { key: `model-${each.id}` } }, each.status === "preparing" ? preparing(each) : failed(ctx, each))));
+      render(places.model, choices.models.filter((each) => each.status !== "ready").map((each) => h("div", { data: { key: `model-${each.id}` } }, each.status === "preparing" ? Studio.models.progress(each) : failed(ctx, each))));
     }
 
     // Only a model without a chat template of its own has a choice, with a conversation to look at.
@@ -215,7 +213,7 @@
         return;
       }
       if (check.ticket !== mine) return;
-      const shown = Object.entries(answer.faults).filter(([id]) => touched.has(id));
+      const shown = Object.entries(answer.faults).filter(([id]) => touched.has(id) || answer.clashes.includes(id));
       parts.complain(Object.fromEntries(shown), { focus: false });
       parts.suggest("lora.target_modules", ["all-linear", ...answer.layers]);
       estimate.draw(answer);
@@ -298,11 +296,8 @@
   const modelLabel = (model) =>
     model.status === "ready" ? model.name : model.status === "preparing" ? t("{name} (being prepared)", { name: model.name }) : t("{name} (failed)", { name: model.name });
 
-  const preparing = (model) =>
-    Studio.progress({ label: `${model.name}: ${model.stage ? t(model.stage) : t("Waiting to begin")}`, share: model.total ? model.done / model.total : null });
-
   const failed = (ctx, model) =>
-    Studio.errorPanel({ problem: `${model.name}: ${t(model.problem)}`, remedy: t(model.remedy) }, () => ctx.call("add_model", { reference: model.reference }).catch(Studio.toastFault));
+    Studio.errorPanel({ problem: `${model.name}: ${model.problem}`, remedy: model.remedy }, () => ctx.call("add_model", { reference: model.reference }).catch(Studio.toastFault));
 
   function nameField(value, onInput, onEnter) {
     const wrong = h("p", { class: "field-error", id: "adapter-name-error" });
@@ -346,7 +341,7 @@
     const waiting = "–";
     let known = false;
     return {
-      draw({ plan, sizes, memory, machine, faults }) {
+      draw({ plan, sizes, memory, machine, faults, notes }) {
         // Half a number is no reason to take the figures away.
         place.classList.toggle("stale", known && !plan && Object.keys(faults).length > 0);
         if (place.classList.contains("stale")) return;
@@ -370,6 +365,7 @@
             [t("Time"), later],
           ]),
           !(plan && sizes) && h("p", { class: "help" }, t("The rest is shown once model and data are chosen.")),
+          notes.map((note) => h("p", { class: "help", data: { key: note } }, note)),
           needed > free && tooLarge(memory != null, needed > all));
       },
       fail: (fault, retry) => render(place, Studio.errorPanel(fault, retry)),

@@ -41,6 +41,15 @@ def build_parser() -> argparse.ArgumentParser:
     add = _verb(models, common, "add", verbs.models_add, "fetch a base model and make it ready")
     add.add_argument("reference", help="starter, a Hub id such as HuggingFaceTB/SmolLM2-360M-Instruct, or a folder")
     _verb(models, common, "list", verbs.models_list, "list the base models")
+    delete = _verb(
+        models, common, "delete", verbs.models_delete, "remove a base model; files of yours and the Hub's cache stay"
+    )
+    delete.add_argument("name", help="base model, by the name or reference that `models list` shows")
+    delete.add_argument(
+        "--yes", action="store_true", help="also if adapters were trained on it: they cannot answer then"
+    )
+    check = _verb(models, common, "check", verbs.models_check, "load a base model and say what it can do here")
+    check.add_argument("name", help="base model, by the name that `models list` shows")
 
     _datasets(nouns, common)
     _train(nouns, common)
@@ -155,7 +164,9 @@ def _train(nouns: Any, common: argparse.ArgumentParser) -> None:
     train.add_argument("--model", help="base model, by the name that `models list` shows")
     train.add_argument("--dataset", help="dataset, by the name that `datasets list` shows")
     train.add_argument("--name", required=True, help="name of the adapter")
-    train.add_argument("--preset", choices=[p.lower() for p in PRESETS], help="values to begin from")
+    train.add_argument(
+        "--preset", choices=[p.lower() for p in PRESETS], help="values to begin from, over those of --spec"
+    )
     train.add_argument("--spec", metavar="run.json", help="values to begin from: a spec, or the run.json of a run")
     train.add_argument(
         "--sweep",

@@ -12,6 +12,7 @@ from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import opened, records, wait
 from studio.domain.errors import InvalidInput, StudioError, fill
 from studio.domain.run import RunStatus
+from studio.domain.spec import RunSpec
 from studio.services.comparison import compare_settings
 from studio.store.tables import Run
 
@@ -167,6 +168,8 @@ def continue_(arguments: argparse.Namespace) -> None:
             arguments.id, epochs=arguments.epochs, steps=arguments.steps, name=arguments.name
         )
         run = studio.runs.get(id)
+        for note in studio.runs.notes(RunSpec.model_validate(run.spec)):
+            say(str(note))
     show(arguments, run.as_dict(), f"Run {id} is queued: it goes on where run {arguments.id} ended.")
 
 

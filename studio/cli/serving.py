@@ -35,15 +35,12 @@ def serve(arguments: argparse.Namespace) -> None:
     quiet_libraries()
 
     from studio.app import build
-    from studio.services.models import STARTER
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     studio = build(settings)
     try:
         _take_home(studio, address)
-        # Models of an earlier start stay as they are; the first start begins to fetch the starter.
-        if not any(m.source == STARTER and m.status == "ready" for m in studio.models.list()):
-            studio.models.add(STARTER)
+        studio.models.add_starter_once()
         with studio.dispatching():
             _run(studio, settings, listening, address, arguments)
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from studio.app import Studio, build
@@ -33,8 +33,13 @@ def records(found: Any) -> list[dict[str, Any]]:
 
 
 def wait(studio: Studio, look: Callable[[], Result | None]) -> Result:
-    """Looks until there is something; drives the queue meanwhile if no server does."""
-    with studio.dispatching() if studio.lock.is_mine else nullcontext():
+    """Looks until there is something; drives the queue meanwhile where nobody else does. Whoever does so may end before
+    this does: then it is taken over."""
+    with ExitStack() as driven:
+        is_driving = False
         while (found := look()) is None:
+            if not is_driving and (studio.lock.is_mine or studio.lock.acquire()):
+                driven.enter_context(studio.dispatching())
+                is_driving = True
             time.sleep(POLL)
     return found

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from studio.app import Studio
 from studio.cli import run_verbs
 from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.sampling_flags import read_sampling
 from studio.cli.session import opened, records, wait
 from studio.domain.chat import Message
 from studio.domain.columns import Column, Share
-from studio.domain.errors import InvalidInput
+from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.presets import PRESETS, preset_values
-from studio.domain.spec import SECTIONS, defaults, read_spec
+from studio.domain.spec import SECTIONS, RunSpec, defaults, read_spec
 from studio.services.chat_client import BASE
 from studio.services.column_states import Asked, ColumnState
-from studio.store.tables import Table
+from studio.services.model_states import fault_of
+from studio.store.tables import Model
 
 # base models
 
@@ -31,13 +34,15 @@ def models_add(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         name = studio.models.add(arguments.reference).name
 
-        def over() -> Table | None:
+        def over() -> Model | None:
             model = studio.models.get(name)
             line.update(f"{name}: {model.stage or 'preparing'}", model.done, model.total)
             return model if model.status != "preparing" else None
 
-        wait(studio, over)
+        model = wait(studio, over)
         line.close()
+        if model.status == "failed":
+            raise fault_of(model)
         model = studio.models.ready(name)
         show(arguments, model.as_dict(), f"{name} is ready: {model.path}")
 
@@ -47,6 +52,51 @@ def models_list(arguments: argparse.Namespace) -> None:
         rows = records(studio.models.list())
     columns = ["name", "status", "reference", "revision", "parameters", "size"]
     show(arguments, rows, table(rows, columns, "No base model yet: studio models add starter"))
+
+
+def models_delete(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        model = studio.models.get(arguments.name)
+        adapters = [adapter.name for adapter in studio.models.adapters(model)]
+        if adapters and not arguments.yes:
+            raise InvalidInput(
+                "Adapters were trained on “{name}”: {adapters}. They stay, but cannot answer until it is added again.",
+                "Give --yes to remove it all the same.", name=model.name, adapters=", ".join(adapters),
+            )  # fmt: skip
+        kept = model.path if studio.models.keeps_files(model) else ""
+        studio.models.delete(model.name)
+    words = f"{model.name} is removed." + (
+        f" Its files stay, since the studio has not made them: {kept}" if kept else ""
+    )
+    show(arguments, {"deleted": model.name, "files_kept": kept or None}, words)
+
+
+def models_check(arguments: argparse.Namespace) -> int:
+    """Fails where the check found a problem."""
+    with opened(arguments) as studio:
+        name = studio.models.start_check(arguments.name).name
+        report = wait(studio, lambda: studio.models.checked(name))
+    show(arguments, report, _shown_report(name, report))
+    return 1 if report["problems"] else 0
+
+
+def _shown_report(name: str, report: dict[str, Any]) -> str:
+    """As lines of a table, then sentences."""
+    adapters = report["adapters"] or {}
+    yes_no = {True: "yes", False: "no", None: None}
+    template = {key.replace("_", " "): value for key, value in (report["template"] or {}).items()}
+    told = {
+        "model": name,
+        "causal": yes_no[report["causal"]],
+        "quantization": report["quantization"],
+        "packing": report["packing"],
+        "head": report["head"],
+        "adapters on": ", ".join(adapters.get("layers", [])),
+        **{key: yes_no[value] if isinstance(value, bool) else value for key, value in template.items()},
+    }
+    said = [("Problem", report["problems"]), ("Note", [*adapters.get("left_out", []), *report["notes"]])]
+    lines = [f"{kind}: {StudioError.from_dict(one)}" for kind, found in said for one in found]
+    return "\n".join([details(told), *([""] if lines else []), *lines])
 
 
 # training
@@ -59,6 +109,7 @@ def train(arguments: argparse.Namespace) -> int:
     spec = read_spec(values)
     with opened(arguments) as studio:
         id = studio.runs.submit(spec, arguments.name)
+        _say_notes(studio, [spec])
         if not arguments.follow:
             if studio.lock.is_mine:
                 studio.dispatcher.tick()
@@ -82,6 +133,7 @@ def _sweep(arguments: argparse.Namespace, values: dict[str, dict[str, Any]]) -> 
     with opened(arguments) as studio:
         id = studio.sweeps.submit(values, axes, arguments.name)
         runs = studio.sweeps.runs(id)
+        _say_notes(studio, [RunSpec.model_validate(run.spec) for run in runs])
         if arguments.follow:
             for run in runs:
                 run_verbs.follow(studio, run.id)
@@ -92,13 +144,21 @@ def _sweep(arguments: argparse.Namespace, values: dict[str, dict[str, Any]]) -> 
     return 0
 
 
+def _say_notes(studio: Studio, specs: Sequence[RunSpec]) -> None:
+    """What works, but is hardly meant: each line once."""
+    for line in dict.fromkeys(str(note) for spec in specs for note in studio.runs.notes(spec)):
+        say(line)
+
+
 def _spec_values(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """The defaults, over them the file of --spec, the preset, and what flags say: as on the page, where a run is copied
+    and a preset chosen for it."""
     values = defaults()
-    if arguments.preset:
-        values = preset_values(next(p for p in PRESETS if p.lower() == arguments.preset), values)
     if arguments.spec:
         given = _read_spec_file(Path(arguments.spec))
         values = values | {k: values.get(k, {}) | v for k, v in given.items()}
+    if arguments.preset:
+        values = preset_values(next(p for p in PRESETS if p.lower() == arguments.preset), values)
     for flag, value in vars(arguments).items():
         section, dot, field = flag.partition(".")
         if dot and section in SECTIONS and value is not None:

@@ -27,7 +27,10 @@ class Progress(Event):
 
 
 class Started(Event):
-    """Training begins: all that is known only once model and data are loaded."""
+    """Training begins: all that is known only once model and data are loaded.
+
+    `left_out` says of layers that are meant, but get no adapter, why: each a problem as StudioError.as_dict gives it.
+    """
 
     kind: Literal["started"] = "started"
     total_steps: int
@@ -42,6 +45,7 @@ class Started(Event):
     computed: list[str] = Field(default_factory=list)
     """How, in this order: "packed", "padded" or "one row at a time"; where they are in use, "document attention" and
     "fused LoRA"; "learned positions only" or "whole logits"."""
+    left_out: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class Resumed(Event):

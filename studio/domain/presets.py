@@ -1,10 +1,17 @@
-"""Presets: sets of values for a first, a usual and a careful run."""
+"""Presets: sets of values for a first, a usual and a careful run.
+
+Each sets every knob that any of them sets, so that none leaves another one's value behind.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+from studio.domain.spec import defaults
+
+Values = dict[str, dict[str, Any]]
+
+_DIFFERING: dict[str, Values] = {
     "Quick": {
         "lora": {"r": 8, "lora_alpha": 16, "lora_dropout": 0.0},
         "training": {
@@ -45,7 +52,23 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-def preset_values(name: str, base: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def _whole(preset: Values) -> Values:
+    """The preset with the usual value of each knob that only another one says."""
+    usual = defaults()
+    knobs = {section: {k for each in _DIFFERING.values() for k in each.get(section, {})} for section in usual}
+    return {
+        section: {
+            name: preset.get(section, {}).get(name, usual[section][name]) for name in usual[section] if name in here
+        }
+        for section, here in knobs.items()
+        if here
+    }
+
+
+PRESETS: dict[str, Values] = {name: _whole(preset) for name, preset in _DIFFERING.items()}
+
+
+def preset_values(name: str, base: Values) -> Values:
     """`base` with the preset's values laid over it. Raises KeyError where there is no such preset."""
     preset = PRESETS[name]
     return {section: values | preset.get(section, {}) for section, values in base.items()}

@@ -34,6 +34,11 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
     "not_json": ProblemKind(
         "Not valid JSON", "This is not valid JSON: {reason} at column {column}.", _WHOLE_OBJECT
     ),
+    "mixed_lines": ProblemKind(
+        "JSON among other lines",
+        "This line is a row in JSON, but the first line is not.",
+        "Write every line as JSON, or none of them.",
+    ),
     "json_too_deep": ProblemKind(
         "JSON that cannot be read",
         "This JSON cannot be read: {reason}.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ ROLES = ("system", "user", "assistant")
 PROMPT, REFERENCE = ("prompt", "messages"), ("reference", "completion")
 DELIMITERS = (",", ";", "\t")
 NO_DELIMITER = "\x1f"  # a table of one column may have commas in its cells
+_BEGINS_ROW = re.compile(r"""\s*\{\s*["'](prompt|messages)["']\s*:""")
 _KINDS = {bool: "boolean", int: "number", float: "number", str: "string", dict: "object", list: "array"}
 
 Turn = dict[str, str]
@@ -43,7 +45,8 @@ def read_prompts(text: str) -> tuple[list[PromptRow], list[Problem]]:
     """The prompts, and what is wrong with those that cannot be used, by line from 1 on; of a JSON array by element.
 
     JSON Lines and tables have “prompt” (text, or turns) or “messages”, and may have “reference” or “completion”. An
-    answer at the end of the messages is the reference where no other is given. Blank lines are passed over.
+    answer at the end of the messages is the reference where no other is given. Blank lines are passed over. The first
+    line says what all are: a row in JSON among plain lines or in a table is a problem, never a prompt.
     """
     prompts: list[PromptRow] = []
     problems: list[Problem] = []
@@ -91,8 +94,25 @@ def _records(text: str) -> Iterator[tuple[int, Any]]:
         yield from _table(text, delimiter)
     else:
         for number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
+            if _is_json_row(line):
+                yield number, Problem(number, "", "mixed_lines")
+            elif line.strip():
                 yield number, PromptRow([{"role": "user", "content": line.strip()}])
+
+
+def _is_json_row(line: str) -> bool:
+    """Whether it would be a row of a file in JSON Lines, whole or broken. A prompt may hold any other JSON."""
+    if _BEGINS_ROW.match(line):
+        return True
+    if not line.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    if isinstance(found, dict):
+        return any(name in found for name in PROMPT)
+    return isinstance(found, list) and bool(found) and all(isinstance(turn, dict) and "role" in turn for turn in found)
 
 
 def _json_lines(text: str) -> Iterator[tuple[int, Any]]:
@@ -116,7 +136,8 @@ def _delimiter(header: str) -> str | None:
 
 
 def _table(text: str, delimiter: str) -> Iterator[tuple[int, Any]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    lines = list(io.StringIO(text, newline=""))
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     names: list[str] = []
     while True:
         line = reader.line_num + 1
@@ -129,7 +150,9 @@ def _table(text: str, delimiter: str) -> Iterator[tuple[int, Any]]:
             return
         if not any(cell.strip() for cell in cells):
             continue
-        if not names:
+        if _is_json_row(lines[line - 1]):
+            yield line, Problem(line, "", "mixed_lines")
+        elif not names:
             names = [cell.strip().lower() for cell in cells]
         elif len(cells) != len(names):
             yield line, Problem(line, "", "cell_count", {"cells": len(cells), "columns": len(names)})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from studio.domain.chat_spans import Messages, Render, Span, Tools, answer_spans, template_refusal
 from studio.domain.chat_templates import AUTOMATIC, TemplateChoice, template_for
 from studio.domain.errors import StudioError
+from studio.services.model_states import check_ready
 
 if TYPE_CHECKING:
     from studio.store.tables import Model
@@ -41,8 +42,7 @@ def sample_conversation(model: Model, choice: TemplateChoice = AUTOMATIC) -> tup
         StudioError: the model is not ready, has a template of its own beside the chosen one, or its own is damaged or
             refuses a system message.
     """
-    if model.status != "ready":
-        raise StudioError("The base model “{name}” is not ready yet.", "Wait until it is.", name=model.name)
+    check_ready(model)
     return answer_spans(SAMPLE, load_chat_template(model.path, choice))
 
 

@@ -23,7 +23,8 @@ _TRAINING_STATE = ("optimizer.*", "scheduler.pt", "rng_state*", "trainer_state.j
 
 @dataclass(frozen=True)
 class Kept:
-    """A whole checkpoint. `at` is when it was written, `size` bytes, `adapter` what it was kept as."""
+    """A whole checkpoint. `at` is when it was written, `size` bytes, `adapter` what it was kept as: by a person, or by
+    its run where that ended with these weights."""
 
     step: int
     eval_loss: float | None
@@ -44,7 +45,9 @@ class Checkpoints:
         if not run.folder:
             return []
         losses = self._catalogue.evaluations(run_id)
-        kept = self._catalogue.adapters_of_checkpoints(run_id)
+        kept = {step: adapter.name for step, adapter in self._catalogue.adapters_of_checkpoints(run_id).items()}
+        if made := self._catalogue.adapter_of_run(run_id):  # of the last step, or of the best
+            kept.setdefault(made.steps, made.name)
         return [
             Kept(
                 step=found.step,
@@ -52,7 +55,7 @@ class Checkpoints:
                 best=found.step == run.best_step,
                 at=found.path.stat().st_mtime,
                 size=folder_size(found.path),
-                adapter=kept[found.step].name if found.step in kept else None,
+                adapter=kept.get(found.step),
             )
             for found in checkpoints(RunFolder(run.folder).checkpoints)
         ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from studio.domain.columns import Share
-from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.errors import InvalidInput
+from studio.services.model_states import check_ready
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import checkpoint_path, damage
 from studio.store.run_folder import RunFolder
@@ -11,10 +12,9 @@ from studio.store.tables import Adapter, Model, Run
 
 
 def ready_model(catalogue: Catalogue, name: str) -> Model:
-    """Raises NotFound, or StudioError where it is not ready."""
+    """Raises NotFound, or InvalidInput where it is not ready."""
     model = catalogue.model(name)
-    if model.status != "ready":
-        raise StudioError("The base model “{name}” is not ready yet.", "Wait until it is.", name=name)
+    check_ready(model)
     return model
 
 

@@ -26,6 +26,7 @@ from studio.services.dataset_healing import PROBLEMS
 from studio.services.dataset_states import check_ready
 from studio.services.datasets import SAMPLE
 from studio.services.examinations import TOKENS, Examination
+from studio.services.model_states import check_ready as check_model
 from studio.store.problem_file import count_problems, read_problems
 from studio.store.row_file import BATCH, RowLookup, read_batches, read_rows, rows_from
 from studio.store.row_lines import row_line
@@ -106,8 +107,7 @@ def _found(path: str, sha256: str, search: str) -> Sequence[int]:
 
 
 def _rendered(page: Sequence[dict[str, Any]], model: Model, chat_template: TemplateChoice) -> list[dict[str, Any]]:
-    if model.status != "ready":
-        raise StudioError("The base model “{name}” is not ready yet.", "Wait until it is.", name=model.name)
+    check_model(model)
     template = None
     shown = []
     for row in page:

@@ -18,6 +18,7 @@ from studio.domain.run import Ending, RunStatus, verdict
 from studio.engines.base import Engine, Process
 from studio.services.device_lease import DeviceLease
 from studio.services.endings import Endings, Outcome
+from studio.services.model_states import check_ready as check_model
 from studio.services.needs import expected_bytes
 from studio.services.progress import summarise
 from studio.services.room import place
@@ -131,7 +132,10 @@ class Dispatcher:
     def _request(self, run: Run, device: str) -> dict[str, Any]:
         model = self._catalogue.model_by_id(run.model_id)
         dataset = self._catalogue.dataset_by_id(run.dataset_id) if run.dataset_id else None
-        if model is None or dataset is None:
+        if model is None:
+            raise StudioError("The base model “{name}” was removed.", "Add it again.", name=run.model_name)
+        check_model(model)
+        if dataset is None:
             raise StudioError(
                 "The dataset “{name}” was deleted before the run began.", "Add it again.", name=run.dataset_name
             )

@@ -17,6 +17,7 @@ from studio.services import evaluation_results as results
 from studio.services.column_files import check_base
 from studio.services.contenders import contender, identity, read_columns
 from studio.services.evaluation_work import Bench, EvaluationWork
+from studio.services.model_states import check_ready
 from studio.services.votes import Votes, check_format
 from studio.store.catalogue import Catalogue
 from studio.store.evaluation_records import OPEN
@@ -85,11 +86,7 @@ class Evaluations:
         for number, column in enumerate(columns):
             try:
                 model = self._catalogue.model(column.model)
-                if model.status != "ready":
-                    raise InvalidInput(
-                        "The base model “{name}” is not ready yet.", "Wait until it is, or choose another.",
-                        name=model.name,
-                    )  # fmt: skip
+                check_ready(model)
                 for share in column.shares:
                     if share.run:
                         self._catalogue.run(share.run)

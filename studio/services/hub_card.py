@@ -165,7 +165,7 @@ def _results(adapter: Adapter) -> Iterator[tuple[str, Any]]:
     yield "Steps", adapter.steps
     yield "Training loss", adapter.train_loss
     yield "Validation loss", adapter.eval_loss
-    yield "Best validation loss", adapter.best_eval_loss
+    yield "Best validation loss of its run", adapter.best_eval_loss
     yield "Trainable parameters", adapter.details.get("trainable")
     yield "Device", adapter.details.get("device")
     yield "Precision of the base", adapter.details.get("precision")

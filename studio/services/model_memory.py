@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import StudioError
+from studio.domain.quantization import stored_quantization
 from studio.engines.base import Device
 from studio.services.room import CPU
+from studio.store.run_folder import read_json
 from studio.store.tables import Model
 
 _PROCESS = 400_000_000  # bytes of a chat worker beside its weights
@@ -25,7 +28,8 @@ def why_no_room(
     for request in requests:
         model = models.get(request["model"]["name"])
         full = 4.0 if device.name == CPU else 2.0
-        need += _PROCESS + (model.parameters if model else 0) * _BYTES.get(request["precision"], full)
+        precision = (model and _stored_precision(model)) or request["precision"]
+        need += _PROCESS + (model.parameters if model else 0) * _BYTES.get(precision, full)
     if need <= device.free:
         return None
     return StudioError(
@@ -36,3 +40,9 @@ def why_no_room(
         device=device.label,
         free=round(device.free / 1e9, 1),
     )
+
+
+def _stored_precision(model: Model) -> str | None:
+    """What its weights are in memory, where that is decided by how they are stored."""
+    stored = stored_quantization(read_json(Path(model.path) / "config.json") or {})
+    return stored.precision if stored else None

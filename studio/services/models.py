@@ -1,19 +1,23 @@
-"""Base models: added by name, fetched by a worker, looked up ready for use."""
+"""Base models: added by name, fetched and checked by a worker, looked up ready for use."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Failed, Finished, Progress
-from studio.domain.naming import slug
 from studio.engines.base import Engine, Process
-from studio.store.catalogue import Catalogue
-from studio.store.run_folder import RunFolder
-from studio.store.tables import Model
+from studio.services.model_removal import CHECK, PROCESS, ModelRemoval, folder_of
+from studio.services.model_states import check_ready, folder_gone
+from studio.store.catalogue import REMOVED, Catalogue
+from studio.store.run_folder import RunFolder, read_json, write_json
+from studio.store.tables import Adapter, Model
 
 STARTER = "starter"
 STARTER_REFERENCE = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -29,19 +33,25 @@ class Models:
         self._engine = engine
         self._folder = folder
         self._token = token
+        self._removal = ModelRemoval(catalogue, engine, folder)
 
     def add(self, reference: str, *, owner: str = "") -> Model:
         """The model of that reference, which is `starter`, a Hub id (`owner/name`, `owner/name@revision`) or a
-        folder. It may still be `preparing`: a worker fetches it. One that failed is tried again.
+        folder. It may still be `preparing`: a worker fetches it. One that failed, whose folder is gone, or that was
+        removed is fetched again, under the name that it had: its adapters can answer then.
 
         Raises:
             InvalidInput: the reference is none of these, or the folder holds no model.
         """
         reference = reference.strip()
         source, name, place = _recognise(reference)
-        known = next((m for m in self._catalogue.models() if m.source == source and m.reference == place), None)
-        if known is not None and known.status != "failed":
+        every = self._catalogue.models(removed=True)
+        known = next((m for m in every if m.source == source and m.reference == place), None)
+        if known is not None and known.status in ("preparing", "ready") and not _folder_is_gone(known):
             return known
+        if known is not None and known.status == REMOVED:
+            self._removal.finish(known)
+            known = self._catalogue.model_by_id(known.id)
         if known is None:
             known = self._catalogue.add_model(
                 name=self._catalogue.free_name(Model, name), reference=place, source=source, owner=owner
@@ -49,15 +59,67 @@ class Models:
         self._fetch(known)
         return self._catalogue.model(known.name)
 
+    def add_starter_once(self) -> None:
+        """Begins to fetch the starter, unless it is there or was removed: who has removed it does not want it back."""
+        known = [m.status for m in self._catalogue.models(removed=True) if m.source == STARTER]
+        if not set(known) & {"ready", REMOVED}:
+            self.add(STARTER)
+
+    def start_check(self, name: str) -> Model:
+        """Has a worker check that model anew; `checked` tells how that went. One under way is gone on with.
+
+        Raises NotFound; StudioError where the model has no folder that could be checked.
+        """
+        model = self.get(name)
+        if model.status == REMOVED or (not model.path and model.source != "folder"):
+            return self.ready(name)
+        path = Path(model.path or model.reference)
+        if not path.is_dir():
+            raise folder_gone(model, path)
+        folder = self._check_folder(model)
+        if not self._is_being_checked(folder):
+            folder.events.unlink(missing_ok=True)
+            folder.prepare({"path": str(path)})
+            process = self._engine.start("check", folder.path)
+            write_json(folder.path / PROCESS, {"pid": process.pid, "started": process.started})
+        return model
+
+    def checked(self, name: str) -> dict[str, Any] | None:
+        """What the check found (see worker.model_check), which the catalogue keeps from now on; None while it is under
+        way.
+
+        Raises StudioError: it failed, or was never begun.
+        """
+        model = self.get(name)
+        folder = self._check_folder(model)
+        alive = self._is_being_checked(folder)  # asked first: a worker's last word comes before its death
+        match folder.last_event():
+            case Finished(details=details):
+                report: dict[str, Any] = details["report"]
+                self._catalogue.change_model(model.id, report=report)
+                return report
+            case Failed() as failed:
+                raise StudioError.from_dict(failed.told)
+        if alive:
+            return None
+        raise StudioError("The check of “{name}” ended without a word.", "Start it once more.", name=model.name)
+
+    def _check_folder(self, model: Model) -> RunFolder:
+        return RunFolder(folder_of(self._folder, model) / CHECK)
+
+    def _is_being_checked(self, folder: RunFolder) -> bool:
+        said = read_json(folder.path / PROCESS)
+        return bool(said) and self._engine.is_alive(Process(said["pid"], said["started"]))
+
     def _fetch(self, model: Model) -> None:
-        folder = RunFolder(self._folder / f"{slug(model.name)}-{model.id}")
+        folder = RunFolder(folder_of(self._folder, model))
         folder.events.unlink(missing_ok=True)
         hub_id, _, revision = model.reference.partition("@")
         folder.prepare({"source": model.source, "reference": hub_id, "revision": revision or None})
         process = self._engine.start("fetch", folder.path, online=True, token=self._token())
         self._catalogue.change_model(
             model.id,
-            status="preparing", stage="", done=0, total=0, problem="", remedy="",
+            status="preparing", stage="", done=0, total=0, problem="", remedy="", report={},
             folder=str(folder.path), pid=process.pid, process_started=process.started,
         )  # fmt: skip
 
@@ -71,44 +133,64 @@ class Models:
                 return model
         return self._catalogue.model(name)
 
+    def adapters(self, model: Model) -> Sequence[Adapter]:
+        """Those that were trained on it: without it they cannot answer."""
+        return self._catalogue.adapters(model_id=model.id)
+
+    def keeps_files(self, model: Model) -> bool:
+        """Whether its files stay when it is removed; see ModelRemoval."""
+        return self._removal.keeps_files(model)
+
+    def delete(self, name: str) -> None:
+        """Removes a model; see ModelRemoval. Its adapters stay, and can answer once it is added again.
+
+        Raises:
+            NotFound: there is no such model.
+            InvalidInput: a run or an evaluation that waits or is under way needs it, or another model its files.
+            StudioError: its files cannot be deleted now. That is tried again by itself; it is in no list any more.
+        """
+        self._removal.remove(self.get(name))
+
     def ready(self, name: str) -> Model:
-        """Raises NotFound; StudioError where it is not ready to be used."""
+        """Raises NotFound; InvalidInput where it cannot be used, or not yet."""
         model = self.get(name)
-        if model.status == "failed":
-            raise StudioError(model.problem, model.remedy)
-        if model.status != "ready":
-            raise StudioError("The base model “{name}” is not ready yet.", "Wait until it is.", name=model.name)
-        if not Path(model.path).is_dir():
-            raise StudioError(
-                "The folder of the base model “{name}” is gone: {path}.",
-                "Put it back, or add the model again.", name=model.name, path=model.path,
-            )  # fmt: skip
+        check_ready(model)
         return model
 
     def tick(self) -> None:
-        """Records what the fetching workers say."""
-        for model in self._catalogue.models():
+        """Records what the fetching workers say, and ends a removal that was broken off."""
+        for model in self._catalogue.models(removed=True):
             if model.status == "preparing":
                 self._look_after(model)
+            elif model.status == REMOVED and model.folder:
+                with suppress(StudioError):  # the disk still refuses
+                    self._removal.finish(model)
 
     def _look_after(self, model: Model) -> None:
         alive = model.pid is not None and self._engine.is_alive(Process(model.pid, model.process_started or 0.0))
         events, _ = RunFolder(model.folder).read()
+        change = partial(self._catalogue.change_model, model.id, only="preparing")  # it may be removed meanwhile
         match events[-1] if events else None:
             case Finished(path=path, size=size, details=details):
-                self._catalogue.change_model(
-                    model.id, status="ready", path=path, size=size, stage="", pid=None, **details
-                )
-            case Failed(problem=problem, remedy=remedy):
-                self._catalogue.change_model(model.id, status="failed", problem=problem, remedy=remedy, pid=None)
+                change(status="ready", path=path, size=size, stage="", pid=None, **details)
+            case Failed() as failed:
+                fault = StudioError.from_dict(failed.told)
+                change(
+                    status="failed", problem=fault.problem, remedy=fault.remedy, pid=None,
+                    report={"problems": [failed.told]},
+                )  # fmt: skip
             case _ if not alive:
-                self._catalogue.change_model(
-                    model.id, status="failed", pid=None,
+                change(
+                    status="failed", pid=None,
                     problem="Fetching the model ended without a word.",
                     remedy="Add it again; what was downloaded is kept.",
                 )  # fmt: skip
             case Progress(stage=stage, done=done, total=total):
-                self._catalogue.change_model(model.id, stage=stage, done=done, total=total)
+                change(stage=stage, done=done, total=total)
+
+
+def _folder_is_gone(model: Model) -> bool:
+    return model.status == "ready" and not Path(model.path).is_dir()
 
 
 def _recognise(reference: str) -> tuple[str, str, str]:

@@ -27,6 +27,7 @@ NOTES = {
     "skipped": "A damaged checkpoint was passed over: {damage}",
     "halved": "Memory ran out in step {step}: goes on with batches of {batch}, {accumulation} of them to a step.",
 }
+LOSSES = ("train_loss", "eval_loss", "best_eval_loss", "best_step")  # of a run, as its curve has them
 _FIGURES = ("step", "at", "loss", *_NO_FIGURES)
 
 
@@ -74,8 +75,9 @@ def summarise(events: Sequence[RunEvent], seq: int) -> Summary:
             case Saved():
                 fields.update(checkpoint_step=event.step)
             case Finished():
-                final = {k: getattr(event, k) for k in ("train_loss", "eval_loss", "best_eval_loss")}
-                fields.update({k: v for k, v in final.items() if v is not None}, stage="")
+                fields.update(stage="")
+                if event.path:  # from now on the run's figures are those of the weights that it leaves
+                    fields.update({k: getattr(event, k) for k in ("train_loss", "eval_loss", "best_eval_loss")})
             case Failed():
                 pass  # the end of the run says it
     return summary
@@ -86,6 +88,8 @@ def _go_back(summary: Summary, event: Resumed) -> None:
     summary.metrics = [m for m in summary.metrics if m["step"] <= step]
     summary.samples = [s for s in summary.samples if s["step"] <= step]
     summary.forget_after = step if summary.forget_after is None else min(step, summary.forget_after)
+    for forgotten in LOSSES:
+        summary.fields.pop(forgotten, None)
     summary.fields.update(step=step)
     summary.notes.append((event.at, NOTES["resumed" if step else "anew"], {"step": step}))
     summary.notes += [(event.at, NOTES["skipped"], {"damage": damage}) for damage in event.skipped]

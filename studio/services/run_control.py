@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.run import Ending, RunStatus
 from studio.domain.spec import RunSpec, TrainingSpec
+from studio.services.estimate import total_steps
+from studio.services.model_states import check_ready
 from studio.services.runs import Runs
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import Checkpoint, checkpoints
@@ -128,6 +130,8 @@ class RunControl:
                 id=id,
                 status=run.status,
             )
+        if (model := self._catalogue.model_by_id(run.model_id)) is not None:
+            check_ready(model)
         if any(other.name == run.name for other in self.queue()):
             raise InvalidInput(
                 "Another run named “{name}” waits already.", "Take it out of the queue first.", name=run.name
@@ -176,7 +180,7 @@ def _longer(spec: RunSpec, run: Run, newest: Checkpoint, epochs: float | None, s
         training["max_steps"] = steps
     elif epochs is not None:
         training.update(num_train_epochs=epochs, max_steps=-1)
-    total = _total_steps(run, spec.training, TrainingSpec.model_validate(training))
+    total = total_steps(run.started.get("train_rows", 0), TrainingSpec.model_validate(training))
     if total <= newest.step:
         fault = StudioError(
             "That is {total} steps, and {step} are done already.", "Choose more.", total=total, step=newest.step
@@ -188,15 +192,6 @@ def _longer(spec: RunSpec, run: Run, newest: Checkpoint, epochs: float | None, s
             **fault.values,
         )
     return spec.model_copy(update={"training": TrainingSpec.model_validate(training)})
-
-
-def _total_steps(run: Run, before: TrainingSpec, after: TrainingSpec) -> int:
-    """Steps of the longer run, worked out from what the first one told."""
-    if after.max_steps > 0:
-        return after.max_steps
-    batch = before.per_device_train_batch_size * before.gradient_accumulation_steps
-    rows = run.started.get("train_rows", 0)
-    return int(after.num_train_epochs * max(1, -(-rows // batch)))
 
 
 _ASKED = {

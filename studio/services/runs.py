@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from studio.domain.chat_templates import AUTOMATIC, has_its_own
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import check_name
+from studio.domain.quantization import stored_quantization
 from studio.domain.run import RunStatus
 from studio.domain.spec import DataSpec, ModelSpec, RunSpec
+from studio.services import run_checks
 from studio.services.dataset_states import check_ready
+from studio.services.estimate import Plan, plan
+from studio.services.model_states import check_ready as check_model
 from studio.store.catalogue import Catalogue
-from studio.store.run_folder import RunFolder
+from studio.store.run_folder import RunFolder, read_json
 from studio.store.tables import Dataset, Metric, Model, Run, Sample, Transition
 
 MOST_POINTS = 1000  # of a curve that is drawn at once
@@ -59,6 +64,8 @@ class Runs:
             faults["name"] = fault
         model = self._judge_model(spec.model, faults)
         dataset, validation = self._judge_data(spec.data, faults)
+        planned = _planned(spec, dataset, validation)
+        faults |= run_checks.faults(spec, context=model.context if model else 0, plan=planned)
         if "name" not in faults and self._name_is_taken(name):
             faults["name"] = StudioError(
                 "There is already an adapter or a run in progress named “{name}”.", "Choose another name.", name=name
@@ -76,19 +83,26 @@ class Runs:
             "dataset_version": dataset.version,
         }
 
+    def notes(self, spec: RunSpec) -> Sequence[StudioError]:
+        """What of the spec works, but is hardly meant; nothing where its dataset cannot be used."""
+        planned = _planned(spec, *self._judge_data(spec.data, {}))
+        return run_checks.notes(spec, planned) if planned else []
+
     def _judge_model(self, asked: ModelSpec, faults: dict[str, StudioError]) -> Model | None:
         """The base model; what is wrong with it goes to `faults`."""
         try:
             model = self._catalogue.model(asked.name)
+            check_model(model)
         except InvalidInput as fault:
             faults["model.name"] = fault
             return None
-        if model.status != "ready":
-            faults["model.name"] = StudioError(
-                "The base model “{name}” is not ready yet.", "Wait until it is, or choose another.", name=model.name
-            )
-        elif model.chat_template and asked.chat_template != AUTOMATIC:
+        if model.chat_template and asked.chat_template != AUTOMATIC:
             faults["model.chat_template"] = has_its_own()
+        try:
+            if (stored := stored_quantization(read_json(Path(model.path) / "config.json") or {})) is not None:
+                stored.check_precision(asked.precision)
+        except StudioError as fault:
+            faults["model.precision"] = fault
         return model
 
     def _judge_data(self, data: DataSpec, faults: dict[str, StudioError]) -> tuple[Dataset | None, Dataset | None]:
@@ -207,6 +221,13 @@ class Runs:
         """What the worker printed last, with anything that looks like a token masked."""
         run = self._catalogue.run(id)
         return _SECRET.sub("***", RunFolder(run.folder).log_tail()) if run.folder else ""
+
+
+def _planned(spec: RunSpec, dataset: Dataset | None, validation: Dataset | None) -> Plan | None:
+    """Rows and steps; None where there is no row to train on."""
+    if dataset is None or dataset.trainable_rows < 1:
+        return None
+    return plan(spec, dataset.trainable_rows, validation.trainable_rows if validation else 0)
 
 
 def _pinned(spec: RunSpec, validation: Dataset | None) -> RunSpec:

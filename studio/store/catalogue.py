@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, and_, func, or_, select, update
+from sqlalchemy import Engine, and_, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from studio.domain.errors import InvalidInput, NotFound, StudioError
+from studio.domain.run import RunStatus
 from studio.store.database import open_database
 from studio.store.evaluation_records import EvaluationRecords
 from studio.store.playground_records import PlaygroundRecords
@@ -26,6 +27,8 @@ _WORDS: dict[type[Table], str] = {Model: "base model", Dataset: "dataset", Adapt
 
 
 _HASH = re.compile(r"[0-9a-f]{12,64}")
+REMOVED = "removed"  # a base model's status
+OPEN_RUNS = [status for status in RunStatus if not status.is_over]
 
 
 class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords):
@@ -102,13 +105,34 @@ class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords):
         with self._session() as session:
             return session.get(Model, id)
 
-    def models(self) -> Sequence[Model]:
+    def models(self, *, removed: bool = False) -> Sequence[Model]:
+        """In the order they were added; also those that were removed, where that is asked."""
+        query = select(Model).order_by(Model.id)
         with self._session() as session:
-            return session.scalars(select(Model).order_by(Model.id)).all()
+            return session.scalars(query if removed else query.where(Model.status != REMOVED)).all()
 
-    def change_model(self, id: int, **fields: Any) -> None:
+    def change_model(self, id: int, *, only: str = "", **fields: Any) -> bool:
+        """Whether it was changed: only where its status is `only`, if one is given."""
+        query = update(Model).where(Model.id == id)
+        if only:
+            query = query.where(Model.status == only)
         with self._session() as session:
-            session.execute(update(Model).where(Model.id == id).values(**fields))
+            return session.scalar(query.values(**fields).returning(Model.id)) is not None
+
+    def remove_model(self, id: int) -> Sequence[Run]:
+        """Takes it out of every list, unless runs that wait or are under way need it: those are returned."""
+        with self._session() as session:
+            if needed_by := session.scalars(select(Run).where(Run.model_id == id, Run.status.in_(OPEN_RUNS))).all():
+                return needed_by
+            session.execute(update(Model).where(Model.id == id).values(status=REMOVED))
+        return []
+
+    def forget_model(self, id: int) -> None:
+        """Deletes the record of a removed model; where runs or adapters tell of it, it stays for their sake."""
+        told_of = select(Run.id).where(Run.model_id == id).union(select(Adapter.id).where(Adapter.model_id == id))
+        with self._session() as session:
+            if session.execute(told_of.limit(1)).first() is None:
+                session.execute(delete(Model).where(Model.id == id, Model.status == REMOVED))
 
     # datasets
 
@@ -161,7 +185,7 @@ class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords):
     def dataset_is_in_use(self, id: int) -> bool:
         """A run that is waiting or under way needs it."""
         with self._session() as session:
-            open_ones = select(func.count()).select_from(Run).where(Run.dataset_id == id, Run.ended_at.is_(None))
+            open_ones = select(func.count()).select_from(Run).where(Run.dataset_id == id, Run.status.in_(OPEN_RUNS))
             return bool(session.scalar(open_ones))
 
     def column_maps(self) -> dict[str, dict[str, Any]]:

@@ -34,6 +34,11 @@ def checkpoint_path(folder: Path, step: int) -> Path:
     return folder / f"{_PREFIX}{step}"
 
 
+def step_of(path: Path) -> int:
+    """The step of the checkpoint there, by its name."""
+    return int(path.name.removeprefix(_PREFIX))
+
+
 def all_checkpoints(folder: Path) -> Sequence[Checkpoint]:
     """Newest first, whole or not."""
     steps = (path.name.removeprefix(_PREFIX) for path in folder.glob(f"{_PREFIX}*"))

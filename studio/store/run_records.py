@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -150,7 +151,7 @@ class RunRecords(KeyedRecords):
         """What a worker said, in one transaction: none lost, none doubled.
 
         `fields` are the run's own (`offset` among them), `notes` go into its history with their time. Figures of steps
-        after `forget_after` are gone first, since the run went back to it.
+        after `forget_after` are gone first, since the run went back to it, and its losses are those that are left.
         """
         with self._session() as session:
             if forget_after is not None:
@@ -158,6 +159,8 @@ class RunRecords(KeyedRecords):
                     session.execute(delete(table).where(table.run_id == id, table.step > forget_after))
             self._put(session, Metric, [dict(row, run_id=id) for row in metrics])
             self._put(session, Sample, [dict(row, run_id=id) for row in samples])
+            if forget_after is not None:  # its newest figures are those of the steps that are left
+                fields = _newest_losses(session, id) | fields
             session.execute(update(Run).where(Run.id == id).values(**fields))
             for at, reason, values in notes:
                 status = session.scalars(select(Run.status).where(Run.id == id)).one()
@@ -264,3 +267,19 @@ def _postgresql_insert() -> Any:
     from sqlalchemy.dialects.postgresql import insert
 
     return insert
+
+
+def _newest_losses(session: Session, run_id: int) -> dict[str, Any]:
+    """A run's newest and best losses, as its curve has them."""
+    curve = select(Metric.kind, Metric.step, Metric.loss).where(Metric.run_id == run_id).order_by(Metric.step)
+    rows = session.execute(curve).all()
+    trained = [row.loss for row in rows if row.kind == "step"]
+    evaluated = [row for row in rows if row.kind == "eval"]
+    measured = [row for row in evaluated if row.loss is not None and math.isfinite(row.loss)]
+    best = min(measured, key=lambda row: row.loss, default=None)
+    return {
+        "train_loss": trained[-1] if trained else None,
+        "eval_loss": evaluated[-1].loss if evaluated else None,
+        "best_eval_loss": best.loss if best else None,
+        "best_step": best.step if best else None,
+    }

@@ -55,6 +55,7 @@ CORE_SCRIPTS = (
     "core/controls.js",
     "core/table.js",
     "core/scores.js",
+    "core/models.js",
     "core/frame.js",
     "chart.js",
     "form.js",

@@ -1,4 +1,4 @@
-"""`python -m studio.worker train|serve|fetch|intake|examine FOLDER`: one task in a process of its own.
+"""`python -m studio.worker train|serve|fetch|check|intake|examine FOLDER`: one task in a process of its own.
 
 What goes wrong becomes the last event in FOLDER, with its traceback on standard output; the exit code is then 1.
 """
@@ -17,20 +17,23 @@ import psutil
 from studio.store.run_folder import RunFolder
 from studio.worker.faults import disk_is_full, failure
 
-TASKS = ("train", "serve", "fetch", "intake", "examine")
+MODULES = {
+    "train": "train", "serve": "serve", "fetch": "fetch", "check": "model_check", "intake": "intake",
+    "examine": "examine",
+}  # fmt: skip
 WITHOUT_TORCH = ("intake", "examine")  # they need no more of transformers than tokenizers: a third of its time to start
 
 
 def main(arguments: Sequence[str]) -> int:
-    if len(arguments) != 2 or arguments[0] not in TASKS:
-        sys.stderr.write(f"Usage: python -m studio.worker {'|'.join(TASKS)} FOLDER\n")
+    if len(arguments) != 2 or arguments[0] not in MODULES:
+        sys.stderr.write(f"Usage: python -m studio.worker {'|'.join(MODULES)} FOLDER\n")
         return 2
     task, path = arguments[0], Path(arguments[1]).absolute()
     RunFolder(path).introduce(os.getpid(), psutil.Process().create_time())
     if task in WITHOUT_TORCH:
         sys.modules["torch"] = None  # type: ignore[assignment] # Python's own way to say that there is none
     try:
-        import_module(f"studio.worker.{task}").main(path)
+        import_module(f"studio.worker.{MODULES[task]}").main(path)
     except Exception as error:
         traceback.print_exc(file=sys.stdout)
         return _last_word(RunFolder(path), error)

@@ -25,7 +25,7 @@ _STEPS = 3  # tokens that are written after each
 Probe = TypeVar("Probe", bound=Callable[..., bool])
 
 
-def _false_where_it_cannot(probe: Probe) -> Probe:
+def false_where_it_cannot(probe: Probe) -> Probe:
     """What a model refuses, whatever it raises, it does not do. Memory that runs out is no answer."""
 
     @wraps(probe)
@@ -53,7 +53,7 @@ class DocumentProbe:
         self._model = model
         self._trials = [_Documents(model, (reach, 3, 9)) for reach in sorted({12, _reach(model)})]
 
-    @_false_where_it_cannot
+    @false_where_it_cannot
     def passes(self, **more: Any) -> bool:
         """Tries documents in one row, with `more` for the model: a value, or a function of the documents' lengths.
 
@@ -121,7 +121,7 @@ def _looks_back(model: Any, row: torch.Tensor, last: int, given: dict[str, Any])
     return slope is None or bool((slope[:, :-last] != 0).any()) or not bool((slope[:, -last:] != 0).any())
 
 
-@_false_where_it_cannot
+@false_where_it_cannot
 def has_plain_head(model: Any) -> bool:
     """Whether its logits are one linear layer on the last hidden states, and nothing else: no cap, no scale, no layer
     more. Large states are tried, too, for a cap is one to those only."""
@@ -155,7 +155,7 @@ def _logits(model: Any, ids: torch.Tensor, **more: Any) -> torch.Tensor:
     return model(input_ids=ids, use_cache=False, **more).logits[0].float()
 
 
-@_false_where_it_cannot
+@false_where_it_cannot
 def rows_stand_alone(model: Any, pad: int) -> bool:
     """Whether prompts of different lengths can share one `generate`: padded on the left with the token `pad`, the
     padding masked, each row must be what it is alone, in every step and within the rounding of the model's numbers.
@@ -183,7 +183,7 @@ def rows_stand_alone(model: Any, pad: int) -> bool:
     return max(apart(beside[0], alone[0]), apart(beside[1], alone[1]), apart(changed, beside[0])) <= bound
 
 
-@_false_where_it_cannot
+@false_where_it_cannot
 def equal_rows_stand_alone(model: Any, pad: int) -> bool:
     """Whether prompts of one length, which need no padding, can share one `generate`: as rows_stand_alone, but hardly
     any model fails. It costs two generations of three tokens."""

@@ -9,6 +9,7 @@ from studio.domain.errors import StudioError
 from studio.domain.events import Finished
 from studio.store.run_folder import RunFolder, folder_size
 from studio.worker.hub_models import download_model
+from studio.worker.model_check import check_model
 from studio.worker.model_files import describe_model
 from studio.worker.progress import Report, Reporter
 from studio.worker.starter import install_starter
@@ -27,6 +28,10 @@ def main(path: Path) -> None:
     model, details = _fetch(request, path / "model", report)
     report("Checking the model")
     details = describe_model(model) | {k: v for k, v in details.items() if v}
+    found = check_model(model, report)
+    if found.refusal is not None:
+        raise found.refusal
+    details["report"] = found.as_dict()
     folder.append(Finished(path=str(model), size=folder_size(model), details=details))
 
 

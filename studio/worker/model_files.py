@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from math import prod
@@ -10,10 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import StudioError
+from studio.domain.quantization import StoredQuantization, stored_quantization
+from studio.store.run_folder import read_json
+
+logger = logging.getLogger(__name__)
 
 _WEIGHTS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
 _OTHER = ("*.json", "*.jinja", "additional_chat_templates/*.jinja", "*.model", "*.txt", "*.tiktoken", "README.md")
 _NEVER = ("*.index.json", "training_args*", "optimizer*", "requirements*.txt")
+_ORDINARY = ("F64", "F32", "F16", "BF16")  # as safetensors calls numbers that are not packed
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -29,6 +35,11 @@ def needed_files(names: Iterable[str]) -> list[str]:
     weights = [n for n in names if any(fnmatch(n, p) for p in _WEIGHTS)]
     if not any(n.endswith(".safetensors") for n in weights):
         weights = [n for n in names if n.endswith(".safetensors") and not n.startswith("adapter_")]
+    if not weights and "model_index.json" in names:
+        raise StudioError(
+            "This is a pipeline of several models that makes pictures or sounds, and no language model.",
+            "Choose a causal language model, such as HuggingFaceTB/SmolLM2-135M-Instruct.",
+        )
     if not weights:
         if any(fnmatch(n, p) for n in names for p in _PICKLED):
             raise StudioError(
@@ -41,11 +52,56 @@ def needed_files(names: Iterable[str]) -> list[str]:
 
 
 def count_parameters(path: Path) -> int:
-    """Read off the safetensors headers; no weight is loaded.
+    """Read off the safetensors headers; no weight is loaded. Of quantised weights it counts what they are packed in.
 
     Raises:
         StudioError: a file is damaged, or one that the index names is missing.
     """
+    return sum(prod(tensor["shape"]) for header in _headers(path) for tensor in header.values())
+
+
+def stored_in(path: str | Path) -> StoredQuantization | None:
+    """How the weights in the folder are quantised; None where they are ordinary numbers.
+
+    Raises:
+        StudioError: in a way in which they cannot be used here, or config.json does not say how; a file is damaged.
+    """
+    folder = Path(path)
+    stored = stored_quantization(read_json(folder / "config.json") or {})
+    if stored is not None and not stored.can_load:
+        raise _unreadable(
+            folder,
+            "The weights in {path} are quantised with {stored}, which can be neither trained on nor asked here.",
+            stored=stored.name,
+        )
+    strange = {
+        tensor["dtype"]
+        for header in _headers(folder)
+        for name, tensor in header.items()
+        if name.endswith("weight") and len(tensor["shape"]) > 1 and tensor["dtype"] not in _ORDINARY
+    }
+    if stored is None and strange:
+        raise _unreadable(
+            folder,
+            "The weights in {path} are packed as {packed}, and config.json does not say how they are to be read.",
+            packed=", ".join(sorted(strange)),
+        )
+    return stored
+
+
+def _unreadable(path: Path, problem: str, **values: str) -> StudioError:
+    """With the model that it was made from as the way out, where its card names that."""
+    stated = _card(path).get("base_model")
+    original = stated[0] if isinstance(stated, list) and stated else stated
+    if isinstance(original, str) and original:
+        remedy = "Add {original}, and choose 4-bit: it takes about as little memory."
+        return StudioError(problem, remedy, path=path, original=original, **values)
+    remedy = "Add the model's unquantised version, and choose 4-bit: it takes about as little memory."
+    return StudioError(problem, remedy, path=path, **values)
+
+
+def _headers(path: Path) -> list[dict[str, Any]]:
+    """Of each file of weights: tensors by their name."""
     index = path / "model.safetensors.index.json"
     if index.exists():
         shards = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
@@ -56,12 +112,12 @@ def count_parameters(path: Path) -> int:
                 "Put them back, or add the model again.",
                 path=path, missing=len(missing), total=len(shards), first=missing[0],
             )  # fmt: skip
-        return sum(_parameters_in(path / s) for s in shards)
+        return [_header(path / s) for s in shards]
     single = path / "model.safetensors"
-    return sum(_parameters_in(f) for f in ([single] if single.exists() else sorted(path.glob("*.safetensors"))))
+    return [_header(f) for f in ([single] if single.exists() else sorted(path.glob("*.safetensors")))]
 
 
-def _parameters_in(file: Path) -> int:
+def _header(file: Path) -> dict[str, Any]:
     """The header is a length in 8 bytes (little endian), then JSON; the tensors' bytes must reach to the file's end."""
     damaged = StudioError(
         "The weights in {file} are damaged or cut short.", "Put a whole file there, or add the model again.", file=file
@@ -74,10 +130,10 @@ def _parameters_in(file: Path) -> int:
             header = json.loads(stream.read(length))
     except ValueError:
         raise damaged from None
-    tensors = [t for name, t in header.items() if name != "__metadata__"]
-    if 8 + length + max((t["data_offsets"][1] for t in tensors), default=0) != file.stat().st_size:
+    tensors = {name: tensor for name, tensor in header.items() if name != "__metadata__"}
+    if 8 + length + max((t["data_offsets"][1] for t in tensors.values()), default=0) != file.stat().st_size:
         raise damaged
-    return sum(prod(t["shape"]) for t in tensors)
+    return tensors
 
 
 def describe_model(path: Path) -> dict[str, Any]:
@@ -87,58 +143,77 @@ def describe_model(path: Path) -> dict[str, Any]:
     Raises:
         StudioError: the folder holds no model that can be trained and chatted with here.
     """
-    from transformers import AutoConfig
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    from studio.worker.model_kind import architecture_of, context_of
+    from studio.worker.tokenizer import load_tokenizer
 
     parameters = count_parameters(path)
+    config, stored = check_configuration(path)
+    tokenizer = load_tokenizer(path)
+    hollow = hollow_model(config)
+    if stored is not None and hollow is not None:
+        parameters = hollow.num_parameters()
+    longest = tokenizer.model_max_length
+    return {
+        "parameters": parameters,
+        "architecture": architecture_of(config),
+        "license": _license(path),
+        "context": context_of(config, hollow, int(longest) if longest < 1 << 30 else 0),
+        "chat_template": bool(tokenizer.chat_template),
+    }
+
+
+def check_configuration(path: Path) -> tuple[Any, StoredQuantization | None]:
+    """The model's configuration, and how its weights are quantised; the weights need not be there yet.
+
+    Raises:
+        StudioError: it is of a model that cannot be used here.
+    """
+    from studio.worker.model_kind import check_kind
+
+    config = read_configuration(path)
+    check_kind(config)
+    return config, stored_in(path)
+
+
+def read_configuration(path: Path) -> Any:
+    """Raises StudioError where transformers cannot read it without running code of the model's own."""
+    from transformers import AutoConfig
+
     try:
-        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
+        return AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
     except (ValueError, OSError, KeyError) as error:
         raise StudioError(
             "The model in {path} is of a kind that cannot be opened here.",
             "Choose a model that transformers knows without code of the model's own.",
             path=path,
         ) from error
-    architecture = (getattr(config, "architectures", None) or [type(config).__name__])[0]
-    if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
-        raise StudioError(
-            "{architecture} is not a model that writes text.",
-            "Choose a causal language model, such as HuggingFaceTB/SmolLM2-135M-Instruct.",
-            architecture=architecture,
-        )
-    tokenizer = _read_tokenizer(path)
-    text = config.get_text_config()
-    lengths = (getattr(text, k, None) for k in ("max_position_embeddings", "n_positions", "max_seq_len"))
-    context = next((n for n in lengths if n), tokenizer.model_max_length)
-    return {
-        "parameters": parameters,
-        "architecture": architecture,
-        "license": _license(path),
-        "context": int(context) if context < 1 << 30 else 0,
-        "chat_template": bool(tokenizer.chat_template),
-    }
 
 
-def _read_tokenizer(path: Path) -> Any:
-    from transformers import AutoTokenizer
+def hollow_model(config: Any) -> Any:
+    """A model of that configuration without its weights, which takes next to no memory; None where that fails."""
+    import torch
+    from transformers import AutoModelForCausalLM
 
     try:
-        return AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-    except Exception as error:  # whatever a tokenizer's own reader makes of a file that it does not know
-        raise StudioError(
-            "The tokenizer in {path} is missing or cannot be opened.",
-            "Put the model's tokenizer files (tokenizer.json, tokenizer_config.json) beside its weights.",
-            path=path,
-        ) from error
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    except Exception:  # whatever a family's own code does with a device that holds no numbers
+        logger.exception("No hollow model could be made")
+        return None
 
 
 def _license(path: Path) -> str:
     """The license that the model's own card states, or nothing."""
+    stated = _card(path)
+    license = stated.get("license_name") if stated.get("license") == "other" else stated.get("license")
+    return license if isinstance(license, str) else ""
+
+
+def _card(path: Path) -> dict[str, Any]:
+    """What the head of the model's card says."""
     from huggingface_hub import ModelCard
 
     try:
-        stated = ModelCard.load(path / "README.md", ignore_metadata_errors=True).data.to_dict()
+        return dict(ModelCard.load(path / "README.md", ignore_metadata_errors=True).data.to_dict())
     except (OSError, ValueError):
-        return ""
-    license = stated.get("license_name") if stated.get("license") == "other" else stated.get("license")
-    return license if isinstance(license, str) else ""
+        return {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,18 +75,24 @@ class Reports(TrainerCallback):
             "done": self.is_early or (trained.max_steps > 0 and trained.global_step >= trained.max_steps),
         }
 
-    def restore(self, told: Mapping[str, Any]) -> None:
-        """Goes on from what `state` gave."""
+    def restore(self, told: Mapping[str, Any], *, others_until: int = 0) -> None:
+        """Goes on from what `state` gave.
+
+        What was measured up to the step `others_until` belongs to the run that this one continues: to that run's
+        weights, of which this one keeps none. So its best is the best that it measures itself, and its patience begins
+        anew.
+        """
         self._trainer.tokens_seen = told["tokens_seen"]
         self._last_losses.extend(told["last_losses"])
-        self._without_better = told["without_better"]
-        self.evaluations = {int(step): loss for step, loss in told["evaluations"].items()}
+        evaluations = {int(step): loss for step, loss in told["evaluations"].items()}
+        self.evaluations = {step: loss for step, loss in evaluations.items() if step > others_until}
+        self._without_better = min(told["without_better"], len(self.evaluations))
         self._trainer.best_step = self.best_step if self._watch.keep_best else None
 
     @property
     def train_loss(self) -> float | None:
         """Mean of the last steps."""
-        return sum(self._last_losses) / len(self._last_losses) if self._last_losses else None
+        return mean_loss(self._last_losses)
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         now = {"total_steps": state.max_steps, "at": time.time()}
@@ -172,6 +178,11 @@ class Reports(TrainerCallback):
         self._folder.append(
             Saved(step=state.global_step, path=str(path), best=state.global_step == self._trainer.best_step)
         )
+
+
+def mean_loss(losses: Collection[float]) -> float | None:
+    """Of the last steps; None where there was none."""
+    return sum(losses) / len(losses) if losses else None
 
 
 def _unstable(step: int, folder: Path) -> StudioError:

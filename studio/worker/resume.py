@@ -9,7 +9,7 @@ from typing import Any
 
 from studio.domain.errors import StudioError
 from studio.domain.spec import RunSpec
-from studio.store.checkpoint_folder import Checkpoint, all_checkpoints, damage
+from studio.store.checkpoint_folder import Checkpoint, all_checkpoints, damage, step_of
 
 # What may differ between the two: how far it goes, when it is looked at, and how a step's examples are worked off.
 _MAY_DIFFER = {
@@ -20,10 +20,12 @@ _MAY_DIFFER = {
 
 @dataclass(frozen=True)
 class Beginning:
-    """`checkpoint` is None where a run begins with the first step; `skipped` says what is wrong with newer ones."""
+    """`checkpoint` is None where a run begins with the first step; `skipped` says what is wrong with newer ones. Steps
+    up to `others_until` were done by the run that this one continues, if it continues any."""
 
     checkpoint: Checkpoint | None = None
     skipped: list[str] = field(default_factory=list)
+    others_until: int = 0
 
     @property
     def step(self) -> int:
@@ -47,14 +49,15 @@ def find_beginning(checkpoints: Path, continue_from: str | None, fixed: Mapping[
         StudioError: something of that differs, or the other run's checkpoint is damaged.
     """
     skipped = []
+    others_until = step_of(Path(continue_from)) if continue_from else 0
     for found in all_checkpoints(checkpoints):
         if reason := damage(found.path, thorough=True):
             skipped.append(reason)
             continue
         _check_same(found.told.get("fixed", {}), fixed)
-        return Beginning(found, skipped)
+        return Beginning(found, skipped, others_until)
     if continue_from:
-        return Beginning(_of_another_run(Path(continue_from), fixed), skipped)
+        return Beginning(_of_another_run(Path(continue_from), fixed), skipped, others_until)
     return Beginning(None, skipped)
 
 

@@ -80,10 +80,8 @@ def _load(request: dict[str, Any]) -> LoadedModel:
     """In full precision on a CPU, where a row then comes out the same to the token with neighbours and without; bf16
     rows can differ by rounding. On a GPU, full means what the device is made for."""
     device = pick_device()
-    precision = request.get("precision", "auto")
-    if precision == "auto" and device.type == "cpu":
-        precision = "fp32"
-    return load_base(request["model"]["path"], precision, device)
+    automatic = "fp32" if device.type == "cpu" else "auto"
+    return load_base(request["model"]["path"], request.get("precision", "auto"), device, automatic=automatic)
 
 
 def _write_secret(path: Path, value: dict[str, Any]) -> None:

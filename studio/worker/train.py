@@ -21,17 +21,19 @@ from studio.store.checkpoint_folder import checkpoint_path, checkpoints
 from studio.store.host_memory import host_memory
 from studio.store.run_folder import RunFolder, write_json
 from studio.worker.adapter_folder import library_versions, save_adapter
+from studio.worker.adapter_targets import Targets
+from studio.worker.causality import check_causal
 from studio.worker.device import name_of
 from studio.worker.examples import Examples, ExampleSets, read_examples
 from studio.worker.memory import HostMemoryShort, halved, is_out_of_memory, nothing_left_to_halve
 from studio.worker.model import LoadedModel, load_base
-from studio.worker.reports import Reports
+from studio.worker.reports import Reports, mean_loss
 from studio.worker.resume import Beginning, find_beginning, what_is_fixed
 from studio.worker.samples import Conversation, Samples, choose_prompts
 from studio.worker.split import Split
 from studio.worker.stop import Stopped, StopRequest
 from studio.worker.trainer import StudioTrainer
-from studio.worker.training_setup import build_trainer, check_targets
+from studio.worker.training_setup import build_trainer
 from studio.worker.vitals import Vitals
 
 logger = logging.getLogger(__name__)
@@ -110,13 +112,15 @@ class Attempt:
         # What "automatic" was is kept: measured again, it might be something else, and so the curve.
         precision = beginning.told.get("precision", spec.model.precision)
         loaded = load_base(request["model"]["path"], precision, chat_template=spec.model.chat_template)
-        check_targets(loaded.model, spec.lora)
+        check_causal(loaded.model)
+        targets = Targets(loaded.model)
+        targets.check(spec.lora)
         self._stop.check()
         train, evaluation, split = self._examples(loaded)
         if request["validation"] is None:
             folder.keep_held_out(split.evaluation.tolist())
         trainer = self._trainer = build_trainer(
-            loaded, train, evaluation, spec, folder.checkpoints, self._stop, self._vitals.check
+            loaded, train, evaluation, spec, folder.checkpoints, self._stop, self._vitals.check, targets
         )
         samples = Samples(loaded.tokenizer, self._prompts(loaded, split))
         reports = self._reports = Reports(
@@ -166,7 +170,7 @@ class Attempt:
                 self._folder.append(Resumed(step=0, skipped=beginning.skipped))
             trainer.train()
             return
-        reports.restore(checkpoint.told)
+        reports.restore(checkpoint.told, others_until=beginning.others_until)
         self._folder.append(Resumed(step=checkpoint.step, path=str(checkpoint.path), skipped=beginning.skipped))
         if beginning.is_done:  # training a run whose steps are done does one more
             trainer.take_state(checkpoint.path)
@@ -185,11 +189,11 @@ class Attempt:
     ) -> Finished:
         request, spec, step = self._request, self._spec, trainer.state.global_step
         self._folder.append(Progress(stage="saving"))
-        from_step = self._best_weights(trainer, reports)
+        from_step, train_loss = self._best_weights(trainer, reports)
         best = reports.best_step
         losses = {
-            "train_loss": reports.train_loss,
-            "eval_loss": reports.evaluations.get(from_step, next(reversed(reports.evaluations.values()), None)),
+            "train_loss": train_loss,
+            "eval_loss": reports.evaluations.get(from_step),  # of these very weights, or none
             "best_eval_loss": None if best is None else reports.evaluations[best],
         }
         details = {
@@ -201,6 +205,7 @@ class Attempt:
             "best_step": best,
             "from_step": from_step,
             "early_stopped": reports.is_early,
+            "left_out": [said.as_dict() for said in trainer.left_out],
         }
         story = {key: request[key] for key in ("run", "name", "spec", "model", "dataset")} | {
             "seed": spec.training.seed,
@@ -216,18 +221,18 @@ class Attempt:
             path=request["adapter"], size=size, stopped=reports.was_stopped, step=step, details=details, **losses
         )
 
-    def _best_weights(self, trainer: StudioTrainer, reports: Reports) -> int:
+    def _best_weights(self, trainer: StudioTrainer, reports: Reports) -> tuple[int, float | None]:
         """Takes the best checkpoint's weights where they are wanted and were measured to be better than the last ones;
-        returns the step that the adapter is of. What came after an evaluation that was the best so far is kept: there
-        is no sign that it is worse."""
+        returns the step that the adapter is of, and the training loss there. What came after an evaluation that was the
+        best so far is kept: there is no sign that it is worse."""
         step, best = trainer.state.global_step, reports.best_step
         if not self._spec.watch.keep_best or best in (None, step, max(reports.evaluations, default=None)):
-            return step
+            return step, reports.train_loss
         for found in checkpoints(self._folder.checkpoints):
             if found.step == best:
                 trainer.load_weights(found.path)
-                return best
-        return step
+                return found.step, mean_loss(found.told["last_losses"])
+        return step, reports.train_loss
 
     def give_way(self, error: BaseException) -> StudioError | None:
         """Makes all ready for another attempt with smaller micro-batches; returns what to say where none are left."""
@@ -285,4 +290,5 @@ def _started(loaded: LoadedModel, trainer: StudioTrainer, train: Examples, evalu
         tokens_per_epoch=train.tokens,
         versions=library_versions(),
         computed=trainer.path.names(),
+        left_out=[said.as_dict() for said in trainer.left_out],
     )

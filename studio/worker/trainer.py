@@ -14,6 +14,7 @@ from peft import load_peft_weights, set_peft_model_state_dict
 from transformers import Trainer, TrainerState
 from trl import SFTTrainer
 
+from studio.domain.errors import StudioError
 from studio.store.checkpoint_folder import all_checkpoints, checkpoint_path, seal, sync_folder
 from studio.worker import attention
 from studio.worker.encoder import IGNORED
@@ -58,6 +59,7 @@ class StudioTrainer(SFTTrainer):
         self._step_tokens = 0  # of the step that is under way; 0: what is given is all there is
         self._base = model
         self._own_attention = model.config._attn_implementation
+        self.left_out: list[StudioError] = []  # layers without an adapter, in words
         for parameter in self.model.parameters():
             if parameter.requires_grad:  # trl gives adapters of quantised models bf16, where small steps are lost
                 parameter.data = parameter.data.float()

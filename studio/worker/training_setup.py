@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig
-from transformers.pytorch_utils import Conv1D
 from trl import SFTConfig
 
-from studio.domain.errors import StudioError
-from studio.domain.spec import LoraSpec, RunSpec
+from studio.domain.spec import RunSpec
 from studio.worker import attention
+from studio.worker.adapter_targets import Targets
 from studio.worker.architecture import DocumentProbe, has_plain_head, positions_stand_alone
 from studio.worker.examples import Examples
 from studio.worker.model import LoadedModel
@@ -37,27 +35,34 @@ def build_trainer(
     checkpoints: Path,
     stop: StopRequest,
     check: Callable[[], None] = lambda: None,
+    targets: Targets | None = None,
 ) -> StudioTrainer:
-    """The trainer with the adapter on its model, and everything in place that this model allows to be quicker."""
-    offers = _offers(loaded, spec.training.max_length)
+    """The trainer with the adapter on its model, and everything in place that this model allows to be quicker.
+
+    Raises StudioError where a target module is no layer of the model that can get an adapter.
+    """
+    targets = targets or Targets(loaded.model)
+    targets.check(spec.lora)
+    offers = offers_of(loaded, spec.training.max_length)
     trainer = StudioTrainer(
         model=loaded.model,
         args=_arguments(loaded, spec, checkpoints, evaluates=len(evaluation) > 0),
         train_dataset=train.rows,
         eval_dataset=evaluation.rows if len(evaluation) else None,
         processing_class=loaded.tokenizer,
-        peft_config=LoraConfig(**spec.lora.model_dump(), task_type="CAUSAL_LM"),
+        peft_config=targets.config(spec.lora),
         path=offers.plain,
         must_stop=lambda: stop.is_made,
         check=check,
     )
+    trainer.left_out = targets.left_out_of(trainer.model, spec.lora)
     if OwnHead(loaded.model).is_trained:  # it has to get its gradient
         offers = replace(offers, heads=[head for head in offers.heads if head != "linear"])
     logger.info("Computed: %s", ", ".join(choose_path(trainer, offers).names()))
     return trainer
 
 
-def _offers(loaded: LoadedModel, longest: int) -> Offers:
+def offers_of(loaded: LoadedModel, longest: int) -> Offers:
     """All that may be quicker. Documents are packed only where the model computes what it does for each alone."""
     model, probe, pad = loaded.model, DocumentProbe(loaded.model), loaded.tokenizer.pad_token_id
     batches: list[PackedBatch | PaddedBatch] = [PaddedBatch(pad, one_by_one=True)]
@@ -105,19 +110,3 @@ def _arguments(loaded: LoadedModel, spec: RunSpec, checkpoints: Path, *, evaluat
         remove_unused_columns=False,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
-
-
-def check_targets(model: Any, lora: LoraSpec) -> None:
-    """Raises StudioError where a target module is no layer of the model that can get an adapter."""
-    if lora.target_modules == "all-linear":
-        return
-    head = model.get_output_embeddings()  # trl leaves an adapter on it untrained
-    layers = [n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear | Conv1D) and m is not head]
-    for target in lora.target_modules:
-        if not any(layer == target or layer.endswith(f".{target}") for layer in layers):
-            raise StudioError(
-                "The base model has no layer named “{name}” that can get an adapter.",
-                "Use all-linear or some of these: {known}.",
-                name=target,
-                known=", ".join(dict.fromkeys(layer.rpartition(".")[2] for layer in layers)),
-            )

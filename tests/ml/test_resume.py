@@ -1,5 +1,6 @@
 """Training that is interrupted and goes on: the same curve and the same weights, from whole checkpoints alone."""
 
+import json
 import resource
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 from studio.domain.events import Evaluated, Failed, Finished, Halved, Resumed, Sampled, Saved, Started, Step
-from studio.store.checkpoint_folder import all_checkpoints, checkpoints
+from studio.store.adapter_files import STORY
+from studio.store.checkpoint_folder import MANIFEST, all_checkpoints, checkpoints, seal
 from studio.store.run_folder import RunFolder
 from tests.ml.tiny import tiny_model
 from tests.training import all_events, captain_rows, events_of, start_worker, training_run
@@ -184,3 +186,69 @@ def test_memory_that_runs_out_halves_the_batch_and_nothing_else(tmp_path: Path, 
     assert [s.step for s in events_of(folder, Step)] == [1, 2]
     assert isinstance(folder.last_event(), Finished)
     assert all_events(folder)[-1].details["trained_tokens"] > 2 * 64 * 200
+
+
+def continued(path: Path, base: Path, whole: RunFolder, steps: int, **settings: Any) -> RunFolder:
+    """A run that goes on where `whole` ended."""
+    folder = prepared(path, base, training={"max_steps": steps} | settings.pop("training", {}), **settings)
+    folder.prepare(folder.read_request() | {"continue_from": str(checkpoints(whole.checkpoints)[0].path)})
+    return folder
+
+
+def stopped_after(folder: RunFolder, step: int) -> Finished:
+    """What it says when it is asked to end after that step."""
+    with start_worker(folder) as worker:
+        wait_for(lambda: any(s.step >= step for s in events_of(folder, Step)), seconds=SECONDS, what=f"step {step}")
+        folder.ask_stop()
+        assert worker.wait(SECONDS) == 0, folder.log_tail()
+    finished = folder.last_event()
+    assert isinstance(finished, Finished) and finished.stopped
+    return finished
+
+
+def story_of(folder: RunFolder) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((Path(folder.read_request()["adapter"]) / STORY).read_text("utf-8"))
+    return told
+
+
+def test_a_continued_run_that_is_stopped_before_it_measured_itself_has_no_loss_of_its_parent(
+    tmp_path: Path, base: Path
+) -> None:
+    seldom = {"eval_steps": 100_000}
+    parent = prepared(tmp_path / "parent", base, training=seldom | {"max_steps": 2})
+    assert works(parent) == 0, parent.log_tail()
+    assert [e.step for e in events_of(parent, Evaluated)] == [2]
+    folder = continued(tmp_path / "run", base, parent, 100_000, training=seldom)
+    finished = stopped_after(folder, 3)
+    assert (finished.eval_loss, finished.best_eval_loss, finished.details["best_step"]) == (None, None, None)
+    assert (story_of(folder)["eval_loss"], story_of(folder)["best_eval_loss"]) == (None, None)
+    newest = checkpoints(folder.checkpoints)[0]
+    assert newest.told["evaluations"] == {}, "nor is it handed on to whoever goes on from here"
+
+
+def test_a_continued_run_whose_parent_was_better_keeps_the_best_that_it_measured_itself(
+    whole: RunFolder, tmp_path: Path, base: Path
+) -> None:
+    bad = {"eval_steps": 2}
+    folder = continued(tmp_path / "run", base, whole, 20, training=bad, watch={"early_stopping_patience": 1})
+    found = checkpoints(whole.checkpoints)[0].path
+    told = json.loads((found / MANIFEST).read_text("utf-8"))["told"]
+    seal(found, told | {"evaluations": {"8": 1e-9}, "without_better": 7})  # as if nothing could ever be better
+    assert works(folder) == 0, folder.log_tail()
+    finished, measured = folder.last_event(), {e.step: e.loss for e in events_of(folder, Evaluated)}
+    assert isinstance(finished, Finished)
+    assert min(measured) > 14
+    best = min(measured, key=lambda step: measured[step])
+    assert (finished.best_eval_loss, finished.details["best_step"]) == (measured[best], best)
+    assert finished.eval_loss == measured[finished.details["from_step"]]
+    assert events_of(folder, Evaluated)[0].best, "its patience begins anew"
+
+
+def test_a_stopped_run_has_the_losses_of_the_weights_it_keeps(tmp_path: Path, base: Path) -> None:
+    folder = prepared(tmp_path / "run", base, training={"max_steps": 100_000, "eval_steps": 5})
+    finished = stopped_after(folder, 7)
+    measured = {e.step: e.loss for e in events_of(folder, Evaluated)}
+    from_step = finished.details["from_step"]
+    assert finished.eval_loss == measured.get(from_step)
+    last = [s.loss for s in events_of(folder, Step) if s.step <= from_step][-10:]
+    assert finished.train_loss == pytest.approx(sum(last) / len(last))

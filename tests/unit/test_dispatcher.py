@@ -1,23 +1,30 @@
 """One step of the dispatcher, with a fake engine in place of processes."""
 
+import math
 import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Evaluated, Failed, Finished, Halved, Progress, Resumed, Sampled, Started, Step
 from studio.domain.spec import read_spec
 from studio.engines.base import Device, Process
 from studio.engines.death import Death
+from studio.services.checkpoints import Checkpoints
 from studio.services.comparison import compare_settings
 from studio.services.dispatcher import SECONDS_TO_TERMINATE, Dispatcher
 from studio.services.models import Models
-from studio.services.run_control import RunControl
+from studio.services.run_control import RunControl, _longer
 from studio.services.runs import Runs
 from studio.services.sweeps import Sweeps
 from studio.store.catalogue import Catalogue
+from studio.store.checkpoint_folder import Checkpoint, seal
 from studio.store.run_folder import RunFolder
+from studio.store.tables import Run
 
 
 @dataclass
@@ -453,3 +460,90 @@ def test_a_sweep_is_queued_whole_or_not_at_all(bench):
     compared = compare_settings(sweeps.runs(id))
     assert (compared.names, compared.differing) == (["lora.r"], [{"lora.r": 8}, {"lora.r": 16}])
     assert compared.same["training.seed"] == 42
+
+
+def whole_checkpoint(folder, step):
+    path = folder.checkpoints / f"checkpoint-{step}"
+    path.mkdir(parents=True)
+    for name in ("adapter_config.json", "trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth"):
+        (path / name).write_text("{}")
+    seal(path, {})
+
+
+@given(
+    rows=st.integers(1, 60),
+    batch=st.integers(1, 9),
+    accumulation=st.integers(1, 5),
+    epochs=st.floats(0.05, 6, allow_nan=False),
+)
+def test_a_run_is_continued_as_long_as_one_step_is_left_of_what_the_trainer_would_do(rows, batch, accumulation, epochs):
+    # As transformers' Trainer.set_initial_training_values reckons.
+    batches = -(-rows // batch)
+    total = math.ceil(epochs * max(1, -(-batches // accumulation)))
+    run = Run(name="a", started={"train_rows": rows})
+    spec = read_spec(
+        {
+            "model": {"name": "tiny"},
+            "data": {"name": "rows"},
+            "training": {"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation},
+        }
+    )
+    longer = _longer(spec, run, Checkpoint(Path("/c"), total - 1), epochs, None)
+    assert longer.training.num_train_epochs == epochs
+    with pytest.raises(InvalidInput, match=f"That is {total} steps, and {total} are done already"):
+        _longer(spec, run, Checkpoint(Path("/c"), total), epochs, None)
+
+
+def test_a_run_with_half_a_step_left_goes_on(bench):
+    id = bench.running()
+    bench.catalogue.change_run(id, started={"train_rows": 5})  # 2 steps an epoch, in batches of 4
+    whole_checkpoint(bench.folder(id), 2)
+    bench.dies(Finished(path=str(bench.home / "adapter"), step=2), id=id)
+    longer = bench.control.continue_with(id, epochs=1.25, name="longer")
+    assert bench.runs.get(longer).spec["training"]["num_train_epochs"] == 1.25
+
+
+def test_figures_of_a_run_that_went_back_are_those_of_the_steps_that_are_left(bench):
+    id = bench.running()
+    folder = bench.folder(id)
+    for event in (
+        step(2, 0.9),
+        Evaluated(step=2, loss=0.8, best=True),
+        step(3, 0.5),
+        Evaluated(step=3, loss=0.4, best=True),
+    ):
+        folder.append(event)
+    bench.dispatcher.tick()
+    assert bench.runs.get(id).best_step == 3
+    folder.append(Resumed(step=2))
+    bench.dispatcher.tick()
+    run = bench.runs.get(id)
+    assert (run.train_loss, run.eval_loss, run.best_eval_loss, run.best_step) == (0.9, 0.8, 0.8, 2)
+    for event in (step(3, 0.7), Evaluated(step=3, loss=0.9), Resumed(step=1)):
+        folder.append(event)
+    bench.dispatcher.tick()
+    run = bench.runs.get(id)
+    assert (run.train_loss, run.eval_loss, run.best_eval_loss, run.best_step) == (1.0, None, None, None)
+
+
+def test_a_run_that_is_stopped_where_nothing_was_measured_has_no_evaluation_loss_of_its_own(bench):
+    id = bench.running()
+    folder = bench.folder(id)
+    for event in (step(2), Evaluated(step=2, loss=0.8, best=True), step(3)):
+        folder.append(event)
+    bench.dispatcher.tick()
+    assert bench.runs.get(id).eval_loss == 0.8  # while it trains: the newest there is
+    bench.dies(Finished(path="/adapters/x", stopped=True, step=3, train_loss=0.9, best_eval_loss=0.8), id=id)
+    run, adapter = bench.runs.get(id), bench.catalogue.adapter("a")
+    assert (run.eval_loss, run.best_eval_loss, run.best_step) == (None, 0.8, 2)
+    assert (adapter.eval_loss, adapter.best_eval_loss) == (None, 0.8)
+
+
+def test_the_checkpoint_that_a_run_kept_as_its_adapter_says_so(bench):
+    id = bench.running()
+    for number in (2, 4):
+        whole_checkpoint(bench.folder(id), number)
+    best = Finished(path="/adapters/x", step=4, eval_loss=0.8, best_eval_loss=0.8, details={"from_step": 2})
+    bench.dies(best, id=id)
+    listed = Checkpoints(bench.catalogue, bench.home / "adapters").list(id)
+    assert [(each.step, each.adapter) for each in listed] == [(4, None), (2, "a")]

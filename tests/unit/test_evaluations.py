@@ -121,7 +121,7 @@ def add_adapter(catalogue, name):
 def studio(tmp_path, migrated):
     shutil.copy(migrated, tmp_path / "studio.db")
     studio = Studio(tmp_path / "studio.db")
-    studio.catalogue.add_model(name="m", reference="org/m", source="hub", status="ready", path="/m")
+    studio.catalogue.add_model(name="m", reference="org/m", source="hub", status="ready", path=str(tmp_path))
     for name in ("captain", "mate"):
         add_adapter(studio.catalogue, name)
     yield studio
@@ -385,8 +385,8 @@ def test_closing_ends_the_thread_and_the_next_tick_goes_on(studio):
         ([Column(model="late")], "columns[0]", "not ready yet"),
     ],
 )  # fmt: skip
-def test_a_column_that_cannot_be_asked_is_refused_at_its_place(studio, columns, place, said):
-    studio.catalogue.add_model(name="other", reference="org/other", source="hub", status="ready", path="/o")
+def test_a_column_that_cannot_be_asked_is_refused_at_its_place(studio, tmp_path, columns, place, said):
+    studio.catalogue.add_model(name="other", reference="org/other", source="hub", status="ready", path=str(tmp_path))
     studio.catalogue.add_model(name="late", reference="org/late", source="hub")
     with pytest.raises(InvalidInput, match=said) as caught:
         studio.submit(*columns)

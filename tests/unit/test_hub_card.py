@@ -51,7 +51,7 @@ def test_the_body_tells_data_hyperparameters_losses_and_versions(tmp_path: Path)
         "| SHA-256 of the rows as JSON Lines | " + "ab" * 32 + " |",
         "| Rows | 64 |",
         "| Training loss | 1.23457 |",
-        "| Best validation loss | 1.4 |",
+        "| Best validation loss of its run | 1.4 |",
         "| lora.r | 16 |",
         "| training.learning_rate | 0.0002 |",
         "| training.gradient_checkpointing | no |",

@@ -34,7 +34,7 @@ def capitals(studio, tmp_path):
 
 def add_model(home):
     studio = build(read_settings({}, home=home))
-    studio.catalogue.add_model(name="m", reference="org/m", source="hub", status="ready", path="/m")
+    studio.catalogue.add_model(name="m", reference="org/m", source="hub", status="ready", path=str(home))
     studio.close()
 
 

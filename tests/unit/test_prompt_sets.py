@@ -187,7 +187,7 @@ def test_a_dataset_that_is_not_there_not_ready_or_unreadable_is_said(sets, catal
 def run(catalogue, tmp_path):
     """A run on ten rows, with a folder of its own."""
     dataset = add_dataset(catalogue, tmp_path, [chat(str(i), f"answer {i}") for i in range(10)])
-    catalogue.add_model(name="m", reference="m", source="folder", status="ready", path="/m")
+    catalogue.add_model(name="m", reference="m", source="folder", status="ready", path=str(tmp_path))
     run = Runs(catalogue).submit(read_spec({"model": {"name": "m"}, "data": {"name": "rows"}}), "tide")
     catalogue.change_run(run, folder=str(tmp_path / "run"))
     folder = RunFolder(tmp_path / "run")
@@ -233,3 +233,36 @@ def test_a_run_that_has_no_rows_to_give_is_said(sets, catalogue, run):
     with pytest.raises(InvalidInput, match="folder is gone"):
         sets.from_run(id)
     assert sets.list() == []
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"prompt": "b"}',
+        '  {"reference": "c", "prompt": "b"}',
+        '{"messages": [{"role": "user", "content": "b"}]}',
+        '{"prompt": "b", "reference": "c"',  # not whole
+        "{'prompt': 'b'}",
+        '[{"role": "user", "content": "b"}]',
+    ],
+)
+@pytest.mark.parametrize("first", ["a", "prompt\na", "prompt,reference\na,", "prompt;reference\n;\na;"])
+def test_a_row_in_json_among_other_lines_is_an_error_at_its_line_and_never_a_prompt(sets, first, row):
+    line = first.count("\n") + 2
+    fault = refused(sets, f"{first}\n{row}")
+    assert list(fault.fields) == [f"line {line}"]
+    assert "This line is a row in JSON, but the first line is not." in str(fault.fields[f"line {line}"])
+    assert [asked for asked, _ in kept(sets, f"{first}\n{row}", skip_bad=True) if "b" in asked] == []
+
+
+def test_lines_of_turns_are_no_prompts(sets):
+    refused(sets, '[{"role": "user", "content": "a"}]\n[{"role": "user", "content": "b"}]')
+
+
+def test_a_plain_line_among_json_is_an_error_at_its_line(sets):
+    assert "not valid JSON" in str(refused(sets, '{"prompt": "a"}\nWho are you?').fields["line 2"])
+
+
+@pytest.mark.parametrize("asked", ['{"name": "Ann"} is this valid JSON?', '{"name": "Ann"}', "[1, 2, 3]", "{prompt}"])
+def test_a_prompt_may_hold_json_that_is_no_row(sets, asked):
+    assert kept(sets, f"a\n{asked}") == [("a", ""), (asked, "")]

@@ -32,7 +32,7 @@ def studio(tmp_path: Path, migrated: Path) -> Iterator[Studio]:
     settings = Settings(home=tmp_path / "home")
     shutil.copy(migrated, settings.folder("") / "studio.db")
     studio = build(settings)
-    studio.catalogue.add_model(name="small", reference="small", source="folder", status="ready", path="/m")
+    studio.catalogue.add_model(name="small", reference="small", source="folder", status="ready", path=str(tmp_path))
     studio.catalogue.add_dataset(
         name="rows", format="messages", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=40, size=1,
         details={}, status="ready",

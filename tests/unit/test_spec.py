@@ -80,6 +80,12 @@ def test_a_preset_names_only_knobs_that_exist_and_passes_the_checks(name):
     read_spec(preset_values(name, defaults() | {"data": {"name": "rows"}}))
 
 
+@pytest.mark.parametrize("first", PRESETS)
+@pytest.mark.parametrize("then", PRESETS)
+def test_a_preset_leaves_nothing_of_another_one_behind(first, then):
+    assert preset_values(then, preset_values(first, defaults())) == preset_values(then, defaults())
+
+
 def test_every_knob_has_the_words_that_a_person_needs():
     for section in describe():
         assert section["title"]

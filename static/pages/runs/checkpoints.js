@@ -38,7 +38,7 @@
           label: t("Checkpoints"), rows, key: (row) => row.step,
           columns: [
             { name: "step", label: t("Step"), value: (row) => [Studio.number(row.step), row.best && Studio.pill(t("best"), "ok")] },
-            { name: "eval_loss", label: t("Evaluation"), numeric: true, value: (row) => Studio.loss(row.eval_loss) },
+            { name: "eval_loss", label: t("Evaluation"), numeric: true, value: (row) => Studio.measured(row.eval_loss) },
             { name: "size", label: t("Size"), numeric: true, hide: "narrow", value: (row) => Studio.bytes(row.size) },
             { name: "at", label: t("Saved"), hide: "narrow", value: (row) => Studio.time(row.at) },
             { name: "adapter", label: t("Kept as"), value: (row) => (row.adapter ? h("a", { href: Studio.href("playground", { model: run.model_name, adapter: row.adapter }) }, row.adapter) : "–") },

@@ -54,7 +54,7 @@
             { name: "status", label: t("Status"), value: parts.statePill },
             ...data.differing.map((name) => ({ name, label: label(name), sort: true, numeric: typeof data.rows[0].settings[name] === "number", value: (run) => parts.value(run.settings[name]) })),
             { name: "train_loss", label: t("Training"), numeric: true, sort: true, value: (run) => Studio.loss(run.train_loss) },
-            { name: "eval_loss", label: t("Evaluation"), numeric: true, sort: true, value: (run) => Studio.loss(run.eval_loss) },
+            { name: "eval_loss", label: t("Evaluation"), numeric: true, sort: true, value: (run) => (run.ended_at ? Studio.measured : Studio.loss)(run.eval_loss) },
             { name: "best_eval_loss", label: t("Best"), numeric: true, sort: true, value: (run) => (run.best_eval_loss != null && run.best_eval_loss === best ? h("b", { class: "best" }, Studio.loss(run.best_eval_loss), " ★") : Studio.loss(run.best_eval_loss)) },
             { name: "tokens_per_second", label: t("Tokens per second"), numeric: true, sort: true, hide: "medium", value: (run) => Studio.number(run.tokens_per_second) },
             { name: "memory", label: t("Memory"), numeric: true, hide: "medium", value: (run) => Studio.bytes(run.memory) },

@@ -74,7 +74,7 @@
         run.attempt > 0 && Studio.stats([
           { label: t("Step"), value: Studio.number(run.step), note: run.total_steps ? t("of {total}", { total: Studio.number(run.total_steps) }) : "" },
           { label: t("Training loss"), value: Studio.loss(run.train_loss) },
-          { label: t("Evaluation loss"), value: Studio.loss(run.eval_loss), note: run.best_eval_loss != null ? t("best {loss}", { loss: Studio.loss(run.best_eval_loss) }) : "" },
+          { label: t("Evaluation loss"), value: (run.ended_at ? Studio.measured : Studio.loss)(run.eval_loss), note: run.best_eval_loss != null ? t("best {loss}", { loss: Studio.loss(run.best_eval_loss) }) : "" },
           { label: t("Time left"), value: run.seconds_left == null ? "–" : Studio.duration(run.seconds_left) },
           { label: t("Tokens per second"), value: Studio.number(last.tokens_per_second) },
           { label: t("Learning rate"), value: Studio.rate(last.learning_rate) },

@@ -39,7 +39,7 @@
             { name: "steps", label: t("Steps"), numeric: true, value: parts.steps },
             { name: "losses", label: t("Loss"), hide: "medium", value: (run) => Studio.sparkline(run.losses, { color: Studio.color(run.adapter?.id || 1) }) },
             { name: "train_loss", label: t("Now"), numeric: true, value: (run) => Studio.loss(run.train_loss) },
-            { name: "eval_loss", label: t("Evaluation"), numeric: true, hide: "narrow", value: (run) => Studio.loss(run.eval_loss) },
+            { name: "eval_loss", label: t("Evaluation"), numeric: true, hide: "narrow", value: (run) => (run.ended_at ? Studio.measured : Studio.loss)(run.eval_loss) },
             { name: "model_name", label: t("Base model"), hide: "medium" },
             { name: "dataset_name", label: t("Dataset"), hide: "narrow", value: Studio.versioned },
             { name: "created_at", label: t("Submitted"), hide: "medium", value: (run) => Studio.time(run.created_at) },

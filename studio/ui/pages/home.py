@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from studio.domain.run import RunStatus
 from studio.services.runs import seconds_left
+from studio.ui.language import language_of
 from studio.ui.pages.shown_model import shown_model
 from studio.ui.view import view
 
 if TYPE_CHECKING:
+    import gradio as gr
+
     from studio.app import Studio
     from studio.store.tables import Adapter, Run
 
@@ -25,7 +28,7 @@ def build(studio: Studio) -> None:
     view("home", partial(overview, studio), partial(add_sample, studio), partial(add_model, studio), skeleton="cards")
 
 
-def overview(studio: Studio) -> dict[str, Any]:
+def overview(studio: Studio, request: gr.Request | None = None) -> dict[str, Any]:
     datasets, adapters, queue = studio.datasets.list(), studio.adapters.list(), studio.run_control.queue()
     runs = [*reversed(studio.catalogue.runs_with_worker()), *queue[:NEXT]]
     return {
@@ -36,7 +39,7 @@ def overview(studio: Studio) -> dict[str, Any]:
         "adapters": len(adapters),
         "newest": [_shown_adapter(adapter) for adapter in adapters[:NEWEST]],
         "pushed": sum(bool(adapter.hub_url) for adapter in adapters),
-        "models": [shown_model(model) for model in studio.models.list()],
+        "models": [shown_model(model, language_of(request)) for model in studio.models.list()],
     }
 
 

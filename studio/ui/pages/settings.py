@@ -1,4 +1,4 @@
-"""The settings page: the Hub token, the playground's server, what is stored where, the machine, versions, looks."""
+"""The settings page: the Hub token, the playground's server, base models, what is stored where, the machine, looks."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 from studio import __version__
 from studio.domain.errors import StudioError
 from studio.services.machine import disk_free, look_at_machine, storage, versions
+from studio.ui.language import language_of
+from studio.ui.pages.shown_model import shown_model
 from studio.ui.view import view
 
 if TYPE_CHECKING:
+    import gradio as gr
+
     from studio.app import Studio
 
 LEAD = "Your Hugging Face account, what is stored where, and how the studio looks."
@@ -31,6 +35,11 @@ def build(studio: Studio) -> None:
         partial(test_server, studio),
         partial(remove_server, studio),
         partial(used, studio),
+        partial(models, studio),
+        partial(add_model, studio),
+        partial(remove_model, studio),
+        partial(check_model, studio),
+        partial(checked_model, studio),
         skeleton="cards",
     )
 
@@ -87,6 +96,41 @@ def test_server(studio: Studio) -> dict[str, Any]:
 
 def remove_server(studio: Studio) -> None:
     studio.stand_in.forget()
+
+
+def models(studio: Studio, request: gr.Request | None = None) -> list[dict[str, Any]]:
+    """Every base model, with what removing it would do: whether its files stay, and which adapters need it."""
+    language = language_of(request)
+    return [
+        shown_model(model, language)
+        | {
+            "path": model.path,
+            "is_gone": model.status == "ready" and not Path(model.path).is_dir(),
+            "keeps_files": studio.models.keeps_files(model),
+            "adapters": [adapter.name for adapter in studio.models.adapters(model)],
+        }
+        for model in studio.models.list()
+    ]
+
+
+def add_model(studio: Studio, reference: str) -> None:
+    """Tries again to fetch a model. Raises InvalidInput: its folder holds none."""
+    studio.models.add(reference)
+
+
+def remove_model(studio: Studio, name: str) -> None:
+    """Raises NotFound; InvalidInput where something needs it; StudioError where its files cannot be deleted now."""
+    studio.models.delete(name)
+
+
+def check_model(studio: Studio, name: str) -> None:
+    """Begins a check. Raises NotFound; StudioError where the model has no folder that could be checked."""
+    studio.models.start_check(name)
+
+
+def checked_model(studio: Studio, name: str) -> bool:
+    """Whether the check is over. Raises StudioError: it failed."""
+    return studio.models.checked(name) is not None
 
 
 def used(studio: Studio) -> dict[str, Any]:

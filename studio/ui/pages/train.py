@@ -14,6 +14,7 @@ from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.presets import PRESETS, preset_values
 from studio.domain.spec import RunSpec, defaults, describe, read_spec
 from studio.samples import sample_path
+from studio.services import run_checks
 from studio.services.base_weights import BaseWeights, read_base_weights
 from studio.services.chat_template import sample_conversation
 from studio.services.estimate import plan, sizes, target_fault
@@ -52,7 +53,7 @@ def build(studio: Studio) -> None:
     )
 
 
-def begin(studio: Studio, run: int = 0, dataset: str = "") -> dict[str, Any]:
+def begin(studio: Studio, run: int = 0, dataset: str = "", request: gr.Request | None = None) -> dict[str, Any]:
     """What the form begins with: the settings of run `run`, or a preset and `dataset` or the newest one.
 
     Raises:
@@ -69,12 +70,12 @@ def begin(studio: Studio, run: int = 0, dataset: str = "") -> dict[str, Any]:
         ready = [m.name for m in studio.models.list() if m.status == "ready"]
         values["model"]["name"] = next(iter(ready), "")
     name = name or suggest_name(studio, values["data"]["name"])
-    return {"values": values, "name": name, "choices": choices(studio)}
+    return {"values": values, "name": name, "choices": choices(studio, request)}
 
 
-def choices(studio: Studio) -> dict[str, Any]:
+def choices(studio: Studio, request: gr.Request | None = None) -> dict[str, Any]:
     return {
-        "models": [shown_model(model) for model in studio.models.list()],
+        "models": [shown_model(model, language_of(request)) for model in studio.models.list()],
         "datasets": [
             {"name": d.name, "rows": d.rows, "status": d.status, "bad_rows": d.bad_rows} for d in studio.datasets.list()
         ],
@@ -88,7 +89,8 @@ def suggest_name(studio: Studio, dataset: str = "") -> str:
 
 
 def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]:
-    """What is wrong with the values, by field, and what the run would be as far as they say it."""
+    """What is wrong with the values, by field, and what the run would be as far as they say it. `clashes` are fields
+    whose value is right in itself and does not go with others; `notes` say what works, but is hardly meant."""
     spec, base, faults = judged(studio, values)
     language = language_of(request)
     machine = look_at_machine()
@@ -96,6 +98,8 @@ def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]
         "faults": {field: sentence_of(fault, language) for field, fault in faults.items()},
         "layers": base.names() if base and base.is_known else [],
         "machine": asdict(machine) | {"free_for_training": machine.free_for_training},
+        "clashes": [],
+        "notes": [],
         "plan": None,
         "sizes": None,
         "memory": None,
@@ -104,9 +108,15 @@ def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]
         return answer
     dataset = _chosen(studio, spec.data.name)
     rows = dataset.trainable_rows if dataset else 0
+    planned = None
     if rows:
         validation = _chosen(studio, spec.data.validation_name)
-        answer["plan"] = asdict(plan(spec, rows, validation.trainable_rows if validation else 0))
+        planned = plan(spec, rows, validation.trainable_rows if validation else 0)
+        answer["plan"] = asdict(planned)
+        answer["notes"] = [sentence_of(note, language) for note in run_checks.notes(spec, planned)]
+    clashes = run_checks.faults(spec, context=_context(studio, spec.model.name), plan=planned)
+    answer["clashes"] = list(clashes)
+    answer["faults"] |= {field: sentence_of(fault, language) for field, fault in clashes.items()}
     if base:
         answer["sizes"] = asdict(sizes(spec, base))
     if base and dataset and rows:
@@ -119,6 +129,14 @@ def _chosen(studio: Studio, dataset: str) -> Dataset | None:
         return studio.datasets.get(dataset)
     except NotFound:
         return None
+
+
+def _context(studio: Studio, model: str) -> int:
+    """Tokens that it reads at once; 0 where that is not known."""
+    try:
+        return studio.models.get(model).context
+    except NotFound:
+        return 0
 
 
 def judged(studio: Studio, values: Values) -> tuple[RunSpec | None, BaseWeights | None, Mapping[str, StudioError]]:

@@ -1,0 +1,102 @@
+"""How the weights in a base model's folder are stored, where they are quantised already: read off its config.json."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from studio.domain.errors import StudioError
+
+_PLACES = ("quantization_config", "compression_config", "quantization")
+_NAMES = {
+    "aqlm": "AQLM", "auto-round": "AutoRound", "awq": "AWQ", "bitnet": "BitNet", "compressed-tensors":
+    "compressed-tensors", "eetq": "EETQ", "exl2": "EXL2", "exl3": "EXL3", "fbgemm_fp8": "FBGEMM FP8", "fp8": "FP8",
+    "fp_quant": "FP-Quant", "gguf": "GGUF", "gptq": "GPTQ", "higgs": "HIGGS", "hqq": "HQQ", "mlx": "MLX",
+    "modelopt": "ModelOpt", "mxfp4": "MXFP4", "mxfp8": "MXFP8", "nvfp4": "NVFP4", "quanto": "Quanto",
+    "quark": "Quark", "spqr": "SpQR", "torchao": "torchao", "vptq": "VPTQ",
+}  # fmt: skip
+_SAID_BY_NAME = ("fp8", "fbgemm_fp8", "mxfp4", "mxfp8", "nvfp4")  # whose names tell the bits
+_UNPACKED = ("fp8", "mxfp4", "mxfp8")  # loaded as the numbers they stand for
+_FULL = ("fp32", "bf16")
+
+
+@dataclass(frozen=True)
+class StoredQuantization:
+    """`method` as config.json spells it, `name` for people ("GPTQ 4-bit").
+
+    `precision` is the spec's word for what the base is in memory, where that is decided by how it is stored; None
+    where its weights are unpacked, or cannot be loaded here.
+    """
+
+    method: str
+    name: str
+    precision: str | None
+
+    @property
+    def is_unpacked(self) -> bool:
+        """Whether its weights are loaded as ordinary numbers, in the precision that is asked for."""
+        return self.method in _UNPACKED
+
+    @property
+    def can_load(self) -> bool:
+        """Whether it is known here how to load it truly and train on it."""
+        return self.precision is not None or self.is_unpacked
+
+    def check_precision(self, asked: str) -> None:
+        """Raises StudioError where the precision that is asked for is not to be had from how it is stored."""
+        kept = _FULL if self.is_unpacked else (self.precision,)
+        if self.can_load and asked not in ("auto", *kept):
+            raise StudioError(
+                "The base model's weights are stored as {stored}, and cannot be loaded in {asked}.",
+                "Choose Automatic or {kept}, or the model's unquantised version.",
+                stored=self.name,
+                asked=asked,
+                kept=" / ".join(str(name) for name in kept),
+            )
+
+
+def stored_quantization(config: Mapping[str, Any]) -> StoredQuantization | None:
+    """What the config.json says; None where the weights are ordinary numbers."""
+    stated = next((found for part in _parts(config) if (found := _stated(part))), None)
+    if stated is None:
+        return None
+    method = str(stated.get("quant_method") or "")
+    in_4_bit, in_8_bit = bool(stated.get("load_in_4bit")), bool(stated.get("load_in_8bit"))
+    if in_4_bit or in_8_bit:
+        kind = str(stated.get("bnb_4bit_quant_type") or "").upper()
+        bits = "4-bit" if in_4_bit else "8-bit"
+        return StoredQuantization("bitsandbytes", f"{bits} ({kind})" if in_4_bit and kind else bits, bits)
+    if not method:
+        method = "modelopt" if "quant_algo" in stated else "mlx" if {"bits", "group_size"} <= stated.keys() else "?"
+    name, width = _NAMES.get(method, method), _width(stated)
+    return StoredQuantization(method, name if method in _SAID_BY_NAME or not width else f"{name} {width}", None)
+
+
+def _parts(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The configuration, and those of its parts: a model that reads pictures has one for its text."""
+    yield config
+    yield from (part for part in config.values() if isinstance(part, Mapping))
+
+
+def _stated(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    places = (config.get(place) for place in _PLACES)
+    return next((place for place in places if isinstance(place, Mapping) and place), None)
+
+
+def _width(stated: Mapping[str, Any]) -> str:
+    """How wide a weight is; empty where it is not said in a place that is known."""
+    for key in ("bits", "w_bit", "nbits", "num_bits"):
+        if isinstance(stated.get(key), int | float):
+            return f"{stated[key]}-bit"
+    for key in ("quant_algo", "weights", "format", "quant_type"):
+        if isinstance(stated.get(key), str):
+            return str(stated[key])
+    for part in stated.values():  # groups of layers, as compressed-tensors and HQQ have them
+        if isinstance(part, Mapping) and (width := _width(part) or next(filter(None, map(_width, _inner(part))), "")):
+            return width
+    return ""
+
+
+def _inner(part: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    return (inner for inner in part.values() if isinstance(inner, Mapping))

@@ -1,0 +1,34 @@
+"""Whether a model reads from left to right: what it makes of a word must not depend on the words behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from studio.worker.model_kind import not_causal
+
+_TOKENS = 12
+# Of what a word changes at its own place, the most that rounding changes before it. In the same shapes, a causal model
+# computes the same numbers again; experts and 8-bit layers put other rows together, which rounds otherwise.
+_NOISE, _COARSE_NOISE = 1e-4, 0.05
+
+
+@torch.no_grad()
+def is_causal(model: Any) -> bool:
+    """Tried with a few tokens of which the last is changed."""
+    words = model.get_input_embeddings().num_embeddings
+    ids = torch.randint(words, (2, _TOKENS), generator=torch.Generator().manual_seed(0))
+    ids[1, :-1] = ids[0, :-1]
+    ids[1, -1] = (ids[0, -1] + words // 2) % words
+    ids = ids.to(model.device)
+    before, after = (model(input_ids=row[None], use_cache=False).logits[0].float() for row in ids)
+    changed = (before - after).abs().mean(-1)
+    fine = model.dtype is torch.float32 and not getattr(model, "is_quantized", False)
+    return bool(changed[:-1].max() <= (_NOISE if fine else _COARSE_NOISE) * changed[-1])
+
+
+def check_causal(model: Any) -> None:
+    """Raises StudioError where it looks ahead."""
+    if not is_causal(model):
+        raise not_causal(model.config)

@@ -1,0 +1,156 @@
+"""What a model is, by its configuration: one that writes text word by word, or which other kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+
+from studio.domain.errors import StudioError
+
+_ENDINGS = ("ForCausalLM", "LMHeadModel", "ModelWithLMHead")  # of classes that write text from left to right
+_REMEDY = "Choose a causal language model, such as HuggingFaceTB/SmolLM2-135M-Instruct."
+_ENCODER = "{architecture} is an encoder: it fills gaps in a text that it sees as a whole, and writes none."
+_TRANSLATOR = "{architecture} is an encoder-decoder, as for translating and summarising, and no causal language model."
+_CLASSIFIER = (
+    "{architecture} is a classifier, as reward models are: it puts labels or scores on a text, and writes none."
+)
+_EMBEDDER = "{architecture} turns texts into vectors, as for a search: it has no output that writes text."
+_READER = "{architecture} reads pictures, and writes no text by itself."
+_DESCRIBER = (
+    "{architecture} reads pictures or sounds and writes about them; only models of text alone can be trained here."
+)
+_LISTENER = "{architecture} listens: it writes down or sorts what it hears."
+_SPEAKER = "{architecture} makes speech or music."
+_PAINTER = "{architecture} makes or changes pictures."
+_FORECASTER = "{architecture} forecasts series of numbers."
+_OTHER = "{architecture} is not a model that writes text."
+
+# What is said of the classes in transformers' own tables, by the middle of the tables' names, the most telling first.
+_TABLES = (
+    (_CLASSIFIER, ("SEQUENCE_CLASSIFICATION", "TOKEN_CLASSIFICATION", "MULTIPLE_CHOICE", "NEXT_SENTENCE_PREDICTION")),
+    (_CLASSIFIER, ("QUESTION_ANSWERING", "TABLE_QUESTION_ANSWERING", "DOCUMENT_QUESTION_ANSWERING")),
+    (_LISTENER, ("SPEECH_SEQ_2_SEQ", "CTC", "AUDIO_CLASSIFICATION", "AUDIO_FRAME_CLASSIFICATION", "AUDIO_XVECTOR")),
+    (_SPEAKER, ("TEXT_TO_WAVEFORM", "TEXT_TO_SPECTROGRAM")),
+    (_TRANSLATOR, ("SEQ_TO_SEQ_CAUSAL_LM",)),
+    (_DESCRIBER, ("IMAGE_TEXT_TO_TEXT", "VISUAL_QUESTION_ANSWERING", "MULTIMODAL_LM")),
+    (_PAINTER, ("CAUSAL_IMAGE_MODELING", "IMAGE_TO_IMAGE", "IMAGE_MATTING")),
+    (_READER, ("IMAGE_CLASSIFICATION", "ZERO_SHOT_IMAGE_CLASSIFICATION", "OBJECT_DETECTION", "DEPTH_ESTIMATION")),
+    (_READER, ("SEMANTIC_SEGMENTATION", "INSTANCE_SEGMENTATION", "UNIVERSAL_SEGMENTATION", "IMAGE_SEGMENTATION")),
+    (_READER, ("ZERO_SHOT_OBJECT_DETECTION", "VIDEO_CLASSIFICATION", "MASK_GENERATION", "KEYPOINT_DETECTION")),
+    (_READER, ("MASKED_IMAGE_MODELING", "BACKBONE", "IMAGE")),
+    (_FORECASTER, ("TIME_SERIES_PREDICTION", "TIME_SERIES_CLASSIFICATION", "TIME_SERIES_REGRESSION")),
+    (_ENCODER, ("MASKED_LM", "PRETRAINING")),
+    (_EMBEDDER, ("RETRIEVAL", "TEXT_ENCODING")),
+)
+
+# Tables of positions that are learned, and what configurations call the number of tokens that a model is made for.
+_POSITIONS = ("wpe", "position_embeddings", "embed_positions", "positions_embed", "position_embedding")
+_CONTEXTS = (
+    "max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length", "context_length",
+    "max_target_positions", "n_ctx",
+)  # fmt: skip
+
+
+def architecture_of(config: Any) -> str:
+    """The class that the model was saved as; its configuration's name where that is not said."""
+    return str((getattr(config, "architectures", None) or [type(config).__name__])[0])
+
+
+def check_kind(config: Any) -> None:
+    """Raises StudioError where the configuration is not of a causal language model: it says which kind it is of."""
+    architecture, kind = architecture_of(config), config.model_type
+    stated = bool(getattr(config, "architectures", None))
+    causal = _names("CAUSAL_LM", kind)
+    described = architecture in _all_names("IMAGE_TEXT_TO_TEXT", "MULTIMODAL_LM")
+    if causal and _names("SEQ_TO_SEQ_CAUSAL_LM", kind):
+        raise _refusal(_TRANSLATOR, architecture)
+    if (
+        causal
+        and _names("MASKED_LM", kind)
+        and not (config_flag(config, "is_decoder") or config_flag(config, "causal"))
+    ):
+        raise _refusal(_ENCODER if not _labels(architecture) else _CLASSIFIER, architecture)
+    if causal and (not stated or architecture in causal or described or architecture.endswith(_ENDINGS)):
+        return
+    raise _refusal(_what_it_is(config, architecture), architecture)
+
+
+def config_flag(config: Any, name: str) -> bool:
+    return bool(getattr(config, name, False))
+
+
+def not_causal(config: Any) -> StudioError:
+    """For a model that was tried, and whose every word depends on those behind it."""
+    return _refusal(
+        "{architecture} looks ahead: what it makes of a word depends on the words behind it, so it cannot write text.",
+        architecture_of(config),
+    )
+
+
+def _refusal(words: str, architecture: str) -> StudioError:
+    return StudioError(words, _REMEDY, architecture=architecture)
+
+
+def _what_it_is(config: Any, architecture: str) -> str:
+    for words, tables in _TABLES:
+        if architecture in _all_names(*tables):
+            return words
+    if _labels(architecture):
+        return _CLASSIFIER
+    if architecture in _all_names("CAUSAL_LM"):  # of another family than the configuration
+        return _OTHER
+    if config_flag(config, "is_encoder_decoder"):
+        return _TRANSLATOR
+    if getattr(config, "vision_config", None) or getattr(config, "audio_config", None):
+        return _DESCRIBER
+    if architecture.endswith(("Model", "Encoder")) and hasattr(config, "vocab_size"):
+        return _ENCODER if _names("MASKED_LM", config.model_type) else _EMBEDDER
+    return _OTHER
+
+
+def _labels(architecture: str) -> bool:
+    return architecture.endswith(("Classification", "RewardModel", "ForScore", "QuestionAnswering", "MultipleChoice"))
+
+
+def _names(table: str, kind: str) -> tuple[str, ...]:
+    """Of the classes that transformers has for that type of model in one of its tables."""
+    from transformers.models.auto import modeling_auto
+
+    found: str | Sequence[str] = getattr(modeling_auto, f"MODEL_FOR_{table}_MAPPING_NAMES", {}).get(kind, ())
+    return (found,) if isinstance(found, str) else tuple(found)
+
+
+def _all_names(*tables: str) -> set[str]:
+    from transformers.models.auto import modeling_auto
+
+    names: set[str] = set()
+    for table in tables:
+        mapping = getattr(modeling_auto, f"MODEL_FOR_{table}_MAPPING_NAMES", {})
+        if table == "PRETRAINING":  # it has the causal ones too
+            mapping = {kind: name for kind, name in mapping.items() if name not in _names("CAUSAL_LM", kind)}
+        names.update(name for found in mapping.values() for name in ([found] if isinstance(found, str) else found))
+    return names
+
+
+def context_of(config: Any, model: nn.Module | None, otherwise: int = 0) -> int:
+    """How many tokens the model reads at once; `otherwise` where its configuration does not say it.
+
+    A table of positions that were learned ends it: some keep a few rows of theirs for padding. `model` is one of that
+    configuration, whose weights need not be there.
+    """
+    text = config.get_text_config(decoder=True)
+    stated = next((n for name in _CONTEXTS if isinstance(n := getattr(text, name, None), int) and n > 0), otherwise)
+    learned = [_rows(name, module) for name, module in model.named_modules()] if model is not None else []
+    return min([stated or max([0, *learned]), *(rows for rows in learned if rows)])
+
+
+def _rows(name: str, module: nn.Module) -> int:
+    """Of a table of learned positions, as many as tokens have; 0 of any other module."""
+    if not isinstance(module, nn.Embedding) or name.rpartition(".")[2] not in _POSITIONS:
+        return 0
+    kept = getattr(module, "offset", None)
+    if kept is None:  # RoBERTa and its like count from the padding's own number
+        kept = 0 if module.padding_idx is None else module.padding_idx + 1
+    return int(module.num_embeddings - kept)
