@@ -14,7 +14,7 @@ import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from studio.worker.memory import is_out_of_memory
-from studio.worker.numerics import amplified, apart, rounding
+from studio.worker.numerics import amplified, apart, rounded_otherwise, rounding
 from studio.worker.own_head import OwnHead, backbone_of
 
 logger = logging.getLogger(__name__)
@@ -76,8 +76,9 @@ class _Documents:
         self._row = torch.cat(rows, 1)
         with _without_gradients(model):
             self._alone = [_logits(model, row) for row in rows]
-            again = _logits(model, rows[0].repeat(2, 1))
-        self._bound = amplified(rounding(model), self._alone[0], again)
+            with rounded_otherwise(model):
+                again = [_logits(model, row) for row in rows]
+        self._bound = max(amplified(rounding(model), *pair) for pair in zip(self._alone, again, strict=True))
 
     def are_apart(self, more: dict[str, Any]) -> bool:
         """Whether they are the same in one row."""
@@ -170,14 +171,15 @@ def rows_stand_alone(model: Any, pad: int) -> bool:
     mask = torch.ones(2, _LONG, dtype=torch.long)
     mask[0, : len(padding)] = 0
     alone = [_written(model, row[None], None, forced[i : i + 1], pad)[0] for i, row in enumerate((short, long))]
-    twice = _written(model, short.repeat(2, 1), None, forced[:1].repeat(2, 1), pad)[0]
+    with rounded_otherwise(model):
+        again = _written(model, short[None], None, forced[:1], pad)[0]
     beside = _written(model, torch.stack([torch.cat([padding, short]), long]), mask, forced, pad)
     # The same row again, but the padding is something else, and so is the neighbour.
     padding = other[: len(padding)]
     changed = _written(model, torch.stack([torch.cat([padding, short]), other]), mask, forced, pad)[0]
     if not positions_stand_alone(model):
         return False
-    bound = amplified(rounding(model), alone[0], twice)
+    bound = amplified(rounding(model), alone[0], again)
     return max(apart(beside[0], alone[0]), apart(beside[1], alone[1]), apart(changed, beside[0])) <= bound
 
 

@@ -13,7 +13,7 @@ import torch
 from studio.worker.encoder import IGNORED
 from studio.worker.memory import is_out_of_memory
 from studio.worker.model_loss import ComputePath, Head
-from studio.worker.numerics import amplified, apart, rounding, rounding_of_gradients
+from studio.worker.numerics import amplified, apart, rounded_otherwise, rounding, rounding_of_gradients
 from studio.worker.packing import PackedBatch, PaddedBatch
 from studio.worker.trainer import StudioTrainer
 
@@ -107,6 +107,8 @@ class _Trial:
         (loss, *slopes), (expected_loss, *expected_slopes) = found, expected
         if apart(loss, expected_loss) > self._loss_bound:
             return False
+        if any(bool(s.any()) != bool(e.any()) for s, e in zip(slopes, expected_slopes, strict=True)):
+            return False  # something is not computed, however little it does
         sizes = torch.stack([slope.norm() for slope in expected_slopes])
         errors = torch.stack([(s - e).norm() for s, e in zip(slopes, expected_slopes, strict=True)])
         whole = sizes.norm()
@@ -114,28 +116,25 @@ class _Trial:
         return bool(errors.norm() <= self._bound * whole) and bool(near.all())
 
     def _measured(self) -> bool:
-        """Measures what rounding does in this model, by each document beside itself; False where that was known."""
+        """Measures what rounding does in this model; False where that was known."""
         if self._is_measured:
             return False
         self._is_measured = True
-        path = replace(self._plain, batches=PaddedBatch(0))  # rows of equal length have no padding
-        for document in self._documents:
-            one = self._run(self._plain, documents=[document])
-            both = [tensor / 2 for tensor in self._run(path, documents=[document, document])]
-            if one and both:
-                self._loss_bound = max(self._loss_bound, amplified(rounding(self._trainer.model), one[0], both[0]))
-                pair = [torch.cat([slope.flatten() for slope in slopes[1:]]) for slopes in (one, both)]
-                self._bound = max(self._bound, amplified(rounding_of_gradients(self._trainer.model), *pair))
+        model = self._trainer.model
+        with rounded_otherwise(model):
+            again = self._run(self._plain)
+        if again:
+            self._loss_bound = amplified(self._loss_bound, self._expected[0], again[0])
+            both = [torch.cat([slope.flatten() for slope in run[1:]]) for run in (self._expected, again)]
+            self._bound = amplified(self._bound, *both)
         return True
 
-    def _run(
-        self, path: ComputePath, *, documents: Sequence[Any] = (), with_router: bool = False
-    ) -> list[torch.Tensor]:
+    def _run(self, path: ComputePath, *, with_router: bool = False) -> list[torch.Tensor]:
         """The loss and all gradients; nothing where the model does not allow this path."""
         trainer = self._trainer
         try:
             trainer.use(path)
-            inputs = trainer._prepare_inputs(path.batches(documents or self._documents))
+            inputs = trainer._prepare_inputs(path.batches(self._documents))
             losses = trainer.losses(inputs, with_router=with_router)
             total = losses.language if losses.router is None else losses.router
             slopes = torch.autograd.grad(total, self._trained, allow_unused=True)
