@@ -95,6 +95,8 @@ class Models:
         return RunFolder(self._folder / f"{slug(model.name)}-{model.id}" / "check")
 
     def _is_being_checked(self, folder: RunFolder) -> bool:
+        if isinstance(folder.last_event(), Finished | Failed):  # its process may take a moment to end
+            return False
         said = read_json(folder.path / PROCESS)
         return bool(said) and self._engine.is_alive(Process(said["pid"], said["started"]))
 

@@ -44,7 +44,7 @@ def has_plain_head(model: Any) -> bool:
         return False
     ids = _tokens(model, _SECOND)
     hidden = backbone(input_ids=ids, use_cache=False).last_hidden_state
-    return torch.equal(head(hidden), model(input_ids=ids, use_cache=False).logits)
+    return torch.equal(head(hidden.to(head.weight.dtype)), model(input_ids=ids, use_cache=False).logits)
 
 
 def _tokens(model: Any, count: int) -> torch.Tensor:

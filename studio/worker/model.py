@@ -102,7 +102,9 @@ def _load_whole(path: str | Path, config: Any, device: torch.device, **how: Any)
     would draw it anew, and only warn."""
     text = config.get_text_config()
     pad, words = getattr(text, "pad_token_id", None), getattr(text, "vocab_size", None)
-    if isinstance(pad, int) and isinstance(words, int) and pad >= words:  # no row of the embedding, which then cannot be made
+    if (
+        isinstance(pad, int) and isinstance(words, int) and pad >= words
+    ):  # no row of the embedding, which then cannot be made
         text.pad_token_id = config.pad_token_id = None
         how["config"] = config
     try:

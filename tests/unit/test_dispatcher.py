@@ -1,5 +1,6 @@
 """One step of the dispatcher, with a fake engine in place of processes."""
 
+import json
 import shutil
 from dataclasses import dataclass, field
 
@@ -453,3 +454,13 @@ def test_a_sweep_is_queued_whole_or_not_at_all(bench):
     compared = compare_settings(sweeps.runs(id))
     assert (compared.names, compared.differing) == (["lora.r"], [{"lora.r": 8}, {"lora.r": 16}])
     assert compared.same["training.seed"] == 42
+
+
+def test_a_precision_that_the_stored_weights_do_not_have_is_refused_before_the_run(bench):
+    quantised = {"model_type": "llama", "quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
+    (bench.home / "config.json").write_text(json.dumps(quantised))
+    values = {"model": {"name": "tiny", "precision": "bf16"}, "data": {"name": "rows"}}
+    with pytest.raises(InvalidInput) as refused:
+        bench.runs.submit(read_spec(values), "a")
+    assert "stored as 4-bit, and cannot be loaded in bf16" in str(refused.value.fields["model.precision"])
+    assert bench.submit()
