@@ -131,7 +131,7 @@ def has_plain_head(model: Any) -> bool:
     with _without_gradients(model):
         ids = _text(model, -1, 0, 8)[None].to(model.device)
         output = backbone(input_ids=ids, use_cache=False)
-        hidden = output.last_hidden_state.to(head.weight.device)
+        hidden = output.last_hidden_state.to(head.weight)
         if not torch.equal(head(hidden).float(), model(input_ids=ids, use_cache=False).logits.float()):
             return False
         large = 64 * hidden
