@@ -2,12 +2,18 @@
 (() => {
   "use strict";
   const { h, svg, t } = window.Studio;
+  const DASHES = { dashed: "5 4", dotted: "1 4" };
   const MARGIN = { top: 12, right: 14, bottom: 30, left: 52 };
 
-  // Exponential moving average of [[x, y]…]; y that is not finite is left out.
-  Studio.ema = (points, weight = 0.9) => {
-    let mean = null;
-    return points.filter(([, y]) => Number.isFinite(y)).map(([x, y]) => [x, (mean = mean === null ? y : weight * mean + (1 - weight) * y)]);
+  // Exponential moving average of [[x, y]…], bias-corrected as Adam's: else the first points would weigh too much.
+  // A point [x, y, n] is the mean of n points up to x. y that is not finite is left out.
+  Studio.smoothed = (points, weight = 0.9) => {
+    let [sum, share] = [0, 0];
+    return points.filter(([, y]) => Number.isFinite(y)).map(([x, y, n = 1]) => {
+      const kept = weight ** n;
+      [sum, share] = [kept * sum + (1 - kept) * y, kept * share + (1 - kept)];
+      return [x, sum / share];
+    });
   };
 
   // Round numbers between low and high, about `count` of them.
@@ -35,7 +41,7 @@
   };
 
   // lineChart(host, {
-  //   series: [{name, color, points: [[x, y]…], dashed, faint, markers}],
+  //   series: [{name, color, points: [[x, y]…], dashed, faint, markers}],   dashed: "dashed" or "dotted"
   //   marks: [{x, label}…],               upright lines where something happened
   //   xMax, xLabel, yLabel, height, log: false, yFormat: (y) => text (values), tickFormat: (y) => text (axis), yMin, label: "Training loss", empty: "No steps yet."
   // }) → {update(options)}. Make it once for a host; update it with each new answer.
@@ -130,15 +136,14 @@
       const at = thinned(points, Math.max(200, this.width)).map(([x, y]) => [this.x(x), this.y(y)]);
       art.append(svg("path", {
         d: at.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join(""), fill: "none", stroke: color, "stroke-width": faint ? 1 : 2,
-        "stroke-opacity": faint ? 0.3 : 1, "stroke-linejoin": "round", "stroke-linecap": "round", "stroke-dasharray": dashed ? "5 4" : null,
+        "stroke-opacity": faint ? 0.3 : 1, "stroke-linejoin": "round", "stroke-linecap": "round", "stroke-dasharray": DASHES[dashed] || null,
       }));
       if (markers || points.length === 1) for (const [x, y] of at) art.append(svg("circle", { cx: x, cy: y, r: 3, fill: color }));
     }
 
     drawLegend() {
-      const named = this.series.filter((each) => !each.faint);
-      this.legend.hidden = named.length < 2;
-      Studio.render(this.legend, named.map((each) => h("li", {}, h("i", { class: each.dashed ? "dashed" : "", style: { "--c": each.color } }), each.name)));
+      this.legend.hidden = this.series.length < 2;
+      Studio.render(this.legend, this.series.map((each) => h("li", {}, h("i", { class: each.faint ? "faint" : each.dashed || "", style: { "--c": each.color } }), each.name)));
     }
 
     describe() {
@@ -172,12 +177,12 @@
       if (!this.cross) return;
       this.cross.replaceChildren();
       if (x === null) return this.describe();
-      const values = this.series.map((each) => [each, valueAt(each.points, x)]).filter(([, y]) => y !== null);
+      const values = this.series.map((each) => [each, pointAt(each, x)]).filter(([, point]) => point);
       this.cross.append(svg("line", { class: "cross", x1: this.x(x), x2: this.x(x), y1: this.inner.top, y2: this.inner.bottom }));
-      for (const [each, y] of values) this.cross.append(svg("circle", { cx: this.x(x), cy: this.y(y), r: 3.5, fill: each.color, stroke: "var(--s-surface)", "stroke-width": 1.5 }));
+      for (const [each, [at, y]] of values) this.cross.append(svg("circle", { cx: this.x(at), cy: this.y(y), r: 3.5, fill: each.color, stroke: "var(--s-surface)", "stroke-width": 1.5 }));
       Studio.render(this.tip,
         h("b", {}, `${this.options.xLabel || t("Step")} ${Studio.number(x, Number.isInteger(x) ? 0 : 2)}`),
-        values.map(([each, y]) => [h("span", {}, h("i", { class: "dot", style: { "--c": each.color } }), each.name), h("span", { class: "num" }, this.options.yFormat(y))]));
+        values.map(([each, [, y]]) => [h("span", {}, h("i", { class: each.dashed ? "dot hollow" : "dot", style: { "--c": each.color } }), each.name), h("span", { class: "num" }, this.options.yFormat(y))]));
       const right = this.x(x) + 12 + this.tip.offsetWidth > this.width;
       this.tip.style.transform = `translate(${right ? this.x(x) - 12 - this.tip.offsetWidth : this.x(x) + 12}px, ${this.plot.offsetTop + this.inner.top}px)`;
       return undefined;
@@ -223,8 +228,9 @@
     return Math.abs(scale(xs[low]) - pixel) < Math.abs(scale(xs[high]) - pixel) ? xs[low] : xs[high];
   }
 
-  // The value at x, or the last one before it; nothing beyond the ends.
-  function valueAt(points, x) {
+  // The point at x. Of a line that leaves some points out it may be the last one before; what has a dot for each point
+  // was not measured in between.
+  function pointAt({ points, markers }, x) {
     if (x < points[0][0] || x > points[points.length - 1][0]) return null;
     let [low, high] = [0, points.length - 1];
     while (low < high) {
@@ -232,7 +238,7 @@
       if (points[middle][0] <= x) low = middle;
       else high = middle - 1;
     }
-    return points[low][1];
+    return markers && points[low][0] !== x ? null : points[low];
   }
 
   // sparkline([1.9, 1.2, …], {color}) → a small line without axes, for a row of a table.

@@ -7,10 +7,11 @@
   const SVG = "http://www.w3.org/2000/svg";
   Studio.language = STUDIO.language || "en";
 
-  // Translation: the English text is the key; {name} places are filled after it is translated.
+  // Translation: the English text is the key; {name} places are filled after it is translated, and {n:row|rows} is the
+  // first word where n is 1, else the second.
   Studio.t = (text, values) => {
     const said = (window.STUDIO.text || {})[text] ?? text;
-    return values ? said.replace(/\{(\w+)\}/g, (place, name) => (name in values ? String(values[name]) : place)) : said;
+    return values ? said.replace(/\{(\w+)(?::([^{}|]*)\|([^{}|]*))?\}/g, (place, name, one, many) => (!(name in values) ? place : many === undefined ? String(values[name]) : String(values[name]) === "1" ? one : many)) : said;
   };
 
   // h("button", {class: "button", onclick: f, "aria-label": "…", data: {id: 3}}, "Text", child, [more], null)
@@ -131,8 +132,27 @@
     known(value) ? formatted(Number(value), { maximumFractionDigits: digits, minimumFractionDigits: digits }) : "–";
   Studio.compact = (value) =>
     known(value) ? formatted(Number(value), { notation: "compact", maximumSignificantDigits: 3 }) : "–";
-  Studio.percent = (share, digits = 0) =>
-    known(share) ? formatted(Number(share), { style: "percent", maximumFractionDigits: digits }) : "–";
+  // Not all is never 100 %, and something is never 0 %.
+  Studio.percent = (share, digits = 0) => {
+    if (!known(share)) return "–";
+    const [value, least] = [Number(share), 10 ** (-2 - digits)];
+    const written = (part) => formatted(part, { style: "percent", maximumFractionDigits: digits });
+    if (value > 0 && value < least / 2) return `<${written(least)}`;
+    return written(value < 1 ? Math.min(value, 1 - least) : value);
+  };
+  // What a reader sees as one character stays whole: a flag, a family, a letter with marks. Studio.cut gives the beginning
+  // of a text, of at most so many code points, as the server counts them.
+  const segmenter = new Intl.Segmenter(locale, { granularity: "grapheme" });
+  Studio.graphemes = (text) => Array.from(segmenter.segment(text), ({ segment }) => segment);
+  Studio.cut = (text, most) => {
+    let [length, end] = [0, 0];
+    for (const { segment } of segmenter.segment(text)) {
+      length += [...segment].length;
+      if (length > most) return text.slice(0, end);
+      end += segment.length;
+    }
+    return text;
+  };
   // The dataset that a run or an adapter learned from; its first version by the name alone.
   Studio.versioned = ({ dataset_name: name, dataset_version: version }) => (version > 1 ? `${name}@${version}` : name);
   Studio.loss = (value) => (known(value) ? Studio.number(value, Math.abs(value) >= 100 ? 1 : 3) : "–");
@@ -178,10 +198,19 @@
     time == null ? document.createTextNode("–")
       : Studio.h("time", { datetime: asDate(time).toISOString(), title: Studio.date(time) }, Studio.ago(time));
 
-  // The colour of an adapter, the same everywhere: by its number; the base model (0 or nothing) is grey.
+  // The colour of an adapter or a run, the same everywhere: by its number; the base model (0 or nothing) is grey.
   const COLOURS = 8;
   Studio.color = (number) => `var(--s-adapter-${number ? ((Number(number) - 1) % COLOURS) + 1 : 0})`;
-  Studio.dot = (number) => Studio.h("i", { class: "dot", style: { "--c": Studio.color(number) }, "aria-hidden": "true" });
+  Studio.dot = (number, { hollow = false } = {}) => Studio.h("i", { class: hollow ? "dot hollow" : "dot", style: { "--c": Studio.color(number) }, "aria-hidden": "true" });
+  // Where two of them meet in one chart, the colours stay and the lines differ: {number: how often its colour was there before}.
+  Studio.meetings = (numbers) => {
+    const seen = {};
+    return Object.fromEntries([...numbers].sort((a, b) => a - b).map((number) => {
+      const colour = Studio.color(number);
+      seen[colour] = (seen[colour] ?? -1) + 1;
+      return [number, seen[colour]];
+    }));
+  };
 
   // The address: Studio.query().id; Studio.setQuery({id: 3, tab: null}) changes it without a new page load.
   Studio.query = () => Object.fromEntries(new URLSearchParams(location.search));

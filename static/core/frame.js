@@ -46,18 +46,21 @@
     const pill = document.getElementById("live");
     pill.hidden = !run;
     if (!run) return;
-    const queued = run.status === "queued";
-    const known = !queued && run.percent != null;
+    const [word] = Studio.runState(run);
+    const known = run.percent != null;
     pill.href = Studio.href("runs", { id: run.id });
-    pill.classList.toggle("queued", queued);
+    pill.classList.toggle("queued", run.status === "queued");
     Studio.render(
       pill,
       h("span", { class: "live-line" },
-        h("i", { class: "beat" }), h("b", {}, queued ? t("Waiting") : t("Training")),
+        h("i", { class: "beat" }), h("b", {}, word),
         known && h("span", { class: "num" }, Studio.percent(run.percent / 100))),
-      h("span", { class: "live-name" }, run.name, run.waiting ? ` · ${t("{n} more waiting", { n: run.waiting })}` : ""),
+      h("span", { class: "live-name" }, [run.name, run.waiting > 0 && t("{n} more queued", { n: run.waiting }), run.on_hold > 0 && t("{n} on hold", { n: run.on_hold })].filter(Boolean).join(" · ")),
       known && h("progress", { max: "100", value: String(Math.round(run.percent)), "aria-label": t("Progress of {name}", { name: run.name }) }));
   }
+
+  let wake = () => {};
+  Studio.lookNow = () => wake(); // What the page has just learned, the pill is to say too.
 
   async function watchNow() {
     for (let failures = 0; ; ) {
@@ -73,7 +76,7 @@
           failures += 1;
         }
       }
-      await new Promise((done) => setTimeout(done, Math.min(10000, NOW_EVERY * 1.5 ** failures)));
+      await new Promise((done) => { wake = done; setTimeout(done, Math.min(10000, NOW_EVERY * 1.5 ** failures)); });
     }
   }
 

@@ -68,5 +68,5 @@
       Studio.button(t("Previous"), () => onPage(page - 1), { small: true, disabled: page === 0 }),
       h("span", { class: "num" }, t("{page} of {pages}", { page: Studio.number(page + 1), pages: Studio.number(pages) })),
       Studio.button(t("Next"), () => onPage(page + 1), { small: true, disabled: page >= pages - 1 }),
-      total != null && h("span", {}, t("{n} rows", { n: Studio.number(total) })));
+      total != null && h("span", {}, t("{n} {n:row|rows}", { n: Studio.number(total) })));
 })();

@@ -26,7 +26,7 @@
       Studio.table({
         label: t("Adapters"), rows, href: (row) => Studio.href("adapters", { name: row.name }),
         columns: [
-          { name: "name", label: t("Adapter"), value: (row) => [Studio.dot(row.id), row.name] },
+          { name: "name", label: t("Adapter"), value: (row) => [Studio.dot(row.colour), row.name] },
           { name: "base_name", label: t("Base model"), hide: "narrow" },
           { name: "dataset_name", label: t("Dataset"), hide: "narrow" },
           { name: "method", label: t("Method"), hide: "medium" },
@@ -123,10 +123,10 @@
   // Which rows were never trained on: those of a validation set, or a share that the seed drew.
   function evaluatedOn({ validation, share, stratified, train_rows: trained, eval_rows: held, kept_together: kept, sha256 }) {
     const rows = Studio.number(held);
-    const said = validation ? [t("{n} rows of {name}, version {version}", { n: rows, name: validation.name, version: validation.version })]
+    const said = validation ? [t("{n} {n:row|rows} of {name}, version {version}", { n: rows, name: validation.name, version: validation.version })]
       : held === 0 && !kept ? [t("nothing: all rows were trained on")]
       : [
-          t("{n} of {total} rows ({share} asked for)", { n: rows, total: Studio.number(trained + held), share: `${Studio.number(100 * share)} %` }),
+          t("{n} of {total} {total:row|rows} ({share} asked for)", { n: rows, total: Studio.number(trained + held), share: `${Studio.number(100 * share)} %` }),
           stratified && t("each label by its share"), kept > 0 && t("{n} more have an equal row that was trained on", { n: Studio.number(kept) }),
         ].filter(Boolean);
     return h("span", { title: sha256 }, said.join(" · "));
@@ -146,7 +146,7 @@
   function lineage(adapter) {
     const steps = [
       [adapter.base_reference, adapter.base_revision.slice(0, 8)], [Studio.versioned(adapter), adapter.dataset_sha256.slice(0, 8)],
-      adapter.run_id && [t("Run {id}", { id: adapter.run_id }), t("{n} steps", { n: Studio.number(adapter.steps) })],
+      adapter.run_id && [t("Run {id}", { id: adapter.run_id }), t("{n} {n:step|steps}", { n: Studio.number(adapter.steps) })],
       [adapter.name, adapter.method], adapter.hub_url && [adapter.hub_repo, adapter.hub_commit.slice(0, 8)],
     ].filter(Boolean);
     return h("ol", { class: "lineage", "aria-label": t("Lineage") }, steps.map(([what, note]) => h("li", {}, h("b", {}, what), note && h("span", { class: "mono muted" }, note))));

@@ -56,7 +56,7 @@
 
     function added(dataset) {
       data.rows = [dataset, ...data.rows.filter((row) => row.name !== dataset.name)];
-      if (dataset.status === "ready") Studio.toast(t("“{name}” is ready: {n} rows.", { name: dataset.name, n: Studio.number(dataset.rows) }));
+      if (dataset.status === "ready") Studio.toast(t("“{name}” is ready: {n} {n:row|rows}.", { name: dataset.name, n: Studio.number(dataset.rows) }));
       detail.go(dataset.name);
     }
 

@@ -2,14 +2,13 @@
 (() => {
   "use strict";
   const { h, t } = Studio;
-  const STATES = { queued: [t("Queued"), ""], starting: [t("Starting"), "run"], running: [t("Training"), "run"], stopping: [t("Stopping"), "run"] };
 
   Studio.define("home", (ctx) => {
     ctx.poll("overview", {}, 2000, (data) => ctx.draw(
       modelStates(ctx, data.models),
       isNew(data) && welcome(ctx),
       steps(data),
-      data.runs.length > 0 && running(data),
+      (data.runs.length > 0 || data.on_hold > 0) && running(data),
       data.newest.length > 0 && newest(data)));
   });
 
@@ -33,11 +32,11 @@
     const all = [
       {
         name: "data", title: t("Bring data"), text: t("A file of examples: chats, questions and answers, or plain text."), href: "./datasets",
-        done: data.datasets && (data.datasets === 1 ? t("1 dataset") : t("{n} datasets", { n: Studio.number(data.datasets) })), label: data.datasets ? t("See the datasets") : t("Bring a file"),
+        done: data.datasets && (t("{n} {n:dataset|datasets}", { n: Studio.number(data.datasets) })), label: data.datasets ? t("See the datasets") : t("Bring a file"),
       },
       {
         name: "train", title: t("Train"), text: t("Choose a base model and how thorough to be."), href: run ? Studio.href("runs", { id: run.id }) : Studio.href("train", { dataset: data.dataset }),
-        done: data.adapters && (data.adapters === 1 ? t("1 adapter") : t("{n} adapters", { n: Studio.number(data.adapters) })), label: run ? t("Watch it train") : t("Train an adapter"),
+        done: data.adapters && (t("{n} {n:adapter|adapters}", { n: Studio.number(data.adapters) })), label: !run ? t("Train an adapter") : run.status === "queued" ? t("See what is queued") : t("Watch it train"),
       },
       {
         name: "compare", title: t("Compare"), text: t("Ask the base model and your adapters the same question, side by side."), href: adapter ? tryOut(adapter) : "./playground",
@@ -58,18 +57,15 @@
 
   const tryOut = (adapter) => Studio.href("playground", { model: adapter.base_name, adapter: adapter.name });
 
-  const running = ({ runs, waiting }) =>
-    h("section", { class: "card", "aria-label": t("What runs now"), data: { key: "running" } }, h("h2", {}, t("What runs now")),
+  const running = ({ runs, waiting, on_hold: held }) =>
+    h("section", { class: "card", "aria-label": t("What runs now, and what is next"), data: { key: "running" } }, h("h2", {}, t("What runs now, and what is next")),
       h("ul", { class: "running" }, runs.map((run) => h("li", { data: { key: String(run.id) } },
         h("div", { class: "row spread" },
-          h("a", { href: Studio.href("runs", { id: run.id }) }, run.name), run.held ? Studio.pill(t("On hold"), "warn") : Studio.pill(...(STATES[run.status] || [run.status, ""]))),
+          h("a", { href: Studio.href("runs", { id: run.id }) }, run.name), Studio.statePill(run)),
         run.total_steps > 0 && h("progress", { max: String(run.total_steps), value: String(run.step), "aria-label": t("Progress of {name}", { name: run.name }) }),
-        h("p", { class: "hint" }, [
-          run.total_steps > 0 && t("step {step} of {total}", { step: Studio.number(run.step), total: Studio.number(run.total_steps) }),
-          run.train_loss != null && t("loss {loss}", { loss: Studio.loss(run.train_loss) }),
-          run.seconds_left != null && t("{time} left", { time: Studio.duration(run.seconds_left) }),
-        ].filter(Boolean).join(" · ") || t("{model} on {dataset}", { model: run.model_name, dataset: run.dataset_name }))))),
-      waiting > runs.filter((run) => run.status === "queued").length && h("p", { class: "more" }, h("a", { href: "./runs" }, t("All {n} that wait", { n: Studio.number(waiting) }))));
+        h("p", { class: "hint" }, (run.status !== "queued" && Studio.progressLine(run)) || t("{model} on {dataset}", { model: run.model_name, dataset: Studio.versioned(run) }))))),
+      (held > 0 || waiting > runs.filter((run) => run.status === "queued").length) && h("p", { class: "more" }, h("a", { href: "./runs" },
+        [waiting > 0 && t("{n} queued", { n: Studio.number(waiting) }), held > 0 && t("{n} on hold", { n: Studio.number(held) })].filter(Boolean).join(" · "))));
 
   const newest = (data) =>
     h("section", { class: "stack", "aria-label": t("Newest adapters"), data: { key: "newest" } },
@@ -77,7 +73,7 @@
       Studio.table({
         label: t("Newest adapters"), rows: data.newest, href: (row) => Studio.href("adapters", { name: row.name }),
         columns: [
-          { name: "name", label: t("Adapter"), value: (row) => [Studio.dot(row.id), row.name] },
+          { name: "name", label: t("Adapter"), value: (row) => [Studio.dot(row.colour), row.name] },
           { name: "base_name", label: t("Base model"), hide: "narrow" },
           { name: "dataset_name", label: t("Dataset"), hide: "narrow" },
           { name: "eval_loss", label: t("Evaluation loss"), numeric: true, value: (row) => Studio.measured(row.eval_loss) },

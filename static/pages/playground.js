@@ -5,12 +5,16 @@
   const { h, t } = Studio;
   const parts = Studio.playground;
 
-  Studio.define("playground", (ctx) => ctx.load("options", {}, (options) => {
-    if (options.models.length) return begin(ctx, options);
-    return ctx.draw(Studio.empty({
+  Studio.define("playground", (ctx) => ctx.poll("options", {}, 3000, (options) => {
+    if (options.models.length) {
+      begin(ctx, options);
+      return false;
+    }
+    ctx.draw(Studio.empty({
       title: t("No base model is ready yet"), body: t("The starter model is being prepared, or a model is to be added first."),
       action: Studio.button(t("See how far it is"), null, { href: "./", kind: "primary" }),
     }));
+    return true;
   }));
 
   // A chat is opened again where the address or this browser names one and the link does not ask for other columns.

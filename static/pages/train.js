@@ -39,7 +39,7 @@
     const sweep = Studio.training.sweep(ctx.value.sections, () => {
       key = Studio.key();
       const count = sweep.count();
-      startButton.lastChild.textContent = count > 1 ? t("Queue {n} runs", { n: Studio.number(count) }) : t("Start training");
+      startButton.lastChild.textContent = count > 1 ? t("Queue {n} {n:run|runs}", { n: Studio.number(count) }) : t("Start training");
     });
 
     ctx.draw(h("div", { class: "split" },
@@ -291,7 +291,7 @@
     if (status === "unclear") return t("{name} (needs a choice)", { name });
     if (status === "failed") return t("{name} (cannot be read)", { name });
     if (bad_rows) return t("{name} (bad rows: {n})", { name, n: Studio.number(bad_rows) });
-    return t("{name} · {n} rows", { name, n: Studio.number(rows) });
+    return t("{name} · {n} {n:row|rows}", { name, n: Studio.number(rows) });
   };
   const modelLabel = (model) =>
     model.status === "ready" ? model.name : model.status === "preparing" ? t("{name} (being prepared)", { name: model.name }) : t("{name} (failed)", { name: model.name });
@@ -347,7 +347,7 @@
         if (place.classList.contains("stale")) return;
         known = Boolean(plan);
         const later = t("shown once the run has begun");
-        const where = machine.gpus[0]?.name || t("CPU, {n} cores", { n: machine.cores });
+        const where = machine.gpus[0]?.name || t("CPU, {n} {n:core|cores}", { n: machine.cores });
         const all = machine.gpus[0]?.memory || machine.memory;
         const free = machine.free_for_training;
         const needed = memory ?? (sizes ? sizes.base_bytes[0] : 0);

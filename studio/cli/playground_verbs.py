@@ -14,6 +14,7 @@ from studio.cli.sampling_flags import read_sampling
 from studio.cli.session import opened, wait
 from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.graphemes import cut
 
 LONGEST_CELL = 70  # characters
 _OPEN = ("queued", "running")
@@ -64,7 +65,7 @@ def prompts_show(arguments: argparse.Namespace) -> None:
 
 def _line(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= LONGEST_CELL else line[: LONGEST_CELL - 1] + "…"
+    return line if len(line) <= LONGEST_CELL else cut(line, LONGEST_CELL - 1) + "…"
 
 
 def prompts_remove(arguments: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from studio.domain.errors import InvalidInput, StudioError, fill
 from studio.domain.run import RunStatus
 from studio.domain.spec import RunSpec
 from studio.services.comparison import compare_settings
+from studio.services.runs import stage_of, state_word
 from studio.store.tables import Run
 
 _COLUMNS = ["id", "name", "status", "model_name", "dataset_name", "step", "total_steps", "train_loss", "eval_loss"]
@@ -21,8 +22,10 @@ _COLUMNS = ["id", "name", "status", "model_name", "dataset_name", "step", "total
 
 def listing(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
-        rows = records(studio.runs.list())
-    show(arguments, rows, table(rows, _COLUMNS, "No run yet."))
+        found = studio.runs.list()
+        rows = records(found)
+    told = [row | {"status": state_word(run)} for row, run in zip(rows, found, strict=True)]
+    show(arguments, rows, table(told, _COLUMNS, "No run yet."))
 
 
 def queue(arguments: argparse.Namespace) -> None:
@@ -50,7 +53,7 @@ def look(arguments: argparse.Namespace) -> None:
         kept = [asdict(checkpoint) for checkpoint in studio.checkpoints.list(run.id)]
     record = run.as_dict()
     whole = record | {"history": history, "checkpoints": kept, "samples": samples, "metrics": metrics}
-    show(arguments, whole, _text(record, history, kept, metrics))
+    show(arguments, whole, _text(record | {"status": state_word(run)}, history, kept, metrics))
 
 
 def _text(
@@ -87,9 +90,9 @@ def follow(studio: Studio, id: int) -> Run:
 
     def over() -> Run | None:
         run = studio.runs.get(id)
-        loss = f"loss {run.train_loss:.3f}" if run.train_loss is not None else why_it_waits(run)
+        loss = f"training loss {run.train_loss:.3f}" if run.train_loss is not None else why_it_waits(run)
         done, total = (run.stage_done, run.stage_total) if run.stage else (run.step, run.total_steps)
-        line.update(f"Run {id} {run.stage or run.status}", done, total, loss)
+        line.update(f"Run {id} {stage_of(run) or state_word(run)}", done, total, loss)
         return run if RunStatus(run.status).is_over else None
 
     try:
@@ -129,7 +132,7 @@ def ask(do: Callable[[Studio, int], None]) -> Callable[[argparse.Namespace], Non
         with opened(arguments) as studio:
             do(studio, arguments.id)
             run = studio.runs.get(arguments.id)
-        show(arguments, run.as_dict(), f"Run {run.id} is {run.status}{', on hold' if run.held else ''}.")
+        show(arguments, run.as_dict(), f"Run {run.id} is {state_word(run)}.")
 
     return verb
 
@@ -183,7 +186,8 @@ def compare(arguments: argparse.Namespace) -> None:
         {"id": run.id, "name": run.name, "status": run.status, **settings} | {k: getattr(run, k) for k in results}
         for run, settings in zip(runs, compared.differing, strict=True)
     ]
-    show(arguments, rows, table(rows, ["id", "name", "status", *compared.names, *results], "No run to compare."))
+    told = [row | {"status": state_word(run)} for row, run in zip(rows, runs, strict=True)]
+    show(arguments, rows, table(told, ["id", "name", "status", *compared.names, *results], "No run to compare."))
 
 
 def promote(arguments: argparse.Namespace) -> None:

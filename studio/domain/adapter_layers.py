@@ -1,8 +1,21 @@
-"""Layers that peft puts no LoRA on, by the type of the model, since its kernels read their weights directly."""
+"""Linear layers that get no adapter, by the type of the model and the last of their names."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 _STATE_SPACES = ("falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h")
-REFUSED: Mapping[str, Sequence[str]] = dict.fromkeys(_STATE_SPACES, ("out_proj", "conv1d"))
+
+# peft refuses these: kernels read their weights past the layer.
+REFUSED: Mapping[str, tuple[str, ...]] = dict.fromkeys(_STATE_SPACES, ("out_proj", "conv1d"))
+
+# The model multiplies by their weights without calling them. Whoever has the model at hand finds that out by trying.
+_UNCALLED: Mapping[str, tuple[str, ...]] = {
+    "falcon_mamba": ("dt_proj",), "gemma3n": ("correction_coefs",), "gemma3n_text": ("correction_coefs",),
+    "jamba": ("dt_proj",), "mamba": ("dt_proj",),
+}  # fmt: skip
+
+
+def bare_layers(kind: str) -> frozenset[str]:
+    """Of models of that type, the names of all such layers."""
+    return frozenset((*REFUSED.get(kind, ()), *_UNCALLED.get(kind, ())))

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.graphemes import cut
 
 
 class Format(StrEnum):
@@ -133,7 +134,7 @@ class UnclearFormat(InvalidInput):
 
 def excerpt(text: str) -> str:
     """The beginning of foreign words, fit to stand in a message."""
-    return text[:40].encode("utf-8", "replace").decode()
+    return cut(text, 40).encode("utf-8", "replace").decode()
 
 
 def columns_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:

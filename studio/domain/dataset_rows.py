@@ -8,6 +8,7 @@ from typing import Any
 
 from studio.domain.dataset import Problem
 from studio.domain.dataset_formats import VERDICT_OF, Format, Layout, excerpt
+from studio.domain.graphemes import cut
 from studio.domain.tool_calls import WrongTools, read_call, read_calls, read_tools
 
 Turn = dict[str, Any]
@@ -340,7 +341,7 @@ def _common_start(chosen: list[Turn], rejected: list[Turn]) -> tuple[list[Turn],
 
 
 def _label(value: Any) -> str:
-    return str(value).strip()[:100] if isinstance(value, str | int | float) and is_whole(str(value)) else ""
+    return cut(str(value).strip(), 100) if isinstance(value, str | int | float) and is_whole(str(value)) else ""
 
 
 def is_whole(value: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from string import Formatter
 from typing import Any, Self
 
 
@@ -64,5 +65,21 @@ class NotFound(InvalidInput):
 
 
 def fill(template: str, values: Mapping[str, Any]) -> str:
-    """The template with its values; text without values may hold braces as they are."""
-    return template.format(**values) if values else template
+    """The template with its values; text without values may hold braces as they are.
+
+    "{n} {n:row|rows}" is "1 row" where n is 1, else "2 rows"; a translation may do without the second place.
+    """
+    if not values:
+        return template
+    return _PLURALS.vformat(template, (), values) if "|" in template else template.format(**values)
+
+
+class _Plurals(Formatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        one, bar, many = format_spec.partition("|")
+        if not bar:
+            return str(super().format_field(value, format_spec))
+        return one if str(value) == "1" else many
+
+
+_PLURALS = _Plurals()

@@ -18,7 +18,8 @@ class Event(BaseModel):
 
 
 class Progress(Event):
-    """`done` of `total` in the stage that is under way, e.g. bytes while downloading. total 0: not known."""
+    """`done` of `total` in the stage that is under way, e.g. bytes while downloading. total 0: not known. A run whose
+    stage is empty does its steps."""
 
     kind: Literal["progress"] = "progress"
     stage: str
@@ -42,6 +43,9 @@ class Started(Event):
     eval_rows: int
     tokens_per_epoch: int
     versions: dict[str, str]
+    computed: list[str] = Field(default_factory=list)
+    """How, in this order: "packed", "padded" or "one row at a time"; where they are in use, "document attention" and
+    "fused LoRA"; "learned positions only" or "whole logits"."""
     left_out: list[dict[str, Any]] = Field(default_factory=list)
 
 
@@ -70,19 +74,21 @@ class Halved(Event):
 
 
 class Step(Event):
-    """One optimizer step. `memory` is the worker's (or the device's) memory in bytes."""
+    """One optimizer step. `memory` is the worker's (or the device's) memory in bytes, `recent_loss` the mean loss of
+    the last ten steps, or of as many as there are."""
 
     kind: Literal["step"] = "step"
     step: int
     epoch: float
     loss: float
+    recent_loss: float | None = None
     learning_rate: float
     grad_norm: float | None = None
     tokens: int = 0
     tokens_per_second: float = 0.0
     memory: int = 0
 
-    @field_serializer("loss", "learning_rate", "grad_norm", "tokens_per_second")
+    @field_serializer("loss", "recent_loss", "learning_rate", "grad_norm", "tokens_per_second")
     def _finite(self, value: float | None) -> float | str | None:
         # JSON has no NaN; pydantic reads these words back as floats.
         return value if value is None or math.isfinite(value) else str(value)

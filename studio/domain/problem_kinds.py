@@ -51,7 +51,7 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
     ),
     "cell_count": ProblemKind(
         "Too many or too few cells",
-        "This row has {cells} cells, and the header has {columns}.",
+        "This row has {cells} {cells:cell|cells}, and the header has {columns}.",
         "Put text that has the delimiter or a line break in it in quotation marks.",
     ),
     "not_csv": ProblemKind(
@@ -196,12 +196,13 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
     ),
     "no_trained_token": ProblemKind(
         "Nothing left to learn",
-        "Within {max_length} tokens no answer begins, so nothing is learned from this row.",
+        "Within {max_length} {max_length:token|tokens} no answer begins, so nothing is learned from this row.",
         "Raise max length, shorten the question, or trim the row.",
     ),
     "too_long": ProblemKind(
         "Longer than max length",
-        "This row has {tokens} tokens; {lost} of them are cut off, {lost_trained} of those to be learned.",
+        "This row has {tokens} {tokens:token|tokens}; {lost} of them {lost:is|are} cut off, {lost_trained} of those to "
+        "be learned.",
         "Raise max length, or trim the row so that it ends with a whole answer.",
         "warning", TRIM,
     ),

@@ -10,13 +10,15 @@ from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from studio.domain.adapter_layers import bare_layers
 from studio.domain.errors import StudioError
 
 Shape = tuple[int, ...]
 
-_OUTPUTS = ("lm_head", "embed_out")  # peft leaves the output layer out of all-linear
-_TOKENS = ("embed_tokens", "embed_in", "wte", "word_embeddings", "embeddings")
-_EMBEDDINGS = (*_TOKENS, "wpe", "position_embeddings", "token_embedding")
+# peft leaves the output layer out of all-linear
+_OUTPUTS = ("lm_head", "embed_out", "output_projection", "head", "decoder")
+_TOKENS = ("embed_tokens", "embed_in", "wte", "word_embeddings", "embeddings", "tok_embeddings", "tokens_embed", "w")
+_EMBEDDINGS = (*_TOKENS, "wpe", "position_embeddings", "positions_embed", "token_embedding")
 _INPUTS_FIRST = ("gpt2", "openai-gpt")  # their Conv1D keeps a weight as [in, out], where a Linear has [out, in]
 _FUSED = (".experts.", ".router.", ".block_sparse_moe.")  # loaded as other parameters than they are stored
 
@@ -31,7 +33,8 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True)
 class BaseWeights:
-    """`linear` are the layers that “all-linear” means, `other` embeddings and output, which can only be named.
+    """`linear` are the layers that “all-linear” means, `other` embeddings and output, which can only be named; those
+    called as one of `bare` get no adapter in either way.
 
     `is_known` is false where the modules of the loaded model cannot be told from the files: mixtures of experts,
     and weights that are stored quantised.
@@ -42,6 +45,7 @@ class BaseWeights:
     other: Mapping[str, Layer]
     bias: int
     is_known: bool
+    bare: frozenset[str] = frozenset()
 
     @property
     def linear_parameters(self) -> int:
@@ -50,14 +54,19 @@ class BaseWeights:
 
     def names(self) -> list[str]:
         """What the linear layers are called, each name once: q_proj, k_proj, …"""
-        return list(dict.fromkeys(module.rpartition(".")[2] for module in self.linear))
+        return list(dict.fromkeys(map(_last, self.targets("all-linear"))))
 
     def targets(self, wanted: str | list[str]) -> dict[str, Layer]:
         """The layers that get an adapter, as peft picks them: a name fits the whole module path or its end."""
+        every = self.linear if wanted == "all-linear" else {**self.linear, **self.other}
+        able = {m: layer for m, layer in every.items() if _last(m) not in self.bare}
         if wanted == "all-linear":
-            return dict(self.linear)
-        every = {**self.linear, **self.other}
-        return {m: layer for m, layer in every.items() if any(m == name or m.endswith(f".{name}") for name in wanted)}
+            return able
+        return {m: layer for m, layer in able.items() if any(m == name or m.endswith(f".{name}") for name in wanted)}
+
+
+def _last(module: str) -> str:
+    return module.rpartition(".")[2]
 
 
 def read_base_weights(path: str | Path) -> BaseWeights:
@@ -113,10 +122,10 @@ def layers_of(shapes: Mapping[str, Shape], config: Mapping[str, Any]) -> BaseWei
         if kind != "weight" or len(shape) != 2:
             continue
         inputs, outputs = shape if inputs_first else shape[::-1]
-        last = module.rpartition(".")[2]
+        last = _last(module)
         beside = last in _OUTPUTS or last in _EMBEDDINGS or last.startswith("embed_")
         (other if beside else linear)[module] = Layer(inputs, outputs, prod(shapes.get(f"{module}.bias", (0,))))
-    if output := next((m for m in other if m.endswith(_OUTPUTS)), next((m for m in other if m.endswith(_TOKENS)), "")):
+    if output := next((m for names in (_OUTPUTS, _TOKENS) for m in other if _last(m) in names), ""):
         other.setdefault("lm_head", other[output])  # tied to the embedding, or stored under an older name
     return BaseWeights(
         parameters=sum(map(prod, shapes.values())),
@@ -126,4 +135,5 @@ def layers_of(shapes: Mapping[str, Shape], config: Mapping[str, Any]) -> BaseWei
         is_known=bool(linear)
         and "quantization_config" not in config
         and not any(p in n for n in shapes for p in _FUSED),
+        bare=bare_layers(str(config.get("model_type"))),
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.graphemes import cut
 from studio.services.contenders import MOST_COLUMNS
 from studio.services.kept_json import kept_json, kept_text
 from studio.store.catalogue import Catalogue
@@ -64,7 +65,7 @@ def _clean_name(name: str) -> str:
     clean = " ".join("".join(c if c.isprintable() else " " for c in kept_text(name)).split())
     if not clean:
         raise InvalidInput.at("name", StudioError("The conversation has no name.", "Give it one."))
-    return clean if len(clean) <= LONGEST_NAME else clean[: LONGEST_NAME - 1].rstrip() + "…"
+    return clean if len(clean) <= LONGEST_NAME else cut(clean, LONGEST_NAME - 1).rstrip() + "…"
 
 
 def _turns(content: Mapping[str, Any]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.graphemes import cut
 from studio.domain.naming import LONGEST_NAME
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+|[A-Za-z0-9][\w.-]*")
@@ -19,7 +20,7 @@ def name_of_file(file_name: str) -> str:
     """A name that can stand, with room for a number behind it."""
     stem = file_name.removesuffix(".gz").removesuffix(".zip").rpartition(".")[0] or file_name
     stem = "".join(c if c.isprintable() and c not in "/\\@" else " " for c in stem)
-    return stem.strip()[: LONGEST_NAME - 6].strip() or "dataset"
+    return cut(stem.strip(), LONGEST_NAME - 6).strip() or "dataset"
 
 
 def check_hub_source(repository: str, config: str, split: str, revision: str) -> dict[str, str]:

@@ -47,7 +47,7 @@ class Endings:
             self._catalogue.change_run(
                 run.id,
                 RunStatus.QUEUED,
-                reason="It is resumed by itself, {count} of {most} times.",
+                reason="It is resumed by itself, {count} of {most} {most:time|times}.",
                 values={"count": run.resumes + 1, "most": automatic_resumes(run)},
                 at=now,
                 resumes=run.resumes + 1,

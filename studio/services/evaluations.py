@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from studio.domain.chat import Sampling
 from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.graphemes import cut
 from studio.domain.naming import LONGEST_NAME, check_name
 from studio.services import evaluation_results as results
 from studio.services.column_files import check_base
@@ -73,7 +74,7 @@ class Evaluations:
                 ),
             ) from error  # fmt: skip
         return self._catalogue.add_evaluation(
-            name=check_name(name or (chosen.name or "")[:LONGEST_NAME]), key=key, set_id=chosen.id,
+            name=check_name(name or cut(chosen.name or "", LONGEST_NAME)), key=key, set_id=chosen.id,
             set_name=chosen.name, prompts=chosen.prompts, references=chosen.references,
             columns=[column.model_dump(mode="json") for column in read], adapters=adapters,
             sampling=how.model_dump(mode="json"), owner=owner,

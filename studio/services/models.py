@@ -108,6 +108,8 @@ class Models:
         return RunFolder(folder_of(self._folder, model) / CHECK)
 
     def _is_being_checked(self, folder: RunFolder) -> bool:
+        if isinstance(folder.last_event(), Finished | Failed):  # its process may take a moment to end
+            return False
         said = read_json(folder.path / PROCESS)
         return bool(said) and self._engine.is_alive(Process(said["pid"], said["started"]))
 

@@ -60,11 +60,12 @@ def summarise(events: Sequence[RunEvent], seq: int) -> Summary:
                 values = {"step": event.step + 1, "batch": event.batch, "accumulation": event.accumulation}
                 summary.notes.append((event.at, NOTES["halved"], values))
             case Step():
-                fields.update(step=event.step, train_loss=event.loss, stage="")
+                fields.update(step=event.step, stage="")
+                fields.update(train_loss=event.loss if event.recent_loss is None else event.recent_loss)
                 figures = {k: getattr(event, k) for k in _FIGURES}
                 summary.metrics.append({"kind": "step", "seq": seq, **figures})
             case Evaluated():
-                fields.update(eval_loss=event.loss)
+                fields.update(eval_loss=event.loss, stage="")
                 if event.best:
                     fields.update(best_eval_loss=event.loss, best_step=event.step)
                 figures = {"step": event.step, "at": event.at, "loss": event.loss}
@@ -73,7 +74,7 @@ def summarise(events: Sequence[RunEvent], seq: int) -> Summary:
                 answer = {k: getattr(event, k) for k in ("step", "place", "prompt", "text")}
                 summary.samples.append({"seq": seq, **answer})
             case Saved():
-                fields.update(checkpoint_step=event.step)
+                fields.update(checkpoint_step=event.step, stage="")
             case Finished():
                 fields.update(stage="")
                 if event.path:  # from now on the run's figures are those of the weights that it leaves

@@ -9,6 +9,7 @@ from typing import Any
 from studio.domain.dataset import Problem
 from studio.domain.dataset_rows import learned
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.graphemes import cut
 from studio.domain.naming import LONGEST_NAME, check_name
 from studio.domain.prompt_lines import PromptRow, prompt_of, read_prompts
 from studio.services.dataset_states import check_ready
@@ -171,10 +172,10 @@ class PromptSets:
 
     def _free_name(self, wanted: str) -> str:
         taken = {record.name for record in self._catalogue.prompt_sets()}
-        name, number = check_name(wanted[: LONGEST_NAME - 6]), 1
+        name, number = check_name(cut(wanted, LONGEST_NAME - 6)), 1
         while name in taken:
             number += 1
-            name = f"{check_name(wanted[: LONGEST_NAME - 6])} {number}"
+            name = f"{check_name(cut(wanted, LONGEST_NAME - 6))} {number}"
         return name
 
 
@@ -191,7 +192,7 @@ def _problems_of(problems: Sequence[Problem], good: int) -> InvalidInput:
     for problem in problems:
         fields.setdefault(f"line {problem.line}", problem.error)
     return InvalidInput(
-        "{bad} of {all} prompts cannot be used; the first stands in line {line}.",
+        "{bad} of {all} {all:prompt|prompts} cannot be used; the first stands in line {line}.",
         "Mend them where they came from, or leave them out.",
         fields=dict(list(fields.items())[:NAMED]),
         bad=len(fields), all=len(fields) + good, line=problems[0].line,

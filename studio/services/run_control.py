@@ -183,7 +183,10 @@ def _longer(spec: RunSpec, run: Run, newest: Checkpoint, epochs: float | None, s
     total = total_steps(run.started.get("train_rows", 0), TrainingSpec.model_validate(training))
     if total <= newest.step:
         fault = StudioError(
-            "That is {total} steps, and {step} are done already.", "Choose more.", total=total, step=newest.step
+            "That is {total} {total:step|steps}, and {step} {step:is|are} done already.",
+            "Choose more.",
+            total=total,
+            step=newest.step,
         )
         raise InvalidInput(
             fault.template,

@@ -112,14 +112,14 @@ class Runs:
             dataset = self._ready_dataset(data.name)
             if dataset.bad_rows:
                 faults["data.name"] = StudioError(
-                    "{count} rows of “{name}” cannot be trained on.",
+                    "{count} {count:row|rows} of “{name}” cannot be trained on.",
                     "Skip them on the Datasets page: that makes a clean version.",
                     count=dataset.bad_rows,
                     name=dataset.name,
                 )
             if dataset.trainable_rows - data.eval_rows(dataset.trainable_rows) < 1:
                 faults["data.validation_split"] = StudioError(
-                    "The dataset has {rows} rows, and none would be left to train on.",
+                    "The dataset has {rows} {rows:row|rows}, and none would be left to train on.",
                     "Lower the validation split or add rows.",
                     rows=dataset.trainable_rows,
                 )
@@ -167,19 +167,23 @@ class Runs:
         return self._catalogue.run(id)
 
     def now(self) -> dict[str, Any] | None:
-        """What trains now, or waits next: run, name, status ("running" or "queued"), percent, and how many others
-        wait."""
-        under_way, queue = self._catalogue.runs_with_worker(), self._catalogue.queue()
-        waiting = [run for run in queue if not run.held] or queue
-        if not under_way and not waiting:
+        """What trains now, else what is next, else what is on hold: run, name, status, held, stage, percent of its
+        steps while there are some left, and how many others are queued (`waiting`) and on hold (`on_hold`)."""
+        queue = self._catalogue.queue()
+        waiting, on_hold = [run for run in queue if not run.held], [run for run in queue if run.held]
+        run = next(iter([*reversed(self._catalogue.runs_with_worker()), *waiting, *on_hold]), None)
+        if run is None:
             return None
-        run = under_way[-1] if under_way else waiting[0]
+        goes_on = run.status == RunStatus.RUNNING and run.step < run.total_steps
         return {
             "run": run.id,
             "name": run.name,
-            "status": "running" if under_way else "queued",
-            "percent": 100 * run.step // run.total_steps if run.total_steps else None,
-            "waiting": len(queue) if under_way else len(queue) - 1,
+            "status": run.status,
+            "held": run.held,
+            "stage": stage_of(run),
+            "percent": 100 * run.step // run.total_steps if goes_on else None,
+            "waiting": sum(other.id != run.id for other in waiting),
+            "on_hold": sum(other.id != run.id for other in on_hold),
         }
 
     def outline(self, run: Run) -> Sequence[float | None]:
@@ -196,6 +200,11 @@ class Runs:
         that what comes later is larger than."""
         newest = self._catalogue.newest_seq(id)  # asked first: what is recorded meanwhile may come twice, never not
         return [_plain(m) for m in self._catalogue.curve(id, MOST_POINTS)], newest
+
+    def means(self, id: int) -> Sequence[tuple[int, float | None, int]]:
+        """Where `curve` leaves steps out, what a smoothed curve is made of instead: of each stretch its last step, its
+        mean training loss, and how many steps it has."""
+        return self._catalogue.means(id, MOST_POINTS)
 
     def newest_seq(self, id: int) -> int:
         """That of the newest figure or sample answer."""
@@ -238,9 +247,23 @@ def _pinned(spec: RunSpec, validation: Dataset | None) -> RunSpec:
     return spec.model_copy(update={"data": data})
 
 
+def stage_of(run: Run) -> str:
+    """What its worker is at besides its steps, as events.Progress names it; empty while it does them. Once they are all
+    done it is "finishing", whatever has not been told of yet."""
+    is_done = run.status == RunStatus.RUNNING and 0 < run.total_steps <= run.step
+    return run.stage or ("finishing" if is_done else "")
+
+
+def state_word(run: Run) -> str:
+    """Its status as a person reads it: a run on hold is in the queue and waits for somebody, not for its turn."""
+    return "on hold" if run.held and run.status == RunStatus.QUEUED else run.status
+
+
 def seconds_left(run: Run, steps: Sequence[Metric]) -> float | None:
-    """From the pace of its newest `steps`; None where it cannot be known yet."""
-    if len(steps) < 2 or not run.total_steps:
+    """Until its last step, from the pace of those of its newest `steps` that this attempt did; None where it does none,
+    where too few are known yet, and where all are done: what comes then is told by its stage."""
+    steps = [step for step in steps if step.seq > run.attempt_offset]
+    if run.status != RunStatus.RUNNING or len(steps) < 2 or run.step >= run.total_steps:
         return None
     first, last = steps[0], steps[-1]
     pace = (last.at - first.at) / max(1, last.step - first.step)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from studio.domain.chat import Sampling
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.graphemes import cut
 from studio.services.chat_client import ANSWER_SECONDS, ATTACH_SECONDS, Chunk, Question
 
 _REMEDY = "See what that server's log says, or remove the server in Settings to answer on this machine."
@@ -261,11 +262,11 @@ def _words(body: bytes) -> str:
     try:
         value = json.loads(body)
     except ValueError:
-        return body.decode("utf-8", "replace").strip()[:300]
+        return cut(body.decode("utf-8", "replace").strip(), 300)
     for _ in range(2):
         if isinstance(value, dict):
             value = value.get("error") or value.get("message") or value.get("detail") or ""
-    return value[:300] if isinstance(value, str) else json.dumps(value)[:300]
+    return cut(value if isinstance(value, str) else json.dumps(value), 300)
 
 
 def _listed(names: Iterable[str]) -> str:

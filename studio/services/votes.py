@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -29,6 +31,7 @@ KEPT = (
 class Votes:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
+        self._one_at_a_time = threading.Lock()
 
     def record(
         self,
@@ -56,7 +59,8 @@ class Votes:
         read = read_columns(columns)
         if len(read) != len(states):
             raise InvalidInput(
-                "There are {columns} columns and {states} answers.", "Reload the page and compare again.",
+                "There {columns:is|are} {columns} {columns:column|columns}, and {states} {states:answer|answers}.",
+                "Reload the page and compare again.",
                 columns=len(read), states=len(states),
             )  # fmt: skip
         if any(state.get("state") in ("waiting", "streaming") for state in states):
@@ -70,7 +74,7 @@ class Votes:
             contender(
                 column, ids,
                 precision=str((state.get("label") or {}).get("precision") or ""),
-                answered=state["state"] == "done",
+                answered=state["state"] == "done" and is_seen(str(state.get("text") or "")),
             )
             for column, state in zip(read, states, strict=True)
         ]  # fmt: skip
@@ -87,11 +91,13 @@ class Votes:
         self, comparison_id: int, choice: str, place: int | None = None, blind: bool = False, *, owner: str = ""
     ) -> None:
         """Keeps a vote: `best` is the answer at `place`, `tie` none in particular, `bad` that all are. A second vote on
-        the same comparison is kept too.
+        the same comparison is kept too; but a `blind` one, of somebody who did not know who is who, is the first and
+        the last of its comparison.
 
         Raises:
             NotFound: there is no such comparison.
-            InvalidInput: there is no such choice or answer, or nothing to choose between.
+            InvalidInput: there is no such choice or answer, or nothing to choose between; it was judged blind already,
+                or is to be although it was judged before, or although one of its answers cannot be seen.
         """
         comparison = self._catalogue.comparison(comparison_id)
         if choice not in CHOICES:
@@ -103,7 +109,19 @@ class Votes:
             place = None
         elif place not in answered:
             raise InvalidInput("There is no answer at this place.", "Choose a column that has answered.")
-        self._catalogue.add_vote(comparison_id=comparison.id, choice=choice, place=place, blind=blind, owner=owner)
+        if blind and len(answered) < len(comparison.contenders):
+            raise InvalidInput(
+                "Not every column has an answer that can be seen.", "Ask again, or vote with the names in sight."
+            )
+        with self._one_at_a_time:
+            earlier = self._catalogue.votes_on([comparison.id])[comparison.id]
+            if any(vote.blind for vote in earlier):
+                raise InvalidInput("This comparison was judged blind already.", "Ask again to judge once more.")
+            if blind and earlier:
+                raise InvalidInput(
+                    "This comparison was judged with the names in sight.", "Ask again to judge it blind."
+                )
+            self._catalogue.add_vote(comparison_id=comparison.id, choice=choice, place=place, blind=blind, owner=owner)
 
     def standings(self, search: str = "", *, blind_only: bool = False) -> list[dict[str, Any]]:
         """See services.standings; only those with every word of `search` in the name or the base model's."""
@@ -150,6 +168,11 @@ class Votes:
         votes = self._catalogue.votes_on([c.id for c in comparisons])
         names = self._catalogue.adapter_names()
         return [_shown(comparison, votes[comparison.id], names) for comparison in comparisons]
+
+
+def is_seen(text: str) -> bool:
+    """Whether a reader sees anything of it."""
+    return any(unicodedata.category(sign)[0] not in "CZ" for sign in text)
 
 
 def check_format(format: str) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session, defer
 
@@ -197,8 +197,7 @@ class RunRecords(KeyedRecords):
                 if count <= most:
                     kept += session.scalars(select(Metric).where(mine).order_by(Metric.step)).all()
                     continue
-                width = -(-(last - first + 1) // max(1, (most - 2) // 2))
-                stretch = (Metric.step - first) // width
+                stretch = _stretch(first, last, most)
                 low = func.row_number().over(partition_by=stretch, order_by=(Metric.loss, Metric.step))
                 high = func.row_number().over(partition_by=stretch, order_by=(Metric.loss.desc(), Metric.step))
                 ranked = select(Metric.step, low.label("low"), high.label("high")).where(mine).subquery()
@@ -206,6 +205,20 @@ class RunRecords(KeyedRecords):
                 wanted = or_(Metric.step.in_(extremes), Metric.step.in_((first, last)))
                 kept += session.scalars(select(Metric).where(mine, wanted).order_by(Metric.step)).all()
         return kept
+
+    def means(self, run_id: int, most: int) -> Sequence[tuple[int, float | None, int]]:
+        """Of each stretch of `curve` its last step, its mean training loss, and how many steps it has; none where the
+        curve has every step."""
+        mine = and_(Metric.run_id == run_id, Metric.kind == "step")
+        with self._session() as session:
+            count, first, last = session.execute(
+                select(func.count(), func.min(Metric.step), func.max(Metric.step)).where(mine)
+            ).one()
+            if count <= most:
+                return []
+            stretch = _stretch(first, last, most)
+            found = select(func.max(Metric.step), func.avg(Metric.loss), func.count()).where(mine)
+            return [(end, mean, n) for end, mean, n in session.execute(found.group_by(stretch).order_by(stretch))]
 
     def newest_seq(self, run_id: int) -> int:
         """The largest `seq` of its figures and sample answers."""
@@ -227,10 +240,17 @@ class RunRecords(KeyedRecords):
             return {row.step: row.loss for row in session.execute(query.order_by(Metric.step))}
 
     def losses_at(self, run_id: int, step: int) -> dict[str, float | None]:
-        """The losses of one step by kind: "step" of training, "eval" on the validation rows."""
-        query = select(Metric.kind, Metric.loss).where(Metric.run_id == run_id, Metric.step == step)
+        """After one step by kind: "step" is the mean training loss of the ten steps up to it, which is what a worker
+        tells as a run's, and "eval" that on the validation rows."""
+        query = select(Metric.kind, func.avg(Metric.loss).label("loss")).where(
+            Metric.run_id == run_id,
+            or_(
+                and_(Metric.kind == "step", Metric.step > step - 10, Metric.step <= step),
+                and_(Metric.kind == "eval", Metric.step == step),
+            ),
+        )
         with self._session() as session:
-            return {row.kind: row.loss for row in session.execute(query)}
+            return {row.kind: row.loss for row in session.execute(query.group_by(Metric.kind))}
 
     def losses(self, run: Run, most: int = 40) -> Sequence[float | None]:
         """At most about `most` training losses, evenly spread over the run, for a small picture of it."""
@@ -244,6 +264,12 @@ class RunRecords(KeyedRecords):
         query = select(Sample).where(Sample.run_id == run_id, Sample.seq > after)
         with self._session() as session:
             return session.scalars(query.order_by(Sample.step, Sample.place)).all()
+
+
+def _stretch(first: int, last: int, most: int) -> ColumnElement[int]:
+    """Which stretch a step is in, where a curve from `first` to `last` has two points of each and `most` in all."""
+    width = -(-(last - first + 1) // max(1, (most - 2) // 2))
+    return (Metric.step - first) // width
 
 
 def _enqueue(session: Session, fields: Fields) -> Run:

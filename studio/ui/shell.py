@@ -56,6 +56,7 @@ CORE_SCRIPTS = (
     "core/table.js",
     "core/scores.js",
     "core/models.js",
+    "core/run_words.js",
     "core/frame.js",
     "chart.js",
     "form.js",

@@ -55,8 +55,7 @@ def build_web(
 
     Args:
         studio: handed to each page's `build(studio)`.
-        now: what runs now, for the pill in the sidebar, or None: `{"run": id, "name": str, "status": "running" or
-            "queued", "percent": 0 to 100 or None, "waiting": number of queued runs}`.
+        now: what runs now, for the pill in the sidebar, or None: as services.runs.Runs.now gives it.
         modules: those of the pages; what is in studio/ui/pages where none are given.
     """
     modules = page_modules() if modules is None else modules

@@ -10,20 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peft import PeftConfig
 from peft.tuners.tuners_utils import check_target_module_exists
+from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
 
 from studio.domain.errors import InvalidInput, NotFound
 from studio.worker.adapter_bank import AdapterBank, Matrices, Mix, layers_by_row, read_matrices
-from studio.worker.adapter_files import (
-    WEIGHTS,
-    check_fit,
-    is_plain,
-    layer_shapes,
-    read_config,
-    read_template,
-    why_alone,
-    why_by_itself,
-)
+from studio.worker.adapter_files import WEIGHTS, read_config, read_template
+from studio.worker.adapter_fit import Fit, check_fit, made_for_another_base, shapes_of, why_alone, why_by_itself
 from studio.worker.device import free_memory
 from studio.worker.model import LoadedModel
 from studio.worker.peft_adapters import PeftAdapters, misfit
@@ -58,12 +52,12 @@ class AdapterShelf:
 
     def __init__(self, base: LoadedModel) -> None:
         self._base = base
-        self._shapes = layer_shapes(base.model)
+        self._shapes = shapes_of(base.model)
         modules = dict(base.model.named_modules())
-        self._layers = {name: modules[name] for name in self._shapes}
+        self._layers = {name: modules[name] for name in self._shapes.linear}
         self._by_row: set[str] | None = None
         self._bank = AdapterBank(self._layers)
-        self._peft = PeftAdapters(base)
+        self._peft = PeftAdapters(base, self._shapes.linear)
         self._adapters: dict[str, ShelvedAdapter] = {}
         self._loaded: OrderedDict[str, Matrices] = OrderedDict()  # the one that was used last is the last
 
@@ -89,12 +83,12 @@ class AdapterShelf:
         """
         if name == BASE:
             raise InvalidInput("“base” is the name of the base model.", "Give the adapter another name.")
-        config = read_config(path, name)
+        config = self._config(path, name)
         if self.holds(name, path):
             return
-        check_fit(path, self._shapes, name)
-        by_itself = why_by_itself(config)
-        alone = by_itself or why_alone(config) or self._why_not_by_row(path, name)
+        fit = check_fit(path, config, self._shapes, name)
+        by_itself = why_by_itself(config, fit)
+        alone = by_itself or why_alone(config) or self._why_not_by_row(fit)
         template = None if self._base.has_own_template else read_template(path)
         adapter = ShelvedAdapter(name, path, _stamp(path), alone, bool(by_itself), template)
         if name in self._adapters:
@@ -153,13 +147,22 @@ class AdapterShelf:
         with self._peft.resting() as model, self._bank.open(mixes, self._loaded):
             yield model
 
-    def _why_not_by_row(self, path: Path, name: str) -> str:
-        if not is_plain(path, name):
+    def _config(self, path: Path, name: str) -> PeftConfig:
+        """As peft applies it to this base: what a layer of an earlier transformers has become here is in it."""
+        config = read_config(path, name)
+        try:
+            convert_peft_config_for_transformers(config, self._base.model, None)
+        except ValueError as error:
+            raise misfit(name, str(error)) from error
+        return config
+
+    def _why_not_by_row(self, fit: Fit) -> str:
+        if not fit.is_plain:
             return "This variant of LoRA shares no batch."
         if self._by_row is None:
             with self._peft.resting() as model:
                 self._by_row = layers_by_row(model, self._layers)
-        if any(layer not in self._by_row for layer in check_fit(path, self._shapes, name)):
+        if not fit.linear <= self._by_row:
             return "It changes layers in which this model mixes the rows of a batch."
         return ""
 
@@ -173,20 +176,22 @@ class AdapterShelf:
             self._loaded[adapter.name] = self._read(adapter)
 
     def _read(self, adapter: ShelvedAdapter) -> Matrices:
-        config = read_config(adapter.path, adapter.name)
+        config = self._config(adapter.path, adapter.name)
         try:
-            matrices = read_matrices(adapter.path, config, self._base.device, self._base.compute_dtype)
+            matrices = read_matrices(adapter.path, config, self._base.device)
         except Exception as error:
             logger.exception("The adapter %s could not be loaded", adapter.name)
             raise misfit(adapter.name, str(error)) from error
-        missing = [n for n in self._layers if check_target_module_exists(config, n) and n not in matrices]
-        if missing:
+        targets = {layer for layer in self._layers if check_target_module_exists(config, layer)}
+        if unknown := sorted(matrices.keys() - targets):
+            raise made_for_another_base(adapter.name, f"{unknown[0]} ?")
+        if missing := sorted(targets - matrices.keys()):
             raise misfit(adapter.name, f"{len(missing)} layers have no weights, such as {missing[0]}")
         return matrices
 
     def _make_room(self, adapter: ShelvedAdapter, keep: Any) -> None:
-        """Twice the adapter's size: its matrices, and the batch's that are stacked out of them."""
-        needed = 2 * (adapter.path / WEIGHTS).stat().st_size + RESERVE
+        """Its matrices in fp32, which may be twice its file, and the batch's that are stacked out of them."""
+        needed = 4 * (adapter.path / WEIGHTS).stat().st_size + RESERVE
         for name in [n for n in self._loaded if n not in keep]:
             if free_memory(self._base.device) >= needed:
                 return

@@ -52,6 +52,8 @@ class Targets:
                 )
             )
         self._cannot = {*refused, *rest}
+        self._modules = [name for name, _ in model.named_modules()]
+        self._has_experts = any("expert" in name for name, _ in model.named_parameters())
         self._can = [name for name in layers if name not in self._cannot]
 
     def check(self, lora: LoraSpec) -> None:
@@ -69,9 +71,11 @@ class Targets:
 
     def config(self, lora: LoraSpec) -> LoraConfig:
         """What peft is told, and what it saves with the adapter."""
-        return LoraConfig(
-            **lora.model_dump(), exclude_modules=_shortest(self._cannot, self._can) or None, task_type="CAUSAL_LM"
-        )
+        asked = lora.model_dump() | {"task_type": "CAUSAL_LM"}
+        if self._cannot and lora.target_modules == ALL and not self._has_experts:
+            return LoraConfig(**asked | {"target_modules": _shortest(self._can, self._modules)})
+        # Of experts, peft knows more names than there are layers, and finds them only where it is told all-linear.
+        return LoraConfig(**asked, exclude_modules=_shortest(self._cannot, self._modules) or None)
 
     def left_out_of(self, adapted: Any, lora: LoraSpec) -> list[StudioError]:
         """What to say of the layers that have no adapter in this PeftModel, though the spec means them."""
@@ -162,7 +166,8 @@ def _shown(names: Iterable[str], parts: int = 1) -> str:
     return ", ".join(dict.fromkeys(".".join(name.split(".")[-parts:]) for name in names))
 
 
-def _shortest(cannot: set[str], can: list[str]) -> list[str]:
-    """Names by which peft leaves out just these layers: a layer's last name where no other layer is called so."""
-    kept = {_last(name) for name in can}
-    return sorted({_last(name) if _last(name) not in kept else name for name in cannot})
+def _shortest(meant: Iterable[str], modules: Iterable[str]) -> list[str]:
+    """Names by which peft finds just these of all modules: the last one where nothing else is called so."""
+    meant = set(meant)
+    taken = {_last(name) for name in modules if name not in meant}
+    return sorted({_last(name) if _last(name) not in taken else name for name in meant})

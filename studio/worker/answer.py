@@ -18,8 +18,8 @@ from studio.worker.text_stream import StopStrings, TextStream
 
 @dataclass(frozen=True)
 class Token:
-    """`text` is what became certain with it: nothing in the middle of a character. `log_probability` is the model's,
-    before temperature and top-p."""
+    """`text` is what became certain with it: nothing in the middle of a character. `log_probability` is the model's
+    own: before any penalty, temperature and top-p."""
 
     id: int
     text: str
@@ -89,6 +89,7 @@ class Answer:
         self.sampler = RowSampler(sampling, device)
         self.timings = Timings()
         self.alone = ""  # why it shared no batch
+        self.apart = ""  # why it was kept from the batch of an answer that waited with it
         self.is_over = False
         self._ends = ends
         self._text = TextStream(tokenizer)

@@ -6,24 +6,29 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from peft import PeftModel
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from studio.worker.answer import Answer
 from studio.worker.sampling import PerRowChoice
+from studio.worker.score_rules import rules_of, set_aside
 
 
 def generate(model: Any, answers: Sequence[Answer], *, pad: int, device: torch.device) -> None:
     """Writes all answers to their ends.
 
     Each row has its own length, sampling and end. A row never sees another: shorter prompts are padded on the left
-    and the padding is masked.
+    and the padding is masked. Of the model's generation_config, what changes scores holds for each row by itself (see
+    score_rules); the rest is not asked.
     """
     tokens, mask = left_padded([a.prompt for a in answers], pad)
-    rows = _Rows(answers, pad)
     settings = GenerationConfig(
         max_new_tokens=max(a.max_tokens for a in answers), do_sample=False, pad_token_id=pad, use_cache=True
     )
-    with torch.inference_mode():
+    bare = model.get_base_model() if isinstance(model, PeftModel) else model
+    with torch.inference_mode(), set_aside(bare) as own:
+        rules = [rules_of(bare, own, a.prompt, a.max_tokens, device) for a in answers]
+        rows = _Rows(answers, rules, pad)
         model.generate(
             input_ids=tokens.to(device),
             attention_mask=mask.to(device),
@@ -47,9 +52,9 @@ def left_padded(prompts: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tenso
 class _Rows(StoppingCriteria):
     """Hands each row its new token, and says which rows are over."""
 
-    def __init__(self, answers: Sequence[Answer], pad: int) -> None:
+    def __init__(self, answers: Sequence[Answer], rules: Sequence[LogitsProcessorList], pad: int) -> None:
         self._answers = answers
-        self.choice = PerRowChoice([a.sampler for a in answers], pad)
+        self.choice = PerRowChoice([a.sampler for a in answers], rules, [len(a.prompt) for a in answers], pad)
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
         for row, (answer, token) in enumerate(zip(self._answers, input_ids[:, -1].tolist(), strict=True)):

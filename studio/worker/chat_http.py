@@ -170,7 +170,8 @@ class ChatService:
                 texts[place] = self._text(reading)
             except StudioError as fault:
                 results[place] = error_body(fault, status_of(fault))
-        read = Readings(self._base, self._shelf, {place: asked[place].mix for place in texts}, texts)
+        mixes = {place: asked[place].mix for place in texts}
+        read = Readings(self._base, self._shelf, self._scheduler.company, mixes, texts)
         for place, value in (await asyncio.wrap_future(self._scheduler.call(read.all))).items():
             results[place] = error_body(value, status_of(value)) if isinstance(value, StudioError) else value
         self.last_request = time.monotonic()

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from studio.domain.deadline import within
 from studio.domain.errors import StudioError
-from studio.worker.model_files import needed_files
+from studio.worker.model_files import check_configuration, needed_files
 
 PATIENCE = 5.0  # seconds until an endpoint that says nothing counts as unreachable
 
@@ -41,7 +41,7 @@ def download_model(
     Raises:
         Unreachable: it does not, and there is none.
         StudioError: there is no such model or revision, its terms are not accepted, it has no safetensors weights,
-            or it does not fit on the disk.
+            it is of a kind that cannot be used, which is seen before they are fetched, or it does not fit on the disk.
     """
     report("Asking the Hugging Face Hub", 0, 0)
     try:
@@ -59,6 +59,9 @@ def download_model(
     total = sum(sizes[f] for f in files)
     check_room(total)
     try:
+        check_configuration(
+            Path(snapshot_download(repo, revision=revision, allow_patterns=["config.json", "README.md"]))
+        )
         # By the revision's name, which the cache then knows when there is no network; the folder's is the commit.
         path = Path(
             snapshot_download(repo, revision=revision, allow_patterns=files, tqdm_class=byte_bar(report, total))

@@ -24,6 +24,7 @@ from studio.domain.dataset_formats import (
 from studio.domain.dataset_rows import read_row
 from studio.domain.errors import InvalidInput
 from studio.domain.events import Finished
+from studio.domain.graphemes import cut
 from studio.domain.reading import Reading
 from studio.store.problem_file import read_problems, rows_with
 from studio.store.row_file import BATCH, read_batches, rows_from
@@ -271,4 +272,4 @@ def _printable(value: Any) -> Any:
         case float():
             return value if value == value and abs(value) != float("inf") else str(value)
         case _:
-            return str(value)[:2000].encode("utf-8", "replace").decode()
+            return cut(str(value), 2000).encode("utf-8", "replace").decode()

@@ -9,6 +9,9 @@ from typing import Any
 
 import torch
 
+from studio.worker.architecture import false_where_it_cannot, positions_stand_alone
+from studio.worker.numerics import apart, rounding
+
 MOST_BYTES = 256 << 20  # of the logits that are there at one time
 
 
@@ -24,7 +27,8 @@ Text = tuple[Sequence[int], Sequence[int]]  # token ids of a prompt and of the a
 
 
 def read_answers(model: Any, texts: Sequence[Text], *, pad: int, device: torch.device) -> list[Reading]:
-    """One reading for each text, all in one batch. A prompt has at least one token."""
+    """One reading for each text, all in one batch. A prompt has at least one token. The probabilities are the model's
+    own: nothing of its generation_config, no temperature, no top-p."""
     whole = [[*prompt, *answer] for prompt, answer in texts]
     longest = max(map(len, whole))
     # What stands on the right of a causal model's text changes nothing in it.
@@ -36,6 +40,24 @@ def read_answers(model: Any, texts: Sequence[Text], *, pad: int, device: torch.d
         logits = model(input_ids=tokens, attention_mask=mask, **kept).logits
         logits = logits[:, -(longest - first) :]
         return [_reading(logits[row], *text, first) for row, text in enumerate(texts)]
+
+
+@false_where_it_cannot
+def padded_readings_stand_alone(model: Any, pad: int) -> bool:
+    """Whether a text is read the same beside a longer one as alone, within the rounding of the model's numbers.
+
+    It is not so where experts have room for so many tokens of a batch, or positions stretch with its longest row.
+    """
+    words = min(model.get_input_embeddings().num_embeddings, 4096)
+    drawn = torch.randint(words, (64,), generator=torch.Generator().manual_seed(0)).tolist()
+    short, long = (drawn[:5], drawn[5:12]), (drawn[12:40], drawn[40:])
+    (alone,), (beside, _) = (
+        read_answers(model, texts, pad=pad, device=model.device) for texts in ([short], [short, long])
+    )
+    if not positions_stand_alone(model):
+        return False
+    one, other = torch.tensor(alone.log_probabilities), torch.tensor(beside.log_probabilities)
+    return apart(one, other) <= rounding(model)
 
 
 def portions(texts: Sequence[Text], vocabulary: int) -> Iterator[slice]:

@@ -40,6 +40,13 @@ def _is_plain(module: torch.nn.Module) -> bool:
     )
 
 
+def unfuse_lora(model: torch.nn.Module) -> None:
+    """Lets every layer compute as peft made it."""
+    for layer in model.modules():
+        if isinstance(layer.__dict__.get("forward"), _Fused):
+            del layer.forward
+
+
 class _Fused:
     """x W^T + bias + scaling · (x A^T) B^T, in the number format that autocast or else x has."""
 
@@ -72,10 +79,17 @@ class _FusedLinear(torch.autograd.Function):
     ) -> torch.Tensor:
         a, b, rows = a.to(x.dtype), b.to(x.dtype), x.reshape(-1, x.shape[-1])
         low = linear(rows, a)
-        out = linear(rows, weight, bias).addmm_(low, b.t(), alpha=scaling)
+        # A tensor of its own and no view of one, for models change in place what a layer gives them.
+        out = x.new_empty(*x.shape[:-1], len(weight))
+        flat = out.view(-1, len(weight))
+        if bias is None:
+            torch.mm(rows, weight.t(), out=flat)
+        else:
+            torch.addmm(bias, rows, weight.t(), out=flat)
+        flat.addmm_(low, b.t(), alpha=scaling)
         ctx.save_for_backward(rows, low, weight, a, b)
         ctx.scaling = scaling
-        return out.view(*x.shape[:-1], -1)
+        return out
 
     @staticmethod
     def backward(ctx: Any, *outer: torch.Tensor) -> tuple[torch.Tensor | None, ...]:

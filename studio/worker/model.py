@@ -101,7 +101,9 @@ def _load_whole(path: str | Path, config: Any, device: torch.device, **how: Any)
     """Raises StudioError where a weight of the model is not in the folder, or has another shape there: transformers
     would draw it anew, and only warn."""
     text = config.get_text_config()
-    if (text.pad_token_id or 0) >= text.vocab_size:  # no row of the embedding, which then cannot be made
+    pad, words = getattr(text, "pad_token_id", None), getattr(text, "vocab_size", None)
+    # It names no row of the embedding, which then could not be made.
+    if isinstance(pad, int) and isinstance(words, int) and pad >= words:
         text.pad_token_id = config.pad_token_id = None
         how["config"] = config
     try:

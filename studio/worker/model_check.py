@@ -17,17 +17,16 @@ from studio.domain.spec import LoraSpec
 from studio.store.host_memory import host_memory
 from studio.store.run_folder import RunFolder, read_json
 from studio.worker.adapter_targets import Targets, reached
-from studio.worker.architecture import has_plain_head
 from studio.worker.causality import check_causal
 from studio.worker.device import free_memory, pick_device
 from studio.worker.faults import recognise
 from studio.worker.model import LoadedModel, load_base
 from studio.worker.model_files import hollow_model, read_configuration, stored_in
-from studio.worker.model_kind import check_kind
+from studio.worker.model_kind import check_kind, context_of
 from studio.worker.packing import PackedBatch
 from studio.worker.progress import Report, Reporter
 from studio.worker.tokenizer import beyond_the_model, embedded_words, load_tokenizer, read_tokenizer
-from studio.worker.training_setup import choose_batches
+from studio.worker.training_setup import offers_of
 
 logger = logging.getLogger(__name__)
 
@@ -176,8 +175,9 @@ def _probe(loaded: LoadedModel, found: ModelReport) -> None:
         found.refuse(fault)
         return
     found.adapters = _adapters(loaded.model.config, Targets(loaded.model))
-    found.head = "linear" if has_plain_head(loaded.model) else "own"
-    found.packing = "exact" if isinstance(choose_batches(loaded), PackedBatch) else "padded"
+    offers = offers_of(loaded, context_of(loaded.model.config, loaded.model))
+    found.head = "linear" if "linear" in offers.heads else "own"
+    found.packing = "exact" if isinstance(offers.batches[0], PackedBatch) else "padded"
 
 
 def _adapters(config: Any, targets: Targets) -> dict[str, Any] | None:

@@ -35,6 +35,11 @@ def needed_files(names: Iterable[str]) -> list[str]:
     weights = [n for n in names if any(fnmatch(n, p) for p in _WEIGHTS)]
     if not any(n.endswith(".safetensors") for n in weights):
         weights = [n for n in names if n.endswith(".safetensors") and not n.startswith("adapter_")]
+    if not weights and "model_index.json" in names:
+        raise StudioError(
+            "This is a pipeline of several models that makes pictures or sounds, and no language model.",
+            "Choose a causal language model, such as HuggingFaceTB/SmolLM2-135M-Instruct.",
+        )
     if not weights:
         if any(fnmatch(n, p) for n in names for p in _PICKLED):
             raise StudioError(
@@ -64,12 +69,10 @@ def stored_in(path: str | Path) -> StoredQuantization | None:
     folder = Path(path)
     stored = stored_quantization(read_json(folder / "config.json") or {})
     if stored is not None and not stored.can_load:
-        raise StudioError(
+        raise _unreadable(
+            folder,
             "The weights in {path} are quantised with {stored}, which can be neither trained on nor asked here.",
-            "Add {original}, and choose 4-bit: it takes about as little memory.",
-            path=folder,
             stored=stored.name,
-            original=_original(folder),
         )
     strange = {
         tensor["dtype"]
@@ -78,21 +81,23 @@ def stored_in(path: str | Path) -> StoredQuantization | None:
         if name.endswith("weight") and len(tensor["shape"]) > 1 and tensor["dtype"] not in _ORDINARY
     }
     if stored is None and strange:
-        raise StudioError(
+        raise _unreadable(
+            folder,
             "The weights in {path} are packed as {packed}, and config.json does not say how they are to be read.",
-            "Add {original}, and choose 4-bit: it takes about as little memory.",
-            path=folder,
             packed=", ".join(sorted(strange)),
-            original=_original(folder),
         )
     return stored
 
 
-def _original(path: Path) -> str:
-    """What a quantised model was made from, as its card says; in words where it does not."""
+def _unreadable(path: Path, problem: str, **values: str) -> StudioError:
+    """With the model that it was made from as the way out, where its card names that."""
     stated = _card(path).get("base_model")
-    name = stated[0] if isinstance(stated, list) and stated else stated
-    return name if isinstance(name, str) and name else "the model's unquantised version"
+    original = stated[0] if isinstance(stated, list) and stated else stated
+    if isinstance(original, str) and original:
+        remedy = "Add {original}, and choose 4-bit: it takes about as little memory."
+        return StudioError(problem, remedy, path=path, original=original, **values)
+    remedy = "Add the model's unquantised version, and choose 4-bit: it takes about as little memory."
+    return StudioError(problem, remedy, path=path, **values)
 
 
 def _headers(path: Path) -> list[dict[str, Any]]:
@@ -103,7 +108,8 @@ def _headers(path: Path) -> list[dict[str, Any]]:
         missing = [s for s in shards if not (path / s).exists()]
         if missing:
             raise StudioError(
-                "Of the model in {path}, {missing} of {total} weight files are missing: {first} is one.",
+                "Of the model in {path}, {missing} of {total} weight {total:file|files} {missing:is|are} missing: "
+                "{first} is one.",
                 "Put them back, or add the model again.",
                 path=path, missing=len(missing), total=len(shards), first=missing[0],
             )  # fmt: skip
@@ -138,13 +144,11 @@ def describe_model(path: Path) -> dict[str, Any]:
     Raises:
         StudioError: the folder holds no model that can be trained and chatted with here.
     """
-    from studio.worker.model_kind import architecture_of, check_kind, context_of
+    from studio.worker.model_kind import architecture_of, context_of
     from studio.worker.tokenizer import load_tokenizer
 
     parameters = count_parameters(path)
-    config = read_configuration(path)
-    check_kind(config)
-    stored = stored_in(path)
+    config, stored = check_configuration(path)
     tokenizer = load_tokenizer(path)
     hollow = hollow_model(config)
     if stored is not None and hollow is not None:
@@ -157,6 +161,19 @@ def describe_model(path: Path) -> dict[str, Any]:
         "context": context_of(config, hollow, int(longest) if longest < 1 << 30 else 0),
         "chat_template": bool(tokenizer.chat_template),
     }
+
+
+def check_configuration(path: Path) -> tuple[Any, StoredQuantization | None]:
+    """The model's configuration, and how its weights are quantised; the weights need not be there yet.
+
+    Raises:
+        StudioError: it is of a model that cannot be used here.
+    """
+    from studio.worker.model_kind import check_kind
+
+    config = read_configuration(path)
+    check_kind(config)
+    return config, stored_in(path)
 
 
 def read_configuration(path: Path) -> Any:

@@ -108,3 +108,8 @@ def _similarity(ones: NDArray[np.uint64], others: NDArray[np.uint64]) -> float:
     left, right = set(ones.tolist()), set(others.tolist())
     shared = len(left & right)
     return shared / max(len(left) + len(right) - shared, 1)
+
+
+def alike(similarity: float) -> str:
+    """In percent, as a message says it: never 100 %, for who is equal but for case and punctuation is not the same."""
+    return f"{min(99, int(100 * similarity))}%"

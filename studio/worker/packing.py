@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +38,11 @@ class PackedBatch:
 
 @dataclass(frozen=True)
 class PaddedBatch:
-    """A row for each document, filled up at the right: for models that do not tell documents apart in one row."""
+    """A row for each document, filled up at the right: for models that do not tell documents apart in one row.
+    `one_by_one`: a model that is not the same beside other rows gets them one after another, without their padding."""
 
     pad_token_id: int
+    one_by_one: bool = False
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
         """input_ids, labels and attention_mask, each of shape [documents, longest]."""
@@ -55,6 +57,12 @@ class PaddedBatch:
 
 def _fill(rows: list[torch.Tensor], value: int) -> torch.Tensor:
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
+
+
+def rows_of(batch: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each row of a padded batch as it is alone: input_ids and labels, each of shape [1, tokens]."""
+    for row, length in enumerate(batch["attention_mask"].sum(1).tolist()):
+        yield {name: batch[name][row : row + 1, :length] for name in ("input_ids", "labels")}
 
 
 def token_count(batch: Mapping[str, Any]) -> int:

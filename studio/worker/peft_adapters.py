@@ -1,13 +1,14 @@
 """Adapters that have to be on the model to act: DoRA, IA3, whole layers and what else only peft computes.
 
-The base is never changed: an adapter that would touch its weights is taken off again before the base is used.
+The base is never changed: an adapter that touches its weights is taken off again, and they are put back to the bit,
+before the base is used.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
 from studio.domain.errors import StudioError
-from studio.worker.adapter_files import layer_shapes, read_config
+from studio.worker.adapter_files import read_config
+from studio.worker.adapter_fit import made_for_another_base
 from studio.worker.device import free_memory
 from studio.worker.model import LoadedModel
 
@@ -36,10 +38,12 @@ class _Seated:
 
 
 class PeftAdapters:
-    """Not for several threads: all calls come from the one that generates."""
+    """Not for several threads: all calls come from the one that generates. `linear`: the widths of the base's linear
+    layers."""
 
-    def __init__(self, base: LoadedModel) -> None:
+    def __init__(self, base: LoadedModel, linear: Mapping[str, tuple[int, int]]) -> None:
         self._base = base
+        self._dora_bytes = 4 * sum(width_in * width_out for width_in, width_out in linear.values())
         self._bare = BareModel(base.model)
         self._peft: Any = None  # a PeftModel while there is an adapter on the model
         self._seated: dict[str, _Seated] = {}
@@ -50,23 +54,20 @@ class PeftAdapters:
             return
         if by_itself or any(other.by_itself for other in self._seated.values()):
             self.take_all_off()
-        config = read_config(path, name)
-        config.inference_mode = True
         key = f"ad_{secrets.token_hex(4)}"
-        # An adapter by itself may write into parameters of the base: those must stay the objects that they are.
-        swap_in = {"low_cpu_mem_usage": not by_itself}
         try:
-            if self._peft is None:
-                self._peft = get_peft_model(self._base.model, config, key, **swap_in)
-            result = self._peft.load_adapter(str(path), key, torch_device=str(self._base.device), **swap_in)
-            strangers = result.missing_keys + result.unexpected_keys
-            if strangers:
-                raise ValueError(f"{len(strangers)} weights have no counterpart, such as {strangers[0]}")
+            missing, unknown = self._load(path, name, key)
         except Exception as error:
             # What half an adapter leaves behind is not worth finding out: the others are put on again when needed.
             self.take_all_off()
             logger.exception("The adapter %s could not be put on", name)
             raise misfit(name, str(error)) from error
+        if unknown:
+            self.take_all_off()
+            raise made_for_another_base(name, f"{unknown[0]} ?")
+        if missing:
+            self.take_all_off()
+            raise misfit(name, f"{len(missing)} weights have no counterpart, such as {missing[0]}")
         self._peft.eval()
         self._seated[name] = _Seated(key, by_itself)
 
@@ -105,6 +106,17 @@ class PeftAdapters:
         self._switch(on=False)
         yield self._base.model
 
+    def _load(self, path: Path, name: str, key: str) -> tuple[list[str], list[str]]:
+        """As `PeftModel.from_pretrained` does, with weights in fp32. Those that the file lacks, and those that have no
+        place on this base."""
+        if self._peft is None:
+            config = read_config(path, name)
+            config.inference_mode = True
+            self._peft = get_peft_model(self._base.model, config, key)
+        with self._bare.kept_from(self._peft):
+            result = self._peft.load_adapter(str(path), key, torch_device=str(self._base.device))
+        return result.missing_keys, result.unexpected_keys
+
     def _switch(self, *, on: bool) -> None:
         """Like peft's own switch, without its walk over every parameter."""
         if self._peft is not None:
@@ -114,30 +126,46 @@ class PeftAdapters:
 
     def _has_room_for_dora(self) -> bool:
         """DoRA is some ten times as fast when its full-size updates (fp32) are kept for as long as it answers."""
-        needed = 4 * sum(width_in * width_out for width_in, width_out in layer_shapes(self._base.model).values())
-        return needed < free_memory(self._base.device) / 2
+        return self._dora_bytes < free_memory(self._base.device) / 2
 
 
 class BareModel:
     """A model as it was before any adapter, to go back to.
 
-    peft's own `unload` keeps trained copies of layers and trained biases in the base; here the very modules come back.
+    peft's own `unload` keeps trained copies of layers and trained biases in the base; here the very modules come back,
+    and the weights that a file overwrote.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
-        self._places = [(p, name, child) for p in model.modules() for name, child in p.named_children()]
-        self._biases = [(p, p.detach().clone()) for n, p in model.named_parameters() if n.endswith("bias")]
+        self._places = [(p, name, child) for p in model.modules() for name, child in p._modules.items()]
+        self._own = {id(tensor) for tensor in [*model.parameters(), *model.buffers()]}
+        self._overwritten: list[tuple[torch.Tensor, torch.Tensor]] = []  # with their values
+
+    @contextmanager
+    def kept_from(self, adapted: nn.Module) -> Iterator[None]:
+        """Inside, weights are loaded into the model with adapters: what they overwrite of its own is remembered."""
+        hook = adapted.register_load_state_dict_pre_hook(self._remember)
+        try:
+            yield
+        finally:
+            hook.remove()
 
     def restore(self) -> None:
         for parent, name, child in self._places:
-            if getattr(parent, name) is not child:
+            if parent._modules.get(name) is not child:
                 setattr(parent, name, child)
         with torch.no_grad():
-            for bias, value in self._biases:
-                bias.copy_(value)
+            for tensor, value in reversed(self._overwritten):
+                tensor.copy_(value)
+        self._overwritten.clear()
         if hasattr(self._model, "peft_config"):
             del self._model.peft_config
+
+    def _remember(self, module: nn.Module, weights: Mapping[str, torch.Tensor], *_: Any) -> None:
+        for key, tensor in module.state_dict(keep_vars=True).items():
+            if key in weights and id(tensor) in self._own:
+                self._overwritten.append((tensor, tensor.detach().clone()))
 
 
 def misfit(name: str, reason: str) -> StudioError:

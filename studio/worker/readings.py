@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from itertools import groupby
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from studio.domain.errors import StudioError
 from studio.worker.adapter_bank import Mix
 from studio.worker.adapter_shelf import AdapterShelf
+from studio.worker.company import Company
 from studio.worker.likelihood import Reading, Text, portions, read_answers
 from studio.worker.model import LoadedModel
 from studio.worker.text_stream import TextStream
@@ -20,27 +20,53 @@ logger = logging.getLogger(__name__)
 class Readings:
     """`texts` are read by the adapters of `mixes`, both by the place of the question."""
 
-    def __init__(self, base: LoadedModel, shelf: AdapterShelf, mixes: Mapping[int, Mix], texts: Mapping[int, Text]):
+    def __init__(
+        self,
+        base: LoadedModel,
+        shelf: AdapterShelf,
+        company: Company,
+        mixes: Mapping[int, Mix],
+        texts: Mapping[int, Text],
+    ) -> None:
         self._base = base
         self._shelf = shelf
+        self._company = company
         self._mixes = mixes
         self._texts = texts
 
     def all(self) -> dict[int, dict[str, Any] | StudioError]:
         """By place: {"logprobs", "tokens": [text…], "likeliest": [{"id", "text"}…]}, or what went wrong. Call it in
         the thread that generates."""
-        places = sorted(self._texts, key=lambda place: (self._mixes[place], place))
         results: dict[int, dict[str, Any] | StudioError] = {}
-        for alone, some in groupby(places, key=lambda place: self._own_batch(place)):
-            group = list(some)
-            width = self._base.model.config.get_text_config().vocab_size
-            parts = [slice(i, i + 1) for i in range(len(group))] if alone else None
-            for part in parts or portions([self._texts[p] for p in group], width):
-                results |= self._together(group[part])
+        for places in self._batches():
+            results |= self._together(places)
         return results
 
-    def _own_batch(self, place: int) -> str:
-        return self._shelf.why_alone(self._mixes[place])
+    def _batches(self) -> Iterator[list[int]]:
+        """Of the places whose texts can be read together. Equal mixes stand side by side."""
+        width = self._base.model.config.get_text_config().vocab_size
+        places = sorted(self._texts, key=lambda place: (self._mixes[place], place))
+        alone = [place for place in places if self._is_alone(self._mixes[place])]
+        yield from ([place] for place in alone)
+        others = [place for place in places if place not in alone]
+        for group in self._that_share(others):
+            for part in portions([self._texts[place] for place in group], width):
+                yield group[part]
+
+    def _is_alone(self, mix: Mix) -> bool:
+        try:
+            return bool(self._shelf.why_alone(mix))
+        except StudioError:  # removed since: its own turn will say so
+            return True
+
+    def _that_share(self, places: list[int]) -> list[list[int]]:
+        length = {place: sum(map(len, self._texts[place])) for place in places}
+        if self._company.may_read_together([length[place] for place in places]):
+            return [places]
+        groups = [[place for place in places if length[place] == n] for n in sorted(set(length.values()))]
+        if all(self._company.may_read_together([length[place] for place in group]) for group in groups):
+            return groups
+        return [[place] for place in places]
 
     def _together(self, places: list[int]) -> dict[int, dict[str, Any] | StudioError]:
         try:

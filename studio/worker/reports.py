@@ -13,7 +13,7 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from studio.domain.errors import StudioError
-from studio.domain.events import Evaluated, Sampled, Saved, Started, Step
+from studio.domain.events import Evaluated, Progress, Sampled, Saved, Started, Step
 from studio.domain.spec import WatchSpec
 from studio.store.checkpoint_folder import checkpoint_path, checkpoints
 from studio.store.run_folder import RunFolder
@@ -142,6 +142,7 @@ class Reports(TrainerCallback):
                 step=state.global_step,
                 epoch=state.epoch or 0.0,
                 loss=loss,
+                recent_loss=self.train_loss,
                 learning_rate=logs["learning_rate"],
                 grad_norm=grad_norm,
                 tokens=tokens,
@@ -151,6 +152,10 @@ class Reports(TrainerCallback):
         )
         if not (math.isfinite(loss) and math.isfinite(grad_norm)):
             raise _unstable(state.global_step, Path(args.output_dir))
+        if control.should_evaluate:
+            self._folder.append(Progress(stage="evaluating"))
+        else:
+            self._tell_of_saving(control)
 
     def on_evaluate(
         self,
@@ -170,8 +175,17 @@ class Reports(TrainerCallback):
             control.should_save = True
         if 0 < self._watch.early_stopping_patience <= self._without_better:
             self.is_early = control.should_training_stop = control.should_save = True
+        if self._watch.samples:
+            self._folder.append(Progress(stage="answering"))
         for place, (prompt, text) in enumerate(self._answers()):
             self._folder.append(Sampled(step=step, place=place, prompt=prompt, text=text))
+        if not self._tell_of_saving(control):
+            self._folder.append(Progress(stage=""))
+
+    def _tell_of_saving(self, control: TrainerControl) -> bool:
+        if control.should_save:
+            self._folder.append(Progress(stage="checkpointing"))
+        return control.should_save
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         path = checkpoint_path(Path(args.output_dir), state.global_step)

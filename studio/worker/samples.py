@@ -13,6 +13,8 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 from studio.domain.dataset_rows import learned
 from studio.domain.spec import WatchSpec
 from studio.store.row_file import read_rows
+from studio.worker.architecture import equal_rows_stand_alone, rows_stand_alone
+from studio.worker.batch import left_padded
 
 MOST_TOKENS = 48
 LONGEST_PROMPT = 512  # tokens; longer ones are left out
@@ -30,6 +32,7 @@ class Samples:
             for prompt in prompts
         ]
         self._prompts = [(prompt, ids) for prompt, ids in rendered if len(ids) <= LONGEST_PROMPT]
+        self._together: bool | None = None  # not known yet
 
     def answers(
         self,
@@ -37,34 +40,45 @@ class Samples:
         must_stop: Callable[[], bool],
         autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> Iterator[tuple[str, str]]:
-        """Each prompt's last words with the answer to it. All are written in one batch; none where a stop is asked.
+        """Each prompt's last words with the answer to it, which is the one that it gets alone; none where a stop is
+        asked.
 
         `autocast` is the training's: what is trained is in fp32, whatever the base is in.
         """
         if not self._prompts:
             return
-        width = max(len(ids) for _, ids in self._prompts)
-        pad = self._tokenizer.pad_token_id
-        rows = torch.full((len(self._prompts), width), pad, dtype=torch.long)
-        mask = torch.zeros_like(rows)
-        for row, (_, ids) in enumerate(self._prompts):
-            rows[row, width - len(ids) :] = torch.tensor(ids)
-            mask[row, width - len(ids) :] = 1
         with _answering(model), torch.no_grad(), autocast():
-            written = model.generate(
-                input_ids=rows.to(model.device),
-                attention_mask=mask.to(model.device),
-                max_new_tokens=MOST_TOKENS,
-                do_sample=False,
-                num_beams=1,
-                use_cache=True,
-                pad_token_id=pad,
-                stopping_criteria=StoppingCriteriaList([_StopWhen(must_stop)]),
-            )
-        if must_stop():
-            return
-        for (prompt, _), tokens in zip(self._prompts, written[:, width:].tolist(), strict=True):
+            written: list[list[int]] = []
+            for prompts in self._batches(model):
+                written += self._write(model, prompts, must_stop)
+                if must_stop():
+                    return
+        for (prompt, _), tokens in zip(self._prompts, written, strict=True):
             yield prompt[-1]["content"], self._tokenizer.decode(tokens, skip_special_tokens=True).strip()
+
+    def _batches(self, model: Any) -> list[list[list[int]]]:
+        """All prompts together where each is then answered as if alone, else each by itself."""
+        prompts = [ids for _, ids in self._prompts]
+        if self._together is None:
+            probe = rows_stand_alone if len({len(ids) for ids in prompts}) > 1 else equal_rows_stand_alone
+            self._together = len(prompts) > 1 and probe(model.get_base_model(), self._tokenizer.pad_token_id)
+        return [prompts] if self._together else [[ids] for ids in prompts]
+
+    def _write(self, model: Any, prompts: list[list[int]], must_stop: Callable[[], bool]) -> list[list[int]]:
+        pad = self._tokenizer.pad_token_id
+        rows, mask = left_padded(prompts, pad)
+        found = model.generate(
+            input_ids=rows.to(model.device),
+            attention_mask=mask.to(model.device),
+            max_new_tokens=MOST_TOKENS,
+            do_sample=False,
+            num_beams=1,
+            use_cache=True,
+            pad_token_id=pad,
+            stopping_criteria=StoppingCriteriaList([_StopWhen(must_stop)]),
+        )
+        written: list[list[int]] = found[:, rows.shape[1] :].tolist()
+        return written
 
 
 class _StopWhen(StoppingCriteria):

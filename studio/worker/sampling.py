@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 
 import torch
-from transformers import LogitsProcessor
+from transformers import LogitsProcessor, LogitsProcessorList
 
 from studio.domain.chat import LARGEST_SEED, Sampling
 
@@ -22,18 +22,19 @@ class RowSampler:
         self._top_p = sampling.top_p
         self.seed = secrets.randbelow(LARGEST_SEED + 1) if sampling.seed is None else sampling.seed
         self._generator = torch.Generator(device).manual_seed(self.seed)
-        self.log_probability = 0.0  # of what was drawn last, before temperature and top-p
+        self.log_probability = 0.0  # of what was drawn last, to the model itself
 
-    def draw(self, logits: torch.Tensor) -> int:
-        """A token id from logits of shape (vocabulary,) in fp32."""
-        token = self._choose(logits)
+    def draw(self, logits: torch.Tensor, scores: torch.Tensor) -> int:
+        """A token id. logits: the model's own, of shape (vocabulary,) in fp32; scores: those after the rules of its
+        generation_config, which the token is drawn from."""
+        token = self._choose(scores)
         self.log_probability = float(logits[token] - logits.logsumexp(-1))
         return token
 
-    def _choose(self, logits: torch.Tensor) -> int:
+    def _choose(self, scores: torch.Tensor) -> int:
         if self._temperature == 0:
-            return int(logits.argmax())
-        probabilities = torch.softmax(logits / self._temperature, dim=-1)
+            return int(scores[None].argmax(-1))  # of equals the one that `generate` takes
+        probabilities = torch.softmax(scores / self._temperature, dim=-1)
         if self._top_p == 1:
             return int(torch.multinomial(probabilities, 1, generator=self._generator))
         kept, tokens = nucleus(probabilities, self._top_p)
@@ -55,17 +56,33 @@ def nucleus(probabilities: torch.Tensor, top_p: float) -> tuple[torch.Tensor, to
 class PerRowChoice(LogitsProcessor):
     """Leaves each row of scores with the one token that its sampler drew, so that a greedy `generate` takes it.
 
-    A sampler of None belongs to a row that is over: it gets `filler`.
+    `rules` are each row's own; they see its prompt, of one of the `lengths`, and its answer, without the padding. A
+    sampler of None belongs to a row that is over: it gets `filler`.
     """
 
-    def __init__(self, samplers: Sequence[RowSampler | None], filler: int) -> None:
+    def __init__(
+        self,
+        samplers: Sequence[RowSampler | None],
+        rules: Sequence[LogitsProcessorList],
+        lengths: Sequence[int],
+        filler: int,
+    ) -> None:
         self.samplers = list(samplers)
+        self._rules = rules
+        longest = max(lengths)
+        self._padding = [longest - length for length in lengths]
         self._filler = filler
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         chosen = [
-            self._filler if s is None else s.draw(row) for s, row in zip(self.samplers, scores.float(), strict=True)
+            self._filler if sampler is None else sampler.draw(logits, self._ruled(row, input_ids, logits))
+            for row, (sampler, logits) in enumerate(zip(self.samplers, scores.float(), strict=True))
         ]
         decided = torch.full_like(scores, float("-inf"))
         decided[torch.arange(len(chosen)), torch.tensor(chosen, device=scores.device)] = 0
         return decided
+
+    def _ruled(self, row: int, input_ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        if not self._rules[row]:
+            return logits
+        return self._rules[row](input_ids[row : row + 1, self._padding[row] :], logits.clone()[None])[0]

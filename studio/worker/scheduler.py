@@ -16,6 +16,7 @@ from studio.domain.errors import StudioError
 from studio.worker.adapter_shelf import AdapterShelf
 from studio.worker.answer import Answer
 from studio.worker.batch import generate
+from studio.worker.company import Company
 from studio.worker.model import LoadedModel
 
 logger = logging.getLogger(__name__)
@@ -36,8 +37,7 @@ class Scheduler:
         self._waiting: deque[Answer | Callable[[], None]] = deque()
         self._change = threading.Condition()
         self._current: list[Answer] = []
-        # A model with a state besides its cache reads the padding of shorter prompts too.
-        self._pads = not getattr(base.model, "_is_stateful", False)
+        self.company = Company(base, shelf)
         threading.Thread(target=self._run, name="generation", daemon=True).start()
 
     def submit(self, answer: Answer) -> None:
@@ -86,19 +86,39 @@ class Scheduler:
         with self._change:
             while not self._waiting:
                 self._change.wait()
-            if isinstance(self._waiting[0], Answer):
-                self._wait_for_company()
-            first = self._waiting.popleft()
-            if not isinstance(first, Answer):
+            if not isinstance(first := self._waiting[0], Answer):
+                self._waiting.popleft()
                 return first
-            self._current = [first]
-            for item in list(self._waiting):
-                if not isinstance(item, Answer) or len(self._current) == MOST_ROWS:
+            self._wait_for_company()
+            waiting = []
+            for item in self._waiting:
+                if not isinstance(item, Answer):
                     break  # nothing overtakes a change of the shelf
-                if self._can_share(first, item):
-                    self._waiting.remove(item)
-                    self._current.append(item)
-            return list(self._current)
+                waiting.append(item)
+        # Only this thread takes out what waits, so the rest can be thought over without holding up whoever asks.
+        chosen = self._chosen(waiting)
+        with self._change:
+            for answer in chosen:
+                self._waiting.remove(answer)
+            self._current = chosen
+            return list(chosen)
+
+    def _chosen(self, waiting: list[Answer]) -> list[Answer]:
+        """The first, and those after it that can share its batch."""
+        first, *others = waiting
+        chosen = [first]
+        if self._why_alone(first):
+            return chosen
+        for other in others:
+            if len(chosen) == MOST_ROWS:
+                break
+            if self._why_alone(other):
+                continue
+            if apart := self.company.why_apart([*(len(a.prompt) for a in chosen), len(other.prompt)]):
+                first.apart = other.apart = apart
+            else:
+                chosen.append(other)
+        return chosen
 
     def _wait_for_company(self) -> None:
         """Until no request has come for a moment: those of one comparison come one by one."""
@@ -106,11 +126,6 @@ class Scheduler:
         while len(self._waiting) < MOST_ROWS and (left := end - time.monotonic()) > 0:
             if not self._change.wait(min(PAUSE, left)):
                 return
-
-    def _can_share(self, first: Answer, other: Answer) -> bool:
-        if not self._pads and len(first.prompt) != len(other.prompt):
-            return False
-        return not (self._why_alone(first) or self._why_alone(other))
 
     def _why_alone(self, answer: Answer) -> str:
         try:
@@ -123,7 +138,7 @@ class Scheduler:
             answers.sort(key=lambda answer: answer.mix)  # equal ones stand side by side
             with self._shelf.serving([a.mix for a in answers]) as model:
                 for answer in answers:
-                    answer.begin(len(answers), self._why_alone(answer))
+                    answer.begin(len(answers), self._why_alone(answer) or (answer.apart if len(answers) == 1 else ""))
                 generate(model, answers, pad=self._base.tokenizer.pad_token_id, device=self._base.device)
         except StudioError as fault:
             _fail(answers, fault)
@@ -133,7 +148,7 @@ class Scheduler:
             _fail(
                 answers,
                 StudioError(
-                    "There was not enough memory for {rows} answers at once.",
+                    "There was not enough memory for {rows} {rows:answer|answers} at once.",
                     "Compare fewer columns, shorten the conversation, or choose 8-bit or 4-bit.",
                     rows=len(answers),
                 ),

@@ -289,5 +289,6 @@ def _started(loaded: LoadedModel, trainer: StudioTrainer, train: Examples, evalu
         eval_rows=len(evaluation),
         tokens_per_epoch=train.tokens,
         versions=library_versions(),
+        computed=trainer.path.names(),
         left_out=[said.as_dict() for said in trainer.left_out],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +16,38 @@ from trl import SFTTrainer
 
 from studio.domain.errors import StudioError
 from studio.store.checkpoint_folder import all_checkpoints, checkpoint_path, seal, sync_folder
+from studio.worker import attention
 from studio.worker.encoder import IGNORED
-from studio.worker.loss import learned_loss
-from studio.worker.packing import token_count
+from studio.worker.lora_linear import fuse_lora, unfuse_lora
+from studio.worker.model_loss import ComputePath, Losses, losses_of
+from studio.worker.packing import PackedBatch, token_count
 
 
 class StudioTrainer(SFTTrainer):
-    """`plain_head`: the model's logits are one linear layer on its last hidden states. Where they are not, or where
-    that layer is trained, the loss is trl's own. `check` is called before each micro-batch and may raise."""
+    """The loss is the model's own, computed on a path that `use` chooses; nothing of trl's is in it. `check` is called
+    before each micro-batch and may raise."""
 
     loss_is_scaled_for_ga = True  # the loss of a micro-batch is its share of the whole step's
 
     def __init__(
         self,
-        *args: Any,
-        plain_head: bool,
+        model: Any,
+        *,
+        path: ComputePath,
         must_stop: Callable[[], bool],
         check: Callable[[], None] = lambda: None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        config = model.config.get_text_config()
+        own_forward, own_router = model.__dict__.get("forward"), getattr(config, "output_router_logits", None)
+        super().__init__(model, data_collator=path.batches, **kwargs)
+        # trl's head is put over the model's own, and stays there when it answers; and it makes the model reckon its
+        # router's loss with each token that it writes.
+        del model.forward
+        if own_forward is not None:
+            model.forward = own_forward
+        if own_router is not None:
+            config.output_router_logits = own_router
         self.model_accepts_loss_kwargs = True  # so that Trainer counts the learned tokens of a whole step
         self._must_stop = must_stop
         self._check = check
@@ -42,32 +55,61 @@ class StudioTrainer(SFTTrainer):
         self.kept_checkpoints = 2  # of the newest, besides the best one
         self.best_step: int | None = None
         self.is_updating = False  # the optimizer is changing the weights
-        self._base = self.model.get_base_model()
-        head = self._base.get_output_embeddings()
-        is_trained = any(p.requires_grad for p in head.parameters())
-        self._plain_head = plain_head and not is_trained and not self.aux_loss_enabled
         self.tokens_seen = 0
+        self._step_tokens = 0  # of the step that is under way; 0: what is given is all there is
+        self._base = model
+        self._own_attention = model.config._attn_implementation
         self.left_out: list[StudioError] = []  # layers without an adapter, in words
         for parameter in self.model.parameters():
             if parameter.requires_grad:  # trl gives adapters of quantised models bf16, where small steps are lost
                 parameter.data = parameter.data.float()
+        self.use(path)
+
+    def use(self, path: ComputePath) -> None:
+        """Computes on this path from now on."""
+        by_document = isinstance(path.batches, PackedBatch) and path.batches.with_lengths
+        wanted = attention.NAME if by_document else self._own_attention
+        if self._base.config._attn_implementation != wanted:
+            self._base.set_attn_implementation(wanted)
+        unfuse_lora(self.model)
+        if path.fused_lora:
+            path = replace(path, fused_lora=fuse_lora(self.model) > 0)
+        self.path = path
+        self.data_collator = path.batches
+
+    def losses(self, inputs: dict[str, Any], *, with_router: bool) -> Losses:
+        """Of a batch that the data collator made."""
+        # accelerate enters autocast in the `forward` of peft's model only, which is not called.
+        with self.accelerator.autocast():
+            return losses_of(self._base, self.path, inputs, with_router=with_router)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        """The mean over the learned tokens of the whole step, which `num_items_in_batch` counts."""
+    ) -> torch.Tensor:
+        """The mean loss over the learned tokens of the whole step, which `num_items_in_batch` counts; there are no
+        outputs to return.
+
+        In training the gradient is also that of the load balancing loss of a mixture of experts, times its
+        coefficient, which adds nothing to the value. It is defined for a whole step at once: a micro-batch's share of
+        it is that of its tokens.
+        """
         if self.model.training:
             self._check()
             self.tokens_seen += token_count(inputs)
-        if not self._plain_head or return_outputs or num_items_in_batch is None:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        inputs = dict(inputs, use_cache=False)  # with a cache, transformers no longer tells documents apart
-        labels = inputs.pop("labels")
-        head = self._base.get_output_embeddings()
-        with self.accelerator.autocast():  # accelerate enters it in the model's forward only, which is not called here
-            hidden = self._base.base_model(**inputs).last_hidden_state.to(head.weight.device)
-            loss = learned_loss(hidden, labels.to(hidden.device), head.weight, head.bias)
-        return loss / num_items_in_batch
+        if num_items_in_batch is None:
+            num_items_in_batch = (inputs["labels"][:, 1:] != IGNORED).sum()
+        losses = self.losses(inputs, with_router=self.model.training and self.aux_loss_enabled)
+        loss = losses.language / num_items_in_batch
+        if losses.router is not None:
+            share = token_count(inputs) / self._step_tokens if self._step_tokens else 1.0
+            router = self.router_aux_loss_coef * share * losses.router.to(loss.device)
+            loss = loss + (router - router.detach())
+        return loss
+
+    def get_batch_samples(self, *args: Any) -> tuple[list[Any], Any]:
+        batches, learned = super().get_batch_samples(*args)
+        self._step_tokens = sum(token_count(batch) for batch in batches)
+        return batches, learned
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The mean loss over all learned tokens of the validation rows; nothing where a stop is asked meanwhile."""

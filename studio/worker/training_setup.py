@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from trl import SFTConfig
@@ -12,13 +14,15 @@ from trl import SFTConfig
 from studio.domain.spec import RunSpec
 from studio.worker import attention
 from studio.worker.adapter_targets import Targets
-from studio.worker.architecture import DocumentProbe, has_plain_head
+from studio.worker.architecture import DocumentProbe, has_plain_head, positions_stand_alone
 from studio.worker.examples import Examples
-from studio.worker.lora_linear import fuse_lora
 from studio.worker.model import LoadedModel
+from studio.worker.model_loss import Head
+from studio.worker.own_head import OwnHead, backbone_of
 from studio.worker.packing import PackedBatch, PaddedBatch
 from studio.worker.stop import StopRequest
 from studio.worker.trainer import StudioTrainer
+from studio.worker.trial import Offers, choose_path
 
 logger = logging.getLogger(__name__)
 
@@ -39,42 +43,53 @@ def build_trainer(
     """
     targets = targets or Targets(loaded.model)
     targets.check(spec.lora)
-    plain_head = has_plain_head(loaded.model)
-    batches = choose_batches(loaded)
+    offers = offers_of(loaded, spec.training.max_length)
     trainer = StudioTrainer(
         model=loaded.model,
         args=_arguments(loaded, spec, checkpoints, evaluates=len(evaluation) > 0),
-        data_collator=batches,
         train_dataset=train.rows,
         eval_dataset=evaluation.rows if len(evaluation) else None,
         processing_class=loaded.tokenizer,
         peft_config=targets.config(spec.lora),
-        plain_head=plain_head,
+        path=offers.plain,
         must_stop=lambda: stop.is_made,
         check=check,
     )
     trainer.left_out = targets.left_out_of(trainer.model, spec.lora)
-    fused = fuse_lora(trainer.model)
-    logger.info(
-        "%s, attention %s, %s head, %d fused layers",
-        type(batches).__name__,
-        loaded.model.config._attn_implementation,
-        "chunked" if plain_head else "trl's own",
-        fused,
-    )
+    if OwnHead(loaded.model).is_trained:  # it has to get its gradient
+        offers = replace(offers, heads=[head for head in offers.heads if head != "linear"])
+    logger.info("Computed: %s", ", ".join(choose_path(trainer, offers).names()))
     return trainer
 
 
-def choose_batches(loaded: LoadedModel) -> PackedBatch | PaddedBatch:
-    """Packed wherever the model then computes what it computes for each document alone."""
-    model, probe = loaded.model, DocumentProbe(loaded.model)
-    if attention.suits(model.config):
-        own = model.config._attn_implementation
-        model.set_attn_implementation(attention.NAME)
-        if probe.passes(document_lengths=probe.lengths):
-            return PackedBatch(with_lengths=True)
+def offers_of(loaded: LoadedModel, longest: int) -> Offers:
+    """All that may be quicker. Documents are packed only where the model computes what it does for each alone."""
+    model, probe, pad = loaded.model, DocumentProbe(loaded.model), loaded.tokenizer.pad_token_id
+    batches: list[PackedBatch | PaddedBatch] = [PaddedBatch(pad, one_by_one=True)]
+    if positions_stand_alone(model, longest):
+        batches.insert(0, PaddedBatch(pad))
+        if _attends_by_document(model, probe):
+            batches.insert(0, PackedBatch(with_lengths=True))
+        elif probe.passes():
+            batches.insert(0, PackedBatch())
+    heads: list[Head] = ["whole"]
+    if backbone_of(model) is not model and model.get_output_embeddings() is not None:
+        heads.insert(0, "own")
+        if has_plain_head(model):
+            heads.insert(0, "linear")
+    return Offers(batches, heads)
+
+
+def _attends_by_document(model: Any, probe: DocumentProbe) -> bool:
+    if not attention.suits(model.config):
+        return False
+    own = model.config._attn_implementation
+    model.set_attn_implementation(attention.NAME)
+    try:
+        # Some models only warn that they compute as they always do.
+        return model.config._attn_implementation == attention.NAME and probe.passes(document_lengths=list)
+    finally:
         model.set_attn_implementation(own)
-    return PackedBatch() if probe.passes() else PaddedBatch(loaded.tokenizer.pad_token_id)
 
 
 def _arguments(loaded: LoadedModel, spec: RunSpec, checkpoints: Path, *, evaluates: bool) -> SFTConfig:

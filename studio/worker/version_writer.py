@@ -23,7 +23,7 @@ from studio.store.problem_file import ProblemFileWriter, sort_problems
 from studio.store.row_file import BATCH, RowFileWriter, RowLookup
 from studio.store.row_lines import column_lines, row_line
 from studio.worker.duplicates import Duplicates
-from studio.worker.near_duplicates import NearDuplicates
+from studio.worker.near_duplicates import NearDuplicates, alike
 from studio.worker.plain_rows import Columns, words_of
 from studio.worker.text_scan import scan
 
@@ -211,7 +211,7 @@ class VersionWriter:
         with RowLookup(self._folder / ROWS) as lookup:
             for row, twin, similarity in self._near.groups(lambda rows: [_words(r) for r in lookup.rows(rows)]):
                 if not is_twin[row]:
-                    self._note_twin("near_duplicate", row, twin, similarity=f"{similarity:.0%}")
+                    self._note_twin("near_duplicate", row, twin, similarity=alike(similarity))
         self._note_imbalance()
         self._problems.close()
         sort_problems(self._folder / PROBLEMS)

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from studio.domain.run import RunStatus
+from studio.domain.spec import read_spec
 from studio.services.progress import NOTES
 from tests.faults.bed import Bed, opened
 from tests.ml.tiny import tiny_model
@@ -145,7 +146,7 @@ def test_a_long_curve_is_drawn_whole_with_its_peak_and_marks_and_answers_are_tex
 ) -> None:
     page.goto(f"{server.url}/runs?id={broken}")
     chart = page.locator(".chart-plot").first
-    expect(chart).to_have_accessible_name(re.compile(r"training: from 1.998 to 1.000.*went on \(Step 1,500\)"))
+    expect(chart).to_have_accessible_name(re.compile(r"smoothed: from 1.990 to 1.000.*went on \(Step 1,500\)"))
     chart.focus()
     page.keyboard.press("End")
     expect(page.locator(".chart-tip.on")).to_contain_text("4,000")
@@ -193,3 +194,107 @@ def test_a_double_click_on_start_makes_one_run_and_its_open_menu_stays_while_it_
     page.get_by_role("menuitem", name="Discard…").click()
     page.get_by_role("button", name="Discard", exact=True).click()
     expect(page.locator("#run-status")).to_have_attribute("data-status", "cancelled", timeout=MINUTES)
+
+
+SMOOTHED = """() => [Studio.smoothed([[1, 4], [2, 2]], 0.5), Studio.smoothed([[2, 3, 2], [3, 1]], 0.5)]"""
+WORDS = """() => [
+  Studio.t("{n} {n:row|rows}", {n: 1}), Studio.t("{n} {n:row|rows}", {n: "1,000"}),
+  Studio.cut("a🇫🇷🇩🇪", 4), Studio.cut("ab👩‍👩‍👧", 5),
+  Studio.percent(1), Studio.percent(0.9999), Studio.percent(0.004), Studio.percent(0), Studio.percent(0.5),
+]"""
+
+
+def test_the_smoothed_loss_is_bias_corrected_and_what_is_counted_and_cut_reads_as_a_person_writes_it(
+    server: Server, page: Page
+) -> None:
+    page.goto(f"{server.url}/runs")
+    even, stretched = page.evaluate(SMOOTHED)
+    assert even == [[1, 4], [2, pytest.approx((0.25 * 4 + 0.5 * 2) / 0.75)]]
+    assert stretched == [[2, 3], [3, pytest.approx((0.75 / 2 * 3 + 0.5 * 1) / 0.875)]]
+    assert page.evaluate(WORDS) == ["1 row", "1,000 rows", "a🇫🇷", "ab", "100%", "99%", "<1%", "0%", "50%"]
+
+
+@pytest.fixture
+def measured(bed: Bed) -> list[int]:
+    """Nine finished runs of ten steps that were evaluated after the fifth and the last; the first and the ninth have
+    one colour."""
+    catalogue = bed.studio.catalogue
+    ids = [bed.submit(f"tide-{n}", 10) for n in range(1, 10)]
+    for id in ids:
+        catalogue.change_run(id, RunStatus.STARTING, attempt=1, started_at=1.0, total_steps=10)
+        figures = {"learning_rate": 1e-4, "grad_norm": 1.0, "tokens_per_second": 9.0, "memory": 1}
+        metrics = [
+            {"kind": kind, "step": n, "seq": n, "at": float(n), "loss": 3 / n + id, **told}
+            for kind, told, at in (("step", figures, range(1, 11)), ("eval", dict.fromkeys(figures), (5, 10)))
+            for n in at
+        ]
+        catalogue.record_progress(id, metrics, step=10, train_loss=1.0, eval_loss=8.0)
+        catalogue.change_run(id, RunStatus.RUNNING)
+        catalogue.change_run(id, RunStatus.FINISHED, ended_at=9.0)
+    return ids
+
+
+def test_the_chart_shows_an_evaluation_loss_only_where_one_was_measured(
+    measured: list[int], server: Server, page: Page
+) -> None:
+    page.goto(f"{server.url}/runs?id={measured[0]}")
+    chart = page.locator(".chart-plot").first
+    chart.focus()
+    tip = page.locator(".chart-tip.on")
+    for step in range(1, 11):
+        page.keyboard.press("ArrowRight")
+        expect(tip).to_contain_text(re.compile(rf"^Step {step}\D"))
+        expect(tip.get_by_text("evaluation loss", exact=True)).to_have_count(1 if step in (5, 10) else 0)
+        expect(tip.get_by_text("smoothed", exact=True)).to_have_count(1)
+    tile = page.locator(".stats > div").filter(has_text="Training loss")
+    expect(tile).to_contain_text("mean of the last 10 steps")
+
+
+def colours(page: Page) -> dict[str, str]:
+    """The dot of each run, by its id."""
+    dots = "(all) => all.map((row) => [row.dataset.key, row.querySelector('.dot').outerHTML])"
+    return dict(page.locator("#compared tbody tr").evaluate_all(dots))
+
+
+def test_a_run_keeps_its_colour_however_the_runs_are_sorted_left_out_and_put_together(
+    measured: list[int], server: Server, page: Page
+) -> None:
+    page.goto(f"{server.url}/runs?ids={','.join(map(str, measured))}")
+    expect(page.locator("#compared tbody tr")).to_have_count(9)
+    first = colours(page)
+    assert len(set(first.values())) == 9, "the first and the ninth differ in another way than by their colour"
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("#compared tbody tr").first).to_contain_text("tide-9")
+    page.get_by_role("checkbox", name="Select tide-2").uncheck()
+    assert colours(page) == first
+    page.goto(f"{server.url}/runs?ids={measured[4]},{measured[2]}")
+    expect(page.locator("#compared tbody tr")).to_have_count(2)
+    some = colours(page)
+    assert some == {name: first[name] for name in some}
+    page.goto(f"{server.url}/runs")
+    dot = page.get_by_role("table", name="Runs").get_by_role("row").filter(has_text="tide-3").locator(".dot")
+    assert dot.evaluate("(node) => node.outerHTML") == first[str(measured[2])]
+    dashes = "() => [...document.querySelectorAll('.chart-legend li')].map((each) => each.querySelector('i').outerHTML)"
+    page.goto(f"{server.url}/runs?ids={measured[8]},{measured[0]}")
+    expect(page.locator(".chart-legend li")).to_have_count(2)
+    assert len(set(page.evaluate(dashes))) == 2
+
+
+def test_the_sidebar_says_what_a_run_does_once_its_steps_are_done_and_what_is_on_hold(
+    bed: Bed, server: Server, page: Page
+) -> None:
+    bed.studio.runs.submit(read_spec(bed.run(bed.submit("tide", 10**6)).spec), "later", hold=True)
+    page.goto(f"{server.url}/runs?id=1")
+    pill = page.locator("#live")
+    expect(pill).to_contain_text("tide")
+    expect(pill).to_contain_text("1 on hold")
+    expect(page.locator("#run-status")).to_have_attribute("data-status", "running", timeout=MINUTES)
+    page.locator("#stop-run").click()
+    page.get_by_role("button", name="Stop and keep the adapter").last.click()
+    expect(page.locator("#open-playground")).to_be_visible(timeout=MINUTES)
+    expect(pill).to_contain_text("On hold", timeout=2000)
+    expect(pill).to_contain_text("later")
+    expect(pill).not_to_contain_text("Training")
+    page.goto(server.url)
+    expect(page.get_by_role("region", name="What runs now")).to_contain_text("1 on hold")

@@ -68,6 +68,8 @@ def test_a_model_of_the_hub_is_pinned_and_whole_without_pickles_and_code(hub: Hu
     last = fetch(folder, "hub", "ada/tiny", environment=hub_environment(hub, tmp_path / "cache"))
     assert isinstance(last, Finished)
     assert {f.name for f in Path(last.path).iterdir()} == {f.name for f in tiny.iterdir()} | {"README.md"}
+    report = last.details.pop("report")
+    assert (report["causal"], report["tried"], report["problems"]) == (True, True, [])
     assert last.details == {
         "revision": repository.head.sha, "origin": "Hugging Face Hub", "license": "mit", "context": 256,
         "architecture": "LlamaForCausalLM", "chat_template": True,
@@ -115,6 +117,27 @@ def test_a_hub_that_cannot_be_reached_is_given_up_at_once(tmp_path: Path):
     assert time.monotonic() - began < 30, "the client's own retries would take minutes"
 
 
+def test_what_cannot_be_used_is_refused_before_its_weights_are_fetched(hub: HubServer, tmp_path: Path):
+    gptq = {"model_type": "llama", "architectures": ["LlamaForCausalLM"]}
+    gptq["quantization_config"] = {"quant_method": "gptq", "bits": 4}
+    card = b"---\nbase_model: ada/plain\n---\n"
+    hub.add_repository("ada/encoder", {"config.json": b'{"model_type": "bert"}', "model.safetensors": b"never fetched"})
+    files = {"config.json": json.dumps(gptq).encode(), "README.md": card, "model.safetensors": b"never fetched"}
+    hub.add_repository("ada/gptq", files)
+    hub.add_repository("ada/painter", {"model_index.json": b"{}", "unet/model.safetensors": b"never fetched"})
+    said = {}
+    for name in ("encoder", "gptq", "painter"):
+        environment = hub_environment(hub, tmp_path / "cache")
+        last = fetch(tmp_path / name, "hub", f"ada/{name}", environment=environment)
+        assert isinstance(last, Failed)
+        said[name] = f"{last.problem} {last.remedy}"
+    assert "is an encoder" in said["encoder"]
+    assert "quantised with GPTQ 4-bit" in said["gptq"]
+    assert "Add ada/plain, and choose 4-bit" in said["gptq"]
+    assert "makes pictures" in said["painter"]
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))
+
+
 # a folder
 
 
@@ -151,7 +174,7 @@ def changed(tiny: Path, folder: Path, damage: str) -> Path:
     [
         ("no tokenizer", "The tokenizer in"),
         ("half the weights", "damaged or cut short"),
-        ("not a language model", "ViTForImageClassification is not a model that writes text"),
+        ("not a language model", "ViTForImageClassification reads pictures"),
         ("code of its own", "of a kind that cannot be opened here"),
     ],
 )

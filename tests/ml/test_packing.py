@@ -15,7 +15,7 @@ from studio.store.run_folder import RunFolder
 from studio.worker import attention
 from studio.worker.architecture import has_plain_head
 from studio.worker.examples import Examples
-from studio.worker.loss import learned_loss
+from studio.worker.loss import learned, linear_loss, loss_by
 from studio.worker.model import LoadedModel, load_base
 from studio.worker.packing import PackedBatch, PaddedBatch
 from studio.worker.stop import StopRequest
@@ -149,13 +149,18 @@ def test_attention_with_dropout_is_causal_too():
     assert torch.allclose(whole, plain, atol=1e-5)
 
 
-def test_the_loss_in_chunks_is_cross_entropy():
+@pytest.mark.parametrize("head", ["linear", "any"])
+def test_the_loss_in_chunks_is_cross_entropy(head: str):
     draw = torch.Generator().manual_seed(0)
     hidden = torch.randn(1, 700, 16, generator=draw, requires_grad=True)
     weight, bias = torch.randn(50, 16, generator=draw), torch.randn(50, generator=draw)
     labels = torch.randint(50, (1, 700), generator=draw)
     labels[0, 100:150] = -100
-    loss = learned_loss(hidden, labels, weight, bias)
+    rows, targets = learned(hidden, labels)
+    if head == "linear":
+        loss = linear_loss(rows, targets, weight, bias)
+    else:
+        loss = loss_by(lambda part: torch.nn.functional.linear(part, weight, bias), rows, targets)
     (mine,) = torch.autograd.grad(loss, hidden)
     logits = torch.nn.functional.linear(hidden, weight, bias)
     expected = torch.nn.functional.cross_entropy(logits[0, :-1], labels[0, 1:], reduction="sum")

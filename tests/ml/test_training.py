@@ -165,8 +165,12 @@ def test_a_run_tells_its_whole_course(train: Train):
     assert (started.total_steps, started.train_rows, started.eval_rows) == (5, 8, 2)
     assert len(set(folder.held_out or ())) == 2 and set(folder.held_out or ()) < set(range(10))
     assert started.trainable > 0 and {"torch", "peft", "trl", "studio"} <= set(started.versions)
-    assert [e.stage for e in events_of(folder, Progress)] == ["loading", *["tokenizing"] * 3, "saving"]
+    measured = ["evaluating", "answering", "checkpointing"]
+    assert [e.stage for e in events_of(folder, Progress)] == [
+        "loading", *["tokenizing"] * 3, *measured * 3, "saving",
+    ]  # fmt: skip
     steps = events_of(folder, Step)
+    assert [e.recent_loss for e in steps] == pytest.approx([sum(losses(folder)[:n]) / n for n in range(1, 6)])
     assert [e.step for e in steps] == [1, 2, 3, 4, 5]
     assert all(e.tokens > 0 and e.tokens_per_second > 0 and e.memory > 0 and e.grad_norm for e in steps)
     assert steps[0].learning_rate == pytest.approx(1e-2) and steps[-1].learning_rate < 5e-3

@@ -430,7 +430,7 @@ def test_votes_on_an_evaluation_count_in_its_summary_and_in_the_standings(studio
     with pytest.raises(InvalidInput, match="Not all columns have answered"):
         studio.evaluations.vote(id, 0, "best", 1)
     studio.work(id)
-    studio.evaluations.vote(id, 0, "best", 1, True)
+    studio.evaluations.vote(id, 0, "best", 1)
     studio.evaluations.vote(id, 0, "tie")
     studio.evaluations.vote(id, 2, "bad")
     assert [c["votes"] for c in studio.evaluations.summary(id)["columns"]] == [

@@ -22,7 +22,7 @@ LABELS = {"_LABELS", "_PART_LABELS", "_ASKED", "_ENDED", "_NOTES"}  # dictionari
 QUIET = {"settings.py", "installation.py", "lock.py"}
 SPOKEN_IN_JS = re.compile(r'\bt\(\s*("(?:[^"\\]|\\.)*")\s*([,)+])')
 CHOSEN_IN_JS = re.compile(r'\bt\((?!\s*")[^()"]*\?\s*"')
-PLACE = re.compile(r"\{(\w+[^}]*)\}")
+PLACE = re.compile(r"\{(\w+(?::[^}|]*)?)\}")  # words for one and for many are needed in English alone
 TRANSLATED = {name: dictionary(name) for name in LANGUAGES if name != "en"}
 
 
@@ -172,3 +172,17 @@ def test_an_error_is_one_sentence_in_the_readers_language():
     fault = StudioError("The uploaded file is gone.", "Choose the file again.")
     assert sentence_of(fault, "zh") == "上传的文件已不存在。 请重新选择文件。"
     assert sentence_of(InvalidInput("The uploaded file is gone."), "en") == "The uploaded file is gone."
+
+
+@pytest.mark.parametrize(
+    ("n", "said"), [(1, "1 row"), ("1", "1 row"), (0, "0 rows"), (2, "2 rows"), ("1,000", "1,000 rows")]
+)
+def test_what_is_counted_stands_in_the_singular_where_there_is_one(n, said):
+    fault = StudioError("{n} {n:row|rows}", n=n)
+    assert (fault.problem, StudioError.from_dict(fault.as_dict()).problem) == (said, said)
+
+
+def test_one_row_that_cannot_be_trained_on_is_not_called_rows():
+    template = "{count} {count:row|rows} of “{name}” cannot be trained on."
+    assert StudioError(template, count=1, name="a").problem == "1 row of “a” cannot be trained on."
+    assert translate(template, "zh", count=1, name="a") == translate(template, "zh", count="1", name="a")

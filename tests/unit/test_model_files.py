@@ -49,7 +49,7 @@ def test_parameters_are_counted_over_all_shards(tmp_path: Path):
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
     assert count_parameters(tmp_path) == 17
     (tmp_path / "model-2.safetensors").unlink()
-    with pytest.raises(StudioError, match="1 of 2 weight files are missing: model-2"):
+    with pytest.raises(StudioError, match="1 of 2 weight files is missing: model-2"):
         count_parameters(tmp_path)
 
 

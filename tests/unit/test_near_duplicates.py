@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from studio.worker.near_duplicates import NearDuplicates
+from studio.worker.near_duplicates import NearDuplicates, alike
 
 WORDS = [f"{a}{b}{c}" for a in "bdfklmnprst" for b in "aeiou" for c in "bdfklmnprst"]
 TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps."
@@ -196,3 +196,10 @@ def test_no_rows_have_no_duplicates() -> None:
 def test_half_a_character_is_no_error() -> None:
     broken = "an emoji cut in half \ud83d and on it goes"
     assert found([broken, broken.upper()]) == [(1, 0, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(1.0, "99%"), (0.9999, "99%"), (0.995, "99%"), (0.899, "89%"), (0.8, "80%")]
+)
+def test_a_near_duplicate_is_never_said_to_be_100_percent_alike(share, said):
+    assert alike(share) == said

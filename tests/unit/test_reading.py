@@ -33,6 +33,7 @@ from studio.worker.reading import (
     plain_text,
     workbook,
 )  # fmt: skip
+from studio.worker.reading.encoding import text_lines
 from tests.intake import take_in
 
 CHAT = [{"role": "user", "content": "Where to, Käpt'n?"}, {"role": "assistant", "content": "去海边。"}]
@@ -321,6 +322,22 @@ def test_a_broken_line_of_utf16_is_a_problem_of_its_own(opened: Callable[..., Op
     items = list(opened("a.jsonl", b"\xff\xfe" + b"".join(lines)).items)
     assert rows_of(items) == [{"text": CHINESE[0]}, {"text": CHINESE[2]}]
     assert items[1] == Problem(2, "", "bad_encoding", {"byte": "0x00", "position": 13, "encoding": "UTF-16"})
+
+
+@pytest.mark.parametrize(
+    ("coding", "bad", "name"),
+    [
+        ("cp1252", b"\x81", "Windows-1252"), ("cp1251", b"\x98", "Windows-1251"), ("cp1253", b"\xff", "Windows-1253"),
+        ("ascii", b"\xe9", "ASCII"), ("shift_jis", b"\xff\xff", "Shift JIS"), ("gb18030", b"\xff\xff", "GB18030"),
+        ("iso8859-7", b"\xff", "ISO-8859-7"),
+    ],
+)  # fmt: skip
+def test_a_line_that_cannot_be_decoded_names_the_encoding_and_not_the_codecs_table(
+    coding: str, bad: bytes, name: str
+) -> None:
+    (problem,) = text_lines(io.BytesIO(b"a " + bad + b"\n"), coding, "not_csv")
+    assert isinstance(problem, Problem)
+    assert problem.values["encoding"] == name
 
 
 def test_an_encoding_that_shows_late_is_found(opened: Callable[..., OpenSource]) -> None:

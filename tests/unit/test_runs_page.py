@@ -12,14 +12,16 @@ import pytest
 
 from studio.app import Studio, build
 from studio.domain.errors import InvalidInput, NotFound
+from studio.domain.events import Evaluated, Finished, Progress, Saved, Step
 from studio.domain.run import RunStatus
 from studio.domain.spec import read_spec
 from studio.engines.base import Device
-from studio.services.progress import NOTES
+from studio.services.progress import NOTES, summarise
 from studio.services.room import place
 from studio.settings import Settings
 from studio.ui.language import translate
-from studio.ui.pages import home, runs
+from studio.ui.pages import adapters, home, playground, runs
+from tests.adapters import adapter_fields
 
 IN_ENGLISH: Any = SimpleNamespace(cookies={}, headers={})
 IN_CHINESE: Any = SimpleNamespace(cookies={"studio_language": "zh"}, headers={})
@@ -246,11 +248,113 @@ def test_home_shows_what_trains_and_what_is_next_and_counts_the_rest(studio):
     assert seen["waiting"] == len(ids)
 
 
+def sidebar(studio: Studio, *fields: str) -> tuple[Any, ...]:
+    now = studio.runs.now()
+    return tuple(now[field] for field in fields)
+
+
 def test_the_sidebar_names_what_trains_else_what_is_next_and_counts_the_others(studio):
     assert studio.runs.now() is None
     held, next_one = submit(studio, "held"), submit(studio, "next")
     runs.ask(studio, held, "hold")
-    assert studio.runs.now() == {"run": next_one, "name": "next", "status": "queued", "percent": None, "waiting": 1}
+    fields = ("run", "name", "status", "held", "percent", "waiting", "on_hold")
+    assert sidebar(studio, *fields) == (next_one, "next", "queued", False, None, 0, 1)
     training = train(studio, "now")
     studio.catalogue.change_run(training, step=3, total_steps=12)
-    assert studio.runs.now() == {"run": training, "name": "now", "status": "running", "percent": 25, "waiting": 2}
+    assert sidebar(studio, *fields) == (training, "now", "running", False, 25, 1, 1)
+
+
+def test_what_is_on_hold_is_neither_waiting_nor_running(studio):
+    held = submit(studio, "held")
+    runs.ask(studio, held, "hold")
+    assert sidebar(studio, "status", "held", "waiting", "on_hold") == ("queued", True, 0, 0)
+    seen = home.overview(studio)
+    assert (seen["runs"], seen["waiting"], seen["on_hold"]) == ([], 0, 1)
+
+
+def test_once_all_steps_are_done_a_stage_stands_in_the_place_of_the_percent_and_the_time_left(studio):
+    id = train(studio, "now", 10)
+    studio.catalogue.change_run(id, total_steps=12)
+    assert sidebar(studio, "stage", "percent") == ("", 83)
+    assert runs.progress(studio, id)["run"]["seconds_left"] == 2
+    record(studio, id, range(11, 13))
+    assert sidebar(studio, "stage", "percent") == ("finishing", None)
+    studio.catalogue.change_run(id, stage="evaluating")
+    shown = runs.progress(studio, id)["run"]
+    assert (shown["stage"], shown["seconds_left"]) == ("evaluating", None)
+    (listed,) = runs.listing(studio)["training"]
+    assert (listed["stage"], listed["seconds_left"]) == ("evaluating", None)
+    assert home.overview(studio)["runs"][0]["stage"] == "evaluating"
+
+
+def test_the_hours_in_which_a_run_was_interrupted_are_not_in_the_time_left(studio):
+    id = train(studio, "again", 10)
+    studio.catalogue.change_run(id, RunStatus.INTERRUPTED)
+    studio.catalogue.change_run(id, RunStatus.QUEUED)
+    studio.catalogue.change_run(id, RunStatus.STARTING, attempt=2, attempt_offset=10 * STEP_BYTES, total_steps=40)
+    assert runs.progress(studio, id)["run"]["seconds_left"] is None
+    studio.catalogue.change_run(id, RunStatus.RUNNING)
+    figures = {"learning_rate": 1e-4, "grad_norm": 1.0, "tokens_per_second": 9.0, "memory": 1}
+    for step in range(11, 14):
+        metric = {
+            "kind": "step",
+            "step": step,
+            "seq": step * STEP_BYTES,
+            "at": 9000.0 + 2 * step,
+            "loss": 1.0,
+            **figures,
+        }
+        studio.catalogue.record_progress(id, [metric], step=step)
+    assert runs.progress(studio, id)["run"]["seconds_left"] == 2 * (40 - 13)
+
+
+def test_a_runs_training_loss_means_the_same_while_it_trains_and_at_its_end(studio):
+    """The mean of the last ten steps, as the worker tells it with each of them."""
+    id = train(studio, "now")
+    losses = [5.0, 4.0, 3.0]
+    steps = [
+        Step(step=n, epoch=0.0, loss=loss, recent_loss=sum(losses[:n]) / n, learning_rate=1e-4)
+        for n, loss in enumerate(losses, start=1)
+    ]
+    summary = summarise(steps, seq=9)
+    studio.catalogue.record_progress(id, summary.metrics, **summary.fields)
+    assert runs.progress(studio, id)["run"]["train_loss"] == 4.0
+    assert summarise([Finished(path="/a", train_loss=4.0)], seq=10).fields["train_loss"] == 4.0
+    assert summarise([steps[0].model_copy(update={"recent_loss": None})], seq=1).fields["train_loss"] == 5.0
+    assert (
+        studio.catalogue.losses_at(id, 3)["step"] == 4.0
+    )  # what an adapter of that checkpoint has as its training loss
+
+
+def test_a_run_says_what_it_does_besides_its_steps_until_that_is_over(studio):
+    told = [
+        (Progress(stage="evaluating"), "evaluating"), (Evaluated(step=1, loss=1.0), ""),
+        (Progress(stage="answering"), "answering"), (Progress(stage="checkpointing"), "checkpointing"),
+        (Saved(step=1, path="/c"), ""), (Progress(stage="saving"), "saving"), (Finished(path="/a"), ""),
+    ]  # fmt: skip
+    assert [summarise([event], seq=1).fields["stage"] for event, _ in told] == [stage for _, stage in told]
+
+
+def test_of_a_long_run_the_smoothed_curve_is_made_of_the_means_of_all_its_steps(studio):
+    id = train(studio, "long", 3000)
+    means = runs.progress(studio, id)["means"]
+    assert sum(n for _, _, n in means) == 3000
+    assert means[-1][0] == 3000
+    (end, mean, n), *_ = means
+    assert mean == pytest.approx(sum(1 / s for s in range(1, end + 1)) / n)
+    assert runs.progress(studio, train(studio, "short", 20))["means"] == []
+
+
+def test_an_adapter_has_its_runs_colour_and_what_a_checkpoint_became_one_of_its_own(studio):
+    submit(studio, "another")
+    submit(studio, "third")
+    id = train(studio, "curve", 3)
+    fields = {"base_name": "small", "run_id": id}
+    studio.catalogue.add_adapter(**adapter_fields(Path("/early"), name="early", checkpoint=2, **fields))
+    last = studio.catalogue.add_adapter(**adapter_fields(Path("/curve"), name="curve", **fields))
+    loose = studio.catalogue.add_adapter(**adapter_fields(Path("/loose"), name="loose", base_name="small"))
+    colours = {row["name"]: row["colour"] for row in adapters.listing(studio)["rows"]}
+    assert colours == {"early": 1, "curve": id, "loose": loose.id}
+    assert last.id != id
+    assert {a["name"]: a["colour"] for a in playground.options(studio)["adapters"]} == colours
+    assert {a["name"]: a["colour"] for a in home.overview(studio)["newest"]} == colours

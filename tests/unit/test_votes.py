@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_what_is_not_over_or_has_no_answer_is_not_kept(votes):
         record(votes, BASE, tuned("a"), states=[done("x"), {"state": "streaming"}])
     with pytest.raises(InvalidInput, match="No column has answered"):
         record(votes, BASE, states=[{"state": "error", "text": ""}])
-    with pytest.raises(InvalidInput, match="2 columns and 1 answers"):
+    with pytest.raises(InvalidInput, match="There are 2 columns, and 1 answer"):
         record(votes, BASE, tuned("a"), states=[done("x")])
     with pytest.raises(InvalidInput, match="There is no column"):
         votes.record("p", "", {}, [], [])
@@ -109,6 +110,52 @@ def test_where_one_column_alone_has_answered_there_is_nothing_to_vote_on(votes):
         votes.vote(id, "best", 0)
 
 
+@pytest.mark.parametrize("text", ["", " \n\t", "\u200b\u2060", "\u3000"])
+def test_an_answer_of_which_nothing_is_seen_is_no_answer(votes, text):
+    id = record(votes, BASE, tuned("a"), tuned("b"), states=[done("x"), done("y"), done(text)])
+    with pytest.raises(InvalidInput, match="no answer at this place"):
+        votes.vote(id, "best", 2)
+    with pytest.raises(InvalidInput, match="only one answer"):
+        votes.vote(record(votes, BASE, tuned("a"), states=[done("x"), done(text)]), "tie")
+
+
+@pytest.mark.parametrize("failed", [{"state": "error", "text": ""}, done(""), {"state": "idle", "text": ""}])
+@pytest.mark.parametrize(("choice", "place"), [("best", 0), ("tie", None), ("bad", None)])
+def test_a_blind_vote_needs_an_answer_of_every_column(votes, failed, choice, place):
+    id = record(votes, BASE, tuned("a"), tuned("b"), states=[done("x"), done("y"), failed])
+    with pytest.raises(InvalidInput, match="Not every column has an answer"):
+        votes.vote(id, choice, place, True)
+    votes.vote(id, choice, place)
+    assert [v["blind"] for v in votes.history()["items"][0]["votes"]] == [False]
+
+
+def test_a_blind_vote_is_the_first_and_the_last_of_its_comparison(votes):
+    blind, seen = record(votes, BASE, tuned("a")), record(votes, BASE, tuned("a"))
+    votes.vote(blind, "best", 1, True)
+    for choice, place, again in (("best", 1, True), ("best", 0, True), ("tie", None, False)):
+        with pytest.raises(InvalidInput, match="judged blind already"):
+            votes.vote(blind, choice, place, again)
+    votes.vote(seen, "best", 0)
+    with pytest.raises(InvalidInput, match="names in sight"):
+        votes.vote(seen, "best", 0, True)
+    assert [len(item["votes"]) for item in votes.history()["items"]] == [1, 1]
+
+
+def test_of_blind_votes_that_come_at_once_one_is_kept(votes):
+    id = record(votes, BASE, tuned("a"))
+
+    def cast(place: int) -> bool:
+        try:
+            votes.vote(id, "best", place, True)
+        except InvalidInput:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(cast, [0, 1, 0, 1])) == 1
+    assert len(votes.history()["items"][0]["votes"]) == 1
+
+
 def test_a_comparison_is_deleted_with_its_votes_and_then_not_found(votes):
     id = record(votes, BASE, tuned("a"))
     votes.vote(id, "tie")
@@ -137,9 +184,8 @@ def test_only_comparisons_that_a_contender_answered_in_count_for_it(votes):
 
 
 def test_blind_votes_can_be_counted_alone_and_the_standings_be_searched(votes):
-    id = record(votes, BASE, tuned("captain one"))
-    votes.vote(id, "best", 1, True)
-    votes.vote(id, "best", 0, False)
+    votes.vote(record(votes, BASE, tuned("captain one")), "best", 1, True)
+    votes.vote(record(votes, BASE, tuned("captain one")), "best", 0, False)
     assert [(r["name"], r["rate"]) for r in votes.standings(blind_only=True)] == [("captain one", 1.0), ("", 0.0)]
     assert [r["votes"] for r in votes.standings("ONE capt")] == [2]
     assert votes.standings("nobody") == []
@@ -214,10 +260,10 @@ def test_history_has_pages_newest_first(votes):
 
 def test_votes_are_exported_as_a_table_that_runs_nothing_and_as_lines(votes):
     id = record(votes, BASE, tuned("a"), prompt="=HYPERLINK(1)")
-    votes.vote(id, "best", 1, True)
+    votes.vote(id, "best", 1)
     votes.vote(id, "tie")
     rows = list(csv.DictReader(io.StringIO(votes.export("csv"))))
-    assert [(r["choice"], r["best"], r["blind"]) for r in rows] == [("best", "a", "True"), ("tie", "", "False")]
+    assert [(r["choice"], r["best"], r["blind"]) for r in rows] == [("best", "a", "False"), ("tie", "", "False")]
     assert rows[0]["prompt"] == "'=HYPERLINK(1)"
     (line,) = votes.export("jsonl").splitlines()
     assert [v["choice"] for v in json.loads(line)["votes"]] == ["best", "tie"]

@@ -76,7 +76,7 @@
       if (dataset.status !== "ready") return;
       if (!dataset.rows) return void Studio.toast(t("None of the rows of “{name}” can be used.", { name: dataset.name }), "err");
       const healed = dataset.details.left_out && seen.steps.length > 1;
-      Studio.toast(t("“{name}” is ready: {n} rows.", { name: dataset.name, n: Studio.number(dataset.rows) }), dataset.bad_rows ? "warn" : "ok", {
+      Studio.toast(t("“{name}” is ready: {n} {n:row|rows}.", { name: dataset.name, n: Studio.number(dataset.rows) }), dataset.bad_rows ? "warn" : "ok", {
         detail: healed ? seen.steps[seen.steps.length - 1].text : dataset.bad_rows ? t("{n} more cannot be trained on; see its problems.", { n: Studio.number(dataset.bad_rows) }) : "",
       });
     }

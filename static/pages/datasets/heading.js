@@ -4,8 +4,6 @@
   const { h, t } = Studio;
   const parts = (Studio.datasets = Studio.datasets || {});
 
-  parts.encoding = (name) => (name || "").toUpperCase();
-
   // heading({seen, tokens, open: (reference) => {}, change: () => {}, id}) → nodes
   parts.heading = ({ seen, tokens, open, change, id }) => {
     const { dataset, versions } = seen;
@@ -25,7 +23,7 @@
   };
 
   const versionLabel = (each) => (each.status === "ready"
-    ? t("Version {version} · {n} rows", { version: each.version, n: Studio.number(each.rows) })
+    ? t("Version {version} · {n} {n:row|rows}", { version: each.version, n: Studio.number(each.rows) })
     : t("Version {version}", { version: each.version }));
 
   function facts(dataset, tokens, change) {
@@ -38,9 +36,9 @@
       details.turns > 0 && [h("b", {}, Studio.number(details.turns)), " ", t("turns")],
       tokens != null ? [h("b", {}, Studio.number(tokens)), " ", t("tokens")] : details.characters > 0 && [h("b", {}, Studio.number(details.characters)), " ", t("characters")],
       t(dataset.format),
-      file?.encoding && [parts.encoding(file.encoding), file.detected && t(", detected"), " · ", link(t("change"))],
+      file?.encoding && [dataset.encoding, file.detected && t(", detected"), " · ", link(t("change"))],
       file?.sheet && [t("Sheet {sheet}", { sheet: file.sheet }), " · ", link(t("change"))],
-      details.files?.length > 1 && t("{n} files", { n: Studio.number(details.files.length) }),
+      details.files?.length > 1 && t("{n} {n:file|files}", { n: Studio.number(details.files.length) }),
       left.length > 0 && [t("Not used: {columns}", { columns: left.join(", ") }), " · ", link(t("change"))],
       h("span", { class: "hash" }, "sha256 ", h("span", { class: "mono", title: dataset.sha256 }, dataset.sha256.slice(0, 12)), copy(dataset.sha256)),
     ].filter(Boolean).map((fact) => h("li", {}, fact)));

@@ -36,7 +36,7 @@
         const [from, to] = [left + each * i + 0.5, left + each * (i + 1) - 0.5];
         const limit = Math.min(to, Math.max(from, edges[i] < maxLength ? x(maxLength) : from)); // What is behind it is cut off.
         const bar = (kind, start, end) => end - start > 0.2 && svg("rect", { class: `bar ${kind}`, x: start, width: end - start, y: top, height: bottom - top });
-        art.append(svg("g", {}, bar("", from, limit), bar("beyond", limit, to), svg("title", {}, t("{from} to {to} tokens: {n} rows", { from: Studio.number(edges[i]), to: Studio.number(edges[i + 1] - 1), n: Studio.number(count) }))));
+        art.append(svg("g", {}, bar("", from, limit), bar("beyond", limit, to), svg("title", {}, t("{from} to {to} tokens: {n} {n:row|rows}", { from: Studio.number(edges[i]), to: Studio.number(edges[i + 1] - 1), n: Studio.number(count) }))));
       });
       const every = Math.ceil(counts.length / Math.max(2, Math.floor((right - left) / 64)));
       const wide = edges[edges.length - 1] - edges[edges.length - 2] > edges[1] - edges[0];

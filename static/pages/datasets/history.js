@@ -14,7 +14,7 @@
       render(element,
         h("section", {}, h("h3", {}, t("The way to this version")),
           h("ol", { class: "way" }, steps.map((step, i) => h("li", { data: { key: String(i) } },
-            h("span", {}, step.text), h("span", { class: "hint" }, [step.rows != null && t("{n} rows", { n: Studio.number(step.rows) }), step.at && Studio.time(step.at)].filter(Boolean).map((part, j) => [j > 0 && " · ", part])))))),
+            h("span", {}, step.text), h("span", { class: "hint" }, [step.rows != null && t("{n} {n:row|rows}", { n: Studio.number(step.rows) }), step.at && Studio.time(step.at)].filter(Boolean).map((part, j) => [j > 0 && " · ", part])))))),
         h("section", {}, h("h3", {}, t("All versions")), Studio.table({
           label: t("All versions"), rows: versions, selected: (row) => versions.length > 1 && row.id === view.dataset.id,
           columns: [

@@ -79,7 +79,7 @@
           { label: t("95 % have at most"), value: n(shown.p95), data: { figure: "p95" } },
           { label: t("Longest"), value: n(shown.longest), data: { figure: "longest" } },
         ])),
-        shown.lost_trained > 0 && h("p", { class: "hint" }, t("{n} of the tokens that are cut off were to be learned.", { n: n(shown.lost_trained) })),
+        shown.lost_trained > 0 && h("p", { class: "hint" }, t("{n} of the tokens that are cut off {n:was|were} to be learned.", { n: n(shown.lost_trained) })),
         h("figure", {}, h("figcaption", {}, h("h3", {}, t("Rows by their tokens"))), chart),
         roles.length > 0 && h("section", {}, h("h3", {}, t("Tokens by role")),
           h("dl", { class: "shares" }, roles.map(([role, tokens]) => h("div", {},

@@ -17,9 +17,9 @@
     const unread = (kinds) => !dataset.details.files && kinds.test(dataset.file_name); // Nothing was found out: any of it may be wrong.
     const sheets = file.sheets || [];
     const itself = (found) => (found ? t("Found out by itself: {found}", { found }) : t("Found out by itself"));
-    const by = chosen.encoding ? "" : parts.encoding(file.encoding);
+    const by = chosen.encoding ? "" : dataset.encoding;
     const items = {
-      encoding: (unread(TEXTS) || file.encoding) && [t("Encoding"), t("How the letters are stored. Choose another where they look garbled."), itself(by), view.encodings.map((value) => ({ value, label: parts.encoding(value) }))],
+      encoding: (unread(TEXTS) || file.encoding) && [t("Encoding"), t("How the letters are stored. Choose another where they look garbled."), itself(by), view.encodings],
       delimiter: (unread(TABLES) || file.delimiter) && [t("Delimiter"), t("What stands between two cells of a row."), itself(chosen.delimiter ? "" : file.delimiter && delimiter(file.delimiter)), DELIMITERS.map(([value, label]) => ({ value, label }))],
       sheet: sheets.length > 1 && [t("Sheet"), t("Which sheet of the workbook holds the rows."), t("The first"), sheets.map((value) => ({ value, label: value }))],
     };

@@ -69,7 +69,7 @@
 
     const explained = () => (shown.model
       ? h("p", { class: "hint" }, h("mark", {}, t("Tinted")), " ", t("is what the model learns to write. The rest is what it is given, through the chat template of {model}.", { model: shown.model }),
-          shown.rows.some((row) => row.beyond) && [" ", h("del", {}, t("Struck through")), " ", t("is beyond {n} tokens and cut off.", { n: Studio.number(parts.maxLength()) })])
+          shown.rows.some((row) => row.beyond) && [" ", h("del", {}, t("Struck through")), " ", t("is beyond {n} {n:token|tokens} and cut off.", { n: Studio.number(parts.maxLength()) })])
       : Studio.note("info", t("No base model is ready yet, and each has its own way of writing a conversation down. Until then, the rows are shown as they are.")));
 
     function rowItem(row) {
@@ -80,13 +80,13 @@
           raw || !(row.parts || row.error) ? parts.turns(row, dataset.kind) : row.error ? h("p", { class: "field-error" }, row.error) : seen(row),
           !raw && !row.parts && !row.error && shown.model && h("p", { class: "hint" }, t("It is rated bad, so a supervised run leaves it out.")),
           counts(row),
-          cut > 0 && Studio.button(t("Show {n} more characters", { n: Studio.number(cut) }), (event) => unfold(event.currentTarget, row), { small: true })));
+          cut > 0 && Studio.button(t("Show {n} more {n:character|characters}", { n: Studio.number(cut) }), (event) => unfold(event.currentTarget, row), { small: true })));
     }
 
     const seen = (row) => h("p", { class: "seen" }, row.parts.map(([text, trained]) => (trained ? h("mark", {}, text) : text)), row.beyond && h("del", {}, row.beyond));
     const place = (row) => (dataset.details.unit === "row" ? t("Row {n} of the file", { n: Studio.number(row.line) }) : t("Line {n} of the file", { n: Studio.number(row.line) }));
     const counts = (row) => row.tokens > 0 && h("p", { class: "counts" }, [
-      t("{n} tokens", { n: Studio.number(row.tokens) }), t("{n} trained", { n: Studio.number(row.trained) }),
+      t("{n} {n:token|tokens}", { n: Studio.number(row.tokens) }), t("{n} trained", { n: Studio.number(row.trained) }),
       row.lost > 0 && h("span", { class: "lost" }, t("{n} cut off", { n: Studio.number(row.lost) })),
     ].filter(Boolean).map((part, i) => [i > 0 && " · ", part]));
 

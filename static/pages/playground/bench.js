@@ -4,6 +4,7 @@
   const { h, t } = Studio;
   const parts = (Studio.playground = Studio.playground || {});
   const LARGEST_SEED = 2 ** 31;
+  const REFRESH = 5000;
   parts.drawSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] % LARGEST_SEED;
 
   parts.bench = (ctx, options, host, begin) => {
@@ -25,10 +26,11 @@
     // Blind rounds
 
     const answering = () => state.columns.filter((column) => column.on && !parts.missing(column, options));
-    bench.isHidden = () => state.blind && !bench.round()?.revealed && (answering().length > 1 || asking);
+    const isUnderWay = () => Boolean(round) && state.turns.some((turn) => turn.round === round.id);
+    bench.isHidden = () => state.blind && !bench.round()?.revealed && (answering().length > 1 || asking || isUnderWay());
     bench.round = () => {
       if (!state.blind) return null;
-      round ??= { id: parts.newId(), order: shuffled(state.columns.map((column) => column.id)), revealed: false };
+      round ??= { id: parts.newId(), order: shuffled(answering().map((column) => column.id)), revealed: false };
       return round;
     };
     bench.reveal = () => { round.revealed = true; draw(); };
@@ -43,12 +45,21 @@
     bench.columnsShown = () => {
       if (!state.blind || (!bench.isHidden() && !round?.revealed)) return state.columns;
       const { order } = bench.round();
-      const sorted = [...state.columns].sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
-      return bench.isHidden() ? sorted.filter((column) => column.on) : sorted;
+      const seated = order.map((id) => state.columns.find((column) => column.id === id)).filter(Boolean);
+      return bench.isHidden() ? seated : [...seated, ...state.columns.filter((column) => !seated.includes(column))];
     };
     // In a blind round what was said before would tell who is who.
     bench.turnsShown = () => (bench.isHidden() ? state.turns.filter((turn) => turn.round === round.id) : state.turns);
     bench.lastTurn = () => state.turns[state.turns.length - 1];
+    // While a blind round is answered, all columns go at the pace of the slowest: who is quick or fails would be known.
+    bench.answerShown = (turn, column) => {
+      const answer = turn.answers[column.id];
+      if (!asking || turn !== bench.lastTurn() || !bench.isHidden()) return answer;
+      const all = Object.values(turn.answers);
+      const shared = all.some((each) => each.error) ? [0] : all.filter((each) => ["waiting", "streaming"].includes(each.state)).map((each) => each.text.length);
+      const text = Studio.cut(answer.text, Math.min(Infinity, ...shared));
+      return { state: text ? "streaming" : "waiting", text, pieces: [] };
+    };
 
     // The answer of the base that a column stands on, to the same prompt.
     bench.baseOf = (column, turn) => {
@@ -120,7 +131,7 @@
       }
       const dropped = state.turns.splice(from);
       const args = { columns: columns.map((column) => ({ column: parts.bare(column), messages: messagesOf(column, asked) })), sampling };
-      if (state.blind && (!round || round.revealed)) round = null;
+      if (round?.revealed || !isUnderWay()) round = null;
       const turn = { id: parts.newId(), prompt: asked, seed: sampling.seed, sampling, sent: columns.map((column) => column.id), answers: {}, comparison: null, vote: null, round: bench.round()?.id || null };
       for (const column of columns) turn.answers[column.id] = { state: "waiting", text: "", pieces: [] };
       state.turns.push(turn);
@@ -185,8 +196,24 @@
       changed();
     }
 
+    // What a column can be made of changes while the page is open: runs end, adapters are kept, models become ready.
+    bench.refresh = async () => {
+      const runs = [...new Set(state.columns.flatMap((column) => column.shares.map((share) => share.run)).filter(Boolean))];
+      const fresh = await ctx.call("options", { runs });
+      if (!fresh.models.length || JSON.stringify(fresh) === JSON.stringify(options)) return;
+      Object.assign(options, fresh);
+      if (ctx.alive) draw();
+    };
+    async function watch() {
+      while (ctx.alive) {
+        if (document.visibilityState === "visible") await bench.refresh().catch(() => {}); // The next time tells more.
+        await new Promise((done) => setTimeout(done, REFRESH));
+      }
+    }
+
     keep();
     draw();
+    watch();
     return bench;
   };
 

@@ -19,7 +19,7 @@
 
   parts.shareName = (share, options) => {
     if (share.adapter) return share.adapter;
-    const known = options.checkpoints.find((each) => each.run === share.run);
+    const known = [...options.checkpoints, ...options.runs].find((each) => each.run === share.run && each.name);
     return t("{run}, step {step}", { run: known?.name || t("Run {id}", { id: share.run }), step: share.step });
   };
   // As the server names it: what tells a column from the others of its model; empty for the base.
@@ -32,7 +32,9 @@
     return [name, ...more].filter(Boolean).join(" · ");
   };
   parts.precisionName = (value) => (parts.PRECISIONS.find(([name]) => name === value) || ["", value])[1];
-  parts.shareColour = (share, options) => (share.adapter ? options.adapters.find((each) => each.name === share.adapter)?.id || 1 : share.run);
+  parts.shareColour = (share, options) => (share.adapter ? parts.adapterColour(share.adapter, options) : share.run);
+  // One that is not in the catalogue any more has some colour of its own.
+  parts.adapterColour = (name, options) => options.adapters.find((each) => each.name === name)?.colour ?? 1 + [...name].reduce((sum, sign) => (31 * sum + sign.codePointAt(0)) % 997, 7);
   parts.colourOf = (column, options) => (column.shares.length ? parts.shareColour(column.shares[0], options) : 0);
   parts.fits = (adapter, model) => adapter.fits.includes(model);
 

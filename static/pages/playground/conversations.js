@@ -50,7 +50,7 @@
   }
 
   // Saving: one at a time, the newest state last.
-  const nameFor = (turn) => turn.prompt.replace(/\s+/g, " ").slice(0, 60);
+  const nameFor = (turn) => Studio.cut(turn.prompt.replace(/\s+/g, " "), 60);
   parts.save = async (bench) => {
     if (!bench.state.turns.length) return;
     bench.saving = { again: Boolean(bench.saving), problem: "" };
@@ -91,7 +91,7 @@
     }
     const row = (chat) => h("li", { data: { key: String(chat.id) } },
       h("button", { type: "button", "aria-current": chat.id === bench.state.conversation?.id ? "true" : null, onclick: (event) => open(chat, event.currentTarget) },
-        h("b", { class: "ellipsis" }, chat.name), h("small", {}, chat.turns === 1 ? t("one turn") : t("{n} turns", { n: chat.turns }), " · ", Studio.time(chat.changed_at))),
+        h("b", { class: "ellipsis" }, chat.name), h("small", {}, t("{n} {n:turn|turns}", { n: chat.turns }), " · ", Studio.time(chat.changed_at))),
       Studio.button("", () => rename(chat), { icon: "edit", kind: "quiet", small: true, "aria-label": t("Rename {name}", { name: chat.name }) }),
       Studio.button("", (event) => remove(chat, event.currentTarget), { icon: "remove", kind: "quiet danger", small: true, "aria-label": t("Delete {name}", { name: chat.name }) }));
 

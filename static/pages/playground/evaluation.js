@@ -10,6 +10,7 @@
     let blind = false;
     let data = null;
     const orders = new Map(); // of a blind row, the order of its answers
+    const casting = new Set(); // places of prompts whose vote is on its way
     const voted = new Map(); // what was chosen since the page was opened, by the place of the prompt
     const field = Studio.searchField({ label: t("Search prompts and answers"), onInput: (text) => { [search, page] = [text, 0]; polling.now(); } });
     const polling = ctx.poll("evaluation", () => ({ id, page, search }), 2000, (answer) => {
@@ -36,7 +37,7 @@
               isOpen && Studio.button(t("Stop"), (event) => steer("stop", event.currentTarget), { icon: "stop", small: true }),
               parts.canResume(evaluation) && Studio.button(t("Resume"), (event) => steer("resume", event.currentTarget), { icon: "play", small: true }),
               ["csv", "jsonl"].map((format) => Studio.button(format.toUpperCase(), (event) => file(format, event.currentTarget), { icon: "download", small: true, "aria-label": t("Export as {format}", { format: format.toUpperCase() }) })))),
-          isOpen && Studio.progress({ label: evaluation.status === "queued" ? t("Waiting") : t("{done} of {total} answers", { done: Studio.number(evaluation.answered), total: Studio.number(evaluation.total) }), share: evaluation.total ? evaluation.answered / evaluation.total : 0 }),
+          isOpen && Studio.progress({ label: evaluation.status === "queued" ? t("Waiting") : t("{done} of {total} {total:answer|answers}", { done: Studio.number(evaluation.answered), total: Studio.number(evaluation.total) }), share: evaluation.total ? evaluation.answered / evaluation.total : 0 }),
           evaluation.fault && (isOpen ? Studio.note("warn", h("b", {}, t("It waits, and tries again by itself.")), h("p", {}, evaluation.fault.problem)) : Studio.errorPanel(evaluation.fault)),
           reachable(Studio.table({
             label: t("Scores"), rows: summary.map((row, i) => ({ ...row, place: i })), key: (row) => row.place,
@@ -68,8 +69,10 @@
         orders.set(row.place, order);
         answers.sort((a, b) => order.indexOf(a.i) - order.indexOf(b.i));
       }
-      const button = (label, choice) => Studio.button(label, (event) => cast(row, choice, null, hidden, event.currentTarget), { small: true, "aria-pressed": String(vote?.choice === choice), kind: vote?.choice === choice ? "primary" : "" });
-      const whole = answers.length === columns.length && answers.filter(({ answer }) => answer.state === "done").length > 1;
+      const closed = Boolean(vote?.blind); // A blind vote is the last one: now the names are known.
+      const button = (label, choice) => Studio.button(label, (event) => cast(row, choice, null, hidden, event.currentTarget), { small: true, disabled: closed, "aria-pressed": String(vote?.choice === choice), kind: vote?.choice === choice ? "primary" : "" });
+      const seen = answers.filter(({ answer }) => parts.isSeen(answer)).length;
+      const whole = answers.length === columns.length && seen > 1 && (!hidden || seen === columns.length);
       return h("article", { class: "case", data: { key: `case-${row.place}` } },
         h("p", { class: "asked" }, h("span", { class: "num muted" }, `${row.place + 1} `), row.text),
         row.reference && h("p", { class: "reference" }, row.reference),
@@ -77,24 +80,28 @@
         h("div", { class: "lanes", style: { "--n": String(columns.length) } }, answers.map(({ answer, i }, seat) => {
           const chosen = vote?.choice === "best" && vote.column === i;
           const title = hidden ? t("Column {letter}", { letter: "ABCDEFGHI"[seat] }) : titles[i];
-          return h("div", { class: "lane", role: "group", "aria-label": title, data: { key: String(i) }, style: { "--c": hidden ? "var(--s-control)" : Studio.color(parts.colourOf(columns[i], options)) } },
+          return h("div", { class: "lane", role: "group", "aria-label": title, data: { key: hidden ? `seat-${seat}` : String(i) }, style: { "--c": hidden ? "var(--s-control)" : Studio.color(parts.colourOf(columns[i], options)) } },
             h("header", {}, title),
             answer.error ? h("div", { class: "answer" }, hidden ? t("This column could not answer.") : Studio.errorPanel(answer.error)) : h("div", { class: "answer", tabindex: "0", role: "group", "aria-label": t("What {name} said", { name: title }) }, answer.text),
             !hidden && h("footer", {}, h("span", { class: "num" }, figures(answer))),
-            whole && h("div", { class: "vote" }, Studio.button(chosen ? t("Best answer") : t("Best"), (event) => cast(row, "best", i, hidden, event.currentTarget), { small: true, icon: chosen ? "star" : "check", kind: chosen ? "primary" : "", "aria-pressed": String(chosen), disabled: answer.state !== "done" })));
+            whole && h("div", { class: "vote" }, Studio.button(chosen ? t("Best answer") : t("Best"), (event) => cast(row, "best", i, hidden, event.currentTarget), { small: true, icon: chosen ? "star" : "check", kind: chosen ? "primary" : "", "aria-pressed": String(chosen), disabled: closed || !parts.isSeen(answer) })));
         })),
+        hidden && !whole && answers.length === columns.length && h("p", { class: "hint" }, t("Not every column has an answer to be seen, so there is nothing to vote on blind.")),
         whole && h("div", { class: "row" }, button(t("Tie"), "tie"), button(t("All bad"), "bad")));
     }
 
     const figures = (answer) => [
       ...Studio.SCORES.filter(([name]) => figure(answer, name) != null).map(([name, label, , show]) => `${label} ${show(figure(answer, name))}`),
-      answer.tokens && t("{n} tokens", { n: Studio.number(answer.tokens) }),
+      answer.tokens && t("{n} {n:token|tokens}", { n: Studio.number(answer.tokens) }),
     ].filter(Boolean).join(" · ");
 
     async function cast(row, choice, column, hidden, button) {
+      if (casting.has(row.place)) return;
+      casting.add(row.place);
       const given = await ctx.act(button, "vote_answer", { id, place: row.place, choice, column, blind: hidden });
+      casting.delete(row.place);
       if (given === undefined) return;
-      voted.set(row.place, { choice, column });
+      voted.set(row.place, { choice, column, blind: hidden });
       draw();
     }
     async function steer(wish, button) {

@@ -12,7 +12,7 @@
     const { label = {} } = answer;
     const made = [label.base && (label.revision ? `${label.base}@${label.revision.slice(0, 7)}` : label.base), ...(label.adapters || []).map(adapterName), label.server ? hostOf(label.server) : label.precision].filter(Boolean).join(" · ");
     return h("div", { class: "truth" },
-      h("div", {}, h("div", { class: "ellipsis", title: made }, made), h("div", { class: "num ellipsis" }, figures(answer))),
+      h("div", {}, h("div", { class: "ellipsis", title: made }, made), h("div", { class: "num" }, figures(answer))),
       answer.note && h("span", { class: "pill", title: t(answer.note) }, t("alone")),
       Studio.button("", (event) => parts.popover(event.currentTarget, facts(answer)), { icon: "info", kind: "quiet", small: true, "aria-label": t("Details of this answer"), "aria-haspopup": "dialog" }));
   };
@@ -26,9 +26,9 @@
 
   function figures(answer) {
     return [
-      answer.tokens && t("{n} tokens", { n: Studio.number(answer.tokens) }),
-      answer.tokens_per_second && t("{n}/s", { n: Studio.number(answer.tokens_per_second, 1) }),
-      answer.first_token_seconds && t("{n} s", { n: Studio.number(answer.first_token_seconds, 2) }),
+      answer.tokens && t("{n} {n:token|tokens}", { n: Studio.number(answer.tokens) }),
+      answer.tokens_per_second && t("{n} tokens/s", { n: Studio.number(answer.tokens_per_second, 1) }),
+      answer.first_token_seconds && t("first token after {n} s", { n: Studio.number(answer.first_token_seconds, 2) }),
     ].filter(Boolean).join(" · ");
   }
 
@@ -50,7 +50,7 @@
       [t("Time to first token"), answer.first_token_seconds ? `${Studio.number(answer.first_token_seconds, 2)} s` : "–"],
       [t("Tokens per second"), answer.tokens_per_second ? Studio.number(answer.tokens_per_second, 1) : "–"],
       [t("Ended"), ENDINGS[answer.finish] || "–"],
-      !label.server && [t("Batch"), answer.note ? t(answer.note) : answer.rows > 1 ? t("written together with {n} others", { n: answer.rows - 1 }) : t("on its own")],
+      !label.server && [t("Batch"), answer.note ? t(answer.note) : answer.rows > 1 ? t("written together with {n} {n:other|others}", { n: answer.rows - 1 }) : t("on its own")],
       (label.adapters || []).length > 0 && [t("Effect on the answer"), answer.effect == null ? t("not measured") : parts.hasNoEffect(answer) ? t("none") : t("up to {n} in log-probability", { n: Studio.rate(answer.effect) })],
     ]);
   }

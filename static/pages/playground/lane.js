@@ -11,15 +11,16 @@
     const turns = bench.turnsShown().filter((turn) => turn.answers[column.id]);
     const last = turns[turns.length - 1];
     const newest = state.turns[state.turns.length - 1];
-    const answer = last?.answers[column.id];
+    const answer = last && bench.answerShown(last, column);
     const phase = newest && last === newest ? answer.state : column.on ? (answer ? "done" : "idle") : "off";
     const gone = !blind && parts.missing(column, options);
     const said = h("div", { class: "talk", tabindex: "0", role: "group", "aria-label": t("What {name} said", { name: title }) },
       turns.map((turn) => saidIn(bench, column, turn, blind)),
       gone && Studio.note("warn", h("b", {}, t("“{name}” is not in this studio, or not for this base.", { name: gone })), h("p", {}, t("Choose another one, or remove the column."))),
+      !blind && column.shares.map((share) => ended(bench, column, share)),
       !turns.length && !gone && h("p", { class: "muted" }, column.on ? t("Waiting for a prompt.") : t("Switched off.")));
     return h("section", {
-      class: `lane ${column.on ? "" : "off"} ${blind ? "blind" : ""}`.trim().replace(/\s+/g, " "), "aria-label": title, data: { key: column.id, state: phase },
+      class: `lane ${column.on ? "" : "off"} ${blind ? "blind" : ""}`.trim().replace(/\s+/g, " "), "aria-label": title, data: { key: blind ? `seat-${place}` : column.id, state: phase },
       style: { "--c": blind ? "var(--s-control)" : Studio.color(parts.colourOf(column, options)) },
     },
     h("header", {},
@@ -33,8 +34,25 @@
     parts.bestButton(bench, column, place));
   };
 
+  // A checkpoint is of a run under way. Once that has ended, or keeps it no more, the column says so and what to take.
+  function ended(bench, column, share) {
+    const run = share.run && bench.options.runs.find((each) => each.run === share.run);
+    if (!run || (run.trains && run.steps.includes(share.step))) return null;
+    const kept = run.kept[share.step] || (run.trains ? null : run.adapter);
+    const other = kept ? { adapter: kept } : run.steps.length && !run.steps.includes(share.step) ? { run: share.run, step: run.steps[0] } : null;
+    const take = () => {
+      column.shares[column.shares.indexOf(share)] = { ...other, strength: share.strength };
+      bench.changed();
+    };
+    return Studio.note("warn",
+      h("b", {}, run.trains ? t("The checkpoint after step {step} is not kept any more.", { step: Studio.number(share.step) })
+        : run.name ? t("The run “{name}” has ended.", { name: run.name }) : t("The run of this checkpoint is gone.")),
+      h("p", {}, !run.steps.includes(share.step) ? t("This checkpoint cannot answer any more.") : t("This column still answers with its checkpoint after step {step}.", { step: Studio.number(share.step) })),
+      other && Studio.button(kept ? t("Take the adapter “{name}”", { name: kept }) : t("Take step {step}", { step: Studio.number(other.step) }), take, { small: true, disabled: bench.isBusy() }));
+  }
+
   function saidIn(bench, column, turn, blind) {
-    const answer = turn.answers[column.id];
+    const answer = bench.answerShown(turn, column);
     const at = bench.state.turns.indexOf(turn);
     return h("div", { class: "turn", data: { key: turn.id } },
       h("div", { class: "asked" }, turn.prompt),

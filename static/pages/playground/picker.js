@@ -25,7 +25,7 @@
       const checkpoints = options.checkpoints.filter((each) => (!over || each.model === over) && found(each.name, String(each.step)));
       Studio.render(list,
         group(t("Base models"), bases, (each) => option(0, each.name, each.reference === each.name ? "" : each.reference, () => take(each.name, null))),
-        group(t("Adapters"), adapters, (each) => option(each.id, each.name, t("over {model}", { model: modelFor(each.fits) }), () => take(modelFor(each.fits), { adapter: each.name, strength: 1 }))),
+        group(t("Adapters"), adapters, (each) => option(each.colour, each.name, t("over {model}", { model: modelFor(each.fits) }), () => take(modelFor(each.fits), { adapter: each.name, strength: 1 }))),
         group(t("Checkpoints of runs under way"), checkpoints, (each) =>
           option(each.run, t("{run}, step {step}", { run: each.name, step: each.step }), each.eval_loss == null ? "" : t("evaluation loss {loss}", { loss: Studio.loss(each.eval_loss) }), () => take(each.model, { run: each.run, step: each.step, strength: 1 }))),
         !bases.length && !adapters.length && !checkpoints.length && (search

@@ -120,7 +120,7 @@
       ctx.read("runs_with_rows").then((found) => {
         run = found[0]?.id || 0;
         runs.replaceChildren(found.length
-          ? Studio.select({ label: t("Run"), value: String(run), items: found.map((each) => ({ value: String(each.id), label: t("{name} (run {id}): {n} rows of {dataset}", { ...each, n: Studio.number(each.rows) }) })), onChange: (value) => { run = Number(value); } })
+          ? Studio.select({ label: t("Run"), value: String(run), items: found.map((each) => ({ value: String(each.id), label: t("{name} (run {id}): {n} {n:row|rows} of {dataset}", { ...each, n: Studio.number(each.rows) }) })), onChange: (value) => { run = Number(value); } })
           : h("p", { class: "hint" }, t("No run has kept rows apart yet. Training does so with a validation split or a validation set.")));
       }, (fault) => runs.replaceChildren(Studio.errorPanel(fault)));
       let way = "paste";
@@ -164,8 +164,8 @@
     const numbers = { ...state.numbers, temperature: "0" };
     const knobs = parts.knobs(() => numbers, () => {}, "set-");
     const key = Studio.key();
-    const name = h("input", { id: "evaluation-name", autocomplete: "off", value: `${set.name}: ${columns.map((column) => parts.titleOf(column, columns, options)).join(", ")}`.slice(0, 80) });
-    const go = Studio.button(t("Run {n} prompts", { n: Studio.number(set.prompts) }), () => Studio.busy(go, start), { kind: "primary", icon: "play", id: "run-set", disabled: !columns.length });
+    const name = h("input", { id: "evaluation-name", autocomplete: "off", value: Studio.cut(`${set.name}: ${columns.map((column) => parts.titleOf(column, columns, options)).join(", ")}`, 80) });
+    const go = Studio.button(t("Run {n} {n:prompt|prompts}", { n: Studio.number(set.prompts) }), () => Studio.busy(go, start), { kind: "primary", icon: "play", id: "run-set", disabled: !columns.length });
     const dialog = Studio.dialog({
       title: t("Run {name} over these columns", { name: set.name }), wide: true,
       content: [

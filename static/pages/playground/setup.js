@@ -40,6 +40,7 @@
   }
 
   async function stack(bench, column) {
+    await bench.refresh().catch(() => {}); // With what has been trained since.
     const picked = await parts.pick(bench.options, { title: t("Put an adapter over {model}", { model: column.model }), over: column.model });
     if (!picked) return;
     const { share } = picked;
@@ -56,6 +57,7 @@
   }
 
   parts.addColumn = async (bench) => {
+    await bench.refresh().catch(() => {}); // With what has been trained since.
     const picked = await parts.pick(bench.options, { title: t("Add a column"), preferred: bench.state.columns[0]?.model });
     if (!picked) return;
     bench.state.columns.push(parts.column(picked.model, picked.share ? [picked.share] : [], { precision: bench.state.columns.find((each) => each.model === picked.model)?.precision || "auto" }));

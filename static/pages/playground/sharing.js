@@ -12,7 +12,7 @@
     h("a", { href: url, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
   };
-  const fileName = (bench, ending) => `${(bench.state.conversation?.name || bench.state.turns[0].prompt).replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").slice(0, 40) || "comparison"}.${ending}`;
+  const fileName = (bench, ending) => `${Studio.cut((bench.state.conversation?.name || bench.state.turns[0].prompt).replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").replace(/^-|-$/g, ""), 40) || "comparison"}.${ending}`;
 
   parts.exportJson = (bench) => {
     const content = { format: FORMAT, version: 1, made_at: new Date().toISOString(), ...parts.contentOf(bench) };
@@ -64,7 +64,7 @@
       const text = wrapped(pen, answer.text || answer.error?.problem || "", width - 2 * pad);
       pen.font = font(400, 12);
       const label = answer.label || {};
-      const truth = [label.base && `${label.base}${label.revision ? `@${label.revision.slice(0, 7)}` : ""}`, label.precision, label.seed != null && t("seed {n}", { n: label.seed }), answer.tokens && t("{n} tokens", { n: answer.tokens })].filter(Boolean).join(" · ");
+      const truth = [label.base && `${label.base}${label.revision ? `@${label.revision.slice(0, 7)}` : ""}`, label.precision, label.seed != null && t("seed {n}", { n: label.seed }), answer.tokens && t("{n} {n:token|tokens}", { n: Studio.number(answer.tokens) })].filter(Boolean).join(" · ");
       return { title: parts.titleOf(column, state.columns, options), colour: colour(`adapter-${colourNumber(column, options)}`), text, truth: wrapped(pen, truth, width - 2 * pad), best: turn.vote?.choice === "best" && turn.sent[turn.vote.place] === column.id };
     });
     const rows = [];
@@ -121,10 +121,11 @@
         if (line.trim()) lines.push(line.trimEnd());
         line = word.trim() ? word : "";
         while (line.length > 1 && pen.measureText(line).width > width) {
+          const signs = Studio.graphemes(line);
           let most = 1;
-          while (most < line.length && pen.measureText(line.slice(0, most + 1)).width <= width) most++;
-          lines.push(line.slice(0, most));
-          line = line.slice(most);
+          while (most < signs.length && pen.measureText(signs.slice(0, most + 1).join("")).width <= width) most++;
+          lines.push(signs.slice(0, most).join(""));
+          line = signs.slice(most).join("");
         }
       }
       lines.push(line.trimEnd());

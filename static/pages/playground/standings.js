@@ -55,7 +55,7 @@
           data.agreement.length
             ? h("dl", { class: "agreement" }, data.agreement.map((month) => h("div", {},
               h("dt", {}, monthName(month.since)), h("dd", {}, h("span", { class: "track", "aria-hidden": "true" }, h("i", { style: { "--high": String(month.share ?? 0) } })),
-                h("span", { class: "num" }, Studio.percent(month.share)), h("small", {}, t("{same} of {pairs} pairs", { same: Studio.number(month.same), pairs: Studio.number(month.pairs) }))))))
+                h("span", { class: "num" }, Studio.percent(month.share)), h("small", {}, t("{same} of {pairs} {pairs:pair|pairs}", { same: Studio.number(month.same), pairs: Studio.number(month.pairs) }))))))
             : h("p", { class: "muted" }, t("Not known yet: no prompt was judged twice."))),
         history.items.length > 0 && h("section", { class: "card", id: "comparisons", data: { key: "history" } },
           h("h2", {}, t("Comparisons")),
@@ -82,7 +82,11 @@
     }
 
     const title = (row) => row.name || t("Base model {name}", { name: row.model });
-    const colour = (row) => (row.name ? options.adapters.find((each) => row.name === each.name || row.name.startsWith(`${each.name} `))?.id || 1 : 0);
+    // Such as “tone × 0.5 + sql”: the colour is that of the first adapter. The longest name is the right one of “tone” and “tone 2”.
+    const colour = (row) => {
+      const named = options.adapters.map((each) => each.name).filter((name) => row.name === name || row.name.startsWith(`${name} `)).sort((a, b) => b.length - a.length);
+      return row.name ? parts.adapterColour(named[0] || row.name, options) : 0;
+    };
     const bar = (row) => h("span", { class: "win", title: t("{low} to {high}", { low: Studio.percent(row.low), high: Studio.percent(row.high) }) },
       h("span", { class: "track", style: { "--c": Studio.color(colour(row)) }, "aria-hidden": "true" }, h("i", { class: "range", style: { "--low": String(row.low), "--high": String(row.high) } }), h("i", { class: "point", style: { "--at": String(row.rate) } })),
       h("span", {}, Studio.percent(row.rate)), h("small", { class: "muted" }, `${Studio.percent(row.low)}–${Studio.percent(row.high)}`));

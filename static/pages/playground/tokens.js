@@ -34,7 +34,7 @@
       },
     }, spans);
     const parted = pieces.filter((piece) => piece[3] != null).length;
-    return [box, parted > 0 && h("p", { class: "hint" }, t("{n} of {total} tokens are not the base's first choice; they are underlined.", { n: Studio.number(parted), total: Studio.number(pieces.length) }))];
+    return [box, parted > 0 && h("p", { class: "hint" }, t("{n} of {total} {total:token|tokens} {n:is|are} not the base's first choice, and underlined.", { n: Studio.number(parted), total: Studio.number(pieces.length) }))];
   };
 
   function tip(token, [text, probability, base, otherwise]) {

@@ -5,41 +5,59 @@
   const parts = (Studio.playground = Studio.playground || {});
   const TIE = "tie";
   const BAD = "bad";
+  const casting = new WeakSet(); // turns whose vote is on its way
 
-  // The turn that can be voted on: the last one, when it is kept and was answered by two columns at least.
-  function open(bench) {
+  // An answer that is over and of which a reader sees something.
+  parts.isSeen = (answer) => answer?.state === "done" && /[^\p{C}\p{Z}]/u.test(answer.text);
+
+  // The newest turn where it is in sight: in a blind round, one of that round.
+  const shown = (bench) => {
     const turn = bench.lastTurn();
-    return turn?.comparison && !bench.isBusy() && turn.sent.filter((id) => turn.answers[id]?.text).length > 1 ? turn : null;
+    return turn && bench.turnsShown().includes(turn) ? turn : null;
+  };
+
+  // That turn, where it can be voted on: it is kept, and two columns at least have answered, all in sight. Blind, all
+  // that were asked have; and a blind vote is the last one.
+  function open(bench) {
+    const turn = shown(bench);
+    if (!turn?.comparison || bench.isBusy() || turn.vote?.blind) return null;
+    const inSight = bench.columnsShown().map((column) => column.id);
+    const answered = turn.sent.filter((id) => parts.isSeen(turn.answers[id]));
+    const needed = bench.isHidden() ? turn.sent : answered;
+    return answered.length > 1 && needed.every((id) => answered.includes(id) && inSight.includes(id)) ? turn : null;
   }
-  const votes = (bench) => bench.state.columns.filter((column) => column.on).length > 1 || Boolean(open(bench));
+  const votes = (bench) => bench.state.columns.filter((column) => column.on).length > 1 || Boolean(shown(bench)?.comparison);
+  // Blind, what cannot be voted on can be revealed, so that a round with a failed column is no dead end.
+  const mayReveal = (bench) => bench.isHidden() && !bench.isBusy() && Boolean(shown(bench)) && (Boolean(shown(bench).vote) || !open(bench));
 
   parts.bestButton = (bench, column, place) => {
     if (!votes(bench)) return null;
-    const turn = open(bench);
-    const at = turn ? turn.sent.indexOf(column.id) : -1;
-    const chosen = turn?.vote?.choice === "best" && turn.vote.place === at;
+    const turn = shown(bench);
+    const chosen = turn?.vote?.choice === "best" && turn.sent[turn.vote.place] === column.id;
     return h("div", { class: "vote" }, Studio.button(chosen ? t("Best answer") : t("Best"), (event) => vote(bench, "best", column.id, event.currentTarget), {
-      small: true, icon: chosen ? "star" : "check", kind: chosen ? "primary" : "", "aria-pressed": String(chosen), disabled: !turn || !turn.answers[column.id]?.text,
+      small: true, icon: chosen ? "star" : "check", kind: chosen ? "primary" : "", "aria-pressed": String(chosen), disabled: !open(bench) || !parts.isSeen(turn.answers[column.id]),
       "aria-keyshortcuts": String(place + 1), title: t("Key {key}", { key: place + 1 }),
     }));
   };
 
   parts.voteBar = (bench) => {
     if (!votes(bench)) return null;
-    const turn = open(bench);
-    const choice = turn?.vote?.choice;
+    const choice = shown(bench)?.vote?.choice;
     const button = (label, value, key) => Studio.button(label, (event) => vote(bench, value, null, event.currentTarget), {
-      small: true, kind: choice === value ? "primary" : "", "aria-pressed": String(choice === value), disabled: !turn, "aria-keyshortcuts": key, title: t("Key {key}", { key: key }),
+      small: true, kind: choice === value ? "primary" : "", "aria-pressed": String(choice === value), disabled: !open(bench), "aria-keyshortcuts": key, title: t("Key {key}", { key }),
     });
     return h("div", { class: "row spread votes", data: { key: "votes" }, tabindex: "-1", role: "group", "aria-label": t("Vote") },
-      h("span", { class: "hint", role: "status" }, words(bench, turn)),
+      h("span", { class: "hint", role: "status" }, words(bench)),
       h("div", { class: "row" }, button(t("Tie"), TIE, "T"), button(t("All bad"), BAD, "N"),
-        bench.state.blind && Studio.button(t("Reveal"), () => bench.reveal(), { small: true, kind: turn?.vote && bench.isHidden() ? "primary" : "", disabled: !turn?.vote || !bench.isHidden(), id: "reveal" })));
+        bench.state.blind && Studio.button(t("Reveal"), () => mayReveal(bench) && bench.reveal(), { small: true, kind: mayReveal(bench) ? "primary" : "", disabled: !mayReveal(bench), id: "reveal" })));
   };
 
-  function words(bench, turn) {
-    if (!turn) return bench.state.blind && !bench.isBusy() && bench.isHidden() ? t("The columns are shuffled and have no names. Ask something, then vote.") : t("Vote once the columns have answered.");
-    if (!turn.vote) return t("Which answer is best? Keys 1 to {n}, T and N.", { n: bench.columnsShown().length });
+  function words(bench) {
+    const turn = shown(bench);
+    if (bench.isBusy()) return t("Vote once the columns have answered.");
+    if (!turn) return bench.isHidden() ? t("The columns are shuffled and have no names. Ask something, then vote.") : t("Vote once the columns have answered.");
+    if (!turn.vote && open(bench)) return t("Which answer is best? Keys 1 to {n}, T and N.", { n: bench.columnsShown().length });
+    if (!turn.vote) return bench.isHidden() ? t("Not every column has an answer to be seen, so there is nothing to vote on. Ask again, or reveal who is who.") : t("Vote once the columns have answered.");
     if (bench.isHidden()) return t("Your vote is kept. Reveal who is who.");
     if (turn.vote.choice === TIE) return t("You voted: a tie.");
     if (turn.vote.choice === BAD) return t("You voted: all bad.");
@@ -49,12 +67,15 @@
 
   async function vote(bench, choice, id, button) {
     const turn = open(bench);
-    if (!turn || (id && !turn.answers[id]?.text)) return;
+    if (!turn || casting.has(turn) || (id && !parts.isSeen(turn.answers[id]))) return;
     const place = id ? turn.sent.indexOf(id) : null;
     if (turn.vote?.choice === choice && turn.vote.place === place) return; // A second press of the same is no second vote.
-    const given = await bench.ctx.act(button, "vote", { comparison: turn.comparison, choice, place, blind: bench.isHidden() });
+    const blind = bench.isHidden();
+    casting.add(turn);
+    const given = await bench.ctx.act(button, "vote", { comparison: turn.comparison, choice, place, blind });
+    casting.delete(turn);
     if (given === undefined) return;
-    turn.vote = { choice, place, blind: bench.isHidden() };
+    turn.vote = { choice, place, blind };
     bench.draw();
     parts.save(bench);
   }

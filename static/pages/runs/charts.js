@@ -7,12 +7,13 @@
 
   const MOST_POINTS = 5000; // more than that is read anew, in fewer
 
-  // charts() → {element, begin(), add(metrics), draw(run, history), last, isLong}: begin forgets what was drawn before.
+  // charts() → {element, begin(means), add(metrics), draw(run, history), last, isLong}: begin forgets what was drawn before.
   parts.charts = () => {
     const names = { loss: t("Loss"), learning_rate: t("Learning rate"), grad_norm: t("Gradient norm"), tokens_per_second: t("Tokens per second"), memory: t("Memory") };
     const places = Object.fromEntries(Object.keys(names).map((name) => [name, h("div")]));
     const charts = {};
     let points = { step: [], eval: [] };
+    let means = []; // of the stretches in which steps are left out
     const element = Studio.tabs({
       label: t("Charts"), selected: "loss",
       items: Object.entries(names).map(([name, label]) => ({ name, label, draw: () => places[name] })),
@@ -28,7 +29,7 @@
       element,
       get last() { return points.step[points.step.length - 1] || {}; },
       get isLong() { return points.step.length > MOST_POINTS; },
-      begin: () => { points = { step: [], eval: [] }; },
+      begin: (told) => { [points, means] = [{ step: [], eval: [] }, told]; },
       add: (metrics) => {
         for (const metric of metrics) {
           const list = points[metric.kind];
@@ -37,7 +38,7 @@
         }
       },
       draw: (run, history) => {
-        const color = Studio.color(run.adapter?.id || 1);
+        const color = Studio.color(run.id);
         const xy = (list, name) => list.map((metric) => [metric.step, metric[name]]);
         const train = xy(points.step, "loss");
         const best = points.eval.filter((metric) => metric.step === run.best_step);
@@ -46,10 +47,10 @@
           marks,
           label: t("Loss by step"), yFormat: Studio.loss, empty: t("The curve begins with the first step."),
           series: [
-            { name: t("each step"), color, points: train, faint: true },
-            { name: t("training"), color, points: Studio.ema(train, 0.85) },
-            { name: t("evaluation"), color: "var(--s-adapter-2)", points: xy(points.eval, "loss"), dashed: true, markers: true },
-            best.length && points.eval.length > 1 && { name: t("best"), color: "var(--s-ok)", points: xy(best, "loss"), markers: true },
+            { name: t("loss"), color, points: train, faint: true },
+            { name: t("smoothed"), color, points: parts.smoothed(train, means) },
+            { name: t("evaluation loss"), color: "var(--s-text-2)", points: xy(points.eval, "loss"), dashed: "dashed", markers: true },
+            best.length && points.eval.length > 1 && { name: t("best evaluation loss"), color: "var(--s-ok)", points: xy(best, "loss"), markers: true },
           ].filter(Boolean),
         });
         const formats = { learning_rate: Studio.rate, grad_norm: Studio.rate, tokens_per_second: Studio.number, memory: Studio.bytes };

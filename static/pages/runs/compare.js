@@ -4,17 +4,20 @@
   const { h, t } = Studio;
   const parts = (Studio.runs = Studio.runs || {});
 
+  const DASHED = ["", "dashed", "dotted"];
+  const LABELS = { smoothed: t("Smoothed loss by step"), loss: t("Loss by step"), evaluation: t("Evaluation loss by step") };
+
   parts.compare = (ctx, { ids, sweep }) => {
     const place = h("div");
     const hidden = new Set();
     let chart = null;
     let data = null;
-    let kind = "training";
+    let kind = "smoothed";
     let sorted = { name: "eval_loss", descending: false };
     const asked = sweep ? { sweep: Number(sweep) } : { ids: ids.split(",").map(Number) };
     const which = Studio.segmented({
       label: t("Curve"), value: kind, onChange: (value) => { kind = value; draw(); },
-      items: [{ value: "training", label: t("Training") }, { value: "evaluation", label: t("Evaluation") }],
+      items: [{ value: "smoothed", label: t("Smoothed loss") }, { value: "loss", label: t("Loss") }, { value: "evaluation", label: t("Evaluation loss") }],
     });
 
     const polling = ctx.poll("compare", asked, 2000, (answer) => {
@@ -23,23 +26,23 @@
       return data.rows.some((run) => !parts.isOver(run));
     });
 
-    const colour = (run) => Studio.color(data.rows.indexOf(run) + 1);
+    const met = (run) => Studio.meetings(data.rows.map(({ id }) => id))[run.id];
     const figure = (run, name) => (name in run.settings ? run.settings[name] : run[name]);
     const label = (name) => name.replace(/^(lora|training|data|model|watch)\./, "");
 
     function curves() {
       return data.rows.filter((run) => !hidden.has(run.id)).map((run) => {
-        const points = run.points.filter((point) => point.kind === (kind === "training" ? "step" : "eval")).map((point) => [point.step, point.loss]);
-        return { name: run.name, color: colour(run), points: kind === "training" ? Studio.ema(points, 0.85) : points, markers: kind !== "training" };
+        const points = run.points.filter((point) => point.kind === (kind === "evaluation" ? "eval" : "step")).map((point) => [point.step, point.loss]);
+        return { name: run.name, color: Studio.color(run.id), dashed: DASHED[met(run)] ?? "dotted", points: kind === "smoothed" ? parts.smoothed(points, run.means) : points, markers: kind === "evaluation" };
       });
     }
 
     function draw() {
       Studio.heading({
-        title: data.title || t("{n} runs side by side", { n: data.rows.length }), lead: t("The same chart, and only the settings that differ."),
+        title: data.title || t("{n} {n:run|runs} side by side", { n: data.rows.length }), lead: t("The same chart, and only the settings that differ."),
         back: { href: "./runs", label: t("Runs") }, actions: actions(),
       });
-      const options = { label: t("Loss by step"), xLabel: t("Step"), yFormat: Studio.loss, height: 320, empty: t("The curve begins with the first step."), xMax: Math.max(1, ...data.rows.map((run) => run.total_steps)), series: curves() };
+      const options = { label: LABELS[kind], xLabel: t("Step"), yFormat: Studio.loss, height: 320, empty: t("The curve begins with the first step."), xMax: Math.max(1, ...data.rows.map((run) => run.total_steps)), series: curves() };
       if (chart) chart.update(options);
       else chart = Studio.lineChart(place, options);
       const best = data.rows.reduce((least, run) => (run.best_eval_loss != null && (least == null || run.best_eval_loss < least) ? run.best_eval_loss : least), null);
@@ -50,12 +53,12 @@
           label: t("Runs"), rows, href: (run) => Studio.href("runs", { id: run.id }), sorted, onSort: (name, descending) => { sorted = { name, descending }; draw(); },
           selected: (run) => !hidden.has(run.id), onSelect: (run, on) => { on ? hidden.delete(run.id) : hidden.add(run.id); draw(); },
           columns: [
-            { name: "name", label: t("Run"), sort: true, value: (run) => [h("i", { class: "dot", style: { "--c": colour(run) }, "aria-hidden": "true" }), run.name] },
-            { name: "status", label: t("Status"), value: parts.statePill },
+            { name: "name", label: t("Run"), sort: true, value: (run) => [Studio.dot(run.id, { hollow: met(run) > 0 }), run.name] },
+            { name: "status", label: t("Status"), value: Studio.statePill },
             ...data.differing.map((name) => ({ name, label: label(name), sort: true, numeric: typeof data.rows[0].settings[name] === "number", value: (run) => parts.value(run.settings[name]) })),
-            { name: "train_loss", label: t("Training"), numeric: true, sort: true, value: (run) => Studio.loss(run.train_loss) },
-            { name: "eval_loss", label: t("Evaluation"), numeric: true, sort: true, value: (run) => (run.ended_at ? Studio.measured : Studio.loss)(run.eval_loss) },
-            { name: "best_eval_loss", label: t("Best"), numeric: true, sort: true, value: (run) => (run.best_eval_loss != null && run.best_eval_loss === best ? h("b", { class: "best" }, Studio.loss(run.best_eval_loss), " ★") : Studio.loss(run.best_eval_loss)) },
+            { name: "train_loss", label: t("Training loss"), numeric: true, sort: true, value: (run) => Studio.loss(run.train_loss) },
+            { name: "eval_loss", label: t("Evaluation loss"), numeric: true, sort: true, value: (run) => (run.ended_at ? Studio.measured : Studio.loss)(run.eval_loss) },
+            { name: "best_eval_loss", label: t("Best evaluation loss"), numeric: true, sort: true, value: (run) => (run.best_eval_loss != null && run.best_eval_loss === best ? h("b", { class: "best" }, Studio.loss(run.best_eval_loss), " ★") : Studio.loss(run.best_eval_loss)) },
             { name: "tokens_per_second", label: t("Tokens per second"), numeric: true, sort: true, hide: "medium", value: (run) => Studio.number(run.tokens_per_second) },
             { name: "memory", label: t("Memory"), numeric: true, hide: "medium", value: (run) => Studio.bytes(run.memory) },
             { name: "duration", label: t("Time"), numeric: true, hide: "narrow", value: parts.duration },

@@ -26,13 +26,14 @@
     // Where a run went back to an earlier step, what was drawn of later ones is not true any more.
     const isStale = () => !run || charts.isLong || charts.last.step > run.step;
     const polling = ctx.poll("progress", () => ({ id, after: isStale() ? -1 : after, attempt: run ? run.attempt : -1 }), 1000, (answer) => {
+      if (run && run.status !== answer.run.status) Studio.lookNow();
       run = answer.run;
       history = answer.history;
       if (answer.begins) {
         settings = answer.settings;
         training = answer.spec;
         freeName = answer.free_name;
-        charts.begin();
+        charts.begin(answer.means);
         samples.begin();
       }
       charts.add(answer.metrics);
@@ -66,16 +67,16 @@
         back: { href: "./runs", label: t("Runs") }, actions: actions(),
       });
       ctx.draw(
-        h("div", { class: "row", data: { key: "state" } }, h("span", { id: "run-status", data: { status: run.status } }, parts.statePill(run)),
+        h("div", { class: "row", data: { key: "state" } }, h("span", { id: "run-status", data: { status: run.status } }, Studio.statePill(run)),
           silence(), h("span", { class: "muted" }, howLong()), run.parent_id && h("a", { href: Studio.href("runs", { id: run.parent_id }) }, t("continues run {id}", { id: run.parent_id })),
           run.sweep_id && h("a", { href: Studio.href("runs", { sweep: run.sweep_id }) }, t("part of a sweep"))),
         outcome(), faulty() && log(), notes(),
-        parts.isBusy(run) && run.stage && h("div", { class: "card", data: { key: "stage" } }, Studio.progress({ label: parts.stages[run.stage] || run.stage, share: run.stage_total ? run.stage_done / run.stage_total : null })),
+        parts.isBusy(run) && run.stage && h("div", { class: "card", data: { key: "stage" } }, Studio.progress({ label: Studio.stageName(run.stage), share: run.stage_total ? run.stage_done / run.stage_total : null })),
         run.attempt > 0 && Studio.stats([
           { label: t("Step"), value: Studio.number(run.step), note: run.total_steps ? t("of {total}", { total: Studio.number(run.total_steps) }) : "" },
-          { label: t("Training loss"), value: Studio.loss(run.train_loss) },
+          { label: t("Training loss"), value: Studio.loss(run.train_loss), note: run.train_loss == null ? "" : parts.lossNote(run) },
           { label: t("Evaluation loss"), value: (run.ended_at ? Studio.measured : Studio.loss)(run.eval_loss), note: run.best_eval_loss != null ? t("best {loss}", { loss: Studio.loss(run.best_eval_loss) }) : "" },
-          { label: t("Time left"), value: run.seconds_left == null ? "–" : Studio.duration(run.seconds_left) },
+          { label: t("Time left"), value: run.seconds_left == null ? "–" : Studio.duration(run.seconds_left), note: run.seconds_left == null ? "" : t("until the last step") },
           { label: t("Tokens per second"), value: Studio.number(last.tokens_per_second) },
           { label: t("Learning rate"), value: Studio.rate(last.learning_rate) },
           { label: t("Gradient norm"), value: Studio.rate(last.grad_norm) },
@@ -108,7 +109,7 @@
     ]));
 
     const timeline = () => Studio.card(t("What became of it"), h("ol", { class: "timeline", id: "history" }, history.map((line) =>
-      h("li", { data: { key: String(line.id), status: line.status } }, h("b", {}, parts.stateName(line.status)), " ", Studio.time(line.at), line.reason && h("p", { class: "muted" }, line.reason)))));
+      h("li", { data: { key: String(line.id), status: line.status } }, h("b", {}, Studio.stateName(line.status)), " ", Studio.time(line.at), line.reason && h("p", { class: "muted" }, line.reason)))));
 
     function howLong() {
       if (run.status === "queued") return run.held ? t("On hold: others pass it.") : run.waiting || t("Waits for its turn");

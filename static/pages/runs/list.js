@@ -12,7 +12,7 @@
     const find = Studio.searchField({ label: t("Search runs"), value: wanted.search, onInput: (search) => go({ search, page: 0 }) });
     const filter = Studio.segmented({
       label: t("Which runs"), value: wanted.shown, onChange: (shown) => go({ shown, page: 0 }),
-      items: [{ value: "", label: t("All") }, { value: "open", label: t("Under way") }, { value: "over", label: t("Ended") }, { value: "faulty", label: t("Failed") }],
+      items: [{ value: "", label: t("All") }, { value: "open", label: t("Not ended") }, { value: "over", label: t("Ended") }, { value: "faulty", label: t("Failed") }],
     });
     let last = null;
     const polling = ctx.poll("listing", () => wanted, 2000, (answer) => { last = answer; draw(); });
@@ -34,12 +34,12 @@
           label: t("Runs"), rows, href: (run) => Studio.href("runs", { id: run.id }),
           selected: (run) => chosen.has(run.id), onSelect: (run, on) => { on ? chosen.add(run.id) : chosen.delete(run.id); draw(); },
           columns: [
-            { name: "name", label: t("Run"), value: (run) => [run.adapter && Studio.dot(run.adapter.id), run.name] },
-            { name: "status", label: t("Status"), value: parts.statePill },
+            { name: "name", label: t("Run"), value: (run) => [Studio.dot(run.id), run.name] },
+            { name: "status", label: t("Status"), value: Studio.statePill },
             { name: "steps", label: t("Steps"), numeric: true, value: parts.steps },
-            { name: "losses", label: t("Loss"), hide: "medium", value: (run) => Studio.sparkline(run.losses, { color: Studio.color(run.adapter?.id || 1) }) },
-            { name: "train_loss", label: t("Now"), numeric: true, value: (run) => Studio.loss(run.train_loss) },
-            { name: "eval_loss", label: t("Evaluation"), numeric: true, hide: "narrow", value: (run) => (run.ended_at ? Studio.measured : Studio.loss)(run.eval_loss) },
+            { name: "losses", label: t("Loss"), hide: "medium", value: (run) => Studio.sparkline(run.losses, { color: Studio.color(run.id) }) },
+            { name: "train_loss", label: t("Training loss"), numeric: true, value: (run) => Studio.loss(run.train_loss) },
+            { name: "eval_loss", label: t("Evaluation loss"), numeric: true, hide: "narrow", value: (run) => (run.ended_at ? Studio.measured : Studio.loss)(run.eval_loss) },
             { name: "model_name", label: t("Base model"), hide: "medium" },
             { name: "dataset_name", label: t("Dataset"), hide: "narrow", value: Studio.versioned },
             { name: "created_at", label: t("Submitted"), hide: "medium", value: (run) => Studio.time(run.created_at) },
@@ -58,14 +58,9 @@
     const training = (runs) => runs.length > 0 && h("section", { class: "card", data: { key: "training" }, id: "training", "aria-labelledby": "training-title" },
       h("h2", { id: "training-title" }, t("What trains now")),
       h("ul", { class: "running" }, runs.map((run) => h("li", { data: { key: String(run.id) } },
-        h("div", { class: "row spread" }, h("a", { href: Studio.href("runs", { id: run.id }) }, run.name), parts.statePill(run)),
+        h("div", { class: "row spread" }, h("a", { href: Studio.href("runs", { id: run.id }) }, run.name), Studio.statePill(run)),
         run.total_steps > 0 && h("progress", { max: String(run.total_steps), value: String(run.step), "aria-label": t("Progress of {name}", { name: run.name }) }),
-        h("p", { class: "hint" }, [
-          run.stage ? parts.stages[run.stage] || run.stage : run.total_steps > 0 && t("step {step} of {total}", { step: Studio.number(run.step), total: Studio.number(run.total_steps) }),
-          run.train_loss != null && t("loss {loss}", { loss: Studio.loss(run.train_loss) }),
-          run.seconds_left != null && t("{time} left", { time: Studio.duration(run.seconds_left) }),
-          last.devices.find((device) => device.name === run.placed_on)?.label,
-        ].filter(Boolean).join(" · "))))));
+        h("p", { class: "hint" }, Studio.progressLine(run, last.devices.find((device) => device.name === run.placed_on)?.label))))));
 
     const compareButton = () => chosen.size > 1 && Studio.button(t("Compare {n} runs", { n: chosen.size }), null, {
       href: Studio.href("runs", { ids: [...chosen].slice(0, MOST_COMPARED).join(",") }), id: "compare-runs",

@@ -1,19 +1,18 @@
-// What the states of a run are called, and what can be asked of a run in each.
+// What a run's figures and settings are called, and what can be asked of it in each state.
 (() => {
   "use strict";
   const { t } = Studio;
   const parts = (Studio.runs = Studio.runs || {});
 
-  const STATES = {
-    queued: [t("Queued"), ""], starting: [t("Starting"), "run"], running: [t("Training"), "run"],
-    stopping: [t("Stopping"), "run"], finished: [t("Finished"), "ok"], stopped: [t("Stopped"), "ok"],
-    failed: [t("Failed"), "err"], interrupted: [t("Interrupted"), "warn"], cancelled: [t("Cancelled"), ""],
-  };
   parts.isOver = (run) => ["finished", "stopped", "failed", "interrupted", "cancelled"].includes(run.status);
   parts.isBusy = (run) => ["starting", "running", "stopping"].includes(run.status);
-  parts.stages = { loading: t("Loading the model"), tokenizing: t("Reading the rows"), saving: t("Saving the adapter") };
-  parts.stateName = (status) => (STATES[status] || [status])[0];
-  parts.statePill = (run) => (run.held && run.status === "queued" ? Studio.pill(t("On hold"), "warn") : Studio.pill(...(STATES[run.status] || [run.status, ""])));
+  // The training curve in its long run. `means` stand for the stretches in which the curve has not every step.
+  parts.smoothed = (points, means) => {
+    const told = means.length ? means[means.length - 1][0] : -1;
+    return Studio.smoothed([...means, ...points.filter(([step]) => step > told)], 0.85);
+  };
+  // A run's training loss is the mean of the last ten steps, of which there may be fewer yet.
+  parts.lossNote = (run) => (run.step > 0 ? t("mean of the last {n} {n:step|steps}", { n: Math.min(10, run.step) }) : "");
   parts.duration = (run) => (run.started_at ? Studio.duration((run.ended_at || Date.now() / 1000) - run.started_at) : "–");
   parts.steps = (run) => (run.total_steps ? `${Studio.number(run.step)} / ${Studio.number(run.total_steps)}` : "–");
   parts.value = (value) => (Array.isArray(value) ? value.join(", ") : typeof value === "boolean" ? (value ? t("on") : t("off")) : String(value ?? "–"));

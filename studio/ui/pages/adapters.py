@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.domain.errors import StudioError
 from studio.domain.naming import slug
+from studio.ui.pages.colours import colour_of
 from studio.ui.pages.shown_run import settings_of
 from studio.ui.view import view
 
@@ -79,4 +80,4 @@ def method(adapter: Adapter) -> str:
 
 def _row(adapter: Adapter) -> dict[str, Any]:
     fields = ("id", "name", "base_name", "dataset_name", "train_loss", "eval_loss", "size", "created_at", "hub_url")
-    return {f: getattr(adapter, f) for f in fields} | {"method": method(adapter)}
+    return {f: getattr(adapter, f) for f in fields} | {"method": method(adapter), "colour": colour_of(adapter)}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.domain.errors import InvalidInput, StudioError
-from studio.domain.reading import ENCODINGS, SUFFIXES, Reading
+from studio.domain.reading import ENCODINGS, SUFFIXES, Reading, shown_encoding
 from studio.samples import sample_path
 from studio.services import dataset_view
 from studio.services.dataset_states import check_ready
@@ -93,7 +93,7 @@ def listing(studio: Studio, request: gr.Request) -> dict[str, Any]:
         "models": [{"name": m.name, "ready": m.status == "ready"} for m in studio.models.list()],
         "sample": sample_path().stem,
         "suffixes": list(SUFFIXES),
-        "encodings": list(ENCODINGS),
+        "encodings": [{"value": name, "label": shown_encoding(name)} for name in ENCODINGS],
     }
 
 

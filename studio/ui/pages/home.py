@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from studio.domain.run import RunStatus
-from studio.services.runs import seconds_left
+from studio.services.runs import seconds_left, stage_of
 from studio.ui.language import language_of
+from studio.ui.pages.colours import colour_of
 from studio.ui.pages.shown_model import shown_model
 from studio.ui.view import view
 
@@ -30,12 +30,14 @@ def build(studio: Studio) -> None:
 
 def overview(studio: Studio, request: gr.Request | None = None) -> dict[str, Any]:
     datasets, adapters, queue = studio.datasets.list(), studio.adapters.list(), studio.run_control.queue()
-    runs = [*reversed(studio.catalogue.runs_with_worker()), *queue[:NEXT]]
+    waiting = [run for run in queue if not run.held]
+    runs = [*reversed(studio.catalogue.runs_with_worker()), *waiting[:NEXT]]
     return {
         "datasets": len(datasets),
         "dataset": next((d.name for d in datasets if d.status == "ready" and not d.bad_rows), ""),
         "runs": [_shown_run(studio, run) for run in runs],
-        "waiting": len(queue),
+        "waiting": len(waiting),
+        "on_hold": len(queue) - len(waiting),
         "adapters": len(adapters),
         "newest": [_shown_adapter(adapter) for adapter in adapters[:NEWEST]],
         "pushed": sum(bool(adapter.hub_url) for adapter in adapters),
@@ -53,11 +55,14 @@ def add_model(studio: Studio, reference: str) -> None:
 
 
 def _shown_run(studio: Studio, run: Run) -> dict[str, Any]:
-    left = seconds_left(run, studio.runs.newest_steps(run.id)) if run.status == RunStatus.RUNNING else None
-    shown = ("id", "name", "status", "held", "model_name", "dataset_name", "step", "total_steps", "train_loss")
-    return {field: getattr(run, field) for field in shown} | {"seconds_left": left}
+    left = seconds_left(run, studio.runs.newest_steps(run.id))
+    shown = (
+        "id", "name", "status", "held", "model_name", "dataset_name", "dataset_version", "step", "total_steps",
+        "train_loss",
+    )  # fmt: skip
+    return {field: getattr(run, field) for field in shown} | {"stage": stage_of(run), "seconds_left": left}
 
 
 def _shown_adapter(adapter: Adapter) -> dict[str, Any]:
     shown = ("id", "name", "base_name", "dataset_name", "eval_loss", "size", "created_at", "hub_url")
-    return {field: getattr(adapter, field) for field in shown}
+    return {field: getattr(adapter, field) for field in shown} | {"colour": colour_of(adapter)}

@@ -14,10 +14,12 @@ from pydantic import ValidationError
 from studio.domain.chat import Message, Sampling
 from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, NotFound, StudioError
+from studio.domain.run import RunStatus
 from studio.services.column_files import fits
 from studio.services.column_states import Asked, ColumnState
 from studio.ui.language import language_of, problem_of, remedy_of
 from studio.ui.pages import playground_sets
+from studio.ui.pages.colours import colour_of
 from studio.ui.view import view
 
 if TYPE_CHECKING:
@@ -40,14 +42,18 @@ def build(studio: Studio) -> None:
 # Columns and their answers
 
 
-def options(studio: Studio) -> dict[str, Any]:
+def options(studio: Studio, runs: Sequence[int] = ()) -> dict[str, Any]:
     """What a column can be made of: ready models, adapters with the models that they fit, checkpoints of runs that
-    train now; and the address of the server that answers in place of this machine, if there is one."""
+    train now; the address of the server that answers in place of this machine, if there is one; and what has become
+    of `runs` whose checkpoints are in columns."""
     models = [m for m in studio.models.list() if m.status == "ready"]
     adapters = [
-        {"id": a.id, "name": a.name, "base_name": a.base_name, "fits": [m.name for m in models if fits(a, m)]}
+        {
+            "id": a.id, "name": a.name, "base_name": a.base_name, "colour": colour_of(a),
+            "fits": [m.name for m in models if fits(a, m)],
+        }
         for a in studio.adapters.list()
-    ]
+    ]  # fmt: skip
     checkpoints = [
         {"run": run.id, "name": run.name, "model": run.model_name, "step": kept.step, "eval_loss": kept.eval_loss}
         for run in studio.catalogue.runs_with_worker()
@@ -58,6 +64,26 @@ def options(studio: Studio) -> dict[str, Any]:
         "adapters": adapters,
         "checkpoints": checkpoints,
         "server": _server(studio),
+        "runs": [_what_became_of(studio, id) for id in runs],
+    }
+
+
+def _what_became_of(studio: Studio, id: int) -> dict[str, Any]:
+    """run, name, whether it still trains, the steps of its checkpoints (newest first) with what they were kept as, and
+    the adapter that it ended with."""
+    try:
+        run = studio.runs.get(id)
+    except NotFound:
+        return {"run": id, "name": "", "trains": False, "steps": [], "kept": {}, "adapter": None}
+    kept = studio.checkpoints.list(id)
+    made = studio.catalogue.adapter_of_run(id)
+    return {
+        "run": id,
+        "name": run.name,
+        "trains": RunStatus(run.status).has_worker,
+        "steps": [each.step for each in kept],
+        "kept": {str(each.step): each.adapter for each in kept if each.adapter},
+        "adapter": made.name if made else None,
     }
 
 

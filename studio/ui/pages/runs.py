@@ -82,7 +82,7 @@ def progress(
     answer = {
         "run": shown_run(run, studio.catalogue.adapter_of_run(id), language)
         | {
-            "seconds_left": seconds_left(run, studio.runs.newest_steps(id)) if run.status == "running" else None,
+            "seconds_left": seconds_left(run, studio.runs.newest_steps(id)),
             "last_beat": studio.runs.last_beat(run) if RunStatus(run.status).has_worker else None,
             "can_resume": studio.run_control.can_resume(run),
         },
@@ -93,6 +93,7 @@ def progress(
         "history": history_of(studio.runs, id, language),
     }
     if begins:
+        answer["means"] = studio.runs.means(id)
         answer["settings"] = settings_of(run.spec)
         answer["spec"] = run.spec["training"]
         answer["free_name"] = studio.runs.free_name(run.name)
@@ -159,6 +160,7 @@ def compare(
             | {
                 "settings": settings,
                 "points": [{k: m[k] for k in ("kind", "step", "loss", "at")} for m in studio.runs.curve(run.id)[0]],
+                "means": studio.runs.means(run.id),
                 "tokens_per_second": newest[-1].tokens_per_second if newest else None,
                 "memory": max((m.memory for m in newest if m.memory), default=None),
             }

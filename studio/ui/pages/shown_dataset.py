@@ -9,7 +9,9 @@ from studio.domain.chat_spans import parts_of
 from studio.domain.dataset import Problem
 from studio.domain.dataset_formats import PARTS, Format
 from studio.domain.errors import StudioError
+from studio.domain.graphemes import cut
 from studio.domain.problem_kinds import PROBLEM_KINDS
+from studio.domain.reading import shown_encoding
 from studio.services.dataset_states import fault_of
 from studio.ui.language import problem_of, remedy_of, sentence_of, translate
 
@@ -52,6 +54,7 @@ def shown_dataset(dataset: Dataset, language: str, versions: int = 1) -> dict[st
         "version": dataset.version,
         "versions": versions,
         "reference": dataset.reference,
+        "encoding": shown_encoding((dataset.details.get("files") or [{}])[0].get("encoding") or ""),
         "status": dataset.status,
         "stage": dataset.stage,
         "done": dataset.done,
@@ -121,7 +124,7 @@ def shown_row(row: dict[str, Any], language: str, longest: int = LONGEST) -> dic
     if "rendered" not in row:
         return shown
     whole = row["rendered"]
-    text = whole[:longest]
+    text = cut(whole, longest)
     within = text[: row["shown"]] if row.get("tokens") else text
     return shown | {
         "parts": [list(part) for part in parts_of(within, row["spans"])],
@@ -138,7 +141,7 @@ def _turns(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _shown_turn(turn: Mapping[str, Any], part: str, longest: int) -> dict[str, Any]:
-    content = turn["content"]
+    content = cut(turn["content"], longest)
     calls = [
         {"name": call["function"]["name"], "arguments": call["function"]["arguments"]}
         for call in turn.get("tool_calls", ())
@@ -146,8 +149,8 @@ def _shown_turn(turn: Mapping[str, Any], part: str, longest: int) -> dict[str, A
     return {
         "role": turn["role"],
         "part": part,
-        "content": content[:longest],
-        "cut": max(0, len(content) - longest),
+        "content": content,
+        "cut": len(turn["content"]) - len(content),
         "calls": calls,
     }
 
@@ -175,7 +178,9 @@ def _step(step: Mapping[str, Any], language: str) -> str:
             return t("Downloaded {repository} ({split}) from the Hub", **hub)
         return t("Added {files}", files=", ".join(step["files"]))
     if step["action"] == "read_again":
-        chosen = [str(step[key]) for key in ("encoding", "delimiter", "sheet") if step.get(key)]
+        chosen = [str(step[key]) for key in ("delimiter", "sheet") if step.get(key)]
+        if encoding := step.get("encoding"):
+            chosen.insert(0, shown_encoding(encoding))
         if layout := step.get("layout"):
             chosen += [f"{part} ← {column}" for part, column in layout["columns"].items()]
         return t("Read again: {choices}", choices=", ".join(chosen))

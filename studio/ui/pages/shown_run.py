@@ -8,13 +8,13 @@ from studio.domain.errors import StudioError
 from studio.domain.spec import defaults
 from studio.services.progress import NOTES
 from studio.services.room import NO_DEVICE
-from studio.services.runs import Runs
+from studio.services.runs import Runs, stage_of
 from studio.store.tables import Adapter, Run
 from studio.ui.language import problem_of, remedy_of, sentence_of, translate
 
 _IN_LISTS = (
     "id", "name", "status", "model_name", "dataset_name", "dataset_version", "sweep_id", "held", "device", "placed_on",
-    "ignore_memory", "step", "total_steps", "stage", "stage_done", "stage_total", "train_loss", "eval_loss",
+    "ignore_memory", "step", "total_steps", "stage_done", "stage_total", "train_loss", "eval_loss",
     "best_eval_loss", "created_at", "started_at", "ended_at",
 )  # fmt: skip
 _MARKED = {NOTES["resumed"]: "resumed", NOTES["anew"]: "resumed", NOTES["halved"]: "halved"}
@@ -25,12 +25,13 @@ _IN_DETAIL = (
 
 def listed_run(run: Run, adapter: Adapter | None, language: str) -> dict[str, Any]:
     shown = {field: getattr(run, field) for field in _IN_LISTS}
-    return shown | {"adapter": _adapter(adapter)} | _why_it_waits(run, language)
+    return shown | {"stage": stage_of(run), "adapter": _adapter(adapter)} | _why_it_waits(run, language)
 
 
 def shown_run(run: Run, adapter: Adapter | None, language: str) -> dict[str, Any]:
     problem, remedy = _fault(run, language)
     return {field: getattr(run, field) for field in _IN_DETAIL} | {
+        "stage": stage_of(run),
         "adapter": _adapter(adapter),
         "problem": problem,
         "remedy": remedy,

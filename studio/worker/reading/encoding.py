@@ -14,7 +14,7 @@ from charset_normalizer import from_bytes
 
 from studio.domain.dataset import Problem
 from studio.domain.errors import InvalidInput
-from studio.domain.reading import Reading
+from studio.domain.reading import Reading, shown_encoding
 from studio.worker.reading.packed import LONGEST, TOO_LONG, Packed
 
 _MARKS = (
@@ -150,9 +150,14 @@ def text_lines(file: IO[bytes], encoding: str, overlong: str) -> Iterator[tuple[
                 continue
             yield number, line.decode(encoding)
         except UnicodeDecodeError as error:
-            yield bad_encoding(number, line, error)
+            yield bad_encoding(number, line, error, encoding)
         except ValueError as error:  # such as of codecs that are not for text
-            yield Problem(number, "", "bad_encoding", {"byte": "–", "position": 1, "encoding": f"{encoding}: {error}"})
+            yield Problem(
+                number,
+                "",
+                "bad_encoding",
+                {"byte": "–", "position": 1, "encoding": f"{shown_encoding(encoding)}: {error}"},
+            )
 
 
 def _wide_lines(file: IO[bytes], encoding: str, overlong: str) -> Iterator[tuple[int, str] | Problem]:
@@ -165,7 +170,7 @@ def _wide_lines(file: IO[bytes], encoding: str, overlong: str) -> Iterator[tuple
                 yield Problem(number, "", overlong, {"reason": TOO_LONG})
             elif not words.isascii() and (fault := _MARKED.search(words)):
                 byte = f"0x{ord(fault[0]) - 0xDC00:02X}"
-                values = {"byte": byte, "position": fault.start() + 1, "encoding": encoding.upper()}
+                values = {"byte": byte, "position": fault.start() + 1, "encoding": shown_encoding(encoding)}
                 yield Problem(number, "", "bad_encoding", values)
             else:
                 yield number, words.removeprefix("\ufeff") if number == 1 else words
@@ -185,6 +190,7 @@ def text_pieces(file: IO[bytes], encoding: str, size: int) -> Iterator[str]:
     yield decoder.decode(b"", final=True)
 
 
-def bad_encoding(line: int, data: bytes, error: UnicodeDecodeError) -> Problem:
-    values = {"byte": f"0x{data[error.start]:02X}", "position": error.start + 1, "encoding": error.encoding.upper()}
+def bad_encoding(line: int, data: bytes, error: UnicodeDecodeError, encoding: str) -> Problem:
+    """`encoding` is what was tried: the error's own name of it may be that of its table ("charmap")."""
+    values = {"byte": f"0x{data[error.start]:02X}", "position": error.start + 1, "encoding": shown_encoding(encoding)}
     return Problem(line, "", "bad_encoding", values)

@@ -45,7 +45,7 @@ def _second_look(number: int, line: bytes) -> Item:
     try:
         return parsed(number, line.decode().strip())
     except UnicodeDecodeError as error:
-        return bad_encoding(number, line, error)
+        return bad_encoding(number, line, error, "utf-8")
 
 
 def parsed(line: int, text: str) -> Item:

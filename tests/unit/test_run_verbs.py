@@ -1,0 +1,41 @@
+"""Runs on the command line: what a state is called there."""
+
+from pathlib import Path
+
+import pytest
+
+from studio.app import build
+from studio.cli import main
+from studio.domain.spec import read_spec
+from studio.settings import read_settings
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """With two runs on hold."""
+    home = tmp_path / "home"
+    home.mkdir()
+    studio = build(read_settings({}, home=home))
+    studio.catalogue.add_model(name="m", reference="org/m", source="hub", status="ready", path="/m")
+    studio.catalogue.add_dataset(
+        name="d", format="messages", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=40, size=1, details={},
+        status="ready",
+    )  # fmt: skip
+    for name in ("first", "second"):
+        studio.runs.submit(read_spec({"model": {"name": "m"}, "data": {"name": "d"}}), name, hold=True)
+    studio.close()
+    return home
+
+
+def test_a_run_on_hold_is_not_said_to_be_queued(home, capsys):
+    def said(*words: str) -> str:
+        capsys.readouterr()
+        assert main([*words, "--home", str(home)]) == 0
+        return capsys.readouterr().out
+
+    assert said("runs", "hold", "2").strip() == "Run 2 is on hold."
+    for words in (["list"], ["compare", "1", "2"]):
+        table = said("runs", *words)
+        assert table.count("on hold") == 2
+        assert "queued" not in table
+    assert "\nstatus           on hold\n" in said("runs", "show", "2")
