@@ -11,7 +11,7 @@
   const HEAD = { linear: t("Worked out in pieces: saves memory"), own: t("Worked out by the model itself: takes more memory") };
 
   Studio.models = {
-    pill: (model) => Studio.pill(...(STATES[model.status] || [model.status, ""])),
+    pill: (model) => Studio.pill(...(model.is_gone ? [t("Folder gone"), "err"] : STATES[model.status] || [model.status, ""])),
 
     progress: (model, label = model.name) =>
       Studio.progress({ label: `${label}: ${model.stage ? t(model.stage) : t("Waiting to begin")}`, share: model.total ? model.done / model.total : null }),

@@ -491,7 +491,7 @@ def test_a_run_is_continued_as_long_as_one_step_is_left_of_what_the_trainer_woul
     )
     longer = _longer(spec, run, Checkpoint(Path("/c"), total - 1), epochs, None)
     assert longer.training.num_train_epochs == epochs
-    with pytest.raises(InvalidInput, match=f"That is {total} steps, and {total} are done already"):
+    with pytest.raises(InvalidInput, match=f"That is {total} steps?, and {total} (is|are) done already"):
         _longer(spec, run, Checkpoint(Path("/c"), total), epochs, None)
 
 

@@ -16,7 +16,7 @@ def home(tmp_path: Path) -> Path:
     home = tmp_path / "home"
     home.mkdir()
     studio = build(read_settings({}, home=home))
-    studio.catalogue.add_model(name="m", reference="org/m", source="hub", status="ready", path="/m")
+    studio.catalogue.add_model(name="m", reference="org/m", source="hub", status="ready", path=str(tmp_path))
     studio.catalogue.add_dataset(
         name="d", format="messages", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=40, size=1, details={},
         status="ready",
