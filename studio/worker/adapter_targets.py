@@ -26,14 +26,15 @@ class Targets:
 
     A layer is left out where peft refuses it, and where the model computes without calling it: state-space models
     multiply by some weights directly, and a part that reads pictures is never asked about text. An adapter there would
-    learn nothing, and say nothing of that. Found out by running the model, unless `tried` is false.
+    learn nothing, and say nothing of that. Nor can peft add to a router of experts that gives several values. Found
+    out by running the model, unless `tried` is false.
     """
 
     def __init__(self, model: Any, *, tried: bool = True) -> None:
         head = model.get_output_embeddings()  # trl leaves an adapter on it untrained
         layers = {n: m for n, m in model.named_modules() if isinstance(m, torch.nn.Linear | Conv1D) and m is not head}
         refused = [name for name in layers if _last(name) in REFUSED.get(model.config.model_type, ())]
-        unused = _never_called(model, layers) if tried else set()
+        unused, apart = _tried(model, layers) if tried else (set(), set())
         self.left_out: list[StudioError] = []
         if refused:
             self.left_out.append(
@@ -51,7 +52,15 @@ class Targets:
                     layers=_shown(rest),
                 )
             )
-        self._cannot = {*refused, *rest}
+        if own := [name for name in layers if name in apart and name not in refused]:
+            self.left_out.append(
+                StudioError(
+                    "No adapter on {layers}: these choose experts, and give more than a layer does, which peft cannot "
+                    "add to.",
+                    layers=_shown(own, parts=2),
+                )
+            )
+        self._cannot = {*refused, *rest, *own}
         self._modules = [name for name, _ in model.named_modules()]
         self._has_experts = any("expert" in name for name, _ in model.named_parameters())
         self._can = [name for name in layers if name not in self._cannot]
@@ -122,14 +131,21 @@ def experts_without(adapted: Any) -> StudioError | None:
     )
 
 
-def _never_called(model: Any, layers: dict[str, Any]) -> set[str]:
+def _tried(model: Any, layers: dict[str, Any]) -> tuple[set[str], set[str]]:
     """Of these layers, those whose like in every layer of the model stayed uncalled when it read a few tokens as in
-    training; none where it cannot read them."""
+    training, and those that gave something else than a tensor; none where it cannot read them."""
     called: set[str] = set()
-    hooks = [
-        layer.register_forward_pre_hook(lambda *_, name=name: called.add(_pattern(name)))
-        for name, layer in layers.items()
-    ]
+    gave_more: set[str] = set()
+
+    def note(name: str) -> Any:
+        def hook(_: Any, __: Any, output: Any) -> None:
+            called.add(_pattern(name))
+            if not isinstance(output, torch.Tensor):
+                gave_more.add(_pattern(name))
+
+        return hook
+
+    hooks = [layer.register_forward_hook(note(name)) for name, layer in layers.items()]
     was_training = model.training
     ids = torch.arange(_TOKENS, device=model.device)[None] % model.get_input_embeddings().num_embeddings
     try:
@@ -137,12 +153,15 @@ def _never_called(model: Any, layers: dict[str, Any]) -> set[str]:
             model.train()
             model(input_ids=ids, use_cache=False)
     except (TypeError, ValueError, RuntimeError, NotImplementedError):
-        return set()
+        return set(), set()
     finally:
         model.train(was_training)
         for hook in hooks:
             hook.remove()
-    return {name for name in layers if _pattern(name) not in called}
+    return (
+        {name for name in layers if _pattern(name) not in called},
+        {name for name in layers if _pattern(name) in gave_more},
+    )
 
 
 def _devices(model: Any) -> list[int]:
