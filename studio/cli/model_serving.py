@@ -17,6 +17,7 @@ from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Failed
 from studio.engines.base import Engine, Process
 from studio.services.column_files import check_base, ready_model
+from studio.services.seating import worker_request
 from studio.store.run_folder import RunFolder
 
 LOOK = 0.2  # seconds: across processes there is no event to await
@@ -68,9 +69,7 @@ def _request(studio: Any, arguments: argparse.Namespace) -> dict[str, Any]:
     adapters = [studio.catalogue.adapter(name) for name in arguments.adapter]
     for adapter in adapters:
         check_base(adapter, model)
-    return {
-        "model": {"name": model.name, "reference": model.reference, "path": model.path},
-        "precision": arguments.precision,
+    return worker_request(model, arguments.precision) | {
         "port": arguments.model_port,
         "idle_exit": float(10**9),
         "adapters": [{"name": adapter.name, "path": adapter.path} for adapter in adapters],

@@ -94,15 +94,26 @@ class Models:
         folder = self._check_folder(model)
         alive = self._is_being_checked(folder)  # asked first: a worker's last word comes before its death
         match folder.last_event():
-            case Finished(details=details):
-                report: dict[str, Any] = details["report"]
-                self._catalogue.change_model(model.id, report=report)
-                return report
+            case Finished():
+                return self._keep_report(model)
             case Failed() as failed:
                 raise StudioError.from_dict(failed.told)
         if alive:
             return None
         raise StudioError("The check of “{name}” ended without a word.", "Start it once more.", name=model.name)
+
+    def _keep_report(self, model: Model) -> dict[str, Any] | None:
+        """Lets the catalogue keep what a check has found that is done."""
+        folder = self._check_folder(model)
+        if not folder.events.exists():
+            return None
+        last = folder.last_event()
+        if not isinstance(last, Finished):
+            return None
+        report: dict[str, Any] = last.details["report"]
+        if model.report != report:
+            self._catalogue.change_model(model.id, report=report)
+        return report
 
     def _check_folder(self, model: Model) -> RunFolder:
         return RunFolder(folder_of(self._folder, model) / CHECK)
@@ -116,6 +127,7 @@ class Models:
     def _fetch(self, model: Model) -> None:
         folder = RunFolder(folder_of(self._folder, model))
         folder.events.unlink(missing_ok=True)
+        self._check_folder(model).events.unlink(missing_ok=True)  # it was of what is fetched anew
         hub_id, _, revision = model.reference.partition("@")
         folder.prepare({"source": model.source, "reference": hub_id, "revision": revision or None})
         process = self._engine.start("fetch", folder.path, online=True, token=self._token())
@@ -160,10 +172,12 @@ class Models:
         return model
 
     def tick(self) -> None:
-        """Records what the fetching workers say, and ends a removal that was broken off."""
+        """Records what the workers say that fetch and check, and ends a removal that was broken off."""
         for model in self._catalogue.models(removed=True):
             if model.status == "preparing":
                 self._look_after(model)
+            elif model.status == "ready":
+                self._keep_report(model)
             elif model.status == REMOVED and model.folder:
                 with suppress(StudioError):  # the disk still refuses
                     self._removal.finish(model)

@@ -35,7 +35,7 @@ def faults(spec: RunSpec, *, context: int = 0, plan: Plan | None = None) -> dict
         found["training.max_length"] = StudioError(
             "The base model reads at most {context} tokens at once.", "Enter {context} or less.", context=context
         )
-    if plan and (warm_up := warm_up_steps(training, plan.steps)) >= plan.steps > 0 and warm_up:
+    if plan and training.warmup_steps >= 1 and (warm_up := warm_up_steps(training, plan.steps)) >= plan.steps > 0:
         found["training.warmup_steps"] = StudioError(
             "The warm-up takes {warm_up} steps, and the run has {steps}: it would never reach its learning rate.",
             "Enter fewer steps, a share such as 0.05, or 0 for none.",
@@ -64,6 +64,14 @@ def notes(spec: RunSpec, plan: Plan) -> list[StudioError]:
                 "There is no checkpoint before its end: “Save every” is {every}, and there are {steps} steps. If it is "
                 "interrupted, it begins anew.",
                 every=training.save_steps,
+                steps=steps,
+            )
+        )
+    if training.warmup_steps < 1 and 0 < steps <= warm_up_steps(training, steps):
+        found.append(
+            StudioError(
+                "All steps of this run are warm-up ({steps}): it hardly learns anything. More rows or epochs, or a warm-up "
+                "of 0, change that.",
                 steps=steps,
             )
         )

@@ -150,7 +150,8 @@ class Seating:
 
 def worker_request(model: Model, precision: str) -> dict[str, Any]:
     """What a chat worker is asked to serve."""
-    return {"model": {k: getattr(model, k) for k in ("name", "reference", "path")}, "precision": precision}
+    known = {k: getattr(model, k) for k in ("name", "reference", "path")}
+    return {"model": known | {"batches": model.report.get("batches")}, "precision": precision}
 
 
 def _not_there(server: Server, column: Column) -> InvalidInput | None:

@@ -18,6 +18,7 @@ from studio.store.host_memory import host_memory
 from studio.store.run_folder import RunFolder, read_json
 from studio.worker.adapter_targets import Targets, reached
 from studio.worker.causality import check_causal
+from studio.worker.company import try_batches
 from studio.worker.device import free_memory, pick_device
 from studio.worker.faults import recognise
 from studio.worker.model import LoadedModel, load_base
@@ -45,6 +46,7 @@ class ModelReport:
     quantization: str | None = None
     packing: str | None = None
     head: str | None = None
+    batches: dict[str, bool] | None = None
     adapters: dict[str, Any] | None = None
     template: dict[str, Any] | None = None
     tried: bool = False
@@ -59,6 +61,7 @@ class ModelReport:
             "quantization": self.quantization,
             "packing": self.packing,
             "head": self.head,
+            "batches": self.batches,
             "adapters": self.adapters,
             "template": self.template,
             "tried": self.tried,
@@ -177,6 +180,7 @@ def _probe(loaded: LoadedModel, found: ModelReport) -> None:
     found.adapters = _adapters(loaded.model.config, Targets(loaded.model))
     offers = offers_of(loaded, context_of(loaded.model.config, loaded.model))
     found.head = "linear" if "linear" in offers.heads else "own"
+    found.batches = try_batches(loaded.model, loaded.tokenizer.pad_token_id)
     found.packing = "exact" if isinstance(offers.batches[0], PackedBatch) else "padded"
 
 

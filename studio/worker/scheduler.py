@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -29,15 +29,16 @@ Result = TypeVar("Result")
 
 
 class Scheduler:
-    """Owns the model. Everything that touches it is done in this thread, in the order it was asked for."""
+    """Owns the model. Everything that touches it is done in this thread, in the order it was asked for. `batches` is
+    what is known of what may share one; see Company."""
 
-    def __init__(self, base: LoadedModel, shelf: AdapterShelf) -> None:
+    def __init__(self, base: LoadedModel, shelf: AdapterShelf, batches: Mapping[str, bool] | None = None) -> None:
         self._base = base
         self._shelf = shelf
         self._waiting: deque[Answer | Callable[[], None]] = deque()
         self._change = threading.Condition()
         self._current: list[Answer] = []
-        self.company = Company(base, shelf)
+        self.company = Company(base, shelf, batches)
         threading.Thread(target=self._run, name="generation", daemon=True).start()
 
     def submit(self, answer: Answer) -> None:

@@ -29,8 +29,8 @@ SECONDS_TO_CLOSE = 2  # for answers that are being written when the worker is to
 
 def main(path: Path) -> None:
     """Serves what FOLDER/run.json asks for until it is told to end, or nobody has asked for `idle_exit` seconds:
-    {"model": {"path", "name"}, "precision", "idle_exit", "port", "adapters": [{"name", "path"}…]}, all but the model at
-    wish.
+    {"model": {"path", "name", "batches"}, "precision", "idle_exit", "port", "adapters": [{"name", "path"}…]}, all but
+    the model's path and name at wish; `batches` is what a check has found of it.
 
     When it can be asked, FOLDER/endpoint.json holds {"port", "token", "pid", "started"}, for its owner's eyes only.
 
@@ -48,7 +48,7 @@ def main(path: Path) -> None:
     for adapter in request.get("adapters", []):
         shelf.add(adapter["name"], Path(adapter["path"]))
     folder.append(Progress(stage="Ready"))
-    scheduler = Scheduler(base, shelf)
+    scheduler = Scheduler(base, shelf, request["model"].get("batches"))
     service = ChatService(base, shelf, scheduler, name=request["model"]["name"], token=token)
     with socket.create_server(("127.0.0.1", int(request.get("port", 0)))) as listener:
         process = psutil.Process()
