@@ -21,7 +21,7 @@ SECONDS_TO_END = 5.0
 
 @dataclass(frozen=True)
 class Worker:
-    """A running worker and what it was asked to serve: {"model": {"name", "reference", "path", "batches"}, "precision"}."""
+    """A running worker and what it was asked to serve: see seating.worker_request."""
 
     process: Process
     request: dict[str, Any]

@@ -70,8 +70,8 @@ def notes(spec: RunSpec, plan: Plan) -> list[StudioError]:
     if training.warmup_steps < 1 and 0 < steps <= warm_up_steps(training, steps):
         found.append(
             StudioError(
-                "All steps of this run are warm-up ({steps}): it hardly learns anything. More rows or epochs, or a warm-up "
-                "of 0, change that.",
+                "All steps of this run are warm-up ({steps}): it hardly learns anything. More rows or epochs, or a "
+                "warm-up of 0, change that.",
                 steps=steps,
             )
         )
