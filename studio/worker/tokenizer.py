@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
+from studio.domain.chat_spans import Messages, Render, Tools, template_refusal
 from studio.domain.chat_templates import TemplateChoice, template_for
 from studio.domain.errors import StudioError
 
@@ -38,3 +39,28 @@ def load_chat_tokenizer(path: str | Path, choice: TemplateChoice) -> Any:
     tokenizer = load_tokenizer(path)
     tokenizer.chat_template = template_for(choice, tokenizer.chat_template)
     return tokenizer
+
+
+def renderer(tokenizer: Any, template: str | None = None) -> Render:
+    """A chat template, the tokenizer's own where none is given, with its refusals as StudioError."""
+
+    def render(messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
+        try:
+            return str(
+                tokenizer.apply_chat_template(
+                    [dict(m) for m in messages],
+                    chat_template=template,
+                    tools=list(tools) if tools else None,
+                    tokenize=False,
+                    add_generation_prompt=add_generation_prompt,
+                )
+            )
+        except Exception as error:
+            raise template_refusal(error) from error
+
+    return render
+
+
+def token_ids(tokenizer: Any, text: str) -> list[int]:
+    """Of a text in which all special tokens stand that there are to be. Any thread may ask: no setting is changed."""
+    return list(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)

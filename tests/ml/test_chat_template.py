@@ -15,7 +15,7 @@ from transformers import AutoTokenizer
 from studio.domain.chat_spans import answer_spans, learned_spans
 from studio.domain.errors import StudioError
 from studio.services.chat_template import load_chat_template, render
-from studio.worker.encoder import renderer
+from studio.worker.tokenizer import renderer
 from tests.tools import HERMES, QWEN, WEATHER
 
 SYSTEM = {"role": "system", "content": "Be <brief> & kind."}
