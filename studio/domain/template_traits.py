@@ -97,6 +97,14 @@ def traits_of(render: Render) -> TemplateTraits:
     )
 
 
+def asks_alike(one: Render, other: Render) -> bool:
+    """Whether both templates give the model the same to answer."""
+    try:
+        return one(_PLAIN[:1], True) == other(_PLAIN[:1], True)
+    except StudioError:
+        return False
+
+
 def _end_of_turn(last_end: str, next_turn: str) -> str:
     if not next_turn or next_turn.startswith(last_end.rstrip()):
         return last_end.strip()

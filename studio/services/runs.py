@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from studio.domain.chat_templates import AUTOMATIC, has_its_own
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import check_name
 from studio.domain.run import RunStatus
@@ -87,8 +86,6 @@ class Runs:
             faults["model.name"] = StudioError(
                 "The base model “{name}” is not ready yet.", "Wait until it is, or choose another.", name=model.name
             )
-        elif model.chat_template and asked.chat_template != AUTOMATIC:
-            faults["model.chat_template"] = has_its_own()
         return model
 
     def _judge_data(self, data: DataSpec, faults: dict[str, StudioError]) -> tuple[Dataset | None, Dataset | None]:

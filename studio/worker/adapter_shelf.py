@@ -27,6 +27,7 @@ from studio.worker.adapter_files import (
 from studio.worker.device import free_memory
 from studio.worker.model import LoadedModel
 from studio.worker.peft_adapters import PeftAdapters, misfit
+from studio.worker.template_check import TurnEnd, turn_end
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ RESERVE = 256 << 20  # bytes that stay free for the answers' own state when an a
 class ShelvedAdapter:
     """`alone` says why its answers share no batch, `by_itself` that it also bears no other adapter on the model.
 
-    `template` is the chat template that it was trained with, where that is not the base's.
+    `template` is the chat template that it was trained with, where that is not the base's, and `end` how an answer ends
+    under it.
     """
 
     name: str
@@ -46,7 +48,8 @@ class ShelvedAdapter:
     stamp: float
     alone: str
     by_itself: bool
-    template: str | None = None
+    template: str | None
+    end: TurnEnd
 
 
 class AdapterShelf:
@@ -65,6 +68,7 @@ class AdapterShelf:
         self._bank = AdapterBank(self._layers)
         self._peft = PeftAdapters(base)
         self._adapters: dict[str, ShelvedAdapter] = {}
+        self._end = turn_end(base.tokenizer)
         self._loaded: OrderedDict[str, Matrices] = OrderedDict()  # the one that was used last is the last
 
     @property
@@ -95,8 +99,9 @@ class AdapterShelf:
         check_fit(path, self._shapes, name)
         by_itself = why_by_itself(config)
         alone = by_itself or why_alone(config) or self._why_not_by_row(path, name)
-        template = None if self._base.has_own_template else read_template(path)
-        adapter = ShelvedAdapter(name, path, _stamp(path), alone, bool(by_itself), template)
+        template = self._other_template(path)
+        end = turn_end(self._base.tokenizer, template) if template else self._end
+        adapter = ShelvedAdapter(name, path, _stamp(path), alone, bool(by_itself), template, end)
         if name in self._adapters:
             self.remove(name)
         self._load(adapter, keep=())
@@ -115,6 +120,12 @@ class AdapterShelf:
             return self._adapters[name]
         except KeyError:
             raise NotFound("There is no adapter “{name}” on this model.", "Attach it first.", name=name) from None
+
+    def template(self, mix: Mix) -> tuple[str | None, TurnEnd]:
+        """The chat template of these adapters (the first that has its own; None: the base's), and how an answer ends
+        under it. Raises NotFound."""
+        found = (self.find(name) for name, _ in mix)
+        return next(((adapter.template, adapter.end) for adapter in found if adapter.template), (None, self._end))
 
     def check(self, mix: Mix) -> None:
         """Raises:
@@ -152,6 +163,12 @@ class AdapterShelf:
             return
         with self._peft.resting() as model, self._bank.open(mixes, self._loaded):
             yield model
+
+    def _other_template(self, path: Path) -> str | None:
+        """The chat template that is saved with an adapter, where the base is not used with the same."""
+        own = self._base.tokenizer.chat_template
+        saved = read_template(path)
+        return saved if saved and saved != (own.get("default") if isinstance(own, dict) else own) else None
 
     def _why_not_by_row(self, path: Path, name: str) -> str:
         if not is_plain(path, name):

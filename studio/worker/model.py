@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-from studio.domain.chat_templates import AUTOMATIC, TemplateChoice, template_for
+from studio.domain.chat_templates import TemplateChoice
 from studio.domain.errors import StudioError
 from studio.worker.device import PRECISIONS, bf16_is_quicker, pick_device, resolve_precision
-from studio.worker.tokenizer import load_tokenizer
+from studio.worker.tokenizer import give_template, load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,14 @@ def load_base(
     precision: str = "auto",
     device: torch.device | None = None,
     *,
-    chat_template: TemplateChoice = AUTOMATIC,
+    chat_template: TemplateChoice | None = None,
 ) -> LoadedModel:
     """The model and tokenizer in the folder `path`, in evaluation mode. Only safetensors are opened, no code of the
-    folder is run, and nothing is fetched. A model without a chat template gets the chosen one.
+    folder is run, and nothing is fetched. The tokenizer has the chat template that training uses under this choice, or
+    without one that which the model answers with.
 
     Raises:
-        StudioError: the folder has no tokenizer that can be used, or a chat template is chosen and it has its own.
+        StudioError: the folder has no tokenizer that can be used.
         OSError, ValueError: what transformers says of a folder that it cannot load.
     """
     device = device or pick_device()
@@ -64,7 +65,7 @@ def load_base(
         )
     tokenizer = load_tokenizer(path)
     own = tokenizer.chat_template
-    tokenizer.chat_template = template_for(chat_template, own)
+    give_template(tokenizer, chat_template)
     dtype = _dtype(precision, device)
     model = AutoModelForCausalLM.from_pretrained(
         path,

@@ -13,6 +13,8 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 from studio.domain.dataset_rows import learned
 from studio.domain.spec import WatchSpec
 from studio.store.row_file import read_rows
+from studio.worker.template_check import turn_end
+from studio.worker.text_stream import before_stop
 
 MOST_TOKENS = 48
 LONGEST_PROMPT = 512  # tokens; longer ones are left out
@@ -29,6 +31,7 @@ class Samples:
             (prompt, tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=True)["input_ids"])
             for prompt in prompts
         ]
+        self._end = turn_end(tokenizer) if rendered else None
         self._prompts = [(prompt, ids) for prompt, ids in rendered if len(ids) <= LONGEST_PROMPT]
 
     def answers(
@@ -41,7 +44,7 @@ class Samples:
 
         `autocast` is the training's: what is trained is in fp32, whatever the base is in.
         """
-        if not self._prompts:
+        if not self._prompts or (end := self._end) is None:
             return
         width = max(len(ids) for _, ids in self._prompts)
         pad = self._tokenizer.pad_token_id
@@ -59,12 +62,14 @@ class Samples:
                 num_beams=1,
                 use_cache=True,
                 pad_token_id=pad,
+                eos_token_id=sorted(end.stops(model.generation_config, self._tokenizer)),
                 stopping_criteria=StoppingCriteriaList([_StopWhen(must_stop)]),
             )
         if must_stop():
             return
         for (prompt, _), tokens in zip(self._prompts, written[:, width:].tolist(), strict=True):
-            yield prompt[-1]["content"], self._tokenizer.decode(tokens, skip_special_tokens=True).strip()
+            text = self._tokenizer.decode(tokens, skip_special_tokens=True)
+            yield prompt[-1]["content"], before_stop(text, end.strings).strip()
 
 
 class _StopWhen(StoppingCriteria):

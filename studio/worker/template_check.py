@@ -24,6 +24,11 @@ class TurnEnd:
     learned: tuple[int, ...]
     adds_end_token: bool
 
+    def stops(self, generation_config: Any, tokenizer: Any) -> frozenset[int]:
+        """The tokens that end an answer of a model: these, those that the model itself states, and the tokenizer's."""
+        stated = generation_config.eos_token_id
+        return self.tokens | {*(stated if isinstance(stated, list) else [stated]), tokenizer.eos_token_id} - {None}
+
 
 def describe_template(tokenizer: Any) -> dict[str, Any]:
     """What is told of a tokenizer's chat template: {"end_of_turn": what it writes behind an answer, or "";

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from transformers import AutoTokenizer
 
 from studio.domain.chat_spans import Messages, Render, Tools, template_refusal
-from studio.domain.chat_templates import TemplateChoice, template_for
+from studio.domain.chat_templates import AUTOMATIC, TemplateChoice, stand_in, trained_template
 from studio.domain.errors import StudioError
+from studio.store.training_templates import training_variant
 
 
 def load_tokenizer(path: str | Path) -> Any:
@@ -31,14 +33,31 @@ def load_tokenizer(path: str | Path) -> Any:
 
 
 def load_chat_tokenizer(path: str | Path, choice: TemplateChoice) -> Any:
-    """The tokenizer, with the chat template that training uses it with.
-
-    Raises:
-        StudioError: as load_tokenizer, or a chat template is chosen and the model has its own.
-    """
+    """The tokenizer, with the chat template that training uses it with. Raises StudioError as load_tokenizer."""
     tokenizer = load_tokenizer(path)
-    tokenizer.chat_template = template_for(choice, tokenizer.chat_template)
+    give_template(tokenizer, choice)
     return tokenizer
+
+
+def give_template(tokenizer: Any, choice: TemplateChoice | None) -> None:
+    """Gives the tokenizer the chat template that training uses it with under this choice.
+
+    Without one, that which the model answers with as it is: its own, or ChatML.
+    """
+    own = tokenizer.chat_template
+    if isinstance(own, dict) and "tool_use" not in own:
+        own = own.get("default")
+    if choice not in (None, AUTOMATIC) or not own:
+        own = stand_in(choice or AUTOMATIC, begins=writes_begin(tokenizer))
+    elif choice is not None and isinstance(own, str):
+        own = trained_template(own, training_variant(own), partial(renderer, tokenizer))
+    tokenizer.chat_template = own
+
+
+def writes_begin(tokenizer: Any) -> bool:
+    """Whether the tokenizer puts its begin token before a text of its own accord: then the model expects one."""
+    ids = tokenizer("a")["input_ids"]
+    return tokenizer.bos_token_id is not None and ids[:1] == [tokenizer.bos_token_id]
 
 
 def renderer(tokenizer: Any, template: str | None = None) -> Render:

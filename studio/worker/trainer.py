@@ -14,6 +14,7 @@ from transformers import Trainer, TrainerState
 from trl import SFTTrainer
 
 from studio.store.checkpoint_folder import all_checkpoints, checkpoint_path, seal, sync_folder
+from studio.worker.adapter_folder import save_usage
 from studio.worker.encoder import IGNORED
 from studio.worker.loss import learned_loss
 from studio.worker.packing import token_count
@@ -95,6 +96,7 @@ class StudioTrainer(SFTTrainer):
         try:
             Trainer._save_checkpoint(self, model, trial)
             final = checkpoint_path(checkpoints, self.state.global_step)
+            save_usage(aside / final.name, self.model, self.processing_class)
             seal(aside / final.name, self.told())
             shutil.rmtree(final, ignore_errors=True)
             (aside / final.name).replace(final)
