@@ -43,7 +43,7 @@ def template_refusal(error: Exception) -> StudioError:
     """What a chat template raised, as words for the reader: a template is a foreign program, so it may be anything."""
     return StudioError(
         "The base model's chat template refuses this conversation: {reason}.",
-        "Change the conversation to what the model takes, or choose another base model.",
+        "Change the conversation to what the template takes, or choose another chat template or base model.",
         reason=str(error).rstrip(".") or type(error).__name__,
     )
 
@@ -155,6 +155,9 @@ def _span_of_mark(messages: Messages, i: int, text: str, render: Render, head: s
         start = len(head)
     elif text.startswith(before):
         start = len(before)
+    elif (said := _accepted(messages[:i], False, render)) and text.startswith(said.rstrip()):
+        # The template writes something else before this very answer, such as its reasoning: that is of the answer too.
+        start = max(len(said.rstrip()), len(common_beginning(text, before)))
     else:
         found = ""
     if not found or not text.endswith(after) or len(text) - len(after) < start:
@@ -169,7 +172,7 @@ def _span_of_mark(messages: Messages, i: int, text: str, render: Render, head: s
 def _lost(i: int) -> StudioError:
     return StudioError(
         "The model's chat template changes turn {turn}, so its answer cannot be told from the rest.",
-        "Switch off “Learn from answers only”, or choose a base model with a simpler chat template.",
+        "Switch off “Learn from answers only”, or choose another chat template.",
         turn=i + 1,
     )
 

@@ -38,6 +38,8 @@ class Started(Event):
     train_rows: int
     eval_rows: int
     tokens_per_epoch: int
+    dropped_rows: int = 0  # that have nothing to learn within max length
+    format: str = ""  # of the dataset
     versions: dict[str, str]
 
 

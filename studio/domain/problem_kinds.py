@@ -28,7 +28,7 @@ _WHOLE_OBJECT = "Look for a missing quotation mark, comma or bracket there; in .
 _FILL_IN = "Fill it in, or skip the row."
 _TURNS = 'Write it as [{{"role": "user", "content": "…"}}, {{"role": "assistant", "content": "…"}}].'
 _TEXT = "Write it as text, in quotation marks."
-_OTHER_TEMPLATE = "Choose another chat template on the Train page: ChatML leaves nothing out."
+_OTHER_TEMPLATE = "Choose another chat template for the run: ChatML leaves nothing out."
 
 PROBLEM_KINDS: dict[str, ProblemKind] = {
     # the file
@@ -188,7 +188,7 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
     "template_refuses": ProblemKind(
         "Refused by the chat template",
         "The base model's chat template refuses this conversation: {reason}.",
-        "Change the conversation to what the model takes, or choose another base model.",
+        "Change the conversation to what the template takes, or choose another chat template or base model.",
     ),
     "no_trained_token": ProblemKind(
         "Nothing left to learn",
@@ -218,7 +218,7 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
         "Answers that begin differently in use",
         "Before the answer in turn {turn}, the chat template writes something else than when the model is asked.",
         "Write the model's reasoning between <think> and </think> at the start of each answer, or choose another chat "
-        "template on the Train page.",
+        "template for the run.",
         "warning", "",
     ),
     "turn_dropped": ProblemKind(

@@ -44,8 +44,10 @@ def losses(row: Mapping[str, Any], text: str, turns: Sequence[LearnedTurn]) -> I
     for i, message in enumerate(messages):
         if message["role"] != "assistant" and not _stands_in(message["content"], text):
             yield Loss("turn_dropped", i, {"turn": i + 1, "role": message["role"]})
-    if lost := next((t["function"]["name"] for t in row.get("tools") or () if t["function"]["name"] not in text), ""):
-        yield Loss("tools_dropped", None, {"tool": lost})
+    for tool in row.get("tools") or ():
+        if not _is_described(tool["function"], messages, text):
+            yield Loss("tools_dropped", None, {"tool": tool["function"]["name"]})
+            return
 
 
 def reasoning_of(message: Mapping[str, Any]) -> list[str]:
@@ -61,7 +63,7 @@ def _lost_call(message: Mapping[str, Any], said: str) -> str:
     """The name of a tool whose call does not stand in what is said; empty where all do."""
     calls = [call["function"] for call in message.get("tool_calls") or ()]
     for name, count in Counter(call["name"] for call in calls).items():
-        if said.count(name) < count:
+        if said.count(name) - message["content"].count(name) < count:  # its words may name the tool too
             return str(name)
     for call in calls:
         arguments = call.get("arguments")
@@ -72,6 +74,16 @@ def _lost_call(message: Mapping[str, Any], said: str) -> str:
 
 def _lost_reasoning(message: Mapping[str, Any], said: str) -> bool:
     return not all(_stands_in(thought, said) for thought in reasoning_of(message))
+
+
+def _is_described(tool: Mapping[str, Any], messages: Sequence[Mapping[str, Any]], text: str) -> bool:
+    """Whether the text has the tool's description, or (where it has none) its name more often than the turns do."""
+    if isinstance(described := tool.get("description"), str) and described.strip():
+        return _stands_in(described, text)
+    name = str(tool["name"])
+    said = sum(message["content"].count(name) for message in messages)
+    called = sum(call["function"]["name"] == name for m in messages for call in m.get("tool_calls") or ())
+    return text.count(name) > said + called
 
 
 def _stands_in(words: str, text: str) -> bool:

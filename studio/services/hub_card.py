@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from studio.domain.dataset_formats import Format
 from studio.domain.naming import slug
 from studio.services.hub_folder import AdapterFolder
 from studio.store.tables import Adapter
@@ -158,6 +159,8 @@ def _data(adapter: Adapter) -> str:
         ("Name", adapter.dataset_name),
         ("Version", adapter.dataset_version),
         ("Rows", adapter.dataset_rows),
+        ("Trained on", Format(read).trained_part or None if (read := adapter.details.get("format")) else None),
+        ("Rows left out, with nothing to learn within max length", adapter.details.get("dropped_rows") or None),
         ("SHA-256 of the rows as JSON Lines", adapter.dataset_sha256),
     ]
     return _table(("Dataset", ""), rows)
