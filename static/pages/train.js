@@ -10,6 +10,7 @@
   ];
   const TITLES = { lora: t("LoRA adapter"), training: t("Training settings"), watch: t("While it trains") }; // Model and data have their own cards.
   const CHECK_AFTER = 300; // milliseconds after the last key
+  const LOOK_AGAIN = 1000; // milliseconds, while a worker looks at the rows
 
   Studio.define("train", (ctx) => {
     const { from, dataset } = Studio.query();
@@ -27,7 +28,7 @@
     let ownName = Boolean(Number(Studio.query().from));
 
     const parts = forms(ctx.value.sections, begun.values, edited);
-    const places = { about: h("p", { class: "hint about" }), report: h("div", { class: "stack" }), model: h("div", { class: "stack" }), sample: h("div", { class: "stack" }), data: h("div", { class: "row hint" }), hint: h("p", { class: "hint" }), estimate: h("div"), wrong: h("div") };
+    const places = { about: h("p", { class: "hint about" }), report: h("div", { class: "stack" }), model: h("div", { class: "stack" }), sample: h("div", { class: "stack" }), data: h("div", { class: "row hint" }), trained: h("p", { class: "hint", id: "trained-part" }), review: h("div", { class: "stack", id: "review" }), hint: h("p", { class: "hint" }), estimate: h("div"), wrong: h("div") };
     for (const place of Object.values(places)) place.draws = true;
     const estimate = estimateCard(places.estimate);
     const name = nameField(begun.name, () => {
@@ -45,10 +46,10 @@
     ctx.draw(h("div", { class: "split" },
       h("div", { class: "stack steps" },
         step(1, t("Model"), places.about, parts.model.host, places.report, places.model, addModel()),
-        step(2, t("Data"), parts.data.host, places.data),
+        step(2, t("Data"), parts.data.host, places.trained, places.data),
         step(3, t("Method"), h("div", { class: "stack preset" }, pace, places.hint), parts.method.host, sweep.element)),
       h("div", { class: "stack steps sticky" },
-        step(4, t("Review"), name.element, places.estimate, places.wrong, startButton))));
+        step(4, t("Review"), name.element, places.estimate, places.review, places.wrong, startButton))));
     const template = parts.model.host.querySelector('[data-field="model.chat_template"]');
     template.parentElement.after(places.sample);
     if (model) parts.set({ model: { name: model } });
@@ -96,12 +97,11 @@
       render(places.model, choices.models.filter((each) => each.status !== "ready").map((each) => h("div", { data: { key: `model-${each.id}` } }, each.status === "preparing" ? Studio.models.progress(each) : failed(ctx, each))));
     }
 
-    // Only a model without a chat template of its own has a choice, with a conversation to look at.
+    // A conversation to look at, as the model is trained on it.
     async function drawTemplate(chosen) {
-      const isFree = chosen?.status === "ready" && !chosen.chat_template;
-      template.hidden = places.sample.hidden = !isFree;
-      if (chosen?.chat_template) parts.set({ model: { chat_template: "auto" } });
-      if (!isFree) return;
+      const isReady = chosen?.status === "ready";
+      template.hidden = places.sample.hidden = !isReady;
+      if (!isReady) return;
       const asked = { model: chosen.name, choice: parts.values().model.chat_template };
       const shown = JSON.stringify(asked);
       if (drawTemplate.shown === shown) return;
@@ -216,7 +216,28 @@
       const shown = Object.entries(answer.faults).filter(([id]) => touched.has(id) || answer.clashes.includes(id));
       parts.complain(Object.fromEntries(shown), { focus: false });
       parts.suggest("lora.target_modules", ["all-linear", ...answer.layers]);
+      render(places.trained, answer.trained_part);
       estimate.draw(answer);
+      look();
+    }
+
+    // What would not be learned of the rows: a worker looks at them, and what it finds is no reason not to start.
+    async function look(start = false) {
+      const mine = (look.ticket = {});
+      clearTimeout(look.timer);
+      let found;
+      try {
+        found = await ctx.read("review", { values: parts.values(), start });
+      } catch (fault) {
+        if (look.ticket === mine) render(places.review, Studio.errorPanel(fault, look));
+        return;
+      }
+      if (look.ticket !== mine) return;
+      if (found.status === "running") look.timer = setTimeout(look, LOOK_AGAIN);
+      render(places.review,
+        found.status === "running" && Studio.progress({ label: t("Looking at the rows with this model"), share: found.total && found.done ? found.done / found.total : null }),
+        found.status === "none" && found.rows > 0 && Studio.button(t("See what is learned of the rows"), (event) => Studio.busy(event.currentTarget, () => look(true)), { small: true, id: "look-at-rows" }),
+        found.notes.map((note) => h("div", { data: { key: note.code, code: note.code } }, Studio.note("warn", h("b", {}, note.said), h("p", {}, note.remedy), note.example && h("p", { class: "help" }, note.example)))));
     }
 
     async function start() {

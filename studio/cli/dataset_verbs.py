@@ -12,6 +12,7 @@ from typing import Any
 from studio.app import Studio
 from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import opened, records
+from studio.domain.dataset_formats import Format
 from studio.domain.errors import InvalidInput
 from studio.domain.problem_kinds import PROBLEM_KINDS
 from studio.domain.reading import Reading
@@ -66,6 +67,8 @@ def _made(arguments: argparse.Namespace, studio: Studio, dataset: Dataset, *, ne
     words = f"{dataset.reference}: {dataset.rows} rows, {dataset.format}"
     if left_out := sum((dataset.details.get("left_out") or {}).values()):
         words += f"; {left_out} left out"
+    if part := Format(dataset.format).trained_part:
+        words += f". {part}"
     show(arguments, dataset.as_dict(), words)
     if not dataset.bad_rows:
         return 0
@@ -97,7 +100,9 @@ def check_file(arguments: argparse.Namespace) -> int:
         report = check(
             studio.engine, [Path(file) for file in arguments.file], reading=_reading(arguments),
             layout=_layout(arguments), layouts=studio.catalogue.column_maps(),
-            question=Question(model, arguments.max_length, validation=validation) if model else None,
+            question=Question(model, arguments.max_length, arguments.chat_template, validation=validation)
+            if model
+            else None,
             progress=line.update,
         )  # fmt: skip
         line.close()
@@ -107,6 +112,8 @@ def check_file(arguments: argparse.Namespace) -> int:
 
 def _report_text(report: Report) -> str:
     lines = [f"{report.rows} good rows of {report.rows_in}, {report.format}"]
+    if part := Format(report.format).trained_part:
+        lines.append(part)
     if tokens := report.tokens:
         lines.append(f"{tokens['tokens']} tokens, {tokens['trained']} of them learned; longest row {tokens['longest']}")
     lines += [

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, get_args
 
 from studio import __version__
 from studio.cli import dataset_verbs, model_serving, playground_verbs, serving, verbs
 from studio.cli.playground_grammar import add_evaluate, add_evaluation_verbs, add_prompt_verbs, add_votes
 from studio.cli.run_grammar import add_run_verbs
 from studio.cli.sampling_flags import add_sampling
+from studio.domain.chat_templates import AUTOMATIC, TemplateChoice
 from studio.domain.dataset_formats import Format
 from studio.domain.presets import PRESETS
 from studio.domain.reading import ENCODINGS, SUFFIXES
@@ -126,6 +127,9 @@ def _datasets(nouns: Any, common: argparse.ArgumentParser) -> None:
     check.add_argument("file", nargs="+", help=kinds)
     check.add_argument("--model", help="base model, by name: counts its tokens, and what is cut off")
     check.add_argument("--max-length", type=int, default=1024, help="tokens that a row may have (default: 1024)")
+    check.add_argument(
+        "--chat-template", choices=get_args(TemplateChoice), default=AUTOMATIC, help="that --model is used with"
+    )
     check.add_argument("--validation", help="dataset that no row may stand in; needs --model")
 
     clean = _verb(datasets, common, "clean", dataset_verbs.clean, "make a new version without what is wrong")

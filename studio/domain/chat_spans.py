@@ -1,12 +1,13 @@
 """Which characters of a rendered conversation are answers, that is: what the model is trained to write.
 
-The preview and the training worker both call `answer_spans`, so what is shown is what is trained.
+The preview and the training worker both call `learned_turns`, so what is shown is what is trained.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
 from typing import Any, Protocol
@@ -17,6 +18,18 @@ Messages = Sequence[Mapping[str, Any]]
 """Turns as in dataset_rows: role, content, and where they are there tool_calls, name, tool_call_id."""
 Tools = Sequence[Mapping[str, Any]]
 Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class LearnedTurn:
+    """`index` is the turn's place in the conversation; `span` is None where nothing of it is learned.
+
+    `follows_prompt`: what stands before the span is, to the letter, what the model is given when it is to answer there.
+    """
+
+    index: int
+    span: Span | None
+    follows_prompt: bool
 
 
 class Render(Protocol):
@@ -30,7 +43,7 @@ def template_refusal(error: Exception) -> StudioError:
     """What a chat template raised, as words for the reader: a template is a foreign program, so it may be anything."""
     return StudioError(
         "The base model's chat template refuses this conversation: {reason}.",
-        "Change the conversation to what the model takes, or choose another base model.",
+        "Change the conversation to what the template takes, or choose another chat template or base model.",
         reason=str(error).rstrip(".") or type(error).__name__,
     )
 
@@ -41,16 +54,37 @@ _UNFINISHED_TAG = re.compile(r"[<\[][^<>\[\]]*$")
 def learned_spans(row: Mapping[str, Any], render: Render, *, answers_only: bool = True) -> tuple[str, list[Span]]:
     """A conversation (as dataset_rows.learned gives it) as the model sees it, and which characters of it are learned.
 
-    Raises StudioError as answer_spans does.
+    Raises StudioError as learned_turns does.
+    """
+    text, turns = turns_of(row, render, answers_only=answers_only)
+    return text, spans_of(text, turns, answers_only=answers_only)
+
+
+def turns_of(row: Mapping[str, Any], render: Render, *, answers_only: bool = True) -> tuple[str, list[LearnedTurn]]:
+    """The same with what is learned of each assistant turn; where all words are learned, that is the whole text.
+
+    Raises StudioError as learned_turns does.
     """
     messages, tools = row["messages"], row.get("tools")
     if answers_only:
-        return answer_spans(messages, render, tools)
+        return learned_turns(messages, render, tools)
     text = render(messages, False, tools)
-    return text, [(0, len(text))]
+    said_by = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
+    return text, [LearnedTurn(i, (0, len(text)), True) for i in said_by]
+
+
+def spans_of(text: str, turns: Sequence[LearnedTurn], *, answers_only: bool = True) -> list[Span]:
+    """Which characters are learned."""
+    return [turn.span for turn in turns if turn.span] if answers_only else [(0, len(text))]
 
 
 def answer_spans(messages: Messages, render: Render, tools: Tools | None = None) -> tuple[str, list[Span]]:
+    """The conversation as the model sees it, and where in that text each answer stands. Raises as learned_turns."""
+    text, turns = learned_turns(messages, render, tools)
+    return text, spans_of(text, turns)
+
+
+def learned_turns(messages: Messages, render: Render, tools: Tools | None = None) -> tuple[str, list[LearnedTurn]]:
     """The conversation as the model sees it, and where in that text each assistant turn's answer stands.
 
     A span (start, end) counts characters. It begins behind the generation prompt, since that is given to the model
@@ -70,19 +104,20 @@ def answer_spans(messages: Messages, render: Render, tools: Tools | None = None)
     if tools:
         render = partial(render, tools=tools)
     text = render(messages, False)
-    spans = []
+    turns = []
     for i, message in enumerate(messages):
         if message["role"] == "assistant":
-            start, end = _span(messages, i, text, render)
+            head = _accepted(messages[:i], True, render)
+            start, end = _span(messages, i, text, render, head)
             answer = message["content"].rpartition("</think>")[2].strip()
             calls = [call["function"]["name"] for call in message.get("tool_calls", ())]
-            if any(name in text[start:end] for name in calls):
-                spans.append((start, end))
-            elif answer not in text[start:end]:  # such as under a template that takes content in parts only
+            says_call = any(name in text[start:end] for name in calls)
+            if not says_call and answer not in text[start:end]:  # such as under a template that takes parts only
                 raise _lost(i)
-            elif answer or not calls:
-                spans.append((start, end))
-    return text, spans
+            is_learned = says_call or answer or not calls
+            follows_prompt = i == 0 or head is None or text[:start] == head
+            turns.append(LearnedTurn(i, (start, end) if is_learned else None, follows_prompt))
+    return text, turns
 
 
 def parts_of(text: str, spans: Sequence[Span]) -> list[tuple[str, bool]]:
@@ -94,8 +129,7 @@ def parts_of(text: str, spans: Sequence[Span]) -> list[tuple[str, bool]]:
     return [part for part in (*parts, (text[here:], False)) if part[0]]
 
 
-def _span(messages: Messages, i: int, text: str, render: Render) -> Span:
-    head = _accepted(messages[:i], True, render)
+def _span(messages: Messages, i: int, text: str, render: Render, head: str | None) -> Span:
     whole = text if i + 1 == len(messages) else _accepted(messages[: i + 1], False, render)
     if head is not None and whole is not None and text.startswith(whole) and whole.startswith(head):
         return len(head), max(len(head), len(whole.rstrip()))
@@ -121,6 +155,9 @@ def _span_of_mark(messages: Messages, i: int, text: str, render: Render, head: s
         start = len(head)
     elif text.startswith(before):
         start = len(before)
+    elif (said := _accepted(messages[:i], False, render)) and text.startswith(said.rstrip()):
+        # The template writes something else before this very answer, such as its reasoning: that is of the answer too.
+        start = max(len(said.rstrip()), len(common_beginning(text, before)))
     else:
         found = ""
     if not found or not text.endswith(after) or len(text) - len(after) < start:
@@ -128,14 +165,14 @@ def _span_of_mark(messages: Messages, i: int, text: str, render: Render, head: s
     last = max(j for j, m in enumerate(messages) if m["role"] == "assistant")
     closing = _around(mark, last, messages[: last + 1], render)[2].rstrip()
     if not after.startswith(closing):  # the last turn is closed in another way than this one
-        closing = _UNFINISHED_TAG.sub("", _common_beginning(closing, after)).rstrip()
+        closing = _UNFINISHED_TAG.sub("", common_beginning(closing, after)).rstrip()
     return start, len(text) - len(after) + len(closing)
 
 
 def _lost(i: int) -> StudioError:
     return StudioError(
         "The model's chat template changes turn {turn}, so its answer cannot be told from the rest.",
-        "Switch off “Learn from answers only”, or choose a base model with a simpler chat template.",
+        "Switch off “Learn from answers only”, or choose another chat template.",
         turn=i + 1,
     )
 
@@ -147,5 +184,6 @@ def _around(mark: str, i: int, messages: Messages, render: Render) -> tuple[str,
     return render(marked, False).partition(mark)
 
 
-def _common_beginning(one: str, other: str) -> str:
+def common_beginning(one: str, other: str) -> str:
+    """The characters that both begin with."""
     return one[: sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))]

@@ -1,4 +1,4 @@
-"""Well-known chat templates, for base models that come without one.
+"""Well-known chat templates, for base models that come without one, or whose own leaves something out.
 
 They are plain text under any vocabulary, and differ from their originals in one thing: an answer ends with the
 model's own end token, so that whatever generates text with the model stops there by itself. Each only ever appends:
@@ -7,41 +7,52 @@ the text of the first turns, with the generation prompt or without, is the begin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from studio.domain.errors import StudioError
+from studio.domain.chat_spans import Render
+from studio.domain.template_traits import asks_alike, traits_of
 
 TemplateChoice = Literal["auto", "chatml", "llama-2", "llama-3", "zephyr", "vicuna", "alpaca", "plain"]
-"""One of TEMPLATES, or the model's own, for which ChatML stands in."""
+"""One of TEMPLATES, or what suits the model: its own, for which ChatML stands in where it has none."""
 
 AUTOMATIC: TemplateChoice = "auto"
 _OF_AUTOMATIC: TemplateChoice = "chatml"
+_BEGIN = "{%- set begin = bos_token or '' -%}"
 
 
 @dataclass(frozen=True)
 class ChatTemplate:
-    """`source` is Jinja, as a tokenizer's `chat_template`."""
+    """`source` is Jinja, as a tokenizer's `chat_template`. It begins with the tokenizer's begin token, if any."""
 
     label: str
     source: str
 
+    def written(self, *, begins: bool) -> str:
+        """`begins` says whether the model expects a begin token, that is: whether its tokenizer puts one before a text
+        of its own accord. Where it does not, none is written, though the tokenizer may know one."""
+        return self.source if begins else self.source.replace(_BEGIN, "{%- set begin = '' -%}")
 
-def template_for(choice: TemplateChoice, own: str | None) -> str:
-    """The template that a base model is used with: its `own`, else the chosen one of TEMPLATES.
 
-    Raises:
-        StudioError: one was chosen, and the model has its own.
+def stand_in(choice: TemplateChoice, *, begins: bool) -> str:
+    """The chosen template of TEMPLATES, or the one for a model without its own. `begins` as in ChatTemplate.written."""
+    return TEMPLATES[_OF_AUTOMATIC if choice == AUTOMATIC else choice].written(begins=begins)
+
+
+def trained_template(own: str, variant: str | None, render_with: Callable[[str], Render]) -> str:
+    """The template that a model with its `own` is trained with, where that is left to the studio.
+
+    `variant` is its own as trl changes it for training, where trl knows it. It is taken where it serves better: where
+    it keeps all that the own one keeps and something besides (calls of tools, reasoning, an end of the answer, a
+    beginning that is that of any answer), and asks for an answer in the same words.
     """
-    if not own:
-        return TEMPLATES[_OF_AUTOMATIC if choice == AUTOMATIC else choice].source
-    if choice != AUTOMATIC:
-        raise has_its_own()
+    if not variant:
+        return own
+    rendered, changed = render_with(own), render_with(variant)
+    if asks_alike(rendered, changed) and traits_of(changed).serves_better_than(traits_of(rendered)):
+        return variant
     return own
-
-
-def has_its_own() -> StudioError:
-    return StudioError("The base model has a chat template of its own.", "Choose Automatic.")
 
 
 # What they share. Tools and calls are written as Hermes models do, which many others follow.
@@ -71,6 +82,7 @@ _SHARED = r"""
 """
 
 _CHATML = r"""
+{{- begin -}}
 {%- if system -%}
     {{- '<|im_start|>system\n' + system + eos_token + '\n' -}}
 {%- endif -%}
@@ -83,6 +95,7 @@ _CHATML = r"""
 """
 
 _ZEPHYR = r"""
+{{- begin -}}
 {%- if system -%}
     {{- '<|system|>\n' + system + eos_token + '\n' -}}
 {%- endif -%}

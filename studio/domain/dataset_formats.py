@@ -30,6 +30,11 @@ class Format(StrEnum):
         """What its rows become: chat, text, preference or unpaired."""
         return self.value if self in (Format.TEXT, Format.PREFERENCE, Format.UNPAIRED) else "chat"
 
+    @property
+    def trained_part(self) -> str:
+        """What of its rows is trained on, in a sentence; empty where that is all of them."""
+        return _NOTES.get(self, "")
+
 
 _LABELS = {
     Format.CHAT: "Chat messages",
@@ -39,6 +44,12 @@ _LABELS = {
     Format.TEXT: "Plain text",
     Format.PREFERENCE: "Preference pairs",
     Format.UNPAIRED: "Rated answers",
+}
+
+
+_NOTES = {
+    Format.PREFERENCE: "Of each pair, only the chosen answer is trained on.",
+    Format.UNPAIRED: "Only the answers rated good are trained on.",
 }
 
 

@@ -42,6 +42,8 @@ class Started(Event):
     train_rows: int
     eval_rows: int
     tokens_per_epoch: int
+    dropped_rows: int = 0  # that have nothing to learn within max length
+    format: str = ""  # of the dataset
     versions: dict[str, str]
     computed: list[str] = Field(default_factory=list)
     """How, in this order: "packed", "padded" or "one row at a time"; where they are in use, "document attention" and

@@ -28,6 +28,7 @@ _WHOLE_OBJECT = "Look for a missing quotation mark, comma or bracket there; in .
 _FILL_IN = "Fill it in, or skip the row."
 _TURNS = 'Write it as [{{"role": "user", "content": "…"}}, {{"role": "assistant", "content": "…"}}].'
 _TEXT = "Write it as text, in quotation marks."
+_OTHER_TEMPLATE = "Choose another chat template for the run: ChatML leaves nothing out."
 
 PROBLEM_KINDS: dict[str, ProblemKind] = {
     # the file
@@ -192,7 +193,7 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
     "template_refuses": ProblemKind(
         "Refused by the chat template",
         "The base model's chat template refuses this conversation: {reason}.",
-        "Change the conversation to what the model takes, or choose another base model.",
+        "Change the conversation to what the template takes, or choose another chat template or base model.",
     ),
     "no_trained_token": ProblemKind(
         "Nothing left to learn",
@@ -206,6 +207,38 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
         "Raise max length, or trim the row so that it ends with a whole answer.",
         "warning", TRIM,
     ),
+    # what the base model's chat template leaves out: see template_losses
+    "call_dropped": ProblemKind(
+        "Tool calls that are not learned",
+        "The base model's chat template leaves out the call of “{tool}” in turn {turn}, so it is not learned.",
+        _OTHER_TEMPLATE,
+        "warning", "",
+    ),
+    "reasoning_dropped": ProblemKind(
+        "Reasoning that is not learned",
+        "The base model's chat template leaves out the reasoning in turn {turn}, so it is not learned.",
+        _OTHER_TEMPLATE,
+        "warning", "",
+    ),
+    "prefix_differs": ProblemKind(
+        "Answers that begin differently in use",
+        "Before the answer in turn {turn}, the chat template writes something else than when the model is asked.",
+        "Write the model's reasoning between <think> and </think> at the start of each answer, or choose another chat "
+        "template for the run.",
+        "warning", "",
+    ),
+    "turn_dropped": ProblemKind(
+        "Turns that the model does not see",
+        "The base model's chat template leaves out turn {turn}, by the {role}.",
+        _OTHER_TEMPLATE,
+        "warning", "",
+    ),
+    "tools_dropped": ProblemKind(
+        "Tools that the model does not see",
+        "The base model's chat template leaves out the description of the tool “{tool}”.",
+        _OTHER_TEMPLATE,
+        "warning", "",
+    ),
     "special_tokens": ProblemKind(
         "Special tokens in the text",
         "“{field}” has the special token {token} of the base model.",
@@ -213,3 +246,6 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
         "warning", "",
     ),
 }  # fmt: skip
+
+TEMPLATE_LOSSES = ("call_dropped", "reasoning_dropped", "prefix_differs", "turn_dropped", "tools_dropped")
+"""What a chat template does to rows without a word."""

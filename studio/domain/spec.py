@@ -64,7 +64,8 @@ class ModelSpec(Section):
     chat_template: TemplateChoice = knob(
         AUTOMATIC,
         "Chat template",
-        "How conversations are written for a model that has no chat template of its own. Automatic is ChatML. "
+        "How conversations are written. Automatic is the model's own template, or ChatML where it has none. A model "
+        "that has its own was trained with it: choose another only where its own leaves out what is to be learned. "
         "It is saved with the adapter.",
         choices={AUTOMATIC: "Automatic", **{name: template.label for name, template in TEMPLATES.items()}},
     )

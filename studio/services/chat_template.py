@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.domain.chat_spans import Messages, Render, Span, Tools, answer_spans, template_refusal
-from studio.domain.chat_templates import AUTOMATIC, TemplateChoice, template_for
+from studio.domain.chat_templates import AUTOMATIC, TemplateChoice, stand_in, trained_template
 from studio.domain.errors import StudioError
 from studio.services.model_states import check_ready
+from studio.store.training_templates import training_variant
 
 if TYPE_CHECKING:
     from studio.store.tables import Model
@@ -36,50 +38,92 @@ def render(model_path: str | Path, messages: Messages, add_generation_prompt: bo
 
 
 def sample_conversation(model: Model, choice: TemplateChoice = AUTOMATIC) -> tuple[str, list[Span]]:
-    """A short conversation as that model would see it, and the spans (characters) that it learns to write.
+    """A short conversation as that model is trained on it, and the spans (characters) that it learns to write. Without
+    a system message where the template refuses one.
 
     Raises:
-        StudioError: the model is not ready, has a template of its own beside the chosen one, or its own is damaged or
-            refuses a system message.
+        StudioError: the model is not ready, or its template is damaged or refuses the conversation.
     """
     check_ready(model)
-    return answer_spans(SAMPLE, load_chat_template(model.path, choice))
+    template = load_chat_template(model.path, choice)
+    try:
+        return answer_spans(SAMPLE, template)
+    except StudioError:
+        return answer_spans(SAMPLE[1:], template)
 
 
 def load_chat_template(model_path: str | Path, choice: TemplateChoice = AUTOMATIC) -> Render:
-    """The chat template of the model in that folder, ready to render; the chosen one where it has none.
+    """The chat template that the model in that folder is trained with under this choice, ready to render.
 
     Raises:
-        StudioError: it is damaged, or one is chosen though the model has its own.
+        StudioError: it is damaged.
     """
     import jinja2
 
     folder = Path(model_path)
     try:
         config = _read_json(folder / "tokenizer_config.json")
-        source = template_for(choice, _source(folder, config))  # as the worker does
-        tokens = _special_tokens(folder, config)
+        own, tokens = _source(folder, config), _special_tokens(folder, config)
         environment = _environment()
-        plain = environment.from_string(source)
-        with_tools = environment.from_string(_source(folder, config, "tool_use") or source)
+        if choice != AUTOMATIC or not own:  # as the worker does: see worker.tokenizer.give_template
+            return _compiled(environment, tokens, stand_in(choice, begins=_writes_begin(folder, tokens)))
+        if for_tools := _source(folder, config, "tool_use"):
+            return _compiled(environment, tokens, own, for_tools)
+        compiled = partial(_compiled, environment, tokens)
+        return compiled(trained_template(own, training_variant(own), compiled))
     except (OSError, ValueError, jinja2.TemplateError) as error:
         raise StudioError(
             "The chat template in {path} cannot be read: {reason}.", "Add the model again.", path=folder, reason=error
         ) from error
 
+
+def _compiled(environment: Any, tokens: dict[str, str], source: str, for_tools: str = "") -> Render:
+    """Raises jinja2.TemplateError."""
+    plain = environment.from_string(source)
+    with_tools = environment.from_string(for_tools) if for_tools else plain
+
     def rendered(messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
         try:
-            return (with_tools if tools else plain).render(
-                **tokens,
-                messages=[dict(message) for message in messages],
-                tools=[dict(tool) for tool in tools] if tools else None,
-                documents=None,
-                add_generation_prompt=add_generation_prompt,
+            return str(
+                (with_tools if tools else plain).render(
+                    **tokens,
+                    messages=[dict(message) for message in messages],
+                    tools=[dict(tool) for tool in tools] if tools else None,
+                    documents=None,
+                    add_generation_prompt=add_generation_prompt,
+                )
             )
         except Exception as error:
             raise template_refusal(error) from error
 
     return rendered
+
+
+def _writes_begin(folder: Path, tokens: dict[str, str]) -> bool:
+    """Whether the tokenizer puts its begin token before a text of its own accord, as its tokenizer.json says."""
+    begin, file = tokens.get("bos_token"), folder / "tokenizer.json"
+    if not begin or not file.is_file():
+        return False
+    return _first_of(_post_processor(file, file.stat().st_mtime)) == begin
+
+
+@lru_cache(8)
+def _post_processor(file: Path, stamp: float) -> Any:
+    """`stamp` is when the file was written, so that another one is read anew; it has megabytes."""
+    return _read_json(file).get("post_processor")
+
+
+def _first_of(step: Any) -> str:
+    """The special token that a post-processor of the tokenizers library puts first; empty where it puts none."""
+    match step:
+        case {"type": "Sequence", "processors": [*steps]}:
+            return next((first for each in steps if (first := _first_of(each))), "")
+        case {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": str(name)}}, *_]}:
+            tokens = step.get("special_tokens", {}).get(name, {}).get("tokens")
+            return str(tokens[0]) if tokens else name
+        case {"type": "BertProcessing" | "RobertaProcessing", "cls": [str(name), *_]}:
+            return name
+    return ""
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -95,6 +95,9 @@ class Endings:
         )
 
 
+_OF_START = ("trainable", "parameters", "device", "precision", "dropped_rows", "format")
+
+
 def lineage(catalogue: Catalogue, run: Run, details: dict[str, Any]) -> dict[str, Any]:
     """Where an adapter of this run comes from, as fields of its record."""
     model = catalogue.model_by_id(run.model_id)
@@ -116,7 +119,7 @@ def lineage(catalogue: Catalogue, run: Run, details: dict[str, Any]) -> dict[str
         "spec": run.spec,
         "seed": run.spec["training"]["seed"],
         "versions": run.started.get("versions", {}),
-        "details": details | {k: run.started.get(k) for k in ("trainable", "parameters", "device", "precision")},
+        "details": details | {k: run.started.get(k) for k in _OF_START},
         "owner": run.owner,
         "started_at": run.started_at,
     }

@@ -17,6 +17,7 @@ from studio.store.run_folder import RunFolder, write_json
 from studio.store.tables import Dataset, Model
 
 TOKENS = "tokens.arrow"
+LOOKS_FOR = 2  # counts up with what the worker looks for, so that what an older one found is not taken for all there is
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Question:
     def request_for(self, rows_path: str) -> dict[str, Any]:
         """What the worker is asked for these rows."""
         return {
+            "looks_for": LOOKS_FOR,
             "rows_path": rows_path,
             "model": {"name": self.model.name, "path": self.model.path},
             "chat_template": self.chat_template,

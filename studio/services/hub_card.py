@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from studio.domain.dataset_formats import Format
 from studio.domain.naming import slug
 from studio.services.hub_folder import AdapterFolder
 from studio.store.tables import Adapter
@@ -125,8 +126,10 @@ def _usage(adapter: Adapter, folder: AdapterFolder, repository: str) -> Iterator
     pinned = f', revision="{revision}"' if base and revision else ""
     opening = f'base = "{base or "path/to/the/base/model"}"\nadapter = "{repository}"\n\n'
     load_base = f"model = AutoModelForCausalLM.from_pretrained(base{pinned})\n"
+    ends = folder.has_generation_config  # it says where an answer ends
     tokenizer = "adapter" if folder.has_tokenizer else f"base{pinned}"
-    asking = f"tokenizer = AutoTokenizer.from_pretrained({tokenizer})\n\n"
+    asking = "model.generation_config = GenerationConfig.from_pretrained(adapter)\n" if ends else ""
+    asking += f"tokenizer = AutoTokenizer.from_pretrained({tokenizer})\n\n"
     if folder.has_chat_template:
         asking += (
             'messages = [{"role": "user", "content": "Who are you?"}]\n'
@@ -140,7 +143,7 @@ def _usage(adapter: Adapter, folder: AdapterFolder, repository: str) -> Iterator
         'answer = model.generate(**inputs, max_new_tokens=200)[0, inputs["input_ids"].shape[1] :]\n'
         "print(tokenizer.decode(answer, skip_special_tokens=True))"
     )
-    imports = "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
+    imports = f"from transformers import AutoModelForCausalLM, AutoTokenizer{', GenerationConfig' if ends else ''}\n"
     if folder.needs_peft:
         yield "Load it with peft: transformers' own `load_adapter` leaves a part of a DoRA adapter out."
     else:
@@ -156,6 +159,8 @@ def _data(adapter: Adapter) -> str:
         ("Name", adapter.dataset_name),
         ("Version", adapter.dataset_version),
         ("Rows", adapter.dataset_rows),
+        ("Trained on", Format(read).trained_part or None if (read := adapter.details.get("format")) else None),
+        ("Rows left out, with nothing to learn within max length", adapter.details.get("dropped_rows") or None),
         ("SHA-256 of the rows as JSON Lines", adapter.dataset_sha256),
     ]
     return _table(("Dataset", ""), rows)

@@ -12,11 +12,13 @@ from studio.domain.errors import StudioError
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
+MORE_TEMPLATES = "additional_chat_templates"  # such as one for tools
 # By name, so that no checkpoint, optimizer, pickle or log can slip through.
 PUBLISHED = (
     WEIGHTS,
     "added_tokens.json",
     "chat_template.jinja",
+    "generation_config.json",
     "merges.txt",
     "special_tokens_map.json",
     "tokenizer*.json",
@@ -43,6 +45,10 @@ class AdapterFolder:
         return (self.path / "chat_template.jinja").is_file()
 
     @property
+    def has_generation_config(self) -> bool:
+        return (self.path / "generation_config.json").is_file()
+
+    @property
     def needs_peft(self) -> bool:
         """transformers' own loader leaves DoRA's magnitudes out where they are named as peft names them."""
         return any(name.endswith("lora_magnitude_vector") for name in self.tensors)
@@ -58,6 +64,9 @@ class AdapterFolder:
         for file in sorted(self.path.iterdir()):
             if any(fnmatch(file.name, pattern) for pattern in PUBLISHED) and not file.is_symlink():
                 files[file.name] = file
+        for file in sorted(self.path.glob(f"{MORE_TEMPLATES}/*.jinja")):
+            if not file.is_symlink():
+                files[f"{MORE_TEMPLATES}/{file.name}"] = file
         return files
 
 

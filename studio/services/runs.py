@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from studio.domain.chat_templates import AUTOMATIC, has_its_own
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import check_name
 from studio.domain.quantization import stored_quantization
@@ -96,8 +95,6 @@ class Runs:
         except InvalidInput as fault:
             faults["model.name"] = fault
             return None
-        if model.chat_template and asked.chat_template != AUTOMATIC:
-            faults["model.chat_template"] = has_its_own()
         try:
             if (stored := stored_quantization(read_json(Path(model.path) / "config.json") or {})) is not None:
                 stored.check_precision(asked.precision)

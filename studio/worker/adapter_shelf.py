@@ -21,6 +21,7 @@ from studio.worker.adapter_fit import Fit, check_fit, made_for_another_base, sha
 from studio.worker.device import free_memory
 from studio.worker.model import LoadedModel
 from studio.worker.peft_adapters import PeftAdapters, misfit
+from studio.worker.template_check import TurnEnd, turn_end
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,8 @@ RESERVE = 256 << 20  # bytes that stay free for the answers' own state when an a
 class ShelvedAdapter:
     """`alone` says why its answers share no batch, `by_itself` that it also bears no other adapter on the model.
 
-    `template` is the chat template that it was trained with, where that is not the base's.
+    `template` is the chat template that it was trained with, where that is not the base's, and `end` how an answer ends
+    under it.
     """
 
     name: str
@@ -40,7 +42,8 @@ class ShelvedAdapter:
     stamp: float
     alone: str
     by_itself: bool
-    template: str | None = None
+    template: str | None
+    end: TurnEnd
 
 
 class AdapterShelf:
@@ -59,6 +62,7 @@ class AdapterShelf:
         self._bank = AdapterBank(self._layers)
         self._peft = PeftAdapters(base, self._shapes.linear)
         self._adapters: dict[str, ShelvedAdapter] = {}
+        self._end = turn_end(base.tokenizer)
         self._loaded: OrderedDict[str, Matrices] = OrderedDict()  # the one that was used last is the last
 
     @property
@@ -89,8 +93,9 @@ class AdapterShelf:
         fit = check_fit(path, config, self._shapes, name)
         by_itself = why_by_itself(config, fit)
         alone = by_itself or why_alone(config) or self._why_not_by_row(fit)
-        template = None if self._base.has_own_template else read_template(path)
-        adapter = ShelvedAdapter(name, path, _stamp(path), alone, bool(by_itself), template)
+        template = self._other_template(path)
+        end = turn_end(self._base.tokenizer, template) if template else self._end
+        adapter = ShelvedAdapter(name, path, _stamp(path), alone, bool(by_itself), template, end)
         if name in self._adapters:
             self.remove(name)
         self._load(adapter, keep=())
@@ -109,6 +114,12 @@ class AdapterShelf:
             return self._adapters[name]
         except KeyError:
             raise NotFound("There is no adapter “{name}” on this model.", "Attach it first.", name=name) from None
+
+    def template(self, mix: Mix) -> tuple[str | None, TurnEnd]:
+        """The chat template of these adapters (the first that has its own; None: the base's), and how an answer ends
+        under it. Raises NotFound."""
+        found = (self.find(name) for name, _ in mix)
+        return next(((adapter.template, adapter.end) for adapter in found if adapter.template), (None, self._end))
 
     def check(self, mix: Mix) -> None:
         """Raises:
@@ -155,6 +166,12 @@ class AdapterShelf:
         except ValueError as error:
             raise misfit(name, str(error)) from error
         return config
+
+    def _other_template(self, path: Path) -> str | None:
+        """The chat template that is saved with an adapter, where the base is not used with the same."""
+        own = self._base.tokenizer.chat_template
+        saved = read_template(path)
+        return saved if saved and saved != (own.get("default") if isinstance(own, dict) else own) else None
 
     def _why_not_by_row(self, fit: Fit) -> str:
         if not fit.is_plain:

@@ -16,7 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from studio.domain.chat_spans import learned_turns
 from studio.domain.errors import InvalidInput, StudioError
+from studio.worker import model_kind
 from studio.worker.adapter_shelf import BASE, AdapterShelf
 from studio.worker.answer import Answer, Piece
 from studio.worker.chat_protocol import (
@@ -33,6 +35,7 @@ from studio.worker.likelihood import Text
 from studio.worker.model import LoadedModel
 from studio.worker.readings import Readings
 from studio.worker.scheduler import Scheduler
+from studio.worker.tokenizer import renderer, token_ids
 
 
 class ChatService:
@@ -44,7 +47,6 @@ class ChatService:
         self._scheduler = scheduler
         self._name = name
         self._token = token
-        self._ends = end_tokens(base)
         self._context = context_of(base)
         self.last_request = time.monotonic()
         routes = [
@@ -121,14 +123,16 @@ class ChatService:
         asked = read_request(ChatRequest, await _json(request))
         self._shelf.check(asked.mix)
         prompt = self._prompt(asked)
+        _, end = self._shelf.template(asked.mix)
+        sampling = asked.sampling(self._room(prompt))
         pieces: asyncio.Queue[Piece] = asyncio.Queue()
         loop = asyncio.get_running_loop()
         answer = Answer(
             asked.mix,
             prompt,
-            asked.sampling(self._room(prompt)),
+            sampling.model_copy(update={"stop": (*sampling.stop, *end.strings)}),
             tokenizer=self._base.tokenizer,
-            ends=self._ends,
+            ends=end.stops(self._base.model.generation_config, self._base.tokenizer),
             device=self._base.device,
             deliver=lambda piece: _deliver(loop, pieces, piece),
         )
@@ -179,10 +183,7 @@ class ChatService:
 
     def _text(self, reading: ReadingRequest) -> Text:
         prompt = self._prompt(reading)
-        if reading.tokens is None:
-            answer = [*self._encoded(reading.answer), self._base.tokenizer.eos_token_id]
-        else:
-            answer = reading.tokens
+        answer = self._learned(reading) if reading.tokens is None else reading.tokens
         vocabulary = self._base.model.config.get_text_config().vocab_size
         if not answer or not all(0 <= token < vocabulary for token in answer):
             raise InvalidInput("The answer holds no token, or one that the model does not know.", "Mend the request.")
@@ -200,30 +201,38 @@ class ChatService:
             answer.cancel()
             self.last_request = time.monotonic()
 
+    def _learned(self, reading: ReadingRequest) -> list[int]:
+        """The answer with its end, as training would teach it behind these messages."""
+        template, end = self._shelf.template(reading.mix)
+        render = renderer(self._base.tokenizer, template)
+        messages = [m.model_dump() for m in reading.messages]
+        try:
+            text, turns = learned_turns([*messages, {"role": "assistant", "content": reading.answer}], render)
+        except StudioError:  # a template that takes answers only of some kind
+            turns = []
+        if not (turns and turns[-1].span and turns[-1].follows_prompt):
+            return [*self._encoded(reading.answer), *end.learned]
+        closing = [self._base.tokenizer.eos_token_id] if end.adds_end_token else []
+        return [*self._encoded(text[slice(*turns[-1].span)]), *closing]
+
     def _prompt(self, asked: Subject) -> list[int]:
         """The messages under the adapters' own chat template (else the base's).
 
         Raises InvalidInput where it does not take them.
         """
-        template = next((own for name, _ in asked.mix if (own := self._shelf.find(name).template)), None)
+        template, _ = self._shelf.template(asked.mix)
         try:
-            text = self._base.tokenizer.apply_chat_template(
-                [m.model_dump() for m in asked.messages],
-                chat_template=template,
-                add_generation_prompt=True,
-                tokenize=False,
-            )
-        except Exception as error:  # a template is a foreign program, so it may raise anything
+            text = renderer(self._base.tokenizer, template)([m.model_dump() for m in asked.messages], True)
+        except StudioError as error:
             raise InvalidInput(
                 "The model's chat template does not take these messages: {reason}.",
                 "Begin with the user, take turns, and leave the system prompt empty if the model knows none.",
-                reason=str(error).rstrip("."),
+                reason=error.values.get("reason", ""),
             ) from error
         return self._encoded(text)
 
     def _encoded(self, text: str) -> list[int]:
-        # The tokenizer's own settings are left alone: another thread decodes with it.
-        return list(self._base.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)
+        return token_ids(self._base.tokenizer, text)
 
     def _room(self, prompt: list[int]) -> int:
         """Tokens that the context still holds. Raises InvalidInput where there are none."""
@@ -240,17 +249,9 @@ class ChatService:
         )
 
 
-def end_tokens(base: LoadedModel) -> frozenset[int]:
-    """The tokens that end an answer: the model's own, and the tokenizer's."""
-    stated = base.model.generation_config.eos_token_id
-    return frozenset(stated if isinstance(stated, list) else [stated]) | {base.tokenizer.eos_token_id} - {None}
-
-
 def context_of(base: LoadedModel) -> int:
     """Tokens that prompt and answer may have together."""
-    text = base.model.config.get_text_config()
-    lengths = (getattr(text, k, None) for k in ("max_position_embeddings", "n_positions", "max_seq_len"))
-    return next((int(n) for n in lengths if n), min(int(base.tokenizer.model_max_length), 1 << 20))
+    return model_kind.context_of(base.model.config, base.model, min(int(base.tokenizer.model_max_length), 1 << 20))
 
 
 async def _json(request: Request) -> Any:

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from studio.domain.chat_spans import Messages, Render, Span, Tools, learned_spans, template_refusal
+from studio.domain.chat_spans import LearnedTurn, Span, spans_of, turns_of
 from studio.domain.dataset_rows import Row
 from studio.domain.errors import StudioError
+from studio.worker.template_check import turn_end
+from studio.worker.tokenizer import renderer
 
 IGNORED = -100  # the label of a token that is not learned
 
@@ -21,7 +23,8 @@ class Encoded:
     """A whole row, however long.
 
     `text` is what the model sees and `spans` what is learned of it, in characters. For each token there are its id in
-    `ids`, [start, end) of its characters in the text in `offsets`, and in `trained` whether it is learned.
+    `ids`, [start, end) of its characters in the text in `offsets`, and in `trained` whether it is learned. `turns` are
+    those of the assistant in a conversation.
     """
 
     text: str
@@ -29,6 +32,7 @@ class Encoded:
     ids: np.ndarray  # [tokens] int32
     offsets: np.ndarray  # [tokens, 2] int64
     trained: np.ndarray  # [tokens] bool
+    turns: Sequence[LearnedTurn] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -39,6 +43,16 @@ class Encoded:
         return ids, np.where(self.trained[:max_length], ids, np.int32(IGNORED))
 
 
+@dataclass(frozen=True)
+class _Rendered:
+    """`adds_end`: the tokenizer's end token is learned behind the text."""
+
+    text: str
+    spans: list[Span]
+    turns: list[LearnedTurn]
+    adds_end: bool
+
+
 class Encoder:
     """`answers_only`: of a conversation only the assistant's words are learned."""
 
@@ -46,6 +60,7 @@ class Encoder:
         self._tokenizer = tokenizer
         self._answers_only = answers_only
         self._render = renderer(tokenizer)
+        self._adds_end = bool(tokenizer.chat_template) and turn_end(tokenizer).adds_end_token
 
     def encode(self, rows: Sequence[Row]) -> list[Encoded | StudioError]:
         """What each row (as dataset_rows.learned gives it) becomes; an error where the chat template refuses it."""
@@ -54,14 +69,30 @@ class Encoder:
         rendered = [self._rendered(row) for row in rows]
         whole = [found for found in rendered if not isinstance(found, StudioError)]
         # The template has written all special tokens that there are to be.
-        encoded = iter(self._tokens([text for text, _ in whole], add_special_tokens=False))
-        return [found if isinstance(found, StudioError) else _encoded(*found, *next(encoded)) for found in rendered]
+        tokens = iter(self._tokens([found.text for found in whole], add_special_tokens=False))
+        return [
+            found if isinstance(found, StudioError) else self._tokenized(found, *next(tokens)) for found in rendered
+        ]
 
-    def _rendered(self, row: Row) -> tuple[str, list[Span]] | StudioError:
+    def _rendered(self, row: Row) -> _Rendered | StudioError:
         try:
-            return learned_spans(row, self._render, answers_only=self._answers_only)
+            text, turns = turns_of(row, self._render, answers_only=self._answers_only)
         except StudioError as error:
             return error
+        spans = spans_of(text, turns, answers_only=self._answers_only)
+        adds_end = self._adds_end and bool(turns and turns[-1].span) and turns[-1].index + 1 == len(row["messages"])
+        if adds_end:  # blanks that would stand before it are of the turn that does not follow
+            text = text[: spans[-1][1]].rstrip()
+            spans[-1] = (spans[-1][0], len(text))
+        return _Rendered(text, spans, turns, adds_end)
+
+    def _tokenized(self, found: _Rendered, ids: list[int], offsets: list[Span]) -> Encoded:
+        if found.adds_end:
+            ids, offsets = [*ids, self._tokenizer.eos_token_id], [*offsets, (len(found.text), len(found.text))]
+        made = _encoded(found.text, found.spans, ids, offsets, found.turns)
+        if found.adds_end:
+            made.trained[-1] = True
+        return made
 
     def _texts(self, texts: Sequence[str]) -> list[Encoded]:
         """All tokens are learned, the end token behind them too."""
@@ -82,25 +113,6 @@ class Encoder:
         return list(zip(given["input_ids"], given["offset_mapping"], strict=True))
 
 
-def renderer(tokenizer: Any) -> Render:
-    """The tokenizer's chat template, with its refusals as StudioError."""
-
-    def render(messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
-        try:
-            return str(
-                tokenizer.apply_chat_template(
-                    [dict(m) for m in messages],
-                    tools=list(tools) if tools else None,
-                    tokenize=False,
-                    add_generation_prompt=add_generation_prompt,
-                )
-            )
-        except Exception as error:
-            raise template_refusal(error) from error
-
-    return render
-
-
 def token_is_in(offsets: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
     """Which tokens have a character in one of the spans. offsets: [tokens, 2], start and end of each in the text.
 
@@ -113,9 +125,15 @@ def token_is_in(offsets: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
     return inside
 
 
-def _encoded(text: str, spans: Sequence[Span] | None, ids: Sequence[int], offsets: Sequence[Span]) -> Encoded:
+def _encoded(
+    text: str,
+    spans: Sequence[Span] | None,
+    ids: Sequence[int],
+    offsets: Sequence[Span],
+    turns: Sequence[LearnedTurn] = (),
+) -> Encoded:
     """`spans` None: every token is learned, those without a character in the text too."""
     places = np.fromiter(chain.from_iterable(offsets), np.int64, 2 * len(ids)).reshape(-1, 2)
     trained = np.ones(len(ids), dtype=bool) if spans is None else token_is_in(places, spans)
     trained[:1] = False  # nothing stands before the first token that could predict it
-    return Encoded(text, [(0, len(text))] if spans is None else spans, np.array(ids, np.int32), places, trained)
+    return Encoded(text, [(0, len(text))] if spans is None else spans, np.array(ids, np.int32), places, trained, turns)

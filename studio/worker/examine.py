@@ -18,6 +18,7 @@ from studio.domain.dataset_rows import Row, learned, texts_of
 from studio.domain.errors import StudioError
 from studio.domain.events import Finished
 from studio.domain.spec import DataSpec
+from studio.domain.template_losses import Loss, losses
 from studio.store.problem_file import ProblemFileWriter
 from studio.store.row_file import read_batches, rows_from
 from studio.store.run_folder import RunFolder
@@ -198,6 +199,12 @@ class _Judge:
             yield "", "template_refuses", {"reason": found.values.get("reason") or found.problem.rstrip(".")}
         elif found is not None:
             yield from self._of_length(found)
+        if isinstance(found, Encoded) and content is not None and "messages" in content:
+            seen: set[str] = set()
+            for loss in losses(content, found.text, found.turns):
+                if loss.code not in seen:  # one of a kind is enough for a row: its count is that of rows
+                    seen.add(loss.code)
+                    yield _path(row, loss), loss.code, loss.values
         for field, token in self._special.find(texts_of(row)):
             yield field, "special_tokens", {"token": token}
         if self._held_out is not None and content is not None and (twin := self._held_out.line_of(content)):
@@ -210,6 +217,18 @@ class _Judge:
         elif lost > 0:
             lost_trained = int(found.trained[self._max_length :].sum())
             yield "", "too_long", {"tokens": len(found), "lost": lost, "lost_trained": lost_trained}
+
+
+def _path(row: Row, loss: Loss) -> str:
+    """Where in the row it is: "messages[3]"."""
+    if loss.turn is None:
+        return "tools"
+    place = loss.turn
+    for part in ("messages", "prompt", "chosen", "completion"):
+        if place < len(turns := row.get(part, ())):
+            return f"{part}[{place}]"
+        place -= len(turns)
+    return ""
 
 
 class _HeldOut:

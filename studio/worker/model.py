@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, FineGrainedFP8Config, Mxfp4Config
 
-from studio.domain.chat_templates import AUTOMATIC, TemplateChoice, template_for
+from studio.domain.chat_templates import TemplateChoice
 from studio.domain.errors import StudioError
 from studio.domain.quantization import StoredQuantization
 from studio.worker.device import PRECISIONS, bf16_is_quicker, pick_device, resolve_precision
 from studio.worker.model_files import stored_in
 from studio.worker.model_kind import check_kind
-from studio.worker.tokenizer import load_tokenizer
+from studio.worker.tokenizer import give_template, load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -48,18 +48,19 @@ def load_base(
     precision: str = "auto",
     device: torch.device | None = None,
     *,
-    chat_template: TemplateChoice = AUTOMATIC,
+    chat_template: TemplateChoice | None = None,
     automatic: str = "auto",
 ) -> LoadedModel:
     """The model and tokenizer in the folder `path`, in evaluation mode. Only safetensors are opened, no code of the
-    folder is run, and nothing is fetched. A model without a chat template gets the chosen one.
+    folder is run, and nothing is fetched. The tokenizer has the chat template that training uses under this choice, or
+    without one that which the model answers with.
 
     Weights that are stored quantised are loaded as they are, or unpacked. `precision` may be one that a LoadedModel
     had; `automatic` is what "auto" stands for where the folder leaves that open.
 
     Raises:
         StudioError: the folder holds no causal language model, not all of its weights, or some that cannot be had in
-            that precision; it has no tokenizer that can be used, or a chat template is chosen and it has its own.
+            that precision; or it has no tokenizer that can be used.
         OSError, ValueError: what transformers says of a folder that it cannot load.
     """
     device = device or pick_device()
@@ -69,7 +70,7 @@ def load_base(
     precision = _resolved(precision.partition(" (")[0], automatic, stored, device)
     tokenizer = load_tokenizer(path)
     own = tokenizer.chat_template
-    tokenizer.chat_template = template_for(chat_template, own)
+    give_template(tokenizer, chat_template)
     dtype = _stored_dtype(config) if stored and stored.precision else None
     dtype = dtype or _dtype(precision, device)
     model = _load_whole(path, config, device, dtype=dtype, **_quantisation(precision, dtype, stored))

@@ -10,6 +10,7 @@ from typing import Any
 
 from peft import get_peft_model
 
+from studio.domain.chat_templates import AUTOMATIC
 from studio.domain.errors import StudioError
 from studio.domain.events import Finished
 from studio.domain.quantization import StoredQuantization, stored_quantization
@@ -26,7 +27,8 @@ from studio.worker.model_files import hollow_model, read_configuration, stored_i
 from studio.worker.model_kind import check_kind, context_of
 from studio.worker.packing import PackedBatch
 from studio.worker.progress import Report, Reporter
-from studio.worker.tokenizer import beyond_the_model, embedded_words, load_tokenizer, read_tokenizer
+from studio.worker.template_check import describe_template
+from studio.worker.tokenizer import beyond_the_model, embedded_words, give_template, load_tokenizer, read_tokenizer
 from studio.worker.training_setup import offers_of
 
 logger = logging.getLogger(__name__)
@@ -130,7 +132,8 @@ def _read_tokenizer(path: Path, found: ModelReport) -> None:
                 pad=tokenizer.pad_token,
             )
         )
-    # What the chat template does belongs here: found.template = describe_template(tokenizer).
+    give_template(tokenizer, AUTOMATIC)  # as training uses it where nobody chooses
+    found.template = describe_template(tokenizer)
 
 
 def _try(path: Path, stored: StoredQuantization | None, hollow: Any, found: ModelReport, report: Report) -> None:

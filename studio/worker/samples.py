@@ -15,6 +15,8 @@ from studio.domain.spec import WatchSpec
 from studio.store.row_file import read_rows
 from studio.worker.architecture import equal_rows_stand_alone, rows_stand_alone
 from studio.worker.batch import left_padded
+from studio.worker.template_check import turn_end
+from studio.worker.text_stream import before_stop
 
 MOST_TOKENS = 48
 LONGEST_PROMPT = 512  # tokens; longer ones are left out
@@ -31,6 +33,7 @@ class Samples:
             (prompt, tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=True)["input_ids"])
             for prompt in prompts
         ]
+        self._end = turn_end(tokenizer) if rendered else None
         self._prompts = [(prompt, ids) for prompt, ids in rendered if len(ids) <= LONGEST_PROMPT]
         self._together: bool | None = None  # not known yet
 
@@ -45,16 +48,18 @@ class Samples:
 
         `autocast` is the training's: what is trained is in fp32, whatever the base is in.
         """
-        if not self._prompts:
+        if not self._prompts or (end := self._end) is None:
             return
         with _answering(model), torch.no_grad(), autocast():
             written: list[list[int]] = []
+            stops = sorted(end.stops(model.generation_config, self._tokenizer))
             for prompts in self._batches(model):
-                written += self._write(model, prompts, must_stop)
+                written += self._write(model, prompts, stops, must_stop)
                 if must_stop():
                     return
         for (prompt, _), tokens in zip(self._prompts, written, strict=True):
-            yield prompt[-1]["content"], self._tokenizer.decode(tokens, skip_special_tokens=True).strip()
+            text = self._tokenizer.decode(tokens, skip_special_tokens=True)
+            yield prompt[-1]["content"], before_stop(text, end.strings).strip()
 
     def _batches(self, model: Any) -> list[list[list[int]]]:
         """All prompts together where each is then answered as if alone, else each by itself."""
@@ -64,7 +69,9 @@ class Samples:
             self._together = len(prompts) > 1 and probe(model.get_base_model(), self._tokenizer.pad_token_id)
         return [prompts] if self._together else [[ids] for ids in prompts]
 
-    def _write(self, model: Any, prompts: list[list[int]], must_stop: Callable[[], bool]) -> list[list[int]]:
+    def _write(
+        self, model: Any, prompts: list[list[int]], stops: list[int], must_stop: Callable[[], bool]
+    ) -> list[list[int]]:
         pad = self._tokenizer.pad_token_id
         rows, mask = left_padded(prompts, pad)
         found = model.generate(
@@ -75,6 +82,7 @@ class Samples:
             num_beams=1,
             use_cache=True,
             pad_token_id=pad,
+            eos_token_id=stops,
             stopping_criteria=StoppingCriteriaList([_StopWhen(must_stop)]),
         )
         written: list[list[int]] = found[:, rows.shape[1] :].tolist()

@@ -65,6 +65,13 @@ class StopStrings:
         return held
 
 
+def before_stop(text: str, stops: Sequence[str]) -> str:
+    """The text up to the first of some sequences."""
+    found = StopStrings(stops)
+    shown, stopped = found.add(text)
+    return shown if stopped else shown + found.rest()
+
+
 def _overlap(text: str, stop: str) -> int:
     """Length of the longest end of `text` that `stop` begins with."""
     return next((n for n in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:n])), 0)

@@ -126,7 +126,7 @@ class Attempt:
         reports = self._reports = Reports(
             folder,
             self._stop,
-            _started(loaded, trainer, train, evaluation),
+            _started(loaded, trainer, train, evaluation, request["dataset"]["format"]),
             loaded.device,
             trainer,
             spec.watch,
@@ -278,7 +278,9 @@ def describe_split(split: Split, spec: RunSpec, validation: dict[str, Any] | Non
     }
 
 
-def _started(loaded: LoadedModel, trainer: StudioTrainer, train: Examples, evaluation: Examples) -> Started:
+def _started(
+    loaded: LoadedModel, trainer: StudioTrainer, train: Examples, evaluation: Examples, format: str
+) -> Started:
     return Started(
         total_steps=0,  # known to the trainer once it begins
         trainable=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
@@ -288,6 +290,8 @@ def _started(loaded: LoadedModel, trainer: StudioTrainer, train: Examples, evalu
         train_rows=len(train),
         eval_rows=len(evaluation),
         tokens_per_epoch=train.tokens,
+        dropped_rows=train.dropped + evaluation.dropped,
+        format=format,
         versions=library_versions(),
         computed=trainer.path.names(),
         left_out=[said.as_dict() for said in trainer.left_out],

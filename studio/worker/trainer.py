@@ -17,6 +17,7 @@ from trl import SFTTrainer
 from studio.domain.errors import StudioError
 from studio.store.checkpoint_folder import all_checkpoints, checkpoint_path, seal, sync_folder
 from studio.worker import attention
+from studio.worker.adapter_folder import save_usage
 from studio.worker.encoder import IGNORED
 from studio.worker.lora_linear import fuse_lora, unfuse_lora
 from studio.worker.model_loss import ComputePath, Losses, losses_of
@@ -139,6 +140,7 @@ class StudioTrainer(SFTTrainer):
         try:
             Trainer._save_checkpoint(self, model, trial)
             final = checkpoint_path(checkpoints, self.state.global_step)
+            save_usage(aside / final.name, self.model, self.processing_class)
             seal(aside / final.name, self.told())
             shutil.rmtree(final, ignore_errors=True)
             (aside / final.name).replace(final)

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trl
 from jinja2 import TemplateError
 from transformers import AutoTokenizer
 
 from studio.domain.chat_spans import answer_spans, learned_spans
 from studio.domain.errors import StudioError
+from studio.domain.template_traits import traits_of
 from studio.services.chat_template import load_chat_template, render
-from studio.worker.encoder import renderer
+from studio.worker.tokenizer import load_chat_tokenizer, renderer
 from tests.tools import HERMES, QWEN, WEATHER
 
+FAMILIES = Path(trl.__file__).parent / "chat_templates"
 SYSTEM = {"role": "system", "content": "Be <brief> & kind."}
 ASK = {"role": "user", "content": 'What is "1 < 2"? 船长 \u2028 ⚓'}
 ANSWER = {"role": "assistant", "content": "  True.\n\nAnd more.  "}
@@ -150,3 +153,85 @@ def test_the_answers_shown_are_those_that_the_tokenizers_own_rendering_gives(
     assert (text, spans) == theirs
     expected = [m["content"] + "<|im_end|>" for m in messages if m["role"] == "assistant"]
     assert [text[start:end] for start, end in spans] == expected
+
+
+def folder_with(starter: Path, folder: Path, template: str | None, **changed: Any) -> Path:
+    """The starter's tokenizer with that chat template, and changes of its tokenizer.json."""
+    folder.mkdir(exist_ok=True)
+    for file in starter.glob("*token*.json"):
+        shutil.copy(file, folder)
+    if template is not None:
+        (folder / "chat_template.jinja").write_text(template, "utf-8")
+    told = json.loads((folder / "tokenizer.json").read_text("utf-8")) | changed
+    (folder / "tokenizer.json").write_text(json.dumps(told), "utf-8")
+    return folder
+
+
+BEGINS = {
+    "type": "TemplateProcessing",
+    "single": [{"SpecialToken": {"id": "<|im_start|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+    "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+    "special_tokens": {"<|im_start|>": {"id": "<|im_start|>", "ids": [1], "tokens": ["<|im_start|>"]}},
+}
+SPLITS = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": True}
+
+
+@pytest.mark.parametrize("choice", ["auto", "zephyr", "llama-2"])
+@pytest.mark.parametrize(
+    ("steps", "begins"),
+    [
+        (BEGINS, True),
+        ({"type": "Sequence", "processors": [SPLITS, BEGINS]}, True),
+        ({"type": "RobertaProcessing", "sep": ["<|im_end|>", 2], "cls": ["<|im_start|>", 1], "trim_offsets": True,
+          "add_prefix_space": False}, True),
+        (SPLITS, False),
+        (None, False),
+    ],
+    ids=["template", "sequence", "roberta", "bytes", "nothing"],
+)  # fmt: skip
+def test_a_begin_token_is_written_where_the_tokenizer_writes_one_before_a_text(
+    starter: Path, tmp_path: Path, choice: Any, steps: Any, begins: bool
+) -> None:
+    folder = folder_with(starter, tmp_path / "base", None, post_processor=steps)
+    tokenizer = load_chat_tokenizer(folder, choice)
+    assert (tokenizer("a")["input_ids"][0] == tokenizer.bos_token_id) == begins
+    ours, theirs = load_chat_template(folder, choice), renderer(tokenizer)
+    for messages in CONVERSATIONS[:4]:
+        text = ours(messages, False)
+        assert text == theirs(messages, False)
+        again = "<|im_start|>" * begins + ("<|im_start|>" if choice == "auto" else "")
+        assert text.startswith(again) and not text.startswith(again + "<|im_start|>")
+
+
+@pytest.mark.parametrize("own", sorted(FAMILIES.glob("*_training.jinja")), ids=lambda file: file.stem)
+def test_a_well_known_model_is_trained_with_the_template_that_keeps_more(
+    starter: Path, tmp_path: Path, own: Path
+) -> None:
+    """The page and the worker choose alike, the prompt is that of the model, and nothing that it kept is lost."""
+    family = own.with_name(own.name.replace("_training", ""))
+    folder = folder_with(starter, tmp_path / "base", source := family.read_text("utf-8"))
+    tokenizer = load_chat_tokenizer(folder, "auto")
+    ours, theirs = load_chat_template(folder), renderer(tokenizer)
+    plain = renderer(tokenizer, source)
+    for messages in CONVERSATIONS:
+        for add_generation_prompt in (False, True):
+            said = []
+            for render_one in (ours, theirs, plain):
+                try:
+                    said.append(render_one(messages, add_generation_prompt))
+                except StudioError as error:
+                    said.append(str(error))
+            assert said[0] == said[1]
+            if add_generation_prompt and messages == [ASK]:
+                assert said[1] == said[2]
+    kept, before = traits_of(theirs), traits_of(plain)
+    assert tokenizer.chat_template == (own.read_text("utf-8") if kept != before else source)
+    assert all(now or not then for now, then in zip(kept.merits, before.merits, strict=True))
+    if family.stem in ("glm4moe", "deepseek_r1_distill", "qwen3", "qwen3_5_think"):
+        assert kept.merits != before.merits, "its own drops what is to be learned"
+
+
+def test_a_template_that_only_resembles_a_known_one_is_left_as_it_is(starter: Path, tmp_path: Path) -> None:
+    source = (FAMILIES / "qwen3.jinja").read_text("utf-8") + " "
+    folder = folder_with(starter, tmp_path / "base", source)
+    assert load_chat_tokenizer(folder, "auto").chat_template == source

@@ -16,7 +16,6 @@ from starlette.testclient import TestClient
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from studio.domain.chat_templates import TEMPLATES
-from studio.domain.errors import StudioError
 from studio.worker import scheduler as scheduling
 from studio.worker import train as training
 from studio.worker.adapter_shelf import AdapterShelf
@@ -34,7 +33,7 @@ from tests.training import captain_rows, training_run
 QUESTION = [{"role": "user", "content": "Where is rope 0?"}]  # one of those that are trained
 TOKENS = 12
 QUICK = {"max_steps": 2, "learning_rate": 5e-2, "warmup_steps": 0}
-CHATML, ZEPHYR = TEMPLATES["chatml"].source, TEMPLATES["zephyr"].source
+CHATML, ZEPHYR = (TEMPLATES[name].written(begins=False) for name in ("chatml", "zephyr"))
 
 
 @pytest.fixture(scope="module")
@@ -169,11 +168,12 @@ def test_an_adapter_without_a_saved_template_is_asked_with_chatml(
     assert text_of(replies["older"]) == alone(True, ZEPHYR)
 
 
-def test_the_template_of_a_model_that_has_one_counts_for_its_adapters_too(
+def test_an_adapter_is_asked_with_its_own_template_though_its_base_has_another(
     starter: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     base = load_base(tiny_model(tmp_path / "tiny", starter), "fp32")
     replies = asked_together(base, {"captain": adapter}, monkeypatch)
-    assert len({reply["usage"]["prompt_tokens"] for reply in replies.values()}) == 1
-    with pytest.raises(StudioError, match=r"of its own\. Choose Automatic"):
-        load_base(tmp_path / "tiny", "fp32", chat_template="zephyr")
+    own = prompt_of(base.tokenizer, base.tokenizer.chat_template)
+    read = {name: reply["usage"]["prompt_tokens"] for name, reply in replies.items()}
+    assert read == {"base": len(own), "captain": len(prompt_of(base.tokenizer, ZEPHYR))}
+    assert load_base(tmp_path / "tiny", "fp32", chat_template="zephyr").tokenizer.chat_template == ZEPHYR

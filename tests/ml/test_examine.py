@@ -247,3 +247,63 @@ def test_examining_needs_no_torch(tmp_path: Path, starter: Path) -> None:
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True, timeout=120
     )
     assert said.stdout.splitlines()[-1] == "0 []"
+
+
+THINKS = "<think>\nSeven and one.\n</think>\n\nEight."
+DROPS_REASONING = (
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content.split('</think>')[-1] }}<|im_end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+BEGINS_WITH_THINKING = (
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|im_end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|><think>\n{% endif %}"
+)
+DEAF = (
+    "{% for m in messages if m.role != 'system' %}<|{{ m.role }}|>{{ m.content }}<|im_end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "kind", "rows", "expected"),
+    [
+        (None, "chat", [WEATHER, {"messages": turns("a", "b")}],
+         [(0, "messages[1]", "call_dropped"), (0, "tools", "tools_dropped")]),
+        (HERMES, "chat", [WEATHER], []),
+        (None, "chat", [{"messages": turns("7 + 1?", THINKS)}], []),
+        (DROPS_REASONING, "chat", [{"messages": turns("7 + 1?", THINKS, "And 1?", "Nine.")}],
+         [(0, "messages[1]", "reasoning_dropped")]),
+        (DROPS_REASONING, "preference",
+         [{"prompt": turns("7 + 1?"), "chosen": [{"role": "assistant", "content": THINKS}],
+           "rejected": [{"role": "assistant", "content": "Nine."}]}],
+         [(0, "chosen[0]", "reasoning_dropped")]),
+        (BEGINS_WITH_THINKING, "chat", [{"messages": turns("7 + 1?", THINKS)}, {"messages": turns("7 + 1?", "Eight.")}],
+         [(1, "messages[1]", "prefix_differs")]),
+        (DEAF, "chat", [{"messages": [{"role": "system", "content": "Be kind."}, *turns("a", "b")]}],
+         [(0, "messages[0]", "turn_dropped")]),
+    ],
+)  # fmt: skip
+def test_what_the_template_leaves_out_of_a_row_is_told_with_its_place(
+    tmp_path: Path, tokenizer: Any, template: str | None, kind: str, rows: list[Any], expected: list[Any]
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer.name_or_path)
+    tokenizer.chat_template = template or tokenizer.chat_template
+    told = examine(request(write(tmp_path / "rows.arrow", kind, rows), max_length=500), tmp_path, tokenizer)
+    assert problems_of(tmp_path) == expected
+    assert sum(told["problems"].values()) == len(expected)
+
+
+def test_an_answer_whose_reasoning_stands_where_the_prompt_has_none_is_learned_from_there_on(tokenizer: Any) -> None:
+    """Such as under templates that begin each answer with an empty thinking block."""
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer.name_or_path)
+    empty = "<think>\n\n</think>\n\n"
+    tokenizer.chat_template = BEGINS_WITH_THINKING.replace("<think>\n{%", empty + "{%").replace(
+        "{{ m.content }}",
+        "{% if m.role == 'assistant' and '<think>' not in m.content %}" + empty + "{% endif %}{{ m.content }}",
+    )
+    found = Encoder(tokenizer, answers_only=True).encode(
+        [{"messages": turns("7 + 1?", THINKS)}, {"messages": turns("7 + 1?", "Eight.")}]
+    )
+    learned_words = [one.text[slice(*one.spans[0])] for one in found if isinstance(one, Encoded)]
+    assert learned_words == ["Seven and one.\n</think>\n\nEight.<|im_end|>", "Eight.<|im_end|>"]
+    assert [one.turns[0].follows_prompt for one in found if isinstance(one, Encoded)] == [False, True]

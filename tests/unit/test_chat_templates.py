@@ -12,7 +12,7 @@ import pytest
 
 from studio.domain.chat_spans import Messages, answer_spans, parts_of
 from studio.domain.chat_templates import AUTOMATIC, TEMPLATES, TemplateChoice
-from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.errors import StudioError
 from studio.domain.spec import RunSpec, describe, read_spec
 from studio.services.chat_template import SAMPLE, load_chat_template, sample_conversation
 from studio.services.runs import Runs
@@ -37,15 +37,17 @@ CONVERSATIONS: dict[str, list[dict[str, Any]]] = {
     "assistant after system": [SYSTEM, ANSWER, ASK, ANSWER],
 }
 WRITTEN = {
-    "chatml": "<|im_start|>system\nBe kind.</s>\n<|im_start|>user\nWho?</s>\n<|im_start|>assistant\n",
+    "chatml": "<s><|im_start|>system\nBe kind.</s>\n<|im_start|>user\nWho?</s>\n<|im_start|>assistant\n",
     "llama-2": "<s>[INST] <<SYS>>\nBe kind.\n<</SYS>>\n\nWho? [/INST]",
     "llama-3": "<s><|start_header_id|>system<|end_header_id|>\n\nBe kind.</s><|start_header_id|>user<|end_header_id|>"
     "\n\nWho?</s><|start_header_id|>assistant<|end_header_id|>\n\n",
-    "zephyr": "<|system|>\nBe kind.</s>\n<|user|>\nWho?</s>\n<|assistant|>\n",
+    "zephyr": "<s><|system|>\nBe kind.</s>\n<|user|>\nWho?</s>\n<|assistant|>\n",
     "vicuna": "<s>Be kind. USER: Who? ASSISTANT:",
     "alpaca": "<s>Be kind.\n\n### Instruction:\nWho?\n\n### Response:\n",
     "plain": "<s>Be kind.\n\nUser: Who?\n\nAssistant:",
 }
+
+BEGINS = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}]}
 
 every_template = pytest.mark.parametrize("name", TEMPLATES)
 every_conversation = pytest.mark.parametrize("messages", CONVERSATIONS.values(), ids=CONVERSATIONS)
@@ -53,8 +55,9 @@ every_conversation = pytest.mark.parametrize("messages", CONVERSATIONS.values(),
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A model's folder without a chat template."""
+    """A model's folder without a chat template, whose tokenizer begins each text with a token."""
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"bos_token": "<s>", "eos_token": "</s>"}))
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"post_processor": BEGINS}))
     return tmp_path
 
 
@@ -137,8 +140,41 @@ def test_automatic_is_the_models_own_template_and_else_chatml(folder: Path):
     assert load_chat_template(folder)([SYSTEM, ASK], True) == WRITTEN["chatml"]
     (folder / "chat_template.jinja").write_text("{{ messages[0].content }}")
     assert load_chat_template(folder)([ASK], True) == "Who?"
-    with pytest.raises(StudioError, match=r"chat template of its own\. Choose Automatic\."):
-        load_chat_template(folder, "zephyr")
+    assert load_chat_template(folder, "zephyr")([SYSTEM, ASK], True) == WRITTEN["zephyr"]
+
+
+@every_template
+@pytest.mark.parametrize(
+    "steps",
+    [
+        None,
+        {"type": "ByteLevel"},
+        {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A"}}, {"SpecialToken": {"id": "</s>"}}]},
+        {"type": "Sequence", "processors": [{"type": "ByteLevel"}]},
+    ],
+)
+def test_a_tokenizer_that_knows_a_begin_token_and_does_not_use_it_gets_none(
+    folder: Path, name: TemplateChoice, steps: Any
+):
+    (folder / "tokenizer.json").write_text(json.dumps({"post_processor": steps}))
+    assert load_chat_template(folder, name)([SYSTEM, ASK], True) == WRITTEN[name].replace("<s>", "")
+    (folder / "tokenizer.json").unlink()
+    assert load_chat_template(folder, name)([SYSTEM, ASK], True) == WRITTEN[name].replace("<s>", "")
+
+
+@every_template
+@pytest.mark.parametrize(
+    "steps",
+    [
+        {"type": "Sequence", "processors": [{"type": "ByteLevel"}, BEGINS]},
+        {"type": "RobertaProcessing", "cls": ["<s>", 0], "sep": ["</s>", 1]},
+    ],
+)
+def test_a_begin_token_is_written_wherever_the_tokenizer_says_that_it_puts_one(
+    folder: Path, name: TemplateChoice, steps: Any
+):
+    (folder / "tokenizer.json").write_text(json.dumps({"post_processor": steps}))
+    assert load_chat_template(folder, name)([SYSTEM, ASK], True) == WRITTEN[name]
 
 
 def test_the_spec_offers_every_template_and_names_it():
@@ -152,17 +188,19 @@ def spec(model: str, choice: str) -> RunSpec:
     return read_spec({"model": {"name": model, "chat_template": choice}, "data": {"name": "rows"}})
 
 
-def test_only_a_model_without_a_chat_template_has_a_choice(catalogue: Catalogue):
+def test_any_model_can_be_trained_with_another_template_than_its_own(catalogue: Catalogue):
     runs = Runs(catalogue)
-    with pytest.raises(InvalidInput) as refused:
-        runs.submit(spec("instruct", "zephyr"), "captain")
-    assert {place: str(fault) for place, fault in refused.value.fields.items()} == {
-        "model.chat_template": "The base model has a chat template of its own. Choose Automatic."
-    }
-    assert runs.list() == []
     runs.submit(spec("instruct", AUTOMATIC), "captain")
-    chosen = runs.get(runs.submit(spec("base", "zephyr"), "bard"))
-    assert chosen.spec["model"]["chat_template"] == "zephyr"
+    for model, name in (("instruct", "skald"), ("base", "bard")):
+        chosen = runs.get(runs.submit(spec(model, "zephyr"), name))
+        assert chosen.spec["model"]["chat_template"] == "zephyr"
+
+
+def test_the_sample_of_a_template_that_refuses_a_system_message_has_none(catalogue: Catalogue):
+    template = "{% for m in messages %}{{ raise_exception('no') if m.role == 'system' }}[{{ m.content }}]{% endfor %}"
+    (Path(catalogue.model("base").path) / "chat_template.jinja").write_text(template)
+    text, _ = sample_conversation(catalogue.model("base"))
+    assert text.startswith("[What is the capital of France?][Paris.]")
 
 
 def test_the_sample_shows_what_is_written_and_what_is_learned(catalogue: Catalogue):

@@ -33,6 +33,7 @@
     const left = details.ignored || [];
     return h("ul", { class: "factline" }, [
       [h("b", {}, Studio.number(dataset.rows)), " ", t("rows")],
+      dataset.trained_part,
       details.turns > 0 && [h("b", {}, Studio.number(details.turns)), " ", t("turns")],
       tokens != null ? [h("b", {}, Studio.number(tokens)), " ", t("tokens")] : details.characters > 0 && [h("b", {}, Studio.number(details.characters)), " ", t("characters")],
       t(dataset.format),

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from studio.domain.errors import StudioError
 from studio.domain.naming import slug
+from studio.ui.language import language_of
 from studio.ui.pages.colours import colour_of
-from studio.ui.pages.shown_run import settings_of
+from studio.ui.pages.shown_run import settings_of, trained_part
 from studio.ui.view import view
 
 if TYPE_CHECKING:
+    import gradio as gr
+
     from studio.app import Studio
     from studio.store.tables import Adapter
 
@@ -35,11 +38,12 @@ def listing(studio: Studio, search: str = "") -> dict[str, Any]:
     return {"rows": [_row(a) for a in studio.adapters.list(search)], "searched": bool(search.strip())}
 
 
-def detail(studio: Studio, name: str) -> dict[str, Any]:
+def detail(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
     """With what evaluations found of it and its base. Raises NotFound."""
     adapter = studio.adapters.get(name)
     shown = adapter.as_dict() | {"method": method(adapter), "settings": settings_of(adapter.spec)}
     del shown["spec"]
+    shown["trained_part"] = trained_part(adapter.details.get("format"), language_of(request))
     return shown | {"measured": studio.evaluations.of_adapter(name)}
 
 

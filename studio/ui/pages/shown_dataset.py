@@ -67,6 +67,7 @@ def shown_dataset(dataset: Dataset, language: str, versions: int = 1) -> dict[st
         "warnings": levels["warning"],
         "format": Format(dataset.format).label if dataset.format else "",
         "kind": Format(dataset.format).kind if dataset.format else "",
+        "trained_part": translate(Format(dataset.format).trained_part, language) if dataset.format else "",
         "size": dataset.size,
         "file_name": dataset.file_name,
         "from_files": bool(dataset.details.get("originals")),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.domain.chat_spans import parts_of
 from studio.domain.chat_templates import TemplateChoice
+from studio.domain.dataset_formats import Format
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.presets import PRESETS, preset_values
 from studio.domain.spec import RunSpec, defaults, describe, read_spec
@@ -20,8 +21,9 @@ from studio.services.chat_template import sample_conversation
 from studio.services.estimate import plan, sizes, target_fault
 from studio.services.machine import look_at_machine
 from studio.services.needs import memory_of
-from studio.ui.language import language_of, sentence_of
+from studio.ui.language import language_of, sentence_of, translate
 from studio.ui.pages.shown_model import shown_model
+from studio.ui.pages.train_review import reviewed
 from studio.ui.view import view
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ def build(studio: Studio) -> None:
         partial(add_model, studio),
         partial(add_sample, studio),
         partial(sample, studio),
+        partial(review, studio),
         value={"sections": describe(), "presets": PRESETS},
         skeleton="form",
     )
@@ -101,6 +104,7 @@ def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]
         "clashes": [],
         "notes": [],
         "plan": None,
+        "trained_part": "",
         "sizes": None,
         "memory": None,
     }
@@ -109,6 +113,8 @@ def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]
     dataset = _chosen(studio, spec.data.name)
     rows = dataset.trainable_rows if dataset else 0
     planned = None
+    if dataset and dataset.format:
+        answer["trained_part"] = translate(Format(dataset.format).trained_part, language)
     if rows:
         validation = _chosen(studio, spec.data.validation_name)
         planned = plan(spec, rows, validation.trainable_rows if validation else 0)
@@ -122,6 +128,15 @@ def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]
     if base and dataset and rows:
         answer["memory"] = memory_of(spec, base, dataset)
     return answer
+
+
+def review(studio: Studio, values: Values, request: gr.Request, start: bool = False) -> dict[str, Any]:
+    """What would not be learned of the rows, as far as it is known: see train_review. Nothing is said of values that
+    cannot be used yet, since the fields say what is wrong with them."""
+    try:
+        return reviewed(studio, read_spec(values), language_of(request), start=start)
+    except StudioError:
+        return {"status": "none", "rows": 0, "done": 0, "total": 0, "notes": []}
 
 
 def _chosen(studio: Studio, dataset: str) -> Dataset | None:

@@ -1,0 +1,76 @@
+"""What a run would not learn of its rows, found before it is started: asked of the worker that counts their tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from studio.domain.errors import StudioError
+from studio.domain.problem_kinds import PROBLEM_KINDS
+from studio.domain.spec import RunSpec
+from studio.services.examinations import Examination, Question
+from studio.store.problem_file import read_problems
+from studio.ui.language import problem_of, translate
+
+if TYPE_CHECKING:
+    from studio.app import Studio
+    from studio.store.tables import Dataset
+
+AT_ONCE = 20_000  # rows up to which they are looked at without being asked
+
+_NOTES = {
+    "template_refuses": "{n} of {rows} rows are refused by the chat template: training cannot begin.",
+    "no_trained_token": "{n} of {rows} rows are left out: nothing to learn is within max length.",
+    "call_dropped": "{n} of {rows} rows: calls of tools are not learned, since the chat template leaves them out.",
+    "reasoning_dropped": "{n} of {rows} rows: reasoning is not learned, since the chat template leaves it out.",
+    "prefix_differs": "{n} of {rows} rows: an answer begins differently than when the model is asked.",
+    "turn_dropped": "{n} of {rows} rows: the model does not see a whole turn, since the chat template leaves it out.",
+    "tools_dropped": "{n} of {rows} rows: the model does not see its tools, since the chat template leaves them out.",
+}
+
+
+def reviewed(studio: Studio, spec: RunSpec, language: str, *, start: bool) -> dict[str, Any]:
+    """{"status": none, running, done or failed; "rows" in all; "done", "total" rows; "notes": each {"code", "said",
+    "remedy", "example"}}. `start` also begins to look at very many rows.
+
+    Raises:
+        StudioError: the model or the dataset cannot be used yet.
+    """
+    dataset = studio.datasets.get(spec.data.name)
+    question = Question(
+        studio.models.ready(spec.model.name),
+        max_length=spec.training.max_length,
+        chat_template=spec.model.chat_template,
+        answers_only=spec.data.answers_only,
+    )
+    begins = start or dataset.rows <= AT_ONCE
+    found = studio.examinations.start(dataset, question) if begins else studio.examinations.look(dataset, question)
+    return {
+        "status": found.status,
+        "rows": dataset.rows,
+        "done": found.done,
+        "total": found.total,
+        "notes": _notes(dataset, found, language) if found.status == "done" else [],
+    }
+
+
+def _notes(dataset: Dataset, found: Examination, language: str) -> list[dict[str, str]]:
+    counts = found.details.get("problems", {})
+    rows = f"{dataset.trainable_rows:,}"
+    return [
+        {
+            "code": code,
+            "said": translate(said, language, n=f"{counts[code]:,}", rows=rows),
+            "remedy": translate(PROBLEM_KINDS[code].remedy, language),
+            "example": _example(found, code, language),
+        }
+        for code, said in _NOTES.items()
+        if counts.get(code)
+    ]
+
+
+def _example(found: Examination, code: str, language: str) -> str:
+    """The first row that is like that."""
+    for problem, row in read_problems(found.folder / "problems.arrow", 0, 1, codes=[code]):
+        fault: StudioError = problem.error
+        return translate("Row {row}: {problem}", language, row=f"{row + 1:,}", problem=problem_of(fault, language))
+    return ""
