@@ -11,6 +11,7 @@ from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Failed, Finished, Progress
 from studio.domain.naming import slug
 from studio.engines.base import Engine, Process
+from studio.services.tending import tend
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
 from studio.store.tables import Model
@@ -87,9 +88,11 @@ class Models:
 
     def tick(self) -> None:
         """Records what the fetching workers say."""
-        for model in self._catalogue.models():
-            if model.status == "preparing":
-                self._look_after(model)
+        preparing = [model for model in self._catalogue.models() if model.status == "preparing"]
+        tend(preparing, self._look_after, self._fail)
+
+    def _fail(self, model: Model, fault: StudioError) -> None:
+        self._catalogue.change_model(model.id, status="failed", problem=fault.problem, remedy=fault.remedy, pid=None)
 
     def _look_after(self, model: Model) -> None:
         alive = model.pid is not None and self._engine.is_alive(Process(model.pid, model.process_started or 0.0))

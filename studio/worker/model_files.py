@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from fnmatch import fnmatch
-from math import prod
 from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import StudioError
+from studio.store.arrow_file import DamagedFile
+from studio.store.safetensors_header import read_tensors
 
 _WEIGHTS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
 _OTHER = ("*.json", "*.jinja", "additional_chat_templates/*.jinja", "*.model", "*.txt", "*.tiktoken", "README.md")
@@ -48,7 +49,7 @@ def count_parameters(path: Path) -> int:
     """
     index = path / "model.safetensors.index.json"
     if index.exists():
-        shards = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
+        shards = _shards(index)
         missing = [s for s in shards if not (path / s).exists()]
         if missing:
             raise StudioError(
@@ -62,22 +63,26 @@ def count_parameters(path: Path) -> int:
 
 
 def _parameters_in(file: Path) -> int:
-    """The header is a length in 8 bytes (little endian), then JSON; the tensors' bytes must reach to the file's end."""
-    damaged = StudioError(
-        "The weights in {file} are damaged or cut short.", "Put a whole file there, or add the model again.", file=file
-    )
     try:
-        with file.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            if not 0 < length <= file.stat().st_size - 8:
-                raise damaged
-            header = json.loads(stream.read(length))
-    except ValueError:
-        raise damaged from None
-    tensors = [t for name, t in header.items() if name != "__metadata__"]
-    if 8 + length + max((t["data_offsets"][1] for t in tensors), default=0) != file.stat().st_size:
-        raise damaged
-    return sum(prod(t["shape"]) for t in tensors)
+        return sum(tensor.parameters for tensor in read_tensors(file).values())
+    except DamagedFile as error:
+        raise StudioError(
+            "The weights in {file} are damaged or cut short.", "Put a whole file there, or add the model again.",
+            file=file,
+        ) from error  # fmt: skip
+
+
+def _shards(index: Path) -> list[str]:
+    """The names of the files that an index lists."""
+    try:
+        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        if not all(name and Path(name).name == name for name in names):
+            raise ValueError("not names of files")
+        return sorted(names)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise StudioError(
+            "The weights' index {file} is damaged.", "Put a whole file there, or add the model again.", file=index
+        ) from error
 
 
 def describe_model(path: Path) -> dict[str, Any]:
