@@ -147,9 +147,7 @@ def _accepted(messages: Messages, add_generation_prompt: bool, render: Render) -
 
 
 def _span_of_mark(messages: Messages, i: int, text: str, render: Render, head: str | None) -> Span:
-    mark = "ANSWER"
-    while mark in text:
-        mark += "X"
+    mark = "ANSWER" + "X" * (1 + max(map(len, re.findall("ANSWER(X*)", text)), default=0))
     before, found, after = _around(mark, i, messages, render)
     if head is not None and text.startswith(head):
         start = len(head)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from studio.domain.adapter_layers import bare_layers
 from studio.domain.errors import StudioError
+from studio.store.safetensors_header import read_tensors
 
 Shape = tuple[int, ...]
 
@@ -78,7 +79,7 @@ def read_base_weights(path: str | Path) -> BaseWeights:
     folder = Path(path)
     try:
         return _read(folder, tuple((f, f.stat().st_mtime_ns) for f in sorted(_files(folder))))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StudioError(
             "The weights in {path} cannot be read.", "Put the whole model there, or add it again.", path=folder
         ) from error
@@ -98,18 +99,8 @@ def _read(folder: Path, files: tuple[tuple[Path, int], ...]) -> BaseWeights:
         raise ValueError("no weights")
     shapes: dict[str, Shape] = {}
     for file, _ in files:
-        shapes.update(_header(file))
+        shapes.update({name: tensor.shape for name, tensor in read_tensors(file).items()})
     return layers_of(shapes, json.loads((folder / "config.json").read_text("utf-8")))
-
-
-def _header(file: Path) -> dict[str, Shape]:
-    """A header is its length in 8 bytes (little endian), then JSON."""
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if not 0 < length <= file.stat().st_size - 8:
-            raise ValueError("no header")
-        tensors = json.loads(stream.read(length))
-    return {name: tuple(tensor["shape"]) for name, tensor in tensors.items() if name != "__metadata__"}
 
 
 def layers_of(shapes: Mapping[str, Shape], config: Mapping[str, Any]) -> BaseWeights:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from studio.domain.dataset_formats import header_key
+from studio.domain.errors import StudioError
 from studio.domain.events import Failed, Finished, Progress
 from studio.engines.base import Engine, Process
 from studio.store.catalogue import Catalogue
@@ -39,6 +40,12 @@ class DatasetIntakes:
                 )  # fmt: skip
             case Progress(stage=stage, done=done, total=total):
                 self._catalogue.change_dataset(dataset.id, stage=stage, done=done, total=total)
+
+    def fail(self, dataset: Dataset, fault: StudioError) -> None:
+        self._catalogue.change_dataset(
+            dataset.id, status="failed", problem=fault.problem, remedy=fault.remedy, pid=None,
+            details={**dataset.details, "fault": fault.as_dict()},
+        )  # fmt: skip
 
     def _finish(self, dataset: Dataset, finished: Finished) -> None:
         details = {**dataset.details, **finished.details}

@@ -20,6 +20,7 @@ from studio.services.dataset_intakes import DatasetIntakes
 from studio.services.dataset_sources import check_hub_source, name_of_file, name_taken
 from studio.services.dataset_states import check_ready, still_reading
 from studio.services.originals import Original, Originals, cannot_store, check_regular
+from studio.services.tending import tend
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
 from studio.store.tables import Adapter, Dataset
@@ -260,8 +261,7 @@ class Datasets:
 
     def tick(self) -> None:
         """Records what the reading workers say."""
-        for dataset in self._catalogue.datasets("reading"):
-            self._intakes.look_after(dataset)
+        tend(self._catalogue.datasets("reading"), self._intakes.look_after, self._intakes.fail)
 
     # looked up
 

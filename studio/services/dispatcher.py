@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ from studio.services.model_states import check_ready as check_model
 from studio.services.needs import expected_bytes
 from studio.services.progress import summarise
 from studio.services.room import place
+from studio.services.tending import tend
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
 from studio.store.tables import Dataset, Run
@@ -69,11 +71,11 @@ class Dispatcher:
                 other.tick()
             except Exception:
                 logger.exception("%s could not be looked after", type(other).__name__)
-        for run in self._catalogue.runs_with_worker():
-            try:
-                self._look_after(run, now)
-            except Exception:
-                logger.exception("Run %s could not be looked after", run.id)
+        tend(
+            self._catalogue.runs_with_worker(),
+            lambda run: self._look_after(run, now),
+            lambda run, fault: self._fail(run, fault, now),
+        )
         self._start_what_waits(now)
 
     def _start_what_waits(self, now: float) -> None:
@@ -90,7 +92,8 @@ class Dispatcher:
                 reason = self._lease.make_room(device, need) or reason
             waiting = reason.as_dict() if reason else {}
             if run.id in placed.starts:
-                self._start(run, now, placed.starts[run.id])
+                begin = partial(self._start, now=now, device=placed.starts[run.id])
+                tend([run], begin, lambda run, fault: self._fail(run, fault, now))
             elif waiting != run.waiting:
                 self._catalogue.change_run(run.id, waiting=waiting)
 
@@ -98,7 +101,11 @@ class Dispatcher:
         """Bytes that it is expected to need; None where that cannot be told, and then it starts."""
         key = (run.id, run.halvings, run.device)
         if key not in self._needs:
-            self._needs[key] = expected_bytes(self._catalogue, run)
+            try:
+                self._needs[key] = expected_bytes(self._catalogue, run)
+            except (ValueError, ArithmeticError, TypeError, LookupError):  # of files or settings that cannot be
+                logger.exception("What run %s needs cannot be told", run.id)
+                self._needs[key] = None
         return self._needs[key]
 
     def _start(self, run: Run, now: float, device: str) -> None:
@@ -182,6 +189,12 @@ class Dispatcher:
             self._catalogue.change_run(run.id, status, at=now)
         elif status is RunStatus.STOPPING and process is not None:
             self._press(run, ending, process, now)
+
+    def _fail(self, run: Run, fault: StudioError, now: float) -> None:
+        """What the run has told cannot be recorded, so that nobody could follow it: its worker is ended."""
+        if run.pid:
+            self._engine.stop(Process(run.pid, run.process_started or 0.0), force=True)
+        self._endings.record(run, Outcome(RunStatus.FAILED, fault), now)
 
     def _process(self, run: Run) -> Process | None:
         if run.pid:

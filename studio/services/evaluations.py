@@ -19,9 +19,11 @@ from studio.services.column_files import check_base
 from studio.services.contenders import contender, identity, read_columns
 from studio.services.evaluation_work import Bench, EvaluationWork
 from studio.services.model_states import check_ready
+from studio.services.tending import tend
 from studio.services.votes import Votes, check_format
 from studio.store.catalogue import Catalogue
 from studio.store.evaluation_records import OPEN
+from studio.store.playground_tables import Evaluation
 
 SECONDS_TO_END = 10.0
 MOST_ROWS = 200  # of a page
@@ -136,10 +138,18 @@ class Evaluations:
             return
         waiting = self._catalogue.all_evaluations(*OPEN)
         if waiting:
-            self._over = threading.Event()
-            work = EvaluationWork(self._catalogue, self._bench, waiting[-1], self._over)
-            self._thread = threading.Thread(target=work.run, name="evaluation", daemon=True)
-            self._thread.start()
+            tend(waiting[-1:], self._work_on, self._fail)
+
+    def _work_on(self, evaluation: Evaluation) -> None:
+        self._over = threading.Event()
+        work = EvaluationWork(self._catalogue, self._bench, evaluation, self._over)
+        self._thread = threading.Thread(target=work.run, name="evaluation", daemon=True)
+        self._thread.start()
+
+    def _fail(self, evaluation: Evaluation, fault: StudioError) -> None:
+        self._catalogue.change_evaluation(
+            evaluation.id, only=OPEN, status="failed", fault=fault.as_dict(), ended_at=time.time()
+        )
 
     def close(self) -> None:
         """Ends the thread; whoever ticks next goes on."""

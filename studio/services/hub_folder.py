@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import StudioError
+from studio.store.arrow_file import DamagedFile
+from studio.store.safetensors_header import read_tensors
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -74,8 +76,10 @@ def read_adapter_folder(path: Path) -> AdapterFolder:
     """Raises StudioError where the adapter in that folder is not there or not whole."""
     try:
         config = json.loads((path / CONFIG).read_text("utf-8"))
-        tensors = _tensor_names(path / WEIGHTS)
-    except (OSError, ValueError) as error:
+        tensors = tuple(read_tensors(path / WEIGHTS))
+        if not isinstance(config, dict):
+            raise DamagedFile(path / CONFIG)
+    except (OSError, ValueError, RecursionError) as error:
         raise StudioError(
             "The adapter in {path} is not whole: {reason}.",
             "Put {config} and {weights} back, or train it again.",
@@ -85,17 +89,3 @@ def read_adapter_folder(path: Path) -> AdapterFolder:
             weights=WEIGHTS,
         ) from error
     return AdapterFolder(path, config, tensors)
-
-
-def _tensor_names(file: Path) -> tuple[str, ...]:
-    """The names in a safetensors file, once its size is what its header says. Raises OSError, ValueError."""
-    size = file.stat().st_size
-    with file.open("rb") as opened:
-        length = int.from_bytes(opened.read(8), "little")
-        if length > size - 8:
-            raise ValueError(f"{file.name} is cut off")
-        header = json.loads(opened.read(length))
-    header.pop("__metadata__", None)
-    if 8 + length + max((t["data_offsets"][1] for t in header.values()), default=0) != size:
-        raise ValueError(f"{file.name} is cut off")
-    return tuple(header)

@@ -15,6 +15,7 @@ from studio.domain.events import Failed, Finished, Progress
 from studio.engines.base import Engine, Process
 from studio.services.model_removal import CHECK, PROCESS, ModelRemoval, folder_of
 from studio.services.model_states import check_ready, folder_gone
+from studio.services.tending import tend
 from studio.store.catalogue import REMOVED, Catalogue
 from studio.store.run_folder import RunFolder, read_json, write_json
 from studio.store.tables import Adapter, Model
@@ -173,14 +174,21 @@ class Models:
 
     def tick(self) -> None:
         """Records what the workers say that fetch and check, and ends a removal that was broken off."""
-        for model in self._catalogue.models(removed=True):
-            if model.status == "preparing":
-                self._look_after(model)
-            elif model.status == "ready":
-                self._keep_report(model)
-            elif model.status == REMOVED and model.folder:
+        models = self._catalogue.models(removed=True)
+        tend([model for model in models if model.status == "preparing"], self._look_after, self._fail)
+        tend([model for model in models if model.status == "ready"], self._keep_report, self._report_fault)
+        for model in models:
+            if model.status == REMOVED and model.folder:
                 with suppress(StudioError):  # the disk still refuses
                     self._removal.finish(model)
+
+    def _fail(self, model: Model, fault: StudioError) -> None:
+        self._catalogue.change_model(model.id, status="failed", problem=fault.problem, remedy=fault.remedy, pid=None)
+
+    def _report_fault(self, model: Model, fault: StudioError) -> None:
+        """What a check wrote cannot be read: it is as if it had found this."""
+        self._check_folder(model).events.unlink(missing_ok=True)
+        self._catalogue.change_model(model.id, report={"problems": [fault.as_dict()]})
 
     def _look_after(self, model: Model) -> None:
         alive = model.pid is not None and self._engine.is_alive(Process(model.pid, model.process_started or 0.0))

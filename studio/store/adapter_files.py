@@ -6,6 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
+from studio.store.safetensors_header import read_header
+
 STORY = "studio.json"  # how the adapter came to be
 
 _MAGNITUDE = "lora_magnitude_vector"
@@ -19,7 +21,7 @@ def name_magnitudes(file: Path) -> None:
     and its numbers stay what they are.
     """
     with file.open("rb") as source:
-        header = json.loads(source.read(int.from_bytes(source.read(8), "little")))
+        header = read_header(source, file)
         named = {f"{k}.weight" if k.endswith(_MAGNITUDE) else k: v for k, v in header.items()}
         if named.keys() == header.keys():
             return

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from studio.domain.dataset import Problem
-from studio.store.row_file import mapped
+from studio.store.arrow_file import ArrowFile, ArrowFileWriter, DamagedFile
 
 BATCH = 1000
 MOST_SORTED = 200_000
@@ -32,7 +32,7 @@ class ProblemFileWriter:
     def __init__(self, path: Path) -> None:
         self.counts: Counter[str] = Counter()
         self._waiting: list[tuple[Any, ...]] = []
-        self._file = pa.ipc.new_file(str(path), SCHEMA)
+        self._file = ArrowFileWriter(path, SCHEMA)
 
     def append(self, problem: Problem, row: int = -1) -> None:
         self.counts[problem.code] += 1
@@ -49,13 +49,16 @@ class ProblemFileWriter:
     def _flush(self) -> None:
         columns = zip(*self._waiting, strict=True)
         arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
-        self._file.write_batch(pa.record_batch(arrays, schema=SCHEMA))
+        self._file.write(pa.record_batch(arrays, schema=SCHEMA))
         self._waiting.clear()
 
     def close(self) -> None:
-        if self._waiting:
-            self._flush()
-        self._file.close()
+        try:
+            if self._waiting:
+                self._flush()
+        finally:
+            self._waiting.clear()
+            self._file.close()
 
     def __enter__(self) -> ProblemFileWriter:
         return self
@@ -72,10 +75,9 @@ def read_problems(
     """Each problem with its row, from the `offset`-th on; only those of some codes, or with a text in their field or
     values, where such are given. Raises OSError."""
     wanted = pa.array(list(codes), pa.string())
-    with mapped(path) as source:
-        file = pa.ipc.open_file(source)
-        for number in range(file.num_record_batches):
-            batch = _matching(file.get_batch(number), wanted, search)
+    with _opened(path) as file:
+        for batch in file:
+            batch = _matching(batch, wanted, search)
             if offset >= batch.num_rows:
                 offset -= batch.num_rows
                 continue
@@ -89,9 +91,8 @@ def read_problems(
 def count_problems(path: str | Path, *, codes: Iterable[str] = (), search: str = "") -> int:
     """How many `read_problems` would give in all. Raises OSError."""
     wanted = pa.array(list(codes), pa.string())
-    with mapped(path) as source:
-        file = pa.ipc.open_file(source)
-        return sum(_matching(file.get_batch(i), wanted, search).num_rows for i in range(file.num_record_batches))
+    with _opened(path) as file:
+        return sum(_matching(batch, wanted, search).num_rows for batch in file)
 
 
 def rows_with(path: str | Path, codes: Iterable[str]) -> set[int]:
@@ -100,14 +101,27 @@ def rows_with(path: str | Path, codes: Iterable[str]) -> set[int]:
 
 
 def sort_problems(path: str | Path) -> None:
-    """Puts them in the order of their places; where there are very many they stay as they were found."""
-    with mapped(path) as source:
-        table = pa.ipc.open_file(source).read_all()
+    """Puts them in the order of their places; where there are very many they stay as they were found.
+    Raises OSError."""
+    path = Path(path)
+    with _opened(path) as file:
+        table = pa.Table.from_batches(file, SCHEMA)
         if table.num_rows > MOST_SORTED:
             return
         table = table.take(pc.sort_indices(table, [("file", "ascending"), ("line", "ascending")]))
-    with pa.ipc.new_file(str(path), SCHEMA) as file:
-        file.write_table(table.combine_chunks(), max_chunksize=BATCH)
+    aside = path.with_name(f".{path.name}.sorted")
+    with ArrowFileWriter(aside, SCHEMA) as sorted_file:
+        for batch in table.combine_chunks().to_batches(BATCH):
+            sorted_file.write(batch)
+    aside.replace(path)
+
+
+def _opened(path: str | Path) -> ArrowFile:
+    file = ArrowFile(path)
+    if file.names != SCHEMA.names:
+        file.close()
+        raise DamagedFile(path)
+    return file
 
 
 def _matching(batch: pa.RecordBatch, codes: pa.Array, search: str) -> pa.RecordBatch:

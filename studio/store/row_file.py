@@ -11,6 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from studio.store.arrow_file import ArrowFile, ArrowFileWriter, DamagedFile
+
 BATCH = 1000
 
 _TURN_FIELDS = ("role", "content", "tool_calls", "name", "tool_call_id")
@@ -35,7 +37,7 @@ class RowFileWriter:
 
     def __init__(self, path: Path, kind: str) -> None:
         self._schema = SCHEMAS[kind]
-        self._file = pa.ipc.new_file(str(path), self._schema)
+        self._file = ArrowFileWriter(path, self._schema)
 
     def write(
         self,
@@ -60,7 +62,7 @@ class RowFileWriter:
                     columns[field.name] = pa.nulls(len(lines), field.type)
             arrays.append(columns[field.name])
         batch = pa.record_batch(arrays, schema=self._schema)
-        self._file.write_batch(batch)
+        self._file.write(batch)
         return batch
 
     def close(self) -> None:
@@ -148,20 +150,13 @@ def _lists_of_turns(array: pa.ListArray) -> list[list[dict[str, Any]]]:
     return lists
 
 
-def mapped(path: str | Path) -> pa.MemoryMappedFile:
-    """The file in memory. Raises OSError, which names the file as Arrow's own does not."""
-    with Path(path).open("rb"):
-        return pa.memory_map(str(path))
-
-
 def read_rows(path: str | Path, offset: int, limit: int) -> list[dict[str, Any]]:
     """Up to `limit` rows from row `offset` (from 0 on); only their batches are read. Raises OSError."""
     rows: list[dict[str, Any]] = []
-    with mapped(path) as source:
-        file = pa.ipc.open_file(source)
-        for number in range(offset // BATCH, file.num_record_batches):
+    with ArrowFile(path) as file:
+        for number in range(offset // BATCH, len(file)):
             start = max(0, offset - number * BATCH)
-            rows += rows_from(file.get_batch(number).slice(start, limit - len(rows)))
+            rows += rows_from(file.batch(number).slice(start, limit - len(rows)))
             if len(rows) >= limit:
                 break
     return rows
@@ -169,18 +164,16 @@ def read_rows(path: str | Path, offset: int, limit: int) -> list[dict[str, Any]]
 
 def read_batches(path: str | Path) -> Iterator[pa.RecordBatch]:
     """One after the other, in bounded memory. Raises OSError."""
-    with mapped(path) as source:
-        file = pa.ipc.open_file(source)
-        for number in range(file.num_record_batches):
-            yield file.get_batch(number)
+    with ArrowFile(path) as file:
+        yield from file
 
 
 class RowLookup:
     """Single rows of a file of such batches, in any order."""
 
     def __init__(self, path: str | Path) -> None:
-        self._source = mapped(path)
-        self._file = pa.ipc.open_file(self._source)
+        self._path = path
+        self._file = ArrowFile(path)
         self._number = -1
         self._batch: Any = None
 
@@ -189,7 +182,7 @@ class RowLookup:
 
     def places(self, numbers: Sequence[int]) -> list[tuple[int, int]]:
         """(line, file) of each in the original; by their number where an older file does not say."""
-        if "line" not in self._file.schema.names:
+        if "line" not in self._file.names:
             return [(number + 1, 0) for number in numbers]
         return [(one["line"][0].as_py(), one["file"][0].as_py()) for one in map(self._one, numbers)]
 
@@ -201,8 +194,13 @@ class RowLookup:
         return rows_from(self._one(number))[0]
 
     def _one(self, number: int) -> pa.RecordBatch:
+        """Raises DamagedFile where the file ends before that row."""
         if self._number != number // BATCH:
-            self._number, self._batch = number // BATCH, self._file.get_batch(number // BATCH)
+            if number // BATCH >= len(self._file):
+                raise DamagedFile(self._path)
+            self._number, self._batch = number // BATCH, self._file.batch(number // BATCH)
+        if number % BATCH >= self._batch.num_rows:
+            raise DamagedFile(self._path)
         return self._batch.slice(number % BATCH, 1)
 
     def __enter__(self) -> RowLookup:
@@ -211,4 +209,4 @@ class RowLookup:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._source.close()
+        self._file.close()

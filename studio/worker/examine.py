@@ -19,6 +19,7 @@ from studio.domain.errors import StudioError
 from studio.domain.events import Finished
 from studio.domain.spec import DataSpec
 from studio.domain.template_losses import Loss, losses
+from studio.store.arrow_file import ArrowFileWriter
 from studio.store.problem_file import ProblemFileWriter
 from studio.store.row_file import read_batches, rows_from
 from studio.store.run_folder import RunFolder
@@ -78,14 +79,14 @@ def examine(
     judge = _Judge(request, tokenizer)
     encoder = Encoder(tokenizer, answers_only=request["answers_only"])
     first = 0
-    with ProblemFileWriter(folder / PROBLEMS) as problems, pa.ipc.new_file(str(folder / TOKENS), SCHEMA) as file:
+    with ProblemFileWriter(folder / PROBLEMS) as problems, ArrowFileWriter(folder / TOKENS, SCHEMA) as file:
         for batch in read_batches(rows_path):
             rows = rows_from(batch)
             contents = [learned(row) for row in rows]
             encoded = iter(encoder.encode([content for content in contents if content is not None]))
             found = [None if content is None else next(encoded) for content in contents]
             columns = list(zip(*(_figures(one, request["max_length"]) for one in found), strict=True))
-            file.write_batch(
+            file.write(
                 pa.record_batch(
                     [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
                 )
@@ -113,9 +114,7 @@ def examine(
 
 
 def _count(path: str) -> int:
-    with pa.memory_map(path) as source:
-        file = pa.ipc.open_file(source)
-        return sum(file.get_batch(i).num_rows for i in range(file.num_record_batches))
+    return sum(batch.num_rows for batch in read_batches(path))
 
 
 def places_of(batch: pa.RecordBatch, first: int) -> Iterator[tuple[int, int]]:

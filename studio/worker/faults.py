@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from studio.domain.errors import StudioError
 from studio.domain.events import Failed
+from studio.store.arrow_file import DamagedFile
 
 _NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|cannot allocate memory", re.I)
 _DISK_FULL = re.compile(
@@ -75,6 +76,12 @@ def _known(error: BaseException) -> StudioError | None:
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StudioError(
             "{file} may not be read or written.", "Mend its permissions, then start again.", file=error.filename
+        )
+    if isinstance(error, DamagedFile):
+        return StudioError(
+            "The file {file} is damaged or cut short.",
+            "Put a whole copy back, or delete what it belongs to and add that again.",
+            file=error.filename,
         )
     if isinstance(error, FileNotFoundError) and error.filename:
         return StudioError(

@@ -6,13 +6,14 @@ import json
 import logging
 from collections.abc import Iterable
 from fnmatch import fnmatch
-from math import prod
 from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import StudioError
 from studio.domain.quantization import StoredQuantization, stored_quantization
+from studio.store.arrow_file import DamagedFile
 from studio.store.run_folder import read_json
+from studio.store.safetensors_header import Tensor, read_tensors
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def count_parameters(path: Path) -> int:
     Raises:
         StudioError: a file is damaged, or one that the index names is missing.
     """
-    return sum(prod(tensor["shape"]) for header in _headers(path) for tensor in header.values())
+    return sum(tensor.parameters for header in _headers(path) for tensor in header.values())
 
 
 def stored_in(path: str | Path) -> StoredQuantization | None:
@@ -75,10 +76,10 @@ def stored_in(path: str | Path) -> StoredQuantization | None:
             stored=stored.name,
         )
     strange = {
-        tensor["dtype"]
+        tensor.dtype
         for header in _headers(folder)
         for name, tensor in header.items()
-        if name.endswith("weight") and len(tensor["shape"]) > 1 and tensor["dtype"] not in _ORDINARY
+        if name.endswith("weight") and len(tensor.shape) > 1 and tensor.dtype not in _ORDINARY
     }
     if stored is None and strange:
         raise _unreadable(
@@ -100,11 +101,11 @@ def _unreadable(path: Path, problem: str, **values: str) -> StudioError:
     return StudioError(problem, remedy, path=path, **values)
 
 
-def _headers(path: Path) -> list[dict[str, Any]]:
+def _headers(path: Path) -> list[dict[str, Tensor]]:
     """Of each file of weights: tensors by their name."""
     index = path / "model.safetensors.index.json"
     if index.exists():
-        shards = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
+        shards = _shards(index)
         missing = [s for s in shards if not (path / s).exists()]
         if missing:
             raise StudioError(
@@ -118,23 +119,27 @@ def _headers(path: Path) -> list[dict[str, Any]]:
     return [_header(f) for f in ([single] if single.exists() else sorted(path.glob("*.safetensors")))]
 
 
-def _header(file: Path) -> dict[str, Any]:
-    """The header is a length in 8 bytes (little endian), then JSON; the tensors' bytes must reach to the file's end."""
-    damaged = StudioError(
-        "The weights in {file} are damaged or cut short.", "Put a whole file there, or add the model again.", file=file
-    )
+def _header(file: Path) -> dict[str, Tensor]:
     try:
-        with file.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            if not 0 < length <= file.stat().st_size - 8:
-                raise damaged
-            header = json.loads(stream.read(length))
-    except ValueError:
-        raise damaged from None
-    tensors = {name: tensor for name, tensor in header.items() if name != "__metadata__"}
-    if 8 + length + max((t["data_offsets"][1] for t in tensors.values()), default=0) != file.stat().st_size:
-        raise damaged
-    return tensors
+        return read_tensors(file)
+    except DamagedFile as error:
+        raise StudioError(
+            "The weights in {file} are damaged or cut short.", "Put a whole file there, or add the model again.",
+            file=file,
+        ) from error  # fmt: skip
+
+
+def _shards(index: Path) -> list[str]:
+    """The names of the files that an index lists."""
+    try:
+        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        if not all(name and Path(name).name == name for name in names):
+            raise ValueError("not names of files")
+        return sorted(names)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise StudioError(
+            "The weights' index {file} is damaged.", "Put a whole file there, or add the model again.", file=index
+        ) from error
 
 
 def describe_model(path: Path) -> dict[str, Any]:

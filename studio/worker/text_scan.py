@@ -26,10 +26,11 @@ def scan(batch: pa.RecordBatch, layouts: Sequence[Layout]) -> Iterator[Fault]:
         if not marked:
             continue
         parents = pc.list_parent_indices(column) if is_list else None
+        offsets, lengths = (column.offsets, column.value_lengths()) if is_list else (None, None)
         for i in marked:
             row = parents[i].as_py() if parents is not None else i
-            turn = i - column.offsets[row].as_py() if is_list else 0
-            turns = column.value_lengths()[row].as_py() if is_list else 0
+            turn = i - offsets[row].as_py() if offsets is not None else 0
+            turns = lengths[row].as_py() if lengths is not None else 0
             for code, values in text_faults(texts[i].as_py()):
                 yield row, _field(layouts[row], name, turn, turns), code, values
 

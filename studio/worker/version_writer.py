@@ -72,10 +72,13 @@ class VersionWriter:
         self.close()
 
     def close(self) -> None:
+        """May be called again, and after `finish`."""
         self._writing.shutdown()
         self._scanning.shutdown()
-        self._rows_file.close()
-        self._problems.close()
+        try:
+            self._rows_file.close()
+        finally:
+            self._problems.close()
 
     @property
     def rows(self) -> int:

@@ -21,6 +21,7 @@ from studio.services.estimate import (
     trainable_parameters,
     training_bytes,
 )
+from tests.weights import write_weights
 
 LLAMA = {
     "model.embed_tokens.weight": (100, 8),
@@ -38,10 +39,7 @@ def llama() -> BaseWeights:
 
 
 def write_model(folder: Path, shapes: dict[str, tuple[int, ...]], config: dict[str, Any], file: str) -> None:
-    """A folder with headers like those of safetensors; the numbers themselves are left out."""
-    tensors = {name: {"dtype": "BF16", "shape": shape, "data_offsets": [0, 0]} for name, shape in shapes.items()}
-    header = json.dumps({"__metadata__": {"format": "pt"}, **tensors}).encode()
-    (folder / file).write_bytes(len(header).to_bytes(8, "little") + header)
+    write_weights(folder / file, shapes)
     (folder / "config.json").write_text(json.dumps(config))
 
 

@@ -31,6 +31,7 @@ from studio.ui.language import translate
 from studio.ui.pages import datasets, home, settings, train
 from studio.ui.pages.shown_dataset import LONGEST
 from tests.intake import ImmediateEngine
+from tests.weights import write_weights
 
 IN_ENGLISH: Any = SimpleNamespace(cookies={}, headers={})
 IN_CHINESE: Any = SimpleNamespace(cookies={"studio_language": "zh"}, headers={})
@@ -85,8 +86,7 @@ def model(studio: Parts, tmp_path: Path) -> str:
     """A base model that is ready, as far as the web process looks at it."""
     folder = tmp_path / "model"
     folder.mkdir()
-    header = json.dumps({n: {"dtype": "BF16", "shape": s, "data_offsets": [0, 0]} for n, s in LAYERS.items()}).encode()
-    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    write_weights(folder / "model.safetensors", LAYERS)
     (folder / "config.json").write_text('{"model_type": "llama"}')
     (folder / "tokenizer_config.json").write_text("{}")
     (folder / "chat_template.jinja").write_text(TEMPLATE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -64,7 +65,8 @@ def _blocks(packed: Packed, name: str, kind: str, batches: Any) -> Iterator[Bloc
             for batch in batches(file):
                 names = batch.schema.names
                 if len(set(names)) < len(names):
-                    doubled = ", ".join(sorted({f"“{column}”" for column in names if names.count(column) > 1}))
+                    counts = Counter(names)
+                    doubled = ", ".join(sorted(f"“{column}”" for column in counts if counts[column] > 1))
                     raise InvalidInput(
                         "“{file}” has a column twice: {names}.", "Give each column its own name.",
                         file=name, names=doubled,

@@ -16,7 +16,7 @@ from studio.worker.reading.json_lines import is_deep, json_lines, not_json, pars
 from studio.worker.reading.json_text import JsonText
 from studio.worker.reading.packed import BROKEN, LONGEST, Packed, damaged
 
-_PIECE = 1 << 20  # bytes read at once
+_PIECE = 1 << 16  # bytes read at once: each fault costs a look through the window, for its line and column
 
 
 def json_document(packed: Packed, name: str, encoding: str) -> tuple[str, Iterator[Item]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator
 
 from studio.domain.dataset import Problem
@@ -11,12 +10,11 @@ from studio.worker.reading.encoding import text_lines
 from studio.worker.reading.item import Item, unread
 from studio.worker.reading.packed import LONGEST, Packed
 
-_BLANK_LINE = re.compile(r"\S[^\n]*\n[ \t\r]*\n[\s]*\S")
-
 
 def plain_text(packed: Packed, encoding: str) -> Iterator[Item]:
     sample, _ = packed.sample()
-    by_paragraph = bool(_BLANK_LINE.search(sample.decode(encoding, "replace")))
+    lines = sample.decode(encoding, "replace").strip().split("\n")
+    by_paragraph = not all(map(str.strip, lines))  # a blank line stands between two others
     with packed.opened() as file:
         begin, paragraph = 0, io.StringIO()  # lines by themselves would take many times their size
         for item in text_lines(file, encoding, "unread"):

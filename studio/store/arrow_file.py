@@ -1,0 +1,109 @@
+"""Arrow files: written by writers that may be closed twice, and read with the words of an operating system's faults."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+
+
+class DamagedFile(OSError):
+    """A file that is there and whose content cannot be what was written; `filename` says which."""
+
+    def __init__(self, path: str | Path, what: str = "is damaged or cut short") -> None:
+        super().__init__(errno.EIO, f"{Path(path).name} {what}", str(path))
+
+
+class ArrowFileWriter:
+    """Batches of one schema. Closing it again does nothing: Arrow's own writer would write a second footer, into
+    whatever has taken the file's place since."""
+
+    def __init__(self, path: str | Path, schema: pa.Schema) -> None:
+        """Raises OSError where the file cannot be made."""
+        self._sink = pa.OSFile(str(path), "wb")
+        self._writer: pa.RecordBatchFileWriter | None = pa.ipc.new_file(self._sink, schema)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Raises ValueError once it is closed, OSError where the disk is full."""
+        if self._writer is None:
+            raise ValueError("The file is closed")
+        self._writer.write_batch(batch)
+
+    def close(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            try:
+                writer.close()
+            finally:
+                self._sink.close()
+
+    def __enter__(self) -> ArrowFileWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class ArrowFile:
+    """A file's batches, any of them at once, in mapped memory.
+
+    All of it raises OSError, which names the file, and DamagedFile where it is damaged. Each batch is looked through
+    before it is given away: Arrow trusts the bytes of a file, and a wrong offset among them would end the process.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = str(path)
+        with Path(path).open("rb"):  # an OSError that names the file, as Arrow's own does not
+            pass
+        with _readable(self._path):
+            self._source = pa.memory_map(self._path)
+            try:
+                self._file = pa.ipc.open_file(self._source)
+            except BaseException:
+                self._source.close()
+                raise
+
+    def __len__(self) -> int:
+        """Batches."""
+        return int(self._file.num_record_batches)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the columns."""
+        return list(self._file.schema.names)
+
+    def batch(self, number: int) -> pa.RecordBatch:
+        with _readable(self._path):
+            batch = self._file.get_batch(number)
+            batch.validate(full=True)
+        return batch
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return map(self.batch, range(len(self)))
+
+    def close(self) -> None:
+        self._source.close()
+
+    def __enter__(self) -> ArrowFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@contextmanager
+def _readable(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, OverflowError) as error:
+        if isinstance(error, FileNotFoundError | PermissionError):
+            raise
+        raise DamagedFile(path) from error
