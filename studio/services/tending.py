@@ -21,7 +21,9 @@ class _HasId(Protocol):
 Item = TypeVar("Item", bound=_HasId)
 
 
-def tend(items: Iterable[Item], look_after: Callable[[Item], object], fail: Callable[[Item, StudioError], None]) -> None:
+def tend(
+    items: Iterable[Item], look_after: Callable[[Item], object], fail: Callable[[Item, StudioError], None]
+) -> None:
     """Calls `look_after` with each. What is wrong with the machine or the catalogue is written to the log and tried
     again the next time; what is wrong with the item goes to `fail`."""
     for item in items:
