@@ -35,14 +35,23 @@ def faults(spec: RunSpec, *, context: int = 0, plan: Plan | None = None) -> dict
         found["training.max_length"] = StudioError(
             "The base model reads at most {context} tokens at once.", "Enter {context} or less.", context=context
         )
-    if plan and training.warmup_steps >= 1 and (warm_up := warm_up_steps(training, plan.steps)) >= plan.steps > 0:
+    if plan and _is_all_warm_up(training, plan.steps) and not _is_rounded_up(training, plan.steps):
         found["training.warmup_steps"] = StudioError(
             "The warm-up takes {warm_up} steps, and the run has {steps}: it would never reach its learning rate.",
             "Enter fewer steps, a share such as 0.05, or 0 for none.",
-            warm_up=warm_up,
+            warm_up=warm_up_steps(training, plan.steps),
             steps=plan.steps,
         )
     return found
+
+
+def _is_all_warm_up(training: TrainingSpec, steps: int) -> bool:
+    return 0 < steps <= warm_up_steps(training, steps)
+
+
+def _is_rounded_up(training: TrainingSpec, steps: int) -> bool:
+    """A share of a single step is that step, without anybody having meant it."""
+    return steps == 1 and training.warmup_steps < 1 and _is_all_warm_up(training, steps)
 
 
 def notes(spec: RunSpec, plan: Plan) -> list[StudioError]:
@@ -67,12 +76,11 @@ def notes(spec: RunSpec, plan: Plan) -> list[StudioError]:
                 steps=steps,
             )
         )
-    if training.warmup_steps < 1 and 0 < steps <= warm_up_steps(training, steps):
+    if _is_rounded_up(training, steps):
         found.append(
             StudioError(
-                "All steps of this run are warm-up ({steps}): it hardly learns anything. More rows or epochs, or a "
-                "warm-up of 0, change that.",
-                steps=steps,
+                "The only step of this run is warm-up, in which nothing is learned. More rows or epochs, or a warm-up "
+                "of 0, change that."
             )
         )
     by_epochs = total_steps(plan.train_rows, training.model_copy(update={"max_steps": -1}))

@@ -55,8 +55,15 @@ def test_without_rows_nothing_is_said_of_steps():
 @given(warm_up=st.floats(0, 40), steps=st.integers(1, 40))
 def test_what_passes_has_a_step_at_the_full_learning_rate(warm_up, steps):
     plan = Plan(train_rows=steps, eval_rows=0, steps=steps, steps_per_epoch=steps)
-    if not at_fault(plan=plan, warmup_steps=warm_up):
+    if not at_fault(plan=plan, warmup_steps=warm_up) and not (steps == 1 and warm_up < 1):
         assert warm_up_steps(spec(warmup_steps=warm_up).training, steps) < steps
+
+
+def test_a_run_of_one_step_is_told_that_its_share_of_warm_up_is_all_of_it():
+    one = Plan(train_rows=4, eval_rows=0, steps=1, steps_per_epoch=1)
+    assert at_fault(plan=one, warmup_steps=0.05) == {}
+    assert "only step of this run is warm-up" in noted(plan=one, save_steps=1)[0]
+    assert noted(plan=one, warmup_steps=0, save_steps=1) == []
 
 
 def test_a_max_length_beyond_what_the_model_reads_is_a_fault():
