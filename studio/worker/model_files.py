@@ -15,6 +15,7 @@ from studio.store.safetensors_header import read_tensors
 _WEIGHTS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
 _OTHER = ("*.json", "*.jinja", "additional_chat_templates/*.jinja", "*.model", "*.txt", "*.tiktoken", "README.md")
 _NEVER = ("*.index.json", "training_args*", "optimizer*", "requirements*.txt")
+LONGEST_LICENSE = 200  # characters: a name, not the text
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -146,4 +147,4 @@ def _license(path: Path) -> str:
     except (OSError, ValueError):
         return ""
     license = stated.get("license_name") if stated.get("license") == "other" else stated.get("license")
-    return license if isinstance(license, str) else ""
+    return license[:LONGEST_LICENSE] if isinstance(license, str) else ""
