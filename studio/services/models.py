@@ -11,9 +11,11 @@ from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Failed, Finished, Progress
 from studio.domain.naming import slug
 from studio.engines.base import Engine, Process
+from studio.services.base_weights import weight_files
 from studio.services.tending import tend
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
+from studio.store.safetensors_header import read_tensors
 from studio.store.tables import Model
 
 STARTER = "starter"
@@ -148,4 +150,13 @@ def _model_folder(path: Path) -> Path:
             "Convert the model to safetensors first; pickled weights are not opened.",
             path=path,
         )
+    try:
+        for file in weight_files(path):
+            read_tensors(file)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InvalidInput(
+            "The .safetensors weights in {path} are damaged or not whole.",
+            "Put the whole model there; pickled weights beside them are not opened.",
+            path=path,
+        ) from error
     return path
