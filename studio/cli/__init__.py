@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from studio.cli.parser import build_parser
-from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.errors import InvalidInput, StudioError, file_fault
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
@@ -27,6 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `studio runs list | head` has read enough
         sys.stderr.close()
         return DONE
+    except OSError as error:
+        if not error.filename:
+            raise
+        _complain(file_fault(error))
+        return FAILED
 
 
 def _complain(error: StudioError) -> None:

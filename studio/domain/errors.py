@@ -64,6 +64,15 @@ class NotFound(InvalidInput):
     """Something was named that the catalogue does not have."""
 
 
+def file_fault(error: OSError) -> StudioError:
+    """What the system says of a file, with its name and what to do."""
+    return StudioError(
+        "The file {file} cannot be used: {reason}.",
+        "Put a whole copy back, mend its permissions or free some space, then try again.",
+        file=error.filename, reason=error.strerror or str(error),
+    )  # fmt: skip
+
+
 def fill(template: str, values: Mapping[str, Any]) -> str:
     """The template with its values; text without values may hold braces as they are.
 

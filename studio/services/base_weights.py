@@ -78,14 +78,16 @@ def read_base_weights(path: str | Path) -> BaseWeights:
     """
     folder = Path(path)
     try:
-        return _read(folder, tuple((f, f.stat().st_mtime_ns) for f in sorted(_files(folder))))
+        return _read(folder, tuple((f, f.stat().st_mtime_ns) for f in sorted(weight_files(folder))))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StudioError(
             "The weights in {path} cannot be read.", "Put the whole model there, or add it again.", path=folder
         ) from error
 
 
-def _files(folder: Path) -> set[Path]:
+def weight_files(folder: Path) -> set[Path]:
+    """Those that the model is loaded from. Raises OSError, ValueError, KeyError, TypeError or AttributeError where an
+    index is damaged."""
     index, single = folder / "model.safetensors.index.json", folder / "model.safetensors"
     if index.exists():
         return {folder / name for name in json.loads(index.read_text("utf-8"))["weight_map"].values()}

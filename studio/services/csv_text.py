@@ -7,10 +7,17 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_INVISIBLE = (*range(0x21), 0x7F, 0x85, 0xA0, *range(0x2000, 0x2010), 0x2028, 0x2029, 0x3000, 0xFEFF)
+_PASSED_OVER = "".join(map(chr, _INVISIBLE))
+
 
 def harmless(cell: Any) -> Any:
-    """A spreadsheet runs what begins like a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t") else cell
+    """A spreadsheet runs what begins like a formula, and some pass over blanks, line breaks and marks before it."""
+    if not isinstance(cell, str) or not cell:
+        return cell
+    begins = cell.lstrip(_PASSED_OVER)[:1]
+    return f"'{cell}" if cell[0] in "\t\r\n" or begins in _FORMULA else cell
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -13,11 +13,13 @@ from typing import Any
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Failed, Finished, Progress
 from studio.engines.base import Engine, Process
+from studio.services.base_weights import weight_files
 from studio.services.model_removal import CHECK, PROCESS, ModelRemoval, folder_of
 from studio.services.model_states import check_ready, folder_gone
 from studio.services.tending import tend
 from studio.store.catalogue import REMOVED, Catalogue
 from studio.store.run_folder import RunFolder, read_json, write_json
+from studio.store.safetensors_header import read_tensors
 from studio.store.tables import Adapter, Model
 
 STARTER = "starter"
@@ -251,4 +253,13 @@ def _model_folder(path: Path) -> Path:
             "Convert the model to safetensors first; pickled weights are not opened.",
             path=path,
         )
+    try:
+        for file in weight_files(path):
+            read_tensors(file)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InvalidInput(
+            "The .safetensors weights in {path} are damaged or not whole.",
+            "Put the whole model there; pickled weights beside them are not opened.",
+            path=path,
+        ) from error
     return path

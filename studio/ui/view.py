@@ -19,11 +19,12 @@ from fastapi.responses import Response
 from gradio.utils import get_upload_folder
 from pydantic import TypeAdapter, ValidationError
 
-from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.errors import InvalidInput, StudioError, file_fault
 from studio.ui.language import language_of, problem_of, remedy_of, sentence_of, translate
 
 log = logging.getLogger(__name__)
 
+LARGEST = 2**63 - 1
 STREAM_SECONDS = 0.05
 STREAMS_AT_ONCE = 8
 SKELETONS = {
@@ -126,6 +127,19 @@ def streamed(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[di
     return stream
 
 
+def check_numbers(payload: Any) -> None:
+    """Raises InvalidInput where a number is larger than a file or the catalogue can count."""
+    waiting = [payload]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value
+        elif isinstance(value, int | float) and abs(value) > LARGEST:
+            raise InvalidInput("A number of {number} or more is too large.", "Enter a smaller one.", number="2⁶³")
+
+
 class Unexpected(ValueError):
     """The page and the handler do not agree on what is sent."""
 
@@ -154,6 +168,7 @@ def _checked(handler: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
             raise Unexpected(f"{_name_of(handler)}: {error.title} expected") from None
         except (KeyError, TypeError, ValueError) as error:
             raise Unexpected(f"{_name_of(handler)}: {error}") from None
+        check_numbers([given[name] for name in sent if name in given])
         return handler(**given)
 
     return call
@@ -161,6 +176,9 @@ def _checked(handler: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
 
 def described(error: Exception, language: str, place: str) -> dict[str, Any]:
     """An error as the page shows it: problem, remedy, and the fields at fault. One that nobody foresaw is logged."""
+    if isinstance(error, OSError) and error.filename:
+        log.warning("%s failed", place, exc_info=error)
+        error = file_fault(error)
     if isinstance(error, StudioError):
         fields = error.fields if isinstance(error, InvalidInput) else {}
         return {

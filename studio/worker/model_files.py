@@ -21,6 +21,7 @@ _WEIGHTS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index
 _OTHER = ("*.json", "*.jinja", "additional_chat_templates/*.jinja", "*.model", "*.txt", "*.tiktoken", "README.md")
 _NEVER = ("*.index.json", "training_args*", "optimizer*", "requirements*.txt")
 _ORDINARY = ("F64", "F32", "F16", "BF16")  # as safetensors calls numbers that are not packed
+LONGEST_LICENSE = 200  # characters: a name, not the text
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -212,7 +213,7 @@ def _license(path: Path) -> str:
     """The license that the model's own card states, or nothing."""
     stated = _card(path)
     license = stated.get("license_name") if stated.get("license") == "other" else stated.get("license")
-    return license if isinstance(license, str) else ""
+    return license[:LONGEST_LICENSE] if isinstance(license, str) else ""
 
 
 def _card(path: Path) -> dict[str, Any]:

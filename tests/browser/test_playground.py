@@ -267,6 +267,26 @@ def test_markdown_is_built_of_elements_and_nothing_in_it_runs(
     assert page.evaluate(MARKDOWN, said) == built
 
 
+def test_no_text_that_a_model_may_write_holds_the_page(server: Server, page: Page) -> None:
+    many = 30_000
+    texts = [
+        "# a" + " " * many + "x", "- " + " " * many + "\u2028x", "a|b\n-" + " " * many + "x",
+        "a|b\n" + " " * many + "x",
+        "---" + " " * many + "x", "a" + " " * many + "x\ny", "`" * many, "*a " * many, "*a* " * many, "**a " * many,
+        " __a" * many, "~~a " * many, "[a](" * many, "[a](" + " " * many + "x", "http://" + "." * many, "\n" * many,
+        "> \n" * many, "a|" * many + "\n" + "-|" * many + "\n" + "b|" * many,
+    ]  # fmt: skip
+    page.goto(f"{server.url}/playground")
+    expect(page.locator(".board .lane").first).to_be_visible()
+    timed = """(texts) => texts.map((text) => {
+      const begin = performance.now();
+      Studio.playground.markdown(text);
+      return performance.now() - begin;
+    })"""
+    assert max(page.evaluate(timed, texts)) < 5_000  # where an expression goes back and forth it is a minute
+    assert "1 more rows are not shown" in page.evaluate(MARKDOWN, "a|b\n-|-\n" + "a|b\n" * 501)
+
+
 def test_another_server_is_entered_in_settings_answers_in_the_playground_and_is_removed(
     server: Server, page: Page, tmp_path: Path, starter: Path
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.services import dataset_view
+from studio.services.csv_text import harmless
 from studio.store.tables import Dataset, Model
 from tests.intake import Content, take_in
 from tests.zoo.making import chat, lines, said
@@ -151,6 +152,13 @@ def test_problems_are_told_errors_first_in_the_order_of_the_files_a_page_at_a_ti
 def test_problems_are_found_by_kind_place_and_words(faulty: Dataset, wanted: Any, expected: list[int]) -> None:
     found, total = dataset_view.problems(faulty, **wanted)
     assert ([p.line for p in found], total) == (expected, len(expected))
+
+
+@pytest.mark.parametrize("before", ["", "\r", "\n", "\t", " ", "  \r\n", "\ufeff", "\u3000"])
+@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(1)", "＝1"])
+def test_a_cell_that_a_spreadsheet_could_run_is_quoted(before: str, formula: str) -> None:
+    assert harmless(before + formula) == f"'{before}{formula}"
+    assert harmless(f"so {formula}") == f"so {formula}"
 
 
 def test_problems_as_a_table_hold_nothing_that_a_spreadsheet_runs(tmp_path: Path) -> None:

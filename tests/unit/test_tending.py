@@ -187,3 +187,15 @@ def test_an_adapter_configuration_that_is_a_list_is_not_whole(tmp_path: Path) ->
     (tmp_path / "adapter_config.json").write_text("[1]")
     with pytest.raises(StudioError, match=r"not whole: adapter_config\.json is damaged"):
         read_adapter_folder(tmp_path)
+
+
+def test_pickled_weights_beside_junk_are_refused_when_the_model_is_added(catalogue: Catalogue, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "pytorch_model.bin").write_bytes(b"PK")
+    (folder / "junk.safetensors").write_bytes(b"junk")
+    models = Models(catalogue, Engine(), tmp_path, lambda: None)  # type: ignore[arg-type]
+    with pytest.raises(StudioError, match=r"safetensors weights in .* are damaged"):
+        models.add(str(folder))
+    assert models.list() == []

@@ -187,3 +187,22 @@ def test_only_an_upload_counts_as_an_upload(tmp_path, monkeypatch):
     ):
         with pytest.raises(InvalidInput):
             uploaded(str(path))
+
+
+@pytest.mark.parametrize("id", [2**63, -(2**64), "9" * 40, 1e30])
+def test_a_number_that_nothing_can_count_is_said_to_be_too_large(id):
+    assert "too large" in answer(rename, {"id": id, "name": "tone"})["error"]["problem"] or isinstance(id, float)
+    assert "Something went wrong" not in answer(rename, {"id": id, "name": "tone"})["error"]["problem"]
+
+
+def test_digits_that_are_text_are_text():
+    assert answer(rename, {"id": 1, "name": "9" * 40})["name"] == "9" * 40
+
+
+def test_a_file_that_cannot_be_used_is_named(tmp_path):
+    def look(name: str):
+        return (tmp_path / name).read_text()
+
+    told = answer(look, {"name": "rows.arrow"})["error"]
+    assert str(tmp_path / "rows.arrow") in told["problem"]
+    assert told["remedy"].startswith("Put a whole copy back")

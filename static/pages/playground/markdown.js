@@ -4,12 +4,13 @@
   const { h, t } = Studio;
   const parts = (Studio.playground = Studio.playground || {});
   const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]*)/;
-  const HEADING = /^ {0,3}(#{1,6})\s+(.*?)\s*#*$/;
-  const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+(.*)$/;
+  // No expression may look at the same characters over and over: a model writes whatever it likes.
+  const HEADING = /^ {0,3}(#{1,6})\s+([^]*)$/;
+  const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+([^]*)$/;
   const RULE = /^ {0,3}([-*_])(\s*\1){2,}\s*$/;
   const QUOTE = /^ {0,3}> ?/;
-  const TABLE_LINE = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
   const DEEPEST = 8; // of quotes and lists in each other; beyond that it is text
+  const MOST_ROWS = 500, MOST_COLUMNS = 50; // of a table that are drawn
 
   parts.markdown = (text) => blocks(text.replace(/\r\n?/g, "\n").split("\n"), 0);
 
@@ -32,7 +33,7 @@
         nodes.push(code(lines.slice(from, i).join("\n"), fence[2]));
       } else if (heading) {
         end();
-        nodes.push(h("p", { class: `heading h${heading[1].length}`, role: "heading", "aria-level": String(Math.min(6, heading[1].length + 2)) }, inline(heading[2])));
+        nodes.push(h("p", { class: `heading h${heading[1].length}`, role: "heading", "aria-level": String(Math.min(6, heading[1].length + 2)) }, inline(withoutMarks(heading[2]))));
       } else if (RULE.test(line)) {
         end();
         nodes.push(h("hr"));
@@ -47,7 +48,7 @@
         const indent = ITEM.exec(line)[1].length;
         while (i < lines.length && belongs(lines, i, indent)) i++;
         nodes.push(list(lines.slice(from, i--), indent, depth));
-      } else if (line.includes("|") && TABLE_LINE.test(lines[i + 1] || "") && (lines[i + 1] || "").includes("-")) {
+      } else if (line.includes("|") && isTableLine(lines[i + 1] || "")) {
         end();
         const from = i;
         while (i < lines.length && lines[i].includes("|")) i++;
@@ -92,43 +93,71 @@
   }
 
   function table(lines) {
-    const cells = (line) => line.trim().replace(/^\||\|$/g, "").split(/(?<!\\)\|/).map((cell) => cell.trim().replace(/\\\|/g, "|"));
+    const cells = (line) => within(line).split(/(?<!\\)\|/).slice(0, MOST_COLUMNS).map((cell) => cell.trim().replace(/\\\|/g, "|"));
     const sides = cells(lines[1]).map((cell) => (/^:-+:$/.test(cell) ? "center" : /-:$/.test(cell) ? "right" : "left"));
-    const row = (tag, line) => h("tr", {}, sides.map((side, i) => h(tag, { style: { "text-align": side } }, inline(cells(line)[i] || ""))));
-    return h("div", { class: "table-wrap" }, h("table", { class: "table" }, h("thead", {}, row("th", lines[0])), h("tbody", {}, lines.slice(2).map((line) => row("td", line)))));
+    const row = (tag, line) => {
+      const own = cells(line);
+      return h("tr", {}, sides.map((side, i) => h(tag, { style: { "text-align": side } }, inline(own[i] || ""))));
+    };
+    const rows = lines.slice(2, 2 + MOST_ROWS).map((line) => row("td", line));
+    const left = lines.length - 2 - rows.length;
+    if (left > 0) rows.push(h("tr", {}, h("td", { colspan: String(sides.length), class: "muted" }, t("{n} more rows are not shown; copy the answer to see them.", { n: Studio.number(left) }))));
+    return h("div", { class: "table-wrap" }, h("table", { class: "table" }, h("thead", {}, row("th", lines[0])), h("tbody", {}, rows)));
   }
 
-  const withBreaks = (lines) => lines.flatMap((line, i) => [i ? (/( {2}|\\)$/.test(lines[i - 1]) ? h("br") : "\n") : null, inline(line.replace(/( {2,}|\\)$/, ""))]);
+  // A line of a table without the bars around it.
+  const within = (line) => {
+    const text = line.trim();
+    return text.slice(text.startsWith("|") ? 1 : 0, text.length > 1 && text.endsWith("|") ? -1 : undefined);
+  };
+
+  const isTableLine = (line) => within(line).split("|").every((cell) => /^:?-+:?$/.test(cell.trim()));
+
+  // A heading without the marks that may close it.
+  function withoutMarks(text) {
+    const whole = text.trimEnd();
+    let end = whole.length;
+    while (whole[end - 1] === "#") end--;
+    return whole.slice(0, end).trimEnd();
+  }
+
+  const breaks = (line) => line.endsWith("  ") || line.endsWith("\\");
+  const withBreaks = (lines) => lines.flatMap((line, i) => [i ? (breaks(lines[i - 1]) ? h("br") : "\n") : null, inline(!breaks(line) ? line : line.endsWith("\\") ? line.slice(0, -1) : line.trimEnd())]);
 
   // The signs within a line, the earliest one first; what is inside them is read again, code is not.
   const SIGNS = [
-    [/(`+)(?!`)(.*?[^`])\1(?!`)/, (found) => h("code", {}, found[2].trim() || found[2])],
-    [/!?\[([^[\]]*)\]\(\s*<?([^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)?)>?(?:\s+["'][^"']*["'])?\s*\)/, (found) => link(found[2], found[1])],
-    [/<(https?:\/\/[^\s<>]+)>/, (found) => link(found[1], found[1])],
-    [/\bhttps?:\/\/[^\s<>()[\]]*[^\s<>()[\].,;:!?'"*_`。，；：！？、）]/, (found) => link(found[0], found[0])],
-    [/\*\*(?=\S)(.+?)(?<=\S)\*\*/, (found) => h("strong", {}, inline(found[1]))],
-    [/(?<![\w_])__(?=\S)(.+?)(?<=\S)__(?![\w_])/, (found) => h("strong", {}, inline(found[1]))],
-    [/~~(?=\S)(.+?)(?<=\S)~~/, (found) => h("s", {}, inline(found[1]))],
-    [/\*(?=[^\s*])(.+?)(?<=[^\s*])\*(?!\*)/, (found) => h("em", {}, inline(found[1]))],
-    [/(?<![\w_])_(?=[^\s_])(.+?)(?<=[^\s_])_(?![\w_])/, (found) => h("em", {}, inline(found[1]))],
-    [/\\([\\`*_{}[\]()#+.!|~>-])/, (found) => found[1]],
+    [/(?<!`)(`+)(?!`)(.*?[^`])\1(?!`)/g, (found) => h("code", {}, found[2].trim() || found[2])],
+    [/!?\[([^[\]]*)\]\(\s{0,9}<?([^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)?)>?(?:\s{1,9}["'][^"']*["'])?\s{0,9}\)/g, (found) => link(found[2], found[1])],
+    [/<(https?:\/\/[^\s<>]+)>/g, (found) => link(found[1], found[1])],
+    [/\bhttps?:\/\/[^\s<>()[\]]*[^\s<>()[\].,;:!?'"*_`。，；：！？、）]/g, (found) => link(found[0], found[0])],
+    [/\*\*(?=\S)(.{1,2000}?)(?<=\S)\*\*/g, (found) => h("strong", {}, inline(found[1]))],
+    [/(?<![\w_])__(?=\S)(.{1,2000}?)(?<=\S)__(?![\w_])/g, (found) => h("strong", {}, inline(found[1]))],
+    [/~~(?=\S)(.{1,2000}?)(?<=\S)~~/g, (found) => h("s", {}, inline(found[1]))],
+    [/\*(?=[^\s*])(.{1,2000}?)(?<=[^\s*])\*(?!\*)/g, (found) => h("em", {}, inline(found[1]))],
+    [/(?<![\w_])_(?=[^\s_])(.{1,2000}?)(?<=[^\s_])_(?![\w_])/g, (found) => h("em", {}, inline(found[1]))],
+    [/\\([\\`*_{}[\]()#+.!|~>-])/g, (found) => found[1]],
   ];
 
   function inline(text) {
     const nodes = [];
-    while (text) {
+    const ahead = SIGNS.map(() => undefined); // of each sign the next one, null where there is none: each is looked for once
+    let here = 0;
+    while (here < text.length) {
       let first = null;
-      for (const [sign, build] of SIGNS) {
-        const found = sign.exec(text);
-        if (found && (!first || found.index < first.found.index)) first = { found, build };
-      }
+      SIGNS.forEach(([sign, build], i) => {
+        if (ahead[i] === undefined || (ahead[i] && ahead[i].index < here)) {
+          sign.lastIndex = here;
+          ahead[i] = sign.exec(text);
+        }
+        if (ahead[i] && (!first || ahead[i].index < first.found.index)) first = { found: ahead[i], build };
+      });
       if (!first) break;
       const { found, build } = first;
-      if (found.index) nodes.push(text.slice(0, found.index));
+      if (found.index > here) nodes.push(text.slice(here, found.index));
       nodes.push(build(found));
-      text = text.slice(found.index + found[0].length);
+      here = found.index + found[0].length;
     }
-    return text ? [...nodes, text] : nodes;
+    return here < text.length ? [...nodes, text.slice(here)] : nodes;
   }
 
   function link(address, words) {

@@ -54,8 +54,9 @@ def routes(app: FastAPI, studio: Studio) -> None:
     from fastapi import HTTPException
     from fastapi.responses import StreamingResponse
 
-    def found(id: int) -> Dataset:
-        dataset = studio.catalogue.dataset_by_id(id)
+    def found(id: str) -> Dataset:
+        is_one = id.isascii() and id.isdecimal() and len(id) < 19  # what the catalogue can count
+        dataset = studio.catalogue.dataset_by_id(int(id)) if is_one else None
         if dataset is None:
             raise HTTPException(404)
         return dataset
@@ -66,7 +67,7 @@ def routes(app: FastAPI, studio: Studio) -> None:
         return StreamingResponse(lines, media_type=kind, headers=headers)
 
     @app.get("/download/datasets/{id}/clean.jsonl")
-    def clean_file(id: int) -> StreamingResponse:
+    def clean_file(id: str) -> StreamingResponse:
         dataset = found(id)
         try:
             check_ready(dataset)
@@ -76,7 +77,7 @@ def routes(app: FastAPI, studio: Studio) -> None:
 
     @app.get("/download/datasets/{id}/problems.csv")
     def problems_file(
-        id: int, model: str = "", max_length: int = MAX_LENGTH, validation: str = ""
+        id: str, model: str = "", max_length: int = MAX_LENGTH, validation: str = ""
     ) -> StreamingResponse:
         dataset = found(id)
         lines = dataset_view.problem_lines(dataset, _counted(studio, dataset, model, max_length, validation))
