@@ -1,7 +1,6 @@
 """The chat template on the train page, for a model that has one and for one that has none."""
 
 import json
-import re
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +9,8 @@ from playwright.sync_api import Page, expect
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
 from tests.served import Server, serving
+
+OWN = "{% for m in messages %}{{ raise_exception('no') if m.role == 'system' }}[{{ m.content }}]{% endfor %}"
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +23,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         folder = home.parent / name
         folder.mkdir()
         (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": "</s>"}))
+        if name == "instruct":  # one that takes no system message
+            (folder / "chat_template.jinja").write_text(OWN)
         catalogue.add_model(
             name=name, reference=name, source="folder", status="ready", path=str(folder),
             chat_template=name == "instruct",
@@ -31,23 +34,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def test_only_a_model_without_a_template_has_the_choice_and_shows_what_is_chosen(server: Server, page: Page):
+def test_every_model_has_the_choice_and_shows_what_is_chosen(server: Server, page: Page):
     page.goto(f"{server.url}/train?model=instruct")
     about = page.locator(".about")
     expect(about).to_contain_text("has a chat template")
     choice, sample = page.get_by_label("Chat template"), page.locator("#template-sample")
-    expect(choice).to_be_hidden()
-    expect(sample).to_have_count(0)
-    model = page.locator("[id='model.name']")
-    model.select_option("base")
-    expect(about).to_contain_text("has no chat template")
-    expect(sample).to_contain_text("<|im_start|>user")
+    expect(choice).to_have_value("auto")
+    expect(sample).to_contain_text("[What is the capital of France?][Paris.]")
     choice.select_option("Zephyr")
     expect(sample).to_contain_text("<|user|>")
     expect(sample.locator("mark")).to_have_text(["Paris.</s>", "Tokyo.</s>"])
-    model.select_option("instruct")
-    expect(choice).to_be_hidden()
-    expect(sample).to_be_hidden()
+    model = page.locator("[id='model.name']")
     model.select_option("base")
-    expect(choice).to_have_value("auto")
-    expect(sample).to_contain_text(re.compile("im_start"))
+    expect(about).to_contain_text("has no chat template")
+    expect(sample).to_contain_text("<|user|>")
+    choice.select_option("Automatic")
+    expect(sample).to_contain_text("<|im_start|>user")

@@ -1,0 +1,76 @@
+"""What a run would not learn is said on the train page before it is started."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from studio.settings import read_settings
+from studio.store.catalogue import Catalogue
+from tests.served import Server, serving, studio_json
+from tests.tools import WEATHER
+from tests.training import conversation
+
+PATIENCE = 60_000  # milliseconds: a worker is started, and it counts tokens
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The starter's tokenizer, whose chat template knows no tools, and datasets of calls, of pairs and of long ones."""
+    place = tmp_path_factory.mktemp("studio")
+    home, model = place / "home", place / "model"
+    for folder in (home, model):
+        folder.mkdir()
+    for file in (*Path(os.environ["STUDIO_TEST_STARTER"]).glob("*token*.json"), *_template()):
+        shutil.copy(file, model)
+    pair = {"prompt": "Where to?", "chosen": "West.", "rejected": "Nowhere."}
+    files = {
+        "calls": [WEATHER, conversation("And now?", "Sun.")],
+        "pairs": [pair | {"prompt": f"Where to on day {i}?"} for i in range(3)],
+        "long": [conversation("Where is it? " * 2000, "Here."), conversation("Where?", "There.")],
+    }
+    for name, rows in files.items():
+        (place / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+        studio_json(home, "datasets", "add", str(place / f"{name}.jsonl"), "--name", name)
+    catalogue = Catalogue(read_settings({}, home=home).url)
+    catalogue.add_model(
+        name="starter", reference="starter", source="folder", status="ready", path=str(model), chat_template=True
+    )
+    catalogue.close()
+    with serving(home) as server:
+        yield server
+
+
+def _template() -> list[Path]:
+    return list(Path(os.environ["STUDIO_TEST_STARTER"]).glob("chat_template.jinja"))
+
+
+def test_calls_that_the_template_drops_are_counted_until_another_template_is_chosen(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/train?model=starter&dataset=calls")
+    review = page.locator("#review")
+    lost = review.locator("[data-code='call_dropped']")
+    expect(lost).to_contain_text("1 of 2 rows: calls of tools are not learned", timeout=PATIENCE)
+    expect(lost).to_contain_text("ChatML leaves nothing out")
+    expect(lost).to_contain_text("Row 1: The base model's chat template leaves out the call of “weather” in turn 2")
+    expect(page.locator("#start-training")).to_be_enabled()
+    page.get_by_label("Chat template").select_option("ChatML")
+    expect(lost).to_have_count(0, timeout=PATIENCE)
+    expect(review.get_by_role("progressbar")).to_have_count(0, timeout=PATIENCE)
+    expect(review.locator(".panel")).to_have_count(0)
+
+
+def test_rows_that_max_length_leaves_nothing_of_are_counted(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/train?model=starter&dataset=long")
+    left = page.locator("#review [data-code='no_trained_token']")
+    expect(left).to_contain_text("1 of 2 rows are left out: nothing to learn is within max length.", timeout=PATIENCE)
+
+
+def test_of_pairs_the_page_says_which_answers_are_trained_on(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/train?model=starter&dataset=pairs")
+    expect(page.locator("#trained-part")).to_have_text("Of each pair, only the chosen answer is trained on.")
+    page.goto(f"{server.url}/datasets?name=pairs")
+    expect(page.locator(".factline")).to_contain_text("Of each pair, only the chosen answer is trained on.")
