@@ -177,8 +177,8 @@ def test_a_checkpoint_is_a_column_and_becomes_an_adapter_while_its_run_goes_on(b
 
 def test_a_run_that_fails_lets_the_next_one_begin_and_can_be_resumed(bed: Bed, tiny: Path, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
-    tiny.rename(moved)
     first, second = bed.submit("first", 3), bed.submit("second", 3)
+    tiny.rename(moved)
     try:
         failed = bed.tick_until_over(first)
         assert failed.status == "failed" and failed.problem and failed.remedy

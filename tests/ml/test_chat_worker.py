@@ -291,7 +291,7 @@ def test_a_model_that_cannot_be_loaded_is_explained(playground: Playground):
     assert [c.state for c in last.columns] == ["error", "error"]
     assert "gone" in str(last.columns[0].error)
     assert "nowhere" in str(last.columns[1].error)
-    assert playground.status().state == "stopped"
+    assert playground.status().model == "other", "what is in memory stays there"
 
 
 def test_an_idle_model_makes_room_and_comes_back_but_never_in_the_middle_of_an_answer(playground: Playground):

@@ -10,7 +10,7 @@ import torch
 from studio.domain.chat import Sampling
 from studio.worker.adapter_shelf import AdapterShelf
 from studio.worker.answer import Answer
-from studio.worker.company import ANY_ROW, OTHER_LENGTHS, Company
+from studio.worker.company import ANY_ROW, OTHER_LENGTHS, PROBES, Company
 from studio.worker.model import LoadedModel, load_base
 from studio.worker.readings import Readings
 from studio.worker.scheduler import Scheduler
@@ -83,5 +83,5 @@ def test_what_cannot_be_tried_is_answered_alone(folders: dict[str, Path], monkey
     def broken(*_: object) -> bool:
         raise MemoryError
 
-    monkeypatch.setattr("studio.worker.company.equal_rows_stand_alone", broken)
+    monkeypatch.setitem(PROBES, "equal_lengths", broken)
     assert [answer.timings.rows for answer in asked_at_once(base, [5, 5])] == [1, 1]

@@ -27,9 +27,11 @@ from tests.ml.families import save_family
 from tests.training import captain_rows, events_of, start_worker, training_run
 
 QUICKEST = ["packed", "document attention", "fused LoRA", "learned positions only"]
-LAYERS = {
-    name: ["q_proj", "k_proj", "up_proj", "down_proj"] for name in ("falcon_h1", "bamba", "jamba", "granitemoehybrid")
-} | {"mamba": ["in_proj", "x_proj"], "mamba2": ["in_proj"]}
+LAYERS = {name: ["q_proj", "k_proj", "up_proj", "down_proj"] for name in ("falcon_h1", "bamba", "jamba")} | {
+    "granitemoehybrid": ["q_proj", "input_linear"],
+    "mamba": ["in_proj", "x_proj"],
+    "mamba2": ["in_proj"],
+}
 
 
 def documents(*lengths: int) -> list[dict[str, list[int]]]:
