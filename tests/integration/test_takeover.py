@@ -20,6 +20,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from studio.store.lock import HomeLock
+from tests.weights import write_weights
 lock = HomeLock(Path(sys.argv[1]))
 assert lock.acquire("a server")
 print("held", flush=True)
@@ -74,7 +75,7 @@ def with_a_model(studio: Studio, home: Path) -> None:
     folder = home / "broken"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
-    (folder / "model.safetensors").write_bytes(b"\0" * 16)
+    write_weights(folder / "model.safetensors", {"w": [1]})
 
 
 def with_rows(studio: Studio, home: Path) -> None:

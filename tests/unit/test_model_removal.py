@@ -23,6 +23,7 @@ from studio.services.run_control import RunControl
 from studio.services.runs import Runs
 from studio.store.run_folder import RunFolder
 from tests.adapters import adapter_fields
+from tests.weights import write_weights
 
 
 class Engine:
@@ -157,7 +158,7 @@ def test_files_that_are_not_the_studios_own_stay(bench, tmp_path):
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     (theirs / "config.json").write_text("{}")
-    (theirs / "model.safetensors").write_bytes(b"0")
+    write_weights(theirs / "model.safetensors", {"w": [1]})
     model = bench.models.add(str(theirs))
     bench.says(model, Finished(path=str(theirs), size=1))
     assert bench.models.keeps_files(bench.models.get("theirs"))
@@ -170,7 +171,7 @@ def test_a_model_that_lies_in_anothers_folder_keeps_that_one(bench):
     outer = bench.fetched()
     inner = bench.folder(outer) / "model"
     (inner / "config.json").write_text("{}")
-    (inner / "model.safetensors").write_bytes(b"0")
+    write_weights(inner / "model.safetensors", {"w": [1]})
     added = bench.models.add(str(inner))
     bench.says(added, Finished(path=str(inner), size=1))
     with pytest.raises(InvalidInput, match="“model” lies in the folder of “small”"):
