@@ -15,12 +15,12 @@ from studio.domain.columns import Column
 from studio.domain.spec import read_spec
 from studio.settings import read_settings
 from tests.served import environment
+from tests.weights import write_weights
 
 HOLDER = """
 import sys, time
 from pathlib import Path
 from studio.store.lock import HomeLock
-from tests.weights import write_weights
 lock = HomeLock(Path(sys.argv[1]))
 assert lock.acquire("a server")
 print("held", flush=True)
