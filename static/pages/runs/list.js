@@ -38,7 +38,7 @@
             { name: "status", label: t("Status"), value: Studio.statePill },
             { name: "steps", label: t("Steps"), numeric: true, value: parts.steps },
             { name: "losses", label: t("Loss"), hide: "medium", value: (run) => Studio.sparkline(run.losses, { color: Studio.color(run.id) }) },
-            { name: "train_loss", label: t("Training loss"), numeric: true, value: (run) => Studio.loss(run.train_loss) },
+            { name: "train_loss", label: t("Training loss"), numeric: true, hide: "narrow", value: (run) => Studio.loss(run.train_loss) },
             { name: "eval_loss", label: t("Evaluation loss"), numeric: true, hide: "narrow", value: (run) => (run.ended_at ? Studio.measured : Studio.loss)(run.eval_loss) },
             { name: "model_name", label: t("Base model"), hide: "medium" },
             { name: "dataset_name", label: t("Dataset"), hide: "narrow", value: Studio.versioned },
