@@ -78,6 +78,7 @@ def load_base(
         _unpack_evenly(model, dtype)
         precision = f"{precision} (from {stored.name})"
     _keep_nf4_as_it_is(model)
+    _keep_scales_of_int8(model)
     model.eval()
     return LoadedModel(model, tokenizer, bool(own), model.device, precision, model.num_parameters())
 
@@ -186,3 +187,16 @@ def _keep_nf4_as_it_is(model: torch.nn.Module) -> None:
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
+
+
+def _keep_scales_of_int8(model: torch.nn.Module) -> None:
+    # On CPUs peft puts a new weight into a Linear8bitLt whenever it unpacks one, as DoRA does at every step. Those that
+    # have answered once keep their scales elsewhere: the new weight has none, and bitsandbytes then forgets the others.
+    for module in model.modules():
+        if type(module).__name__ == "Linear8bitLt":
+            module.register_forward_pre_hook(_give_scales_back)
+
+
+def _give_scales_back(module: Any, _: Any) -> None:
+    if module.weight.CB is not None and module.weight.SCB is None:
+        module.weight.SCB = module.state.SCB

@@ -113,8 +113,9 @@ def test_biases_are_trained_with_the_adapter(train: Train, tmp_path: Path, start
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "8-bit", "4-bit"])
-def test_every_precision_trains_an_adapter_in_fp32(train: Train, base: Path, precision: str):
-    folder, finished = train(model={"precision": precision})
+@pytest.mark.parametrize("lora", [{}, {"use_dora": True}], ids=["LoRA", "DoRA"])
+def test_every_precision_trains_an_adapter_in_fp32(train: Train, base: Path, precision: str, lora: dict[str, Any]):
+    folder, finished = train(model={"precision": precision}, lora=lora)
     saved = load_file(Path(finished.path) / "adapter_model.safetensors")
     assert events_of(folder, Started)[0].precision == precision
     assert {tensor.dtype for tensor in saved.values()} == {torch.float32}
