@@ -12,6 +12,11 @@
     loading: t("Loading the model"), tokenizing: t("Reading the rows"), evaluating: t("Evaluating"), answering: t("Answering the sample prompts"),
     checkpointing: t("Saving a checkpoint"), finishing: t("Finishing"), saving: t("Saving the adapter"),
   };
+  // What a worker computed on, as it says itself: a GPU's name, or the CPU with its threads.
+  Studio.deviceName = (said) => {
+    const threads = /^CPU, (\d+) threads?$/.exec(said || "");
+    return threads ? t("CPU, {n} {n:thread|threads}", { n: Number(threads[1]) }) : said;
+  };
   Studio.stateName = (status) => (STATES[status] || [status])[0];
   Studio.stageName = (stage) => STAGES[stage] || stage;
   // [word, kind of pill] of {status, held, stage}.

@@ -83,7 +83,7 @@
             [t("SHA-256 of the data"), mono(adapter.dataset_sha256.slice(0, 16), adapter.dataset_sha256)],
             adapter.details.split && [t("Evaluated on"), evaluatedOn(adapter.details.split)],
             [t("Run"), adapter.run_id ? h("a", { href: Studio.href("runs", { id: adapter.run_id }) }, t("Run {id}", { id: adapter.run_id })) : "–"],
-            [t("Seed"), String(adapter.seed)], [t("Device"), adapter.details.device || "–"], [t("Precision"), adapter.details.precision || "–"],
+            [t("Seed"), String(adapter.seed)], [t("Device"), Studio.deviceName(adapter.details.device) || "–"], [t("Precision"), adapter.details.precision || "–"],
             [t("Made"), Studio.date(adapter.created_at)], adapter.owner && [t("Owner"), adapter.owner],
             [t("On the Hub"), adapter.hub_url ? hubLink(adapter.hub_url) : t("not pushed")],
             adapter.hub_commit && [t("Commit on the Hub"), mono(adapter.hub_commit.slice(0, 12), adapter.hub_commit)],

@@ -9,6 +9,9 @@ from studio.domain.errors import InvalidInput
 
 LONGEST_NAME = 80
 
+# Within a family of emoji, or a word in Persian or an Indic script: what is beside one looks otherwise for it.
+JOINERS = re.compile(r"(?<=[^\x00-\x7f\u200c\u200d])[\u200c\u200d](?=[^\x00-\x7f\u200c\u200d])")
+
 
 def check_name(name: str, what: str = "name") -> str:
     """The name without outer blanks.
@@ -23,7 +26,7 @@ def check_name(name: str, what: str = "name") -> str:
         problem = InvalidInput(
             "The name has {length} characters.", "Keep it to {most}.", length=len(clean), most=LONGEST_NAME
         )
-    elif any(unicodedata.category(c).startswith("C") for c in clean) or set(clean) & set("/\\"):
+    elif any(unicodedata.category(c).startswith("C") for c in JOINERS.sub("", clean)) or set(clean) & set("/\\"):
         problem = InvalidInput(
             "The name has a slash or an invisible character.", "Use letters, digits, blanks, dots and dashes."
         )

@@ -6,7 +6,7 @@ import re
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
-from studio.domain.naming import LONGEST_NAME
+from studio.domain.naming import JOINERS, LONGEST_NAME
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+|[A-Za-z0-9][\w.-]*")
 
@@ -19,7 +19,8 @@ def name_taken(name: str) -> InvalidInput:
 def name_of_file(file_name: str) -> str:
     """A name that can stand, with room for a number behind it."""
     stem = file_name.removesuffix(".gz").removesuffix(".zip").rpartition(".")[0] or file_name
-    stem = "".join(c if c.isprintable() and c not in "/\\@" else " " for c in stem)
+    joiners = {joiner.start() for joiner in JOINERS.finditer(stem)}
+    stem = "".join(c if (c.isprintable() and c not in "/\\@") or at in joiners else " " for at, c in enumerate(stem))
     return cut(stem.strip(), LONGEST_NAME - 6).strip() or "dataset"
 
 

@@ -212,6 +212,8 @@ def test_the_smoothed_loss_is_bias_corrected_and_what_is_counted_and_cut_reads_a
     assert even == [[1, 4], [2, pytest.approx((0.25 * 4 + 0.5 * 2) / 0.75)]]
     assert stretched == [[2, 3], [3, pytest.approx((0.75 / 2 * 3 + 0.5 * 1) / 0.875)]]
     assert page.evaluate(WORDS) == ["1 row", "1,000 rows", "a🇫🇷", "ab", "100%", "99%", "<1%", "0%", "50%"]
+    said = ["CPU, 1 thread", "CPU, 1 threads", "CPU, 8 threads", "NVIDIA H100", ""]
+    assert page.evaluate("(said) => said.map(Studio.deviceName)", said) == [said[0], said[0], *said[2:]]
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@
       run.started.dropped_rows > 0 && [t("Left out"), t("{n} rows: nothing to learn within max length", { n: Studio.number(run.started.dropped_rows) })], [t("Validation rows"), Studio.number(run.started.eval_rows)],
       [t("Tokens per epoch"), Studio.number(run.started.tokens_per_epoch)],
       [t("Trainable parameters"), run.started.trainable ? `${Studio.compact(run.started.trainable)} (${Studio.percent(run.started.trainable / run.started.parameters, 2)})` : "–"],
-      [t("Device"), run.started.device || run.placed_on || "–"], [t("Precision"), run.started.precision || "–"],
+      [t("Device"), Studio.deviceName(run.started.device) || run.placed_on || "–"], [t("Precision"), run.started.precision || "–"],
     ]));
 
     const timeline = () => Studio.card(t("What became of it"), h("ol", { class: "timeline", id: "history" }, history.map((line) =>
