@@ -39,9 +39,11 @@ def test_a_column_follows_its_run_to_the_adapter_and_a_new_adapter_can_be_chosen
     picker = page.get_by_role("dialog")
     expect(picker.get_by_role("button", name=re.compile("^tide, step"))).not_to_have_count(0)
     expect(picker.get_by_role("button", name=re.compile("^tide over"))).to_have_count(0)
-    page.get_by_role("button", name="Cancel").click()
 
     bed.studio.run_control.stop(id)
+    expect(picker.get_by_role("button", name=re.compile("^tide over"))).to_have_count(1, timeout=MINUTES)
+    expect(picker.get_by_role("button", name=re.compile("^tide, step"))).to_have_count(0)
+    page.get_by_role("button", name="Cancel").click()
     expect(column).to_contain_text("The run “tide” has ended.", timeout=MINUTES)
     column.get_by_role("button", name="Take the adapter “tide”").click()
     expect(lane(page, "tide")).to_be_visible()

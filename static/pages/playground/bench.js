@@ -203,6 +203,7 @@
       if (!fresh.models.length || JSON.stringify(fresh) === JSON.stringify(options)) return;
       Object.assign(options, fresh);
       if (ctx.alive) draw();
+      parts.refreshPicker();
     };
     async function watch() {
       while (ctx.alive) {

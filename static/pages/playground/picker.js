@@ -4,6 +4,11 @@
   const { h, t } = Studio;
   const parts = (Studio.playground = Studio.playground || {});
 
+  let redraw = null; // of the one that is open
+
+  // `options` have changed: so does the list that is open.
+  parts.refreshPicker = () => redraw?.();
+
   // Gives {model, share} (share null for a base), or null. With `over`, only what fits over that base model.
   parts.pick = async (options, { title, over = "", preferred = "" }) => {
     let search = "";
@@ -33,8 +38,10 @@
           : h("p", { class: "hint" }, t("No adapter was trained on this model yet."), " ", h("a", { href: Studio.href("train", { model: over }) }, t("Train one")))));
     }
     draw();
+    redraw = draw;
     field.querySelector("input").focus();
     await dialog.closed;
+    redraw = null;
     return chosen;
   };
 
