@@ -99,14 +99,14 @@
 
       const yTicks = log ? logTicks(y0, y1) : Studio.ticks(y0, y1, Math.max(2, Math.round(height / 56)));
       const yText = tickFormat || (log ? Studio.rate : Studio.tickText(yTicks));
-      const xTicks = Studio.ticks(x0, x1, Math.max(2, Math.floor((inner.right - inner.left) / 90))).filter((x) => Number.isInteger(x) || x1 - x0 < 4);
+      const xTicks = Studio.ticks(x0, x1, Math.max(2, Math.floor((inner.right - inner.left) / 90))).map(round).filter(Number.isInteger); // there is no half a step
       const art = svg("svg", { width: this.width, height, viewBox: `0 0 ${this.width} ${height}`, "aria-hidden": "true" });
       for (const y of yTicks)
         art.append(
           svg("line", { class: "grid", x1: inner.left, x2: inner.right, y1: this.y(y), y2: this.y(y) }),
           svg("text", { class: "tick", x: inner.left - 8, y: this.y(y) + 4, "text-anchor": "end" }, yText(round(y))));
       for (const x of xTicks)
-        art.append(svg("text", { class: "tick", x: this.x(x), y: inner.bottom + 18, "text-anchor": "middle" }, Studio.number(round(x), Number.isInteger(round(x)) ? 0 : 1)));
+        art.append(svg("text", { class: "tick", x: this.x(x), y: inner.bottom + 18, "text-anchor": "middle" }, Studio.number(x)));
       if (xLabel) art.append(svg("text", { class: "axis-label", x: (inner.left + inner.right) / 2, y: height - 4, "text-anchor": "middle" }, xLabel));
       if (yLabel) art.append(svg("text", { class: "axis-label", transform: `translate(12 ${(inner.top + inner.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, yLabel));
       this.drawMarks(art);

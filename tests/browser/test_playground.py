@@ -51,6 +51,25 @@ def prepare(folder: Path, starter: Path) -> Path:
     return home
 
 
+# The width of each text in the font of answers, whole and sign by sign without kerning.
+DRAWN = """async (texts) => {
+  await document.fonts.ready;
+  const width = (signs) => {
+    const line = document.createElement('div');
+    line.className = 'answer';
+    line.style.cssText = 'position: absolute; font-kerning: none';
+    const box = (sign) => Object.assign(document.createElement('span'), {textContent: sign});
+    line.append(...signs.map(box));
+    for (const each of line.children) each.style.display = 'inline-block';
+    document.querySelector('.board').append(line);
+    const found = line.getBoundingClientRect().width;
+    line.remove();
+    return found;
+  };
+  return texts.map((text) => [width([text]), width([...text])]);
+}"""
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, starter: Path) -> Iterator[Server]:
     with serving(prepare(tmp_path_factory.mktemp("playground"), starter)) as server:
@@ -265,6 +284,15 @@ def test_markdown_is_built_of_elements_and_nothing_in_it_runs(
     page.goto(f"{server.url}/playground")
     expect(page.locator(".board .lane").first).to_be_visible()
     assert page.evaluate(MARKDOWN, said) == built
+
+
+def test_what_is_written_is_shown_sign_by_sign_and_no_sign_is_drawn_as_another(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/playground")
+    expect(page.locator(".board .lane").first).to_be_visible()
+    widths = page.evaluate(DRAWN, ["->", "=>", "3x4"])  # which Inter draws as an arrow, another one, and 3×4
+    assert all(whole == pytest.approx(parts, abs=0.1) for whole, parts in widths), widths
+    joined = "(all) => all.filter((each) => getComputedStyle(each).fontVariantLigatures !== 'no-contextual').length"
+    assert page.locator(".page *").evaluate_all(joined) == 0
 
 
 def test_no_text_that_a_model_may_write_holds_the_page(server: Server, page: Page) -> None:

@@ -16,6 +16,19 @@ from tests.ml.tiny import tiny_model
 from tests.served import Server, serving
 
 MINUTES = 120_000
+# Below the chart of a run of so many steps.
+TICKS = """async (total) => {
+  const place = document.createElement('div');
+  place.style.width = '1000px';
+  document.body.append(place);
+  const series = [{name: 'loss', points: [[1, 2], [total, 1]]}];
+  Studio.lineChart(place, {label: 'loss', xMax: total, height: 300, series});
+  await new Promise(requestAnimationFrame);
+  await new Promise(requestAnimationFrame);
+  const ticks = [...place.querySelectorAll('.tick[text-anchor=middle]')].map((tick) => tick.textContent).join(' ');
+  place.remove();
+  return ticks;
+}"""
 
 
 @pytest.fixture
@@ -214,6 +227,12 @@ def test_the_smoothed_loss_is_bias_corrected_and_what_is_counted_and_cut_reads_a
     assert page.evaluate(WORDS) == ["1 row", "1,000 rows", "a🇫🇷", "ab", "100%", "99%", "<1%", "0%", "50%"]
     said = ["CPU, 1 thread", "CPU, 1 threads", "CPU, 8 threads", "NVIDIA H100", ""]
     assert page.evaluate("(said) => said.map(Studio.deviceName)", said) == [said[0], said[0], *said[2:]]
+
+
+def test_a_chart_has_no_half_step(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/runs")
+    for total, ticks in ((1, "0 1"), (3, "0 1 2 3"), (12, "0 2 4 6 8 10 12")):
+        assert page.evaluate(TICKS, total) == ticks
 
 
 @pytest.fixture
