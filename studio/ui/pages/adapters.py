@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.domain.errors import StudioError
 from studio.domain.naming import slug
+from studio.services.hub_folder import GENERATION_CONFIG
 from studio.ui.language import language_of
 from studio.ui.pages.colours import colour_of
 from studio.ui.pages.shown_run import settings_of, trained_part
@@ -44,6 +46,7 @@ def detail(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
     shown = adapter.as_dict() | {"method": method(adapter), "settings": settings_of(adapter.spec)}
     del shown["spec"]
     shown["trained_part"] = trained_part(adapter.details.get("format"), language_of(request))
+    shown["says_where_it_ends"] = (Path(adapter.path) / GENERATION_CONFIG).is_file()
     return shown | {"measured": studio.evaluations.of_adapter(name)}
 
 
