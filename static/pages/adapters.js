@@ -136,11 +136,13 @@
   const mono = (text, title) => h("span", { class: "mono", title }, text);
 
   function snippet(adapter) {
+    const ends = adapter.says_where_it_ends; // transformers takes the settings of generate from the base
     const code = [
-      "from transformers import AutoModelForCausalLM, AutoTokenizer", "",
+      `from transformers import AutoModelForCausalLM, AutoTokenizer${ends ? ", GenerationConfig" : ""}`, "",
       `path = ${JSON.stringify(adapter.path)}`,
-      "model = AutoModelForCausalLM.from_pretrained(path)", "tokenizer = AutoTokenizer.from_pretrained(path)",
-    ].join("\n");
+      "model = AutoModelForCausalLM.from_pretrained(path)", ends && "model.generation_config = GenerationConfig.from_pretrained(path)",
+      "tokenizer = AutoTokenizer.from_pretrained(path)",
+    ].filter((line) => line !== false).join("\n");
     return h("div", { class: "stack" }, h("pre", { tabindex: "0", "aria-label": t("Code that loads the adapter") }, code), h("div", { class: "row" }, Studio.copyButton(code)));
   }
 

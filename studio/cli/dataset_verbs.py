@@ -12,7 +12,7 @@ from typing import Any
 from studio.app import Studio
 from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import opened, records
-from studio.domain.dataset_formats import Format
+from studio.domain.dataset_formats import trained_part
 from studio.domain.errors import InvalidInput
 from studio.domain.problem_kinds import PROBLEM_KINDS
 from studio.domain.reading import Reading
@@ -67,7 +67,7 @@ def _made(arguments: argparse.Namespace, studio: Studio, dataset: Dataset, *, ne
     words = f"{dataset.reference}: {dataset.rows} rows, {dataset.format}"
     if left_out := sum((dataset.details.get("left_out") or {}).values()):
         words += f"; {left_out} left out"
-    if part := Format(dataset.format).trained_part:
+    if part := trained_part(dataset.format):
         words += f". {part}"
     show(arguments, dataset.as_dict(), words)
     if not dataset.bad_rows:
@@ -112,7 +112,7 @@ def check_file(arguments: argparse.Namespace) -> int:
 
 def _report_text(report: Report) -> str:
     lines = [f"{report.rows} good rows of {report.rows_in}, {report.format}"]
-    if part := Format(report.format).trained_part:
+    if part := trained_part(report.format):
         lines.append(part)
     if tokens := report.tokens:
         lines.append(f"{tokens['tokens']} tokens, {tokens['trained']} of them learned; longest row {tokens['longest']}")

@@ -105,7 +105,7 @@ def follow(studio: Studio, id: int) -> Run:
 
 
 def outcome(studio: Studio, run: Run) -> dict[str, Any]:
-    """How it ended, and where its adapter is."""
+    """How it ended, where its adapter is, and what of its rows was trained and measured on."""
     adapter = studio.catalogue.adapter_of_run(run.id)
     return {
         "run": run.id,
@@ -114,6 +114,9 @@ def outcome(studio: Studio, run: Run) -> dict[str, Any]:
         "path": adapter.path if adapter else None,
         "train_loss": run.train_loss,
         "eval_loss": run.eval_loss,
+        "train_rows": run.started.get("train_rows"),
+        "eval_rows": run.started.get("eval_rows"),
+        "dropped_rows": run.started.get("dropped_rows"),
     }
 
 

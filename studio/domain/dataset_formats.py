@@ -30,10 +30,11 @@ class Format(StrEnum):
         """What its rows become: chat, text, preference or unpaired."""
         return self.value if self in (Format.TEXT, Format.PREFERENCE, Format.UNPAIRED) else "chat"
 
-    @property
-    def trained_part(self) -> str:
-        """What of its rows is trained on, in a sentence; empty where that is all of them."""
-        return _NOTES.get(self, "")
+
+def trained_part(format: str | None) -> str:
+    """What of rows in that format is trained on, in a sentence; empty where that is all of them, or where an older
+    studio has kept no format, or one of its own."""
+    return _NOTES.get(format or "", "")
 
 
 _LABELS = {
@@ -47,7 +48,7 @@ _LABELS = {
 }
 
 
-_NOTES = {
+_NOTES: Mapping[str, str] = {
     Format.PREFERENCE: "Of each pair, only the chosen answer is trained on.",
     Format.UNPAIRED: "Only the answers rated good are trained on.",
 }

@@ -26,7 +26,7 @@ class Healing:
 
     def request(self, dataset: Dataset) -> dict[str, Any]:
         """What the worker is given."""
-        found = str(Path(dataset.folder) / PROBLEMS)
+        found = str(dataset.own_folder / PROBLEMS)
         counted = [str(self.examined / PROBLEMS)] if self.examined else []
         errors = [code for code, kind in PROBLEM_KINDS.items() if kind.level == "error" and kind.heals == SKIP]
         twins = ["duplicate", "near_duplicate"] if self.near else ["duplicate"]

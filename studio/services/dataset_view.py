@@ -176,7 +176,7 @@ def _by_level(codes: Sequence[str]) -> list[list[str]]:
 
 
 def _problem_files(dataset: Dataset, examination: Examination | None) -> list[Path]:
-    files = [Path(dataset.folder) / PROBLEMS] if dataset.folder else []
+    files = [dataset.own_folder / PROBLEMS]
     if examination is not None and examination.status == "done":
         files.append(examination.folder / PROBLEMS)
     return [file for file in files if file.exists()]
@@ -215,7 +215,7 @@ def clean_lines(dataset: Dataset) -> Iterator[bytes]:
 
 def sample(dataset: Dataset) -> list[dict[str, Any]]:
     """The first rows of the file as they came; none where they are not known."""
-    found = read_json(Path(dataset.folder) / SAMPLE) if dataset.folder else None
+    found = read_json(dataset.own_folder / SAMPLE)
     return found if isinstance(found, list) else []
 
 

@@ -312,8 +312,7 @@ class Datasets:
     def _delete_version(self, dataset: Dataset) -> None:
         if dataset.status == "reading" and dataset.pid is not None:
             self._engine.stop(Process(dataset.pid, dataset.process_started or 0.0), force=True)
-        # Of a version from before versions had folders, the rows' own folder goes.
-        folder = Path(dataset.folder) if dataset.folder else Path(dataset.rows_path).parent
+        folder = dataset.own_folder
         gone = folder.with_name(f".{folder.name}.deleted")
         shared = any(d.id != dataset.id and Path(d.rows_path).parent == folder for d in self._catalogue.datasets())
         shutil.rmtree(gone, ignore_errors=True)

@@ -87,7 +87,7 @@ class Examinations:
     def look(self, dataset: Dataset, question: Question) -> Examination:
         """How far it is."""
         request = json.dumps(question.request_for(dataset.rows_path), sort_keys=True)
-        path = Path(dataset.folder) / EXAMINED / hashlib.sha256(request.encode()).hexdigest()[:16]
+        path = dataset.own_folder / EXAMINED / hashlib.sha256(request.encode()).hexdigest()[:16]
         alive = self._is_alive(path)  # asked first: a worker's last word comes before its death
         match RunFolder(path).last_event() if path.is_dir() else None:
             case Finished(details=details):

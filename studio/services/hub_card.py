@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from studio.domain.dataset_formats import Format
+from studio.domain.dataset_formats import trained_part
 from studio.domain.naming import slug
 from studio.services.hub_folder import AdapterFolder
 from studio.store.tables import Adapter
@@ -159,7 +159,7 @@ def _data(adapter: Adapter) -> str:
         ("Name", adapter.dataset_name),
         ("Version", adapter.dataset_version),
         ("Rows", adapter.dataset_rows),
-        ("Trained on", Format(read).trained_part or None if (read := adapter.details.get("format")) else None),
+        ("Trained on", trained_part(adapter.details.get("format")) or None),
         ("Rows left out, with nothing to learn within max length", adapter.details.get("dropped_rows") or None),
         ("SHA-256 of the rows as JSON Lines", adapter.dataset_sha256),
     ]

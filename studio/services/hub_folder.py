@@ -14,13 +14,14 @@ from studio.store.safetensors_header import read_tensors
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
+GENERATION_CONFIG = "generation_config.json"  # says with which tokens an answer ends
 MORE_TEMPLATES = "additional_chat_templates"  # such as one for tools
 # By name, so that no checkpoint, optimizer, pickle or log can slip through.
 PUBLISHED = (
     WEIGHTS,
     "added_tokens.json",
     "chat_template.jinja",
-    "generation_config.json",
+    GENERATION_CONFIG,
     "merges.txt",
     "special_tokens_map.json",
     "tokenizer*.json",
@@ -48,7 +49,7 @@ class AdapterFolder:
 
     @property
     def has_generation_config(self) -> bool:
-        return (self.path / "generation_config.json").is_file()
+        return (self.path / GENERATION_CONFIG).is_file()
 
     @property
     def needs_peft(self) -> bool:

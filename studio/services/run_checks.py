@@ -62,7 +62,8 @@ def notes(spec: RunSpec, plan: Plan) -> list[StudioError]:
     if plan.eval_rows > 0 and training.eval_steps > steps:
         found.append(
             StudioError(
-                "It is evaluated only once, at its end: “Evaluate every” is {every}, and there are {steps} steps.",
+                "It is evaluated only once, at its end: “Evaluate every” is {every}, and the run has {steps} "
+                "{steps:step|steps}.",
                 every=training.eval_steps,
                 steps=steps,
             )
@@ -70,8 +71,8 @@ def notes(spec: RunSpec, plan: Plan) -> list[StudioError]:
     if training.save_steps > steps and not (is_measured and spec.watch.keep_best):
         found.append(
             StudioError(
-                "There is no checkpoint before its end: “Save every” is {every}, and there are {steps} steps. If it is "
-                "interrupted, it begins anew.",
+                "There is no checkpoint before its end: “Save every” is {every}, and the run has {steps} "
+                "{steps:step|steps}. If it is interrupted, it begins anew.",
                 every=training.save_steps,
                 steps=steps,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
@@ -84,6 +85,11 @@ class Dataset(Table):
     def reference(self) -> str:
         """By which this very version is found."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def own_folder(self) -> Path:
+        """`folder`; of a version from before versions had one, that of its rows."""
+        return Path(self.folder or Path(self.rows_path).parent)
 
     @property
     def trainable_rows(self) -> int:

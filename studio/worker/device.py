@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 import psutil
 import torch
@@ -47,17 +48,26 @@ def resolve_precision(asked: str, device: torch.device) -> str:
 
 
 def bf16_is_quicker(device: torch.device) -> bool:
-    """Measured by one small matrix product each, about 50 ms: a CPU's name does not tell how it computes bf16."""
-    return _seconds(torch.bfloat16, device) < _seconds(torch.float32, device)
+    """Measured by small matrix products, about 50 ms: a CPU's name does not tell how it computes bf16."""
+    if device.type != "cpu":
+        return _seconds(torch.bfloat16, device, time.perf_counter) < _seconds(torch.float32, device, time.perf_counter)
+    # On a CPU by one thread and in its own time: a run that is started on a busy machine must choose, and so compute,
+    # as one that is started on a quiet one.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _seconds(torch.bfloat16, device, time.thread_time) < _seconds(torch.float32, device, time.thread_time)
+    finally:
+        torch.set_num_threads(threads)
 
 
-def _seconds(dtype: torch.dtype, device: torch.device) -> float:
+def _seconds(dtype: torch.dtype, device: torch.device, clock: Callable[[], float]) -> float:
     matrix = torch.ones(_PROBE_ROWS, _PROBE_ROWS, dtype=dtype, device=device)
     best = float("inf")
     for _ in range(1 + _PROBE_ROUNDS):  # the first product also prepares the kernel
-        start = time.perf_counter()
+        start = clock()
         (matrix @ matrix)[0, 0].item()
-        best = min(best, time.perf_counter() - start)
+        best = min(best, clock() - start)
     return best
 
 

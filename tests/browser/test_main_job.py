@@ -72,6 +72,9 @@ def watch_through_a_reload(page: Page) -> None:
 
 
 def see_it_in_the_catalogue(page: Page, url: str, home: Path) -> None:
+    page.goto(f"{url}/adapters?name=captain-v1")
+    code = page.get_by_label("Code that loads the adapter")
+    expect(code).to_contain_text("model.generation_config = GenerationConfig.from_pretrained(path)")
     page.goto(f"{url}/adapters?q=captain")
     expect(page.get_by_role("link", name="captain-v1", exact=True)).to_be_visible()
     adapter = studio_json(home, "adapters", "show", "captain-v1")

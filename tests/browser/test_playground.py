@@ -255,6 +255,7 @@ def test_a_prompt_set_is_run_over_the_columns_scored_and_exported(server: Server
     assert "bowline" in Path(download.value.path()).read_text("utf-8")
 
     page.goto(f"{server.url}/adapters?name=red")
+    expect(page.get_by_label("Code that loads the adapter")).not_to_contain_text("GenerationConfig")  # it has none
     measured = page.get_by_role("table", name="Before and after")
     expect(measured.get_by_role("row").filter(has_text="Perplexity")).to_contain_text(re.compile("better|worse"))
     measured.get_by_role("link", name="knots").first.click()

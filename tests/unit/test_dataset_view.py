@@ -13,8 +13,9 @@ import pytest
 from studio.domain.errors import InvalidInput, StudioError
 from studio.services import dataset_view
 from studio.services.csv_text import harmless
+from studio.services.examinations import Examinations, Question
 from studio.store.tables import Dataset, Model
-from tests.intake import Content, take_in
+from tests.intake import Content, ImmediateEngine, take_in
 from tests.zoo.making import chat, lines, said
 
 CREW = said("Who are you?", "A captain. ⚓")
@@ -41,6 +42,13 @@ def model(tmp_path: Path) -> Model:
     )
     (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": "</s>", "chat_template": template}))
     return Model(name="m", status="ready", path=str(folder))
+
+
+def test_what_is_counted_of_a_version_of_an_older_studio_stands_beside_its_rows(tmp_path: Path, model: Model) -> None:
+    dataset = ready(tmp_path, {"crew.jsonl": lines(CREW)})
+    dataset.folder = ""
+    found = Examinations(ImmediateEngine()).look(dataset, Question(model))
+    assert Path(dataset.rows_path).parent in found.folder.parents
 
 
 # as a model sees them

@@ -83,6 +83,8 @@ def test_steps_beyond_the_last_are_noted_and_no_fault():
     assert "only once, at its end" in evaluated and "225000" in evaluated and "27 steps" in evaluated
     assert "no checkpoint before its end" in saved
     assert at_fault(eval_steps=225_000, save_steps=225_000) == {}
+    one = Plan(train_rows=4, eval_rows=1, steps=1, steps_per_epoch=1)
+    assert all("the run has 1 step." in said for said in noted(plan=one, eval_steps=20, save_steps=50, warmup_steps=0))
 
 
 def test_a_best_checkpoint_on_the_way_is_one():

@@ -39,3 +39,13 @@ def test_a_run_on_hold_is_not_said_to_be_queued(home, capsys):
         assert table.count("on hold") == 2
         assert "queued" not in table
     assert "\nstatus           on hold\n" in said("runs", "show", "2")
+
+
+def test_whoever_follows_a_run_is_told_how_many_rows_were_left_out(home, capsys):
+    studio = build(read_settings({}, home=home))
+    studio.run_control.stop(1)
+    studio.catalogue.change_run(1, started={"train_rows": 3, "eval_rows": 0, "dropped_rows": 9})
+    studio.close()
+    main(["runs", "watch", "1", "--home", str(home)])
+    told = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["train", "rows", "3"] in told and ["eval", "rows", "0"] in told and ["dropped", "rows", "9"] in told

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.domain.dataset_formats import trained_part
 from studio.domain.errors import StudioError
 from studio.domain.naming import slug
-from studio.ui.language import language_of
+from studio.services.hub_folder import GENERATION_CONFIG
+from studio.ui.language import language_of, translate
 from studio.ui.pages.colours import colour_of
-from studio.ui.pages.shown_run import settings_of, trained_part
+from studio.ui.pages.shown_run import settings_of
 from studio.ui.view import view
 
 if TYPE_CHECKING:
@@ -43,7 +46,8 @@ def detail(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
     adapter = studio.adapters.get(name)
     shown = adapter.as_dict() | {"method": method(adapter), "settings": settings_of(adapter.spec)}
     del shown["spec"]
-    shown["trained_part"] = trained_part(adapter.details.get("format"), language_of(request))
+    shown["trained_part"] = translate(trained_part(adapter.details.get("format")), language_of(request))
+    shown["says_where_it_ends"] = (Path(adapter.path) / GENERATION_CONFIG).is_file()
     return shown | {"measured": studio.evaluations.of_adapter(name)}
 
 

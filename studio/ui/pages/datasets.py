@@ -311,7 +311,7 @@ def _question(studio: Studio, model: Model, max_length: int, validation: str) ->
 def _counted(studio: Studio, dataset: Dataset, model: str, max_length: int, validation: str) -> Examination | None:
     """What was counted for that model already; None where nothing was."""
     chosen = _chosen(studio, model) if model else None
-    if chosen is None or dataset.status != "ready" or not dataset.folder:
+    if chosen is None or dataset.status != "ready":
         return None
     found = studio.examinations.look(dataset, _question(studio, chosen, max_length, validation))
     return found if found.status == "done" else None

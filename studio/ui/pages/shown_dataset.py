@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.domain.chat_spans import parts_of
 from studio.domain.dataset import Problem
-from studio.domain.dataset_formats import PARTS, Format
+from studio.domain.dataset_formats import PARTS, Format, trained_part
 from studio.domain.errors import StudioError
 from studio.domain.graphemes import cut
 from studio.domain.problem_kinds import PROBLEM_KINDS
@@ -67,7 +67,7 @@ def shown_dataset(dataset: Dataset, language: str, versions: int = 1) -> dict[st
         "warnings": levels["warning"],
         "format": Format(dataset.format).label if dataset.format else "",
         "kind": Format(dataset.format).kind if dataset.format else "",
-        "trained_part": translate(Format(dataset.format).trained_part, language) if dataset.format else "",
+        "trained_part": translate(trained_part(dataset.format), language),
         "size": dataset.size,
         "file_name": dataset.file_name,
         "from_files": bool(dataset.details.get("originals")),

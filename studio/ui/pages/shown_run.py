@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.domain.dataset_formats import Format
+from studio.domain.dataset_formats import trained_part
 from studio.domain.errors import StudioError
 from studio.domain.spec import defaults
 from studio.services.progress import NOTES
@@ -37,14 +37,9 @@ def shown_run(run: Run, adapter: Adapter | None, language: str) -> dict[str, Any
         "problem": problem,
         "remedy": remedy,
         "started": run.started,
-        "trained_part": trained_part(run.started.get("format"), language),
+        "trained_part": translate(trained_part(run.started.get("format")), language),
         **_why_it_waits(run, language),
     }
-
-
-def trained_part(format: str | None, language: str) -> str:
-    """What of the rows was trained on, where that is known and not all of them."""
-    return translate(Format(format).trained_part, language) if format else ""
 
 
 def history_of(runs: Runs, id: int, language: str) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.domain.chat_spans import parts_of
 from studio.domain.chat_templates import TemplateChoice
-from studio.domain.dataset_formats import Format
+from studio.domain.dataset_formats import trained_part
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.presets import PRESETS, preset_values
 from studio.domain.spec import RunSpec, defaults, describe, read_spec
@@ -114,7 +114,7 @@ def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]
     rows = dataset.trainable_rows if dataset else 0
     planned = None
     if dataset and dataset.format:
-        answer["trained_part"] = translate(Format(dataset.format).trained_part, language)
+        answer["trained_part"] = translate(trained_part(dataset.format), language)
     if rows:
         validation = _chosen(studio, spec.data.validation_name)
         planned = plan(spec, rows, validation.trainable_rows if validation else 0)
