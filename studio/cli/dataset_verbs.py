@@ -111,7 +111,7 @@ def check_file(arguments: argparse.Namespace) -> int:
 
 
 def _report_text(report: Report) -> str:
-    lines = [f"{report.rows} good rows of {report.rows_in}, {report.format}"]
+    lines = [f"{report.rows} of {report.rows_in} rows can be read, {report.format}"]
     if part := trained_part(report.format):
         lines.append(part)
     if tokens := report.tokens:
