@@ -50,9 +50,16 @@
       [t("Time to first token"), answer.first_token_seconds ? `${Studio.number(answer.first_token_seconds, 2)} s` : "–"],
       [t("Tokens per second"), answer.tokens_per_second ? Studio.number(answer.tokens_per_second, 1) : "–"],
       [t("Ended"), ENDINGS[answer.finish] || "–"],
-      !label.server && [t("Batch"), answer.note ? t(answer.note) : answer.rows > 1 ? t("written together with {n} {n:other|others}", { n: answer.rows - 1 }) : t("on its own")],
+      !label.server && [t("Batch"), answer.note ? t(answer.note) : batch(answer)],
       (label.adapters || []).length > 0 && [t("Effect on the answer"), answer.effect == null ? t("not measured") : parts.hasNoEffect(answer) ? t("none") : t("up to {n} in log-probability", { n: Studio.rate(answer.effect) })],
     ]);
+  }
+
+  function batch({ rows, label }) {
+    if (!(rows > 1)) return t("on its own");
+    const together = t("written together with {n} {n:other|others}", { n: rows - 1 });
+    // In fewer bits, what a neighbour does to the order of sums is sometimes enough to choose another word.
+    return (label?.precision || "fp32").startsWith("fp32") ? together : `${together}${t("; alone, rounding may choose another word")}`;
   }
 
   // What has to be said of an answer besides its text.
