@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from studio.domain.errors import StudioError
 from studio.worker.model_kind import not_causal
 
 _TOKENS = 12
@@ -33,3 +34,24 @@ def check_causal(model: Any) -> None:
     """Raises StudioError where it looks ahead."""
     if not is_causal(model):
         raise not_causal(model.config)
+
+
+@torch.no_grad()
+def check_numbers(model: Any) -> None:
+    """Raises StudioError where what it makes of a few tokens are no numbers: it could say nothing, or anything."""
+    ids = torch.arange(_TOKENS, device=model.device)[None] % model.get_input_embeddings().num_embeddings
+    if not model(input_ids=ids, use_cache=False).logits.isnan().any():
+        return
+    broken = [n for n, p in model.named_parameters() if p.is_floating_point() and not p.isfinite().all()]
+    if broken:
+        raise StudioError(
+            "Of the model's weights, {count} {count:holds|hold} values that are no numbers, such as {first}: it cannot "
+            "answer.",
+            "Add the whole model again, or choose another version of it.",
+            count=len(broken),
+            first=broken[0],
+        )
+    raise StudioError(
+        "What the model makes of a text are no numbers: it cannot answer.",
+        "Add the whole model again, or choose another version of it.",
+    )

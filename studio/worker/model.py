@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, FineGrainedFP8Config, Mxfp4Config
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, FineGrainedFP8Config, Mxfp4Config
 
 from studio.domain.chat_templates import TemplateChoice
 from studio.domain.errors import StudioError
 from studio.domain.quantization import StoredQuantization
 from studio.worker.device import PRECISIONS, bf16_is_quicker, pick_device, resolve_precision
-from studio.worker.model_files import stored_in
+from studio.worker.model_files import read_configuration, stored_in
 from studio.worker.model_kind import check_kind
 from studio.worker.tokenizer import give_template, load_tokenizer
 
@@ -65,7 +65,7 @@ def load_base(
     """
     device = device or pick_device()
     stored = stored_in(path)
-    config = AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
+    config = read_configuration(path)
     check_kind(config)
     precision = _resolved(precision.partition(" (")[0], automatic, stored, device)
     tokenizer = load_tokenizer(path)

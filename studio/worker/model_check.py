@@ -18,7 +18,7 @@ from studio.domain.spec import LoraSpec
 from studio.store.host_memory import host_memory
 from studio.store.run_folder import RunFolder, read_json
 from studio.worker.adapter_targets import Targets, reached
-from studio.worker.causality import check_causal
+from studio.worker.causality import check_causal, check_numbers
 from studio.worker.company import try_batches
 from studio.worker.device import free_memory, pick_device
 from studio.worker.faults import recognise
@@ -173,6 +173,7 @@ def _precision_that_fits(parameters: int | None, stored: StoredQuantization | No
 
 def _probe(loaded: LoadedModel, found: ModelReport) -> None:
     """Runs the model on a few tokens. Its causality comes first: nothing else counts where that is missing."""
+    check_numbers(loaded.model)
     try:
         check_causal(loaded.model)
         found.causal = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ _WEIGHTS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index
 _OTHER = ("*.json", "*.jinja", "additional_chat_templates/*.jinja", "*.model", "*.txt", "*.tiktoken", "README.md")
 _NEVER = ("*.index.json", "training_args*", "optimizer*", "requirements*.txt")
 _ORDINARY = ("F64", "F32", "F16", "BF16")  # as safetensors calls numbers that are not packed
+_MARKS = {"4-bit": ".quant_state.bitsandbytes__", "8-bit": ".SCB"}  # in names of tensors that are stored so
 LONGEST_LICENSE = 200  # characters: a name, not the text
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
@@ -76,22 +77,58 @@ def stored_in(path: str | Path) -> StoredQuantization | None:
             "The weights in {path} are quantised with {stored}, which can be neither trained on nor asked here.",
             stored=stored.name,
         )
-    strange = {
-        tensor.dtype
-        for header in _headers(folder)
-        for name, tensor in header.items()
-        if name.endswith("weight") and len(tensor.shape) > 1 and tensor.dtype not in _ORDINARY
+    tensors = {name: tensor for header in _headers(folder) for name, tensor in header.items()}
+    packed = {
+        name: tensor.dtype
+        for name, tensor in tensors.items()
+        if len(tensor.shape) > 1
+        and tensor.dtype not in _ORDINARY
+        and (name.endswith("weight") or tensor.dtype.startswith("F8"))
     }
-    if stored is None and strange:
+    if stored is None and packed:
         raise _unreadable(
             folder,
             "The weights in {path} are packed as {packed}, and config.json does not say how they are to be read.",
-            packed=", ".join(sorted(strange)),
+            packed=", ".join(sorted(set(packed.values()))),
+        )
+    if stored is not None and stored.is_unpacked:
+        _check_scales(folder, packed, tensors.keys(), stored)
+    mark = _MARKS.get(stored.precision or "") if stored is not None else None
+    if stored is not None and mark and not any(mark in name for name in tensors):
+        raise StudioError(
+            "By config.json the weights in {path} are stored as {stored}, but the files keep none in that way.",
+            "Take quantization_config out of config.json if they are ordinary numbers, or add the whole model again.",
+            path=folder,
+            stored=stored.name,
         )
     return stored
 
 
-def _unreadable(path: Path, problem: str, **values: str) -> StudioError:
+def _check_scales(path: Path, packed: Iterable[str], tensors: Set[str], stored: StoredQuantization) -> None:
+    """Raises StudioError where a packed weight has none beside it of the numbers that it is to be multiplied by, by a
+    name that transformers knows: it would take the weight as it is, without a word."""
+    if stored.method == "mxfp4":  # whose weights have other names as long as they are packed: they would be missing
+        return
+    bare = [
+        name
+        for name in packed
+        if "scale" not in name
+        and tensors.isdisjoint(
+            (f"{name}_scale_inv", f"{name}_scale")
+            if "experts.w" in name
+            else (f"{name}_scale_inv", *(name.removesuffix("weight") + other for other in ("scale", "qscale_weight")))
+        )
+    ]
+    if bare:
+        raise _unreadable(
+            path,
+            "Of the {stored} weights in {path}, {count} have no scale beside them that can be read here, such as "
+            "{first}.",
+            stored=stored.name, count=len(bare), first=bare[0],
+        )  # fmt: skip
+
+
+def _unreadable(path: Path, problem: str, **values: object) -> StudioError:
     """With the model that it was made from as the way out, where its card names that."""
     stated = _card(path).get("base_model")
     original = stated[0] if isinstance(stated, list) and stated else stated
@@ -182,7 +219,7 @@ def check_configuration(path: Path) -> tuple[Any, StoredQuantization | None]:
     return config, stored_in(path)
 
 
-def read_configuration(path: Path) -> Any:
+def read_configuration(path: str | Path) -> Any:
     """Raises StudioError where transformers cannot read it without running code of the model's own."""
     from transformers import AutoConfig
 
@@ -193,6 +230,13 @@ def read_configuration(path: Path) -> Any:
             "The model in {path} is of a kind that cannot be opened here.",
             "Choose a model that transformers knows without code of the model's own.",
             path=path,
+        ) from error
+    except Exception as error:  # whatever a family's own code makes of a setting that it does not expect
+        raise StudioError(
+            "A setting in the config.json of {path} is not as transformers expects it: {reason}.",
+            "Mend it, or add the whole model again.",
+            path=path,
+            reason=[type(error).__name__, *str(error).strip().splitlines()][-1].strip().rstrip("."),
         ) from error
 
 

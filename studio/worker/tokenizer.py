@@ -68,7 +68,7 @@ def embedded_words(path: str | Path) -> int | None:
     try:
         config = AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
         words = config.get_text_config(decoder=True).vocab_size
-    except (OSError, ValueError, KeyError, AttributeError):
+    except Exception:  # as read_configuration of model_files
         return None
     return words if isinstance(words, int) and words > 0 else None
 

@@ -174,6 +174,36 @@ def test_packed_weights_of_which_nothing_is_said_are_refused(llama: Path, tmp_pa
             look(folder)
 
 
+@pytest.mark.parametrize("named", ["", "weight_scale"])
+def test_fp8_weights_without_a_scale_that_can_be_read_are_refused(copy: Path, named: str):
+    def other(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
+        found = to_fp8(name, tensor)
+        scale = found.pop(f"{name}_scale_inv", None)
+        return found if scale is None or not named else found | {name.replace("weight", named): scale}
+
+    change_weights(copy, other)
+    change_config(copy, quantization_config={"quant_method": "fp8", "activation_scheme": "static"})
+    for look in (describe_model, load_base):
+        with pytest.raises(StudioError, match="no scale beside them"):
+            look(copy)
+
+
+@pytest.mark.parametrize("bits", [{"load_in_4bit": True}, {"load_in_8bit": True}])
+def test_ordinary_weights_that_are_called_quantised_are_refused(copy: Path, bits: dict[str, bool]):
+    change_config(copy, quantization_config={"quant_method": "bitsandbytes"} | bits)
+    for look in (describe_model, load_base):
+        with pytest.raises(StudioError, match="keep none in that way") as fault:
+            look(copy)
+        assert "Take quantization_config out" in fault.value.remedy
+
+
+def test_packed_experts_of_which_nothing_is_said_are_refused(tmp_path: Path):
+    folder = save_family(tmp_path / "model", "gpt_oss")
+    change_weights(folder, lambda n, t: {n: t.to(torch.float8_e4m3fn) if t.dim() == 3 else t})
+    with pytest.raises(StudioError, match="does not say how they are to be read"):
+        load_base(folder)
+
+
 # weights that are not there
 
 
@@ -211,3 +241,17 @@ def test_an_output_that_is_tied_to_the_embedding_is_not_missing(tmp_path: Path):
 def test_weights_of_a_part_that_is_not_used_are_passed_over(copy: Path):
     change_weights(copy, lambda n, t: {n: t, f"vision_tower.{n}": t.clone()})
     assert torch.equal(logits(load_base(copy, "fp32", CPU).model), plain(copy))
+
+
+def test_weights_that_are_no_numbers_are_found_when_the_model_is_checked(copy: Path):
+    change_weights(copy, lambda n, t: {n: t * float("nan") if "layers.1.mlp.up_proj" in n else t})
+    assert "model.layers.1.mlp.up_proj.weight: it cannot answer" in str(check_model(copy).refusal)
+
+
+@pytest.mark.parametrize("change", [{"max_position_embeddings": 256.0}, {"dtype": "foo"}, {"num_attention_heads": 3}])
+def test_a_setting_that_transformers_does_not_expect_is_said(copy: Path, change: dict[str, Any]):
+    change_config(copy, **change)
+    for look in (describe_model, load_base):
+        with pytest.raises(StudioError, match=r"A setting in the config\.json"):
+            look(copy)
+    assert "A setting in the config.json" in str(check_model(copy).refusal)
