@@ -69,7 +69,7 @@ def _cell(column: str, value: Any) -> str:
         return "–"
     if column == "size":
         return f"{value / 1e6:.1f} MB"
-    if column.endswith("_at"):
+    if column == "at" or column.endswith("_at"):
         return time.strftime("%Y-%m-%d %H:%M", time.localtime(value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 

@@ -115,6 +115,14 @@ class Answer:
         if self._is_cancelled:
             self._finish("cancelled")
             return
+        if self.sampler.is_lost:
+            self.fail(
+                StudioError(
+                    "What the model makes of this text are no numbers, so no word can be chosen.",
+                    "Choose another adapter or checkpoint, or less strength: weights that grew too large do this.",
+                )
+            )
+            return
         self.timings.last = self._now()
         self.timings.first = self.timings.first or self.timings.last
         if token in self._ends:

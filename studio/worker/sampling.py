@@ -23,12 +23,17 @@ class RowSampler:
         self.seed = secrets.randbelow(LARGEST_SEED + 1) if sampling.seed is None else sampling.seed
         self._generator = torch.Generator(device).manual_seed(self.seed)
         self.log_probability = 0.0  # of what was drawn last, to the model itself
+        self.is_lost = False  # the model's scores are no numbers, so that nothing can be drawn
 
     def draw(self, logits: torch.Tensor, scores: torch.Tensor) -> int:
         """A token id. logits: the model's own, of shape (vocabulary,) in fp32; scores: those after the rules of its
-        generation_config, which the token is drawn from."""
+        generation_config, which the token is drawn from. Any token where `is_lost`."""
+        total = logits.logsumexp(-1)
+        self.is_lost = not total.isfinite()
+        if self.is_lost:
+            return 0
         token = self._choose(scores)
-        self.log_probability = float(logits[token] - logits.logsumexp(-1))
+        self.log_probability = float(logits[token] - total)
         return token
 
     def _choose(self, scores: torch.Tensor) -> int:

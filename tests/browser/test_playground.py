@@ -165,6 +165,13 @@ def test_an_adapter_at_strength_zero_is_said_to_have_no_effect(server: Server, p
     expect(lane(page, "red × 0").locator(".token.parted")).to_have_count(0)
 
 
+def test_an_answer_that_the_context_ends_is_not_said_to_have_the_most_tokens(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/playground?columns=tiny~")
+    ask(page, "a " * 2000, most=200)
+    expect(page.locator(".board")).to_contain_text("Cut off: the model reads no more tokens at once.")
+    expect(page.locator(".board")).not_to_contain_text("Cut off at the most tokens.")
+
+
 def test_a_blind_vote_is_revealed_and_is_in_the_catalogue_after_a_restart(
     page: Page, tmp_path: Path, starter: Path
 ) -> None:

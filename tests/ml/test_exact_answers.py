@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, GenerationConfig
 
 from studio.domain.chat import Sampling
 from studio.domain.errors import InvalidInput
 from studio.worker.adapter_shelf import AdapterShelf
-from studio.worker.answer import Answer, Token
+from studio.worker.answer import Answer, Piece, Token
 from studio.worker.batch import generate
 from studio.worker.model import LoadedModel, load_base
 from tests.ml.families import WORDS, save_family
@@ -203,3 +204,28 @@ def test_in_fewer_bits_an_adapter_is_computed_in_fp32_to_the_bit_as_peft_does(
                 assert torch.equal(model(input_ids=each).logits, theirs(input_ids=each).logits)
             with shelf.serving([()]) as model:
                 assert torch.equal(model(input_ids=each).logits, bare)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_an_adapter_whose_numbers_are_none_fails_alone_beside_a_base_that_answers(
+    llama: Path, tmp_path: Path, temperature: float
+):
+    path = adapter_of(tmp_path / "lost", llama, target_modules=ATTENTION)
+    weights = load_file(path / "adapter_model.safetensors")
+    save_file({key: value * float("nan") for key, value in weights.items()}, path / "adapter_model.safetensors")
+    base = load_base(llama, "fp32")
+    shelf = AdapterShelf(base)
+    shelf.add("lost", path)
+    said: list[list[Piece]] = [[], []]
+    answers = [
+        Answer(
+            mix, tokens(6), Sampling(temperature=temperature, max_tokens=TOKENS, seed=1), tokenizer=base.tokenizer,
+            ends=frozenset(), device=base.device, deliver=said[row].append,
+        )
+        for row, mix in enumerate([(), (("lost", 1.0),)])
+    ]  # fmt: skip
+    with shelf.serving([answer.mix for answer in answers]) as model:
+        generate(model, answers, pad=0, device=base.device)
+    assert [len(piece.tokens) for piece in said[0]] == [1] * TOKENS
+    assert [str(piece.error) for piece in said[1]] == [str(said[1][0].error)]
+    assert "no numbers" in str(said[1][0].error)

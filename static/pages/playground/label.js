@@ -7,14 +7,14 @@
 
   parts.hasNoEffect = (answer) => Boolean(answer.label?.adapters?.length) && answer.effect != null && answer.effect < NO_EFFECT;
 
-  parts.label = (answer) => {
+  parts.label = (answer, turn) => {
     if (!answer || (!answer.tokens && !answer.label?.base)) return h("div", { class: "truth" });
     const { label = {} } = answer;
     const made = [label.base && (label.revision ? `${label.base}@${label.revision.slice(0, 7)}` : label.base), ...(label.adapters || []).map(adapterName), label.server ? hostOf(label.server) : label.precision].filter(Boolean).join(" · ");
     return h("div", { class: "truth" },
       h("div", {}, h("div", { class: "ellipsis", title: made }, made), h("div", { class: "num" }, figures(answer))),
       answer.note && h("span", { class: "pill", title: t(answer.note) }, t("alone")),
-      Studio.button("", (event) => parts.popover(event.currentTarget, facts(answer)), { icon: "info", kind: "quiet", small: true, "aria-label": t("Details of this answer"), "aria-haspopup": "dialog" }));
+      Studio.button("", (event) => parts.popover(event.currentTarget, facts(answer, turn)), { icon: "info", kind: "quiet", small: true, "aria-label": t("Details of this answer"), "aria-haspopup": "dialog" }));
   };
 
   const hostOf = (url) => URL.canParse(url) ? new URL(url).host : url;
@@ -32,9 +32,12 @@
     ].filter(Boolean).join(" · ");
   }
 
+  // The model's context may end an answer before the most tokens that were asked for.
+  const contextIsFull = (answer, turn) => answer.finish === "length" && !answer.label?.server && answer.tokens < Number(turn?.sampling?.max_tokens);
+
   const ENDINGS = { stop: t("The model ended it"), length: t("Cut off at the most tokens"), stopped: t("You stopped it") };
 
-  function facts(answer) {
+  function facts(answer, turn) {
     const { label = {} } = answer;
     return Studio.facts([
       [t("Base model"), label.base],
@@ -49,7 +52,7 @@
       [t("Tokens"), Studio.number(answer.tokens)],
       [t("Time to first token"), answer.first_token_seconds ? `${Studio.number(answer.first_token_seconds, 2)} s` : "–"],
       [t("Tokens per second"), answer.tokens_per_second ? Studio.number(answer.tokens_per_second, 1) : "–"],
-      [t("Ended"), ENDINGS[answer.finish] || "–"],
+      [t("Ended"), contextIsFull(answer, turn) ? t("Cut off where the model's context ends") : ENDINGS[answer.finish] || "–"],
       !label.server && [t("Batch"), answer.note ? t(answer.note) : batch(answer)],
       (label.adapters || []).length > 0 && [t("Effect on the answer"), answer.effect == null ? t("not measured") : parts.hasNoEffect(answer) ? t("none") : t("up to {n} in log-probability", { n: Studio.rate(answer.effect) })],
     ]);
@@ -63,10 +66,10 @@
   }
 
   // What has to be said of an answer besides its text.
-  parts.remarks = (answer) => [
+  parts.remarks = (answer, turn) => [
     parts.hasNoEffect(answer) && Studio.note("warn", h("b", {}, t("This adapter has no effect on this prompt.")), h("p", {}, t("Each token of the answer is just as likely without it. Look at its strength, or at what it was trained on."))),
     answer.error && Studio.errorPanel(answer.error),
-    answer.finish === "length" && h("p", { class: "hint" }, t("Cut off at the most tokens.")),
+    answer.finish === "length" && h("p", { class: "hint" }, contextIsFull(answer, turn) ? t("Cut off: the model reads no more tokens at once.") : t("Cut off at the most tokens.")),
     answer.finish === "stopped" && h("p", { class: "hint" }, t("Stopped.")),
   ];
 })();

@@ -30,7 +30,7 @@
         !blind && parts.columnMenu(bench, column)),
       !blind && parts.setup(bench, column)),
     said,
-    h("footer", {}, blind ? h("div", { class: "truth" }, h("span", { class: "muted" }, t("Shown after the vote"))) : parts.label(answer)),
+    h("footer", {}, blind ? h("div", { class: "truth" }, h("span", { class: "muted" }, t("Shown after the vote"))) : parts.label(answer, last)),
     parts.bestButton(bench, column, place));
   };
 
@@ -61,7 +61,7 @@
         at === bench.state.turns.length - 1 && Studio.button("", () => bench.again(at), { icon: "retry", kind: "quiet", small: true, "aria-label": t("Ask again"), title: t("Ask again") }),
         answer.text && Studio.button("", () => copy(answer.text), { icon: "copy", kind: "quiet", small: true, "aria-label": t("Copy the answer"), title: t("Copy the answer") })),
       parts.answer(bench, column, turn, answer),
-      blind ? answer.error && h("p", { class: "muted" }, t("This column could not answer.")) : parts.remarks(answer));
+      blind ? answer.error && h("p", { class: "muted" }, t("This column could not answer.")) : parts.remarks(answer, turn));
   }
 
   async function copy(text) {
