@@ -21,7 +21,8 @@ from studio.worker.tokenizer import give_template, load_tokenizer
 @dataclass(frozen=True)
 class LoadedModel:
     """`precision` is what was used, never "auto", and tells where weights were unpacked from ("bf16 (from FP8)");
-    `parameters` counts the base's weights, quantised or not.
+    `parameters` counts the base's weights, quantised or not; `passed_over` are weights in the folder that the model has
+    no place for.
 
     The tokenizer has a chat template in any case; `has_own_template` says whether it came with the model.
     """
@@ -32,6 +33,7 @@ class LoadedModel:
     device: torch.device
     precision: str
     parameters: int
+    passed_over: tuple[str, ...] = ()
 
     @property
     def is_quantised(self) -> bool:
@@ -73,14 +75,14 @@ def load_base(
     give_template(tokenizer, chat_template)
     dtype = _stored_dtype(config) if stored and stored.precision else None
     dtype = dtype or _dtype(precision, device)
-    model = _load_whole(path, config, device, dtype=dtype, **_quantisation(precision, dtype, stored))
+    model, passed_over = _load_whole(path, config, device, dtype=dtype, **_quantisation(precision, dtype, stored))
     if stored and stored.is_unpacked:
         _unpack_evenly(model, dtype)
         precision = f"{precision} (from {stored.name})"
     _keep_nf4_as_it_is(model)
     _keep_scales_of_int8(model)
     model.eval()
-    return LoadedModel(model, tokenizer, bool(own), model.device, precision, model.num_parameters())
+    return LoadedModel(model, tokenizer, bool(own), model.device, precision, model.num_parameters(), passed_over)
 
 
 def _resolved(asked: str, automatic: str, stored: StoredQuantization | None, device: torch.device) -> str:
@@ -99,9 +101,12 @@ def _resolved(asked: str, automatic: str, stored: StoredQuantization | None, dev
     return resolve_precision(automatic if asked == "auto" else asked, device)
 
 
-def _load_whole(path: str | Path, config: Any, device: torch.device, **how: Any) -> Any:
-    """Raises StudioError where a weight of the model is not in the folder, or has another shape there: transformers
-    would draw it anew, and only warn."""
+def _load_whole(path: str | Path, config: Any, device: torch.device, **how: Any) -> tuple[Any, tuple[str, ...]]:
+    """With the names of weights that it has no place for.
+
+    Raises StudioError where a weight of the model is not in the folder, or has another shape there: transformers would
+    draw it anew, and only warn.
+    """
     text = config.get_text_config()
     pad, words = getattr(text, "pad_token_id", None), getattr(text, "vocab_size", None)
     # It names no row of the embedding, which then could not be made.
@@ -137,7 +142,7 @@ def _load_whole(path: str | Path, config: Any, device: torch.device, **how: Any)
             path=path,
             first=drawn[0],
         )
-    return model
+    return model, tuple(sorted(found["unexpected_keys"]))
 
 
 def _stored_dtype(config: Any) -> torch.dtype | None:

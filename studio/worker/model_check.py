@@ -173,6 +173,16 @@ def _precision_that_fits(parameters: int | None, stored: StoredQuantization | No
 
 def _probe(loaded: LoadedModel, found: ModelReport) -> None:
     """Runs the model on a few tokens. Its causality comes first: nothing else counts where that is missing."""
+    if loaded.passed_over:
+        found.notes.append(
+            StudioError(
+                "Of the weights in the folder, {count} {count:has|have} no place in this model, such as {first}: they "
+                "are left out. If they belong to a part that reads pictures or guesses ahead, nothing is lost.",
+                "Otherwise config.json is not that of these weights.",
+                count=len(loaded.passed_over),
+                first=loaded.passed_over[0],
+            )
+        )
     check_numbers(loaded.model)
     try:
         check_causal(loaded.model)

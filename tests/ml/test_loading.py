@@ -243,6 +243,13 @@ def test_weights_of_a_part_that_is_not_used_are_passed_over(copy: Path):
     assert torch.equal(logits(load_base(copy, "fp32", CPU).model), plain(copy))
 
 
+def test_weights_that_the_model_has_no_place_for_are_told_when_it_is_checked(copy: Path):
+    assert check_model(copy).notes == []
+    change_config(copy, num_hidden_layers=1)
+    note = str(check_model(copy).notes[0])
+    assert "9 have no place in this model, such as model.layers.1.input_layernorm.weight" in note
+
+
 def test_weights_that_are_no_numbers_are_found_when_the_model_is_checked(copy: Path):
     change_weights(copy, lambda n, t: {n: t * float("nan") if "layers.1.mlp.up_proj" in n else t})
     assert "model.layers.1.mlp.up_proj.weight: it cannot answer" in str(check_model(copy).refusal)
