@@ -124,6 +124,14 @@ def _load_whole(path: str | Path, config: Any, device: torch.device, **how: Any)
             ignore_mismatched_sizes=True,
             **how,
         )
+    except OSError as error:
+        if "no file named" not in str(error):
+            raise
+        raise StudioError(
+            "The folder {path} has neither a model.safetensors nor an index that says which files hold the weights.",
+            "Put the missing file there, or add the whole model again.",
+            path=path,
+        ) from error
     except RuntimeError as error:
         if "conversion of the weights" not in str(error):
             raise
@@ -135,8 +143,8 @@ def _load_whole(path: str | Path, config: Any, device: torch.device, **how: Any)
     other = {key if isinstance(key, str) else key[0] for key in found["mismatched_keys"]}
     if drawn := sorted(found["missing_keys"] | other):
         raise StudioError(
-            "Of the model's weights, {count} are not in {path} or have another shape there: {first} is one. Without "
-            "them it would answer at random.",
+            "Of the model's weights, {count} {count:is|are} not in {path} or {count:has|have} another shape there: "
+            "{first} is one. It would answer at random.",
             "Add the whole model again, or choose another version of it.",
             count=len(drawn),
             path=path,

@@ -125,8 +125,8 @@ def _read_tokenizer(path: Path, found: ModelReport) -> None:
     if beyond:
         found.notes.append(
             StudioError(
-                "Of the tokenizer's tokens, {count} have no embedding in the model, such as “{token}”: they are read "
-                "as ordinary text, and “{pad}” fills up short rows.",
+                "Of the tokenizer's tokens, {count} {count:has|have} no embedding in the model, such as “{token}”: "
+                "{count:it is|they are} read as ordinary text, and “{pad}” fills up short rows.",
                 count=len(beyond),
                 token=beyond[0],
                 pad=tokenizer.pad_token,
@@ -176,8 +176,8 @@ def _probe(loaded: LoadedModel, found: ModelReport) -> None:
     if loaded.passed_over:
         found.notes.append(
             StudioError(
-                "Of the weights in the folder, {count} {count:has|have} no place in this model, such as {first}: they "
-                "are left out. If they belong to a part that reads pictures or guesses ahead, nothing is lost.",
+                "Of the weights in the folder, {count} {count:has|have} no place in this model, such as {first}. "
+                "What is left out of a part that reads pictures or guesses ahead is no loss.",
                 "Otherwise config.json is not that of these weights.",
                 count=len(loaded.passed_over),
                 first=loaded.passed_over[0],

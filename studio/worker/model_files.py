@@ -122,8 +122,8 @@ def _check_scales(path: Path, packed: Iterable[str], tensors: Set[str], stored: 
     if bare:
         raise _unreadable(
             path,
-            "Of the {stored} weights in {path}, {count} have no scale beside them that can be read here, such as "
-            "{first}.",
+            "Of the {stored} weights in {path}, {count} {count:has|have} no scale beside {count:it|them} that can be "
+            "read here, such as {first}.",
             stored=stored.name, count=len(bare), first=bare[0],
         )  # fmt: skip
 
@@ -171,7 +171,7 @@ def _shards(index: Path) -> list[str]:
     """The names of the files that an index lists."""
     try:
         names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-        if not all(name and Path(name).name == name for name in names):
+        if not names or not all(name and Path(name).name == name for name in names):
             raise ValueError("not names of files")
         return sorted(names)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -184,7 +184,7 @@ def test_fp8_weights_without_a_scale_that_can_be_read_are_refused(copy: Path, na
     change_weights(copy, other)
     change_config(copy, quantization_config={"quant_method": "fp8", "activation_scheme": "static"})
     for look in (describe_model, load_base):
-        with pytest.raises(StudioError, match="no scale beside them"):
+        with pytest.raises(StudioError, match="no scale beside"):
             look(copy)
 
 
@@ -214,15 +214,15 @@ def without(part: str) -> Callable[[str, torch.Tensor], dict[str, torch.Tensor]]
 @pytest.mark.parametrize("part", ["layers.1.mlp.up_proj", "lm_head", "norm.weight"])
 def test_a_weight_that_is_missing_is_an_error(copy: Path, part: str):
     change_weights(copy, without(part))
-    with pytest.raises(StudioError, match="or have another shape") as fault:
+    with pytest.raises(StudioError, match="another shape there") as fault:
         load_base(copy, "fp32", CPU)
     assert part in fault.value.problem
-    assert "or have another shape" in str(check_model(copy).refusal)
+    assert "another shape there" in str(check_model(copy).refusal)
 
 
 def test_a_weight_of_another_shape_is_an_error(copy: Path):
     change_weights(copy, lambda n, t: {n: t[:, :32].contiguous() if "up_proj" in n else t})
-    with pytest.raises(StudioError, match="have another shape"):
+    with pytest.raises(StudioError, match="another shape"):
         load_base(copy, "fp32", CPU)
 
 
@@ -262,3 +262,12 @@ def test_a_setting_that_transformers_does_not_expect_is_said(copy: Path, change:
         with pytest.raises(StudioError, match=r"A setting in the config\.json"):
             look(copy)
     assert "A setting in the config.json" in str(check_model(copy).refusal)
+
+
+@pytest.mark.parametrize(("index", "said"), [(None, "nor an index"), ('{"weight_map": {}}', "index .* is damaged")])
+def test_weights_in_files_that_nothing_lists_are_said(copy: Path, index: str | None, said: str):
+    (copy / "model.safetensors").rename(copy / "model-00001-of-00001.safetensors")
+    if index:
+        (copy / "model.safetensors.index.json").write_text(index)
+    with pytest.raises(StudioError, match=said):
+        load_base(copy, "fp32", CPU)
