@@ -79,7 +79,7 @@
           Studio.card(t("Where it came from"), Studio.facts([
             [t("Base model"), adapter.base_reference], [t("Revision of the base"), mono(adapter.base_revision || t("none: a local folder"))],
             [t("Dataset"), Studio.versioned(adapter)], [t("Rows"), [Studio.number(adapter.dataset_rows), adapter.trained_part && h("p", { class: "help" }, adapter.trained_part)]],
-            adapter.details.dropped_rows > 0 && [t("Left out"), t("{n} rows: nothing to learn within max length", { n: Studio.number(adapter.details.dropped_rows) })],
+            adapter.details.dropped_rows > 0 && [t("Left out"), t("{n} {n:row|rows}: nothing to learn within max length", { n: Studio.number(adapter.details.dropped_rows) })],
             [t("SHA-256 of the data"), mono(adapter.dataset_sha256.slice(0, 16), adapter.dataset_sha256)],
             adapter.details.split && [t("Evaluated on"), evaluatedOn(adapter.details.split)],
             [t("Run"), adapter.run_id ? h("a", { href: Studio.href("runs", { id: adapter.run_id }) }, t("Run {id}", { id: adapter.run_id })) : "–"],

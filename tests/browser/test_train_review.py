@@ -66,7 +66,7 @@ def test_calls_that_the_template_drops_are_counted_until_another_template_is_cho
 def test_rows_that_max_length_leaves_nothing_of_are_counted(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/train?model=starter&dataset=long")
     left = page.locator("#review [data-code='no_trained_token']")
-    expect(left).to_contain_text("1 of 2 rows are left out: nothing to learn is within max length.", timeout=PATIENCE)
+    expect(left).to_contain_text("1 of 2 rows is left out: nothing to learn is within max length.", timeout=PATIENCE)
 
 
 def test_of_pairs_the_page_says_which_answers_are_trained_on(server: Server, page: Page) -> None:

@@ -103,7 +103,7 @@
     const trained = () => Studio.card(t("What is trained"), Studio.facts([
       [t("Base model"), run.model_name], [t("Dataset"), h("a", { href: Studio.href("datasets", { name: `${run.dataset_name}@${run.dataset_version}` }) }, Studio.versioned(run))],
       [t("Training rows"), [Studio.number(run.started.train_rows), run.trained_part && h("p", { class: "help" }, run.trained_part)]],
-      run.started.dropped_rows > 0 && [t("Left out"), t("{n} rows: nothing to learn within max length", { n: Studio.number(run.started.dropped_rows) })], [t("Validation rows"), Studio.number(run.started.eval_rows)],
+      run.started.dropped_rows > 0 && [t("Left out"), t("{n} {n:row|rows}: nothing to learn within max length", { n: Studio.number(run.started.dropped_rows) })], [t("Validation rows"), Studio.number(run.started.eval_rows)],
       [t("Tokens per epoch"), Studio.number(run.started.tokens_per_epoch)],
       [t("Trainable parameters"), run.started.trainable ? `${Studio.compact(run.started.trainable)} (${Studio.percent(run.started.trainable / run.started.parameters, 2)})` : "–"],
       [t("Device"), Studio.deviceName(run.started.device) || run.placed_on || "–"], [t("Precision"), run.started.precision || "–"],
