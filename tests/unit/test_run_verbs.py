@@ -1,11 +1,13 @@
 """Runs on the command line: what a state is called there."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from studio.app import build
 from studio.cli import main
+from studio.cli.output import table
 from studio.domain.spec import read_spec
 from studio.settings import read_settings
 
@@ -49,3 +51,7 @@ def test_whoever_follows_a_run_is_told_how_many_rows_were_left_out(home, capsys)
     main(["runs", "watch", "1", "--home", str(home)])
     told = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["train", "rows", "3"] in told and ["eval", "rows", "0"] in told and ["dropped", "rows", "9"] in told
+
+
+def test_the_times_of_a_runs_history_are_dates():
+    assert re.search(r"\n20\d\d-\d\d-\d\d \d\d:\d\d$", table([{"at": 1_796_000_000.5}], ["at"], ""))
