@@ -49,14 +49,13 @@ def resolve_precision(asked: str, device: torch.device) -> str:
 
 def bf16_is_quicker(device: torch.device) -> bool:
     """Measured by small matrix products, about 50 ms: a CPU's name does not tell how it computes bf16."""
-    if device.type != "cpu":
-        return _seconds(torch.bfloat16, device, time.perf_counter) < _seconds(torch.float32, device, time.perf_counter)
     # On a CPU by one thread and in its own time: a run that is started on a busy machine must choose, and so compute,
     # as one that is started on a quiet one.
+    clock = time.thread_time if device.type == "cpu" else time.perf_counter
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return _seconds(torch.bfloat16, device, time.thread_time) < _seconds(torch.float32, device, time.thread_time)
+        return _seconds(torch.bfloat16, device, clock) < _seconds(torch.float32, device, clock)
     finally:
         torch.set_num_threads(threads)
 

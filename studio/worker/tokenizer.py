@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoTokenizer
 
 from studio.domain.chat_spans import Messages, Render, Tools, template_refusal
 from studio.domain.chat_templates import AUTOMATIC, TemplateChoice, stand_in, trained_template
 from studio.domain.errors import StudioError
 from studio.store.training_templates import training_variant
+from studio.worker.model_files import read_configuration
 
 _REMEDY = (
     "Give the model an embedding for each token (resize_token_embeddings of transformers), save it and add that, or "
@@ -66,9 +67,8 @@ def load_chat_tokenizer(path: str | Path, choice: TemplateChoice) -> Any:
 def embedded_words(path: str | Path) -> int | None:
     """How many tokens the model in that folder has an embedding for; None where its configuration does not say."""
     try:
-        config = AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
-        words = config.get_text_config(decoder=True).vocab_size
-    except Exception:  # as read_configuration of model_files
+        words = read_configuration(path).get_text_config(decoder=True).vocab_size
+    except (StudioError, ValueError, AttributeError):
         return None
     return words if isinstance(words, int) and words > 0 else None
 
