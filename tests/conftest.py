@@ -17,6 +17,14 @@ pytest_plugins = ["tests.fixtures_hub"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--zoo", action="store_true", help="try every family of models, not only one of each kind")
+    parser.addoption("--long", action="store_true", help="run the tests that are marked as long, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--long"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="long: run it with --long"))
 
 
 hypothesis.settings.register_profile("studio", deadline=None, max_examples=100)
