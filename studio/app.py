@@ -30,6 +30,7 @@ from studio.services.votes import Votes
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
 from studio.store.lock import HomeLock
+from studio.store.private import make_private
 
 TICK = 1.0  # seconds
 
@@ -95,6 +96,7 @@ def build(settings: Settings) -> Studio:
         StudioError: the home cannot be written or the catalogue cannot be opened.
     """
     settings.check_home()
+    make_private(settings.home)
     catalogue = Catalogue(settings.url)
     engine = LocalEngine()
     hub = Hub(catalogue, settings)

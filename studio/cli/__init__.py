@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from studio.cli.parser import build_parser
 from studio.domain.errors import InvalidInput, StudioError, file_fault
+from studio.store.private import private_files
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
@@ -15,7 +16,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb; returns 0 when it is done, 1 when it failed, 2 when what was asked is wrong."""
     arguments = build_parser().parse_args(argv)
     try:
-        return arguments.verb(arguments) or DONE
+        with private_files() as arguments.umask:
+            return arguments.verb(arguments) or DONE
     except InvalidInput as error:
         _complain(error)
         return WRONG

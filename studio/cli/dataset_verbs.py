@@ -177,6 +177,8 @@ def export(arguments: argparse.Namespace) -> None:
         target = Path(arguments.file)
         with target.open("wb") as file:
             file.writelines(dataset_view.clean_lines(dataset))
+        if target.stat().st_mode & 0o777 == 0o600:  # new, outside of the home: as other programs would leave it
+            target.chmod(0o666 & ~arguments.umask)
     show(
         arguments,
         {"file": str(target), "sha256": dataset.sha256, "rows": dataset.rows},
