@@ -48,6 +48,10 @@ def template_refusal(error: Exception) -> StudioError:
     )
 
 
+class TemplateExceeds(StudioError):
+    """A chat template takes more time or memory than it may, or writes more."""
+
+
 _UNFINISHED_TAG = re.compile(r"[<\[][^<>\[\]]*$")
 
 
@@ -142,6 +146,8 @@ def _accepted(messages: Messages, add_generation_prompt: bool, render: Render) -
         return None
     try:
         return render(messages, add_generation_prompt)
+    except TemplateExceeds:
+        raise
     except StudioError:
         return None
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.domain.chat_spans import Messages, Render, Span, Tools, answer_spans, template_refusal
+from studio.domain.chat_spans import Messages, Render, Span, answer_spans
 from studio.domain.chat_templates import AUTOMATIC, TemplateChoice, stand_in, trained_template
 from studio.domain.errors import StudioError
+from studio.rendering.template import Template
 from studio.services.model_states import check_ready
 from studio.store.training_templates import training_variant
 
@@ -58,45 +57,20 @@ def load_chat_template(model_path: str | Path, choice: TemplateChoice = AUTOMATI
     Raises:
         StudioError: it is damaged.
     """
-    import jinja2
-
     folder = Path(model_path)
     try:
         config = _read_json(folder / "tokenizer_config.json")
         own, tokens = _source(folder, config), _special_tokens(folder, config)
-        environment = _environment()
         if choice != AUTOMATIC or not own:  # as the worker does: see worker.tokenizer.give_template
-            return _compiled(environment, tokens, stand_in(choice, begins=_writes_begin(folder, tokens)))
+            return Template(stand_in(choice, begins=_writes_begin(folder, tokens)), tokens)
         if for_tools := _source(folder, config, "tool_use"):
-            return _compiled(environment, tokens, own, for_tools)
-        compiled = partial(_compiled, environment, tokens)
+            return Template(own, tokens, for_tools)
+        compiled = partial(Template, tokens=tokens)
         return compiled(trained_template(own, training_variant(own), compiled))
-    except (OSError, ValueError, jinja2.TemplateError) as error:
+    except (OSError, ValueError) as error:
         raise StudioError(
             "The chat template in {path} cannot be read: {reason}.", "Add the model again.", path=folder, reason=error
         ) from error
-
-
-def _compiled(environment: Any, tokens: dict[str, str], source: str, for_tools: str = "") -> Render:
-    """Raises jinja2.TemplateError."""
-    plain = environment.from_string(source)
-    with_tools = environment.from_string(for_tools) if for_tools else plain
-
-    def rendered(messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
-        try:
-            return str(
-                (with_tools if tools else plain).render(
-                    **tokens,
-                    messages=[dict(message) for message in messages],
-                    tools=[dict(tool) for tool in tools] if tools else None,
-                    documents=None,
-                    add_generation_prompt=add_generation_prompt,
-                )
-            )
-        except Exception as error:
-            raise template_refusal(error) from error
-
-    return rendered
 
 
 def _writes_begin(folder: Path, tokens: dict[str, str]) -> bool:
@@ -154,65 +128,3 @@ def _special_tokens(folder: Path, config: dict[str, Any]) -> dict[str, str]:
         if token is not None:
             tokens[name] = token["content"] if isinstance(token, dict) else str(token)
     return tokens
-
-
-def _environment() -> Any:
-    """Jinja as transformers sets it up, sandbox included: a template comes from whoever made the model."""
-    import jinja2
-    from jinja2 import nodes
-    from jinja2.ext import Extension, loopcontrols
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    class Generation(Extension):
-        """`{% generation %}`, by which some templates mark answers, shows what is in it."""
-
-        tags = {"generation"}  # noqa: RUF012 - the name and kind that jinja2 asks for
-
-        def parse(self, parser: Any) -> Any:
-            line = next(parser.stream).lineno
-            return nodes.Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True), lineno=line)
-
-    class Namespace(jinja2.utils.Namespace):
-        """jinja2's own, without names that lead into Python."""
-
-        def __setitem__(self, name: str, value: Any) -> None:
-            if str(name).startswith("_"):
-                raise jinja2.exceptions.SecurityError(f"{name} may not be set")
-            super().__setitem__(name, value)
-
-    def namespace(*given: Any, **more: Any) -> Namespace:
-        made = Namespace()
-        for name, value in dict(*given, **more).items():
-            made[name] = value
-        return made
-
-    class Dict:
-        """`dict` for templates: what makes one, and nothing of the type itself."""
-
-        def __call__(self, *given: Any, **more: Any) -> dict[Any, Any]:
-            return dict(*given, **more)
-
-        def fromkeys(self, *given: Any) -> dict[Any, Any]:
-            return dict.fromkeys(*given)
-
-    def raise_exception(message: str) -> None:
-        raise jinja2.TemplateError(message)
-
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
-    )
-    environment.filters["tojson"] = _to_json
-    given: dict[str, Callable[..., Any]] = {
-        "raise_exception": raise_exception,
-        "strftime_now": lambda form: datetime.now().strftime(form),  # noqa: DTZ005 - transformers' is local time too
-        "dict": Dict(),
-        "namespace": namespace,
-    }
-    environment.globals.update(given)
-    return environment
-
-
-def _to_json(
-    value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False
-) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)

@@ -122,7 +122,7 @@ class ChatService:
     async def _chat(self, request: Request) -> Response:
         asked = read_request(ChatRequest, await _json(request))
         self._shelf.check(asked.mix)
-        prompt = self._prompt(asked)
+        prompt = await asyncio.to_thread(self._prompt, asked)  # a template may take its time
         _, end = self._shelf.template(asked.mix)
         sampling = asked.sampling(self._room(prompt))
         pieces: asyncio.Queue[Piece] = asyncio.Queue()
@@ -171,7 +171,7 @@ class ChatService:
         for place, reading in enumerate(asked):
             try:
                 self._shelf.check(reading.mix)
-                texts[place] = self._text(reading)
+                texts[place] = await asyncio.to_thread(self._text, reading)
             except StudioError as fault:
                 results[place] = error_body(fault, status_of(fault))
         mixes = {place: asked[place].mix for place in texts}

@@ -17,6 +17,7 @@ from studio.worker.architecture import equal_rows_stand_alone, rows_stand_alone
 from studio.worker.batch import left_padded
 from studio.worker.template_check import turn_end
 from studio.worker.text_stream import before_stop
+from studio.worker.tokenizer import renderer, token_ids
 
 MOST_TOKENS = 48
 LONGEST_PROMPT = 512  # tokens; longer ones are left out
@@ -29,10 +30,8 @@ class Samples:
 
     def __init__(self, tokenizer: Any, prompts: Sequence[Conversation]) -> None:
         self._tokenizer = tokenizer
-        rendered = [
-            (prompt, tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=True)["input_ids"])
-            for prompt in prompts
-        ]
+        render = renderer(tokenizer)
+        rendered = [(prompt, token_ids(tokenizer, render(prompt, True))) for prompt in prompts]
         self._end = turn_end(tokenizer) if rendered else None
         self._prompts = [(prompt, ids) for prompt, ids in rendered if len(ids) <= LONGEST_PROMPT]
         self._together: bool | None = None  # not known yet

@@ -13,6 +13,7 @@ from transformers import AutoTokenizer
 from studio.domain.chat_spans import Messages, Render, Tools, template_refusal
 from studio.domain.chat_templates import AUTOMATIC, TemplateChoice, stand_in, trained_template
 from studio.domain.errors import StudioError
+from studio.rendering.template import Template
 from studio.store.training_templates import training_variant
 from studio.worker.model_files import read_configuration
 
@@ -131,22 +132,16 @@ def writes_begin(tokenizer: Any) -> bool:
 
 def renderer(tokenizer: Any, template: str | None = None) -> Render:
     """A chat template, the tokenizer's own where none is given, with its refusals as StudioError."""
+    try:
+        plain = tokenizer.get_chat_template(template)
+        return Template(plain, tokenizer.special_tokens_map, tokenizer.get_chat_template(template, tools=[{}]))
+    except ValueError as error:
+        refusal = template_refusal(error)
 
-    def render(messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
-        try:
-            return str(
-                tokenizer.apply_chat_template(
-                    [dict(m) for m in messages],
-                    chat_template=template,
-                    tools=list(tools) if tools else None,
-                    tokenize=False,
-                    add_generation_prompt=add_generation_prompt,
-                )
-            )
-        except Exception as error:
-            raise template_refusal(error) from error
+    def refuse(messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
+        raise refusal
 
-    return render
+    return refuse
 
 
 def token_ids(tokenizer: Any, text: str) -> list[int]:
