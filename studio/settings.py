@@ -12,6 +12,8 @@ from typing import NamedTuple
 from studio.domain.errors import InvalidInput
 
 DEFAULT_HOME = "~/.adapter-studio"
+LOOPBACK_NETWORKS = "127.0.0.0/8,::1"
+PRIVATE_NETWORKS = "10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 
 
 class Variable(NamedTuple):
@@ -23,6 +25,11 @@ VARIABLES = (
     Variable("STUDIO_HOME", f"Folder for the catalogue, datasets, runs and adapters; {DEFAULT_HOME} by default."),
     Variable("STUDIO_DATABASE_URL", "SQLAlchemy URL of the catalogue; a SQLite file in the home by default."),
     Variable("STUDIO_LOGIN", "name:password that the page asks for; required to listen beyond this machine."),
+    Variable(
+        "STUDIO_TRUSTED_PROXIES",
+        "Addresses or networks, with commas, of the proxies that say who asks (X-Forwarded-For) and whether by https; "
+        "this machine's own by default, on a Space also those of private networks.",
+    ),
     Variable("HF_TOKEN", "Hugging Face token for pushing adapters and for gated models."),
     Variable("HF_ENDPOINT", "Address of the Hugging Face Hub, for mirrors."),
     Variable("SPACE_ID", "Set by Hugging Face on a Space."),
@@ -46,6 +53,7 @@ class Settings:
     login: Login | None = None
     hub_endpoint: str = "https://huggingface.co"
     space_id: str = ""
+    trusted_proxies: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -113,18 +121,35 @@ def read_settings(
     """Settings from the environment; what is given here goes before.
 
     Raises:
-        InvalidInput: STUDIO_LOGIN has no name or no password.
+        InvalidInput: STUDIO_LOGIN has no name or no password, or STUDIO_TRUSTED_PROXIES is no list of networks.
     """
+    is_space = bool(environ.get("SPACE_ID"))
+    proxies = f"{LOOPBACK_NETWORKS},{PRIVATE_NETWORKS}" if is_space else LOOPBACK_NETWORKS
     return Settings(
         home=Path(home or environ.get("STUDIO_HOME") or DEFAULT_HOME).expanduser().absolute(),
         # A Space is reached through Hugging Face's proxy, which is not on loopback.
-        host=host or ("0.0.0.0" if environ.get("SPACE_ID") else "127.0.0.1"),
+        host=host or ("0.0.0.0" if is_space else "127.0.0.1"),
         port=7860 if port is None else port,
         database_url=database_url or environ.get("STUDIO_DATABASE_URL", ""),
         login=_login(environ.get("STUDIO_LOGIN", "")),
         hub_endpoint=environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/"),
         space_id=environ.get("SPACE_ID", ""),
+        trusted_proxies=_networks(environ.get("STUDIO_TRUSTED_PROXIES") or proxies),
     )
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    """Those of IPv4 also as a socket of both families shows them."""
+    try:
+        networks = [ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise InvalidInput(
+            "STUDIO_TRUSTED_PROXIES must be addresses or networks: {reason}.",
+            "Write them with commas between, such as 127.0.0.1,10.0.0.0/8.",
+            reason=str(error),
+        ) from error
+    mapped = [f"::ffff:{n.network_address}/{96 + n.prefixlen}" for n in networks if n.version == 4]
+    return (*map(str, networks), *mapped)
 
 
 def _login(text: str) -> Login | None:

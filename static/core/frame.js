@@ -67,6 +67,10 @@
       if (document.visibilityState === "visible") {
         try {
           const answer = await fetch("./now", { headers: { Accept: "application/json" } });
+          if (answer.status === 401) { // signed out, here or by a restart: the page would only fail from here on
+            location.assign(`./sign-in?next=${encodeURIComponent(location.pathname.split("/").pop() + location.search)}`);
+            return;
+          }
           if (!answer.ok) throw new Error(answer.statusText);
           drawNow(await answer.json());
           if (failures) Studio.connection(-1);

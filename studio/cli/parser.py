@@ -22,7 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="studio",
         description="Fine-tune, compare and publish LoRA adapters.",
-        epilog="Environment:\n" + "\n".join(f"  {v.name:<20} {v.help}" for v in VARIABLES),
+        epilog="Environment:\n" + "\n".join(f"  {v.name:<22} {v.help}" for v in VARIABLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"Adapter Studio {__version__}")

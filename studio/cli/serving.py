@@ -101,8 +101,8 @@ def _run(
         build_web(studio, settings, now=lambda request: studio.runs.now()),
         log_level="warning",
         timeout_graceful_shutdown=SECONDS_TO_CLOSE,
-        # On a Space and behind a proxy the page's own address is in the forwarded headers.
-        forwarded_allow_ips="*" if settings.space_id else None,
+        # What a trusted proxy appended says who asks; what stood before it, anyone can have written.
+        forwarded_allow_ips=list(settings.trusted_proxies),
     )
 
     class AnnouncedServer(uvicorn.Server):

@@ -49,6 +49,7 @@ SUN = (
     "M4.9 19.1l1.4-1.4M17.7 6.3l1.4-1.4"
 )
 GLOBE = "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM3 12h18M12 3c-5 5.5-5 12.5 0 18M12 3c5 5.5 5 12.5 0 18"
+DOOR = "M14 4h5v16h-5M4 12h10M10 8l4 4-4 4"
 CORE_SCRIPTS = (
     "core/dom.js",
     "core/server.js",
@@ -122,6 +123,7 @@ def document(
     language: str,
     theme: str,
     nonce: str,
+    can_sign_out: bool = False,
 ) -> str:
     """The whole HTML document of a page.
 
@@ -132,6 +134,7 @@ def document(
         version: of the static files; part of their address, so that they can be kept for ever.
         theme: light, dark or system.
         nonce: of the inline scripts, as the Content-Security-Policy names it.
+        can_sign_out: there is a login.
     """
 
     def t(text: str) -> str:
@@ -170,7 +173,7 @@ def document(
 <nav class="nav" aria-label="{t("Pages")}">{"".join(_link(p, p == page, t(p.title)) for p in pages)}</nav>
 <div class="foot">
 <a class="live" id="live" href="./runs" hidden></a>
-<div class="tools">{_switches(language, theme, t)}</div>
+<div class="tools">{_switches(language, theme, t)}{_sign_out(t) if can_sign_out else ""}</div>
 </div>
 </header>
 <div class="page">
@@ -198,6 +201,14 @@ def _icon(path: str) -> str:
 def _link(page: Page, current: bool, title: str) -> str:
     return (
         f'<a href="./{page.path}"{" aria-current=page" if current else ""}>{_icon(page.icon)}<span>{title}</span></a>'
+    )
+
+
+def _sign_out(t: Callable[[str], str]) -> str:
+    said = t("Sign out")
+    return (
+        f'<form method="post" action="./sign-out"><button id="sign-out" title="{said}" aria-label="{said}">'
+        f"{_icon(DOOR)}<span>{said}</span></button></form>"
     )
 
 

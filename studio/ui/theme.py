@@ -119,6 +119,12 @@ def css_variables() -> str:
     return f":root{{{_declarations(LIGHT)}color-scheme:light}}html.dark{{{_declarations(DARK)}color-scheme:dark}}"
 
 
+def css_variables_without_script() -> str:
+    """As above; where the scheme is the system's, the browser itself chooses."""
+    system = f"html[data-theme=system]{{{_declarations(DARK)}color-scheme:dark}}"
+    return f"{css_variables()}@media (prefers-color-scheme:dark){{{system}}}"
+
+
 def _declarations(tokens: dict[str, str]) -> str:
     return "".join(f"--s-{name}:{value};" for name, value in tokens.items())
 

@@ -104,7 +104,7 @@ def build_web(
     app.add_middleware(
         CORSMiddleware
     )  # Allows no other origin; and where there is one, Gradio leaves out its own, which does.
-    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Guard, settings=settings, version=version)
     return app
 
 
@@ -208,6 +208,7 @@ class Frame:
             language=language_of(request),
             theme=theme if theme in THEMES else "system",
             nonce=nonce,
+            can_sign_out=self.settings.login is not None,
         )
 
 

@@ -131,7 +131,15 @@ def test_a_foreign_host_name_is_refused(web):
 
 def test_a_studio_with_a_login_asks_for_it_everywhere_but_for_its_health(tmp_path):
     web = client(tmp_path, host="0.0.0.0", login=Login("ada", "secret"))
-    for path in ("/", "/now", "/static/studio.css", "/gradio_api/info", "/config", "/theme.css"):
+    for path in (
+        "/",
+        "/now",
+        "/static/core/dom.js",
+        "/static/fonts/../core/dom.js",
+        "/gradio_api/info",
+        "/config",
+        "/theme.css",
+    ):
         answer = web.get(path)
         assert answer.status_code == 401, path
         assert answer.headers["www-authenticate"].startswith("Basic ")
