@@ -24,13 +24,14 @@ SMALL: dict[str, Callable[[Place, Path, Path], list[Any]]] = {
     "catalogue": lambda tiny, starter, home: ["--runs", 20, "--metrics", 1000, "--rounds", 2],
     "clients": lambda tiny, starter, home: ["--model", tiny(), "--clients", 3, "--seconds", 1],
     "compare": lambda tiny, starter, home: ["--model", tiny(), "--tokens", 4, "--rounds", 1],
+    "gpu": lambda tiny, starter, home: ["--scale", "tiny", "--sections", "answers"],
     "ingest": lambda tiny, starter, home: ["--rows", 200],
     "latency": lambda tiny, starter, home: ["--home", home, "--events", 3],
     "soak": lambda tiny, starter, home: ["--model", starter, "--runs", 2, "--kills", 0.5],
     "startup": lambda tiny, starter, home: ["--rounds", 1],
     "train": lambda tiny, starter, home: ["--model", tiny(), "--rows", tiny().parent / "rows.jsonl", "--rounds", 1],
 }
-MUST_BE_NONE = ("errors", "mixed_up", "lost", "leaked_processes", "leaked_files")
+MUST_BE_NONE = ("errors", "failures", "mixed_up", "lost", "leaked_processes", "leaked_files")
 
 
 @pytest.fixture
@@ -61,3 +62,40 @@ def test_every_benchmark_ends_with_its_figures_as_one_json_object(
     assert not any(figures.get(key) for key in MUST_BE_NONE)
     for row in figures.get("results", ()):
         assert all(value == value for value in row.values()), "no figure is missing"
+
+
+@pytest.mark.long
+def test_every_section_of_the_gpus_benchmark_runs_without_one():
+    command = [
+        sys.executable,
+        str(ROOT / "benchmarks" / "gpu.py"),
+        "--scale",
+        "tiny",
+        "--budget-seconds",
+        "900",
+        "--json",
+    ]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures["failures"] == []
+    assert figures["correctness"].keys() >= {"fp32", "bf16", "8-bit", "4-bit"}
+
+
+def test_a_section_of_the_gpus_benchmark_whose_time_is_over_is_told_as_failed():
+    command = [
+        sys.executable,
+        str(ROOT / "benchmarks" / "gpu.py"),
+        "--scale",
+        "tiny",
+        "--budget-seconds",
+        "1",
+        "--json",
+    ]
+    done = subprocess.run(
+        [*command, "--sections", "estimate"], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr[-4000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert any(failure.startswith("estimate") for failure in told["failures"])
