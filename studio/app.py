@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from studio.domain.secrecy import keep_secret
 from studio.engines.base import Engine
 from studio.engines.local import LocalEngine
 from studio.services.adapters import Adapters
@@ -97,6 +98,7 @@ def build(settings: Settings) -> Studio:
     """
     settings.check_home()
     make_private(settings.home)
+    keep_secret(settings.login.password if settings.login else None)
     catalogue = Catalogue(settings.url)
     engine = LocalEngine()
     hub = Hub(catalogue, settings)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from studio.cli.parser import build_parser
 from studio.domain.errors import InvalidInput, StudioError, file_fault
+from studio.domain.secrecy import masked_output
 from studio.store.private import private_files
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
@@ -14,6 +15,11 @@ DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb; returns 0 when it is done, 1 when it failed, 2 when what was asked is wrong."""
+    with masked_output():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         with private_files() as arguments.umask:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from string import Formatter
 from typing import Any, Self
 
+from studio.domain.secrecy import masked, masked_words
+
 
 class StudioError(Exception):
     """A problem with a remedy.
@@ -35,8 +37,8 @@ class StudioError(Exception):
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON can keep it, its values apart from the words: a page translates the words first."""
-        values = {name: v if isinstance(v, int | float) else str(v) for name, v in self.values.items()}
-        return {"problem": self.template, "remedy": self.remedy_template, "values": values}
+        values = {name: _said(value) for name, value in self.values.items()}
+        return {"problem": masked(self.template), "remedy": masked(self.remedy_template), "values": values}
 
     def __str__(self) -> str:
         return f"{self.problem} {self.remedy}".strip()
@@ -79,8 +81,14 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
     "{n} {n:row|rows}" is "1 row" where n is 1, else "2 rows"; a translation may do without the second place.
     """
     if not values:
-        return template
-    return _PLURALS.vformat(template, (), values) if "|" in template else template.format(**values)
+        return masked(template)
+    said = {name: _said(value) for name, value in values.items()}
+    return masked(_PLURALS.vformat(template, (), said) if "|" in template else template.format(**said))
+
+
+def _said(value: Any) -> Any:
+    """No secret that came with somebody's words is passed on."""
+    return value if isinstance(value, int | float) else masked_words(str(value))
 
 
 class _Plurals(Formatter):

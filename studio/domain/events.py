@@ -7,7 +7,9 @@ import math
 import time
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_serializer
+
+from studio.domain.secrecy import holds_secret, masked_value
 
 
 class Event(BaseModel):
@@ -169,11 +171,13 @@ _ADAPTER: TypeAdapter[RunEvent] = TypeAdapter(RunEvent)
 def parse_event(line: str | bytes) -> RunEvent | None:
     """The event on a line, or None where the line is damaged or of a kind this version does not know."""
     try:
+        if holds_secret(line if isinstance(line, str) else line.decode("utf-8", "replace")):
+            return _ADAPTER.validate_python(masked_value(json.loads(line)))
         return _ADAPTER.validate_json(line)
-    except ValidationError:
+    except ValueError:  # pydantic's own is one
         return None
 
 
 def format_event(event: Event) -> str:
     """One line of JSON without its newline."""
-    return json.dumps(event.model_dump(mode="json"), ensure_ascii=False, allow_nan=False)
+    return json.dumps(masked_value(event.model_dump(mode="json")), ensure_ascii=False, allow_nan=False)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from studio.domain.chat import Message, Sampling
 from studio.domain.errors import StudioError
+from studio.domain.secrecy import keep_secret
 
 if TYPE_CHECKING:
     import httpx
@@ -93,6 +94,7 @@ class Reading:
 
 class ChatClient:
     def __init__(self, port: int, token: str) -> None:
+        keep_secret(token)
         # No proxy of the environment, and no waiting for one: the worker is on this machine.
         self._options: dict[str, Any] = {
             "base_url": f"http://127.0.0.1:{port}",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import slug
+from studio.domain.secrecy import masked
 from studio.services.evaluation_results import before_and_after
 from studio.services.hub_card import base_on_hub, model_card
 from studio.services.hub_client import Account, ask_account, explained, hub_api
@@ -127,7 +128,7 @@ class Hub:
 
         def commit() -> str:
             content = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=file) for name, file in files.items()]
-            return api.create_commit(repository, content, commit_message=f"Publish {adapter.name}").oid
+            return masked(api.create_commit(repository, content, commit_message=f"Publish {adapter.name}").oid)
 
         try:
             if _is_there(api, repository, ours=repository == adapter.hub_repo, private=private):

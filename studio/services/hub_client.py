@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from studio.domain.deadline import within
 from studio.domain.errors import StudioError
+from studio.domain.secrecy import masked
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -62,7 +63,8 @@ def ask_account(api: HfApi) -> Account:
     except (HTTPError, OSError, TimeoutError, ValueError) as error:
         raise unreachable(api.endpoint, error) from error
     role = who.get("auth", {}).get("accessToken", {}).get("role", "")
-    return Account(who["name"], tuple(org["name"] for org in who.get("orgs", [])), writes=role != "read")
+    organisations = tuple(masked(str(org["name"])) for org in who.get("orgs", []))
+    return Account(masked(str(who["name"])), organisations, writes=role != "read")
 
 
 def unreachable(endpoint: str, error: Exception) -> StudioError:

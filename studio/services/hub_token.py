@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.secrecy import keep_secret
 from studio.services.secret_file import SecretFile
 from studio.settings import Settings, hub_token_in_environment
 
@@ -20,6 +22,8 @@ class HubToken:
     def __init__(self, settings: Settings) -> None:
         self._file = SecretFile(settings, "hub_token")
         self._settings = settings
+        with suppress(OSError, ValueError):  # damaged: said where it is used
+            keep_secret(hub_token_in_environment(), self._file.read())
 
     def save(self, token: str) -> None:
         """Keeps the token, readable to this user alone.
@@ -42,7 +46,9 @@ class HubToken:
 
     def read(self) -> str | None:
         """The token that counts, if there is one."""
-        return self._find()[1]
+        token = self._find()[1]
+        keep_secret(token)
+        return token
 
     def _find(self) -> tuple[str, str | None]:
         if self._settings.space_id:
@@ -66,4 +72,5 @@ def checked(token: str) -> str:
             "Copy the whole token from your Hugging Face settings; it starts with hf_.",
         )
         raise InvalidInput.at("token", fault)
+    keep_secret(token)
     return token

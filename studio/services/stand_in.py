@@ -8,6 +8,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.secrecy import keep_secret
 from studio.services.secret_file import SecretFile
 from studio.services.stand_in_client import Server
 from studio.settings import Settings
@@ -22,6 +23,8 @@ class StandIn:
     def __init__(self, settings: Settings) -> None:
         self._file = SecretFile(settings, "stand_in")
         self._is_space = bool(settings.space_id)
+        with suppress(StudioError, OSError, ValueError):  # damaged: said where it is used
+            self._read()  # from now on the key is known
 
     def save(self, url: str, key: str) -> None:
         """Keeps them, readable to this user alone; an empty `key` keeps the one that was saved for the same address.
@@ -39,6 +42,7 @@ class StandIn:
             known = self._read()
             if not key and known.get("url") == url:
                 key = known["key"]
+        keep_secret(key)
         self._file.write(json.dumps({"url": url, "key": key}))
 
     def forget(self) -> None:
@@ -64,6 +68,7 @@ class StandIn:
             return {}
         try:
             known = json.loads(text)
+            keep_secret(str(known["key"]))
             return {"url": str(known["url"]), "key": str(known["key"])}
         except (ValueError, KeyError, TypeError) as error:
             raise StudioError(

@@ -10,13 +10,14 @@ import ipaddress
 import json
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from studio.domain.chat import Sampling
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
+from studio.domain.secrecy import MaskedPieces, keep_secret, masked, masked_words
 from studio.services.chat_client import ANSWER_SECONDS, ATTACH_SECONDS, Chunk, Question
 
 _REMEDY = "See what that server's log says, or remove the server in Settings to answer on this machine."
@@ -62,6 +63,9 @@ class Server:
 
     url: str
     key: str
+
+    def __post_init__(self) -> None:
+        keep_secret(self.key)
 
     def __repr__(self) -> str:
         return f"Server({self.url!r})"
@@ -162,7 +166,7 @@ class StandInClient:
         import httpx
 
         timeout = httpx.Timeout(15.0, read=ANSWER_SECONDS)
-        progress = _Progress(question.sampling.seed)
+        progress, pieces = _Progress(question.sampling.seed), MaskedPieces()
         try:
             async with (
                 httpx.AsyncClient(**self._server.options(), timeout=timeout) as client,
@@ -176,12 +180,13 @@ class StandInClient:
                         continue
                     if data == "[DONE]":
                         break
-                    yield progress.chunk(self._read(data))
+                    chunk = progress.chunk(self._read(data))
+                    yield replace(chunk, text=pieces.feed(chunk.text))
         except httpx.HTTPError as error:
             raise self._server.unreachable(error) from error
         if not progress.finish:
             raise StudioError("The server {url} ended in the middle of the answer.", _REMEDY, url=self._server.url)
-        yield progress.end()
+        yield replace(progress.end(), text=pieces.end())
 
     def _body(self, question: Question) -> dict[str, Any]:
         return {
@@ -225,7 +230,7 @@ class _Progress:
         self._tokens = (value.get("usage") or {}).get("completion_tokens") or self._tokens + len(told)
         if reason := choice.get("finish_reason"):
             self.finish = "length" if reason == "length" else "stop"
-        return self._told(text, "", tuple((-1, t["token"], t["logprob"]) for t in told))
+        return self._told(text, "", tuple((-1, masked(t["token"]), t["logprob"]) for t in told))
 
     def end(self) -> Chunk:
         return self._told("", self.finish, ())
@@ -262,11 +267,11 @@ def _words(body: bytes) -> str:
     try:
         value = json.loads(body)
     except ValueError:
-        return cut(body.decode("utf-8", "replace").strip(), 300)
+        return cut(masked_words(body.decode("utf-8", "replace").strip()), 300)
     for _ in range(2):
         if isinstance(value, dict):
             value = value.get("error") or value.get("message") or value.get("detail") or ""
-    return cut(value if isinstance(value, str) else json.dumps(value), 300)
+    return cut(masked_words(value if isinstance(value, str) else json.dumps(value)), 300)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy import Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from studio.domain.errors import StudioError
+from studio.domain.secrecy import keep_secret
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWEST = "0005"
@@ -20,6 +21,7 @@ def open_database(url: str) -> Engine:
     Raises:
         StudioError: it cannot be opened, is damaged, or was written by a newer studio.
     """
+    keep_secret(make_url(url).password)
     engine = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_rules)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.events import Event, RunEvent, format_event, parse_event
+from studio.domain.secrecy import masked_log, masked_value
 
 _CHUNK = 4 << 20
 _RESERVED = 64 << 10  # bytes
@@ -135,7 +136,7 @@ class RunFolder:
         return [line for line in self.log_tail(4096).splitlines() if line.strip()][-most:]
 
     def log_tail(self, most_bytes: int = 16_384) -> str:
-        """The last whole lines that the worker printed."""
+        """The last whole lines that the worker printed, without what is or looks like a token."""
         try:
             with self.log.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
@@ -143,14 +144,14 @@ class RunFolder:
                 text = file.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return ""
-        return text if size <= most_bytes else text.partition("\n")[2]
+        return masked_log(text if size <= most_bytes else text.partition("\n")[2])
 
 
 def write_json(path: Path, value: Any) -> None:
     """Replaces the file in one step, so that no reader ever sees half of it."""
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        aside.write_text(json.dumps(value, ensure_ascii=False, indent=1), "utf-8")
+        aside.write_text(json.dumps(masked_value(value), ensure_ascii=False, indent=1), "utf-8")
         aside.replace(path)
     finally:
         with suppress(FileNotFoundError):

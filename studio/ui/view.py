@@ -20,6 +20,7 @@ from gradio.utils import get_upload_folder
 from pydantic import TypeAdapter, ValidationError
 
 from studio.domain.errors import InvalidInput, StudioError, file_fault
+from studio.domain.secrecy import holds_secret, masked_value
 from studio.ui.language import language_of, problem_of, remedy_of, sentence_of, translate
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,10 @@ def served(handler: Callable[..., Any]) -> Callable[..., Response]:
         except Exception as error:
             result = {"error": described(error, language_of(request), name)}
         # orjson turns NaN into null, where FastAPI's own encoder fails.
-        return Response(orjson.dumps(result, option=orjson.OPT_NON_STR_KEYS), media_type="application/json")
+        body = orjson.dumps(result, option=orjson.OPT_NON_STR_KEYS)
+        if holds_secret(body.decode()):
+            body = orjson.dumps(masked_value(orjson.loads(body)))
+        return Response(body, media_type="application/json")
 
     # Gradio sets each function as an attribute of the component: a prefix keeps it from hiding one of its own.
     answer.__name__ = f"do_{name}"
@@ -116,10 +120,10 @@ def streamed(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[di
             for value in checked(payload, request, token):
                 waiting = [value]
                 if time.monotonic() - sent >= STREAM_SECONDS:
-                    yield {"call": call, "value": waiting.pop()}
+                    yield {"call": call, "value": masked_value(waiting.pop())}
                     sent = time.monotonic()
             for value in waiting:
-                yield {"call": call, "value": value}
+                yield {"call": call, "value": masked_value(value)}
             yield {"call": call, "done": True}
         except Exception as error:
             yield {"call": call, "error": described(error, language_of(request), _name_of(handler))}

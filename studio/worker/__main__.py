@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from studio.domain.secrecy import keep_secret, masked_output
 from studio.store.run_folder import RunFolder
 from studio.worker.faults import disk_is_full, failure
 
@@ -29,6 +30,12 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"Usage: python -m studio.worker {'|'.join(MODULES)} FOLDER\n")
         return 2
     task, path = arguments[0], Path(arguments[1]).absolute()
+    keep_secret(os.environ.get("HF_TOKEN"))
+    with masked_output():
+        return _work(task, path)
+
+
+def _work(task: str, path: Path) -> int:
     RunFolder(path).introduce(os.getpid(), psutil.Process().create_time())
     if task in WITHOUT_TORCH:
         sys.modules["torch"] = None  # type: ignore[assignment] # Python's own way to say that there is none

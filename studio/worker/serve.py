@@ -15,6 +15,7 @@ import psutil
 import uvicorn
 
 from studio.domain.events import Finished, Progress
+from studio.domain.secrecy import keep_secret
 from studio.store.run_folder import RunFolder
 from studio.worker.adapter_shelf import AdapterShelf
 from studio.worker.chat_http import ChatService
@@ -44,6 +45,7 @@ def main(path: Path) -> None:
     folder.append(Progress(stage="Loading the model"))
     base = _load(request)
     token = secrets.token_urlsafe(32)
+    keep_secret(token)
     shelf = AdapterShelf(base)
     for adapter in request.get("adapters", []):
         shelf.add(adapter["name"], Path(adapter["path"]))
