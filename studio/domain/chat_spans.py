@@ -12,7 +12,7 @@ from functools import partial
 from itertools import takewhile
 from typing import Any, Protocol
 
-from studio.domain.errors import StudioError
+from studio.domain.template_faults import TemplateRefusal
 
 Messages = Sequence[Mapping[str, Any]]
 """Turns as in dataset_rows: role, content, and where they are there tool_calls, name, tool_call_id."""
@@ -36,20 +36,7 @@ class Render(Protocol):
     """A chat template: a conversation, and the tools that it may call, to text."""
 
     def __call__(self, messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
-        """Raises StudioError where the template refuses them."""
-
-
-def template_refusal(error: Exception) -> StudioError:
-    """What a chat template raised, as words for the reader: a template is a foreign program, so it may be anything."""
-    return StudioError(
-        "The base model's chat template refuses this conversation: {reason}.",
-        "Change the conversation to what the template takes, or choose another chat template or base model.",
-        reason=str(error).rstrip(".") or type(error).__name__,
-    )
-
-
-class TemplateExceeds(StudioError):
-    """A chat template takes more time or memory than it may, or writes more."""
+        """Raises TemplateRefusal where the template does not take them, TemplateExceeds where it takes too much."""
 
 
 _UNFINISHED_TAG = re.compile(r"[<\[][^<>\[\]]*$")
@@ -58,7 +45,7 @@ _UNFINISHED_TAG = re.compile(r"[<\[][^<>\[\]]*$")
 def learned_spans(row: Mapping[str, Any], render: Render, *, answers_only: bool = True) -> tuple[str, list[Span]]:
     """A conversation (as dataset_rows.learned gives it) as the model sees it, and which characters of it are learned.
 
-    Raises StudioError as learned_turns does.
+    Raises TemplateRefusal, TemplateExceeds as learned_turns does.
     """
     text, turns = turns_of(row, render, answers_only=answers_only)
     return text, spans_of(text, turns, answers_only=answers_only)
@@ -67,7 +54,7 @@ def learned_spans(row: Mapping[str, Any], render: Render, *, answers_only: bool 
 def turns_of(row: Mapping[str, Any], render: Render, *, answers_only: bool = True) -> tuple[str, list[LearnedTurn]]:
     """The same with what is learned of each assistant turn; where all words are learned, that is the whole text.
 
-    Raises StudioError as learned_turns does.
+    Raises TemplateRefusal, TemplateExceeds as learned_turns does.
     """
     messages, tools = row["messages"], row.get("tools")
     if answers_only:
@@ -103,7 +90,8 @@ def learned_turns(messages: Messages, render: Render, tools: Tools | None = None
     it the model would learn to say nothing.
 
     Raises:
-        StudioError: the template refuses the conversation, or changes an answer so that it cannot be found.
+        TemplateRefusal: the template refuses the conversation, or changes an answer so that it cannot be found.
+        TemplateExceeds: it takes too much time, memory or room.
     """
     if tools:
         render = partial(render, tools=tools)
@@ -146,9 +134,7 @@ def _accepted(messages: Messages, add_generation_prompt: bool, render: Render) -
         return None
     try:
         return render(messages, add_generation_prompt)
-    except TemplateExceeds:
-        raise
-    except StudioError:
+    except TemplateRefusal:
         return None
 
 
@@ -173,8 +159,8 @@ def _span_of_mark(messages: Messages, i: int, text: str, render: Render, head: s
     return start, len(text) - len(after) + len(closing)
 
 
-def _lost(i: int) -> StudioError:
-    return StudioError(
+def _lost(i: int) -> TemplateRefusal:
+    return TemplateRefusal(
         "The model's chat template changes turn {turn}, so its answer cannot be told from the rest.",
         "Switch off “Learn from answers only”, or choose another chat template.",
         turn=i + 1,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio.domain.chat_spans import Messages, Render, Tools, common_beginning, learned_turns
-from studio.domain.errors import StudioError
+from studio.domain.template_faults import TemplateRefusal
 from studio.domain.template_losses import losses
 
 _ASK, _ANSWER, _ASK_AGAIN, _ANSWER_AGAIN = "QUESTION-1", "ANSWER-1", "QUESTION-2", "ANSWER-2"
@@ -83,7 +83,7 @@ class TemplateTraits:
 
 
 def traits_of(render: Render) -> TemplateTraits:
-    """Never raises: what a template refuses, it does not keep."""
+    """What a template refuses, it does not keep. Raises TemplateExceeds alone."""
     last_end = _rendered(render, _PLAIN[:2]).partition(_ANSWER)[2]
     next_turn = _rendered(render, _PLAIN[:3]).partition(_ANSWER)[2].partition(_ASK_AGAIN)[0]
     return TemplateTraits(
@@ -101,7 +101,7 @@ def asks_alike(one: Render, other: Render) -> bool:
     """Whether both templates give the model the same to answer."""
     try:
         return one(_PLAIN[:1], True) == other(_PLAIN[:1], True)
-    except StudioError:
+    except TemplateRefusal:
         return False
 
 
@@ -124,7 +124,7 @@ def _call_end(render: Render) -> str:
 def _rendered(render: Render, messages: Messages, tools: Tools | None = None) -> str:
     try:
         return render(messages, False, tools)
-    except StudioError:
+    except TemplateRefusal:
         return ""
 
 
@@ -132,7 +132,7 @@ def _is_kept(render: Render, messages: Sequence[Mapping[str, Any]], tools: Tools
     row = {"messages": messages} | ({"tools": tools} if tools else {})
     try:
         text, turns = learned_turns(messages, render, tools)
-    except StudioError:
+    except TemplateRefusal:
         return False
     return not any(loss.code != "prefix_differs" for loss in losses(row, text, turns))
 
@@ -140,6 +140,6 @@ def _is_kept(render: Render, messages: Sequence[Mapping[str, Any]], tools: Tools
 def _follows_prompt(render: Render, messages: Messages) -> bool:
     try:
         _, turns = learned_turns(messages, render)
-    except StudioError:
+    except TemplateRefusal:
         return False
     return all(turn.follows_prompt for turn in turns)

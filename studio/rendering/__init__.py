@@ -1,1 +1,1 @@
-"""Chat templates are programs of whoever made a model: they run in a process of their own, within limits."""
+"""Chat templates are programs that strangers wrote: they run in a process of their own, under limits."""

@@ -1,103 +1,207 @@
-"""One rendering process, as the studio holds it: what is asked of it, and how it is ended."""
+"""The processes that render, seen from one that asks them: started when they are needed, kept, ended at a limit."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, Literal, cast
 
 import psutil
 
-from studio.rendering import child
+from studio.domain.errors import StudioError
+from studio.rendering.frames import Closed, framed, packed, receive_answer
 
-_CHILD = Path(child.__file__)
-_SEEN = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "SYSTEMROOT", "TZ")
-_OWN = 64 << 20  # bytes of the process itself
-_HEAD = 5  # bytes: a letter and a length
-LONGEST = 600  # seconds that the work on one request may take in all, on a machine that is busy with other things
+MOST_PROCESSES = 4  # that render at the same time for one that asks
+_KEPT = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "SYSTEMROOT", "TZ")
+_LOOK = 0.25  # seconds between two looks at a process that renders
+_PATIENCE = 30.0, 12.0  # seconds, and as many times the processor's: a busy machine takes that long
+
+What = Literal["memory", "seconds", "characters", "ended"]
 
 
-class Ended(Exception):
-    """The process is no more: `reason` is "time", "memory" or "unknown"."""
+class Stopped(Exception):
+    """What a template took too much of, or that its process was ended by somebody else."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(self, what: What) -> None:
+        super().__init__(what)
+        self.what: What = what
 
 
 class RenderingProcess:
-    """Starts with the first request. One request at a time."""
+    """One of them; for one thread at a time. Its own limits hold on Linux; whoever watches here holds them elsewhere,
+    and ends a process that does not answer."""
 
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        seen = {k: v for k, v in environ.items() if k in _SEEN or k.startswith("LC_")}
-        self._child = _Child(
-            [sys.executable, "-P", str(_CHILD)], env=seen, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        self._pipes = cast(IO[bytes], self._child.stdin), cast(IO[bytes], self._child.stdout)
-        self._asked_at = self._watched = self._processor_before = 0.0
-        self._size = 0
-        self._exceeded = ""
-
-    def ask(self, request: bytes) -> tuple[str, str]:
-        """The answer's letter and text: see `child`. Raises Ended."""
-        requests, answers = self._pipes
-        self._size, self._asked_at = len(request), time.monotonic()
+    def __init__(self) -> None:
+        root = str(Path(__file__).parents[2])
+        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}  # no secret is among them
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))
         try:
-            requests.write(len(request).to_bytes(4, "big") + request)
-            requests.flush()
-            head = answers.read(_HEAD)
-            if len(head) < _HEAD:
-                raise EOFError
-            size = int.from_bytes(head[1:], "big")
-            content = answers.read(size)
-            if len(content) < size:
-                raise EOFError
-        except (OSError, EOFError):
-            self.close()
-            by_clock = self._child.returncode == -getattr(signal, "SIGXCPU", 0)
-            raise Ended(self._exceeded or ("time" if by_clock else "unknown")) from None
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "studio.rendering"],
+                env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise StudioError(
+                "The process that renders chat templates could not be started: {reason}.",
+                "Close other programs, then try again.",
+                reason=error.strerror or str(error),
+            ) from error
+        self._requests = cast(IO[bytes], self._process.stdin)
+        self._replies = cast(IO[bytes], self._process.stdout)
+        self._busy = threading.Event()
+        self._request: tuple[float, float, int] = (0.0, 0.0, 0)
+        self._stopped: What = "ended"
+        threading.Thread(target=self._watch, name="rendering", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, request: bytes, replies: int, most: int, limits: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """That many answers to a request as frames.packed has it, of up to `most` bytes each. `limits` are `memory`
+        (bytes), `seconds` of processor time, and what else the process is to know of them.
+
+        Raises Stopped at a limit; the process may be gone then.
+        """
+        self._stopped, self._request = "ended", (time.monotonic(), limits["seconds"], limits["memory"])
+        self._busy.set()
+        found: list[dict[str, Any]] = []
+        try:
+            self._requests.write(framed(packed(dict(limits))) + framed(request))
+            self._requests.flush()
+            while len(found) < replies:
+                reply = receive_answer(self._replies, most)
+                if "limit" in reply:
+                    raise Stopped(reply["limit"])
+                found.append(reply)
+        except (Closed, OSError, ValueError) as error:
+            self.end()
+            over = self._process.returncode == -getattr(signal, "SIGPROF", 0)
+            raise Stopped("seconds" if over else self._stopped) from error
+        except Stopped as stopped:
+            if stopped.what == "memory":
+                self.end()
+            raise
+        except BaseException:  # whoever asked is interrupted: the answers would be taken for those to the next request
+            self.end()
+            raise
         finally:
-            self._asked_at = 0.0
-        if head[:1] == b"m":
-            self.close()
-            raise Ended("memory")
-        return head[:1].decode(), content.decode("utf-8", "surrogatepass")
+            self._busy.clear()
+        return found
 
-    def watch(self) -> None:
-        """Ends it where the work on its request has taken more than it may. The process limits itself where the system
-        lets it; this is for where it does not, and for work that waits."""
-        begun = self._asked_at
-        if not begun:
-            return
-        try:
-            known = psutil.Process(self._child.pid)
-            processor = sum(known.cpu_times()[:2])
-            if begun != self._watched:
-                self._watched, self._processor_before = begun, processor
-            if known.memory_info().rss > _OWN + child.MEMORY + child.MEMORY_OF_A_BYTE * self._size:
-                self._exceeded = "memory"
-            elif processor - self._processor_before > child.SECONDS or time.monotonic() - begun > LONGEST:
-                self._exceeded = "time"
-        except psutil.Error:  # it has ended
-            return
-        if self._exceeded:
-            self._child.kill()
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._requests, self._replies):
+            with suppress(OSError):
+                pipe.close()
+        self._busy.set()  # its watcher sees that it is gone
+
+    def _watch(self) -> None:
+        while True:
+            self._busy.wait()
+            if not self.is_alive:
+                return
+            with suppress(psutil.Error):
+                self._look()
+            time.sleep(_LOOK)
+
+    def _look(self) -> None:
+        process = psutil.Process(self.pid)
+        before = sum(process.cpu_times()[:2])
+        request = began, seconds, memory = self._request
+        while self._busy.is_set() and self._request is request:
+            if process.memory_info().rss > memory + (128 << 20):
+                self._stop("memory", process)
+            late = time.monotonic() - began > _PATIENCE[0] + _PATIENCE[1] * seconds
+            if late or sum(process.cpu_times()[:2]) - before > seconds + 1:
+                self._stop("seconds", process)
+            time.sleep(_LOOK)
+
+    def _stop(self, what: What, process: psutil.Process) -> None:
+        self._stopped = what
+        process.kill()
+
+
+class RenderingPool:
+    """Those of this process."""
+
+    def __init__(self) -> None:
+        self._free: list[RenderingProcess] = []
+        self.all: set[RenderingProcess] = set()
+        self._is_closed = False
+        self._places = threading.BoundedSemaphore(MOST_PROCESSES)
+
+    def ask(self, request: bytes, replies: int, most: int, limits: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """As RenderingProcess.ask. Where the process was ended by somebody, another one is asked, once."""
+        for last in (False, True):
+            if self._is_closed:
+                break
+            try:
+                with self._process() as process:
+                    return process.ask(request, replies, most, limits)
+            except Stopped as stopped:
+                if last or stopped.what != "ended":
+                    raise
+        raise Stopped("ended")
+
+    @contextmanager
+    def _process(self) -> Iterator[RenderingProcess]:
+        """One that nobody else asks meanwhile. Raises StudioError where none can be started."""
+        with self._places:
+            found = self._take()
+            try:
+                yield found
+            finally:
+                if found.is_alive:
+                    self._free.append(found)
+                else:
+                    self.all.discard(found)
 
     def close(self) -> None:
-        self._child.kill()
-        self._child.wait()
-        for pipe in self._pipes:
-            with suppress(OSError):  # of what was still to be written
-                pipe.close()
+        self._is_closed = True
+        for process in list(self.all):
+            process.end()
+
+    def _take(self) -> RenderingProcess:
+        with suppress(IndexError):
+            while True:
+                found = self._free.pop()
+                if found.is_alive:
+                    return found
+                found.end()
+                self.all.discard(found)
+        started = RenderingProcess()
+        self.all.add(started)
+        return started
 
 
-class _Child(subprocess.Popen[bytes]):
-    def __del__(self, *_: object) -> None:
-        super().__del__(_warn=lambda *_, **__: None)  # type: ignore[call-arg] # it ends with its standard input
+_pool = RenderingPool()
+
+
+def pool() -> RenderingPool:
+    return _pool
+
+
+def _renew() -> None:
+    """A process that was forked must not read the answers of the one that it comes from."""
+    global _pool
+    _pool = RenderingPool()
+
+
+atexit.register(lambda: _pool.close())
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)

@@ -1,162 +1,212 @@
-"""A chat template, ready to render in a process of its own."""
+"""A chat template that is rendered in a process of its own, within limits of time, memory and length."""
 
 from __future__ import annotations
 
-import atexit
 import hashlib
-import marshal
-import threading
-from collections import deque
-from collections.abc import Mapping
-from functools import cache
-from queue import SimpleQueue
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from studio.domain.chat_spans import Messages, TemplateExceeds, Tools, template_refusal
-from studio.rendering.process import Ended, RenderingProcess
+from studio.domain.chat_spans import LearnedTurn, Messages, Tools
+from studio.domain.errors import StudioError
+from studio.domain.template_faults import TemplateExceeds, TemplateRefusal, template_refusal
+from studio.rendering.frames import packed
+from studio.rendering.process import RenderingPool, Stopped, What, pool
+from studio.rendering.template_files import LONGEST_TEMPLATE, files_size
 
-LONGEST_SOURCE = 256_000  # characters; the longest in use have some 20,000
-AT_ONCE = 4
-TRIES = 3  # that a template may exceed a limit, until no more is asked of it
-_WATCH = 0.5  # seconds
-_REASONING = ("reasoning_content", "thinking", "reasoning")
+Rendered = tuple[str, list[LearnedTurn]]
 
-_ENDED = {
-    "time": "The base model's chat template takes too long to write a conversation, and was ended.",
-    "memory": "The base model's chat template takes too much memory, and was ended.",
-    "length": "What the base model's chat template writes is too long.",
-}
+
+@dataclass(frozen=True)
+class Limits:
+    """What a template may take. The first of each pair is there once, however often it is asked; the rest is added for
+    each request, and what is not used of it is lost.
+
+    `seconds` of processor time, then for each time that a conversation is rendered, and for each million characters of
+    it; `characters` written, then for each conversation, and for each of its bytes; `memory` in bytes, and for each
+    byte of a request.
+    """
+
+    seconds: tuple[float, float, float] = (5.0, 0.05, 1.0)
+    characters: tuple[int, int, int] = (4_000_000, 64_000, 16)
+    memory: tuple[int, int] = (320 << 20, 24)
+
+
+LIMITS = Limits()
+_SMALL = 64_000  # bytes of a request: a template that comes to its limit with so little will do so again
+_RENDERINGS = 5  # of a conversation for each answer in it: see chat_spans.learned_turns
+_BATCH = 200, 1_000_000  # conversations, and characters, of one request
+_REMEMBERED = 256
+_MOST_OF_FILES = 8 << 20  # bytes of the templates and tokens that are read from a model's folder
+_stopped_before: OrderedDict[bytes, What] = OrderedDict()
 
 
 class Template:
-    """`tokens` are the tokenizer's special tokens by their names."""
+    """Is a chat_spans.Render, whose calls raise TemplateRefusal, or TemplateExceeds where it takes too much; once it
+    did, it is not asked again.
 
-    def __init__(self, source: str, tokens: Mapping[str, Any], for_tools: str = "") -> None:
-        """`for_tools` is another template for conversations with tools.
+    `name` is said of whoever it belongs to. `for_tools` is the template that is used where there are tools.
+    """
 
-        Raises:
-            ValueError: it is no template, or too long.
-            TemplateExceeds: reading it takes more time or memory than it may.
-        """
-        self._tokens = dict(tokens)
-        self._source, self._for_tools = source, for_tools or source
-        self._names = {text: _name(text) for text in (self._source, self._for_tools)}
-        self._exceeded: list[TemplateExceeds] = []
-        for text in self._names:
-            if len(text) > LONGEST_SOURCE:
-                raise ValueError(f"it has {len(text):,} characters, and may have {LONGEST_SOURCE:,}")
-            kind, reason = self._ask(text, {})
-            if kind == "r":
-                raise ValueError(reason)
+    def __init__(
+        self,
+        source: str,
+        tokens: Mapping[str, str],
+        *,
+        for_tools: str = "",
+        name: str = "",
+        limits: Limits = LIMITS,
+        processes: RenderingPool | None = None,
+    ) -> None:
+        """Raises TemplateExceeds: it is too long to be one."""
+        self._sources = [source, for_tools or source]
+        self._tokens, self._name, self._limits = dict(tokens), name, limits
+        self._seconds, self._characters = limits.seconds[0], limits.characters[0]
+        self._processes = processes or pool()
+        self._fault: TemplateExceeds | None = None
+        longest = max(map(len, self._sources))
+        if longest > LONGEST_TEMPLATE:
+            raise TemplateExceeds(
+                "The chat template of {model} has {characters} characters; at most {most} are read.",
+                _REMEDY, model=name, characters=f"{longest:,}", most=f"{LONGEST_TEMPLATE:,}",
+            )  # fmt: skip
+        digest = hashlib.sha256("\0".join(self._sources).encode("utf-8", "surrogatepass"))
+        self._digest = digest.digest() + repr(limits).encode()
+        if self._digest in _stopped_before:
+            self._fault = self._limit(_stopped_before[self._digest])
 
     def __call__(self, messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
-        """As tokenizer.apply_chat_template(tokenize=False) of transformers.
-
-        Raises:
-            StudioError: the template refuses them.
-            TemplateExceeds: it takes more time or memory than it may, or writes more.
-        """
-        values = self._tokens | {
-            "messages": [_message(message) for message in messages],
-            "tools": [dict(tool) for tool in tools] if tools else None,
-            "documents": None,
-            "add_generation_prompt": add_generation_prompt,
-        }
-        try:
-            kind, text = self._ask(self._for_tools if tools else self._source, {"values": values})
-        except ValueError as error:  # something in them is nothing that JSON could say
-            raise template_refusal(error) from error
-        if kind == "r":
-            raise template_refusal(ValueError(text))
+        asked = {"do": "text", "messages": _plain(messages), "prompt": add_generation_prompt, "tools": _plain(tools)}
+        (reply,) = self._ask(asked, 1, 1, _length(messages))
+        text, _ = _answer(reply)
         return text
 
-    def _ask(self, source: str, asked: Mapping[str, Any]) -> tuple[str, str]:
-        """The answer's letter and text: "t" or "r". Raises TemplateExceeds; ValueError as __call__ does."""
-        if len(self._exceeded) >= TRIES:
-            raise self._exceeded[-1]
-        for last in (False, True):
-            try:
-                kind, text = _processes().ask({"name": self._names[source], **asked}, {"source": source})
-                break
-            except Ended as end:
-                kind, text = "x", end.reason
-                if last or end.reason != "unknown":  # else somebody ended it, or the system was short of memory
-                    break
-        if kind in "tr":
-            return kind, text
-        self._exceeded.append(
-            TemplateExceeds(
-                _ENDED.get("length" if kind == "l" else text, _ENDED["memory"]),
-                "Choose another chat template or base model; or shorten the conversation where it is very long.",
-            )
-        )
-        raise self._exceeded[-1]
+    def turns(
+        self, rows: Sequence[Mapping[str, Any]], *, answers_only: bool = True
+    ) -> list[Rendered | TemplateRefusal]:
+        """What chat_spans.turns_of makes of each of these rows, in few requests."""
+        found: list[Rendered | TemplateRefusal] = []
+        for some in _batches(rows):
+            renderings = [1 + _RENDERINGS * _answers(row["messages"]) for row in some]
+            work = sum(times * _length(row["messages"]) for times, row in zip(renderings, some, strict=True))
+            asked = {"do": "turns", "rows": some, "answers_only": answers_only}
+            for reply in self._ask(asked, len(some), sum(renderings), work):
+                try:
+                    found.append(_answer(reply))
+                except TemplateRefusal as refusal:
+                    found.append(refusal)
+        return found
 
+    def check(self, path: Path) -> None:
+        """Raises StudioError: it is no Jinja. `path` is where it comes from."""
+        (reply,) = self._ask({"do": "compile"}, 1, 1, 0)
+        if "unreadable" in reply:
+            raise unreadable(str(path), reply["unreadable"])
 
-def _name(source: str) -> str:
-    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _message(message: Mapping[str, Any]) -> dict[str, Any]:
-    """As transformers hands it to a template: without what is None, and its reasoning under each name in use."""
-    given = {key: value for key, value in message.items() if value is not None}
-    reasoning = next((given[name] for name in _REASONING if name in given), None)
-    return given if reasoning is None else {"thinking": reasoning, **given, "reasoning_content": reasoning}
-
-
-class _Processes:
-    """Those of this process: as many as render at once, and then kept."""
-
-    def __init__(self) -> None:
-        self._permits: SimpleQueue[None] = SimpleQueue()
-        for _ in range(AT_ONCE):
-            self._permits.put(None)
-        self._idle: deque[RenderingProcess] = deque()
-        self._busy: set[RenderingProcess] = set()
-        self._work = threading.Event()
-        threading.Thread(target=self._watch, name="rendering", daemon=True).start()
-
-    def ask(self, request: Mapping[str, Any], more: Mapping[str, Any]) -> tuple[str, str]:
-        """The answer's letter and text; `more` goes with the request where the process does not know the template yet.
-        Raises Ended; ValueError where it is nothing that JSON could say."""
-        content = marshal.dumps(dict(request))
-        self._permits.get()
+    def _ask(self, asked: dict[str, Any], replies: int, renderings: int, work: int) -> list[dict[str, Any]]:
+        """`work`: characters that go through the template, as often as they do."""
+        if self._fault:
+            raise self._fault
         try:
-            process = self._idle.pop() if self._idle else RenderingProcess()
-            self._busy.add(process)
-            try:
-                if not self._work.is_set():
-                    self._work.set()
-                answer = process.ask(content)
-                if answer[0] == "u":
-                    answer = process.ask(marshal.dumps({**request, **more}))
-            except BaseException:
-                process.close()
-                raise
-            finally:
-                self._busy.discard(process)
-            self._idle.append(process)
-            return answer
-        finally:
-            self._permits.put(None)
+            request = packed(asked | {"sources": self._sources, "tokens": self._tokens})
+        except ValueError as error:
+            raise template_refusal(error) from error
+        size, limits = len(request), self._limits
+        seconds = self._seconds + renderings * limits.seconds[1] + work * limits.seconds[2] / 1e6
+        characters = self._characters + replies * limits.characters[1] + size * limits.characters[2]
+        most = {"seconds": seconds, "characters": characters, "memory": limits.memory[0] + size * limits.memory[1]}
+        try:
+            found = self._processes.ask(request, replies, 6 * characters + 64 * size, most)
+        except Stopped as stopped:
+            fault = self._limit(stopped.what)
+            if stopped.what != "ended":
+                self._fault = fault
+                if size < _SMALL + len("".join(self._sources)):
+                    _remember(self._digest, stopped.what)
+            raise fault from None
+        self._seconds = min(limits.seconds[0], seconds - max(reply.get("seconds", 0.0) for reply in found))
+        self._characters = min(limits.characters[0], characters - sum(len(reply.get("text", "")) for reply in found))
+        return found
 
-    def _watch(self) -> None:
-        pause = threading.Event()
-        while True:
-            self._work.wait()
-            pause.wait(_WATCH)
-            for process in list(self._busy):
-                process.watch()
-            if not self._busy:
-                self._work.clear()
-
-    def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
+    def _limit(self, what: What) -> TemplateExceeds:
+        values: dict[str, Any] = {
+            "seconds": f"{self._limits.seconds[0]:g}", "characters": f"{self._limits.characters[0]:,}",
+            "memory": self._limits.memory[0] >> 20,
+        }  # fmt: skip
+        if what == "ended":
+            return TemplateExceeds(_PROBLEMS[what], "Try again, or choose another chat template.", model=self._name)
+        return TemplateExceeds(_PROBLEMS[what], _REMEDY, model=self._name, limit=values[what])
 
 
-@cache
-def _processes() -> _Processes:
-    made = _Processes()
-    atexit.register(made.close)
-    return made
+_REMEDY = "Choose another chat template, or another base model."
+_PROBLEMS: dict[What, str] = {
+    "seconds": "The chat template of {model} was stopped: it computes for longer than the {limit} s that it may take.",
+    "memory": "The chat template of {model} was stopped: it takes more memory than the {limit} MB that it may have.",
+    "characters": "The chat template of {model} was stopped: it writes more than {limit} characters.",
+    "ended": "The process that renders the chat template of {model} has ended before it was done.",
+}
+
+
+def read_template(folder: Path, *, wants_begin: bool) -> dict[str, Any]:
+    """What template_files.read_template finds in a model's folder, found by a process of its own.
+
+    Raises StudioError: what is there cannot be read.
+    """
+    size = files_size(folder)
+    asked = packed({"do": "read", "folder": str(folder.absolute()), "wants_begin": wants_begin})
+    limits = {"seconds": 10.0 + size / 2e6, "memory": LIMITS.memory[0] + 12 * size}
+    try:
+        (found,) = pool().ask(asked, 1, _MOST_OF_FILES, limits)
+    except Stopped:
+        raise unreadable(str(folder), "its files are too large") from None
+    if "unreadable" in found:
+        raise unreadable(str(folder), found["unreadable"])
+    return found
+
+
+def unreadable(path: str, reason: str) -> StudioError:
+    return StudioError(
+        "The chat template in {path} cannot be read: {reason}.", "Add the model again.", path=path, reason=reason
+    )
+
+
+def _answer(reply: Mapping[str, Any]) -> Rendered:
+    if "refused" in reply:
+        raise TemplateRefusal.from_dict(reply["refused"])
+    turns = [
+        LearnedTurn(index, span and (span[0], span[1]), follows) for index, span, follows in reply.get("turns", ())
+    ]
+    return reply["text"], turns
+
+
+def _batches(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    some: list[dict[str, Any]] = []
+    length = 0
+    for row in rows:
+        some.append({"messages": _plain(row["messages"]), "tools": _plain(row.get("tools"))})
+        length += _length(row["messages"])
+        if len(some) >= _BATCH[0] or length >= _BATCH[1]:
+            yield some
+            some, length = [], 0
+    if some:
+        yield some
+
+
+def _answers(messages: Messages) -> int:
+    return sum(message["role"] == "assistant" for message in messages)
+
+
+def _length(messages: Messages) -> int:
+    return sum(len(text) for message in messages if isinstance(text := message.get("content"), str))
+
+
+def _plain(given: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
+    return None if given is None else [dict(each) for each in given]
+
+
+def _remember(digest: bytes, what: What) -> None:
+    _stopped_before[digest] = what
+    while len(_stopped_before) > _REMEMBERED:
+        _stopped_before.popitem(last=False)

@@ -13,13 +13,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from studio.domain.chat_spans import learned_spans
+from studio.domain.chat_spans import spans_of
 from studio.domain.chat_templates import AUTOMATIC, TemplateChoice
 from studio.domain.dataset import Problem
 from studio.domain.dataset_formats import read_layout
-from studio.domain.dataset_rows import learned, read_row
+from studio.domain.dataset_rows import Row, learned, read_row
 from studio.domain.errors import StudioError
 from studio.domain.problem_kinds import PROBLEM_KINDS
+from studio.domain.template_faults import TemplateExceeds
+from studio.rendering.template import Rendered
 from studio.services.chat_template import load_chat_template
 from studio.services.csv_text import harmless
 from studio.services.dataset_healing import PROBLEMS
@@ -108,22 +110,31 @@ def _found(path: str, sha256: str, search: str) -> Sequence[int]:
 
 def _rendered(page: Sequence[dict[str, Any]], model: Model, chat_template: TemplateChoice) -> list[dict[str, Any]]:
     check_model(model)
-    template = None
+    contents = [learned(row) for row in page]
+    found = iter(_conversations([seen for seen in contents if seen and "messages" in seen], model, chat_template))
     shown = []
-    for row in page:
-        seen = learned(row)
+    for row, seen in zip(page, contents, strict=True):
         if seen is None:
             shown.append(row)
         elif "text" in seen:
             shown.append(row | {"rendered": seen["text"], "spans": [(0, len(seen["text"]))]})
+        elif isinstance(one := next(found), StudioError):
+            shown.append(row | {"error": one})
         else:
-            template = template or load_chat_template(model.path, chat_template)
-            try:
-                rendered, spans = learned_spans(seen, template)
-                shown.append(row | {"rendered": rendered, "spans": spans})
-            except StudioError as error:
-                shown.append(row | {"error": error})
+            text, turns = one
+            shown.append(row | {"rendered": text, "spans": spans_of(text, turns)})
     return shown
+
+
+def _conversations(
+    contents: Sequence[Row], model: Model, chat_template: TemplateChoice
+) -> Sequence[Rendered | StudioError]:
+    if not contents:
+        return []
+    try:
+        return load_chat_template(model.path, chat_template, model.name).turns(contents)
+    except TemplateExceeds as fault:
+        return [fault] * len(contents)
 
 
 def _counted(examination: Examination, numbers: Sequence[int]) -> list[dict[str, Any]]:

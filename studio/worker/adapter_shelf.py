@@ -15,6 +15,7 @@ from peft.tuners.tuners_utils import check_target_module_exists
 from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
 
 from studio.domain.errors import InvalidInput, NotFound
+from studio.domain.template_faults import TemplateExceeds
 from studio.worker.adapter_bank import AdapterBank, Matrices, Mix, layers_by_row, read_matrices
 from studio.worker.adapter_files import WEIGHTS, read_config, read_template
 from studio.worker.adapter_fit import Fit, check_fit, made_for_another_base, shapes_of, why_alone, why_by_itself
@@ -62,7 +63,7 @@ class AdapterShelf:
         self._bank = AdapterBank(self._layers)
         self._peft = PeftAdapters(base, self._shapes.linear)
         self._adapters: dict[str, ShelvedAdapter] = {}
-        self._end = turn_end(base.tokenizer)
+        self._end = _end_of(base.tokenizer)
         self._loaded: OrderedDict[str, Matrices] = OrderedDict()  # the one that was used last is the last
 
     @property
@@ -94,7 +95,7 @@ class AdapterShelf:
         by_itself = why_by_itself(config, fit)
         alone = by_itself or why_alone(config) or self._why_not_by_row(fit)
         template = self._other_template(path)
-        end = turn_end(self._base.tokenizer, template) if template else self._end
+        end = turn_end(self._base.tokenizer, template, name=name) if template else self._end
         adapter = ShelvedAdapter(name, path, _stamp(path), alone, bool(by_itself), template, end)
         if name in self._adapters:
             self.remove(name)
@@ -217,6 +218,14 @@ class AdapterShelf:
     def _drop(self, name: str) -> None:
         self._loaded.pop(name, None)
         self._bank.forget(name)
+
+
+def _end_of(tokenizer: Any) -> TurnEnd:
+    """Adapters may have another chat template than a base whose own takes too much; of that one each answer says so."""
+    try:
+        return turn_end(tokenizer)
+    except TemplateExceeds:
+        return TurnEnd("", frozenset(), (), (), adds_end_token=False)
 
 
 def _stamp(path: Path) -> float:

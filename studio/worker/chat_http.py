@@ -18,6 +18,8 @@ from starlette.routing import Route
 
 from studio.domain.chat_spans import learned_turns
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.template_faults import TemplateRefusal
+from studio.rendering.template import Template
 from studio.worker import model_kind
 from studio.worker.adapter_shelf import BASE, AdapterShelf
 from studio.worker.answer import Answer, Piece
@@ -35,6 +37,7 @@ from studio.worker.likelihood import Text
 from studio.worker.model import LoadedModel
 from studio.worker.readings import Readings
 from studio.worker.scheduler import Scheduler
+from studio.worker.template_check import TurnEnd
 from studio.worker.tokenizer import renderer, token_ids
 
 
@@ -122,8 +125,8 @@ class ChatService:
     async def _chat(self, request: Request) -> Response:
         asked = read_request(ChatRequest, await _json(request))
         self._shelf.check(asked.mix)
-        prompt = await asyncio.to_thread(self._prompt, asked)  # a template may take its time
-        _, end = self._shelf.template(asked.mix)
+        template, end = self._shelf.template(asked.mix)
+        prompt = await asyncio.to_thread(self._prompt, asked, template)
         sampling = asked.sampling(self._room(prompt))
         pieces: asyncio.Queue[Piece] = asyncio.Queue()
         loop = asyncio.get_running_loop()
@@ -171,7 +174,7 @@ class ChatService:
         for place, reading in enumerate(asked):
             try:
                 self._shelf.check(reading.mix)
-                texts[place] = await asyncio.to_thread(self._text, reading)
+                texts[place] = await asyncio.to_thread(self._text, reading, *self._shelf.template(reading.mix))
             except StudioError as fault:
                 results[place] = error_body(fault, status_of(fault))
         mixes = {place: asked[place].mix for place in texts}
@@ -181,9 +184,9 @@ class ChatService:
         self.last_request = time.monotonic()
         return JSONResponse({"readings": results})
 
-    def _text(self, reading: ReadingRequest) -> Text:
-        prompt = self._prompt(reading)
-        answer = self._learned(reading) if reading.tokens is None else reading.tokens
+    def _text(self, reading: ReadingRequest, template: str | None, end: TurnEnd) -> Text:
+        prompt = self._prompt(reading, template)
+        answer = self._learned(reading, template, end) if reading.tokens is None else reading.tokens
         vocabulary = self._base.model.config.get_text_config().vocab_size
         if not answer or not all(0 <= token < vocabulary for token in answer):
             raise InvalidInput("The answer holds no token, or one that the model does not know.", "Mend the request.")
@@ -201,35 +204,37 @@ class ChatService:
             answer.cancel()
             self.last_request = time.monotonic()
 
-    def _learned(self, reading: ReadingRequest) -> list[int]:
+    def _learned(self, reading: ReadingRequest, template: str | None, end: TurnEnd) -> list[int]:
         """The answer with its end, as training would teach it behind these messages."""
-        template, end = self._shelf.template(reading.mix)
-        render = renderer(self._base.tokenizer, template)
+        render = self._render(reading, template)
         messages = [m.model_dump() for m in reading.messages]
         try:
             text, turns = learned_turns([*messages, {"role": "assistant", "content": reading.answer}], render)
-        except StudioError:  # a template that takes answers only of some kind
+        except TemplateRefusal:  # a template that takes answers only of some kind
             turns = []
         if not (turns and turns[-1].span and turns[-1].follows_prompt):
             return [*self._encoded(reading.answer), *end.learned]
         closing = [self._base.tokenizer.eos_token_id] if end.adds_end_token else []
         return [*self._encoded(text[slice(*turns[-1].span)]), *closing]
 
-    def _prompt(self, asked: Subject) -> list[int]:
-        """The messages under the adapters' own chat template (else the base's).
+    def _prompt(self, asked: Subject, template: str | None) -> list[int]:
+        """The messages under the adapters' own chat template (else the base's). Takes as long as the template does.
 
-        Raises InvalidInput where it does not take them.
+        Raises InvalidInput where it does not take them, TemplateExceeds where it takes too much.
         """
-        template, _ = self._shelf.template(asked.mix)
         try:
-            text = renderer(self._base.tokenizer, template)([m.model_dump() for m in asked.messages], True)
-        except StudioError as error:
+            text = self._render(asked, template)([m.model_dump() for m in asked.messages], True)
+        except TemplateRefusal as error:
             raise InvalidInput(
                 "The model's chat template does not take these messages: {reason}.",
                 "Begin with the user, take turns, and leave the system prompt empty if the model knows none.",
                 reason=error.values.get("reason", ""),
             ) from error
         return self._encoded(text)
+
+    def _render(self, asked: Subject, template: str | None) -> Template:
+        owner = ", ".join(name for name, _ in asked.mix) if template else self._name
+        return renderer(self._base.tokenizer, template, name=owner)
 
     def _encoded(self, text: str) -> list[int]:
         return token_ids(self._base.tokenizer, text)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from studio.domain.chat import LARGEST_SEED, Message, Sampling
 from studio.domain.columns import STRONGEST
 from studio.domain.errors import InvalidInput, NotFound, StudioError
+from studio.domain.template_faults import TemplateExceeds
 from studio.worker.adapter_bank import Mix
 from studio.worker.adapter_shelf import BASE
 from studio.worker.answer import Answer, Piece
@@ -125,7 +126,7 @@ def status_of(error: StudioError) -> int:
     """HTTP's word for an error."""
     if isinstance(error, NotFound):
         return 404
-    return 400 if isinstance(error, InvalidInput) else 500
+    return 400 if isinstance(error, InvalidInput | TemplateExceeds) else 500
 
 
 def error_body(error: StudioError, status: int) -> dict[str, Any]:

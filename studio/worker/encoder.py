@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from studio.domain.chat_spans import LearnedTurn, Span, spans_of, turns_of
+from studio.domain.chat_spans import LearnedTurn, Span, spans_of
 from studio.domain.dataset_rows import Row
 from studio.domain.errors import StudioError
 from studio.worker.template_check import turn_end
@@ -63,10 +63,16 @@ class Encoder:
         self._adds_end = bool(tokenizer.chat_template) and turn_end(tokenizer).adds_end_token
 
     def encode(self, rows: Sequence[Row]) -> list[Encoded | StudioError]:
-        """What each row (as dataset_rows.learned gives it) becomes; an error where the chat template refuses it."""
+        """What each row (as dataset_rows.learned gives it) becomes; an error where the chat template refuses it.
+
+        Raises TemplateExceeds: it takes too much time, memory or room.
+        """
         if rows and "text" in rows[0]:
             return list(self._texts([row["text"] for row in rows]))
-        rendered = [self._rendered(row) for row in rows]
+        rendered = [
+            found if isinstance(found, StudioError) else self._finished(row, *found)
+            for row, found in zip(rows, self._render.turns(rows, answers_only=self._answers_only), strict=True)
+        ]
         whole = [found for found in rendered if not isinstance(found, StudioError)]
         # The template has written all special tokens that there are to be.
         tokens = iter(self._tokens([found.text for found in whole], add_special_tokens=False))
@@ -74,11 +80,7 @@ class Encoder:
             found if isinstance(found, StudioError) else self._tokenized(found, *next(tokens)) for found in rendered
         ]
 
-    def _rendered(self, row: Row) -> _Rendered | StudioError:
-        try:
-            text, turns = turns_of(row, self._render, answers_only=self._answers_only)
-        except StudioError as error:
-            return error
+    def _finished(self, row: Row, text: str, turns: list[LearnedTurn]) -> _Rendered:
         spans = spans_of(text, turns, answers_only=self._answers_only)
         adds_end = self._adds_end and bool(turns and turns[-1].span) and turns[-1].index + 1 == len(row["messages"])
         if adds_end:  # blanks that would stand before it are of the turn that does not follow

@@ -15,6 +15,7 @@ from studio.domain.errors import StudioError
 from studio.domain.events import Finished
 from studio.domain.quantization import StoredQuantization, stored_quantization
 from studio.domain.spec import LoraSpec
+from studio.domain.template_faults import TemplateExceeds
 from studio.store.host_memory import host_memory
 from studio.store.run_folder import RunFolder, read_json
 from studio.worker.adapter_targets import Targets, reached
@@ -133,7 +134,10 @@ def _read_tokenizer(path: Path, found: ModelReport) -> None:
             )
         )
     give_template(tokenizer, AUTOMATIC)  # as training uses it where nobody chooses
-    found.template = describe_template(tokenizer)
+    try:
+        found.template = describe_template(tokenizer)
+    except TemplateExceeds as fault:  # another one can be chosen
+        found.notes.append(fault)
 
 
 def _try(path: Path, stored: StoredQuantization | None, hollow: Any, found: ModelReport, report: Report) -> None:

@@ -30,8 +30,8 @@ class Samples:
 
     def __init__(self, tokenizer: Any, prompts: Sequence[Conversation]) -> None:
         self._tokenizer = tokenizer
-        render = renderer(tokenizer)
-        rendered = [(prompt, token_ids(tokenizer, render(prompt, True))) for prompt in prompts]
+        render = renderer(tokenizer) if prompts else None
+        rendered = [(prompt, token_ids(tokenizer, render(prompt, True))) for prompt in prompts] if render else []
         self._end = turn_end(tokenizer) if rendered else None
         self._prompts = [(prompt, ids) for prompt, ids in rendered if len(ids) <= LONGEST_PROMPT]
         self._together: bool | None = None  # not known yet

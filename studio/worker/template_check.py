@@ -33,13 +33,19 @@ class TurnEnd:
 def describe_template(tokenizer: Any) -> dict[str, Any]:
     """What is told of a tokenizer's chat template: {"end_of_turn": what it writes behind an answer, or "";
     "keeps_tools", "keeps_reasoning": whether calls of tools and what stands between <think> tags are in what it
-    writes, "prefix_equals_prompt": whether an answer stands behind what the model is given when it is to answer}."""
+    writes, "prefix_equals_prompt": whether an answer stands behind what the model is given when it is to answer}.
+
+    Raises TemplateExceeds: it takes too much time, memory or room.
+    """
     return (traits_of(renderer(tokenizer)) if tokenizer.chat_template else TemplateTraits()).as_dict()
 
 
-def turn_end(tokenizer: Any, template: str | None = None) -> TurnEnd:
-    """How an answer ends under a chat template: the given one, or else the tokenizer's."""
-    traits = traits_of(renderer(tokenizer, template))
+def turn_end(tokenizer: Any, template: str | None = None, *, name: str = "") -> TurnEnd:
+    """How an answer ends under a chat template: the given one (of what has that name), or else the tokenizer's.
+
+    Raises TemplateExceeds: it takes too much time, memory or room.
+    """
+    traits = traits_of(renderer(tokenizer, template, name=name))
     # Where nothing stands behind the last answer, what the next turn begins with ends an answer in the middle.
     closing = traits.end_of_turn or traits.next_turn.strip()
     ids = token_ids(tokenizer, closing)

@@ -10,10 +10,10 @@ from typing import Any
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
-from studio.domain.chat_spans import Messages, Render, Tools, template_refusal
 from studio.domain.chat_templates import AUTOMATIC, TemplateChoice, stand_in, trained_template
 from studio.domain.errors import StudioError
 from studio.rendering.template import Template
+from studio.rendering.template_files import check_sizes
 from studio.store.training_templates import training_variant
 from studio.worker.model_files import read_configuration
 
@@ -48,6 +48,7 @@ def load_tokenizer(path: str | Path) -> Any:
 
 def read_tokenizer(path: str | Path) -> Any:
     """The tokenizer as its files have it. Raises StudioError where they are missing or cannot be opened."""
+    check_sizes(Path(path))
     try:
         return AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
     except Exception as error:  # whatever a tokenizer's own reader makes of a file that it does not know
@@ -130,18 +131,19 @@ def writes_begin(tokenizer: Any) -> bool:
     return tokenizer.bos_token_id is not None and ids[:1] == [tokenizer.bos_token_id]
 
 
-def renderer(tokenizer: Any, template: str | None = None) -> Render:
-    """A chat template, the tokenizer's own where none is given, with its refusals as StudioError."""
+def renderer(tokenizer: Any, template: str | None = None, *, name: str = "") -> Template:
+    """A chat template, the tokenizer's own where none is given, rendered as its `apply_chat_template` does it, but in a
+    process that may be ended. `name` is of whoever it belongs to, where that is not the tokenizer's model.
+
+    Raises TemplateExceeds: it is too long to be one.
+    """
+    name = name or tokenizer.name_or_path
     try:
         plain = tokenizer.get_chat_template(template)
-        return Template(plain, tokenizer.special_tokens_map, tokenizer.get_chat_template(template, tools=[{}]))
-    except ValueError as error:
-        refusal = template_refusal(error)
-
-    def refuse(messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
-        raise refusal
-
-    return refuse
+        with_tools = tokenizer.get_chat_template(template, tools=[{}])
+    except ValueError as error:  # it has none, or none for every purpose
+        return Template("{{ raise_exception(reason) }}", {"reason": str(error)}, name=name)
+    return Template(plain, tokenizer.special_tokens_map, for_tools=with_tools, name=name)
 
 
 def token_ids(tokenizer: Any, text: str) -> list[int]:

@@ -13,8 +13,9 @@ import trl
 from jinja2 import TemplateError
 from transformers import AutoTokenizer
 
-from studio.domain.chat_spans import answer_spans, learned_spans
+from studio.domain.chat_spans import Messages, Render, Tools, answer_spans, learned_spans
 from studio.domain.errors import StudioError
+from studio.domain.template_faults import template_refusal
 from studio.domain.template_traits import traits_of
 from studio.services.chat_template import load_chat_template, render
 from studio.worker.tokenizer import load_chat_tokenizer, renderer
@@ -49,6 +50,23 @@ TEMPLATES = {
     "{% generation %}{{ m.content }}{{ eos_token }}{% endgeneration %}{% endif %}{% endfor %}"
     "{{ dict(a=1) }}{{ strftime_now('%Y') }}{{ tools is none }}{{ documents is none }}{{ missing is defined }}",
 }  # fmt: skip
+
+
+def theirs_of(tokenizer: Any) -> Render:
+    """The chat template as transformers itself renders it, in this process."""
+
+    def render(messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
+        try:
+            return str(
+                tokenizer.apply_chat_template(
+                    list(messages), tools=tools and list(tools), tokenize=False,
+                    add_generation_prompt=add_generation_prompt,
+                )
+            )  # fmt: skip
+        except Exception as error:
+            raise template_refusal(error) from error
+
+    return render
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +123,7 @@ def test_tools_and_their_calls_are_rendered_as_transformers_renders_them(
     for file in starter.glob("*token*.json"):
         shutil.copy(file, tmp_path)
     (tmp_path / "chat_template.jinja").write_text(template, "utf-8")
-    ours, theirs = load_chat_template(tmp_path), renderer(AutoTokenizer.from_pretrained(tmp_path))
+    ours, theirs = load_chat_template(tmp_path), theirs_of(AutoTokenizer.from_pretrained(tmp_path))
     tools = WEATHER["tools"]
     for turns in range(1, 5):
         messages = WEATHER["messages"][:turns]
@@ -135,7 +153,7 @@ def test_a_template_of_its_own_for_tools_is_used_where_there_are_tools(
             {"name": n, "template": s} for n, s in (("default", plain), ("tool_use", with_tools))
         ]
         (tmp_path / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
-    ours, theirs = load_chat_template(tmp_path), renderer(AutoTokenizer.from_pretrained(tmp_path))
+    ours, theirs = load_chat_template(tmp_path), theirs_of(AutoTokenizer.from_pretrained(tmp_path))
     for tools in (None, WEATHER["tools"]):
         assert ours([ASK], False, tools) == theirs([ASK], False, tools)
 
@@ -195,7 +213,7 @@ def test_a_begin_token_is_written_where_the_tokenizer_writes_one_before_a_text(
     folder = folder_with(starter, tmp_path / "base", None, post_processor=steps)
     tokenizer = load_chat_tokenizer(folder, choice)
     assert (tokenizer("a")["input_ids"][0] == tokenizer.bos_token_id) == begins
-    ours, theirs = load_chat_template(folder, choice), renderer(tokenizer)
+    ours, theirs = load_chat_template(folder, choice), theirs_of(tokenizer)
     for messages in CONVERSATIONS[:4]:
         text = ours(messages, False)
         assert text == theirs(messages, False)
@@ -211,7 +229,7 @@ def test_a_well_known_model_is_trained_with_the_template_that_keeps_more(
     family = own.with_name(own.name.replace("_training", ""))
     folder = folder_with(starter, tmp_path / "base", source := family.read_text("utf-8"))
     tokenizer = load_chat_tokenizer(folder, "auto")
-    ours, theirs = load_chat_template(folder), renderer(tokenizer)
+    ours, theirs = load_chat_template(folder), theirs_of(tokenizer)
     plain = renderer(tokenizer, source)
     for messages in CONVERSATIONS:
         for add_generation_prompt in (False, True):
@@ -235,3 +253,21 @@ def test_a_template_that_only_resembles_a_known_one_is_left_as_it_is(starter: Pa
     source = (FAMILIES / "qwen3.jinja").read_text("utf-8") + " "
     folder = folder_with(starter, tmp_path / "base", source)
     assert load_chat_tokenizer(folder, "auto").chat_template == source
+
+
+def test_a_worker_renders_to_the_letter_as_transformers_does(starter: Path) -> None:
+    """What a message has besides, too: reasoning under each of its names, and what is None."""
+    tokenizer = AutoTokenizer.from_pretrained(starter)
+    thought = [ASK, ANSWER | {"reasoning": "hm", "tool_calls": None}, ASK, ANSWER | {"thinking": "so"}]
+    for template in (*TEMPLATES.values(), HERMES, QWEN, *(f.read_text("utf-8") for f in FAMILIES.glob("*.jinja"))):
+        tokenizer.chat_template = template
+        ours, theirs = renderer(tokenizer), theirs_of(tokenizer)
+        for messages in (*CONVERSATIONS, thought, WEATHER["messages"], []):
+            for prompt in (False, True):
+                said = []
+                for render_one in (ours, theirs):
+                    try:
+                        said.append(render_one(messages, prompt, WEATHER["tools"] if prompt else None))
+                    except StudioError as error:
+                        said.append(str(error))
+                assert said[0] == said[1]

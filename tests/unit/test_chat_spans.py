@@ -9,6 +9,7 @@ import pytest
 
 from studio.domain.chat_spans import Messages, Render, Tools, answer_spans, learned_spans
 from studio.domain.errors import StudioError
+from studio.domain.template_faults import TemplateRefusal
 
 
 def chat(*contents: str, first: str = "user") -> list[dict[str, str]]:
@@ -56,7 +57,7 @@ def closes_conversation(messages: Messages, add_generation_prompt: bool) -> str:
 
 def needs_question(messages: Messages, add_generation_prompt: bool) -> str:
     if not any(m["role"] == "user" for m in messages):
-        raise StudioError("The template wants a question.")
+        raise TemplateRefusal("The template wants a question.")
     return chatml(messages, add_generation_prompt)
 
 
