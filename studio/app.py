@@ -17,8 +17,10 @@ from studio.services.conversations import Conversations
 from studio.services.datasets import Datasets
 from studio.services.device_lease import DeviceLease
 from studio.services.dispatcher import Dispatcher
+from studio.services.doctor import Doctor
 from studio.services.evaluations import Evaluations
 from studio.services.examinations import Examinations
+from studio.services.home_folders import reserve_ids
 from studio.services.hub import Hub
 from studio.services.models import Models
 from studio.services.playground import Playground
@@ -60,6 +62,7 @@ class Studio:
     prompt_sets: PromptSets
     evaluations: Evaluations
     dispatcher: Dispatcher
+    doctor: Doctor
 
     @contextmanager
     def dispatching(self) -> Iterator[None]:
@@ -99,7 +102,8 @@ def build(settings: Settings) -> Studio:
     settings.check_home()
     make_private(settings.home)
     keep_secret(settings.login.password if settings.login else None)
-    catalogue = Catalogue(settings.url)
+    catalogue = Catalogue(settings.url, settings.folder("records"))
+    reserve_ids(settings.home, catalogue)
     engine = LocalEngine()
     hub = Hub(catalogue, settings)
     models = Models(catalogue, engine, settings.folder("models"), hub.token)
@@ -136,4 +140,5 @@ def build(settings: Settings) -> Studio:
             adapters=settings.folder("adapters"),
             lease=DeviceLease(engine, playground),
         ),
+        doctor=Doctor(catalogue, settings.home),
     )

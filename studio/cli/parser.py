@@ -6,7 +6,7 @@ import argparse
 from typing import Any, get_args
 
 from studio import __version__
-from studio.cli import dataset_verbs, model_serving, playground_verbs, serving, verbs
+from studio.cli import dataset_verbs, home_verbs, model_serving, playground_verbs, serving, verbs
 from studio.cli.playground_grammar import add_evaluate, add_evaluation_verbs, add_prompt_verbs, add_votes
 from studio.cli.run_grammar import add_run_verbs
 from studio.cli.sampling_flags import add_sampling
@@ -37,6 +37,11 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860; 0 takes a free one)")
     serve.add_argument("--no-browser", action="store_true", help="do not open the browser")
     serve.set_defaults(verb=serving.serve)
+
+    doctor = _verb(
+        nouns, common, "doctor", home_verbs.doctor, "say what the home holds that the catalogue does not know"
+    )
+    doctor.add_argument("--repair", action="store_true", help="take it into the catalogue again; no file is changed")
 
     models = _verbs(nouns, "models", "base models")
     add = _verb(models, common, "add", verbs.models_add, "fetch a base model and make it ready")

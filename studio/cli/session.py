@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from studio.app import Studio, build
+from studio.cli.output import say
+from studio.services.doctor import unknown_words
 from studio.settings import quiet_libraries, read_settings
 
 POLL = 0.25  # seconds: across processes there is no event to await
@@ -16,10 +18,12 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def opened(arguments: argparse.Namespace) -> Iterator[Studio]:
+def opened(arguments: argparse.Namespace, *, quiet: bool = False) -> Iterator[Studio]:
     """The studio on its home, with what workers have said meanwhile recorded if no server does that."""
     quiet_libraries()
     studio = build(read_settings(home=arguments.home, database_url=arguments.database_url))
+    if not quiet and (unknown := studio.doctor.unknown()):
+        say(unknown_words(unknown))
     try:
         if studio.lock.acquire():
             studio.dispatcher.tick()

@@ -82,7 +82,7 @@ class Datasets:
                 return known
             free = self._catalogue.free_name(Dataset, wanted)
             if name is not None and wanted != free:
-                self._clear_originals()
+                self._clear_originals(originals)
                 raise name_taken(wanted)
             request = {
                 "sources": [{"path": str(o.path), "name": o.name} for o in originals],
@@ -161,7 +161,7 @@ class Datasets:
             process = self._engine.start("intake", folder.path, online=online, token=self._token() if online else None)
         except (OSError, StudioError) as error:
             self._catalogue.delete_dataset(dataset.id)
-            self._clear_originals()
+            self._clear_originals([dataset])
             if isinstance(error, StudioError):
                 raise
             raise cannot_store(error, self._folder) from error
@@ -307,7 +307,7 @@ class Datasets:
                     )  # fmt: skip
             for dataset in doomed:
                 self._delete_version(dataset)
-            self._clear_originals()
+            self._clear_originals(doomed)
 
     def _delete_version(self, dataset: Dataset) -> None:
         if dataset.status == "reading" and dataset.pid is not None:
@@ -328,10 +328,12 @@ class Datasets:
         self._catalogue.delete_dataset(dataset.id)
         shutil.rmtree(gone, ignore_errors=True)
 
-    def _clear_originals(self) -> None:
-        """Those that no version comes from any more."""
+    def _clear_originals(self, of: Sequence[Dataset] | Sequence[Original]) -> None:
+        """Removes those of `of` that no version comes from any more. What the catalogue does not know stays."""
+        gone = {o.sha256 for o in of if isinstance(o, Original)}
+        gone |= {o["sha256"] for d in of if isinstance(d, Dataset) for o in d.details.get("originals", [])}
         needed = {o["sha256"] for d in self._catalogue.datasets() for o in d.details.get("originals", [])}
-        self._originals.keep_only(needed)
+        self._originals.remove(gone - needed)
 
 
 def _choices(reading: Reading | None, layout: Mapping[str, Any] | None) -> dict[str, Any]:

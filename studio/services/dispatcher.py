@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from studio.domain.errors import NotFound, StudioError
-from studio.domain.events import RunEvent
 from studio.domain.naming import slug
 from studio.domain.run import Ending, RunStatus, verdict
 from studio.engines.base import Engine, Process
@@ -21,7 +20,7 @@ from studio.services.device_lease import DeviceLease
 from studio.services.endings import Endings, Outcome
 from studio.services.model_states import check_ready as check_model
 from studio.services.needs import expected_bytes
-from studio.services.progress import summarise
+from studio.services.progress import record_events
 from studio.services.room import place
 from studio.services.tending import tend
 from studio.store.catalogue import Catalogue
@@ -175,7 +174,7 @@ class Dispatcher:
     def _look_after(self, run: Run, now: float) -> None:
         process = self._process(run)
         alive = process is not None and self._engine.is_alive(process)  # asked first: the last word comes before death
-        last = self._read_events(run)
+        last = record_events(self._catalogue, run)
         if last is None and not alive:  # recorded by a server that died before it drew the conclusion
             last = RunFolder(run.folder).last_event(run.attempt_offset)
         ending = Ending(run.ending) if run.ending else None
@@ -216,26 +215,6 @@ class Dispatcher:
             self._engine.stop(process, force=True)
         elif waited > SECONDS_TO_TERMINATE:
             self._engine.stop(process)
-
-    def _read_events(self, run: Run) -> RunEvent | None:
-        """Records all that is new; returns the newest word."""
-        last: RunEvent | None = None
-        offset = run.offset
-        while True:
-            events, end = RunFolder(run.folder).read(offset)
-            if end == offset:
-                return last
-            summary = summarise(events, seq=end)
-            self._catalogue.record_progress(
-                run.id,
-                summary.metrics,
-                samples=summary.samples,
-                notes=summary.notes,
-                forget_after=summary.forget_after,
-                offset=end,
-                **summary.fields,
-            )
-            offset, last = end, events[-1] if events else last
 
 
 def _disk_fault(error: OSError, folder: Path) -> StudioError:

@@ -61,11 +61,9 @@ class Originals:
             with suppress(OSError):
                 copy.unlink()
 
-    def keep_only(self, hashes: Set[str]) -> None:
-        """Removes all others."""
-        for folder in self._folder.iterdir() if self._folder.is_dir() else ():
-            if folder.name not in hashes:
-                shutil.rmtree(folder, ignore_errors=True)
+    def remove(self, hashes: Set[str]) -> None:
+        for sha256 in hashes:
+            shutil.rmtree(self._folder / sha256, ignore_errors=True)
 
 
 def check_regular(file: Path, name: str) -> None:

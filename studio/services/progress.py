@@ -19,6 +19,9 @@ from studio.domain.events import (
     Started,
     Step,
 )
+from studio.store.catalogue import Catalogue
+from studio.store.run_folder import RunFolder
+from studio.store.tables import Run
 
 _NO_FIGURES = {"learning_rate": None, "grad_norm": None, "tokens_per_second": None, "memory": None}
 NOTES = {
@@ -94,3 +97,24 @@ def _go_back(summary: Summary, event: Resumed) -> None:
     summary.fields.update(step=step)
     summary.notes.append((event.at, NOTES["resumed" if step else "anew"], {"step": step}))
     summary.notes += [(event.at, NOTES["skipped"], {"damage": damage}) for damage in event.skipped]
+
+
+def record_events(catalogue: Catalogue, run: Run) -> RunEvent | None:
+    """Lets the catalogue keep all that is new in the run's folder; returns the newest word."""
+    last: RunEvent | None = None
+    offset, folder = run.offset, RunFolder(run.folder)
+    while True:
+        events, end = folder.read(offset)
+        if end == offset:
+            return last
+        summary = summarise(events, seq=end)
+        catalogue.record_progress(
+            run.id,
+            summary.metrics,
+            samples=summary.samples,
+            notes=summary.notes,
+            forget_after=summary.forget_after,
+            offset=end,
+            **summary.fields,
+        )
+        offset, last = end, events[-1] if events else last

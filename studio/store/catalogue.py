@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, and_, delete, func, or_, select, update
@@ -17,6 +18,8 @@ from studio.domain.run import RunStatus
 from studio.store.database import open_database
 from studio.store.evaluation_records import EvaluationRecords
 from studio.store.playground_records import PlaygroundRecords
+from studio.store.record_files import RecordFiles
+from studio.store.restored_records import RestoredRecords
 from studio.store.run_records import RunRecords
 from studio.store.tables import Adapter, ColumnMap, Dataset, Model, Run, Table
 
@@ -28,14 +31,16 @@ _WORDS: dict[type[Table], str] = {Model: "base model", Dataset: "dataset", Adapt
 
 _HASH = re.compile(r"[0-9a-f]{12,64}")
 REMOVED = "removed"  # a base model's status
+PROGRESS = {"stage", "done", "total"}  # of a worker; it is no news that must outlive the database
 OPEN_RUNS = [status for status in RunStatus if not status.is_over]
 
 
-class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords):
-    """The studio's memory, in the database at `url`."""
+class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords, RestoredRecords):
+    """The studio's memory, in the database at `url`; in `files` what it says stands once more, if they are given."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, files: Path | None = None) -> None:
         self.engine: Engine = open_database(url)
+        self.files = RecordFiles(files) if files else None
 
     def close(self) -> None:
         self.engine.dispose()
@@ -63,6 +68,8 @@ class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords):
                 "The name “{name}” is taken by another {what}.", "Choose another name.", what=what, name=name
             )
             raise InvalidInput.at("name", fault) from error
+        if self.files is not None:
+            self.files.write(record)
         return record
 
     def _named(self, table: type[Named], name: str) -> Named:
@@ -117,7 +124,10 @@ class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords):
         if only:
             query = query.where(Model.status == only)
         with self._session() as session:
-            return session.scalar(query.values(**fields).returning(Model.id)) is not None
+            changed = session.scalar(query.values(**fields).returning(Model.id)) is not None
+        if changed and fields.keys() - PROGRESS:
+            self._keep_file(Model, id)
+        return changed
 
     def remove_model(self, id: int) -> Sequence[Run]:
         """Takes it out of every list, unless runs that wait or are under way need it: those are returned."""
@@ -125,6 +135,7 @@ class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords):
             if needed_by := session.scalars(select(Run).where(Run.model_id == id, Run.status.in_(OPEN_RUNS))).all():
                 return needed_by
             session.execute(update(Model).where(Model.id == id).values(status=REMOVED))
+        self._keep_file(Model, id)
         return []
 
     def forget_model(self, id: int) -> None:
@@ -133,6 +144,7 @@ class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords):
         with self._session() as session:
             if session.execute(told_of.limit(1)).first() is None:
                 session.execute(delete(Model).where(Model.id == id, Model.status == REMOVED))
+        self._keep_file(Model, id)
 
     # datasets
 
@@ -174,6 +186,8 @@ class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords):
     def change_dataset(self, id: int, **fields: Any) -> None:
         with self._session() as session:
             session.execute(update(Dataset).where(Dataset.id == id).values(**fields))
+        if fields.keys() - PROGRESS:
+            self._keep_file(Dataset, id)
 
     def delete_dataset(self, id: int) -> None:
         self._delete(Dataset, id)
@@ -202,6 +216,7 @@ class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords):
             record = session.get(table, id)
             if record is not None:
                 session.delete(record)
+        self._keep_file(table, id)
 
     # adapters
 
@@ -246,6 +261,7 @@ class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords):
         try:
             with self._session() as session:
                 session.execute(update(Adapter).where(Adapter.id == id).values(**fields))
+            self._keep_file(Adapter, id)
         except IntegrityError as error:
             fault = InvalidInput("There is already an adapter with this name.", "Choose another name.")
             raise InvalidInput.at("name", fault) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from studio.domain.errors import StudioError
 from studio.domain.secrecy import keep_secret
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST = "0005"
+NEWEST = "0006"
 
 
 def open_database(url: str) -> Engine:
@@ -73,3 +75,27 @@ def _migrate(engine: Engine) -> None:
             command.upgrade(config, "head")
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether that is a file which SQLite cannot make out as a database, or not wholly."""
+    if not path.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
+    except sqlite3.OperationalError:  # held by another program, or not to be opened
+        return False
+    except sqlite3.DatabaseError:
+        return True
+
+
+def put_aside(path: Path, at: str) -> Path:
+    """Renames a damaged database, with what SQLite has put beside it; returns its new name."""
+    aside = path.with_name(f"{path.name}.damaged-{at}")
+    path.rename(aside)
+    for end in ("-wal", "-shm", "-journal"):
+        beside = path.with_name(path.name + end)
+        if beside.exists():
+            beside.rename(f"{aside}{end}")
+    return aside

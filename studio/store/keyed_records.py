@@ -12,17 +12,30 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from studio.store.playground_tables import Evaluation
-from studio.store.tables import Run, Sweep
+from studio.store.record_files import RecordFiles
+from studio.store.tables import Run, Sweep, Table
 
 Keyed = TypeVar("Keyed", Run, Sweep, Evaluation)
 
 
 class KeyedRecords(ABC):
     engine: Engine
+    files: RecordFiles | None = None
 
     @abstractmethod
     def _session(self) -> AbstractContextManager[Session]:
         """A transaction of the catalogue's."""
+
+    def _keep_file(self, table: type[Table], id: int) -> None:
+        """Lets the row's file say what the row says now."""
+        if self.files is None:
+            return
+        with self._session() as session:
+            record = session.get(table, id)
+        if record is None:
+            self.files.remove(table, id)
+        else:
+            self.files.write(record)
 
     def _by_key(self, table: type[Keyed], key: str) -> Keyed | None:
         with self._session() as session:

@@ -10,9 +10,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from studio.store.tables import Table
-
-NEVER_TWICE: dict[str, Any] = {"sqlite_autoincrement": True}
+from studio.store.tables import NEVER_TWICE, Table
 
 
 class Conversation(Table):

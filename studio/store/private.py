@@ -13,9 +13,10 @@ logger = logging.getLogger(__name__)
 
 UMASK = 0o077
 OWN = (
-    "adapters", "datasets", "models", "playground", "runs", "secrets", "serving", "uploads",
-    "studio.db", "studio.db-journal", "studio.db-shm", "studio.db-wal", "studio.holder", "studio.lock",
+    "adapters", "datasets", "models", "playground", "records", "runs", "secrets", "serving", "uploads",
+    "studio.holder", "studio.lock",
 )  # fmt: skip
+DATABASE = "studio.db"  # and what SQLite puts beside it
 
 
 @contextmanager
@@ -36,12 +37,14 @@ def make_private(home: Path) -> None:
     """
     if os.name != "posix":
         return
-    others = [entry.name for entry in os.scandir(home) if entry.name not in OWN]
+    entries = [entry.name for entry in os.scandir(home)]
+    own = [name for name in entries if name in OWN or name.startswith(DATABASE)]
+    others = set(entries) - set(own)
     if others:
         logger.info("%s holds %s, too: the folder itself stays open to others", home, ", ".join(sorted(others)[:3]))
     else:
         _close(home)
-    for name in OWN:
+    for name in own:
         path = home / name
         _close(path)
         if path.is_dir() and not path.is_symlink():

@@ -26,7 +26,9 @@ class RunRecords(KeyedRecords):
 
     def add_run(self, **fields: Any) -> Run:
         """A run at the end of the queue; the one there is already where the same `key` was submitted before."""
-        return self._once(Run, fields.get("key"), lambda session: _enqueue(session, fields))
+        run = self._once(Run, fields.get("key"), lambda session: _enqueue(session, fields))
+        self._keep_file(Run, run.id)
+        return run
 
     def add_sweep(self, runs: Sequence[Fields], **fields: Any) -> Sweep:
         """A sweep with all of its runs, or nothing; the one there is already where the same `key` was submitted."""
@@ -39,7 +41,10 @@ class RunRecords(KeyedRecords):
                 _enqueue(session, {**run, "sweep_id": sweep.id})
             return sweep
 
-        return self._once(Sweep, fields.get("key"), make)
+        sweep = self._once(Sweep, fields.get("key"), make)
+        for run in self.runs(sweep_id=sweep.id):
+            self._keep_file(Run, run.id)
+        return sweep
 
     def run_by_key(self, key: str) -> Run | None:
         return self._by_key(Run, key)
@@ -137,6 +142,8 @@ class RunRecords(KeyedRecords):
                         fields.setdefault("position", _last_position(session) + 1)
             if fields:
                 session.execute(update(Run).where(Run.id == id).values(**fields))
+        if status is not None:
+            self._keep_file(Run, id)
 
     def record_progress(
         self,

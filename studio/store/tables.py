@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Large = Annotated[int, mapped_column(BigInteger().with_variant(Integer(), "sqlite"))]
+"""May be beyond 2^31; an integer of SQLite may be in any case."""
+NEVER_TWICE: dict[str, Any] = {"sqlite_autoincrement": True}
+"""An id is never given twice: folders, votes and evaluations know a row by it."""
 
 
 class Table(DeclarativeBase):
@@ -20,6 +25,7 @@ class Model(Table):
     """A base model. `path` is empty until it is ready."""
 
     __tablename__ = "models"
+    __table_args__ = NEVER_TWICE
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     reference: Mapped[str]  # the Hub id it is known by, or the folder it was added from
@@ -29,12 +35,12 @@ class Model(Table):
     path: Mapped[str] = mapped_column(default="")
     status: Mapped[str] = mapped_column(default="preparing")  # preparing | ready | failed
     stage: Mapped[str] = mapped_column(default="")
-    done: Mapped[int] = mapped_column(default=0)
-    total: Mapped[int] = mapped_column(default=0)
+    done: Mapped[Large] = mapped_column(default=0)
+    total: Mapped[Large] = mapped_column(default=0)
     problem: Mapped[str] = mapped_column(default="")
     remedy: Mapped[str] = mapped_column(default="")
-    size: Mapped[int] = mapped_column(default=0)
-    parameters: Mapped[int] = mapped_column(default=0)
+    size: Mapped[Large] = mapped_column(default=0)
+    parameters: Mapped[Large] = mapped_column(default=0)
     architecture: Mapped[str] = mapped_column(default="")
     license: Mapped[str] = mapped_column(default="")
     context: Mapped[int] = mapped_column(default=0)  # tokens
@@ -55,7 +61,7 @@ class Dataset(Table):
     """
 
     __tablename__ = "datasets"
-    __table_args__ = (UniqueConstraint("name", "version", name="uq_datasets_name_version"),)
+    __table_args__ = (UniqueConstraint("name", "version", name="uq_datasets_name_version"), NEVER_TWICE)
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     version: Mapped[int] = mapped_column(default=1, server_default="1")
@@ -66,13 +72,13 @@ class Dataset(Table):
     file_name: Mapped[str]
     path: Mapped[str]
     rows_path: Mapped[str]
-    rows: Mapped[int]
-    size: Mapped[int]
+    rows: Mapped[Large]
+    size: Mapped[Large]
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # see worker.intake
     status: Mapped[str] = mapped_column(default="reading", server_default="ready")  # reading | unclear | ready | failed
     stage: Mapped[str] = mapped_column(default="", server_default="")
-    done: Mapped[int] = mapped_column(default=0, server_default="0")
-    total: Mapped[int] = mapped_column(default=0, server_default="0")
+    done: Mapped[Large] = mapped_column(default=0, server_default="0")
+    total: Mapped[Large] = mapped_column(default=0, server_default="0")
     problem: Mapped[str] = mapped_column(default="", server_default="")
     remedy: Mapped[str] = mapped_column(default="", server_default="")
     folder: Mapped[str] = mapped_column(default="", server_default="")
@@ -117,6 +123,7 @@ class Sweep(Table):
     """Runs that were submitted together: one for each combination of the values in `axes`."""
 
     __tablename__ = "sweeps"
+    __table_args__ = NEVER_TWICE
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     key: Mapped[str | None] = mapped_column(unique=True)  # the same key submits once
@@ -133,6 +140,7 @@ class Run(Table):
     """
 
     __tablename__ = "runs"
+    __table_args__ = NEVER_TWICE
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     key: Mapped[str | None] = mapped_column(unique=True)  # the same key submits once
@@ -157,17 +165,17 @@ class Run(Table):
     folder: Mapped[str] = mapped_column(default="")
     pid: Mapped[int | None]
     process_started: Mapped[float | None]
-    offset: Mapped[int] = mapped_column(default=0)  # bytes of events.jsonl already recorded
+    offset: Mapped[Large] = mapped_column(default=0)  # bytes of events.jsonl already recorded
     attempt: Mapped[int] = mapped_column(default=0, server_default="0")
-    attempt_offset: Mapped[int] = mapped_column(default=0, server_default="0")  # where its events begin
+    attempt_offset: Mapped[Large] = mapped_column(default=0, server_default="0")  # where its events begin
     resumes: Mapped[int] = mapped_column(default=0, server_default="0")  # that nobody asked for
     halvings: Mapped[int] = mapped_column(default=0, server_default="0")  # of the micro-batch, for want of memory
     ending: Mapped[str | None]  # domain.run.Ending
     stop_asked: Mapped[float | None]
     # the newest word
     stage: Mapped[str] = mapped_column(default="")
-    stage_done: Mapped[int] = mapped_column(default=0)
-    stage_total: Mapped[int] = mapped_column(default=0)
+    stage_done: Mapped[Large] = mapped_column(default=0)
+    stage_total: Mapped[Large] = mapped_column(default=0)
     step: Mapped[int] = mapped_column(default=0)
     total_steps: Mapped[int] = mapped_column(default=0)
     started: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the Started event
@@ -208,13 +216,13 @@ class Metric(Table):
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)  # step | eval
     step: Mapped[int] = mapped_column(primary_key=True)
-    seq: Mapped[int] = mapped_column(default=0, server_default="0")
+    seq: Mapped[Large] = mapped_column(default=0, server_default="0")
     at: Mapped[float]
     loss: Mapped[float | None]
     learning_rate: Mapped[float | None]
     grad_norm: Mapped[float | None]
     tokens_per_second: Mapped[float | None]
-    memory: Mapped[int | None]
+    memory: Mapped[Large | None]
 
 
 class Sample(Table):
@@ -224,7 +232,7 @@ class Sample(Table):
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     step: Mapped[int] = mapped_column(primary_key=True)
     place: Mapped[int] = mapped_column(primary_key=True)
-    seq: Mapped[int]
+    seq: Mapped[Large]
     prompt: Mapped[str]
     text: Mapped[str]
 
@@ -235,12 +243,12 @@ class Adapter(Table):
     __tablename__ = "adapters"
     __table_args__ = (
         UniqueConstraint("run_id", "checkpoint", name="uq_adapters_run_id_checkpoint"),
-        {"sqlite_autoincrement": True},  # an id is never given twice: votes and evaluations know an adapter by it
+        NEVER_TWICE,
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     path: Mapped[str]
-    size: Mapped[int]
+    size: Mapped[Large]
     model_id: Mapped[int | None] = mapped_column(ForeignKey("models.id", ondelete="SET NULL"), index=True)
     base_name: Mapped[str]
     base_reference: Mapped[str]
@@ -251,7 +259,7 @@ class Adapter(Table):
     dataset_name: Mapped[str]
     dataset_version: Mapped[int] = mapped_column(default=1, server_default="1")
     dataset_sha256: Mapped[str]
-    dataset_rows: Mapped[int]
+    dataset_rows: Mapped[Large]
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"))
     checkpoint: Mapped[int] = mapped_column(default=0, server_default="0")  # 0: what the run ended with, else its step
     spec: Mapped[dict[str, Any]]

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from studio.store.private import OWN, make_private
+from studio.store.private import DATABASE, OWN, make_private
 from tests.served import Server, studio, studio_json
 
 ROWS = "".join(json.dumps({"prompt": f"What is {i}?", "completion": f"It is {i}."}) + "\n" for i in range(20))
@@ -47,7 +47,7 @@ def test_nothing_that_server_workers_and_commands_write_is_open_to_others(tmp_pa
         assert open_to_others(home) == []
     finally:
         server.stop()
-    assert {path.name for path in home.iterdir()} <= set(OWN)
+    assert {path.name for path in home.iterdir() if not path.name.startswith(DATABASE)} <= set(OWN)
 
 
 @pytest.mark.usefixtures("usual_umask")
