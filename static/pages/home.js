@@ -5,6 +5,7 @@
 
   Studio.define("home", (ctx) => {
     ctx.poll("overview", {}, 2000, (data) => ctx.draw(
+      data.unknown > 0 && unknown(ctx, data),
       modelStates(ctx, data.models),
       isNew(data) && welcome(ctx),
       steps(data),
@@ -12,7 +13,16 @@
       data.newest.length > 0 && newest(data)));
   });
 
-  const isNew = (data) => !data.datasets && !data.adapters && !data.runs.length;
+  const unknown = (ctx, data) =>
+    h("section", { class: "card", role: "status", data: { key: "unknown" } },
+      h("h2", {}, t("Not all that is here is in the catalogue")),
+      h("p", {}, t("{n} {n:folder holds|folders hold} models, datasets, runs or adapters that the catalogue does not know, as after its file was lost. Nothing of it is touched.", { n: Studio.number(data.unknown) })),
+      h("div", { class: "row" }, Studio.button(t("Take it into the catalogue"), async (event) => {
+        const answer = await ctx.act(event.currentTarget, "repair", {});
+        if (answer) Studio.toast(t("{n} taken in, {left} not: nothing in them says what they are.", { n: Studio.number(answer.rebuilt), left: Studio.number(answer.left) }));
+      }, { kind: "primary", id: "repair" })));
+
+  const isNew = (data) => !data.datasets && !data.adapters && !data.runs.length && !data.unknown;
 
   const welcome = (ctx) =>
     h("section", { class: "card welcome", "aria-label": t("Try it out"), data: { key: "welcome" } },

@@ -40,7 +40,8 @@ def serve(arguments: argparse.Namespace) -> None:
     studio = build(settings)
     try:
         _take_home(studio, address)
-        studio.models.add_starter_once()
+        if not studio.doctor.unknown():  # else it may be among what the catalogue has lost
+            studio.models.add_starter_once()
         with studio.dispatching():
             _run(studio, settings, listening, address, arguments)
     finally:

@@ -19,6 +19,7 @@ from studio.domain.spec import defaults
 from studio.services.adapters import Adapters
 from studio.services.checkpoints import Checkpoints
 from studio.services.datasets import Datasets
+from studio.services.doctor import Doctor
 from studio.services.examinations import Examinations
 from studio.services.models import Models
 from studio.services.run_control import RunControl
@@ -61,6 +62,7 @@ class Parts:
     checkpoints: Checkpoints
     adapters: Adapters
     stand_in: StandIn
+    doctor: Doctor
 
 
 @pytest.fixture
@@ -77,6 +79,7 @@ def studio(tmp_path: Path, migrated: Path) -> Iterator[Any]:
         Models(catalogue, no_engine, options.folder("models"), lambda: None), runs, Sweeps(catalogue, runs),
         RunControl(catalogue, runs),
         Checkpoints(catalogue, options.folder("adapters")), Adapters(catalogue), StandIn(options),
+        Doctor(catalogue, options.home),
     )  # fmt: skip
     catalogue.close()
 
@@ -361,6 +364,20 @@ def test_home_tells_what_is_done_and_what_runs(studio, model):
     assert [(run["name"], run["status"]) for run in seen["runs"]] == [("captain", "queued")]
     studio.run_control.stop(seen["runs"][0]["id"])
     assert home.overview(studio)["runs"] == []
+
+
+def test_home_says_that_the_catalogue_has_lost_something_and_takes_it_in_again(studio: Any, tmp_path: Path) -> None:
+    file = tmp_path / "captain.jsonl"
+    file.write_text('{"text": "Ahoy!"}\n')
+    added = studio.datasets.wait(studio.datasets.add(file))
+    assert home.overview(studio)["unknown"] == 0
+    studio.catalogue.delete_dataset(added.id)
+    assert (home.overview(studio)["unknown"], home.overview(studio)["datasets"]) == (1, 0)
+    assert home.repair(studio) == {"rebuilt": 1, "left": 0}
+    studio.datasets.tick()
+    found = studio.datasets.get("captain")
+    assert (found.id, found.status, found.rows, found.sha256) == (added.id, "ready", 1, added.sha256)
+    assert home.overview(studio)["unknown"] == 0
 
 
 def test_the_starter_is_added_again_under_the_name_that_means_it(studio):

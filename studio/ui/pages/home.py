@@ -25,7 +25,14 @@ NEXT = 3  # runs of the queue that are shown
 
 
 def build(studio: Studio) -> None:
-    view("home", partial(overview, studio), partial(add_sample, studio), partial(add_model, studio), skeleton="cards")
+    view(
+        "home",
+        partial(overview, studio),
+        partial(add_sample, studio),
+        partial(add_model, studio),
+        partial(repair, studio),
+        skeleton="cards",
+    )
 
 
 def overview(studio: Studio, request: gr.Request | None = None) -> dict[str, Any]:
@@ -41,6 +48,7 @@ def overview(studio: Studio, request: gr.Request | None = None) -> dict[str, Any
         "adapters": len(adapters),
         "newest": [_shown_adapter(adapter) for adapter in adapters[:NEWEST]],
         "pushed": sum(bool(adapter.hub_url) for adapter in adapters),
+        "unknown": sum(studio.doctor.unknown().values()),
         "models": [shown_model(model, language_of(request)) for model in studio.models.list()],
     }
 
@@ -52,6 +60,12 @@ def add_sample(studio: Studio) -> dict[str, str]:
 def add_model(studio: Studio, reference: str) -> None:
     """Adds the model again after a failure."""
     studio.models.add(reference)
+
+
+def repair(studio: Studio) -> dict[str, int]:
+    """Takes what the catalogue does not know into it again."""
+    found = [finding for finding in studio.doctor.repair() if finding.fault == "unknown"]
+    return {"rebuilt": sum(finding.rebuilt for finding in found), "left": sum(not finding.rebuilt for finding in found)}
 
 
 def _shown_run(studio: Studio, run: Run) -> dict[str, Any]:
