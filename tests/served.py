@@ -42,11 +42,13 @@ def studio_json(home: Path, *arguments: str, seconds: float = 300, **more: str) 
 class Server:
     """A running `studio serve`."""
 
+    program = "studio"
+
     def __init__(self, home: Path, *arguments: str, **more: str) -> None:
         command = [
             sys.executable,
             "-m",
-            "studio",
+            self.program,
             "serve",
             "--home",
             str(home),

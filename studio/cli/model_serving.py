@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import signal
@@ -18,6 +17,7 @@ from studio.domain.events import Failed
 from studio.engines.base import Engine, Process
 from studio.services.column_files import check_base, ready_model
 from studio.services.seating import worker_request
+from studio.store.bounded_file import read_object
 from studio.store.run_folder import RunFolder
 
 LOOK = 0.2  # seconds: across processes there is no event to await
@@ -82,8 +82,7 @@ def _endpoint(engine: Engine, process: Process, folder: RunFolder) -> dict[str, 
     while True:
         alive = engine.is_alive(process)
         if endpoint.exists():
-            known: dict[str, Any] = json.loads(endpoint.read_text("utf-8"))
-            return known
+            return read_object(endpoint)
         if not alive:
             last = folder.last_event()
             if isinstance(last, Failed):

@@ -6,7 +6,6 @@ They work with and without a running server: both meet in the catalogue.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from studio.domain.spec import SECTIONS, RunSpec, defaults, read_spec
 from studio.services.chat_client import BASE
 from studio.services.column_states import Asked, ColumnState
 from studio.services.model_states import fault_of
+from studio.store.bounded_file import read_object
 from studio.store.tables import Model
 
 # base models
@@ -171,7 +171,7 @@ def _spec_values(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
 
 def _read_spec_file(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        given = json.loads(path.read_text("utf-8"))
+        given = read_object(path)
         given = given.get("spec", given)
         if all(isinstance(v, dict) for v in given.values()):
             return dict(given)

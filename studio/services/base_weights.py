@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +11,8 @@ from typing import Any, NamedTuple
 
 from studio.domain.adapter_layers import bare_layers
 from studio.domain.errors import StudioError
-from studio.store.safetensors_header import read_tensors
+from studio.store.model_config import read_model_config
+from studio.store.safetensors_header import listed_shards, read_tensors
 
 Shape = tuple[int, ...]
 
@@ -79,18 +79,18 @@ def read_base_weights(path: str | Path) -> BaseWeights:
     folder = Path(path)
     try:
         return _read(folder, tuple((f, f.stat().st_mtime_ns) for f in sorted(weight_files(folder))))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise StudioError(
             "The weights in {path} cannot be read.", "Put the whole model there, or add it again.", path=folder
         ) from error
 
 
 def weight_files(folder: Path) -> set[Path]:
-    """Those that the model is loaded from. Raises OSError, ValueError, KeyError, TypeError or AttributeError where an
-    index is damaged."""
+    """Those that the model is loaded from. Raises OSError where an index cannot be read, DamagedFile where it is
+    damaged or names what lies elsewhere."""
     index, single = folder / "model.safetensors.index.json", folder / "model.safetensors"
     if index.exists():
-        return {folder / name for name in json.loads(index.read_text("utf-8"))["weight_map"].values()}
+        return {folder / name for name in listed_shards(index)}
     return {single} if single.exists() else set(folder.glob("*.safetensors"))
 
 
@@ -102,7 +102,7 @@ def _read(folder: Path, files: tuple[tuple[Path, int], ...]) -> BaseWeights:
     shapes: dict[str, Shape] = {}
     for file, _ in files:
         shapes.update({name: tensor.shape for name, tensor in read_tensors(file).items()})
-    return layers_of(shapes, json.loads((folder / "config.json").read_text("utf-8")))
+    return layers_of(shapes, read_model_config(folder))
 
 
 def layers_of(shapes: Mapping[str, Shape], config: Mapping[str, Any]) -> BaseWeights:

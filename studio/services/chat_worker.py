@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from studio.domain.errors import StudioError
 from studio.domain.events import Failed, Finished, Progress
 from studio.engines.base import Engine, Process
 from studio.services.chat_client import ChatClient, WorkerGone
-from studio.store.run_folder import RunFolder, write_json
+from studio.store.bounded_file import read_object
+from studio.store.run_folder import RunFolder, read_process, write_json
 
 LOOK = 0.1  # seconds between two looks at a process
 SECONDS_TO_END = 5.0
@@ -145,10 +145,12 @@ class ChatWorker:
 
     def _running(self) -> Worker | None:
         """Also one that an earlier server started."""
+        known = read_process(self._process_file)
         try:
-            known = json.loads(self._process_file.read_text("utf-8"))
-            worker = Worker(Process(known["pid"], known["started"]), self._folder.read_request())
-        except (OSError, ValueError, KeyError):
+            worker = Worker(Process(*known), self._folder.read_request()) if known else None
+        except OSError:
+            return None
+        if worker is None:
             return None
         return worker if self._engine.is_alive(worker.process) else None
 
@@ -161,10 +163,11 @@ class ChatWorker:
 
     def _credentials(self, worker: Worker) -> ChatClient | None:
         try:
-            known = json.loads(self._endpoint.read_text("utf-8"))
-        except (OSError, ValueError):
+            known = read_object(self._endpoint)
+            is_its = known["pid"] == worker.process.pid
+            return ChatClient(int(known["port"]), str(known["token"])) if is_its else None
+        except (OSError, KeyError, TypeError, ValueError):
             return None
-        return ChatClient(known["port"], known["token"]) if known["pid"] == worker.process.pid else None
 
     def _survives(self, worker: Worker) -> bool:
         """A process is alive for a moment after its connections broke."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from studio.domain.errors import InvalidInput, NotFound
 from studio.domain.naming import check_name, slug
 from studio.services.endings import lineage
 from studio.store.adapter_files import STORY, name_magnitudes
+from studio.store.bounded_file import read_object
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import MANIFEST, checkpoints, damage
 from studio.store.run_folder import RunFolder, folder_size, whole_folder, write_json
@@ -84,7 +84,7 @@ class Checkpoints:
             )
         if reason := damage(found.path, thorough=True):
             raise InvalidInput("This checkpoint is damaged: {reason}", "Choose another one.", reason=reason)
-        story = folder.read_request()
+        story = folder.read_request("run", "name", "spec", "model", "dataset")
         path = self._adapters / f"{slug(name)}-{run_id}-{step}"
         if self._catalogue.free_name(Adapter, name) != name:
             raise InvalidInput("There is already an adapter named “{name}”.", "Choose another name.", name=name)
@@ -112,7 +112,7 @@ def _copy(checkpoint: Path, path: Path, *, base: str, story: dict[str, Any]) -> 
     with whole_folder(path) as aside:
         shutil.copytree(checkpoint, aside, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_TRAINING_STATE))
         (aside / "README.md").unlink(missing_ok=True)
-        config = json.loads((aside / "adapter_config.json").read_text("utf-8"))
+        config = read_object(aside / "adapter_config.json")
         write_json(aside / "adapter_config.json", config | {"base_model_name_or_path": base, "inference_mode": True})
         name_magnitudes(aside / "adapter_model.safetensors")
         write_json(aside / STORY, story)

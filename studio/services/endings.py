@@ -101,7 +101,7 @@ _OF_START = ("trainable", "parameters", "device", "precision", "dropped_rows", "
 def lineage(catalogue: Catalogue, run: Run, details: dict[str, Any]) -> dict[str, Any]:
     """Where an adapter of this run comes from, as fields of its record."""
     model = catalogue.model_by_id(run.model_id)
-    request = RunFolder(run.folder).read_request()
+    request = RunFolder(run.folder).read_request("model", "dataset")
     data, base = request["dataset"], request["model"]
     return {
         "model_id": run.model_id,

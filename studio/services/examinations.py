@@ -13,7 +13,7 @@ from studio.domain.events import Failed, Finished, Progress
 from studio.engines.base import Engine, Process
 from studio.services.dataset_states import check_ready
 from studio.services.datasets import EXAMINED
-from studio.store.run_folder import RunFolder, write_json
+from studio.store.run_folder import RunFolder, read_process, write_json
 from studio.store.tables import Dataset, Model
 
 TOKENS = "tokens.arrow"
@@ -114,11 +114,8 @@ class Examinations:
             RunFolder(path).events.unlink(missing_ok=True)
 
     def _process(self, path: Path) -> Process | None:
-        try:
-            process = json.loads((path / "process.json").read_text("utf-8"))
-            return Process(process["pid"], process["started"])
-        except (OSError, ValueError, KeyError):
-            return None
+        said = read_process(path / "process.json")
+        return Process(*said) if said else None
 
     def _is_alive(self, path: Path) -> bool:
         process = self._process(path)

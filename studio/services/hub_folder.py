@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import StudioError
-from studio.store.arrow_file import DamagedFile
+from studio.store.bounded_file import read_object
 from studio.store.safetensors_header import read_tensors
 
 CONFIG = "adapter_config.json"
@@ -76,16 +76,14 @@ class AdapterFolder:
 def read_adapter_folder(path: Path) -> AdapterFolder:
     """Raises StudioError where the adapter in that folder is not there or not whole."""
     try:
-        config = json.loads((path / CONFIG).read_text("utf-8"))
+        config = read_object(path / CONFIG)
         tensors = tuple(read_tensors(path / WEIGHTS))
-        if not isinstance(config, dict):
-            raise DamagedFile(path / CONFIG)
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
         raise StudioError(
             "The adapter in {path} is not whole: {reason}.",
             "Put {config} and {weights} back, or train it again.",
             path=path,
-            reason=(error.strerror if isinstance(error, OSError) else None) or error,
+            reason=error.strerror or error,
             config=CONFIG,
             weights=WEIGHTS,
         ) from error

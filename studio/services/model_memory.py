@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import StudioError
 from studio.domain.quantization import stored_quantization
 from studio.engines.base import Device
 from studio.services.room import CPU
-from studio.store.run_folder import read_json
+from studio.store.model_config import model_config
 from studio.store.tables import Model
 
 _PROCESS = 400_000_000  # bytes of a chat worker beside its weights
@@ -44,5 +43,5 @@ def why_no_room(
 
 def _stored_precision(model: Model) -> str | None:
     """What its weights are in memory, where that is decided by how they are stored."""
-    stored = stored_quantization(read_json(Path(model.path) / "config.json") or {})
+    stored = stored_quantization(model_config(model.path))
     return stored.precision if stored else None

@@ -17,7 +17,7 @@ from studio.domain.naming import slug
 from studio.engines.base import Engine, Process
 from studio.store.catalogue import REMOVED, Catalogue
 from studio.store.evaluation_records import OPEN
-from studio.store.run_folder import read_json
+from studio.store.run_folder import read_process
 from studio.store.tables import Model
 
 CHECK, PROCESS = "check", "process.json"  # in a model's folder: that of its check, and in it which worker does it
@@ -92,8 +92,8 @@ class ModelRemoval:
         """Those that fetch it and check it."""
         if model.pid is not None:
             yield Process(model.pid, model.process_started or 0.0)
-        if said := read_json(folder / CHECK / PROCESS):
-            yield Process(said["pid"], said["started"])
+        if said := read_process(folder / CHECK / PROCESS):
+            yield Process(*said)
 
     def _end(self, worker: Process) -> None:
         deadline = time.monotonic() + SECONDS_TO_END

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,19 +11,22 @@ from typing import Any
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Failed, Finished, Progress
+from studio.domain.graphemes import cut
 from studio.engines.base import Engine, Process
 from studio.services.base_weights import weight_files
 from studio.services.model_removal import CHECK, PROCESS, ModelRemoval, folder_of
 from studio.services.model_states import check_ready, folder_gone
 from studio.services.tending import tend
 from studio.store.catalogue import REMOVED, Catalogue
-from studio.store.run_folder import RunFolder, read_json, write_json
+from studio.store.model_config import read_model_config
+from studio.store.run_folder import RunFolder, read_process, write_json
 from studio.store.safetensors_header import read_tensors
 from studio.store.tables import Adapter, Model
 
 STARTER = "starter"
 STARTER_REFERENCE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
+_LONGEST_REFERENCE = 300
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?$")
 
 
@@ -124,8 +126,8 @@ class Models:
     def _is_being_checked(self, folder: RunFolder) -> bool:
         if isinstance(folder.last_event(), Finished | Failed):  # its process may take a moment to end
             return False
-        said = read_json(folder.path / PROCESS)
-        return bool(said) and self._engine.is_alive(Process(said["pid"], said["started"]))
+        process = read_process(folder.path / PROCESS)
+        return process is not None and self._engine.is_alive(Process(*process))
 
     def _fetch(self, model: Model) -> None:
         folder = RunFolder(folder_of(self._folder, model))
@@ -223,25 +225,29 @@ def _recognise(reference: str) -> tuple[str, str, str]:
     """Source, name and canonical reference."""
     if reference == STARTER:
         return "starter", STARTER, STARTER_REFERENCE
-    path = Path(reference).expanduser()
-    if reference.startswith((".", "~", "/", "\\")) or path.is_absolute() or path.is_dir():
-        return "folder", path.resolve().name, str(_model_folder(path.resolve()))
-    if _HUB_ID.match(reference):
+    try:
+        path = Path(reference).expanduser()
+        is_folder = reference.startswith((".", "~", "/", "\\")) or path.is_absolute() or path.is_dir()
+        resolved = path.resolve()
+    except (OSError, ValueError, RuntimeError):  # longer than a name can be, or the home of nobody
+        is_folder, resolved = False, Path()
+    if is_folder:
+        return "folder", resolved.name, str(_model_folder(resolved))
+    if len(reference) <= _LONGEST_REFERENCE and _HUB_ID.match(reference):
         return "hub", reference.partition("@")[0].rpartition("/")[2], reference
     fault = InvalidInput(
         "“{reference}” is neither a model on the Hub nor a folder here.",
         "Enter starter, a Hub id such as HuggingFaceTB/SmolLM2-135M-Instruct, or the path of a folder.",
-        reference=reference,
+        reference=cut(reference, _LONGEST_REFERENCE),
     )
     raise InvalidInput.at("reference", fault)
 
 
 def _model_folder(path: Path) -> Path:
     """The folder, once it looks like a model that transformers can load."""
-    config = path / "config.json"
     try:
-        json.loads(config.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        read_model_config(path)
+    except OSError as error:
         raise InvalidInput(
             "The folder {path} has no readable config.json.",
             "Choose the folder that holds config.json, the tokenizer and the .safetensors files.",
@@ -256,7 +262,7 @@ def _model_folder(path: Path) -> Path:
     try:
         for file in weight_files(path):
             read_tensors(file)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except OSError as error:
         raise InvalidInput(
             "The .safetensors weights in {path} are damaged or not whole.",
             "Put the whole model there; pickled weights beside them are not opened.",

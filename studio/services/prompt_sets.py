@@ -13,6 +13,7 @@ from studio.domain.graphemes import cut
 from studio.domain.naming import LONGEST_NAME, check_name
 from studio.domain.prompt_lines import PromptRow, prompt_of, read_prompts
 from studio.services.dataset_states import check_ready
+from studio.store.arrow_file import DamagedFile
 from studio.store.catalogue import Catalogue
 from studio.store.playground_tables import Prompt, PromptSet
 from studio.store.row_file import RowLookup
@@ -82,11 +83,14 @@ class PromptSets:
         folder = RunFolder(run.folder) if run.folder else None
         if folder is None or not folder.request.exists():
             raise InvalidInput("Run {run} has not begun, or its folder is gone.", "Wait until it trains.", run=run_id)
-        request = folder.read_request()
-        measured = request["validation"] or request["dataset"]
-        dataset = self._catalogue.dataset(f"{measured['name']}@{measured['version']}")
+        request = folder.read_request("validation", "dataset")
+        match request["validation"] or request["dataset"]:
+            case {"name": name_then, "version": version, "sha256": sha256}:
+                dataset = self._catalogue.dataset(f"{name_then}@{version}")
+            case _:
+                raise DamagedFile(folder.request)
         check_ready(dataset)
-        if dataset.sha256 != measured["sha256"]:
+        if dataset.sha256 != sha256:
             raise InvalidInput(
                 "The dataset {name} is another one than that of run {run}.", "Choose a dataset that was kept apart.",
                 name=dataset.reference, run=run_id,

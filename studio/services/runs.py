@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import InvalidInput, StudioError
@@ -17,7 +16,8 @@ from studio.services.dataset_states import check_ready
 from studio.services.estimate import Plan, plan
 from studio.services.model_states import check_ready as check_model
 from studio.store.catalogue import Catalogue
-from studio.store.run_folder import RunFolder, read_json
+from studio.store.model_config import model_config
+from studio.store.run_folder import RunFolder
 from studio.store.tables import Dataset, Metric, Model, Run, Sample, Transition
 
 MOST_POINTS = 1000  # of a curve that is drawn at once
@@ -93,7 +93,7 @@ class Runs:
             faults["model.name"] = fault
             return None
         try:
-            if (stored := stored_quantization(read_json(Path(model.path) / "config.json") or {})) is not None:
+            if (stored := stored_quantization(model_config(model.path))) is not None:
                 stored.check_precision(asked.precision)
         except StudioError as fault:
             faults["model.precision"] = fault

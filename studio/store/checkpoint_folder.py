@@ -7,13 +7,13 @@ they are so: transformers resumes in silence, with another curve, from one that 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from studio.store.bounded_file import read_object
 from studio.store.run_folder import read_json, write_json
 
 MANIFEST = "whole.json"
@@ -52,7 +52,9 @@ def checkpoints(folder: Path) -> Sequence[Checkpoint]:
 
 def _open(folder: Path, step: int) -> Checkpoint:
     path = checkpoint_path(folder, step)
-    return Checkpoint(path, step, (read_json(path / MANIFEST) or {}).get("told", {}))
+    manifest = read_json(path / MANIFEST)
+    told = manifest.get("told") if isinstance(manifest, dict) else None
+    return Checkpoint(path, step, told if isinstance(told, dict) else {})
 
 
 def seal(path: Path, told: Mapping[str, Any]) -> None:
@@ -86,7 +88,10 @@ def damage(path: Path, *, thorough: bool = False) -> str:
     for needed in _NEEDED:
         if needed not in manifest["files"]:
             return f"{path.name} lacks {needed}."
-    for name, (size, digest) in manifest["files"].items():
+    for name, entry in manifest["files"].items():
+        if not isinstance(entry, list) or len(entry) != 2:
+            return f"{path.name} was never finished."
+        size, digest = entry
         file = path / name
         if not file.is_file():
             return f"{path.name} lacks {name}."
@@ -95,8 +100,8 @@ def damage(path: Path, *, thorough: bool = False) -> str:
         if thorough and _digest(file) != digest:
             return f"{name} in {path.name} has other content than it was written with."
     try:
-        json.loads((path / "trainer_state.json").read_text("utf-8"))
-    except ValueError:
+        read_object(path / "trainer_state.json")
+    except OSError:
         return f"trainer_state.json in {path.name} cannot be read."
     return ""
 

@@ -18,6 +18,8 @@ from typing import Any
 
 from studio.domain.events import Event, RunEvent, format_event, parse_event
 from studio.domain.secrecy import masked_log, masked_value
+from studio.store.arrow_file import DamagedFile
+from studio.store.bounded_file import read_object
 
 _CHUNK = 4 << 20
 _RESERVED = 64 << 10  # bytes
@@ -57,12 +59,16 @@ class RunFolder:
     @property
     def worker(self) -> tuple[int, float] | None:
         """Its pid and the process's start time, if it has come so far."""
-        said = read_json(self._worker)
-        return (said["pid"], said["started"]) if said else None
+        return read_process(self._worker)
 
-    def read_request(self) -> dict[str, Any]:
-        loaded: dict[str, Any] = json.loads(self.request.read_text("utf-8"))
-        return loaded
+    def read_request(self, *needed: str) -> dict[str, Any]:
+        """What `prepare` put in. Raises OSError; DamagedFile where it is no such thing any more, or lacks what is
+        needed of it."""
+        request = read_object(self.request)
+        for name in needed:
+            if name not in request:
+                raise DamagedFile(self.request, f"lacks “{name}”")
+        return request
 
     def append(self, event: Event) -> None:
         """Writes one event at the end, whole. A half line left by a crash is closed first, so that it spoils
@@ -108,7 +114,8 @@ class RunFolder:
     def held_out(self) -> list[int] | None:
         """None where the run has not come so far, or an older studio trained it."""
         kept = read_json(self._held_out)
-        return kept["rows"] if kept else None
+        rows = kept.get("rows") if isinstance(kept, dict) else None
+        return rows if isinstance(rows, list) and all(type(row) is int and row >= 0 for row in rows) else None
 
     def beat(self) -> None:
         """The worker's sign of life. It takes no room, so that a full disk does not end it."""
@@ -158,11 +165,20 @@ def write_json(path: Path, value: Any) -> None:
             aside.unlink()
 
 
+def read_process(path: Path) -> tuple[int, float] | None:
+    """The pid and the start time of the process that the file names; None where it names none."""
+    said = read_json(path)
+    match said:
+        case {"pid": int(pid), "started": int() | float() as started} if 0 < pid < 1 << 31:
+            return pid, float(started)
+    return None
+
+
 def read_json(path: Path) -> Any:
     """What the file holds; None where it is not there or no JSON."""
     try:
         return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any, NamedTuple
 
 from studio.store.arrow_file import DamagedFile
+from studio.store.bounded_file import read_object
 
 LONGEST = 100_000_000  # bytes of a header, as the format has it
 _MOST_DIMENSIONS = 64
@@ -21,6 +22,19 @@ class Tensor(NamedTuple):
     dtype: str
     shape: tuple[int, ...]
     parameters: int
+
+
+def listed_shards(index: Path) -> list[str]:
+    """The names of the files that an index lists, which lie beside it. Raises DamagedFile, OSError."""
+    shards = read_object(index).get("weight_map")
+    names = set(shards.values()) if isinstance(shards, dict) and all(map(_is_shard, shards.values())) else None
+    if not names:
+        raise DamagedFile(index)
+    return sorted(names)
+
+
+def _is_shard(name: Any) -> bool:
+    return isinstance(name, str) and PurePath(name).name == name and name.isprintable() and "\\" not in name
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:

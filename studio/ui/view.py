@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,8 @@ from studio.ui.language import language_of, problem_of, remedy_of, sentence_of, 
 log = logging.getLogger(__name__)
 
 LARGEST = 2**63 - 1
+DEEPEST = 64  # levels
+_HALF = re.compile("[\ud800-\udfff]")
 STREAM_SECONDS = 0.05
 STREAMS_AT_ONCE = 8
 SKELETONS = {
@@ -131,16 +134,21 @@ def streamed(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[di
     return stream
 
 
-def check_numbers(payload: Any) -> None:
-    """Raises InvalidInput where a number is larger than a file or the catalogue can count."""
-    waiting = [payload]
+def check_values(payload: Any) -> None:
+    """Raises InvalidInput where a number is larger than a file or the catalogue can count, a text cannot be written
+    down, or lists lie in lists without an end."""
+    waiting = [(payload, 0)]
     while waiting:
-        value = waiting.pop()
+        value, depth = waiting.pop()
         if isinstance(value, dict):
-            waiting += value.values()
+            waiting += [(part, depth + 1) for both in value.items() for part in both]
         elif isinstance(value, list | tuple):
-            waiting += value
-        elif isinstance(value, int | float) and abs(value) > LARGEST:
+            waiting += [(part, depth + 1) for part in value]
+        if depth > DEEPEST:
+            raise InvalidInput("What was sent is nested too deeply.", "Reload the page, then try again.")
+        if isinstance(value, str) and not value.isascii() and _HALF.search(value):
+            raise InvalidInput("A text holds half a character.", "Enter it again.")
+        if isinstance(value, int | float) and abs(value) > LARGEST:
             raise InvalidInput("A number of {number} or more is too large.", "Enter a smaller one.", number="2⁶³")
 
 
@@ -164,6 +172,7 @@ def _checked(handler: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
             given["request"] = request if isinstance(request, gr.Request) else gr.Request(request)
         if "token" in signature.parameters:
             given["token"] = token
+        check_values(payload)
         try:
             given |= {name: types[name].validate_python(value) for name, value in dict(payload or {}).items()}
             signature.bind(**given)
@@ -172,7 +181,7 @@ def _checked(handler: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
             raise Unexpected(f"{_name_of(handler)}: {error.title} expected") from None
         except (KeyError, TypeError, ValueError) as error:
             raise Unexpected(f"{_name_of(handler)}: {error}") from None
-        check_numbers([given[name] for name in sent if name in given])
+        check_values([given[name] for name in sent if name in given])
         return handler(**given)
 
     return call
@@ -181,7 +190,7 @@ def _checked(handler: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
 def described(error: Exception, language: str, place: str) -> dict[str, Any]:
     """An error as the page shows it: problem, remedy, and the fields at fault. One that nobody foresaw is logged."""
     if isinstance(error, OSError) and error.filename:
-        log.warning("%s failed", place, exc_info=error)
+        log.warning("%s failed: %s", place, str(error)[:1000])
         error = file_fault(error)
     if isinstance(error, StudioError):
         fields = error.fields if isinstance(error, InvalidInput) else {}
@@ -191,10 +200,11 @@ def described(error: Exception, language: str, place: str) -> dict[str, Any]:
             "fields": {name: sentence_of(fault, language) for name, fault in fields.items()},
         }
     reference = secrets.token_hex(4)
-    log.error("%s failed, reference %s", place, reference, exc_info=error)
     if isinstance(error, Unexpected):
+        log.warning("%s failed: %s", place, str(error)[:1000])
         problem, remedy = "The page sent something that the studio did not expect.", "Reload the page, then try again."
     else:
+        log.error("%s failed, reference %s", place, reference, exc_info=error)
         problem, remedy = "Something went wrong inside the studio.", "Try again. The log says more under {reference}."
     return {
         "problem": translate(problem, language),

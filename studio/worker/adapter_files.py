@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +11,12 @@ from peft import PeftConfig, PeftType
 from safetensors import SafetensorError, safe_open
 
 from studio.domain.errors import InvalidInput, StudioError
+from studio.store.bounded_file import read_object
 
 WEIGHTS = "adapter_model.safetensors"
 
 PREFIX = "base_model.model."  # of the layers' names in an adapter's file
+MOST_BYTES = 4_000_000  # of a configuration
 _MAKES_OWN_BASE = ("pissa", "corda", "olora", "loftq", "lora_ga")
 
 
@@ -28,6 +29,7 @@ def read_config(path: Path, name: str) -> PeftConfig:
             name=name, file=WEIGHTS, path=path,
         )  # fmt: skip
     try:
+        read_object(path / "adapter_config.json", MOST_BYTES)
         config = PeftConfig.from_pretrained(str(path))
     except Exception as error:  # peft says it in many ways
         raise InvalidInput(
@@ -58,8 +60,8 @@ def read_template(path: Path) -> str | None:
     except (OSError, ValueError):
         pass
     try:  # where transformers kept it before it was a file
-        saved = json.loads((path / "tokenizer_config.json").read_text("utf-8")).get("chat_template")
-    except (OSError, ValueError, AttributeError):
+        saved = read_object(path / "tokenizer_config.json").get("chat_template")
+    except OSError:
         return None
     return saved if isinstance(saved, str) else None
 

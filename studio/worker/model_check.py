@@ -17,7 +17,8 @@ from studio.domain.quantization import StoredQuantization, stored_quantization
 from studio.domain.spec import LoraSpec
 from studio.domain.template_faults import TemplateExceeds
 from studio.store.host_memory import host_memory
-from studio.store.run_folder import RunFolder, read_json
+from studio.store.model_config import model_config
+from studio.store.run_folder import RunFolder
 from studio.worker.adapter_targets import Targets, reached
 from studio.worker.causality import check_causal, check_numbers
 from studio.worker.company import try_batches
@@ -90,7 +91,7 @@ def check_model(path: Path, report: Report = lambda *_: None) -> ModelReport:
     """Reads what the folder says of itself, then loads the model and tries it, where the memory that is free allows.
     Whatever is wrong becomes a problem of the report; nothing is raised."""
     found = ModelReport()
-    stored = stored_quantization(read_json(path / "config.json") or {})
+    stored = stored_quantization(model_config(path))
     found.quantization = stored.name if stored else None
     try:
         config = read_configuration(path)

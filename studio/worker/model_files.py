@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Set
 from fnmatch import fnmatch
@@ -12,8 +11,8 @@ from typing import Any
 from studio.domain.errors import StudioError
 from studio.domain.quantization import StoredQuantization, stored_quantization
 from studio.store.arrow_file import DamagedFile
-from studio.store.run_folder import read_json
-from studio.store.safetensors_header import Tensor, read_tensors
+from studio.store.model_config import model_config, read_model_config
+from studio.store.safetensors_header import Tensor, listed_shards, read_tensors
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +69,7 @@ def stored_in(path: str | Path) -> StoredQuantization | None:
         StudioError: in a way in which they cannot be used here, or config.json does not say how; a file is damaged.
     """
     folder = Path(path)
-    stored = stored_quantization(read_json(folder / "config.json") or {})
+    stored = stored_quantization(model_config(folder))
     if stored is not None and not stored.can_load:
         raise _unreadable(
             folder,
@@ -170,11 +169,8 @@ def _header(file: Path) -> dict[str, Tensor]:
 def _shards(index: Path) -> list[str]:
     """The names of the files that an index lists."""
     try:
-        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-        if not names or not all(name and Path(name).name == name for name in names):
-            raise ValueError("not names of files")
-        return sorted(names)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return listed_shards(index)
+    except DamagedFile as error:
         raise StudioError(
             "The weights' index {file} is damaged.", "Put a whole file there, or add the model again.", file=index
         ) from error
@@ -223,6 +219,7 @@ def read_configuration(path: str | Path) -> Any:
     """Raises StudioError where transformers cannot read it without running code of the model's own."""
     from transformers import AutoConfig
 
+    read_model_config(path)
     try:
         return AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
     except (ValueError, OSError, KeyError) as error:

@@ -66,6 +66,11 @@ def streaming(*moments: Comparison, votes: Any = None) -> Any:
     return SimpleNamespace(playground=SimpleNamespace(compare=compare), votes=votes or Recorder(record=3), asked=asked)
 
 
+def answered(studio: Any, columns: list[dict[str, Any]], *more: Any) -> Any:
+    """As the page's call, whose columns are checked against the handler's hints."""
+    return playground.answer(studio, [playground.AskedColumn.model_validate(each) for each in columns], *more)
+
+
 def column(**shares: float) -> dict[str, Any]:
     made = [{"adapter": name, "strength": strength} for name, strength in shares.items()]
     return {"column": {"model": "starter", "shares": made}, "messages": [SAID]}
@@ -129,7 +134,7 @@ def test_a_stream_yields_every_state_and_keeps_what_was_answered_to_the_end():
         Comparison([state(state="waiting", text=""), state(name="a × 0.5", state="waiting", text="")], "Loading"),
         Comparison([state(), state(name="a × 0.5", effect=0.25)]),
     )
-    told = list(playground.answer(studio, [column(), column(a=0.5)], SAMPLING, IN_ENGLISH))
+    told = list(answered(studio, [column(), column(a=0.5)], SAMPLING, IN_ENGLISH))
     assert [moment["status"] for moment in told] == ["Loading", "", ""]
     assert [c["text"] for c in told[1]["columns"]] == ["Me.", "Me."]
     assert told[1]["columns"][0]["pieces"] == [["Me.", 0.5, None, None]]
@@ -146,14 +151,14 @@ def test_a_stream_yields_every_state_and_keeps_what_was_answered_to_the_end():
 def test_the_system_prompt_is_kept_with_the_comparison():
     studio = streaming(Comparison([state(), state(name="a")]))
     columns = [c | {"messages": [{"role": "system", "content": "Be brief."}, SAID]} for c in (column(), column(a=1))]
-    list(playground.answer(studio, columns, SAMPLING, IN_ENGLISH))
+    list(answered(studio, columns, SAMPLING, IN_ENGLISH))
     assert studio.votes.calls[0][2]["system"] == "Be brief."
 
 
 def test_one_column_in_error_is_told_in_the_readers_language_and_leaves_no_comparison_to_vote_on():
     fault = StudioError("The base model “{name}” is not ready yet.", "Wait until it is.", name="big")
     studio = streaming(Comparison([state(), state(name="a", state="error", error=fault)]))
-    (moment,) = playground.answer(studio, [column(), column(a=1)], SAMPLING, IN_CHINESE)
+    (moment,) = answered(studio, [column(), column(a=1)], SAMPLING, IN_CHINESE)
     assert moment["columns"][0]["error"] is None
     assert "big" in moment["columns"][1]["error"]["problem"]
     assert "not ready" not in moment["columns"][1]["error"]["problem"]
@@ -163,14 +168,14 @@ def test_one_column_in_error_is_told_in_the_readers_language_and_leaves_no_compa
 def test_an_error_beside_two_answers_is_kept_with_them():
     fault = StudioError("Gone: {name}.", "Look again.", name="a")
     studio = streaming(Comparison([state(), state(name="b"), state(name="a", state="error", error=fault)]))
-    *_, last = playground.answer(studio, [column(), column(b=1), column(a=1)], SAMPLING, IN_ENGLISH)
+    *_, last = answered(studio, [column(), column(b=1), column(a=1)], SAMPLING, IN_ENGLISH)
     assert last["comparison"] == 3
     assert studio.votes.calls[0][2]["states"][2]["error"] == fault.as_dict()
 
 
 def test_a_stream_that_is_closed_keeps_nothing():
     studio = streaming(Comparison([state(state="streaming")] * 2), Comparison([state()] * 2))
-    stream = playground.answer(studio, [column(), column(a=1)], SAMPLING, IN_ENGLISH)
+    stream = answered(studio, [column(), column(a=1)], SAMPLING, IN_ENGLISH)
     next(stream)
     stream.close()  # type: ignore[attr-defined]
     assert studio.votes.calls == []
@@ -179,7 +184,7 @@ def test_a_stream_that_is_closed_keeps_nothing():
 def test_an_adapter_that_is_stronger_than_allowed_is_refused_before_anything_is_asked():
     studio = streaming(Comparison([state()]))
     with pytest.raises(ValueError, match="strength"):
-        next(playground.answer(studio, [column(a=1.6)], SAMPLING, IN_ENGLISH))
+        next(answered(studio, [column(a=1.6)], SAMPLING, IN_ENGLISH))
     assert studio.asked == []
 
 
@@ -240,7 +245,7 @@ def test_an_evaluation_is_asked_with_checked_columns_and_numbers():
     columns = [column()["column"], column(a=0.5)["column"]]
     assert playground_sets.evaluate(parts, 1, columns, SAMPLING, "night", "k") == {"id": 2}
     ((_, (set_id, asked, sampling, name, key), _),) = evaluations.calls
-    assert (set_id, [c.name for c in asked], sampling.max_tokens, name, key) == (1, ["", "a × 0.5"], 9, "night", "k")
+    assert (set_id, asked, sampling, name, key) == (1, columns, SAMPLING, "night", "k")
 
 
 def test_a_page_of_an_evaluation_says_how_many_pages_there_are():

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import gradio as gr
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from studio.domain.chat import Message, Sampling
 from studio.domain.columns import Column
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 LEAD = "The same prompt, the same seed, one column for each model."
 
 Choice = Literal["best", "tie", "bad"]
+
+
+class AskedColumn(BaseModel):
+    """A column, and what it is asked."""
+
+    column: Column
+    messages: list[Message] = Field(min_length=1)
 
 
 def build(studio: Studio) -> None:
@@ -103,11 +110,13 @@ def sampling_of(values: dict[str, str]) -> Sampling:
     try:
         return Sampling.model_validate(values)
     except ValidationError as error:
-        faults = {str(item["loc"][0]): _FAULTS[str(item["loc"][0])] for item in error.errors()}
+        named = [str(item["loc"][0]) for item in error.errors()]
+        faults = {name: _FAULTS.get(name, _FAULT) for name in named}
         first = next(iter(faults.values()))
         raise InvalidInput(first.template, fields=faults) from error
 
 
+_FAULT = StudioError("This is no setting of an answer.", "Reload the page, then try again.")
 _FAULTS = {
     "temperature": StudioError("Enter a number from 0 to 2."),
     "top_p": StudioError("Enter a number above 0, up to 1."),
@@ -117,18 +126,13 @@ _FAULTS = {
 
 
 def answer(
-    studio: Studio, columns: list[dict[str, Any]], sampling: dict[str, str], request: gr.Request | None = None
+    studio: Studio, columns: list[AskedColumn], sampling: dict[str, str], request: gr.Request | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yields what every column has said so far, and before that what is being waited for.
 
     Where two columns at least have answered to the end, the comparison is kept, and the last value has its number.
-
-    Args:
-        columns: each `{"column": Column, "messages": [Message, …]}`.
     """
-    asked = [
-        Asked(Column.model_validate(c["column"]), [Message.model_validate(m) for m in c["messages"]]) for c in columns
-    ]
+    asked = [Asked(each.column, each.messages) for each in columns]
     drawn = sampling_of(sampling)
     language = language_of(request)
     states: Sequence[ColumnState] = ()

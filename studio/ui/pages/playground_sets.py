@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import gradio as gr
 
-from studio.domain.chat import Sampling
-from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, StudioError
 from studio.ui.language import language_of, problem_of, remedy_of
 from studio.ui.view import uploaded
@@ -86,8 +84,7 @@ def evaluate(
     studio: Studio, id: int, columns: list[dict[str, Any]], sampling: dict[str, str], name: str, key: str
 ) -> dict[str, int]:
     """Queues a run of the set over the columns. The same `key` queues once."""
-    asked = [Column.model_validate(column) for column in columns]
-    return {"id": studio.evaluations.submit(id, asked, Sampling.model_validate(sampling), name, key)}
+    return {"id": studio.evaluations.submit(id, columns, sampling, name, key)}
 
 
 def evaluation(
