@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from studio.domain.deadline import within
 from studio.domain.errors import StudioError
-from studio.worker.model_files import check_configuration, needed_files
+from studio.worker.model_files import LONGEST_LICENSE, check_configuration, needed_files
 
 PATIENCE = 5.0  # seconds until an endpoint that says nothing counts as unreachable
 
@@ -74,7 +74,7 @@ def download_model(
     return path, {
         "revision": path.name,
         "origin": "Hugging Face Hub",
-        "license": license if isinstance(license, str) else "",
+        "license": license[:LONGEST_LICENSE] if isinstance(license, str) else "",
     }
 
 

@@ -73,6 +73,7 @@
     }
   }
 
+  const LONGEST = 20_000; // characters
   // The words, in the way that was chosen. What is over is made once: nothing of it is drawn anew while others go on.
   const made = new WeakMap();
   parts.answer = (bench, column, turn, answer) => {
@@ -85,13 +86,22 @@
     const key = `${view} ${bench.state.shade} ${base ? base.text : ""}`;
     const kept = made.get(answer);
     if (kept?.key === key) return kept.node;
-    const node = h("div", { class: `answer ${view}`, data: { view } }, written(bench, view, answer, base));
+    const node = h("div", { class: `answer ${view}`, data: { view } }, beginning(bench, view, answer, base, open));
     if (!open) {
       node.draws = true;
       made.set(answer, { key, node });
     }
     return node;
   };
+
+  // A long answer is drawn as far as it is read: its begin, and the rest when it is asked for.
+  function beginning(bench, view, answer, base, open) {
+    const rest = answer.text.length - LONGEST;
+    if (rest <= 0) return written(bench, view, answer, base);
+    const part = { ...answer, text: answer.text.slice(0, LONGEST), pieces: answer.pieces?.slice(0, LONGEST) };
+    const more = h("p", {}, Studio.button(t("Show {n} more {n:character|characters}", { n: Studio.number(rest) }), () => more.parentElement.replaceChildren(...[written(bench, view, answer, base)].flat(Infinity).filter(Boolean)), { small: true, disabled: open }));
+    return [written(bench, view, part, base), more];
+  }
 
   function written(bench, view, answer, base) {
     if (view === "formatted") return parts.markdown(answer.text);
