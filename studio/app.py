@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 
 from studio.domain.secrecy import keep_secret
 from studio.engines.base import Engine
@@ -32,10 +33,12 @@ from studio.services.sweeps import Sweeps
 from studio.services.votes import Votes
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
+from studio.store.host_memory import give_back
 from studio.store.lock import HomeLock
 from studio.store.private import make_private
 
 TICK = 1.0  # seconds
+TICKS_TO_GIVE_BACK = 20  # memory that was freed
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +73,11 @@ class Studio:
         over = threading.Event()
 
         def loop() -> None:
-            while not over.wait(TICK):
+            for tick in count(1):
+                if over.wait(TICK):
+                    return
+                if tick % TICKS_TO_GIVE_BACK == 0:
+                    give_back()
                 # Evaluations work in this process, so that they have no part in the one tick of a passing command.
                 for step in (self.dispatcher.tick, self.evaluations.tick):
                     try:

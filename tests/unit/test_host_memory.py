@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -116,3 +119,18 @@ def test_where_the_group_is_gone_it_is_known_only_that_the_machine_killed_nobody
 def test_where_nobody_counts_nothing_is_known(tmp_path):
     assert count_kills([], tmp_path / "vmstat") == {}
     assert killed_since({}, tmp_path / "vmstat") is None
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what is freed")
+def test_what_was_freed_is_given_back() -> None:
+    code = (
+        "import psutil, studio.store.host_memory as memory\n"
+        "blocks = [bytes(50_000) for _ in range(2_000)]\n"
+        "kept = blocks[-1]\n"
+        "del blocks\n"
+        "before = psutil.Process().memory_info().rss\n"
+        "memory.give_back()\n"
+        "print(before - psutil.Process().memory_info().rss)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 50e6
