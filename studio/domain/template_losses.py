@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from typing import Any
 from studio.domain.chat_spans import LearnedTurn
 
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
-_THOUGHT = re.compile(r"<think>(.*?)</think>", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,18 @@ def losses(row: Mapping[str, Any], text: str, turns: Sequence[LearnedTurn]) -> I
 def reasoning_of(message: Mapping[str, Any]) -> list[str]:
     """What the assistant thinks in this turn, in its words or in a field of its own."""
     fields = [message[name] for name in REASONING_FIELDS if isinstance(message.get(name), str)]
-    found = [*_THOUGHT.findall(message["content"]), *fields]
+    found = [*_thoughts(message["content"]), *fields]
     if not found and "</think>" in message["content"]:  # the template has written the beginning
         found = [message["content"].partition("</think>")[0]]
     return [thought.strip() for thought in found if thought.strip()]
+
+
+def _thoughts(text: str) -> Iterator[str]:
+    """What stands between marks; each part of the text is looked at once, also where a mark is never closed."""
+    begin = text.find("<think>")
+    while begin >= 0 and (end := text.find("</think>", begin)) >= 0:
+        yield text[begin + len("<think>") : end]
+        begin = text.find("<think>", end)
 
 
 def _lost_call(message: Mapping[str, Any], said: str) -> str:

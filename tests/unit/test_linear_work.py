@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from studio.domain import text_checks
+from studio.domain import secrecy, text_checks
 from studio.domain.chat_spans import answer_spans
 from studio.domain.reading import Reading
+from studio.domain.template_losses import reasoning_of
 from studio.worker.reading import open_source
 from studio.worker.reading.packed import Packed
 
@@ -141,3 +142,19 @@ def test_an_answer_that_is_full_of_marks_is_still_told_apart() -> None:
     with a_deadline(60):
         text, ((start, end),) = answer_spans(messages, render)
     assert text[start:end] == said
+
+
+@pytest.mark.parametrize(
+    "content", ["<think>" * 200_000, "<think>" * 200_000 + "</think>", "<think></think>" * 100_000]
+)
+def test_thoughts_without_an_end_are_looked_through_once(content: str) -> None:
+    with a_deadline(10):
+        assert len(reasoning_of({"content": content})) <= 1
+
+
+@pytest.mark.parametrize("unit", ["hf_Ab", "%", "%25", "\\", "\\u", "&#", "&#0", "aGZf", "686", "Bearer ", "hf_"])
+def test_secrets_are_looked_for_at_once(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrecy, "_known", type(secrecy._known)())
+    secrecy.keep_secret("hf_Abcdefgh0123456789")
+    with a_deadline(10):
+        secrecy.masked_log("%68%66" + unit * (150_000 // len(unit)))
