@@ -36,6 +36,7 @@ from studio.store.catalogue import Catalogue
 from studio.store.host_memory import give_back
 from studio.store.lock import HomeLock
 from studio.store.private import make_private
+from studio.store.room import HOME_RESERVE, Reserve
 
 TICK = 1.0  # seconds
 TICKS_TO_GIVE_BACK = 20  # memory that was freed
@@ -109,14 +110,20 @@ def build(settings: Settings) -> Studio:
     settings.check_home()
     make_private(settings.home)
     keep_secret(settings.login.password if settings.login else None)
+    reserve = Reserve(settings.home / "reserve", HOME_RESERVE)
+    reserve.give_up_if_needed()
     catalogue = Catalogue(settings.url, settings.folder("records"))
     reserve_ids(settings.home, catalogue)
     engine = LocalEngine()
     hub = Hub(catalogue, settings)
     models = Models(catalogue, engine, settings.folder("models"), hub.token)
-    datasets = Datasets(catalogue, engine, settings.folder("datasets"), hub.token)
+    datasets = Datasets(catalogue, engine, settings.folder("datasets"), hub.token, reserve)
     runs = Runs(catalogue)
     stand_in = StandIn(settings)
+    adapters = Adapters(catalogue, settings.folder("adapters"), reserve)
+    for deleted in (datasets, adapters):
+        deleted.finish_deletions()
+    reserve.keep()
     playground = Playground(catalogue, engine, settings.folder("playground"), stand_in)
     votes = Votes(catalogue)
     return Studio(
@@ -131,7 +138,7 @@ def build(settings: Settings) -> Studio:
         sweeps=Sweeps(catalogue, runs),
         run_control=RunControl(catalogue, runs),
         checkpoints=Checkpoints(catalogue, settings.folder("adapters")),
-        adapters=Adapters(catalogue),
+        adapters=adapters,
         hub=hub,
         playground=playground,
         stand_in=stand_in,

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from studio.domain.errors import StudioError
 from studio.domain.naming import check_name
 from studio.store.catalogue import Catalogue
+from studio.store.deletion import deleting, finish_deletions
+from studio.store.room import Reserve
 from studio.store.tables import Adapter
 
 
 class Adapters:
-    def __init__(self, catalogue: Catalogue) -> None:
+    """`folder` holds a folder for each; `reserve` is what is kept back for a full disk."""
+
+    def __init__(self, catalogue: Catalogue, folder: Path, reserve: Reserve | None = None) -> None:
         self._catalogue = catalogue
+        self._folder = folder
+        self._reserve = reserve or Reserve(folder / "reserve", 0)
+        self._lock = FileLock(folder / ".lock")
 
     def list(self, search: str = "", *, model_id: int | None = None) -> Sequence[Adapter]:
         """Newest first; every word of `search` must stand in the name, the base's or the dataset's."""
@@ -45,17 +54,27 @@ class Adapters:
         """
         adapter = self._catalogue.adapter(name)
         path = Path(adapter.path)
-        doomed = path.with_name(f".{path.name}.deleted")
-        try:
-            if path.exists():
-                path.rename(doomed)
-        except OSError as error:
-            raise StudioError(
-                "The files of “{name}” cannot be removed: {reason}.",
-                "Close programs that use {path}, or mend its permissions.",
-                name=name,
-                reason=error.strerror or str(error),
-                path=path,
-            ) from error
-        self._catalogue.delete_adapter(adapter.id)
-        shutil.rmtree(doomed, ignore_errors=True)
+        self._reserve.give_up_if_needed()
+        with self._lock:
+            try:
+                with deleting(path):
+                    self._catalogue.delete_adapter(adapter.id)
+            except OSError as error:
+                raise cannot_remove(adapter.name, path, error) from error
+        self._reserve.keep()
+
+    def finish_deletions(self) -> None:
+        """Ends what a process that was killed had begun."""
+        with suppress(Timeout), self._lock.acquire(timeout=0):
+            names = {Path(adapter.path).name for adapter in self._catalogue.adapters()}
+            finish_deletions(self._folder, lambda folder: folder.name in names)
+
+
+def cannot_remove(name: str, path: Path, error: OSError) -> StudioError:
+    return StudioError(
+        "The files of “{name}” cannot be removed: {reason}.",
+        "Close programs that use {path}, or mend its permissions.",
+        name=name,
+        reason=error.strerror or str(error),
+        path=path,
+    )

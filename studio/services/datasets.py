@@ -5,16 +5,18 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from studio.domain.dataset_formats import header_key, read_layout
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import check_name
 from studio.domain.reading import Reading, check_suffix
 from studio.engines.base import Engine, Process
+from studio.services.adapters import cannot_remove
 from studio.services.dataset_healing import Healing
 from studio.services.dataset_intakes import DatasetIntakes
 from studio.services.dataset_sources import check_hub_source, name_of_file, name_taken
@@ -22,6 +24,8 @@ from studio.services.dataset_states import check_ready, still_reading
 from studio.services.originals import Original, Originals, cannot_store, check_regular
 from studio.services.tending import tend
 from studio.store.catalogue import Catalogue
+from studio.store.deletion import deleting, finish_deletions
+from studio.store.room import Reserve
 from studio.store.run_folder import RunFolder
 from studio.store.tables import Adapter, Dataset
 
@@ -33,7 +37,12 @@ class Datasets:
     """`folder` has a folder for each version, by its id, and the original files by their hash."""
 
     def __init__(
-        self, catalogue: Catalogue, engine: Engine, folder: Path, token: Callable[[], str | None] = lambda: None
+        self,
+        catalogue: Catalogue,
+        engine: Engine,
+        folder: Path,
+        token: Callable[[], str | None] = lambda: None,
+        reserve: Reserve | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._engine = engine
@@ -42,6 +51,7 @@ class Datasets:
         self._originals = Originals(folder / "originals")
         self._intakes = DatasetIntakes(catalogue, engine)
         self._lock = FileLock(folder / ".lock")
+        self._reserve = reserve or Reserve(folder / "reserve", 0)
 
     # new ones
 
@@ -305,28 +315,30 @@ class Datasets:
                         "The dataset “{name}” is needed by a run that is not over.",
                         "Wait until the run is over, or stop it.", name=dataset.name,
                     )  # fmt: skip
+            self._reserve.give_up_if_needed()
             for dataset in doomed:
                 self._delete_version(dataset)
             self._clear_originals(doomed)
+        self._reserve.keep()
 
     def _delete_version(self, dataset: Dataset) -> None:
         if dataset.status == "reading" and dataset.pid is not None:
             self._engine.stop(Process(dataset.pid, dataset.process_started or 0.0), force=True)
         folder = dataset.own_folder
-        gone = folder.with_name(f".{folder.name}.deleted")
-        shared = any(d.id != dataset.id and Path(d.rows_path).parent == folder for d in self._catalogue.datasets())
-        shutil.rmtree(gone, ignore_errors=True)
+        if any(d.id != dataset.id and Path(d.rows_path).parent == folder for d in self._catalogue.datasets()):
+            self._catalogue.delete_dataset(dataset.id)  # an old studio kept two versions in one folder
+            return
         try:
-            if folder.exists() and not shared:
-                folder.rename(gone)
+            with deleting(folder):
+                self._catalogue.delete_dataset(dataset.id)
         except OSError as error:
-            raise StudioError(
-                "The files of “{name}” cannot be removed: {reason}.",
-                "Close programs that use {path}, or mend its permissions.",
-                name=dataset.name, reason=error.strerror or str(error), path=folder,
-            ) from error  # fmt: skip
-        self._catalogue.delete_dataset(dataset.id)
-        shutil.rmtree(gone, ignore_errors=True)
+            raise cannot_remove(dataset.name, folder, error) from error
+
+    def finish_deletions(self) -> None:
+        """Ends what a process that was killed had begun."""
+        with suppress(Timeout), self._lock.acquire(timeout=0):
+            known = {dataset.own_folder.name for dataset in self._catalogue.datasets()}
+            finish_deletions(self._folder, lambda folder: folder.name in known)
 
     def _clear_originals(self, of: Sequence[Dataset] | Sequence[Original]) -> None:
         """Removes those of `of` that no version comes from any more. What the catalogue does not know stays."""

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, and_, delete, func, or_, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from studio.domain.errors import InvalidInput, NotFound, StudioError
+from studio.domain.errors import InvalidInput, NotFound
 from studio.domain.run import RunStatus
 from studio.store.database import open_database
+from studio.store.database_faults import fault_of
 from studio.store.evaluation_records import EvaluationRecords
 from studio.store.playground_records import PlaygroundRecords
 from studio.store.record_files import RecordFiles
@@ -50,12 +51,10 @@ class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords, RestoredRecord
         try:
             with Session(self.engine, expire_on_commit=False) as session, session.begin():
                 yield session
-        except OperationalError as error:
-            raise StudioError(
-                "The catalogue cannot be read or written now: {reason}.",
-                "Nothing is lost. Close other programs that hold it, or free some space on its disk, then try again.",
-                reason=error.orig,
-            ) from error
+        except IntegrityError:
+            raise
+        except (OperationalError, DatabaseError) as error:
+            raise fault_of(error) from error
 
     def _add(self, record: Record) -> Record:
         try:

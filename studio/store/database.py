@@ -15,6 +15,7 @@ from studio.domain.secrecy import keep_secret
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWEST = "0006"
+SECONDS_TO_WAIT = 30  # for another program that holds it; a `timeout` in the URL goes before
 
 
 def open_database(url: str) -> Engine:
@@ -24,7 +25,9 @@ def open_database(url: str) -> Engine:
         StudioError: it cannot be opened, is damaged, or was written by a newer studio.
     """
     keep_secret(make_url(url).password)
-    engine = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
+    place = make_url(url)
+    waits = place.get_backend_name() == "sqlite" and "timeout" not in place.query
+    engine = create_engine(url, connect_args={"timeout": SECONDS_TO_WAIT} if waits else {})
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_rules)
     try:
@@ -43,7 +46,7 @@ def _sqlite_rules(connection: Any, _record: Any) -> None:
     # WAL lets pages read while the dispatcher writes; NORMAL is safe with it against everything but power loss
     # of the last transactions, and those are read again from the run folder.
     cursor = connection.cursor()
-    for rule in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+    for rule in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {rule}")
     cursor.close()
 

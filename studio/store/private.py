@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 UMASK = 0o077
 OWN = (
-    "adapters", "datasets", "models", "playground", "records", "runs", "secrets", "serving", "uploads",
+    "adapters", "datasets", "models", "playground", "records", "reserve", "runs", "secrets", "serving", "uploads",
     "studio.holder", "studio.lock",
 )  # fmt: skip
 DATABASE = "studio.db"  # and what SQLite puts beside it

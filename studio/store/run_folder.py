@@ -20,6 +20,7 @@ from studio.domain.events import Event, RunEvent, format_event, parse_event
 from studio.domain.secrecy import masked_log, masked_value
 from studio.store.arrow_file import DamagedFile
 from studio.store.bounded_file import read_object
+from studio.store.room import Reserve
 
 _CHUNK = 4 << 20
 _RESERVED = 64 << 10  # bytes
@@ -37,7 +38,7 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self._worker = self.path / "worker.json"
         self._heartbeat = self.path / "heartbeat"
-        self._reserve = self.path / "reserve"
+        self._reserve = Reserve(self.path / "reserve", _RESERVED)
         self._held_out = self.path / "held_out.json"
 
     def prepare(self, request: dict[str, Any]) -> None:
@@ -46,11 +47,11 @@ class RunFolder:
         for left in (self._worker, self._heartbeat, self.stop_flag):  # by an earlier attempt
             left.unlink(missing_ok=True)
         write_json(self.request, request)
-        self._reserve.write_bytes(b"\0" * _RESERVED)
+        self._reserve.take()
 
     def give_up_reserve(self) -> None:
         """Makes room for the last word on a disk that is full."""
-        self._reserve.unlink(missing_ok=True)
+        self._reserve.give_up()
 
     def introduce(self, pid: int, started: float) -> None:
         """The worker says who it is, before all else: a server that died while it started it finds it by that."""

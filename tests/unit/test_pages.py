@@ -78,7 +78,8 @@ def studio(tmp_path: Path, migrated: Path) -> Iterator[Any]:
         options, catalogue, Datasets(catalogue, engine, options.folder("datasets")), Examinations(engine),
         Models(catalogue, no_engine, options.folder("models"), lambda: None), runs, Sweeps(catalogue, runs),
         RunControl(catalogue, runs),
-        Checkpoints(catalogue, options.folder("adapters")), Adapters(catalogue), StandIn(options),
+        Checkpoints(catalogue, options.folder("adapters")), Adapters(catalogue, options.folder("adapters")),
+        StandIn(options),
         Doctor(catalogue, options.home),
     )  # fmt: skip
     catalogue.close()

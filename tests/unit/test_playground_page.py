@@ -93,7 +93,7 @@ def test_a_column_is_offered_ready_models_and_the_adapters_that_fit_them(catalog
     catalogue.add_adapter(**adapter_fields(Path("/z"), name="gone", base_source="hub", base_reference="org/z"))
     parts: Any = SimpleNamespace(
         models=Models(catalogue, no_engine, tmp_path / "models", lambda: None),
-        adapters=Adapters(catalogue),
+        adapters=Adapters(catalogue, tmp_path),
         catalogue=catalogue,
         checkpoints=Recorder(),
         stand_in=SimpleNamespace(url="http://far:8000/v1"),

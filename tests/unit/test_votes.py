@@ -191,8 +191,8 @@ def test_blind_votes_can_be_counted_alone_and_the_standings_be_searched(votes):
     assert votes.standings("nobody") == []
 
 
-def test_an_adapter_keeps_its_votes_under_a_new_name_and_a_new_one_does_not_inherit_them(votes, catalogue):
-    adapters = Adapters(catalogue)
+def test_an_adapter_keeps_its_votes_under_a_new_name_and_a_new_one_does_not_inherit_them(votes, catalogue, tmp_path):
+    adapters = Adapters(catalogue, tmp_path)
     add_adapter(catalogue, "captain")
     votes.vote(record(votes, BASE, tuned("captain")), "best", 1)
     adapters.rename("captain", "first mate")

@@ -1,0 +1,122 @@
+"""A delete takes the row and the files together, or neither: whoever is killed, whatever is locked or full."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.app import Studio, build
+from studio.settings import read_settings
+from tests.adapters import adapter_fields
+from tests.served import environment, studio, studio_json
+
+ROWS = "".join(json.dumps({"text": f"It is said that {i} is a number."}) + "\n" for i in range(50))
+TOUCHED = ("os.rename", "os.remove", "os.rmdir", "shutil.rmtree")  # as Python's audit events call them
+NO_MORE = 77  # exit code: the delete was over before it could be killed
+
+
+def filled(home: Path) -> Path:
+    """A home with a dataset and an adapter."""
+    rows = home.with_name("rows.jsonl")
+    rows.write_text(ROWS)
+    built = build(read_settings({}, home=home))
+    built.datasets.wait(built.datasets.add(rows))
+    folder = home / "adapters" / "brine-1"
+    folder.mkdir()
+    (folder / "adapter_model.safetensors").write_bytes(b"x" * 4096)
+    (folder / "adapter_config.json").write_text("{}")
+    built.catalogue.add_adapter(**adapter_fields(folder, name="brine"))
+    built.close()
+    return home
+
+
+def killed_at(home: Path, point: int, delete: Callable[[Studio], None]) -> bool:
+    """Whether a process that deletes was killed when it touched a file for the `point`-th time."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            built, touched = build(read_settings({}, home=home)), [0]
+
+            def kill(event: str, _: Any) -> None:
+                if event not in TOUCHED:
+                    return
+                touched[0] += 1
+                if touched[0] == point:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            sys.addaudithook(kill)
+            delete(built)
+        finally:
+            os._exit(NO_MORE)
+    _, status = os.waitpid(pid, 0)
+    return os.WIFSIGNALED(status)
+
+
+@pytest.mark.parametrize(
+    ("delete", "table", "folders"),
+    [
+        (lambda built: built.datasets.delete("rows"), "datasets", "datasets/1"),
+        (lambda built: built.adapters.delete("brine"), "adapters", "adapters/brine-1"),
+    ],
+)
+def test_a_delete_that_is_killed_at_any_point_is_whole_or_undone_at_the_next_start(
+    delete: Callable[[Studio], None], table: str, folders: str, tmp_path: Path
+) -> None:
+    home, saved, point, seen = filled(tmp_path / "home"), tmp_path / "saved", 0, set()
+    home.rename(saved)
+    while True:
+        point += 1
+        shutil.rmtree(home, ignore_errors=True)
+        shutil.copytree(saved, home)
+        before = sorted(p.name for p in (home / folders).iterdir())
+        was_killed = killed_at(home, point, delete)
+        build(read_settings({}, home=home)).close()
+        with closing(sqlite3.connect(home / "studio.db")) as database:
+            [there] = database.execute(f"SELECT count(*) FROM {table}").fetchone()
+        assert [p.name for p in (home / folders).parent.glob("*.deleted")] == []
+        left = sorted(p.name for p in (home / folders).iterdir()) if (home / folders).exists() else []
+        assert left == (before if there else [])
+        seen.add(there)
+        if not was_killed:
+            break
+    assert point > 3
+    assert seen == {0, 1}
+
+
+def test_a_locked_catalogue_refuses_a_delete_and_nothing_has_changed(tmp_path: Path) -> None:
+    home = filled(tmp_path / "home")
+    url = f"sqlite:///{home}/studio.db?timeout=0.2"
+    before = sorted(str(p) for p in home.rglob("*") if p.is_file() and not p.name.startswith("studio."))
+    with closing(sqlite3.connect(home / "studio.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for noun, name in (("datasets", "rows"), ("adapters", "brine")):
+            refused = studio(home, noun, "delete", name, "--database-url", url)
+            assert refused.returncode == 1
+            assert "Another program holds the catalogue. Nothing is lost, and nothing was changed." in refused.stderr
+        other.execute("ROLLBACK")
+    assert sorted(str(p) for p in home.rglob("*") if p.is_file() and not p.name.startswith("studio.")) == before
+    assert studio(home, "datasets", "delete", "rows").returncode == 0
+    assert [d["name"] for d in studio_json(home, "datasets", "list")] == []
+
+
+def test_deleting_works_on_a_full_disk_and_makes_room() -> None:
+    """In a file system of its own, for which one must be root, if only in a user namespace."""
+    alone = [] if os.geteuid() == 0 else ["unshare", "-rm"]
+    done = subprocess.run(
+        [*alone, sys.executable, "-m", "tests.faults.full_home"],
+        capture_output=True, text=True, timeout=120, env=environment(), check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told == {"datasets": [], "adapters": [], "folders": [], "made_room": True, "reserve": True, "words": []}
