@@ -31,7 +31,7 @@ def fault_of(error: DBAPIError) -> StudioError:
         case "SQLITE_READONLY" | "SQLITE_READONLY_DBMOVED" | "SQLITE_READONLY_DIRECTORY" | "SQLITE_PERM":
             return StudioError(
                 "The catalogue cannot be written: it is read-only, or its file was moved away.",
-                "Mend the permissions of the studio's home, or start the studio anew.",
+                "Nothing is lost. Mend the permissions of the studio's home, or start the studio anew.",
             )
         case "SQLITE_CORRUPT" | "SQLITE_NOTADB" | "SQLITE_CORRUPT_INDEX" | "SQLITE_CORRUPT_SEQUENCE":
             return CatalogueDamaged(

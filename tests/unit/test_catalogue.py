@@ -111,7 +111,7 @@ def test_a_catalogue_that_cannot_be_written_says_so_and_what_to_do(catalogue):
     run = add_run(catalogue)
     with catalogue.engine.connect() as connection:  # the one that the next session takes
         connection.exec_driver_sql("PRAGMA query_only=ON")
-    with pytest.raises(StudioError, match=r"cannot be read or written now.*Nothing is lost"):
+    with pytest.raises(StudioError, match=r"The catalogue cannot be written.*Nothing is lost"):
         catalogue.change_run(run.id, step=3)
     with catalogue.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA query_only=OFF")
