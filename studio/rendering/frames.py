@@ -11,6 +11,7 @@ import marshal
 from typing import IO, Any
 
 _LENGTH = 8  # bytes
+_SAME = 2  # marshal's version that writes equal values alike
 
 
 class Closed(Exception):
@@ -23,7 +24,7 @@ def framed(content: bytes) -> bytes:
 
 def packed(request: dict[str, Any]) -> bytes:
     """Raises ValueError where something in it is nothing that JSON could say."""
-    return marshal.dumps(request)
+    return marshal.dumps(request, _SAME)
 
 
 def receive_request(pipe: IO[bytes]) -> dict[str, Any]:
@@ -34,22 +35,29 @@ def receive_request(pipe: IO[bytes]) -> dict[str, Any]:
 
 
 def answer(said: dict[str, Any]) -> bytes:
-    """Halves of surrogate pairs, which a template may write, stay what they are."""
-    return framed(json.dumps(said, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    """Its `text` stands behind the rest as it is: as JSON it would take as long again as to render it. Halves of
+    surrogate pairs, which a template may write, stay what they are."""
+    text = said.pop("text", "").encode("utf-8", "surrogatepass")
+    return framed(json.dumps(said).encode()) + framed(text)
 
 
 def receive_answer(pipe: IO[bytes], most: int) -> dict[str, Any]:
-    """Raises Closed where there is none, or it has more than `most` bytes."""
-    length = int.from_bytes(_read(pipe, _LENGTH))
-    if length > most:
-        raise Closed
+    """Always with `text`. Raises Closed where there is none, or it has more than `most` bytes."""
     try:
-        said = json.loads(_read(pipe, length).decode("utf-8", "surrogatepass"))
+        said = json.loads(_bounded(pipe, most))
+        text = _bounded(pipe, most).decode("utf-8", "surrogatepass")
     except (ValueError, RecursionError) as error:
         raise Closed from error
     if not isinstance(said, dict):
         raise Closed
-    return said
+    return said | {"text": text}
+
+
+def _bounded(pipe: IO[bytes], most: int) -> bytes:
+    length = int.from_bytes(_read(pipe, _LENGTH))
+    if length > most:
+        raise Closed
+    return _read(pipe, length)
 
 
 def _read(pipe: IO[bytes], length: int) -> bytes:

@@ -35,10 +35,9 @@ class Limits:
 
 
 LIMITS = Limits()
-_SMALL = 64_000  # bytes of a request: a template that comes to its limit with so little will do so again
 _RENDERINGS = 5  # of a conversation for each answer in it: see chat_spans.learned_turns
 _BATCH = 200, 1_000_000  # conversations, and characters, of one request
-_REMEMBERED = 256
+_REMEMBERED = 256  # questions that were stopped, and would be again: each costs seconds
 _MOST_OF_FILES = 8 << 20  # bytes of the templates and tokens that are read from a model's folder
 _stopped_before: OrderedDict[bytes, What] = OrderedDict()
 
@@ -72,10 +71,6 @@ class Template:
                 "The chat template of {model} has {characters} characters; at most {most} are read.",
                 _REMEDY, model=name, characters=f"{longest:,}", most=f"{LONGEST_TEMPLATE:,}",
             )  # fmt: skip
-        digest = hashlib.sha256("\0".join(self._sources).encode("utf-8", "surrogatepass"))
-        self._digest = digest.digest() + repr(limits).encode()
-        if self._digest in _stopped_before:
-            self._fault = self._limit(_stopped_before[self._digest])
 
     def __call__(self, messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
         asked = {"do": "text", "messages": _plain(messages), "prompt": add_generation_prompt, "tools": _plain(tools)}
@@ -117,17 +112,21 @@ class Template:
         seconds = self._seconds + renderings * limits.seconds[1] + work * limits.seconds[2] / 1e6
         characters = self._characters + replies * limits.characters[1] + size * limits.characters[2]
         most = {"seconds": seconds, "characters": characters, "memory": limits.memory[0] + size * limits.memory[1]}
+        question = hashlib.sha256(request + repr(limits).encode()).digest()
+        is_fresh = (self._seconds, self._characters) == (limits.seconds[0], limits.characters[0])
         try:
+            if question in _stopped_before:
+                raise Stopped(_stopped_before[question])
             found = self._processes.ask(request, replies, 6 * characters + 64 * size, most)
         except Stopped as stopped:
             fault = self._limit(stopped.what)
             if stopped.what != "ended":
                 self._fault = fault
-                if size < _SMALL + len("".join(self._sources)):
-                    _remember(self._digest, stopped.what)
+                if is_fresh:
+                    _remember(question, stopped.what)
             raise fault from None
         self._seconds = min(limits.seconds[0], seconds - max(reply.get("seconds", 0.0) for reply in found))
-        self._characters = min(limits.characters[0], characters - sum(len(reply.get("text", "")) for reply in found))
+        self._characters = min(limits.characters[0], characters - sum(len(reply["text"]) for reply in found))
         return found
 
     def _limit(self, what: What) -> TemplateExceeds:
@@ -206,7 +205,7 @@ def _plain(given: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | 
     return None if given is None else [dict(each) for each in given]
 
 
-def _remember(digest: bytes, what: What) -> None:
-    _stopped_before[digest] = what
+def _remember(question: bytes, what: What) -> None:
+    _stopped_before[question] = what
     while len(_stopped_before) > _REMEMBERED:
         _stopped_before.popitem(last=False)

@@ -14,7 +14,12 @@ from studio.domain.template_faults import TemplateExceeds
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 LONGEST_TEMPLATE = 256_000  # characters; the longest that are known have 20,000
-_MOST_BYTES = {"tokenizer.json": 128 << 20, "tokenizer_config.json": 32 << 20, "special_tokens_map.json": 1 << 20}
+LONGEST_SETTINGS = 32 << 20  # bytes
+_MOST_BYTES = {
+    "tokenizer.json": 128 << 20,
+    "tokenizer_config.json": LONGEST_SETTINGS,
+    "special_tokens_map.json": 1 << 20,
+}
 
 
 def check_sizes(folder: Path) -> None:

@@ -11,6 +11,7 @@ from peft import PeftConfig, PeftType
 from safetensors import SafetensorError, safe_open
 
 from studio.domain.errors import InvalidInput, StudioError
+from studio.rendering.template_files import LONGEST_TEMPLATE, bounded_text, check_sizes
 from studio.store.bounded_file import read_object
 
 WEIGHTS = "adapter_model.safetensors"
@@ -54,9 +55,13 @@ def read_config(path: Path, name: str) -> PeftConfig:
 
 
 def read_template(path: Path) -> str | None:
-    """The chat template that is saved with the adapter; None where there is none, or none that can be read."""
+    """The chat template that is saved with the adapter; None where there is none, or none that can be read.
+
+    Raises TemplateExceeds: its file is too large to be one.
+    """
+    check_sizes(path)
     try:
-        return (path / "chat_template.jinja").read_text("utf-8")
+        return bounded_text(path / "chat_template.jinja", 4 * LONGEST_TEMPLATE)
     except (OSError, ValueError):
         pass
     try:  # where transformers kept it before it was a file
