@@ -20,7 +20,7 @@ from studio.worker.version_writer import VersionWriter
 from tests.intake import ImmediateEngine, Taken, run_intake, take_in
 from tests.zoo.making import lines
 
-COUNTS = [1_000, 1_001, 20_000, 250_000]
+COUNTS = [1_000, 1_001, 20_000, pytest.param(250_000, marks=pytest.mark.long)]
 KINDS = sorted(PROBLEM_KINDS)
 
 
@@ -52,7 +52,7 @@ def test_every_kind_of_problem_is_counted_paged_and_found_however_many_there_are
     assert [p.field for p, _ in read_problems(path, search=f"field {count - 1}")] == [f"field {count - 1}"]
 
 
-@pytest.mark.parametrize("count", [1_000, 1_001, 20_000])
+@pytest.mark.parametrize("count", [1_000, 1_001, pytest.param(20_000, marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     ("row", "code", "heals"),
     [

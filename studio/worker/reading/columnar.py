@@ -13,6 +13,7 @@ import pyarrow.parquet
 
 from studio.domain.dataset import Problem
 from studio.domain.errors import InvalidInput
+from studio.worker.reading.delimited import MOST_NAMED
 from studio.worker.reading.item import Item
 from studio.worker.reading.packed import Packed
 
@@ -66,7 +67,7 @@ def _blocks(packed: Packed, name: str, kind: str, batches: Any) -> Iterator[Bloc
                 names = batch.schema.names
                 if len(set(names)) < len(names):
                     counts = Counter(names)
-                    doubled = ", ".join(sorted(f"“{column}”" for column in counts if counts[column] > 1))
+                    doubled = ", ".join(sorted(f"“{column}”" for column in counts if counts[column] > 1)[:MOST_NAMED])
                     raise InvalidInput(
                         "“{file}” has a column twice: {names}.", "Give each column its own name.",
                         file=name, names=doubled,

@@ -19,6 +19,7 @@ DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_ROW = 5000  # lines: beyond, a quotation mark has no partner
 _AT_ONCE = 1000  # lines
 _SNIFFED = 50  # rows
+MOST_NAMED = 20  # columns, in a message
 
 
 class _RowTooLong(Exception):
@@ -138,7 +139,7 @@ def checked_header(header: list[str], name: str) -> list[str]:
         raise InvalidInput(
             "The header of “{file}” names a column twice: {names}.",
             "Give each column its own name in the first line.",
-            file=name, names=", ".join(f"“{column}”" for column in doubled),
+            file=name, names=", ".join(f"“{column}”" for column in doubled[:MOST_NAMED]),
         )  # fmt: skip
     return header
 

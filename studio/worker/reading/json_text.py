@@ -14,6 +14,7 @@ from studio.worker.reading.packed import LONGEST
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _WIDEST = 200  # characters of a margin
+_BEHIND = 1 << 17  # characters; more are dropped at a fault, as the next one is told by counting the lines before it
 
 
 class JsonText:
@@ -108,6 +109,7 @@ class JsonText:
 
     def _missing(self, reason: str) -> Problem:
         column = self._here - self._text.rfind("\n", 0, self._here)
+        self._drop_much()
         return Problem(self._line, "", "not_json", {"reason": reason, "column": column})
 
     def _element(self) -> Any:
@@ -128,6 +130,7 @@ class JsonText:
             return not_json(begin, error)
         before = self._text.rfind("\n", 0, error.pos)
         line = self._line + self._text.count("\n", self._here, error.pos)
+        self._drop_much()
         return Problem(line, "", "not_json", {"reason": error.msg, "column": error.pos - before})
 
     def _margin(self) -> str | None:
@@ -181,8 +184,15 @@ class JsonText:
             pieces.append(piece)
             size += len(piece)
             self._ended = not piece
-        start = self._text.rfind("\n", 0, self._here)
-        start = max(start, self._here - 1000, 0)
-        self._text = self._text[start:] + "".join(pieces)
-        self._here -= start
+        self._drop("".join(pieces))
         return size > 0
+
+    def _drop_much(self) -> None:
+        if self._here > _BEHIND:
+            self._drop()
+
+    def _drop(self, more: str = "") -> None:
+        """What lies behind, but for the line that is under way."""
+        start = max(self._text.rfind("\n", 0, self._here), self._here - 1000, 0)
+        self._text = self._text[start:] + more
+        self._here -= start

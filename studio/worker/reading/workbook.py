@@ -7,14 +7,16 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time
+from itertools import islice
 from typing import IO, Any
 
 from studio.domain.dataset import Problem
 from studio.domain.errors import InvalidInput
 from studio.worker.reading.delimited import checked_header
-from studio.worker.reading.item import Item
+from studio.worker.reading.item import Item, unread
 from studio.worker.reading.packed import Packed
 
+_MOST_ROWS = 1 << 20  # that a sheet can have: one that numbers its rows higher would have endless empty ones
 _LARGEST_PART = 1 << 29  # bytes of what is read as a whole: the texts of all cells, the styles; a sheet is not
 
 
@@ -42,6 +44,9 @@ def _rows(packed: Packed, name: str, sheet: str) -> Iterator[Item]:
         header: list[str] = []
         width = 0
         for number, row in enumerate(_values(book, sheet), 1):
+            if number > _MOST_ROWS:
+                yield unread(number)
+                return
             cells = [_text(cell) for cell in row]
             if not any(cells):
                 continue
@@ -91,7 +96,7 @@ def _values(book: Any, sheet: str) -> Iterator[tuple[Any, ...]]:
     if not hasattr(page, "iter_rows"):  # a sheet that is a chart
         return iter([])
     page.reset_dimensions()  # which some programs write wrong
-    return iter(page.iter_rows(values_only=True))
+    return islice(page.iter_rows(values_only=True), _MOST_ROWS + 1)
 
 
 def _text(cell: Any) -> str:
