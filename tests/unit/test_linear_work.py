@@ -21,7 +21,7 @@ from studio.domain.dataset import Problem
 from studio.domain.errors import InvalidInput
 from studio.domain.reading import Reading
 from studio.domain.template_losses import reasoning_of
-from studio.worker.reading import open_source
+from studio.worker.reading import json_document, json_text, open_source
 from studio.worker.reading.packed import Packed
 
 TIMES = 4
