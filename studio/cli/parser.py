@@ -6,7 +6,7 @@ import argparse
 from typing import Any, get_args
 
 from studio import __version__
-from studio.cli import dataset_verbs, home_verbs, model_serving, playground_verbs, serving, verbs
+from studio.cli import backup_verbs, dataset_verbs, home_verbs, model_serving, playground_verbs, serving, verbs
 from studio.cli.playground_grammar import add_evaluate, add_evaluation_verbs, add_prompt_verbs, add_votes
 from studio.cli.run_grammar import add_run_verbs
 from studio.cli.sampling_flags import add_sampling
@@ -42,6 +42,11 @@ def build_parser() -> argparse.ArgumentParser:
         nouns, common, "doctor", home_verbs.doctor, "say what the home holds that the catalogue does not know"
     )
     doctor.add_argument("--repair", action="store_true", help="take it into the catalogue again; no file is changed")
+
+    backup = _verb(nouns, common, "backup", backup_verbs.backup, "copy the home into one file, also while it is served")
+    backup.add_argument("file", help="where to; outside of the home, and not there yet")
+    restore = _verb(nouns, common, "restore", backup_verbs.restore, "bring a backup back into an empty --home")
+    restore.add_argument("file", help="what `backup` wrote")
 
     models = _verbs(nouns, "models", "base models")
     add = _verb(models, common, "add", verbs.models_add, "fetch a base model and make it ready")

@@ -1,0 +1,186 @@
+"""A backup is brought back into an empty home: all of it, or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.run import RunStatus
+from studio.services.backup import Told
+from studio.settings import Settings
+from studio.store.backup_file import DATABASE, BackupFile, no_room
+from studio.store.checkpoint_folder import MANIFEST
+from studio.store.database import NEWEST, open_database
+from studio.store.lock import HomeLock
+from studio.store.tables import Adapter, Dataset, Model, Run, Transition
+
+_ASIDE = ".restoring"
+_ALLOWED = {_ASIDE, "studio.lock", "studio.holder"}  # by a restore that was broken off
+_MOST_JSON = 64 << 20  # bytes
+_RESTORED = "It was under way when the backup was made."
+
+Rebase = Callable[[Any], Any]
+
+
+def restore(settings: Settings, file: Path, tell: Told) -> dict[str, Any]:
+    """Returns what is in the home now.
+
+    Raises:
+        InvalidInput: the home is not empty, or the file is no whole backup or one of a newer studio.
+        StudioError: there is no room, or another studio uses the home.
+    """
+    home = settings.home
+    backup = BackupFile(file.expanduser().absolute())
+    try:
+        schema = backup.about.get("schema")
+        if schema is not None and str(schema) > NEWEST:
+            raise InvalidInput("{file} was written by a newer version of the studio.", "Update the studio.", file=file)
+        if schema is not None and settings.database_url:
+            raise InvalidInput(
+                "The backup holds a catalogue of its own, which goes into the home.",
+                "Leave out --database-url and STUDIO_DATABASE_URL.",
+            )
+        if home.exists() and (not home.is_dir() or {entry.name for entry in home.iterdir()} - _ALLOWED):
+            raise InvalidInput("{home} is not empty.", "Give another --home: nothing is overwritten.", home=home)
+        settings.check_home()
+        lock = HomeLock(home)
+        if not lock.acquire("studio restore"):
+            raise StudioError(
+                "Another studio uses the home {home}: {holder}.", "Stop it, or give another --home.",
+                home=home, holder=lock.holder() or "another process",
+            )  # fmt: skip
+        try:
+            return _fill(home, backup, tell)
+        finally:
+            lock.release()
+    finally:
+        backup.close()
+
+
+def _fill(home: Path, backup: BackupFile, tell: Told) -> dict[str, Any]:
+    aside = home / _ASIDE
+    shutil.rmtree(aside, ignore_errors=True)  # ours by its name
+    if backup.size > (free := shutil.disk_usage(home).free):
+        raise no_room(home, backup.size, free)
+    moved: list[Path] = []
+    try:
+        _extract(backup, aside, tell)
+        rebase = _rebase(backup.about.get("homes"), home)
+        _rebase_files(aside, rebase)
+        missing = _mend_catalogue(aside, home, rebase) if (aside / DATABASE).exists() else []
+        for part in sorted(aside.iterdir(), key=lambda path: path.name == DATABASE):  # the catalogue last
+            part.rename(home / part.name)
+            moved.append(home / part.name)
+    except BaseException as error:
+        for path in moved:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if isinstance(error, OSError):
+            raise StudioError(
+                "The backup could not be restored into {home}: {reason}.",
+                "Free some space or mend its permissions. Nothing is left of it.",
+                home=home, reason=error.strerror or str(error),
+            ) from error  # fmt: skip
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    about = {key: backup.about.get(key) for key in ("made_at", "counts", "elsewhere")}
+    return about | {"home": str(home), "missing": missing, "database": DATABASE in backup.entries}
+
+
+def _extract(backup: BackupFile, aside: Path, tell: Told) -> None:
+    done = 0
+
+    def read(count: int) -> None:
+        nonlocal done
+        done += count
+        tell("Restoring files", done, backup.size)
+
+    for path in backup.entries:
+        target = aside / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            backup.copy(path, file, read)
+
+
+def _rebase(homes: Any, home: Path) -> Rebase:
+    """Turns paths in the home that was backed up into those in this one, however deep they stand."""
+    prefixes = [old.rstrip("/\\") for old in homes or () if isinstance(old, str) and len(old) > 1]
+
+    def rebased(value: Any) -> Any:
+        if isinstance(value, str):
+            for old in prefixes:
+                if value.startswith((f"{old}/", f"{old}\\")):
+                    return str(home.joinpath(*value[len(old) + 1 :].replace("\\", "/").split("/")))
+        elif isinstance(value, dict):
+            return {key: rebased(one) for key, one in value.items()}
+        elif isinstance(value, list):
+            return [rebased(one) for one in value]
+        return value
+
+    return rebased
+
+
+def _rebase_files(aside: Path, rebase: Rebase) -> None:
+    """What runs, adapters and versions say of their own places; of base models only what their worker was told."""
+    for path in aside.rglob("*.json"):
+        inside = path.relative_to(aside).parts
+        if (inside[0] == "models" and path.name != "run.json") or path.stat().st_size > _MOST_JSON:
+            continue
+        if (path.parent / MANIFEST).exists():  # a checkpoint: one whose files are not as they were written is no use
+            continue
+        with suppress(ValueError, RecursionError):
+            told = json.loads(path.read_text("utf-8"))
+            if (now := rebase(told)) != told:
+                path.write_text(json.dumps(now, ensure_ascii=False, indent=1), "utf-8")
+
+
+def _mend_catalogue(aside: Path, home: Path, rebase: Rebase) -> list[str]:
+    """Brings it up to date. What was under way has no worker here. Returns what the backup does not have the files of,
+    since they were outside of the home; their rows lead to nothing now, so that deleting them deletes nothing."""
+    engine = open_database(f"sqlite:///{aside / DATABASE}")
+    missing: list[str] = []
+    own: dict[type[Model | Dataset | Run | Adapter], tuple[str, ...]] = {
+        Model: ("folder",), Dataset: ("path", "rows_path", "folder"), Run: ("folder",), Adapter: ("path",),
+    }  # fmt: skip
+    try:
+        with Session(engine) as session, session.begin():
+            for table, columns in own.items():
+                for row in session.scalars(select(table)):
+                    told = row.as_dict()
+                    for column, value in told.items():
+                        if column != "name" and (now := rebase(value)) != value:
+                            setattr(row, column, now)
+                    for column in columns:
+                        path = getattr(row, column)
+                        if path and not Path(os.path.normpath(path)).is_relative_to(home):
+                            setattr(row, column, str(home / table.__tablename__ / "missing" / str(told["id"])))
+                            missing.append(told["name"])
+            for worked in (Model, Dataset, Run):
+                gone = {"pid": None, "process_started": None}
+                session.execute(update(worked).where(worked.pid.is_not(None)).values(**gone))
+            for run in session.scalars(select(Run).where(Run.status.in_([s for s in RunStatus if s.has_worker]))):
+                _interrupt(session, run, aside / "runs" / Path(run.folder).name)
+    finally:
+        engine.dispose()
+    return sorted(set(missing))
+
+
+def _interrupt(session: Session, run: Run, folder: Path) -> None:
+    """It goes on from its newest checkpoint. What it told after the catalogue was copied, nobody has recorded."""
+    events = folder / "events.jsonl"
+    if events.is_file() and events.stat().st_size > run.offset:
+        os.truncate(events, run.offset)
+    now = time.time()
+    run.status, run.ended_at, run.stop_asked, run.ending = RunStatus.INTERRUPTED, now, None, None
+    run.placed_on, run.stage = "", ""
+    session.add(Transition(run_id=run.id, at=now, status=run.status, reason=_RESTORED, values={}))

@@ -1,0 +1,34 @@
+"""A home is copied while a run trains: in the copy it was interrupted, and goes on there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from studio.domain.events import Resumed
+from tests.faults.bed import Bed, opened
+from tests.served import studio_json
+from tests.training import all_events
+
+
+def test_a_run_that_trains_while_its_home_is_copied_goes_on_from_its_checkpoint_in_the_copy(
+    bed: Bed, tmp_path: Path, tiny: Path
+) -> None:
+    file, again = tmp_path / "copy.studio", tmp_path / "again"
+    id = bed.submit("long", 10**6)
+    bed.tick_until(lambda: bed.run(id).checkpoint_step, "a checkpoint")
+    studio_json(bed.home, "backup", str(file))
+    assert bed.run(id).status == "running"
+    bed.worker(id).kill()
+    assert studio_json(again, "restore", str(file))["elsewhere"] == ["tiny"]
+    [listed] = studio_json(again, "runs", "list")
+    assert (listed["id"], listed["name"], listed["status"], listed["pid"]) == (id, "long", "interrupted", None)
+    bed.home.rename(tmp_path / "gone")  # nothing of what follows may need it
+    with opened(again, tiny) as restored:
+        reached = restored.run(id).checkpoint_step
+        restored.studio.run_control.resume(id)
+        restored.tick_until(lambda: restored.steps_now(id)[-1:] > [reached + 2], "steps after the checkpoint")
+        resumed = [event.step for event in all_events(restored.folder(id)) if isinstance(event, Resumed)]
+        assert resumed == [reached]
+        restored.studio.run_control.end_now(id)
+        restored.tick_until_over(id)
+        restored.curve(id)
