@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send  # noqa: E402
 
 from studio.ui.guard import HEALTH, Guard, content_policy  # noqa: E402
 from studio.ui.language import LANGUAGES, dictionary, language_of  # noqa: E402
+from studio.ui.request_body import RequestBody  # noqa: E402
 from studio.ui.shell import (  # noqa: E402
     PAGES,
     PRODUCT,
@@ -100,6 +101,7 @@ def build_web(
             show_error=False,
             ssr_mode=False,
         )
+    app.add_middleware(RequestBody, demo=demo)
     app.add_middleware(Frame, modules=modules, demo=demo, settings=settings, version=version)
     app.add_middleware(
         CORSMiddleware

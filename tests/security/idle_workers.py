@@ -7,6 +7,11 @@ from typing import Any
 
 from studio.cli import main
 from studio.engines import local
+from tests.served import Server
+
+
+class IdleServer(Server):
+    program = "tests.security.idle_workers"
 
 
 class IdleWorker(local.Worker):

@@ -18,12 +18,12 @@ import pytest
 
 from studio.domain.spec import defaults
 from studio.ui.web import page_modules
-from tests.hostile import VALUES
+from tests.hostile import BODIES, VALUES
+from tests.security.idle_workers import IdleServer
 from tests.security.inhabited import inhabit
-from tests.served import Server
 
 SEED = 11
-CALLS, MANY_CALLS = 700, 20_000
+CALLS, MANY_CALLS = 400, 20_000
 INSIDE = "Something went wrong inside the studio"
 LAST = ("delete", "remove", "rename", "steer", "ask", "discard", "forget", "push", "save")
 
@@ -42,10 +42,6 @@ GOOD: dict[str, tuple[Any, ...]] = {
     "blind": (False,), "language": ("en",), "epochs": (None, 3.0), "steps": (None, 20),
 }  # fmt: skip
 SKIPPED = {"test_token", "save_token", "push", "push_form", "test_server", "add_from_hub"}  # ask another machine first
-
-
-class IdleServer(Server):
-    program = "tests.security.idle_workers"
 
 
 def handlers() -> dict[str, tuple[list[Callable[..., Any]], list[Callable[..., Any]]]]:
@@ -176,6 +172,58 @@ def fuzz(house: House, calls: int, seed: int) -> None:
 
 def test_what_pages_may_send_is_answered_in_words(house: House) -> None:
     fuzz(house, CALLS, SEED)
+    house.is_sound()
+
+
+API = "/gradio_api/"
+PLACES = ("component_server/", "queue/join", "cancel", "reset", "run/predict", "call/x", "vibe-edit", "x")
+KINDS = ("application/json", "multipart/form-data; boundary=x", "multipart/form-data", "text/plain", "")
+NO_IDS = ("0", "-1", "1.5", "99999999999999999999", "x", "%00", "%ff", "%ed%a0%80", "%C2%B2", "a" * 3000, "1%20")
+
+
+def test_bodies_that_are_none_are_refused(house: House) -> None:
+    for place in PLACES:
+        for kind in KINDS:
+            for body in BODIES if kind == KINDS[0] else BODIES[:3]:
+                status, _ = house.ask("POST", API + place, body, {"Content-Type": kind} if kind else {})
+                assert 400 <= status < 500, (place, kind, body[:40], status)
+    house.is_sound()
+
+
+def test_components_and_events_that_are_not_there_are_not_found(house: House) -> None:
+    known, said = house.views["datasets"], {"Content-Type": "application/json"}
+    for id, name in ((10**15, "do_look"), (-1, "do_look"), (known, "x"), (known, ""), ("2", "do_look"), (True, "x")):
+        asked = {"session_hash": "a", "component_id": id, "fn_name": name, "data": {}}
+        assert house.ask("POST", f"{API}component_server/", json.dumps(asked).encode(), said)[0] == 404
+    for index in (1, -1, 99, 10**15, "0", None):
+        asked = {"session_hash": "a", "fn_index": index, "data": [], "event_data": {}}
+        assert house.ask("POST", f"{API}queue/join", json.dumps(asked).encode(), said)[0] == 404
+    house.is_sound()
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(house: House) -> None:
+    body = b" " * 33_000_000
+    try:
+        status, _ = house.ask("POST", f"{API}component_server/", body, {"Content-Type": "application/json"})
+    except OSError:  # the server has closed before all was sent
+        house.fresh()
+    else:
+        assert status == 413
+    house.is_sound()
+
+
+@pytest.mark.parametrize("path", ["/download/datasets/{}/clean.jsonl", "/download/datasets/{}/problems.csv"])
+def test_an_id_that_is_none_is_not_found(house: House, path: str) -> None:
+    assert {id: house.ask("GET", path.format(id))[0] for id in NO_IDS} == dict.fromkeys(NO_IDS, 404)
+    house.is_sound()
+
+
+def test_addresses_with_anything_in_them_are_answered(house: House) -> None:
+    problems = "/download/datasets/1/problems.csv"
+    for path in ("/{}", "/text/{}.js", "/static/{}", f"{API}file={{}}", f"{problems}?max_length={{}}",
+                 f"{problems}?model={{}}", f"{problems}?validation={{}}", "/?view={}", "/now?{}"):  # fmt: skip
+        for id in NO_IDS:
+            assert house.ask("GET", path.format(id))[0] < 500, (path, id)
     house.is_sound()
 
 
