@@ -64,7 +64,7 @@ class RequestBody:
     def _is_event(self, asked: dict[str, Any]) -> bool:
         index = asked.get("fn_index")
         event = self.demo.fns.get(index) if type(index) is int else None
-        fits = isinstance(asked.get("event_data"), dict) and asked.get("data") == []
+        fits = isinstance(asked.get("event_data"), dict) and isinstance(asked.get("data"), list)
         return event is not None and event.fn is not None and fits
 
 
