@@ -88,13 +88,16 @@ class _Home:
             return self._write(writer)
 
     def _write(self, writer: BackupWriter) -> dict[str, Any]:
+        missed: set[Path] = set()
         for _ in range(_PASSES):
             needed, counts, elsewhere = self._catalogue()  # before the files: theirs is the newer state
             written = self._write_changed(writer)
-            there = writer.paths
-            missing = [path for path in needed if path.exists() and not self._has(there, path)]
-            if written <= _LITTLE and not missing:
+            there = {path for path in writer.paths if (self._home / path).exists()}
+            missing = {path for path in needed if not self._has(there, path)}
+            # What a newer catalogue still speaks of was gone before; the rest was deleted after the copy of its row.
+            if written <= _LITTLE and missing <= missed:
                 break
+            missed = missing
         writer.drop(path for path in writer.paths if not (self._home / path).exists())  # deleted meanwhile
         if self._database:
             with self._copy.open("rb") as source:
@@ -158,7 +161,11 @@ class _Home:
 
     def _has(self, there: set[str], path: Path) -> bool:
         relative = self._relative(path)
-        return relative in there or any(name.startswith(f"{relative}/") for name in there) or not _holds_files(path)
+        return (
+            relative in there
+            or any(name.startswith(f"{relative}/") for name in there)
+            or (path.exists() and not _holds_files(path))
+        )
 
     def _write_changed(self, writer: BackupWriter) -> int:
         """Copies what is new or has changed since the last time; returns how many bytes."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from studio.domain.events import Resumed
 from tests.faults.bed import Bed, opened
 from tests.served import studio_json
 from tests.training import all_events
 
 
+@pytest.mark.long
 def test_a_run_that_trains_while_its_home_is_copied_goes_on_from_its_checkpoint_in_the_copy(
     bed: Bed, tmp_path: Path, tiny: Path
 ) -> None:
