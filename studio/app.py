@@ -30,6 +30,7 @@ from studio.services.run_control import RunControl
 from studio.services.runs import Runs
 from studio.services.stand_in import StandIn
 from studio.services.sweeps import Sweeps
+from studio.services.uploads import Uploads
 from studio.services.votes import Votes
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
@@ -67,6 +68,7 @@ class Studio:
     evaluations: Evaluations
     dispatcher: Dispatcher
     doctor: Doctor
+    uploads: Uploads
 
     @contextmanager
     def dispatching(self) -> Iterator[None]:
@@ -149,10 +151,11 @@ def build(settings: Settings) -> Studio:
         dispatcher=Dispatcher(
             catalogue,
             engine,
-            [engine, models, datasets],
+            [reserve, engine, models, datasets],
             runs=settings.folder("runs"),
             adapters=settings.folder("adapters"),
             lease=DeviceLease(engine, playground),
         ),
         doctor=Doctor(catalogue, settings.home),
+        uploads=Uploads(settings.folder("uploads")),
     )

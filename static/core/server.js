@@ -178,7 +178,7 @@
         return { done, stop };
       },
 
-      // Sends a file with its progress (0 to 1); gives the path that a handler passes to `uploaded(path)`.
+      // Sends a file with its progress (0 to 1); gives the token by which a handler finds it.
       upload: (file, { onProgress, signal } = {}) => send(file, onProgress, signal),
     };
     return ctx;
@@ -188,19 +188,17 @@
     return new Promise((done, failed) => {
       const request = new XMLHttpRequest();
       const lost = () => failed(new Fault({ problem: t("The upload broke off."), remedy: t("Check that the studio is still running, then try again."), lost: true }));
-      request.open("POST", "./gradio_api/upload");
+      request.open("PUT", "./uploads");
       request.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
       request.onerror = lost;
       request.onabort = () => failed(new Fault({ problem: t("The upload was cancelled.") }));
       request.onload = () => {
-        if (request.status === 200) return done(JSON.parse(request.responseText)[0]);
-        if (request.status === 413) return failed(new Fault({ problem: t("This file is too large to upload."), remedy: t("The limit is {size}.", { size: Studio.bytes(window.gradio_config?.max_file_size) }) }));
+        if (request.status === 200) return done(JSON.parse(request.responseText).token);
+        if ([413, 507].includes(request.status)) return failed(new Fault(JSON.parse(request.responseText)));
         return lost();
       };
       signal?.addEventListener("abort", () => request.abort());
-      const form = new FormData();
-      form.append("files", file, file.name);
-      request.send(form);
+      request.send(file);
     });
   }
 })();

@@ -40,6 +40,7 @@ def serve(arguments: argparse.Namespace) -> None:
     studio = build(settings)
     try:
         _take_home(studio, address)
+        studio.uploads.clear()
         if not studio.doctor.unknown():  # else it may be among what the catalogue has lost
             studio.models.add_starter_once()
         with studio.dispatching():

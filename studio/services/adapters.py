@@ -54,20 +54,20 @@ class Adapters:
         """
         adapter = self._catalogue.adapter(name)
         path = Path(adapter.path)
-        self._reserve.give_up_if_needed()
-        with self._lock:
+        with self._lock, self._reserve.given_up_if_needed():
             try:
-                with deleting(path):
+                with deleting(path, self._is_known):
                     self._catalogue.delete_adapter(adapter.id)
             except OSError as error:
                 raise cannot_remove(adapter.name, path, error) from error
-        self._reserve.keep()
 
     def finish_deletions(self) -> None:
         """Ends what a process that was killed had begun."""
         with suppress(Timeout), self._lock.acquire(timeout=0):
-            names = {Path(adapter.path).name for adapter in self._catalogue.adapters()}
-            finish_deletions(self._folder, lambda folder: folder.name in names)
+            finish_deletions(self._folder, self._is_known)
+
+    def _is_known(self, folder: Path) -> bool:
+        return any(Path(adapter.path).name == folder.name for adapter in self._catalogue.adapters())
 
 
 def cannot_remove(name: str, path: Path, error: OSError) -> StudioError:

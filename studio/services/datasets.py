@@ -119,6 +119,7 @@ class Datasets:
         deadline = time.monotonic() + seconds
         while dataset.status == "reading" and time.monotonic() < deadline:
             time.sleep(LOOK)
+            self._reserve.tick()
             self._intakes.look_after(dataset)
             found = self._catalogue.dataset_by_id(dataset.id)
             if found is None:  # deleted meanwhile
@@ -315,11 +316,10 @@ class Datasets:
                         "The dataset “{name}” is needed by a run that is not over.",
                         "Wait until the run is over, or stop it.", name=dataset.name,
                     )  # fmt: skip
-            self._reserve.give_up_if_needed()
-            for dataset in doomed:
-                self._delete_version(dataset)
-            self._clear_originals(doomed)
-        self._reserve.keep()
+            with self._reserve.given_up_if_needed():
+                for dataset in doomed:
+                    self._delete_version(dataset)
+                self._clear_originals(doomed)
 
     def _delete_version(self, dataset: Dataset) -> None:
         if dataset.status == "reading" and dataset.pid is not None:
@@ -329,7 +329,7 @@ class Datasets:
             self._catalogue.delete_dataset(dataset.id)  # an old studio kept two versions in one folder
             return
         try:
-            with deleting(folder):
+            with deleting(folder, self._is_known):
                 self._catalogue.delete_dataset(dataset.id)
         except OSError as error:
             raise cannot_remove(dataset.name, folder, error) from error
@@ -337,8 +337,10 @@ class Datasets:
     def finish_deletions(self) -> None:
         """Ends what a process that was killed had begun."""
         with suppress(Timeout), self._lock.acquire(timeout=0):
-            known = {dataset.own_folder.name for dataset in self._catalogue.datasets()}
-            finish_deletions(self._folder, lambda folder: folder.name in known)
+            finish_deletions(self._folder, self._is_known)
+
+    def _is_known(self, folder: Path) -> bool:
+        return any(dataset.own_folder.name == folder.name for dataset in self._catalogue.datasets())
 
     def _clear_originals(self, of: Sequence[Dataset] | Sequence[Original]) -> None:
         """Removes those of `of` that no version comes from any more. What the catalogue does not know stays."""

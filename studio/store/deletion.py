@@ -15,8 +15,11 @@ _BEFORE, _BEHIND = ".", ".deleted"
 
 
 @contextmanager
-def deleting(folder: Path) -> Iterator[None]:
-    """The block deletes the row. Raises OSError where the folder cannot be put aside: nothing has changed then."""
+def deleting(folder: Path, is_known: Callable[[Path], bool]) -> Iterator[None]:
+    """The block deletes the row; `is_known` says of a folder whether a row tells of it.
+
+    Raises OSError where the folder cannot be put aside: nothing has changed then.
+    """
     aside = folder.with_name(f"{_BEFORE}{folder.name}{_BEHIND}")
     if folder.exists():
         shutil.rmtree(aside, ignore_errors=True)  # of one of that name before
@@ -24,17 +27,17 @@ def deleting(folder: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if aside.exists():
+        if aside.exists() and is_known(folder):  # it may have been broken off behind the row's end
             aside.rename(folder)
         raise
     shutil.rmtree(aside, ignore_errors=True)
 
 
 def finish_deletions(parent: Path, is_known: Callable[[Path], bool]) -> None:
-    """For whoever else does not delete there now. `is_known` says of a folder whether a row tells of it."""
+    """For whoever knows that nobody deletes there now."""
     for aside in parent.glob(f"{_BEFORE}*{_BEHIND}"):
         folder = aside.with_name(aside.name.removeprefix(_BEFORE).removesuffix(_BEHIND))
         if is_known(folder) and not folder.exists():
             aside.rename(folder)
-        elif not is_known(folder):
+        else:
             shutil.rmtree(aside, ignore_errors=True)

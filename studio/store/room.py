@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 HOME_RESERVE = 2 << 20  # bytes: the catalogue deletes some hundred thousand rows with them
@@ -35,6 +36,20 @@ class Reserve:
         """Where the disk has less room than the reserve."""
         if free_space(self._path.parent) < self._size:
             self.give_up()
+
+    def tick(self) -> None:
+        """Given up as soon as the disk is full, so that what happens can be recorded, and made again later."""
+        self.give_up_if_needed()
+        self.keep()
+
+    @contextmanager
+    def given_up_if_needed(self) -> Iterator[None]:
+        """For as long as something is written that makes room."""
+        self.give_up_if_needed()
+        try:
+            yield
+        finally:
+            self.keep()
 
 
 def free_space(folder: Path) -> int:

@@ -10,14 +10,12 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_type_hints
 
 import gradio as gr
 import orjson
 from fastapi.responses import Response
-from gradio.utils import get_upload_folder
 from pydantic import TypeAdapter, ValidationError
 
 from studio.domain.errors import InvalidInput, StudioError, file_fault
@@ -211,19 +209,6 @@ def described(error: Exception, language: str, place: str) -> dict[str, Any]:
         "remedy": translate(remedy, language, reference=reference),
         "fields": {},
     }
-
-
-def uploaded(path: str) -> Path:
-    """The file behind a path that the page got from its own upload.
-
-    Raises:
-        InvalidInput: the path is not that of an upload.
-    """
-    folder = Path(get_upload_folder()).resolve()
-    file = Path(path).resolve()
-    if not file.is_relative_to(folder) or not file.is_file():
-        raise InvalidInput("The uploaded file is gone.", "Choose the file again.")
-    return file
 
 
 def _name_of(handler: Callable[..., Any]) -> str:

@@ -40,7 +40,6 @@ from studio.ui.shell import (  # noqa: E402
 )
 from studio.ui.theme import gradio_theme  # noqa: E402
 
-MAX_UPLOAD = "20gb"  # Streamed to the disk.
 SESSIONS_KEPT = 64  # A session costs 200 KB, and nothing of ours lives in one.
 FOR_EVER = "public, max-age=31536000, immutable"
 PACKAGE = Path(__file__).parents[1]
@@ -81,6 +80,11 @@ def build_web(
             f"window.STUDIO.text = {said};", media_type="text/javascript", headers={"Cache-Control": FOR_EVER}
         )
 
+    @app.post("/gradio_api/upload")
+    def no_upload() -> Response:
+        """Gradio's own way leads into a folder that the whole machine shares; see upload_route."""
+        return Response(status_code=404)
+
     for module in modules.values():
         if hasattr(module, "routes"):
             module.routes(app, studio)
@@ -97,7 +101,6 @@ def build_web(
             footer_links=[],
             run_history=False,
             enable_monitoring=False,
-            max_file_size=MAX_UPLOAD,
             show_error=False,
             ssr_mode=False,
         )

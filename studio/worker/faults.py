@@ -47,7 +47,8 @@ def no_memory(text: str) -> bool:
 def disk_is_full(error: BaseException) -> bool:
     """Whether it, or what it came from, is that nothing could be written any more."""
     return any(
-        (isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)) or _DISK_FULL.search(str(cause))
+        (isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+        or _DISK_FULL.search(str(cause))
         for cause in _causes(error)
     )
 

@@ -33,7 +33,7 @@ from studio.worker.plain_rows import plain_columns, plain_rows
 from studio.worker.progress import Reporter
 from studio.worker.reading import Item, OpenSource, open_source
 from studio.worker.reading.columnar import Block, items_of
-from studio.worker.version_writer import ROWS, VersionWriter
+from studio.worker.version_writer import PROBLEMS, ROWS, VersionWriter
 
 SAMPLE = "sample.json"
 FIRST_ROWS = 20  # by these the format is told
@@ -63,14 +63,21 @@ def main(path: Path) -> None:
     request = folder.read_request()
     began = time.monotonic()
     report = Reporter(folder)
-    if request.get("parent"):
-        details = heal(request, path, report)
-    elif request.get("hub"):
-        details = read_hub(request, path, report)
-    else:
-        reading = _reading(request)
-        files = ((file["name"], open_source(Path(file["path"]), file["name"], reading)) for file in request["sources"])
-        details = read_files(request, files, path, report)
+    try:
+        if request.get("parent"):
+            details = heal(request, path, report)
+        elif request.get("hub"):
+            details = read_hub(request, path, report)
+        else:
+            reading = _reading(request)
+            files = (
+                (file["name"], open_source(Path(file["path"]), file["name"], reading)) for file in request["sources"]
+            )
+            details = read_files(request, files, path, report)
+    except BaseException:
+        for name in (ROWS, PROBLEMS):  # of a version that never came to be; on a full disk they are what fills it
+            (path / name).unlink(missing_ok=True)
+        raise
     details["seconds"] = round(time.monotonic() - began, 2)
     rows = path / ROWS
     folder.append(Finished(path=str(rows), size=details.get("size", 0), details=details))

@@ -110,13 +110,30 @@ def test_a_locked_catalogue_refuses_a_delete_and_nothing_has_changed(tmp_path: P
     assert [d["name"] for d in studio_json(home, "datasets", "list")] == []
 
 
-def test_deleting_works_on_a_full_disk_and_makes_room() -> None:
+def on_a_small_disk(what: str) -> dict[str, Any]:
     """In a file system of its own, for which one must be root, if only in a user namespace."""
     alone = [] if os.geteuid() == 0 else ["unshare", "-rm"]
     done = subprocess.run(
-        [*alone, sys.executable, "-m", "tests.faults.full_home"],
-        capture_output=True, text=True, timeout=120, env=environment(), check=False,
+        [*alone, sys.executable, "-m", "tests.faults.full_home", what],
+        capture_output=True, text=True, timeout=240, env=environment(), check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def test_deleting_works_on_a_full_disk_and_makes_room() -> None:
+    told = on_a_small_disk("delete")
     assert told == {"datasets": [], "adapters": [], "folders": [], "made_room": True, "reserve": True, "words": []}
+
+
+def test_a_file_that_has_no_room_is_told_so_and_leaves_nothing_behind() -> None:
+    told = on_a_small_disk("bring")
+    assert told["rows"][0] == 1
+    assert "The disk is full." in told["rows"][1][0]
+    assert told["original"][0] == 1
+    assert "No space left" in told["original"][1][0]
+    assert told["small"][0] == 0
+    assert told["upload"] == [507, "There is no space left on the disk for this file."]
+    assert told["listed"] == [["rows", "failed"], ["small", "ready"]]
+    assert told["left"] == []

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from gradio.utils import get_upload_folder
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.presets import preset_values
@@ -26,6 +25,7 @@ from studio.services.run_control import RunControl
 from studio.services.runs import Runs
 from studio.services.stand_in import StandIn
 from studio.services.sweeps import Sweeps
+from studio.services.uploads import Uploads
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
 from studio.ui.language import translate
@@ -63,6 +63,7 @@ class Parts:
     adapters: Adapters
     stand_in: StandIn
     doctor: Doctor
+    uploads: Uploads
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def studio(tmp_path: Path, migrated: Path) -> Iterator[Any]:
         RunControl(catalogue, runs),
         Checkpoints(catalogue, options.folder("adapters")), Adapters(catalogue, options.folder("adapters")),
         StandIn(options),
-        Doctor(catalogue, options.home),
+        Doctor(catalogue, options.home), Uploads(options.folder("uploads")),
     )  # fmt: skip
     catalogue.close()
 
@@ -98,12 +99,15 @@ def model(studio: Parts, tmp_path: Path) -> str:
     return "small"
 
 
-def upload(name: str, *rows: Any) -> str:
-    """A file where the page's own uploads arrive."""
-    folder = Path(get_upload_folder()) / "of-a-test"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_text("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows))
-    return str(folder / name)
+def upload(studio: Parts, *rows: Any) -> str:
+    """The token of a file that the page has sent."""
+    with studio.uploads.receiving(None) as (token, file):
+        file.write("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows).encode())
+    return token
+
+
+def left_of_uploads(studio: Parts) -> list[Path]:
+    return list((studio.settings.home / "uploads").iterdir())
 
 
 def chat(question: str, answer: str) -> dict[str, Any]:
@@ -124,10 +128,9 @@ def values(dataset: str = "", model: str = "small", **changes: Any) -> train.Val
 
 def bring(studio: Parts, name: str, *rows: Any, request: Any = IN_ENGLISH) -> dict[str, Any]:
     """A dataset of these rows, as the page shows it once it is read."""
-    path = upload(name, *rows)
-    begun = datasets.add(studio, [path], [name], request)["dataset"]
+    begun = datasets.add(studio, [upload(studio, *rows)], [name], request)["dataset"]
     assert begun["status"] == "reading"
-    assert not Path(path).exists()
+    assert left_of_uploads(studio) == []
     studio.datasets.tick()
     return datasets.look(studio, begun["name"], request)
 
@@ -139,12 +142,12 @@ def test_an_uploaded_file_becomes_a_dataset_under_its_own_name_and_the_upload_is
 
 
 def test_several_uploads_become_one_dataset(studio):
-    paths = [upload(f"part{i}.jsonl", chat(f"Who {i}?", "Me.")) for i in range(2)]
-    datasets.add(studio, paths, ["one.jsonl", "two.jsonl"], IN_ENGLISH)
+    sent = [upload(studio, chat(f"Who {i}?", "Me.")) for i in range(2)]
+    datasets.add(studio, sent, ["one.jsonl", "two.jsonl"], IN_ENGLISH)
     studio.datasets.tick()
     seen = datasets.look(studio, "one", IN_ENGLISH)["dataset"]
     assert (seen["rows"], seen["file_name"]) == (2, "one.jsonl + 1")
-    assert not any(Path(path).exists() for path in paths)
+    assert left_of_uploads(studio) == []
 
 
 def test_a_file_with_faults_is_kept_and_every_one_of_them_is_shown(studio):

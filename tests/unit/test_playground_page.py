@@ -9,13 +9,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from gradio.utils import get_upload_folder
 
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.run import RunStatus
 from studio.services.adapters import Adapters
 from studio.services.column_states import ColumnState, Comparison
 from studio.services.models import Models
+from studio.services.uploads import Uploads
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
 from studio.ui.pages import playground, playground_sets
@@ -204,38 +204,37 @@ def test_a_chat_that_was_deleted_meanwhile_is_saved_as_a_new_one():
 # Prompt sets
 
 
-def upload(content: bytes) -> Path:
-    folder = Path(get_upload_folder()) / "prompts-test"
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "prompts.txt"
-    file.write_bytes(content)
-    return file
+def upload(folder: Path, content: bytes) -> tuple[Uploads, str]:
+    uploads = Uploads(folder)
+    with uploads.receiving(len(content)) as (token, file):
+        file.write(content)
+    return uploads, token
 
 
-def test_a_file_becomes_a_prompt_set_and_is_taken_away():
-    file = upload("\ufeffWho?\nWhere?\n".encode())
+def test_a_file_becomes_a_prompt_set_and_is_taken_away(tmp_path):
+    uploads, token = upload(tmp_path, "\ufeffWho?\nWhere?\n".encode())
     prompt_sets = Recorder(add=6)
-    parts: Any = SimpleNamespace(prompt_sets=prompt_sets)
-    assert playground_sets.add_prompt_file(parts, "mine", str(file)) == {"id": 6}
+    parts: Any = SimpleNamespace(prompt_sets=prompt_sets, uploads=uploads)
+    assert playground_sets.add_prompt_file(parts, "mine", token) == {"id": 6}
     assert prompt_sets.calls == [("add", ("mine", "Who?\nWhere?\n"), {"skip_bad": False})]
-    assert not file.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_no_text_is_refused_and_taken_away():
-    file = upload(b"\xff\xfe\x00\xd8")
+def test_a_file_that_is_no_text_is_refused_and_taken_away(tmp_path):
+    uploads, token = upload(tmp_path, b"\xff\xfe\x00\xd8")
     prompt_sets = Recorder()
-    parts: Any = SimpleNamespace(prompt_sets=prompt_sets)
+    parts: Any = SimpleNamespace(prompt_sets=prompt_sets, uploads=uploads)
     with pytest.raises(InvalidInput, match="UTF-8"):
-        playground_sets.add_prompt_file(parts, "mine", str(file))
+        playground_sets.add_prompt_file(parts, "mine", token)
     assert prompt_sets.calls == []
-    assert not file.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_from_elsewhere_is_not_read(tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("key")
     with pytest.raises(InvalidInput):
-        playground_sets.add_prompt_file(SimpleNamespace(), "mine", str(secret))  # type: ignore[arg-type]
+        playground_sets.add_prompt_file(SimpleNamespace(uploads=Uploads(tmp_path)), "mine", str(secret))  # type: ignore[arg-type]
     assert secret.exists()
 
 

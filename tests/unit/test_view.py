@@ -14,7 +14,7 @@ import gradio as gr
 import pytest
 
 from studio.domain.errors import InvalidInput, StudioError
-from studio.ui.view import SKELETONS, served, streamed, uploaded, view
+from studio.ui.view import SKELETONS, served, streamed, view
 
 if TYPE_CHECKING:
     from studio.nowhere import Store  # type: ignore[import-not-found]
@@ -166,27 +166,6 @@ def test_a_handler_may_have_the_name_of_a_gradio_event():
     assert [function.__name__ for function in box.server_fns] == ["do_delete"]
     assert 'Studio.mount("shelf"' in box.js_on_load
     assert SKELETONS["table"] in box.html_template
-
-
-def test_only_an_upload_counts_as_an_upload(tmp_path, monkeypatch):
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
-    inside = tmp_path / "uploads" / "a" / "rows.jsonl"
-    inside.parent.mkdir(parents=True)
-    inside.write_text("{}")
-    outside = tmp_path / "secret"
-    outside.write_text("x")
-    (inside.parent / "link").symlink_to(outside)
-    assert uploaded(str(inside)) == inside.resolve()
-    for path in (
-        outside,
-        inside.parent / "link",
-        inside.parent / ".." / ".." / "secret",
-        inside.parent,
-        "/nowhere",
-        "",
-    ):
-        with pytest.raises(InvalidInput):
-            uploaded(str(path))
 
 
 @pytest.mark.parametrize("id", [2**63, -(2**64), "9" * 40, 1e30])

@@ -35,15 +35,15 @@
         Studio.button(t("Cancel"), () => abort.abort(), { small: true, disabled: sent >= whole && whole > 0 })));
       refuse(null);
       try {
-        const paths = [];
+        const uploads = [];
         let before = 0;
         draw(0);
         for (const file of files) {
-          paths.push(await ctx.upload(file, { signal: abort.signal, onProgress: (share) => draw(before + share * file.size) }));
+          uploads.push(await ctx.upload(file, { signal: abort.signal, onProgress: (share) => draw(before + share * file.size) }));
           before += file.size;
         }
         draw(whole);
-        added((await ctx.call("add", { paths, names: files.map((file) => file.name) })).dataset);
+        added((await ctx.call("add", { uploads, names: files.map((file) => file.name) })).dataset);
       } catch (fault) {
         if (!abort.signal.aborted) refuse(fault);
       } finally {

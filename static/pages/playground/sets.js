@@ -143,7 +143,7 @@
           if (way === "paste") await ctx.call("add_prompts", { name: name.value.trim(), text: text.value, skip_bad: skips.checked });
           else if (way === "run" && run) await ctx.call("add_run_rows", { run });
           else if (way === "dataset" && dataset) await ctx.call("add_dataset_rows", { dataset: dataset.value });
-          else if (file) await ctx.call("add_prompt_file", { name: name.value.trim(), path: await ctx.upload(file), skip_bad: skips.checked });
+          else if (file) await ctx.call("add_prompt_file", { name: name.value.trim(), upload: await ctx.upload(file), skip_bad: skips.checked });
           else return;
           dialog.close("yes");
           polling.now();

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +25,8 @@ from studio.ui.pages.shown_dataset import (
     shown_row,
     shown_steps,
 )
-from studio.ui.view import uploaded, view
+from studio.ui.upload_route import add_upload_route
+from studio.ui.view import view
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -50,7 +50,8 @@ def build(studio: Studio) -> None:
 
 
 def routes(app: FastAPI, studio: Studio) -> None:
-    """What can be downloaded: the clean rows, and the list of problems."""
+    """Where files arrive, and what can be downloaded: the clean rows, and the list of problems."""
+    add_upload_route(app, studio.uploads)
     from fastapi import HTTPException
     from fastapi.responses import StreamingResponse
 
@@ -98,21 +99,15 @@ def listing(studio: Studio, request: gr.Request) -> dict[str, Any]:
     }
 
 
-def add(studio: Studio, paths: list[str], names: list[str], request: gr.Request) -> dict[str, Any]:
-    """Takes in the uploads at `paths`, called `names` where they came from, as one dataset. They are gone in any case.
+def add(studio: Studio, uploads: list[str], names: list[str], request: gr.Request) -> dict[str, Any]:
+    """Takes in these uploads, called `names` where they came from, as one dataset. They are gone in any case.
 
     Raises:
         InvalidInput: a file cannot be used at all.
     """
-    files = [uploaded(path) for path in paths]
-    try:
+    with studio.uploads.taken(uploads) as files:
         called = [Path(name).name or file.name for name, file in zip(names, files, strict=True)]
         return {"dataset": shown_dataset(studio.datasets.add(files, file_names=called), language_of(request))}
-    finally:
-        for file in files:
-            file.unlink(missing_ok=True)
-            with suppress(OSError):
-                file.parent.rmdir()
 
 
 def add_sample(studio: Studio, request: gr.Request) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import gradio as gr
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.ui.language import language_of, problem_of, remedy_of
-from studio.ui.view import uploaded
 
 if TYPE_CHECKING:
     from studio.app import Studio
@@ -40,21 +39,19 @@ def add_prompts(studio: Studio, name: str, text: str, skip_bad: bool = False) ->
     return {"id": studio.prompt_sets.add(name, text, skip_bad=skip_bad)}
 
 
-def add_prompt_file(studio: Studio, name: str, path: str, skip_bad: bool = False) -> dict[str, int]:
+def add_prompt_file(studio: Studio, name: str, upload: str, skip_bad: bool = False) -> dict[str, int]:
     """As `add_prompts`, of a file that was uploaded, which is taken away.
 
     Raises:
         InvalidInput: as there, or the file is too large or not UTF-8.
     """
-    file = uploaded(path)
-    try:
+    with studio.uploads.taken([upload]) as [file]:
         if file.stat().st_size > LARGEST_FILE:
             raise InvalidInput("This file is too large for a prompt set.", "Split it, or add it as a dataset.")
-        text = file.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidInput("This file is not UTF-8 text.", "Save it as UTF-8, then choose it again.") from error
-    finally:
-        file.unlink(missing_ok=True)
+        try:
+            text = file.read_text("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InvalidInput("This file is not UTF-8 text.", "Save it as UTF-8, then choose it again.") from error
     return add_prompts(studio, name, text, skip_bad)
 
 

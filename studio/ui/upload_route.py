@@ -1,0 +1,56 @@
+"""The way a file takes from the page into the home: one stream, written as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+
+from studio.domain.errors import InvalidInput, StudioError
+from studio.services.uploads import MOST_BYTES, Uploads, no_room, too_large
+from studio.ui.language import language_of, problem_of, remedy_of
+
+CHUNK = 1 << 20  # bytes between two writes
+
+
+def add_upload_route(app: FastAPI, uploads: Uploads) -> None:
+    """`PUT /uploads` with the file as its body answers {"token"}, by which a handler finds it."""
+
+    @app.put("/uploads")
+    async def upload(request: Request) -> JSONResponse:
+        said = request.headers.get("content-length", "")
+        try:
+            with uploads.receiving(int(said) if said.isdecimal() else None) as (token, file):
+                await _write(request, file)
+            return JSONResponse({"token": token})
+        except ClientDisconnect:
+            return JSONResponse({}, 400)  # to nobody
+        except StudioError as error:
+            return _refusal(error, request)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                return _refusal(no_room(), request)
+            raise
+
+
+async def _write(request: Request, file: Any) -> None:
+    waiting, size = bytearray(), 0
+    async for chunk in request.stream():
+        waiting += chunk
+        size += len(chunk)
+        if size > MOST_BYTES:
+            raise too_large()
+        if len(waiting) >= CHUNK:
+            await asyncio.to_thread(file.write, bytes(waiting))
+            waiting.clear()
+    await asyncio.to_thread(file.write, bytes(waiting))
+
+
+def _refusal(error: StudioError, request: Request) -> JSONResponse:
+    language = language_of(request)
+    told = {"problem": problem_of(error, language), "remedy": remedy_of(error, language)}
+    return JSONResponse(told, 413 if isinstance(error, InvalidInput) else 507)
