@@ -69,6 +69,7 @@ class Studio:
     dispatcher: Dispatcher
     doctor: Doctor
     uploads: Uploads
+    reserve: Reserve
 
     @contextmanager
     def dispatching(self) -> Iterator[None]:
@@ -158,4 +159,5 @@ def build(settings: Settings) -> Studio:
         ),
         doctor=Doctor(catalogue, settings.home),
         uploads=Uploads(settings.folder("uploads")),
+        reserve=reserve,
     )

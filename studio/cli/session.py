@@ -12,7 +12,9 @@ from studio.app import Studio, build
 from studio.cli.output import say
 from studio.services.doctor import unknown_words
 from studio.settings import quiet_libraries, read_settings
+from studio.store.database_faults import CatalogueFull
 
+SECONDS_FOR_ROOM = 20.0
 POLL = 0.25  # seconds: across processes there is no event to await
 Result = TypeVar("Result")
 
@@ -36,12 +38,27 @@ def records(found: Any) -> list[dict[str, Any]]:
     return [record.as_dict() for record in found]
 
 
+def _seen(studio: Studio, look: Callable[[], Result | None]) -> Result | None:
+    try:
+        return look()
+    except CatalogueFull:  # whatever has filled the disk may be about to make room: a worker that ends
+        deadline = time.monotonic() + SECONDS_FOR_ROOM
+        while True:
+            studio.reserve.tick()
+            time.sleep(POLL)
+            try:
+                return look()
+            except CatalogueFull:
+                if time.monotonic() > deadline:
+                    raise
+
+
 def wait(studio: Studio, look: Callable[[], Result | None]) -> Result:
     """Looks until there is something; drives the queue meanwhile where nobody else does. Whoever does so may end before
     this does: then it is taken over."""
     with ExitStack() as driven:
         is_driving = False
-        while (found := look()) is None:
+        while (found := _seen(studio, look)) is None:
             if not is_driving and (studio.lock.is_mine or studio.lock.acquire()):
                 driven.enter_context(studio.dispatching())
                 is_driving = True

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 HOME_RESERVE = 2 << 20  # bytes: the catalogue deletes some hundred thousand rows with them
+FULL = 64 << 10  # bytes that are free on a disk of which programs say that it is full
 
 
 class Reserve:
@@ -38,8 +39,10 @@ class Reserve:
             self.give_up()
 
     def tick(self) -> None:
-        """Given up as soon as the disk is full, so that what happens can be recorded, and made again later."""
-        self.give_up_if_needed()
+        """Given up once the disk is full, so that what happens can be recorded, and made again later. Not before: what
+        fills the disk would take it, too."""
+        if free_space(self._path.parent) < FULL:
+            self.give_up()
         self.keep()
 
     @contextmanager
