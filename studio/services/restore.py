@@ -17,8 +17,10 @@ from sqlalchemy.orm import Session
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.run import RunStatus
 from studio.services.backup import Told
+from studio.services.progress import record_events
 from studio.settings import Settings
 from studio.store.backup_file import DATABASE, BackupFile, no_room
+from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import MANIFEST
 from studio.store.database import NEWEST, open_database
 from studio.store.lock import HomeLock
@@ -27,6 +29,7 @@ from studio.store.tables import Adapter, Dataset, Model, Run, Transition
 _ASIDE = ".restoring"
 _ALLOWED = {_ASIDE, "studio.lock", "studio.holder"}  # by a restore that was broken off
 _MOST_JSON = 64 << 20  # bytes
+_UNDER_WAY = [status for status in RunStatus if status.has_worker]
 _RESTORED = "It was under way when the backup was made."
 
 Rebase = Callable[[Any], Any]
@@ -147,6 +150,7 @@ def _rebase_files(aside: Path, rebase: Rebase) -> None:
 def _mend_catalogue(aside: Path, home: Path, rebase: Rebase) -> list[str]:
     """Brings it up to date. What was under way has no worker here. Returns what the backup does not have the files of,
     since they were outside of the home; their rows lead to nothing now, so that deleting them deletes nothing."""
+    _record_last_words(aside)
     engine = open_database(f"sqlite:///{aside / DATABASE}")
     missing: list[str] = []
     own: dict[type[Model | Dataset | Run | Adapter], tuple[str, ...]] = {
@@ -168,18 +172,26 @@ def _mend_catalogue(aside: Path, home: Path, rebase: Rebase) -> list[str]:
             for worked in (Model, Dataset, Run):
                 gone = {"pid": None, "process_started": None}
                 session.execute(update(worked).where(worked.pid.is_not(None)).values(**gone))
-            for run in session.scalars(select(Run).where(Run.status.in_([s for s in RunStatus if s.has_worker]))):
-                _interrupt(session, run, aside / "runs" / Path(run.folder).name)
+            for run in session.scalars(select(Run).where(Run.status.in_(_UNDER_WAY))):
+                _interrupt(session, run)
     finally:
         engine.dispose()
     return sorted(set(missing))
 
 
-def _interrupt(session: Session, run: Run, folder: Path) -> None:
-    """It goes on from its newest checkpoint. What it told after the catalogue was copied, nobody has recorded."""
-    events = folder / "events.jsonl"
-    if events.is_file() and events.stat().st_size > run.offset:
-        os.truncate(events, run.offset)
+def _record_last_words(aside: Path) -> None:
+    """What runs told after the catalogue was copied: their checkpoints may be of those steps."""
+    catalogue = Catalogue(f"sqlite:///{aside / DATABASE}")
+    try:
+        for run in catalogue.runs(*_UNDER_WAY):
+            run.folder = str(aside / "runs" / Path(run.folder).name)  # for now: it is not kept
+            record_events(catalogue, run)
+    finally:
+        catalogue.close()
+
+
+def _interrupt(session: Session, run: Run) -> None:
+    """It goes on from its newest checkpoint."""
     now = time.time()
     run.status, run.ended_at, run.stop_asked, run.ending = RunStatus.INTERRUPTED, now, None, None
     run.placed_on, run.stage = "", ""
