@@ -70,7 +70,7 @@ def embedded_words(path: str | Path) -> int | None:
     """How many tokens the model in that folder has an embedding for; None where its configuration does not say."""
     try:
         words = read_configuration(path).get_text_config(decoder=True).vocab_size
-    except (StudioError, ValueError, AttributeError):
+    except (OSError, StudioError, ValueError, AttributeError):
         return None
     return words if isinstance(words, int) and words > 0 else None
 
