@@ -28,11 +28,11 @@ SMALL: dict[str, Callable[[Place, Path, Path], list[Any]]] = {
     "ingest": lambda tiny, starter, home: ["--rows", 200],
     "latency": lambda tiny, starter, home: ["--home", home, "--events", 3],
     "memory": lambda tiny, starter, home: ["--requests", 60, "--clients", 3],
-    "soak": lambda tiny, starter, home: ["--model", starter, "--runs", 2, "--kills", 0.5],
+    "soak": lambda tiny, starter, home: ["--model", starter, "--runs", 2, "--kills", 0.5, "--adversity", 2],
     "startup": lambda tiny, starter, home: ["--rounds", 1],
     "train": lambda tiny, starter, home: ["--model", tiny(), "--rows", tiny().parent / "rows.jsonl", "--rounds", 1],
 }
-MUST_BE_NONE = ("errors", "failures", "mixed_up", "lost", "leaked_processes", "leaked_files")
+MUST_BE_NONE = ("errors", "failures", "mixed_up", "lost", "jammed", "leaked_processes", "leaked_files")
 
 
 @pytest.fixture
