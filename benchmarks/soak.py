@@ -6,7 +6,8 @@ Each run trains a few steps of a tiny random model with the starter's tokenizer,
 take about half an hour on two cores. `--kills` is the chance that a run's worker is killed (again) at a moment of its
 life. `--adversity` is how many bad things happen to a running studio: a bad model or template, a locked or lost
 catalogue, a server or worker that is killed, an upload that breaks off; something good is added after each, and is
-jammed (must be 0) where it does not become ready. Prints runs, kills, lost runs (must be 0), and processes and open files that are left over (must be 0).
+jammed (must be 0) where it does not become ready. Prints runs, kills, lost runs (must be 0), and processes and open files
+that are left over (must be 0).
 """
 
 from __future__ import annotations

@@ -119,9 +119,8 @@ class Adversity:
         place = urlsplit(self._server.url)
         with socket.create_connection((place.hostname, place.port), timeout=30) as connection:
             connection.sendall(
-                b"POST /gradio_api/upload HTTP/1.1\r\nHost: %s\r\nContent-Length: 99999999\r\n"
-                b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\nContent-Disposition: form-data; "
-                b'name="files"; filename="a.jsonl"\r\n\r\n' % place.netloc.encode() + bytes(1 << 20)
+                b"PUT /uploads HTTP/1.1\r\nHost: %s\r\nContent-Length: 99999999\r\n\r\n" % place.netloc.encode()
+                + bytes(1 << 20)
             )
 
     # what must come of it
