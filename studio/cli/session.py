@@ -39,18 +39,15 @@ def records(found: Any) -> list[dict[str, Any]]:
 
 
 def _seen(studio: Studio, look: Callable[[], Result | None]) -> Result | None:
-    try:
-        return look()
-    except CatalogueFull:  # whatever has filled the disk may be about to make room: a worker that ends
-        deadline = time.monotonic() + SECONDS_FOR_ROOM
-        while True:
-            studio.reserve.tick()
-            time.sleep(POLL)
-            try:
-                return look()
-            except CatalogueFull:
-                if time.monotonic() > deadline:
-                    raise
+    deadline = time.monotonic() + SECONDS_FOR_ROOM
+    while True:
+        try:
+            return look()
+        except CatalogueFull:  # whatever has filled the disk may be about to make room: a worker that ends
+            if time.monotonic() > deadline:
+                raise
+        studio.reserve.tick()
+        time.sleep(POLL)
 
 
 def wait(studio: Studio, look: Callable[[], Result | None]) -> Result:

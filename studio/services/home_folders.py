@@ -43,7 +43,7 @@ def unknown_folders(home: Path, catalogue: Catalogue) -> list[tuple[type[Kept], 
 
 
 def reserve_ids(home: Path, catalogue: Catalogue) -> None:
-    """What is added from now on gets a number that no folder and no row's file has, nor ever had."""
+    """What is added from now on gets a number that no folder and no row's file has."""
     for table in (Model, Dataset, Run, Adapter):
         taken = {0} | (catalogue.files.ids(table) if catalogue.files else set())
         if table is not Adapter:

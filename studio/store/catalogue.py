@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, and_, delete, func, or_, select, update
-from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
 from studio.domain.errors import InvalidInput, NotFound
@@ -53,7 +53,7 @@ class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords, RestoredRecord
                 yield session
         except IntegrityError:
             raise
-        except (OperationalError, DatabaseError) as error:
+        except DatabaseError as error:
             raise fault_of(error) from error
 
     def _add(self, record: Record) -> Record:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, inspect, make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from studio.domain.errors import StudioError
 from studio.domain.secrecy import keep_secret
@@ -24,15 +24,15 @@ def open_database(url: str) -> Engine:
     Raises:
         StudioError: it cannot be opened, is damaged, or was written by a newer studio.
     """
-    keep_secret(make_url(url).password)
     place = make_url(url)
+    keep_secret(place.password)
     waits = place.get_backend_name() == "sqlite" and "timeout" not in place.query
     engine = create_engine(url, connect_args={"timeout": SECONDS_TO_WAIT} if waits else {})
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_rules)
     try:
         _migrate(engine)
-    except (OperationalError, DatabaseError) as error:
+    except DatabaseError as error:
         raise StudioError(
             "The catalogue {place} cannot be opened: {reason}.",
             "Close other programs that hold it, restore it from a backup, or choose another --home.",

@@ -10,16 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from studio.store.run_folder import read_json, write_json
-from studio.store.tables import Adapter, Dataset, Model, Run, Table
+from studio.store.tables import Table
 
 logger = logging.getLogger(__name__)
-
-RECORDED: tuple[type[Model | Dataset | Run | Adapter], ...] = (
-    Model,
-    Dataset,
-    Run,
-    Adapter,
-)  # each refers to those before
 
 
 class RecordFiles:

@@ -32,8 +32,11 @@ class RestoredRecords(KeyedRecords):
         with self._session() as session:
             if self.engine.dialect.name == "postgresql":
                 session.execute(
-                    text("SELECT setval(:sequence, greatest(:highest, nextval(:sequence)))"),
-                    {"sequence": f"{name}_id_seq", "highest": highest},
+                    text(
+                        f"SELECT setval('{name}_id_seq', :highest) FROM {name}_id_seq "  # noqa: S608 - a table of ours
+                        "WHERE :highest > 0 AND :highest >= last_value"
+                    ),
+                    {"highest": highest},
                 )
                 return
             if highest <= (session.scalar(select(func.max(table.__table__.c.id))) or 0):
