@@ -11,6 +11,7 @@ from studio.domain.events import Finished
 from studio.domain.run import RunStatus
 from studio.services.dataset_sources import name_of_file
 from studio.services.home_folders import Kept
+from studio.services.moved_paths import rebase_to
 from studio.services.progress import record_events
 from studio.store.adapter_files import STORY
 from studio.store.catalogue import REMOVED, Catalogue
@@ -60,7 +61,7 @@ class Rebuilding:
         if found is None:
             return None
         was = Path(found["path"] if table is Adapter else found["folder"] or folder).parents[1]
-        return found if was == self._home else _moved(found, str(was), str(self._home))
+        return dict(rebase_to([str(was)], self._home)(found))
 
     def _add(self, table: type[Kept], fields: dict[str, Any]) -> Kept | None:
         if table in (Model, Adapter):
@@ -203,12 +204,3 @@ def _original(source: Mapping[str, str]) -> dict[str, Any]:
     path = Path(source["path"])
     size = path.stat().st_size if path.is_file() else 0
     return {"name": source["name"], "path": str(path), "sha256": path.parent.name, "size": size}
-
-
-def _moved(value: Any, was: str, now: str) -> Any:
-    """The same with paths below `was` below `now`."""
-    if isinstance(value, str):
-        return now + value[len(was) :] if value == was or value.startswith(was + "/") else value
-    if isinstance(value, dict):
-        return {key: _moved(item, was, now) for key, item in value.items()}
-    return [_moved(item, was, now) for item in value] if isinstance(value, list) else value

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.run import RunStatus
 from studio.services.backup import Told
+from studio.services.moved_paths import Rebase, rebase_to
 from studio.services.progress import record_events
 from studio.settings import Settings
 from studio.store.backup_file import DATABASE, BackupFile, no_room
@@ -31,8 +31,6 @@ _ALLOWED = {_ASIDE, "studio.lock", "studio.holder"}  # by a restore that was bro
 _MOST_JSON = 64 << 20  # bytes
 _UNDER_WAY = [status for status in RunStatus if status.has_worker]
 _RESTORED = "It was under way when the backup was made."
-
-Rebase = Callable[[Any], Any]
 
 
 def restore(settings: Settings, file: Path, tell: Told) -> dict[str, Any]:
@@ -78,7 +76,7 @@ def _fill(home: Path, backup: BackupFile, tell: Told) -> dict[str, Any]:
     moved: list[Path] = []
     try:
         _extract(backup, aside, tell)
-        rebase = _rebase(backup.about.get("homes"), home)
+        rebase = rebase_to(backup.about.get("homes"), home)
         _rebase_files(aside, rebase)
         missing = _mend_catalogue(aside, home, rebase) if (aside / DATABASE).exists() else []
         for part in sorted(aside.iterdir(), key=lambda path: path.name == DATABASE):  # the catalogue last
@@ -113,24 +111,6 @@ def _extract(backup: BackupFile, aside: Path, tell: Told) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("xb") as file:
             backup.copy(path, file, read)
-
-
-def _rebase(homes: Any, home: Path) -> Rebase:
-    """Turns paths in the home that was backed up into those in this one, however deep they stand."""
-    prefixes = [old.rstrip("/\\") for old in homes or () if isinstance(old, str) and len(old) > 1]
-
-    def rebased(value: Any) -> Any:
-        if isinstance(value, str):
-            for old in prefixes:
-                if value.startswith((f"{old}/", f"{old}\\")):
-                    return str(home.joinpath(*value[len(old) + 1 :].replace("\\", "/").split("/")))
-        elif isinstance(value, dict):
-            return {key: rebased(one) for key, one in value.items()}
-        elif isinstance(value, list):
-            return [rebased(one) for one in value]
-        return value
-
-    return rebased
 
 
 def _rebase_files(aside: Path, rebase: Rebase) -> None:
