@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -66,11 +65,6 @@ def storage(home: Path, names: Sequence[str], measure: Callable[[Path], int] = f
     others = [path for path in home.iterdir() if path.name not in names]
     beside = sum(measure(path) if path.is_dir() else path.stat().st_size for path in others)
     return [*sorted(parts, key=lambda part: -part.size), Stored("other", str(home), beside)]
-
-
-def disk_free(home: Path) -> int:
-    """Bytes."""
-    return shutil.disk_usage(home).free
 
 
 def versions() -> dict[str, str]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from studio import __version__
 from studio.domain.errors import StudioError
-from studio.services.machine import disk_free, look_at_machine, storage, versions
+from studio.services.machine import look_at_machine, storage, versions
+from studio.store.room import free_space
 from studio.ui.language import language_of
 from studio.ui.pages.shown_model import shown_model
 from studio.ui.view import view
@@ -140,5 +141,5 @@ def used(studio: Studio) -> dict[str, Any]:
     return {
         "folders": [asdict(part) for part in storage(home, FOLDERS)],
         "elsewhere": [{"name": model.name, "path": model.path, "size": model.size} for model in elsewhere],
-        "free": disk_free(home),
+        "free": free_space(home),
     }
