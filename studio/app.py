@@ -115,11 +115,11 @@ def build(settings: Settings) -> Studio:
     keep_secret(settings.login.password if settings.login else None)
     reserve = Reserve(settings.home / "reserve", HOME_RESERVE)
     reserve.give_up_if_needed()
-    catalogue = Catalogue(settings.url, settings.folder("records"))
+    catalogue = Catalogue(settings.url, settings.folder("records"), reserve)
     reserve_ids(settings.home, catalogue)
     engine = LocalEngine()
     hub = Hub(catalogue, settings)
-    models = Models(catalogue, engine, settings.folder("models"), hub.token)
+    models = Models(catalogue, engine, settings.folder("models"), hub.token, reserve)
     datasets = Datasets(catalogue, engine, settings.folder("datasets"), hub.token, reserve)
     runs = Runs(catalogue)
     stand_in = StandIn(settings)
@@ -152,7 +152,7 @@ def build(settings: Settings) -> Studio:
         dispatcher=Dispatcher(
             catalogue,
             engine,
-            [reserve, engine, models, datasets],
+            [reserve, engine, models, datasets, adapters],
             runs=settings.folder("runs"),
             adapters=settings.folder("adapters"),
             lease=DeviceLease(engine, playground),

@@ -46,7 +46,6 @@ def _seen(studio: Studio, look: Callable[[], Result | None]) -> Result | None:
         except CatalogueFull:  # whatever has filled the disk may be about to make room: a worker that ends
             if time.monotonic() > deadline:
                 raise
-        studio.reserve.tick()
         time.sleep(POLL)
 
 

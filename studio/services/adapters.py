@@ -54,15 +54,18 @@ class Adapters:
         """
         adapter = self._catalogue.adapter(name)
         path = Path(adapter.path)
-        with self._lock, self._reserve.given_up_if_needed():
+        with self._lock, self._reserve.given_up():
             try:
-                with deleting(path, self._is_known):
+                with deleting([path], self._is_known):
                     self._catalogue.delete_adapter(adapter.id)
             except OSError as error:
                 raise cannot_remove(adapter.name, path, error) from error
 
+    def tick(self) -> None:
+        self.finish_deletions()
+
     def finish_deletions(self) -> None:
-        """Ends what a process that was killed had begun."""
+        """Ends those that were broken off."""
         with suppress(Timeout), self._lock.acquire(timeout=0):
             finish_deletions(self._folder, self._is_known)
 
@@ -76,5 +79,5 @@ def cannot_remove(name: str, path: Path, error: OSError) -> StudioError:
         "Close programs that use {path}, or mend its permissions.",
         name=name,
         reason=error.strerror or str(error),
-        path=path,
+        path=error.filename or path,
     )

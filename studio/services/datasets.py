@@ -24,6 +24,7 @@ from studio.services.dataset_states import check_ready, still_reading
 from studio.services.originals import Original, Originals, cannot_store, check_regular
 from studio.services.tending import tend
 from studio.store.catalogue import Catalogue
+from studio.store.database_faults import CatalogueFull
 from studio.store.deletion import deleting, finish_deletions
 from studio.store.room import Reserve
 from studio.store.run_folder import RunFolder
@@ -119,8 +120,8 @@ class Datasets:
         deadline = time.monotonic() + seconds
         while dataset.status == "reading" and time.monotonic() < deadline:
             time.sleep(LOOK)
-            self._reserve.tick()
-            self._intakes.look_after(dataset)
+            with suppress(CatalogueFull):  # the reserve is given up: there is room at the next look
+                self._intakes.look_after(dataset)
             found = self._catalogue.dataset_by_id(dataset.id)
             if found is None:  # deleted meanwhile
                 break
@@ -171,7 +172,7 @@ class Datasets:
             online = "hub" in request
             process = self._engine.start("intake", folder.path, online=online, token=self._token() if online else None)
         except (OSError, StudioError) as error:
-            self._catalogue.delete_dataset(dataset.id)
+            self._catalogue.delete_datasets([dataset.id])
             self._clear_originals([dataset])
             if isinstance(error, StudioError):
                 raise
@@ -271,8 +272,9 @@ class Datasets:
     # what workers say
 
     def tick(self) -> None:
-        """Records what the reading workers say."""
+        """Records what the reading workers say, and ends deletes that were broken off."""
         tend(self._catalogue.datasets("reading"), self._intakes.look_after, self._intakes.fail)
+        self.finish_deletions()
 
     # looked up
 
@@ -316,26 +318,27 @@ class Datasets:
                         "The dataset “{name}” is needed by a run that is not over.",
                         "Wait until the run is over, or stop it.", name=dataset.name,
                     )  # fmt: skip
-            with self._reserve.given_up_if_needed():
-                for dataset in doomed:
-                    self._delete_version(dataset)
+            with self._reserve.given_up():
+                self._delete(doomed)
                 self._clear_originals(doomed)
 
-    def _delete_version(self, dataset: Dataset) -> None:
-        if dataset.status == "reading" and dataset.pid is not None:
-            self._engine.stop(Process(dataset.pid, dataset.process_started or 0.0), force=True)
-        folder = dataset.own_folder
-        if any(d.id != dataset.id and Path(d.rows_path).parent == folder for d in self._catalogue.datasets()):
-            self._catalogue.delete_dataset(dataset.id)  # an old studio kept two versions in one folder
-            return
+    def _delete(self, doomed: Sequence[Dataset]) -> None:
+        """Raises StudioError as `delete` does."""
+        for dataset in doomed:
+            if dataset.status == "reading" and dataset.pid is not None:
+                self._engine.stop(Process(dataset.pid, dataset.process_started or 0.0), force=True)
+        ids = [dataset.id for dataset in doomed]
+        # An old studio kept two versions in one folder.
+        needed = {Path(d.rows_path).parent for d in self._catalogue.datasets() if d.id not in ids}
+        folders = {dataset.own_folder: dataset for dataset in doomed if dataset.own_folder not in needed}
         try:
-            with deleting(folder, self._is_known):
-                self._catalogue.delete_dataset(dataset.id)
+            with deleting(folders, self._is_known):
+                self._catalogue.delete_datasets(ids)
         except OSError as error:
-            raise cannot_remove(dataset.name, folder, error) from error
+            raise cannot_remove(doomed[0].name, doomed[0].own_folder, error) from error
 
     def finish_deletions(self) -> None:
-        """Ends what a process that was killed had begun."""
+        """Ends those that were broken off."""
         with suppress(Timeout), self._lock.acquire(timeout=0):
             finish_deletions(self._folder, self._is_known)
 

@@ -19,6 +19,7 @@ from studio.services.model_states import check_ready, folder_gone
 from studio.services.tending import tend
 from studio.store.catalogue import REMOVED, Catalogue
 from studio.store.model_config import read_model_config
+from studio.store.room import Reserve
 from studio.store.run_folder import RunFolder, read_process, write_json
 from studio.store.safetensors_header import read_tensors
 from studio.store.tables import Adapter, Model
@@ -31,13 +32,22 @@ _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?$")
 
 
 class Models:
-    """`folder` is where each model being fetched has its folder; `token` reads the Hub token, if there is one."""
+    """`folder` is where each model being fetched has its folder; `token` reads the Hub token, if there is one;
+    `reserve` is what is kept back for a full disk."""
 
-    def __init__(self, catalogue: Catalogue, engine: Engine, folder: Path, token: Callable[[], str | None]) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        engine: Engine,
+        folder: Path,
+        token: Callable[[], str | None],
+        reserve: Reserve | None = None,
+    ) -> None:
         self._catalogue = catalogue
         self._engine = engine
         self._folder = folder
         self._token = token
+        self._reserve = reserve or Reserve(folder / "reserve", 0)
         self._removal = ModelRemoval(catalogue, engine, folder)
 
     def add(self, reference: str, *, owner: str = "") -> Model:
@@ -168,7 +178,8 @@ class Models:
             InvalidInput: a run or an evaluation that waits or is under way needs it, or another model its files.
             StudioError: its files cannot be deleted now. That is tried again by itself; it is in no list any more.
         """
-        self._removal.remove(self.get(name))
+        with self._reserve.given_up():
+            self._removal.remove(self.get(name))
 
     def ready(self, name: str) -> Model:
         """Raises NotFound; InvalidInput where it cannot be used, or not yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,11 +16,12 @@ from sqlalchemy.orm import Session
 from studio.domain.errors import InvalidInput, NotFound
 from studio.domain.run import RunStatus
 from studio.store.database import open_database
-from studio.store.database_faults import fault_of
+from studio.store.database_faults import CatalogueFull, fault_of
 from studio.store.evaluation_records import EvaluationRecords
 from studio.store.playground_records import PlaygroundRecords
 from studio.store.record_files import RecordFiles
 from studio.store.restored_records import RestoredRecords
+from studio.store.room import Reserve
 from studio.store.run_records import RunRecords
 from studio.store.tables import Adapter, ColumnMap, Dataset, Model, Run, Table
 
@@ -37,11 +38,13 @@ OPEN_RUNS = [status for status in RunStatus if not status.is_over]
 
 
 class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords, RestoredRecords):
-    """The studio's memory, in the database at `url`; in `files` what it says stands once more, if they are given."""
+    """The studio's memory, in the database at `url`; in `files` what it says stands once more, if they are given.
+    `reserve` is given up where there is no room for a row: then there is, when it is tried again."""
 
-    def __init__(self, url: str, files: Path | None = None) -> None:
+    def __init__(self, url: str, files: Path | None = None, reserve: Reserve | None = None) -> None:
         self.engine: Engine = open_database(url)
         self.files = RecordFiles(files) if files else None
+        self._reserve = reserve
 
     def close(self) -> None:
         self.engine.dispose()
@@ -54,7 +57,10 @@ class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords, RestoredRecord
         except IntegrityError:
             raise
         except DatabaseError as error:
-            raise fault_of(error) from error
+            fault = fault_of(error)
+            if self._reserve and isinstance(fault, CatalogueFull):
+                self._reserve.give_up()
+            raise fault from error
 
     def _add(self, record: Record) -> Record:
         try:
@@ -188,8 +194,9 @@ class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords, RestoredRecord
         if fields.keys() - PROGRESS:
             self._keep_file(Dataset, id)
 
-    def delete_dataset(self, id: int) -> None:
-        self._delete(Dataset, id)
+    def delete_datasets(self, ids: Iterable[int]) -> None:
+        """All of them or, where the catalogue refuses, none."""
+        self._delete(Dataset, *ids)
 
     def adapters_of_dataset(self, id: int) -> Sequence[Adapter]:
         with self._session() as session:
@@ -210,12 +217,14 @@ class Catalogue(RunRecords, PlaygroundRecords, EvaluationRecords, RestoredRecord
         with self._session() as session:
             session.merge(ColumnMap(header=header, layout=layout, created_at=time.time()))
 
-    def _delete(self, table: type[Table], id: int) -> None:
+    def _delete(self, table: type[Table], *ids: int) -> None:
         with self._session() as session:
-            record = session.get(table, id)
-            if record is not None:
-                session.delete(record)
-        self._keep_file(table, id)
+            for id in ids:
+                record = session.get(table, id)
+                if record is not None:
+                    session.delete(record)
+        for id in ids:
+            self._keep_file(table, id)
 
     # adapters
 

@@ -1,13 +1,13 @@
-"""A folder that goes together with the row that tells of it: both, or neither.
+"""Folders that go together with the rows that tell of them: all of it, or none.
 
-The folder is put aside under a marked name, then the row is deleted, then the folder. What was broken off in between is
-ended by `finish_deletions`, and the row says how: without it the folder goes, with it the folder is put back.
+The folders are put aside under marked names, then the rows are deleted, then the folders. What was broken off in
+between is ended by `finish_deletions`, and the row says how: without it the folder goes, with it the folder is put back.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,22 +15,27 @@ _BEFORE, _BEHIND = ".", ".deleted"
 
 
 @contextmanager
-def deleting(folder: Path, is_known: Callable[[Path], bool]) -> Iterator[None]:
-    """The block deletes the row; `is_known` says of a folder whether a row tells of it.
+def deleting(folders: Iterable[Path], is_known: Callable[[Path], bool]) -> Iterator[None]:
+    """The block deletes the rows; `is_known` says of a folder whether a row tells of it.
 
-    Raises OSError where the folder cannot be put aside: nothing has changed then.
+    Raises OSError where one of the folders cannot be put aside: nothing has changed then.
     """
-    aside = folder.with_name(f"{_BEFORE}{folder.name}{_BEHIND}")
-    if folder.exists():
-        shutil.rmtree(aside, ignore_errors=True)  # of one of that name before
-        folder.rename(aside)
+    aside: dict[Path, Path] = {}  # by the folder's own path
     try:
+        for folder in folders:
+            if folder.exists():
+                place = folder.with_name(f"{_BEFORE}{folder.name}{_BEHIND}")
+                shutil.rmtree(place, ignore_errors=True)  # of one of that name before
+                folder.rename(place)
+                aside[folder] = place
         yield
     except BaseException:
-        if aside.exists() and is_known(folder):  # it may have been broken off behind the row's end
-            aside.rename(folder)
+        for folder, place in aside.items():
+            if is_known(folder):  # it may have been broken off behind the row's end
+                place.rename(folder)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    for place in aside.values():
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def finish_deletions(parent: Path, is_known: Callable[[Path], bool]) -> None:

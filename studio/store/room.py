@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 HOME_RESERVE = 2 << 20  # bytes: the catalogue deletes some hundred thousand rows with them
-FULL = 64 << 10  # bytes that are free on a disk of which programs say that it is full
 
 
 class Reserve:
@@ -39,16 +38,13 @@ class Reserve:
             self.give_up()
 
     def tick(self) -> None:
-        """Given up once the disk is full, so that what happens can be recorded, and made again later. Not before: what
-        fills the disk would take it, too."""
-        if free_space(self._path.parent) < FULL:
-            self.give_up()
+        """Makes it again once there is room: the catalogue gives it up where there is none."""
         self.keep()
 
     @contextmanager
-    def given_up_if_needed(self) -> Iterator[None]:
+    def given_up(self) -> Iterator[None]:
         """For as long as something is written that makes room."""
-        self.give_up_if_needed()
+        self.give_up()
         try:
             yield
         finally:

@@ -42,13 +42,14 @@ def delete(place: Path) -> dict[str, Any]:
     fill(place)
     words = [
         done.stderr
-        for noun, name in (("datasets", "rows"), ("adapters", "brine"))
+        for noun, name in (("datasets", "rows"), ("adapters", "brine"), ("models", "dory"))
         if (done := studio(home, noun, "delete", name)).returncode
     ]
     return {
         "datasets": json.loads(studio(home, "datasets", "list", "--json").stdout),
         "adapters": json.loads(studio(home, "adapters", "list", "--json").stdout),
-        "folders": [*map(str, (home / "datasets").glob("[.1]*1*")), *map(str, (home / "adapters").glob("*brine*"))],
+        "models": json.loads(studio(home, "models", "list", "--json").stdout),
+        "folders": [str(p) for p in home.glob("*/*") if any(n in p.name for n in ("1", "2")) and p.is_dir()],
         "made_room": shutil.disk_usage(place).free > 8 << 20,
         "reserve": (home / "reserve").exists(),
         "words": words,

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from studio.app import Studio, build
 from studio.settings import read_settings
+from studio.store.database_faults import CatalogueFull
 from tests.adapters import adapter_fields
 from tests.served import environment, studio, studio_json
 
@@ -27,11 +29,20 @@ NO_MORE = 77  # exit code: the delete was over before it could be killed
 
 
 def filled(home: Path) -> Path:
-    """A home with a dataset and an adapter."""
+    """A home with a dataset of two versions, an adapter, and a model of its own."""
     rows = home.with_name("rows.jsonl")
     rows.write_text(ROWS)
     built = build(read_settings({}, home=home))
-    built.datasets.wait(built.datasets.add(rows))
+    first = built.datasets.wait(built.datasets.add(rows))
+    second = shutil.copytree(first.folder, home / "datasets" / "2")
+    places = {"version": 2, "folder": str(second), "rows_path": str(second / Path(first.rows_path).name)}
+    built.catalogue.add_dataset(**{k: v for k, v in first.as_dict().items() if k not in ("id", "created_at")} | places)
+    weights = home / "models" / "dory-1" / "model"
+    weights.mkdir(parents=True)
+    (weights / "model.safetensors").write_bytes(b"x" * 4096)
+    built.catalogue.add_model(
+        name="dory", reference="org/dory", source="hub", status="ready", path=str(weights), folder=str(weights.parent)
+    )
     folder = home / "adapters" / "brine-1"
     folder.mkdir()
     (folder / "adapter_model.safetensors").write_bytes(b"x" * 4096)
@@ -63,35 +74,71 @@ def killed_at(home: Path, point: int, delete: Callable[[Studio], None]) -> bool:
     return os.WIFSIGNALED(status)
 
 
+def files_of(home: Path, folders: tuple[str, ...]) -> list[str]:
+    return sorted(str(p.relative_to(home)) for folder in folders for p in (home / folder).rglob("*"))
+
+
 @pytest.mark.parametrize(
-    ("delete", "table", "folders"),
+    ("delete", "known", "folders"),
     [
-        (lambda built: built.datasets.delete("rows"), "datasets", "datasets/1"),
-        (lambda built: built.adapters.delete("brine"), "adapters", "adapters/brine-1"),
+        (lambda built: built.datasets.delete("rows"), lambda built: built.datasets.versions("rows"),
+         ("datasets/1", "datasets/2")),
+        (lambda built: built.datasets.delete("rows@1"), lambda built: [d for d in built.datasets.versions("rows")
+         if d.version == 1], ("datasets/1",)),
+        (lambda built: built.adapters.delete("brine"), lambda built: built.adapters.list(), ("adapters/brine-1",)),
+        (lambda built: built.models.delete("dory"), lambda built: built.catalogue.models(), ("models/dory-1",)),
     ],
-)
+)  # fmt: skip
 def test_a_delete_that_is_killed_at_any_point_is_whole_or_undone_at_the_next_start(
-    delete: Callable[[Studio], None], table: str, folders: str, tmp_path: Path
+    delete: Callable[[Studio], None], known: Callable[[Studio], list[Any]], folders: tuple[str, ...], tmp_path: Path
 ) -> None:
     home, saved, point, seen = filled(tmp_path / "home"), tmp_path / "saved", 0, set()
+    before = files_of(home, folders)
     home.rename(saved)
     while True:
         point += 1
         shutil.rmtree(home, ignore_errors=True)
         shutil.copytree(saved, home)
-        before = sorted(p.name for p in (home / folders).iterdir())
         was_killed = killed_at(home, point, delete)
-        build(read_settings({}, home=home)).close()
-        with closing(sqlite3.connect(home / "studio.db")) as database:
-            [there] = database.execute(f"SELECT count(*) FROM {table}").fetchone()
-        assert [p.name for p in (home / folders).parent.glob("*.deleted")] == []
-        left = sorted(p.name for p in (home / folders).iterdir()) if (home / folders).exists() else []
-        assert left == (before if there else [])
-        seen.add(there)
+        started = build(read_settings({}, home=home))
+        started.dispatcher.tick()
+        there = len(known(started))
+        started.close()
+        assert [*home.glob("*/.*.deleted")] == []
+        assert there in (0, len(folders))
+        assert files_of(home, folders) == (before if there else [])
+        seen.add(bool(there))
         if not was_killed:
             break
     assert point > 3
-    assert seen == {0, 1}
+    assert seen == {False, True}
+
+
+def test_where_one_versions_files_cannot_be_moved_all_versions_stay(tmp_path: Path) -> None:
+    home = filled(tmp_path / "home")
+    (home / "datasets" / ".2.deleted").write_text("No folder takes the place of a file.")
+    refused = studio(home, "datasets", "delete", "rows")
+    assert refused.returncode == 1
+    assert "The files of “rows” cannot be removed" in refused.stderr
+    assert f"Close programs that use {home / 'datasets' / '2'}" in refused.stderr
+    assert [d["version"] for d in studio_json(home, "datasets", "list")] == [2]
+    assert all((home / "datasets" / version / "rows.arrow").is_file() for version in "12")
+
+
+def test_a_catalogue_without_room_gives_up_the_reserve_whatever_the_disk_says_is_free(tmp_path: Path) -> None:
+    home = filled(tmp_path / "home")
+    built = build(read_settings({}, home=home))
+    assert (home / "reserve").exists()
+    with built.catalogue.engine.connect() as connection:
+        [[pages]] = connection.exec_driver_sql("PRAGMA page_count")
+    sa.event.listen(
+        built.catalogue.engine, "begin", lambda c: c.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    )  # what a quota does
+    with pytest.raises(CatalogueFull):
+        for i in range(1000):
+            built.catalogue.remember_column_map(f"{i}" * 900, {})
+    assert not (home / "reserve").exists()
+    built.close()
 
 
 def test_a_locked_catalogue_refuses_a_delete_and_nothing_has_changed(tmp_path: Path) -> None:
@@ -100,7 +147,7 @@ def test_a_locked_catalogue_refuses_a_delete_and_nothing_has_changed(tmp_path: P
     before = sorted(str(p) for p in home.rglob("*") if p.is_file() and not p.name.startswith("studio."))
     with closing(sqlite3.connect(home / "studio.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        for noun, name in (("datasets", "rows"), ("adapters", "brine")):
+        for noun, name in (("datasets", "rows"), ("adapters", "brine"), ("models", "dory")):
             refused = studio(home, noun, "delete", name, "--database-url", url)
             assert refused.returncode == 1
             assert "Another program holds the catalogue. Nothing is lost, and nothing was changed." in refused.stderr
@@ -124,7 +171,15 @@ def on_a_small_disk(what: str) -> dict[str, Any]:
 
 def test_deleting_works_on_a_full_disk_and_makes_room() -> None:
     told = on_a_small_disk("delete")
-    assert told == {"datasets": [], "adapters": [], "folders": [], "made_room": True, "reserve": True, "words": []}
+    assert told == {
+        "datasets": [],
+        "adapters": [],
+        "models": [],
+        "folders": [],
+        "made_room": True,
+        "reserve": True,
+        "words": [],
+    }
 
 
 def test_a_file_that_has_no_room_is_told_so_and_leaves_nothing_behind() -> None:

@@ -56,7 +56,7 @@ def with_a_run(studio: Studio, home: Path) -> None:
         details={}, status="ready",
     )  # fmt: skip
     studio.runs.submit(read_spec({"model": {"name": "m"}, "data": {"name": "rows"}}), "a")
-    studio.catalogue.delete_dataset(dataset.id)
+    studio.catalogue.delete_datasets([dataset.id])
 
 
 def with_an_evaluation(studio: Studio, home: Path) -> None:

@@ -129,7 +129,7 @@ def test_an_adapter_keeps_its_lineage_when_its_dataset_is_gone(catalogue):
     fields = {"format": "text", "sha256": "x", "file_name": "f", "path": "/f", "rows_path": "/f", "rows": 1, "size": 1}
     dataset = catalogue.add_dataset(name="rows", details={}, **fields)
     add_adapter(catalogue, "captain", dataset_id=dataset.id, dataset_name="rows")
-    catalogue.delete_dataset(dataset.id)
+    catalogue.delete_datasets([dataset.id])
     adapter = catalogue.adapter("captain")
     assert (adapter.dataset_id, adapter.dataset_name, adapter.dataset_sha256) == (None, "rows", "x")
 
@@ -213,7 +213,7 @@ def test_a_first_catalogue_keeps_its_datasets_and_all_that_was_made_from_them(tm
         assert catalogue.add_dataset(name="crew", version=2, parent_id=7, **again).reference == "crew@2"
         with pytest.raises(InvalidInput):
             catalogue.add_dataset(name="crew", version=2, **again)
-        catalogue.delete_dataset(7)
+        catalogue.delete_datasets([7])
         assert (catalogue.run(4).dataset_id, catalogue.adapter("captain").dataset_id) == (None, None)
         with catalogue.engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []

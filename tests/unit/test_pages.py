@@ -375,7 +375,7 @@ def test_home_says_that_the_catalogue_has_lost_something_and_takes_it_in_again(s
     file.write_text('{"text": "Ahoy!"}\n')
     added = studio.datasets.wait(studio.datasets.add(file))
     assert home.overview(studio)["unknown"] == 0
-    studio.catalogue.delete_dataset(added.id)
+    studio.catalogue.delete_datasets([added.id])
     assert (home.overview(studio)["unknown"], home.overview(studio)["datasets"]) == (1, 0)
     assert home.repair(studio) == {"rebuilt": 1, "left": 0}
     studio.datasets.tick()

@@ -165,7 +165,7 @@ def test_preferred_answers_are_references_and_texts_are_no_prompts(sets, catalog
     answers = {side: [{"role": "assistant", "content": side}] for side in ("chosen", "rejected")}
     add_dataset(catalogue, tmp_path, [{"prompt": ASK, **answers}], "preference")
     assert [i["reference"] for i in sets.get(sets.from_dataset("rows"))["items"]] == ["chosen"]
-    catalogue.delete_dataset(catalogue.dataset("rows").id)
+    catalogue.delete_datasets([catalogue.dataset("rows").id])
     add_dataset(catalogue, tmp_path, [{"text": "Once."}], "text")
     with pytest.raises(InvalidInput, match="no row with a question"):
         sets.from_dataset("rows")
