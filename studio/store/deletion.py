@@ -1,7 +1,7 @@
 """Folders that go together with the rows that tell of them: all of it, or none.
 
 The folders are put aside under marked names, then the rows are deleted, then the folders. What was broken off in
-between is ended by `finish_deletions`, and the row says how: without it the folder goes, with it the folder is put back.
+between is ended by `finish_deletions`. The row says how: without it the folder goes, with it the folder is put back.
 """
 
 from __future__ import annotations
