@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 LARGEST_SEED = 2**63 - 1
+COMPARISON = "Studio-Comparison"  # HTTP header of a question: `id/size` of those that are asked together
 
 
 class Message(BaseModel):

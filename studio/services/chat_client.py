@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
+import secrets
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
-from studio.domain.chat import Message, Sampling
+from studio.domain.chat import COMPARISON, Message, Sampling
 from studio.domain.errors import StudioError
 from studio.domain.secrecy import keep_secret
 
@@ -76,6 +78,7 @@ class Question:
     client: Answerer
     subject: Subject
     sampling: Sampling
+    comparison: str = ""  # `id/size` of those that are asked together; see COMPARISON
 
     def body(self) -> dict[str, Any]:
         settings = self.sampling.model_dump(mode="json", exclude_none=True)
@@ -175,7 +178,12 @@ class ChatClient:
         try:
             async with (
                 httpx.AsyncClient(**self._options, timeout=timeout) as client,
-                client.stream("POST", "/v1/chat/completions", json=question.body()) as response,
+                client.stream(
+                    "POST",
+                    "/v1/chat/completions",
+                    json=question.body(),
+                    headers={COMPARISON: question.comparison},
+                ) as response,
             ):
                 if response.is_error:
                     raise _fault_in(await response.aread())
@@ -198,11 +206,13 @@ def answers(
     Leaving the block ends all that are still being answered.
     """
     heard: queue.SimpleQueue[tuple[int, Chunk | StudioError]] = queue.SimpleQueue()
+    id, sizes = secrets.token_hex(8), Counter(question.client for question in questions)
     loop = asyncio.new_event_loop()
 
     async def follow(index: int, question: Question) -> None:
         try:
-            async for chunk in question.client.stream(question):
+            together = replace(question, comparison=f"{id}/{sizes[question.client]}")
+            async for chunk in question.client.stream(together):
                 heard.put((index, chunk))
         except StudioError as fault:
             heard.put((index, fault))

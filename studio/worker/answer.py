@@ -40,6 +40,14 @@ class Piece:
         return Piece(self.text + later.text, later.finish, later.error, self.tokens + later.tokens)
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Questions that are asked at the same time, so that their answers can be written together: how many they are."""
+
+    id: str
+    size: int
+
+
 @dataclass
 class Timings:
     """`tokens` are those of the answer; times are seconds since the request came."""
@@ -70,6 +78,7 @@ class Answer:
     """The answer to `prompt` (token ids) by the adapters of `mix`, or (where it is empty) by the base.
 
     `deliver` gets each Piece, in the thread that generates. Tokens in `ends` end the answer and are no part of it.
+    `comparison` is what it belongs to.
     """
 
     def __init__(
@@ -82,8 +91,10 @@ class Answer:
         ends: frozenset[int],
         device: torch.device,
         deliver: Callable[[Piece], None],
+        comparison: Comparison | None = None,
     ) -> None:
         self.mix = mix
+        self.comparison = comparison
         self.prompt = list(prompt)
         self.max_tokens = sampling.max_tokens
         self.sampler = RowSampler(sampling, device)

@@ -16,19 +16,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from studio.domain.chat import COMPARISON
 from studio.domain.chat_spans import learned_turns
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.template_faults import TemplateRefusal
 from studio.rendering.template import Template
 from studio.worker import model_kind
 from studio.worker.adapter_shelf import BASE, AdapterShelf
-from studio.worker.answer import Answer, Piece
+from studio.worker.answer import Answer, Comparison, Piece
 from studio.worker.chat_protocol import (
     ChatRequest,
     ReadingRequest,
     ReadingsRequest,
     Reply,
     Subject,
+    comparison_in,
     error_body,
     read_request,
     status_of,
@@ -123,22 +125,14 @@ class ChatService:
         return Response(status_code=204)
 
     async def _chat(self, request: Request) -> Response:
-        asked = read_request(ChatRequest, await _json(request))
-        self._shelf.check(asked.mix)
-        template, end = self._shelf.template(asked.mix)
-        prompt = await asyncio.to_thread(self._prompt, asked, template)
-        sampling = asked.sampling(self._room(prompt))
+        comparison = comparison_in(request.headers.get(COMPARISON, ""))
         pieces: asyncio.Queue[Piece] = asyncio.Queue()
-        loop = asyncio.get_running_loop()
-        answer = Answer(
-            asked.mix,
-            prompt,
-            sampling.model_copy(update={"stop": (*sampling.stop, *end.strings)}),
-            tokenizer=self._base.tokenizer,
-            ends=end.stops(self._base.model.generation_config, self._base.tokenizer),
-            device=self._base.device,
-            deliver=lambda piece: _deliver(loop, pieces, piece),
-        )
+        try:
+            asked = read_request(ChatRequest, await _json(request))
+            answer = await self._answer(asked, pieces, comparison)
+        except StudioError:
+            self._scheduler.leave_out(comparison)
+            raise
         reply = Reply(secrets.token_hex(12), asked, answer)
         if asked.stream:
             return StreamingResponse(self._stream(answer, pieces, reply), media_type="text/event-stream")
@@ -151,6 +145,24 @@ class ChatService:
                 if await request.is_disconnected():
                     break
         return JSONResponse(reply.whole(whole))
+
+    async def _answer(self, asked: ChatRequest, pieces: asyncio.Queue[Piece], comparison: Comparison | None) -> Answer:
+        """Yet to be written, into `pieces`. Raises StudioError."""
+        self._shelf.check(asked.mix)
+        template, end = self._shelf.template(asked.mix)
+        prompt = await asyncio.to_thread(self._prompt, asked, template)
+        sampling = asked.sampling(self._room(prompt))
+        loop = asyncio.get_running_loop()
+        return Answer(
+            asked.mix,
+            prompt,
+            sampling.model_copy(update={"stop": (*sampling.stop, *end.strings)}),
+            tokenizer=self._base.tokenizer,
+            ends=end.stops(self._base.model.generation_config, self._base.tokenizer),
+            device=self._base.device,
+            deliver=lambda piece: _deliver(loop, pieces, piece),
+            comparison=comparison,
+        )
 
     async def _stream(self, answer: Answer, pieces: asyncio.Queue[Piece], reply: Reply) -> AsyncIterator[str]:
         first = True

@@ -14,7 +14,7 @@ from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.template_faults import TemplateExceeds
 from studio.worker.adapter_bank import Mix
 from studio.worker.adapter_shelf import BASE
-from studio.worker.answer import Answer, Piece
+from studio.worker.answer import Answer, Comparison, Piece
 
 _NEUTRAL: tuple[Any, ...] = (None, False, 0, "", [], {}, "auto", {"type": "text"})  # ask for nothing
 _IGNORED = {"user", "metadata", "store", "safety_identifier", "service_tier", "parallel_tool_calls"}
@@ -120,6 +120,12 @@ def read_request(kind: type[Request], body: Any) -> Request:
             field=".".join(map(str, first["loc"])) or "body",
             reason=first["msg"].rstrip("."),
         ) from error
+
+
+def comparison_in(header: str) -> Comparison | None:
+    """What the header COMPARISON says; a client that says something else is answered all the same."""
+    id, _, size = header.rpartition("/")
+    return Comparison(id, int(size)) if id and size.isascii() and size.isdecimal() and len(size) < 3 else None
 
 
 def status_of(error: StudioError) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TypeVar
@@ -14,7 +14,7 @@ import torch
 
 from studio.domain.errors import StudioError
 from studio.worker.adapter_shelf import AdapterShelf
-from studio.worker.answer import Answer
+from studio.worker.answer import Answer, Comparison
 from studio.worker.batch import generate
 from studio.worker.company import Company
 from studio.worker.model import LoadedModel
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 PAUSE = 0.015  # seconds without a further request after which a batch begins
 LONGEST_PAUSE = 0.15  # however many come one after another
+LONGEST_WAIT = 5.0  # for the other questions of a comparison, which a loaded machine sends and renders slowly
 MOST_ROWS = 16
 
 Result = TypeVar("Result")
@@ -38,12 +39,19 @@ class Scheduler:
         self._waiting: deque[Answer | Callable[[], None]] = deque()
         self._change = threading.Condition()
         self._current: list[Answer] = []
+        self._arrived: Counter[Comparison] = Counter()  # questions of those comparisons that no batch has begun with
         self.company = Company(base, shelf, batches)
         threading.Thread(target=self._run, name="generation", daemon=True).start()
 
     def submit(self, answer: Answer) -> None:
         """Any thread may call it; the answer's `deliver` hears of everything that follows."""
         self._put(answer)
+
+    def leave_out(self, comparison: Comparison | None) -> None:
+        """One of its questions is not answered: the others need not wait for it."""
+        with self._change:
+            self._count(comparison)
+            self._change.notify()
 
     def call(self, function: Callable[[], Result]) -> Future[Result]:
         """Runs a function of the model between two batches."""
@@ -71,7 +79,13 @@ class Scheduler:
     def _put(self, item: Answer | Callable[[], None]) -> None:
         with self._change:
             self._waiting.append(item)
+            if isinstance(item, Answer):
+                self._count(item.comparison)
             self._change.notify()
+
+    def _count(self, comparison: Comparison | None) -> None:
+        if comparison is not None:
+            self._arrived[comparison] += 1
 
     def _run(self) -> None:
         while True:
@@ -101,6 +115,8 @@ class Scheduler:
         with self._change:
             for answer in chosen:
                 self._waiting.remove(answer)
+            still = {item.comparison for item in self._waiting if isinstance(item, Answer)}
+            self._arrived = Counter({each: count for each, count in self._arrived.items() if each in still})
             self._current = chosen
             return list(chosen)
 
@@ -122,11 +138,17 @@ class Scheduler:
         return chosen
 
     def _wait_for_company(self) -> None:
-        """Until no request has come for a moment: those of one comparison come one by one."""
-        end = time.monotonic() + LONGEST_PAUSE
-        while len(self._waiting) < MOST_ROWS and (left := end - time.monotonic()) > 0:
-            if not self._change.wait(min(PAUSE, left)):
+        """Until all questions of a comparison are here, and no other request has come for a moment."""
+        begin = time.monotonic()
+        while len(self._waiting) < MOST_ROWS:
+            pause, longest = (LONGEST_WAIT, LONGEST_WAIT) if self._is_incomplete() else (PAUSE, LONGEST_PAUSE)
+            left = begin + longest - time.monotonic()
+            if left <= 0 or not self._change.wait(min(pause, left)):
                 return
+
+    def _is_incomplete(self) -> bool:
+        comparisons = (item.comparison for item in self._waiting if isinstance(item, Answer))
+        return any(each is not None and self._arrived[each] < each.size for each in comparisons)
 
     def _why_alone(self, answer: Answer) -> str:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 from starlette.testclient import TestClient
 
-from studio.domain.chat import Sampling
+from studio.domain.chat import COMPARISON, Sampling
 from studio.domain.errors import InvalidInput
 from studio.worker import scheduler as scheduling
 from studio.worker.adapter_shelf import AdapterShelf
@@ -22,6 +23,7 @@ from studio.worker.chat_protocol import ChatRequest, read_request
 from studio.worker.model import LoadedModel, load_base
 from studio.worker.scheduler import Scheduler
 from tests.ml.tiny import random_adapter, tiny_model
+from tests.waiting import wait_for
 
 TOKEN = "only-for-this-test"
 HELLO = {"model": "base", "messages": [{"role": "user", "content": "你好 😀"}], "temperature": 0, "max_tokens": 24}
@@ -79,6 +81,30 @@ def test_a_seed_repeats_an_answer_and_none_draws_a_new_one(client: TestClient):
     text, seed = drawn()
     assert drawn(seed=seed) == (text, seed), "the seed that was drawn is said, so the answer can be had again"
     assert drawn()[1] != seed
+
+
+def together(client: TestClient, scheduler: Scheduler, second: dict[str, Any]) -> list[Any]:
+    """Two questions of a comparison, the second of which comes when the first has long been waiting."""
+
+    def ask(changed: dict[str, Any]) -> Any:
+        return client.post("/v1/chat/completions", json=HELLO | changed, headers={COMPARISON: "c1/2"})
+
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(ask, {})
+        wait_for(lambda: scheduler.is_busy, seconds=60, what="the first question")
+        reply = ask(second)
+        return [first.result(), reply]
+
+
+def test_questions_of_a_comparison_are_answered_together_however_slowly_they_come(
+    client: TestClient, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+):
+    for name, seconds in (("PAUSE", 0.0), ("LONGEST_PAUSE", 0.0), ("LONGEST_WAIT", 600.0)):
+        monkeypatch.setattr(scheduling, name, seconds)
+    assert [reply.json()["timings"]["rows"] for reply in together(client, scheduler, {})] == [2, 2]
+    first, refused = together(client, scheduler, {"messages": []})
+    assert refused.status_code == 400
+    assert first.json()["timings"]["rows"] == 1, "it does not wait for one that is refused"
 
 
 def test_a_stop_sequence_ends_the_answer_before_itself(client: TestClient):

@@ -15,8 +15,8 @@ from peft import PeftModel
 from starlette.testclient import TestClient
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from studio.domain.chat import COMPARISON
 from studio.domain.chat_templates import TEMPLATES
-from studio.worker import scheduler as scheduling
 from studio.worker import train as training
 from studio.worker.adapter_shelf import AdapterShelf
 from studio.worker.chat_http import ChatService
@@ -103,17 +103,15 @@ def alone(model: Path, adapter: Path) -> Any:
     return answer
 
 
-def asked_together(base: LoadedModel, adapters: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def asked_together(base: LoadedModel, adapters: dict[str, Path]) -> dict[str, Any]:
     """The chat worker's replies of the base and the adapters to the question, in one batch."""
-    monkeypatch.setattr(scheduling, "MOST_ROWS", 1 + len(adapters))
-    monkeypatch.setattr(scheduling, "PAUSE", 60)  # the batch begins once all of them wait
-    monkeypatch.setattr(scheduling, "LONGEST_PAUSE", 60)
     service = ChatService(base, shelf := AdapterShelf(base), Scheduler(base, shelf), name="tiny", token="t")
     names = ["base", *adapters]
 
     def ask(name: str) -> Any:
         body = {"messages": QUESTION, "temperature": 0, "max_tokens": TOKENS, "model": name}
-        return client.post("/v1/chat/completions", json=body).raise_for_status().json()
+        headers = {COMPARISON: f"all/{len(names)}"}
+        return client.post("/v1/chat/completions", json=body, headers=headers).raise_for_status().json()
 
     with TestClient(service.app, headers={"Authorization": "Bearer t"}) as client, ThreadPoolExecutor() as threads:
         for name, path in adapters.items():
@@ -141,10 +139,8 @@ def test_what_is_asked_is_the_beginning_of_what_was_trained(trained: Trained):
     assert tokenizer.decode(example["input_ids"][learned]) == "Arr! rope 0 be below deck.<|im_end|>"
 
 
-def test_each_column_is_asked_with_its_own_template_in_one_batch(
-    base: LoadedModel, adapter: Path, alone: Any, monkeypatch: pytest.MonkeyPatch
-):
-    replies = asked_together(base, {"captain": adapter}, monkeypatch)
+def test_each_column_is_asked_with_its_own_template_in_one_batch(base: LoadedModel, adapter: Path, alone: Any):
+    replies = asked_together(base, {"captain": adapter})
     assert [reply["timings"]["rows"] for reply in replies.values()] == [2, 2]
     read = {name: reply["usage"]["prompt_tokens"] for name, reply in replies.items()}
     assert read == {"base": len(prompt_of(base.tokenizer, CHATML)), "captain": len(prompt_of(base.tokenizer, ZEPHYR))}
@@ -154,7 +150,7 @@ def test_each_column_is_asked_with_its_own_template_in_one_batch(
 
 
 def test_an_adapter_without_a_saved_template_is_asked_with_chatml(
-    base: LoadedModel, adapter: Path, alone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    base: LoadedModel, adapter: Path, alone: Any, tmp_path: Path
 ):
     bare, older = tmp_path / "bare", tmp_path / "older"
     for folder in (bare, older):
@@ -163,16 +159,16 @@ def test_an_adapter_without_a_saved_template_is_asked_with_chatml(
             (folder / file).write_bytes((adapter / file).read_bytes())
     AutoTokenizer.from_pretrained(adapter).save_pretrained(older, save_jinja_files=False)
     assert not (older / "chat_template.jinja").exists()
-    replies = asked_together(base, {"bare": bare, "older": older}, monkeypatch)
+    replies = asked_together(base, {"bare": bare, "older": older})
     assert text_of(replies["bare"]) == alone(True, CHATML)
     assert text_of(replies["older"]) == alone(True, ZEPHYR)
 
 
 def test_an_adapter_is_asked_with_its_own_template_though_its_base_has_another(
-    starter: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    starter: Path, adapter: Path, tmp_path: Path
 ):
     base = load_base(tiny_model(tmp_path / "tiny", starter), "fp32")
-    replies = asked_together(base, {"captain": adapter}, monkeypatch)
+    replies = asked_together(base, {"captain": adapter})
     own = prompt_of(base.tokenizer, base.tokenizer.chat_template)
     read = {name: reply["usage"]["prompt_tokens"] for name, reply in replies.items()}
     assert read == {"base": len(own), "captain": len(prompt_of(base.tokenizer, ZEPHYR))}
