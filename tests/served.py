@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -69,12 +70,18 @@ class Server:
         self._handlers: dict[str, int] = {}
 
     def call(self, handler: str, payload: Any = None) -> bytes:
-        """What a page's handler answers, asked as its script does. Of a name that several have, the last page's."""
+        """What a page's handler answers, asked as its script does. Of a name that several have, the last page's; or
+        that of `<view>.<name>`."""
         if not self._handlers:
             with urllib.request.urlopen(f"{self.url}/config", timeout=60) as answer:
                 components = json.load(answer)["components"]
-            self._handlers = {fn: c["id"] for c in components for fn in c["props"].get("server_fns") or ()}
-        asked = {"session_hash": "tests", "component_id": self._handlers[f"do_{handler}"], "fn_name": f"do_{handler}"}
+            for component in components:
+                view = re.search(r'data-view="([^"]*)"', component["props"].get("html_template") or "")
+                for function in component["props"].get("server_fns") or ():
+                    name = function.removeprefix("do_")
+                    self._handlers |= {name: component["id"]} | ({f"{view[1]}.{name}": component["id"]} if view else {})
+        name = f"do_{handler.rpartition('.')[2]}"
+        asked = {"session_hash": "tests", "component_id": self._handlers[handler], "fn_name": name}
         request = urllib.request.Request(
             f"{self.url}/gradio_api/component_server/",
             json.dumps({**asked, "data": payload}).encode(),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,29 +16,17 @@ from typing import Any
 
 import httpx
 
+from tests.faults.small_disk import fill, small_disk
 from tests.faults.test_deletions import filled
 from tests.served import Server, studio
 
 SIZE = "32m"
 
 
-def fill(place: Path) -> None:
-    try:
-        with (place / "ballast").open("wb", buffering=0) as file:
-            for size in (1 << 16, 1 << 12, 1):
-                try:
-                    while True:
-                        file.write(bytes(size))
-                except OSError:
-                    continue
-    except OSError:
-        pass
-
-
 def delete(place: Path) -> dict[str, Any]:
     home = filled(place / "home")
     (home / "datasets" / "1" / "much").write_bytes(bytes(12 << 20))
-    fill(place)
+    fill(place / "ballast")
     words = [
         done.stderr
         for noun, name in (("datasets", "rows"), ("adapters", "brine"), ("models", "dory"))
@@ -88,12 +75,8 @@ def chunks(file: Path) -> Iterator[bytes]:
 
 
 def main(what: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "none", folder], check=True)
-        try:
-            told = {"delete": delete, "bring": bring}[what](Path(folder))
-        finally:
-            subprocess.run(["umount", "-l", folder], check=True)
+    with small_disk(SIZE) as disk:
+        told = {"delete": delete, "bring": bring}[what](disk)
     sys.stdout.write(json.dumps(told) + "\n")
 
 
