@@ -21,7 +21,7 @@ from studio.domain.dataset import Problem
 from studio.domain.errors import InvalidInput
 from studio.domain.reading import Reading
 from studio.domain.template_losses import reasoning_of
-from studio.worker.reading import json_document, json_text, open_source
+from studio.worker.reading import delimited, json_document, json_text, open_source
 from studio.worker.reading.packed import Packed
 
 TIMES = 4
@@ -66,6 +66,7 @@ ROW_SHAPES: dict[str, Callable[[int], str]] = {
     "commas": lambda size: "a,b\n" + ",\n" * (size // 2),
     "a cell without an end": lambda size: 'text,label\n"a,b\n' + "a,b\n" * (size // 4),
     "cells without an end": lambda size: "text,label\n" + '"a,b\n' * (size // 5),
+    "cells whose ends are beginnings": lambda size: "a,b,c\n" + '",a","\n' * (size // 7),
     "cells of several lines": lambda size: "text,label\n" + '"a\na",b\n' * (size // 9),
 }
 
@@ -116,6 +117,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
         patch.setattr(json.JSONDecodeError, "__init__", counting_fault)
         patch.setattr(json_document, "_PIECE", 1 << 10)
         patch.setattr(json_text, "_BEHIND", 1 << 11)
+        patch.setattr(delimited, "_READ_AGAIN", 1 << 10)
         sys.setprofile(profile)
         try:
             yield work

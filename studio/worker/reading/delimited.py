@@ -17,6 +17,9 @@ from studio.worker.reading.packed import LONGEST, TOO_LONG, Packed
 
 DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_ROW = 5000  # lines: beyond, a quotation mark has no partner
+_LINE_WORK = 50  # what a line costs beside its characters, as if it had so many more
+_READ_AGAIN = LONGEST + _LINE_WORK * _LONGEST_ROW  # work that may be done again: that of one longest row
+_AGAIN = 4  # and so many times what is read
 _AT_ONCE = 1000  # lines
 _SNIFFED = 50  # rows
 MOST_NAMED = 20  # columns, in a message
@@ -27,13 +30,17 @@ class _RowTooLong(Exception):
 
 
 class _Lines:
-    """Feeds the csv reader, and keeps the lines of the row that is under way, to read them again."""
+    """Feeds the csv reader, and keeps the lines of the row that is under way, to read them again.
+
+    Where many rows are broken, they may be less and less long, so that the work stays in proportion to the file.
+    """
 
     def __init__(self, lines: Iterator[tuple[int, str] | Problem]) -> None:
         self._lines = lines
         self._again: deque[tuple[int, str] | Problem] = deque()
         self.row: list[tuple[int, str]] = []
-        self._size = 0  # characters of the row
+        self._size = 0  # work that reading the row again would be
+        self._allowed = _READ_AGAIN
         self.broken: list[Problem] = []
 
     def __iter__(self) -> Iterator[str]:
@@ -41,17 +48,27 @@ class _Lines:
 
     def __next__(self) -> str:
         while True:
-            item = self._again.popleft() if self._again else next(self._lines)
+            is_new = not self._again
+            item = next(self._lines) if is_new else self._again.popleft()
             if not isinstance(item, Problem):
                 break
             self.broken.append(item)
-        if self.row and (len(self.row) >= _LONGEST_ROW or self._size + len(item[1]) > LONGEST):
+        work = _work(item[1])
+        if is_new:
+            self._allowed += _AGAIN * work
+        if self.row and (too_long := self._too_long(work)):
             self._again.appendleft(item)
-            many = len(self.row) >= _LONGEST_ROW
-            raise _RowTooLong(f"it goes on for more than {_LONGEST_ROW} lines" if many else TOO_LONG)
+            raise _RowTooLong(too_long)
         self.row.append(item)
-        self._size += len(item[1])
+        self._size += work
         return item[1]
+
+    def _too_long(self, work: int) -> str:
+        """Why the row cannot go on with that much more."""
+        lines, size = len(self.row), self._size + work
+        if lines < _LONGEST_ROW and size <= min(LONGEST, self._allowed):
+            return ""
+        return f"it goes on for more than {lines} {'line' if lines == 1 else 'lines'}" if size <= LONGEST else TOO_LONG
 
     def next_row(self) -> None:
         self.row, self._size = [], 0
@@ -69,15 +86,21 @@ class _Lines:
                 return [(line, cells) for line, cells in zip(numbers, rows, strict=True) if cells]
         except (csv.Error, TypeError, ValueError):  # a row of several lines, or a broken one
             pass
+        self._allowed += _AGAIN * sum(_work(item[1]) for item in chunk if not isinstance(item, Problem))
         self._again.extend(chunk)
         return []
 
     def give_up_first(self) -> int:
         """All lines of the row but the first are read again; says which that was."""
-        (line, _), *others = self.row
+        (line, text), *others = self.row
+        self._allowed -= self._size - _work(text)
         self._again.extendleft(reversed(others))
         self.next_row()
         return line
+
+
+def _work(line: str) -> int:
+    return len(line) + _LINE_WORK
 
 
 def delimited(packed: Packed, name: str, encoding: str, delimiter: str) -> tuple[str, Iterator[Item]]:
