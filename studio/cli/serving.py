@@ -41,8 +41,9 @@ def serve(arguments: argparse.Namespace) -> None:
     try:
         _take_home(studio, address)
         studio.uploads.clear()
-        if not studio.doctor.unknown():  # else it may be among what the catalogue has lost
+        if not studio.doctor.unknown():  # else these may be among what the catalogue has lost
             studio.models.add_starter_once()
+            studio.datasets.clear_strays()
         with studio.dispatching():
             _run(studio, settings, listening, address, arguments)
     finally:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,13 +87,11 @@ class Datasets:
             check_regular(file, file_name)
             check_suffix(file_name)
         wanted = name_of_file(shown[0]) if name is None else check_name(name)
-        with self._lock:
-            originals = [self._originals.keep(file, called) for file, called in zip(files, shown, strict=True)]
+        with self._lock, self._keeping(files, shown) as originals:
             if known := self._known(originals, wanted, shown, named=name is not None, owner=owner):
                 return known
             free = self._catalogue.free_name(Dataset, wanted)
             if name is not None and wanted != free:
-                self._clear_originals(originals)
                 raise name_taken(wanted)
             request = {
                 "sources": [{"path": str(o.path), "name": o.name} for o in originals],
@@ -106,6 +104,19 @@ class Datasets:
                 steps=[{"action": "add", "files": shown, "at": time.time()} | _choices(reading, layout)],
             )  # fmt: skip
             return self._start(dataset, request)
+
+    @contextmanager
+    def _keeping(self, files: Sequence[Path], names: Sequence[str]) -> Iterator[list[Original]]:
+        """Their copies. Where the block fails, those go again that no version comes from."""
+        originals: list[Original] = []
+        try:
+            for file, name in zip(files, names, strict=True):
+                originals.append(self._originals.keep(file, name))
+            yield originals
+        except BaseException:
+            with suppress(StudioError):  # who needs them cannot be told now: see `clear_strays`
+                self._clear_originals(originals)
+            raise
 
     def add_sample(self, name: str | None = None, owner: str = "") -> Dataset:
         """The dataset that comes with the studio; the one there is where it was added before."""
@@ -157,7 +168,7 @@ class Datasets:
         """The newest version of what is there already of these files."""
         hashes = [o.sha256 for o in originals]
         for dataset in self._catalogue.datasets():
-            same = [o["sha256"] for o in dataset.details.get("originals", [])] == hashes and dataset.owner == owner
+            same = [o["sha256"] for o in _originals_of(dataset)] == hashes and dataset.owner == owner
             by_name = dataset.name == wanted or (not named and dataset.file_name == shown[0])
             if same and by_name and dataset.status in ("ready", "reading"):
                 return self._catalogue.dataset(dataset.name)
@@ -342,15 +353,26 @@ class Datasets:
         with suppress(Timeout), self._lock.acquire(timeout=0):
             finish_deletions(self._folder, self._is_known)
 
+    def clear_strays(self) -> None:
+        """Removes the copies of files that killed processes have left and no version comes from. For whoever knows that
+        the catalogue has lost nothing."""
+        with suppress(Timeout), self._lock.acquire(timeout=0):
+            self._originals.keep_only({o["sha256"] for d in self._catalogue.datasets() for o in _originals_of(d)})
+
     def _is_known(self, folder: Path) -> bool:
         return any(dataset.own_folder.name == folder.name for dataset in self._catalogue.datasets())
 
     def _clear_originals(self, of: Sequence[Dataset] | Sequence[Original]) -> None:
         """Removes those of `of` that no version comes from any more. What the catalogue does not know stays."""
         gone = {o.sha256 for o in of if isinstance(o, Original)}
-        gone |= {o["sha256"] for d in of if isinstance(d, Dataset) for o in d.details.get("originals", [])}
-        needed = {o["sha256"] for d in self._catalogue.datasets() for o in d.details.get("originals", [])}
+        gone |= {o["sha256"] for d in of if isinstance(d, Dataset) for o in _originals_of(d)}
+        needed = {o["sha256"] for d in self._catalogue.datasets() for o in _originals_of(d)}
         self._originals.remove(gone - needed)
+
+
+def _originals_of(dataset: Dataset) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = dataset.details.get("originals", [])
+    return found
 
 
 def _choices(reading: Reading | None, layout: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from typing import Any, BinaryIO
 from studio.domain.errors import InvalidInput, StudioError
 
 _CHUNK = 1 << 20
+_INCOMING = ".incoming-"
+_HASH = re.compile(r"[0-9a-f]{64}")
 _NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
 
@@ -42,7 +44,7 @@ class Originals:
             InvalidInput: the file cannot be read.
             StudioError: there is no room, or the folder cannot be written.
         """
-        copy = self._folder / f".incoming-{secrets.token_hex(4)}"
+        copy = self._folder / f"{_INCOMING}{secrets.token_hex(4)}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             digest = hashlib.sha256()
@@ -64,6 +66,14 @@ class Originals:
     def remove(self, hashes: Set[str]) -> None:
         for sha256 in hashes:
             shutil.rmtree(self._folder / sha256, ignore_errors=True)
+
+    def keep_only(self, hashes: Set[str]) -> None:
+        """Removes all others, and what was not copied to its end. For whoever knows that nothing is copied now."""
+        for path in self._folder.glob("*"):
+            if path.name.startswith(_INCOMING):
+                path.unlink(missing_ok=True)
+            elif _HASH.fullmatch(path.name) and path.name not in hashes:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def check_regular(file: Path, name: str) -> None:

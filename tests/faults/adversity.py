@@ -46,8 +46,8 @@ DISK = "64m"
 SECONDS = 120  # until what is good must be ready
 LOCKED = 3  # seconds
 FULL = 2, 6  # seconds, at least and at most
-ROWS, MANY_ROWS = 40, 5_000
-DELETES, HEALS = 0.5, 0.25  # chances that a dataset is deleted while it happens, and that one gets a second version
+ROWS, MANY_ROWS, MANY_FILES = 40, 5_000, 4
+DELETES, HEALS = 0.6, 0.25  # chances that a dataset is deleted while it happens, and that one gets a second version
 
 Outcome = bool | None  # done, refused, or nobody has said
 
@@ -145,6 +145,8 @@ class Adversity:
         with closing(sqlite3.connect(self._home / "studio.db", isolation_level=None, timeout=30)) as database:
             database.execute("BEGIN IMMEDIATE")
             self._begin()
+            if self._chance.random() < 0.5:
+                self._begin_add(self._add_without_patience)
             time.sleep(LOCKED)
             database.execute("ROLLBACK")
 
@@ -170,7 +172,10 @@ class Adversity:
 
     def _killed_server(self) -> None:
         self._begin()
-        self._wait(1.5)
+        self._wait(1)
+        for _ in range(MANY_FILES):
+            self._begin_add(self._add)
+        self._wait(0.5)
         self._note_processes()
         self._server.kill()
         self._await(self._adds | self._deletes)
@@ -197,14 +202,16 @@ class Adversity:
 
     def _begin(self, rows: int = ROWS, *, is_known: bool = True) -> None:
         """A dataset is added and now and then one is deleted, by the page or by a command."""
-        path = self._written(rows)
-        add = self._chance.choice((self._add, self._add_by_command))
-        self._adds[path.stem] = self._pool.submit(add, path, self._server)
+        self._begin_add(self._chance.choice((self._add, self._add_by_command)), rows)
         names = self.holdings.names()
         if is_known and len(names) > 1 and self._chance.random() < DELETES:
             delete = self._chance.choice((self._delete, self._delete_by_command, self._delete_without_patience))
             name = self._chance.choice(names)
             self._deletes[name] = self._pool.submit(delete, name, self._server)
+
+    def _begin_add(self, add: Callable[[Path, Server], Outcome], rows: int = ROWS) -> None:
+        path = self._written(rows)
+        self._adds[path.stem] = self._pool.submit(add, path, self._server)
 
     def _is_busy(self) -> bool:
         return not all(future.done() for future in (*self._adds.values(), *self._deletes.values()))
@@ -225,8 +232,12 @@ class Adversity:
 
         return _told(sent, lambda told: "dataset" in told)
 
-    def _add_by_command(self, rows: Path, _: Server) -> Outcome:
-        return studio(self._home, "datasets", "add", str(rows), seconds=SECONDS).returncode == 0
+    def _add_by_command(self, rows: Path, _: Server, *more: str) -> Outcome:
+        return studio(self._home, "datasets", "add", str(rows), *more, seconds=SECONDS).returncode == 0
+
+    def _add_without_patience(self, rows: Path, server: Server) -> Outcome:
+        """Refused where the catalogue is held."""
+        return self._add_by_command(rows, server, "--database-url", self._impatient)
 
     def _delete(self, name: str, server: Server) -> Outcome:
         return _told(lambda: server.call("datasets.delete", {"name": name}), lambda told: told is None)
@@ -235,9 +246,11 @@ class Adversity:
         return studio(self._home, "datasets", "delete", name, *more, seconds=SECONDS).returncode == 0
 
     def _delete_without_patience(self, name: str, server: Server) -> Outcome:
-        """Refused where the catalogue is held."""
-        url = f"sqlite:///{self._home}/studio.db?timeout=0.1"
-        return self._delete_by_command(name, server, "--database-url", url)
+        return self._delete_by_command(name, server, "--database-url", self._impatient)
+
+    @property
+    def _impatient(self) -> str:
+        return f"sqlite:///{self._home}/studio.db?timeout=0.1"
 
     # what must come of it
 
