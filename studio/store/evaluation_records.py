@@ -97,7 +97,7 @@ class EvaluationRecords(KeyedRecords):
             found.append(or_(*(f.icontains(word, autoescape=True) for f in fields), answered))
         with self._session() as session:
             count = session.scalar(select(func.count()).select_from(Prompt).where(*found)) or 0
-            query = select(Prompt).where(*found).order_by(Prompt.place).offset(offset).limit(limit)
+            query = page_of(select(Prompt).where(*found).order_by(Prompt.place), offset, limit)
             return session.scalars(query).all(), count
 
     # evaluations

@@ -12,6 +12,7 @@ from sqlalchemy.orm import defer
 
 from studio.domain.errors import NotFound
 from studio.store.keyed_records import KeyedRecords
+from studio.store.paging import page_of
 from studio.store.playground_tables import Comparison, Conversation, Vote
 from studio.store.tables import Adapter
 
@@ -98,7 +99,7 @@ class PlaygroundRecords(KeyedRecords):
 
     def comparisons(self, offset: int = 0, limit: int | None = None) -> tuple[Sequence[Comparison], int]:
         """Newest first, and how many there are in all."""
-        query = select(Comparison).order_by(Comparison.id.desc()).offset(offset).limit(limit)
+        query = page_of(select(Comparison).order_by(Comparison.id.desc()), offset, limit)
         with self._session() as session:
             count = session.scalar(select(func.count()).select_from(Comparison)) or 0
             return session.scalars(query).all(), count

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, defer
 from studio.domain.errors import NotFound
 from studio.domain.run import RunStatus, check_transition
 from studio.store.keyed_records import KeyedRecords
+from studio.store.paging import page_of
 from studio.store.tables import Metric, Run, Sample, Sweep, Table, Transition
 
 Fields = Mapping[str, Any]
@@ -89,7 +90,7 @@ class RunRecords(KeyedRecords):
         query = select(Run).where(and_(True, *wanted)).options(defer(Run.spec), defer(Run.started))
         with self._session() as session:
             count = session.scalar(select(func.count()).select_from(Run).where(and_(True, *wanted))) or 0
-            return session.scalars(query.order_by(Run.id.desc()).offset(offset).limit(limit)).all(), count
+            return session.scalars(page_of(query.order_by(Run.id.desc()), offset, limit)).all(), count
 
     def runs_with_worker(self) -> Sequence[Run]:
         return self.runs(*(s for s in RunStatus if s.has_worker))

@@ -91,9 +91,9 @@ class SignIn:
         name, password, onward = (form.get(field, [""])[-1] for field in ("name", "password", "next"))
         wait = self._verdict(request, _credentials(name, password))
         if wait is None:
-            return self._page(request, onward, 401, "Name or password is wrong.")
+            return self._page(request, onward, 401, name, "Name or password is wrong.")
         if wait:
-            return self._page(request, onward, 429, "Too many wrong answers. Try again in {seconds} s.", wait)
+            return self._page(request, onward, 429, name, "Too many wrong answers. Try again in {seconds} s.", wait)
         welcome = _see(request, _next(onward))
         self._set_cookie(welcome, request, self._cookie, self._sessions.begin(), LIFETIME)
         return welcome
@@ -110,7 +110,13 @@ class SignIn:
         response.headers.append("Set-Cookie", said)
 
     def _page(
-        self, request: Request, onward: str | None = None, status: int = 200, problem: str = "", wait: int = 0
+        self,
+        request: Request,
+        onward: str | None = None,
+        status: int = 200,
+        name: str = "",
+        problem: str = "",
+        wait: int = 0,
     ) -> Response:
         asked = request.query_params.get("language", "")
         html = sign_in_page(
@@ -118,6 +124,7 @@ class SignIn:
             theme=request.cookies.get(THEME_COOKIE, ""),
             version=self._version,
             onward=_next(request.query_params.get("next") if onward is None else onward),
+            name=name,
             problem=problem,
             wait=wait,
         )

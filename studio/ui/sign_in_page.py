@@ -10,8 +10,10 @@ from studio.ui.shell import HTML_LANGUAGE, PRODUCT, THEMES
 from studio.ui.theme import css_variables_without_script
 
 
-def sign_in_page(*, language: str, theme: str, version: str, onward: str, problem: str = "", wait: int = 0) -> str:
-    """`onward` is the page to go on to; `problem` a template with {seconds}, what was wrong with the last answer."""
+def sign_in_page(
+    *, language: str, theme: str, version: str, onward: str, name: str = "", problem: str = "", wait: int = 0
+) -> str:
+    """`onward` is the page to go on to; `name` what was given before; `problem` a template with {seconds}, what was wrong with the last answer."""
 
     def t(text: str, **values: object) -> str:
         return escape(translate(text, language, **values))
@@ -40,10 +42,11 @@ def sign_in_page(*, language: str, theme: str, version: str, onward: str, proble
 <h1>{t("Sign in")}</h1>
 {said}
 <div class="field"><label for="name">{t("Name")}</label>
-<input id="name" name="name" required autofocus autocomplete="username" autocapitalize="none" spellcheck="false"{bad}>
-</div>
+<input id="name" name="name" value="{escape(name)}" required{"" if name else " autofocus"} autocomplete="username"
+ autocapitalize="none" spellcheck="false"{bad}></div>
 <div class="field"><label for="password">{t("Password")}</label>
-<input id="password" name="password" type="password" required autocomplete="current-password"{bad}></div>
+<input id="password" name="password" type="password" required{" autofocus" if name else ""}
+ autocomplete="current-password"{bad}></div>
 <input type="hidden" name="next" value="{escape(onward)}">
 <button class="button primary large">{t("Sign in")}</button>
 </form>

@@ -106,6 +106,8 @@ def add(studio: Studio, uploads: list[str], names: list[str], request: gr.Reques
         InvalidInput: a file cannot be used at all.
     """
     with studio.uploads.taken(uploads) as files:
+        if len(names) != len(files):
+            raise InvalidInput("Each file needs a name of its own.", "Bring the files again.")
         called = [Path(name).name or file.name for name, file in zip(names, files, strict=True)]
         return {"dataset": shown_dataset(studio.datasets.add(files, file_names=called), language_of(request))}
 

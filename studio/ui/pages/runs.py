@@ -149,7 +149,7 @@ def compare(
         title = studio.catalogue.sweep(sweep).name
         runs = studio.sweeps.runs(sweep)
     else:
-        runs = [studio.runs.get(id) for id in ids or []]
+        runs = [studio.runs.get(id) for id in dict.fromkeys(ids or [])]
     made = studio.catalogue.adapters_by_run([run.id for run in runs])
     compared = compare_settings(runs)
     rows = []

@@ -174,7 +174,9 @@ def judged(studio: Studio, values: Values) -> tuple[RunSpec | None, BaseWeights 
 
 
 def _without_names(values: Values) -> RunSpec:
-    unnamed = {section: values[section] | {"name": values[section].get("name") or "–"} for section in ("model", "data")}
+    unnamed = {section: dict(values.get(section, {})) for section in ("model", "data")}
+    for given in unnamed.values():
+        given["name"] = given.get("name") or "–"
     return read_spec(values | unnamed)
 
 
