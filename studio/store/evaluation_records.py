@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from studio.domain.errors import InvalidInput, NotFound
 from studio.store.keyed_records import KeyedRecords
+from studio.store.paging import page_of
 from studio.store.playground_tables import Comparison, Evaluation, EvaluationAnswer, Prompt, PromptSet
 
 OPEN = ("queued", "running")

@@ -13,7 +13,8 @@ from studio.ui.theme import css_variables_without_script
 def sign_in_page(
     *, language: str, theme: str, version: str, onward: str, name: str = "", problem: str = "", wait: int = 0
 ) -> str:
-    """`onward` is the page to go on to; `name` what was given before; `problem` a template with {seconds}, what was wrong with the last answer."""
+    """`onward` is the page to go on to; `name` what was given before; `problem` a template with {seconds}, what was
+    wrong with the last answer."""
 
     def t(text: str, **values: object) -> str:
         return escape(translate(text, language, **values))
