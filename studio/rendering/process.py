@@ -20,6 +20,8 @@ from studio.domain.errors import StudioError
 from studio.rendering.frames import Closed, framed, packed, receive_answer
 
 MOST_PROCESSES = 4  # that render at the same time for one that asks
+# Whoever waits for one holds a thread, of which a server has some dozens for all that it does: few may wait long.
+MOST_WAITING, LONGEST_WAIT, SHORT_WAIT = 8, 60.0, 1.0  # threads; seconds of those, and of all others
 _KEPT = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "SYSTEMROOT", "TZ")
 _LOOK = 0.25  # seconds between two looks at a process that renders
 _PATIENCE = 30.0, 12.0  # seconds, and as many times the processor's: a busy machine takes that long
@@ -144,6 +146,7 @@ class RenderingPool:
         self.all: set[RenderingProcess] = set()
         self._is_closed = False
         self._places = threading.BoundedSemaphore(MOST_PROCESSES)
+        self._waiting = threading.BoundedSemaphore(MOST_WAITING)
 
     def ask(self, request: bytes, replies: int, most: int, limits: Mapping[str, Any]) -> list[dict[str, Any]]:
         """As RenderingProcess.ask. Where the process was ended by somebody, another one is asked, once."""
@@ -160,8 +163,9 @@ class RenderingPool:
 
     @contextmanager
     def _process(self) -> Iterator[RenderingProcess]:
-        """One that nobody else asks meanwhile. Raises StudioError where none can be started."""
-        with self._places:
+        """One that nobody else asks meanwhile. Raises StudioError where none can be started, or too many wait."""
+        self._wait()
+        try:
             found = self._take()
             try:
                 yield found
@@ -170,6 +174,17 @@ class RenderingPool:
                     self._free.append(found)
                 else:
                     self.all.discard(found)
+        finally:
+            self._places.release()
+
+    def _wait(self) -> None:
+        may_wait = self._waiting.acquire(blocking=False)
+        try:
+            if not self._places.acquire(timeout=LONGEST_WAIT if may_wait else SHORT_WAIT):
+                raise StudioError("Too many chat templates are rendered at this moment.", "Try again in a moment.")
+        finally:
+            if may_wait:
+                self._waiting.release()
 
     def close(self) -> None:
         self._is_closed = True

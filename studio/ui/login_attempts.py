@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import re
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
@@ -12,10 +13,14 @@ ATTEMPTS, WINDOW = 10, 300.0  # wrong answers of one visitor, in seconds
 ATTEMPTS_OF_ALL = 100  # in the same time; from then on strangers take turns
 TURN = WINDOW / ATTEMPTS_OF_ALL  # seconds between two of theirs
 KEPT = 4096  # visitors that are remembered
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([\d.]+):\d+")
 
 
 def visitor_of(address: str) -> str:
-    """Who counts as one: an IPv4 address, or a /64 of IPv6, of which one household has all 2⁶⁴ addresses."""
+    """Who counts as one: an IPv4 address, or a /64 of IPv6, of which one household has all 2⁶⁴ addresses. Some proxies
+    say the port, too, which is another one each time."""
+    if found := _WITH_PORT.fullmatch(address):
+        address = found[1] or found[2]
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

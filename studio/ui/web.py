@@ -66,7 +66,7 @@ def build_web(
     app.mount("/static", Static(directory=STATIC))
 
     @app.get(HEALTH)
-    def health() -> dict[str, bool]:
+    async def health() -> dict[str, bool]:  # needs no thread: it answers also where all are taken
         return {"ok": True}
 
     @app.get("/now")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,27 @@ def test_a_greedy_template_holds_up_no_other() -> None:
         pool.close()
         assert isinstance(greedy.exception(), TemplateExceeds)
     pool.close()
+
+
+def test_few_wait_for_greedy_templates_and_others_are_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, most in (("MOST_PROCESSES", 1), ("MOST_WAITING", 1), ("SHORT_WAIT", 0.1)):
+        monkeypatch.setattr(processes, name, most)
+    pool = RenderingPool()
+    quick = Template(CONTENT, {}, processes=pool)
+    assert quick(ASKED, True) == "Hi"
+    (kept,) = children(pool)
+    kept.suspend()
+    try:
+        with ThreadPoolExecutor() as threads:
+            asked = [threads.submit(Template(CONTENT, {}, processes=pool), ASKED, True) for _ in range(5)]
+            refused = [done.exception() for done in islice(as_completed(asked), 3)]
+            kept.resume()
+            assert [str(fault) for fault in refused] == [
+                "Too many chat templates are rendered at this moment. Try again in a moment."
+            ] * 3
+            assert sorted(str(one.exception() or one.result()) for one in asked)[:2] == ["Hi", "Hi"]
+    finally:
+        pool.close()
 
 
 @pytest.mark.parametrize(("limit", "what"), [({"memory": -(120 << 20)}, "memory"), ({"seconds": -0.9}, "seconds")])
