@@ -20,16 +20,15 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import psutil
 
 from studio.app import Studio
 from studio.services.models import STARTER, STARTER_REFERENCE
+from tests.faults.asking import Asking, Outcome
 from tests.faults.holdings import Holdings, check_rows, seeing
 from tests.faults.small_disk import fill, may_mount, small_disk
 from tests.hostile import damaged_models, whole_model
@@ -43,13 +42,12 @@ KINDS = (
     "aborted upload",
 )  # fmt: skip
 DISK = "64m"
-SECONDS = 120  # until what is good must be ready
+MAY_FAIL = (FULL_DISK, "killed worker")  # what is taken in while that happens may fail, in words
+SECONDS = 240  # until what is good must be ready
 LOCKED = 3  # seconds
 FULL = 2, 6  # seconds, at least and at most
 ROWS, MANY_ROWS, MANY_FILES = 40, 5_000, 4
-DELETES, HEALS = 0.6, 0.25  # chances that a dataset is deleted while it happens, and that one gets a second version
-
-Outcome = bool | None  # done, refused, or nobody has said
+DELETES, HEALS, MODELS = 0.6, 0.25, 0.2  # chances: one is deleted, one gets a second version, a model is added
 
 
 class Adversity:
@@ -66,14 +64,15 @@ class Adversity:
         self._rows: dict[str, int] = {}  # that were sent, by the dataset's name
         self._adds: dict[str, Future[Outcome]] = {}  # under way, by the dataset's name
         self._deletes: dict[str, Future[Outcome]] = {}
-        self._models: dict[str, bool] = {}  # under way, by name: is it good?
+        self._models: dict[str, Future[Outcome]] = {}  # under way, by name
+        self._bad: set[str] = set()  # names of models that are not good
         self._started: set[psutil.Process] = set()
         self._pool = ThreadPoolExecutor()
         self.holdings = Holdings(self._home)
         self.jammed: list[str] = []
         self.counts: Counter[str] = Counter()
         self._furnish()
-        self._server = Server(self._home)
+        self._ask = self._serve()
 
     def rounds(self, count: int) -> None:
         """In each, one thing happens, of all kinds in turn, in an order drawn by chance."""
@@ -92,12 +91,12 @@ class Adversity:
                 break
             sys.stderr.write(f"{number}. {what}: {time.monotonic() - begin:.1f} s\n")
         if self.jammed or self.holdings.lost:
-            sys.stderr.write(self._server.log.read_text()[-20_000:])
+            sys.stderr.write(self._ask.server.log.read_text()[-20_000:])
 
     def end(self) -> list[str]:
         """Ends the studio; gives the commands of its processes that are left over."""
         self._note_processes()
-        self._server.stop()
+        self._ask.server.stop()
         self._pool.shutdown(cancel_futures=True)
         self._note_processes()
         _, left = psutil.wait_procs(self._started, timeout=10)
@@ -122,10 +121,9 @@ class Adversity:
         self._add_models(folder)
 
     def _add_models(self, bad: Path) -> None:
-        self._begin()
-        for folder, is_good in ((bad, False), (self._copied_model("good"), True)):
-            if json.loads(self._server.call("settings.add_model", {"reference": str(folder)})) is None:
-                self._models[folder.name] = is_good
+        self._begin(with_model=True)
+        self._bad.add(bad.name)
+        self._begin_model(bad)
 
     def _full_disk(self) -> None:
         """Once, or again and again: what the studio keeps back is taken away then, too."""
@@ -146,12 +144,12 @@ class Adversity:
             database.execute("BEGIN IMMEDIATE")
             self._begin()
             if self._chance.random() < 0.5:
-                self._begin_add(self._add_without_patience)
+                self._begin_add(self._ask.add_by_impatient_command)
             time.sleep(LOCKED)
             database.execute("ROLLBACK")
 
     def _lost_catalogue(self) -> None:
-        self._server.stop()
+        self._ask.server.stop()
         damaged = self._chance.random() < 0.3
         for file in self._home.glob("studio.db*"):
             if not damaged:
@@ -161,25 +159,25 @@ class Adversity:
         if damaged or self._chance.random() < 0.5:
             done = studio(self._home, "doctor", "--repair")
             assert done.returncode == 0, done.stdout + done.stderr
-            self._server = Server(self._home)
+            self._ask = self._serve()
             self._begin()
         else:
-            self._server = Server(self._home)
+            self._ask = self._serve()
             self._begin(is_known=False)
-            self._await(self._adds)  # the repair must leave alone what was added since
-            told = json.loads(self._server.call("home.repair"))
+            self._await(self._adds | self._models)  # the repair must leave alone what was added since
+            told = json.loads(self._ask.server.call("home.repair"))
             assert told.get("left") == 0, told
 
     def _killed_server(self) -> None:
         self._begin()
         self._wait(1)
         for _ in range(MANY_FILES):
-            self._begin_add(self._add)
+            self._begin_add(self._ask.add)
         self._wait(0.5)
         self._note_processes()
-        self._server.kill()
-        self._await(self._adds | self._deletes)
-        self._server = Server(self._home)
+        self._ask.server.kill()
+        self._await(self._adds | self._deletes | self._models)
+        self._ask = self._serve()
 
     def _killed_worker(self) -> None:
         self._begin(MANY_ROWS)
@@ -191,7 +189,7 @@ class Adversity:
 
     def _aborted_upload(self) -> None:
         self._begin()
-        place = urlsplit(self._server.url)
+        place = urlsplit(self._ask.server.url)
         with socket.create_connection((place.hostname, place.port), timeout=30) as connection:
             connection.sendall(
                 b"PUT /uploads HTTP/1.1\r\nHost: %s\r\nContent-Length: 9999999\r\n\r\n" % place.netloc.encode()
@@ -200,18 +198,25 @@ class Adversity:
 
     # what goes on meanwhile
 
-    def _begin(self, rows: int = ROWS, *, is_known: bool = True) -> None:
-        """A dataset is added and now and then one is deleted, by the page or by a command."""
-        self._begin_add(self._chance.choice((self._add, self._add_by_command)), rows)
+    def _begin(self, rows: int = ROWS, *, is_known: bool = True, with_model: bool = False) -> None:
+        """A dataset is added and now and then one is deleted, by the page or by a command; now and then a model is
+        added, too."""
+        self._begin_add(self._chance.choice((self._ask.add, self._ask.add_by_command)), rows)
         names = self.holdings.names()
         if is_known and len(names) > 1 and self._chance.random() < DELETES:
-            delete = self._chance.choice((self._delete, self._delete_by_command, self._delete_without_patience))
+            ask = self._ask
+            delete = self._chance.choice((ask.delete, ask.delete_by_command, ask.delete_by_impatient_command))
             name = self._chance.choice(names)
-            self._deletes[name] = self._pool.submit(delete, name, self._server)
+            self._deletes[name] = self._pool.submit(delete, name)
+        if with_model or self._chance.random() < MODELS:
+            self._begin_model(self._copied_model("good"))
 
-    def _begin_add(self, add: Callable[[Path, Server], Outcome], rows: int = ROWS) -> None:
+    def _begin_add(self, add: Callable[[Path], Outcome], rows: int = ROWS) -> None:
         path = self._written(rows)
-        self._adds[path.stem] = self._pool.submit(add, path, self._server)
+        self._adds[path.stem] = self._pool.submit(add, path)
+
+    def _begin_model(self, folder: Path) -> None:
+        self._models[folder.name] = self._pool.submit(self._ask.add_model, folder)
 
     def _is_busy(self) -> bool:
         return not all(future.done() for future in (*self._adds.values(), *self._deletes.values()))
@@ -222,35 +227,6 @@ class Adversity:
 
     def _wait(self, most: float) -> None:
         time.sleep(self._chance.uniform(0, most))
-
-    def _add(self, rows: Path, server: Server) -> Outcome:
-        def sent() -> bytes:
-            put = httpx.put(f"{server.url}/uploads", content=rows.read_bytes(), timeout=60)
-            if put.status_code != 200:
-                return put.content
-            return server.call("datasets.add", {"uploads": [put.json()["token"]], "names": [rows.name]})
-
-        return _told(sent, lambda told: "dataset" in told)
-
-    def _add_by_command(self, rows: Path, _: Server, *more: str) -> Outcome:
-        return studio(self._home, "datasets", "add", str(rows), *more, seconds=SECONDS).returncode == 0
-
-    def _add_without_patience(self, rows: Path, server: Server) -> Outcome:
-        """Refused where the catalogue is held."""
-        return self._add_by_command(rows, server, "--database-url", self._impatient)
-
-    def _delete(self, name: str, server: Server) -> Outcome:
-        return _told(lambda: server.call("datasets.delete", {"name": name}), lambda told: told is None)
-
-    def _delete_by_command(self, name: str, _: Server, *more: str) -> Outcome:
-        return studio(self._home, "datasets", "delete", name, *more, seconds=SECONDS).returncode == 0
-
-    def _delete_without_patience(self, name: str, server: Server) -> Outcome:
-        return self._delete_by_command(name, server, "--database-url", self._impatient)
-
-    @property
-    def _impatient(self) -> str:
-        return f"sqlite:///{self._home}/studio.db?timeout=0.1"
 
     # what must come of it
 
@@ -265,7 +241,8 @@ class Adversity:
         """Everything that was under way comes to an end. What its end was is what those were told who had asked."""
         adds = {name: self._outcome(name, future, after) for name, future in self._adds.items()}
         deletes = {name: self._outcome(name, future, after) for name, future in self._deletes.items()}
-        self._adds, self._deletes = {}, {}
+        models = {name: self._outcome(name, future, after) for name, future in self._models.items()}
+        self._adds, self._deletes, self._models = {}, {}, {}
         self._wait_until_read(seen, after)
         for name, outcome in adds.items():
             self._settle_add(seen, name, outcome, after)
@@ -274,7 +251,8 @@ class Adversity:
             if outcome or (outcome is None and not listed & self.holdings.of(name).keys()):
                 self.holdings.forget(name)
             self.counts["delete" if outcome else "delete refused" if outcome is False else "delete broken off"] += 1
-        self._settle_models(seen, after)
+        for name, outcome in models.items():
+            self._settle_model(seen, name, outcome, after)
 
     def _outcome(self, name: str, future: Future[Outcome], after: str) -> Outcome:
         try:
@@ -308,9 +286,9 @@ class Adversity:
         if dataset.status == "ready":
             self._keep(seen, name, after)
             return
-        if after not in (FULL_DISK, "killed worker") or not dataset.problem:
+        if after not in MAY_FAIL or not dataset.problem:
             self._jam(f"{name} is {dataset.status}: {dataset.problem}", after)
-        if not self._delete(name, self._server):
+        if not self._ask.delete(name):
             self._jam(f"{name} cannot be deleted", after)
 
     def _keep(self, seen: Studio, name: str, after: str) -> None:
@@ -322,24 +300,28 @@ class Adversity:
             else:
                 self.holdings.keep(dataset)
 
-    def _settle_models(self, seen: Studio, after: str) -> None:
-        for model in seen.catalogue.models():
-            if model.name not in self._models:
-                continue
-            if self._models.pop(model.name):
-                if model.status == "ready" and not model.report.get("problems"):
-                    self.holdings.models[model.name] = model.path
-                else:
-                    self._jam(f"{model.name} is {model.status}: {model.problem} {model.report}", after)
-            elif json.loads(self._server.call("settings.remove_model", {"name": model.name})) is not None:
-                self._jam(f"{model.name} cannot be removed", after)
-        for name in self._models:
-            self._jam(f"{name}, which was taken in, is not there", after)
-        self._models.clear()
+    def _settle_model(self, seen: Studio, name: str, outcome: Outcome, after: str) -> None:
+        """One that is good and was disturbed is ready when it is added once more."""
+        found = {model.name: model for model in seen.catalogue.models()}.get(name)
+        if found is None and outcome:
+            self.holdings.lost.append(f"{name}, which was taken in, is not there after {after}")
+        if name in self._bad:
+            if found and not self._ask.remove_model(name):
+                self._jam(f"{name} cannot be removed", after)
+            return
+        if (found is None or (found.status == "failed" and found.problem)) and after in MAY_FAIL:
+            self._ask.add_model(self._aside / name)
+            self._wait_until_read(seen, after)
+            found = {model.name: model for model in seen.catalogue.models()}.get(name)
+        if found and found.status == "ready" and not found.report.get("problems"):
+            self.holdings.models[name] = found.path
+        elif found or after != "killed server":
+            words = f"{found.status}: {found.problem} {found.report}" if found else "not there"
+            self._jam(f"{name}, which is good, is {words}", after)
 
     def _add_good(self, seen: Studio, after: str) -> None:
         path = self._written()
-        outcome = self._add(path, self._server)
+        outcome = self._ask.add(path)
         self._wait_until_read(seen, after)
         found = next((d for d in seen.catalogue.datasets() if d.name == path.stem), None)
         if not outcome or found is None or found.status != "ready":
@@ -347,7 +329,7 @@ class Adversity:
             self._jam(f"{path.stem}, which is good, is {words}", after)
             return
         if self._chance.random() < HEALS:
-            self._server.call("datasets.clean", {"name": path.stem, "drop_duplicates": True})
+            self._ask.heal(path.stem)
             self._wait_until_read(seen, after)
         self._keep(seen, path.stem, after)
 
@@ -366,6 +348,9 @@ class Adversity:
                 folder=str(folder), chat_template=True,
             )  # fmt: skip
             self.holdings.models[STARTER] = str(path)
+
+    def _serve(self) -> Asking:
+        return Asking(self._home, Server(self._home), SECONDS)
 
     def _folder(self, name: str) -> Path:
         self._number += 1
@@ -387,8 +372,8 @@ class Adversity:
 
     def _note_processes(self) -> None:
         """All that the server has started, and what names the home."""
-        if self._server.process.poll() is None:
-            self._started |= set(psutil.Process(self._server.process.pid).children(recursive=True))
+        if self._ask.server.process.poll() is None:
+            self._started |= set(psutil.Process(self._ask.server.process.pid).children(recursive=True))
         self._started |= set(self._named())
 
     def _workers(self) -> list[psutil.Process]:
@@ -399,14 +384,6 @@ class Adversity:
             process for process in psutil.process_iter(["cmdline"])
             if any(str(self._home) in part for part in process.info["cmdline"] or ())
         ]  # fmt: skip
-
-
-def _told(ask: Callable[[], bytes], is_done: Callable[[Any], bool]) -> Outcome:
-    """What a server answers; None where it does not."""
-    try:
-        return is_done(json.loads(ask()))
-    except (OSError, ValueError, HTTPException, httpx.HTTPError):
-        return None
 
 
 def suffer(model: Path, rounds: int, seed: int) -> dict[str, Any]:
