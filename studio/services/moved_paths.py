@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 Rebase = Callable[[Any], Any]
 
 
-def rebase_to(homes: Any, home: Path) -> Rebase:
+def rebase_to(homes: Iterable[str], home: Path) -> Rebase:
     """Turns paths in one of the `homes` into those in this one, however deep they stand."""
-    prefixes = [old.rstrip("/\\") for old in homes or () if isinstance(old, str) and len(old) > 1]
+    prefixes = [old.rstrip("/\\") for old in homes if len(old) > 1]
 
     def rebased(value: Any) -> Any:
         if isinstance(value, str):

@@ -43,8 +43,8 @@ def restore(settings: Settings, file: Path, tell: Told) -> dict[str, Any]:
     home = settings.home
     backup = BackupFile(file.expanduser().absolute())
     try:
-        schema = backup.about.get("schema")
-        if schema is not None and str(schema) > NEWEST:
+        schema = backup.about.schema_number
+        if schema is not None and schema > NEWEST:
             raise InvalidInput("{file} was written by a newer version of the studio.", "Update the studio.", file=file)
         if schema is not None and settings.database_url:
             raise InvalidInput(
@@ -76,7 +76,7 @@ def _fill(home: Path, backup: BackupFile, tell: Told) -> dict[str, Any]:
     moved: list[Path] = []
     try:
         _extract(backup, aside, tell)
-        rebase = rebase_to(backup.about.get("homes"), home)
+        rebase = rebase_to(backup.about.homes, home)
         _rebase_files(aside, rebase)
         missing = _mend_catalogue(aside, home, rebase) if (aside / DATABASE).exists() else []
         for part in sorted(aside.iterdir(), key=lambda path: path.name == DATABASE):  # the catalogue last
@@ -94,12 +94,13 @@ def _fill(home: Path, backup: BackupFile, tell: Told) -> dict[str, Any]:
         raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    about = {key: backup.about.get(key) for key in ("made_at", "counts", "elsewhere")}
+    about = backup.about.model_dump(include={"made_at", "counts", "elsewhere"})
     return about | {"home": str(home), "missing": missing, "database": DATABASE in backup.entries}
 
 
 def _extract(backup: BackupFile, aside: Path, tell: Told) -> None:
     done = 0
+    aside.mkdir()
 
     def read(count: int) -> None:
         nonlocal done

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from studio.domain.errors import InvalidInput, StudioError
 
 FORMAT = 1
@@ -21,6 +23,7 @@ DATABASE = "studio.db"
 _MANIFEST = "manifest.json"
 _CHUNK = 4 << 20
 _MOST_MANIFEST = 512 << 20
+_DEEPEST, _LONGEST = 32, 2048  # folders and bytes of a path
 
 Tell = Callable[[int], None]  # of bytes that were read
 
@@ -29,6 +32,18 @@ class Entry(NamedTuple):
     name: str
     size: int
     sha256: str
+
+
+class About(BaseModel):
+    """What a manifest says beside its files. `homes` are the paths that the home had, `elsewhere` the base models that
+    lie outside of it; `schema_number` is the catalogue's, None where it is no part of the backup."""
+
+    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
+    made_at: float = 0.0
+    schema_number: str | None = Field(None, alias="schema")
+    homes: list[str] = []
+    counts: dict[str, int] = {}
+    elsewhere: list[str] = []
 
 
 class BackupWriter:
@@ -84,14 +99,18 @@ class BackupFile:
             self._zip = zipfile.ZipFile(path)
             if self._zip.getinfo(_MANIFEST).file_size > _MOST_MANIFEST:
                 raise ValueError("its manifest is too long")
-            self.about: dict[str, Any] = json.loads(self._zip.read(_MANIFEST))
-            if self.about["format"] != FORMAT:
+            manifest: dict[str, Any] = json.loads(self._zip.read(_MANIFEST))
+            if manifest["format"] != FORMAT:
                 raise InvalidInput("{file} was written by a newer version of the studio.", "Update it.", file=path)
-            self.entries = {path: Entry(*entry) for path, entry in self.about.pop("files").items()}
+            self.entries = {path: Entry(*entry) for path, entry in manifest["files"].items()}
+            self.about = About.model_validate(manifest)
             for name, entry in self.entries.items():
                 self._check(name, entry)
         except InvalidInput:
             raise
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise self._damaged(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
         except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise self._damaged(str(error)) from error
 
@@ -126,6 +145,8 @@ class BackupFile:
         inside = path == DATABASE or (len(parts) > 1 and parts[0] in FOLDERS)
         if not inside or ".." in parts or "/".join(parts) != path or set(path) & set("\\\0:"):
             raise ValueError(f"{path} leads out of the home")
+        if len(parts) > _DEEPEST or len(path.encode("utf-8")) > _LONGEST:  # UnicodeError where it cannot be a path
+            raise ValueError("a path in it is too long")
 
     def _damaged(self, reason: str) -> InvalidInput:
         return InvalidInput(

@@ -142,6 +142,11 @@ def newer(entries: dict[str, bytes], manifest: dict[str, Any]) -> None:
         (newer, "newer version of the studio"),
         (lambda entries, manifest: entries.pop("studio.db"), "no whole backup"),
         (lambda entries, manifest: manifest.update(files=[1]), "no whole backup"),
+        (add_outside("runs/" + "a/" * 2000 + "evil"), "a path in it is too long"),
+        (add_outside("runs/\ud800"), "no whole backup"),
+        (lambda entries, manifest: manifest.update(homes=5), "homes: Input should be a valid list"),
+        (lambda entries, manifest: manifest.update(counts=[]), "counts: Input should be a valid dictionary"),
+        (lambda entries, manifest: manifest.update(elsewhere=[None]), "elsewhere.0: Input should be a valid string"),
     ],
 )
 def test_a_backup_that_is_not_what_it_was_leaves_the_home_empty(
