@@ -24,6 +24,7 @@ from studio.services.examinations import Examinations
 from studio.services.home_folders import reserve_ids
 from studio.services.hub import Hub
 from studio.services.models import Models
+from studio.services.moved_home import settle
 from studio.services.playground import Playground
 from studio.services.prompt_sets import PromptSets
 from studio.services.run_control import RunControl
@@ -34,6 +35,7 @@ from studio.services.uploads import Uploads
 from studio.services.votes import Votes
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
+from studio.store.database_faults import CatalogueFull
 from studio.store.host_memory import give_back
 from studio.store.lock import HomeLock
 from studio.store.private import make_private
@@ -102,6 +104,15 @@ class Studio:
         self.playground.close()
         self.lock.release()
         self.catalogue.close()
+        self.reserve.keep(beside=0)  # others would take what is left, and the next opening needs some
+
+
+def _opened(settings: Settings, reserve: Reserve) -> Catalogue:
+    try:
+        return Catalogue(settings.url, settings.folder("records"), reserve)
+    except CatalogueFull:
+        reserve.give_up()
+        return Catalogue(settings.url, settings.folder("records"), reserve)
 
 
 def build(settings: Settings) -> Studio:
@@ -114,8 +125,9 @@ def build(settings: Settings) -> Studio:
     make_private(settings.home)
     keep_secret(settings.login.password if settings.login else None)
     reserve = Reserve(settings.home / "reserve", HOME_RESERVE)
-    reserve.give_up_if_needed()
-    catalogue = Catalogue(settings.url, settings.folder("records"), reserve)
+    catalogue = _opened(settings, reserve)
+    if not settings.database_url:
+        settle(catalogue, settings.home)
     reserve_ids(settings.home, catalogue)
     engine = LocalEngine()
     hub = Hub(catalogue, settings)

@@ -56,7 +56,7 @@ class Adapters:
         path = Path(adapter.path)
         with self._lock, self._reserve.given_up():
             try:
-                with deleting([path], self._is_known):
+                with deleting([path], self._folder, self._is_known):
                     self._catalogue.delete_adapter(adapter.id)
             except OSError as error:
                 raise cannot_remove(adapter.name, path, error) from error

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-_INVISIBLE = (*range(0x21), 0x7F, 0x85, 0xA0, *range(0x2000, 0x2010), 0x2028, 0x2029, 0x3000, 0xFEFF)
-_PASSED_OVER = "".join(map(chr, _INVISIBLE))
+_BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # fillers of Hangul, and Braille without a dot
 
 
 def harmless(cell: Any) -> Any:
     """A spreadsheet runs what begins like a formula, and some pass over blanks, line breaks and marks before it."""
     if not isinstance(cell, str) or not cell:
         return cell
-    begins = cell.lstrip(_PASSED_OVER)[:1]
+    begins = next((mark for mark in cell if not _is_invisible(mark)), "")
     return f"'{cell}" if cell[0] in "\t\r\n" or begins in _FORMULA else cell
+
+
+def _is_invisible(mark: str) -> bool:
+    """Blanks, line breaks, controls, marks of format and of variants."""
+    category = unicodedata.category(mark)
+    return category[0] in "CZ" or category == "Mn" or mark in _BLANK_LETTERS
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -343,7 +343,7 @@ class Datasets:
         needed = {Path(d.rows_path).parent for d in self._catalogue.datasets() if d.id not in ids}
         folders = {dataset.own_folder: dataset for dataset in doomed if dataset.own_folder not in needed}
         try:
-            with deleting(folders, self._is_known):
+            with deleting(folders, self._folder, self._is_known):
                 self._catalogue.delete_datasets(ids)
         except OSError as error:
             raise cannot_remove(doomed[0].name, doomed[0].own_folder, error) from error

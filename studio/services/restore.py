@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import json
+import errno
 import os
 import shutil
-import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from studio.domain.errors import InvalidInput, StudioError
-from studio.domain.run import RunStatus
 from studio.services.backup import Told
-from studio.services.moved_paths import Rebase, rebase_to
+from studio.services.moved_home import UNDER_WAY, leave_workers
+from studio.services.moved_paths import Rebase, rebase_files, rebase_row, rebase_to
 from studio.services.progress import record_events
 from studio.settings import Settings
 from studio.store.backup_file import DATABASE, BackupFile, no_room
 from studio.store.catalogue import Catalogue
-from studio.store.checkpoint_folder import MANIFEST
 from studio.store.database import NEWEST, open_database
 from studio.store.lock import HomeLock
-from studio.store.tables import Adapter, Dataset, Model, Run, Transition
+from studio.store.tables import Adapter, Dataset, Model, Run
 
 _ASIDE = ".restoring"
 _ALLOWED = {_ASIDE, "studio.lock", "studio.holder"}  # by a restore that was broken off
-_MOST_JSON = 64 << 20  # bytes
-_UNDER_WAY = [status for status in RunStatus if status.has_worker]
+# What a disk says of paths that no backup has.
+_IMPOSSIBLE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 _RESTORED = "It was under way when the backup was made."
 
 
@@ -77,7 +74,7 @@ def _fill(home: Path, backup: BackupFile, tell: Told) -> dict[str, Any]:
     try:
         _extract(backup, aside, tell)
         rebase = rebase_to(backup.about.homes, home)
-        _rebase_files(aside, rebase)
+        rebase_files(aside, rebase)
         missing = _mend_catalogue(aside, home, rebase) if (aside / DATABASE).exists() else []
         for part in sorted(aside.iterdir(), key=lambda path: path.name == DATABASE):  # the catalogue last
             part.rename(home / part.name)
@@ -85,6 +82,8 @@ def _fill(home: Path, backup: BackupFile, tell: Told) -> dict[str, Any]:
     except BaseException as error:
         for path in moved:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if isinstance(error, OSError) and error.errno in _IMPOSSIBLE:
+            raise backup.damaged(f"{error.filename}: {error.strerror}") from error
         if isinstance(error, OSError):
             raise StudioError(
                 "The backup could not be restored into {home}: {reason}.",
@@ -114,20 +113,6 @@ def _extract(backup: BackupFile, aside: Path, tell: Told) -> None:
             backup.copy(path, file, read)
 
 
-def _rebase_files(aside: Path, rebase: Rebase) -> None:
-    """What runs, adapters and versions say of their own places; of base models only what their worker was told."""
-    for path in aside.rglob("*.json"):
-        inside = path.relative_to(aside).parts
-        if (inside[0] == "models" and path.name != "run.json") or path.stat().st_size > _MOST_JSON:
-            continue
-        if (path.parent / MANIFEST).exists():  # a checkpoint: one whose files are not as they were written is no use
-            continue
-        with suppress(ValueError, RecursionError):
-            told = json.loads(path.read_text("utf-8"))
-            if (now := rebase(told)) != told:
-                path.write_text(json.dumps(now, ensure_ascii=False, indent=1), "utf-8")
-
-
 def _mend_catalogue(aside: Path, home: Path, rebase: Rebase) -> list[str]:
     """Brings it up to date. What was under way has no worker here. Returns what the backup does not have the files of,
     since they were outside of the home; their rows lead to nothing now, so that deleting them deletes nothing."""
@@ -141,20 +126,14 @@ def _mend_catalogue(aside: Path, home: Path, rebase: Rebase) -> list[str]:
         with Session(engine) as session, session.begin():
             for table, columns in own.items():
                 for row in session.scalars(select(table)):
+                    rebase_row(row, rebase)
                     told = row.as_dict()
-                    for column, value in told.items():
-                        if column != "name" and (now := rebase(value)) != value:
-                            setattr(row, column, now)
                     for column in columns:
                         path = getattr(row, column)
                         if path and not Path(os.path.normpath(path)).is_relative_to(home):
                             setattr(row, column, str(home / table.__tablename__ / "missing" / str(told["id"])))
                             missing.append(told["name"])
-            for worked in (Model, Dataset, Run):
-                gone = {"pid": None, "process_started": None}
-                session.execute(update(worked).where(worked.pid.is_not(None)).values(**gone))
-            for run in session.scalars(select(Run).where(Run.status.in_(_UNDER_WAY))):
-                _interrupt(session, run)
+            leave_workers(session, _RESTORED)
     finally:
         engine.dispose()
     return sorted(set(missing))
@@ -164,16 +143,8 @@ def _record_last_words(aside: Path) -> None:
     """What runs told after the catalogue was copied: their checkpoints may be of those steps."""
     catalogue = Catalogue(f"sqlite:///{aside / DATABASE}")
     try:
-        for run in catalogue.runs(*_UNDER_WAY):
+        for run in catalogue.runs(*UNDER_WAY):
             run.folder = str(aside / "runs" / Path(run.folder).name)  # for now: it is not kept
             record_events(catalogue, run)
     finally:
         catalogue.close()
-
-
-def _interrupt(session: Session, run: Run) -> None:
-    """It goes on from its newest checkpoint."""
-    now = time.time()
-    run.status, run.ended_at, run.stop_asked, run.ending = RunStatus.INTERRUPTED, now, None, None
-    run.placed_on, run.stage = "", ""
-    session.add(Transition(run_id=run.id, at=now, status=run.status, reason=_RESTORED, values={}))

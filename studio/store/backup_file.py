@@ -110,9 +110,9 @@ class BackupFile:
             raise
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            raise self._damaged(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+            raise self.damaged(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
         except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise self._damaged(str(error)) from error
+            raise self.damaged(str(error)) from error
 
     def close(self) -> None:
         self._zip.close()
@@ -133,9 +133,9 @@ class BackupFile:
                     if target is not None:
                         target.write(chunk)
         except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-            raise self._damaged(f"{path}: {error}") from error
+            raise self.damaged(f"{path}: {error}") from error
         if digest.hexdigest() != entry.sha256:
-            raise self._damaged(f"{path} has changed")
+            raise self.damaged(f"{path} has changed")
 
     def _check(self, path: str, entry: Entry) -> None:
         kept = self._zip.getinfo(entry.name)
@@ -148,7 +148,7 @@ class BackupFile:
         if len(parts) > _DEEPEST or len(path.encode("utf-8")) > _LONGEST:  # UnicodeError where it cannot be a path
             raise ValueError("a path in it is too long")
 
-    def _damaged(self, reason: str) -> InvalidInput:
+    def damaged(self, reason: str) -> InvalidInput:
         return InvalidInput(
             "{file} is no whole backup: {reason}.", "Take another copy of it.", file=self._path, reason=reason
         )

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DatabaseError
 
 from studio.domain.errors import StudioError
 from studio.domain.secrecy import keep_secret
+from studio.store.database_faults import CatalogueFull, fault_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWEST = "0006"
@@ -22,6 +23,7 @@ def open_database(url: str) -> Engine:
     """An engine on the database, migrated to the newest schema.
 
     Raises:
+        CatalogueFull: there is no room for what its readers share.
         StudioError: it cannot be opened, is damaged, or was written by a newer studio.
     """
     place = make_url(url)
@@ -33,6 +35,9 @@ def open_database(url: str) -> Engine:
     try:
         _migrate(engine)
     except DatabaseError as error:
+        fault = fault_of(error)
+        if isinstance(fault, CatalogueFull):
+            raise fault from error
         raise StudioError(
             "The catalogue {place} cannot be opened: {reason}.",
             "Close other programs that hold it, restore it from a backup, or choose another --home.",

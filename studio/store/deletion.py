@@ -15,15 +15,16 @@ _BEFORE, _BEHIND = ".", ".deleted"
 
 
 @contextmanager
-def deleting(folders: Iterable[Path], is_known: Callable[[Path], bool]) -> Iterator[None]:
-    """The block deletes the rows; `is_known` says of a folder whether a row tells of it.
+def deleting(folders: Iterable[Path], parent: Path, is_known: Callable[[Path], bool]) -> Iterator[None]:
+    """The block deletes the rows; `is_known` says of a folder whether a row tells of it. Folders that do not lie in
+    `parent` stay: they are somebody else's.
 
     Raises OSError where one of the folders cannot be put aside: nothing has changed then.
     """
     aside: dict[Path, Path] = {}  # by the folder's own path
     try:
         for folder in folders:
-            if folder.exists():
+            if folder.parent.resolve() == parent.resolve() and folder.exists():
                 place = folder.with_name(f"{_BEFORE}{folder.name}{_BEHIND}")
                 shutil.rmtree(place, ignore_errors=True)  # of one of that name before
                 folder.rename(place)

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 HOME_RESERVE = 2 << 20  # bytes: the catalogue deletes some hundred thousand rows with them
+BESIDE = 256 << 10  # bytes that are left for what is written while the reserve is kept
 
 
 class Reserve:
@@ -17,12 +18,13 @@ class Reserve:
         self._path = path
         self._size = size
 
-    def keep(self) -> None:
-        """Makes it where it is missing and the disk has room enough for it and for others."""
-        if not self._size or self._path.exists() or free_space(self._path.parent) < 4 * self._size:
-            return
-        with suppress(OSError):
-            self.take()
+    def keep(self, beside: int = BESIDE) -> None:
+        """Makes it whole, or as large as the disk has room for and so many bytes beside it."""
+        held = self._held()
+        wanted = min(self._size, held + free_space(self._path.parent) - beside)
+        if wanted > held:
+            with suppress(OSError), self._path.open("ab") as file:
+                file.write(b"\0" * (wanted - held))
 
     def take(self) -> None:
         """Makes it. Raises OSError."""
@@ -32,13 +34,8 @@ class Reserve:
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
-    def give_up_if_needed(self) -> None:
-        """Where the disk has less room than the reserve."""
-        if free_space(self._path.parent) < self._size:
-            self.give_up()
-
     def tick(self) -> None:
-        """Makes it again once there is room: the catalogue gives it up where there is none."""
+        """The catalogue gives it up where it finds no room; once there is some, it is made again."""
         self.keep()
 
     @contextmanager
@@ -49,6 +46,12 @@ class Reserve:
             yield
         finally:
             self.keep()
+
+    def _held(self) -> int:
+        try:
+            return self._path.stat().st_size
+        except OSError:
+            return 0
 
 
 def free_space(folder: Path) -> int:

@@ -162,7 +162,9 @@ def test_problems_are_found_by_kind_place_and_words(faulty: Dataset, wanted: Any
     assert ([p.line for p in found], total) == (expected, len(expected))
 
 
-@pytest.mark.parametrize("before", ["", "\r", "\n", "\t", " ", "  \r\n", "\ufeff", "\u3000"])
+@pytest.mark.parametrize(
+    "before", ["", "\r", "\n", "\t", " ", "  \r\n", "\ufeff", "\u3000", "\u2060", "\u00ad\u202e", "\u2800", "\ufe0f"]
+)
 @pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(1)", "＝1"])
 def test_a_cell_that_a_spreadsheet_could_run_is_quoted(before: str, formula: str) -> None:
     assert harmless(before + formula) == f"'{before}{formula}"
