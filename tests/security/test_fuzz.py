@@ -228,6 +228,7 @@ def test_addresses_with_anything_in_them_are_answered(house: House) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(3))
 def test_twenty_thousand_calls_are_answered_in_words(house: House, seed: int) -> None:
     fuzz(house, MANY_CALLS, seed)
