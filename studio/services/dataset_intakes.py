@@ -7,12 +7,11 @@ import time
 from studio.domain.dataset_formats import header_key
 from studio.domain.errors import StudioError
 from studio.domain.events import Failed, Finished, Progress
-from studio.engines.base import Engine, Process
+from studio.engines.base import Engine
+from studio.services.tending import SECONDS_TO_START, worker_of
 from studio.store.catalogue import Catalogue
 from studio.store.run_folder import RunFolder
 from studio.store.tables import Dataset
-
-SECONDS_TO_START = 60.0  # after which a version without a worker never gets one: the server died in between
 
 
 class DatasetIntakes:
@@ -23,7 +22,8 @@ class DatasetIntakes:
     def look_after(self, dataset: Dataset) -> None:
         """Records the worker's newest word; a version whose worker is gone without one has failed."""
         # Asked first: a worker's last word comes before its death.
-        alive = dataset.pid is not None and self._engine.is_alive(Process(dataset.pid, dataset.process_started or 0.0))
+        process = worker_of(dataset)
+        alive = process is not None and self._engine.is_alive(process)
         match RunFolder(dataset.folder).last_event() if dataset.folder else None:
             case Finished() as finished:
                 self._finish(dataset, finished)
@@ -32,7 +32,7 @@ class DatasetIntakes:
                     dataset.id, status="failed", problem=problem, remedy=remedy, pid=None,
                     details={**dataset.details, "fault": fault},
                 )  # fmt: skip
-            case _ if not alive and (dataset.pid is not None or time.time() - dataset.created_at > SECONDS_TO_START):
+            case _ if not alive and (process is not None or time.time() - dataset.created_at > SECONDS_TO_START):
                 self._catalogue.change_dataset(
                     dataset.id, status="failed", pid=None,
                     problem="Reading it ended without a word.",

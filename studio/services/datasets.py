@@ -15,14 +15,14 @@ from studio.domain.dataset_formats import header_key, read_layout
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import check_name
 from studio.domain.reading import Reading, check_suffix
-from studio.engines.base import Engine, Process
+from studio.engines.base import Engine
 from studio.services.adapters import cannot_remove
 from studio.services.dataset_healing import Healing
 from studio.services.dataset_intakes import DatasetIntakes
 from studio.services.dataset_sources import check_hub_source, name_of_file, name_taken
 from studio.services.dataset_states import check_ready, still_reading
 from studio.services.originals import Original, Originals, cannot_store, check_regular
-from studio.services.tending import tend
+from studio.services.tending import tend, worker_of
 from studio.store.catalogue import Catalogue
 from studio.store.database_faults import CatalogueFull
 from studio.store.deletion import deleting, finish_deletions
@@ -180,6 +180,8 @@ class Datasets:
         try:
             shutil.rmtree(folder.path, ignore_errors=True)
             folder.prepare(request)
+            # Recorded before the process is: a server that dies in between finds the process by what that writes first.
+            self._catalogue.change_dataset(dataset.id, folder=str(folder.path))
             online = "hub" in request
             process = self._engine.start("intake", folder.path, online=online, token=self._token() if online else None)
         except (OSError, StudioError) as error:
@@ -190,7 +192,7 @@ class Datasets:
             raise cannot_store(error, self._folder) from error
         self._catalogue.change_dataset(
             dataset.id, status="reading", stage="", done=0, total=0, problem="", remedy="",
-            folder=str(folder.path), pid=process.pid, process_started=process.started,
+            pid=process.pid, process_started=process.started,
         )  # fmt: skip
         return self._catalogue.dataset(dataset.reference)
 
@@ -336,17 +338,17 @@ class Datasets:
     def _delete(self, doomed: Sequence[Dataset]) -> None:
         """Raises StudioError as `delete` does."""
         for dataset in doomed:
-            if dataset.status == "reading" and dataset.pid is not None:
-                self._engine.stop(Process(dataset.pid, dataset.process_started or 0.0), force=True)
+            if dataset.status == "reading" and (worker := worker_of(dataset)):
+                self._engine.stop(worker, force=True)
         ids = [dataset.id for dataset in doomed]
         # An old studio kept two versions in one folder.
         needed = {Path(d.rows_path).parent for d in self._catalogue.datasets() if d.id not in ids}
-        folders = {dataset.own_folder: dataset for dataset in doomed if dataset.own_folder not in needed}
+        folders = [folder for folder in map(self._folder_of, doomed) if folder not in needed]
         try:
             with deleting(folders, self._folder, self._is_known):
                 self._catalogue.delete_datasets(ids)
         except OSError as error:
-            raise cannot_remove(doomed[0].name, doomed[0].own_folder, error) from error
+            raise cannot_remove(doomed[0].name, self._folder_of(doomed[0]), error) from error
 
     def finish_deletions(self) -> None:
         """Ends those that were broken off."""
@@ -360,7 +362,11 @@ class Datasets:
             self._originals.keep_only({o["sha256"] for d in self._catalogue.datasets() for o in _originals_of(d)})
 
     def _is_known(self, folder: Path) -> bool:
-        return any(dataset.own_folder.name == folder.name for dataset in self._catalogue.datasets())
+        return any(self._folder_of(dataset).name == folder.name for dataset in self._catalogue.datasets())
+
+    def _folder_of(self, dataset: Dataset) -> Path:
+        """Also of one whose server was killed before it could put it down."""
+        return dataset.own_folder if dataset.folder or dataset.rows_path else self._folder / str(dataset.id)
 
     def _clear_originals(self, of: Sequence[Dataset] | Sequence[Original]) -> None:
         """Removes those of `of` that no version comes from any more. What the catalogue does not know stays."""

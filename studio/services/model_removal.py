@@ -15,6 +15,7 @@ from pathlib import Path
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.naming import slug
 from studio.engines.base import Engine, Process
+from studio.services.tending import worker_of
 from studio.store.catalogue import REMOVED, Catalogue
 from studio.store.evaluation_records import OPEN
 from studio.store.run_folder import read_process
@@ -90,8 +91,8 @@ class ModelRemoval:
 
     def _workers(self, model: Model, folder: Path) -> Iterator[Process]:
         """Those that fetch it and check it."""
-        if model.pid is not None:
-            yield Process(model.pid, model.process_started or 0.0)
+        if worker := worker_of(model):
+            yield worker
         if said := read_process(folder / CHECK / PROCESS):
             yield Process(*said)
 

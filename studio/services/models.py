@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -16,7 +17,7 @@ from studio.engines.base import Engine, Process
 from studio.services.base_weights import weight_files
 from studio.services.model_removal import CHECK, PROCESS, ModelRemoval, folder_of
 from studio.services.model_states import check_ready, folder_gone
-from studio.services.tending import tend
+from studio.services.tending import SECONDS_TO_START, tend, worker_of
 from studio.store.catalogue import REMOVED, Catalogue
 from studio.store.model_config import read_model_config
 from studio.store.room import Reserve
@@ -145,11 +146,13 @@ class Models:
         self._check_folder(model).events.unlink(missing_ok=True)  # it was of what is fetched anew
         hub_id, _, revision = model.reference.partition("@")
         folder.prepare({"source": model.source, "reference": hub_id, "revision": revision or None})
+        # Recorded before the process is: a server that dies in between finds the process by what that writes first.
+        self._catalogue.change_model(model.id, folder=str(folder.path))
         process = self._engine.start("fetch", folder.path, online=True, token=self._token())
         self._catalogue.change_model(
             model.id,
             status="preparing", stage="", done=0, total=0, problem="", remedy="", report={},
-            folder=str(folder.path), pid=process.pid, process_started=process.started,
+            pid=process.pid, process_started=process.started,
         )  # fmt: skip
 
     def list(self) -> Sequence[Model]:
@@ -206,8 +209,9 @@ class Models:
         self._catalogue.change_model(model.id, report={"problems": [fault.as_dict()]})
 
     def _look_after(self, model: Model) -> None:
-        alive = model.pid is not None and self._engine.is_alive(Process(model.pid, model.process_started or 0.0))
-        events, _ = RunFolder(model.folder).read()
+        process = worker_of(model)
+        alive = process is not None and self._engine.is_alive(process)
+        events, _ = RunFolder(model.folder).read() if model.folder else ([], 0)
         change = partial(self._catalogue.change_model, model.id, only="preparing")  # it may be removed meanwhile
         match events[-1] if events else None:
             case Finished(path=path, size=size, details=details):
@@ -218,7 +222,7 @@ class Models:
                     status="failed", problem=fault.problem, remedy=fault.remedy, pid=None,
                     report={"problems": [failed.told]},
                 )  # fmt: skip
-            case _ if not alive:
+            case _ if not alive and (process is not None or time.time() - model.created_at > SECONDS_TO_START):
                 change(
                     status="failed", pid=None,
                     problem="Fetching the model ended without a word.",

@@ -42,7 +42,8 @@ KINDS = (
     "aborted upload",
 )  # fmt: skip
 DISK = "64m"
-MAY_FAIL = (FULL_DISK, "killed worker")  # what is taken in while that happens may fail, in words
+MAY_FAIL = (FULL_DISK, "killed worker")  # what is taken in while that happens may fail in words; so may what nobody
+# was told of that it was taken in
 SECONDS = 240  # until what is good must be ready
 LOCKED = 3  # seconds
 FULL = 2, 6  # seconds, at least and at most
@@ -286,7 +287,7 @@ class Adversity:
         if dataset.status == "ready":
             self._keep(seen, name, after)
             return
-        if after not in MAY_FAIL or not dataset.problem:
+        if not (outcome is None or after in MAY_FAIL) or not dataset.problem:
             self._jam(f"{name} is {dataset.status}: {dataset.problem}", after)
         if not self._ask.delete(name):
             self._jam(f"{name} cannot be deleted", after)
@@ -309,13 +310,14 @@ class Adversity:
             if found and not self._ask.remove_model(name):
                 self._jam(f"{name} cannot be removed", after)
             return
-        if (found is None or (found.status == "failed" and found.problem)) and after in MAY_FAIL:
+        is_told = found is None or (found.status == "failed" and bool(found.problem))
+        if is_told and (outcome is None or after in MAY_FAIL):
             self._ask.add_model(self._aside / name)
             self._wait_until_read(seen, after)
             found = {model.name: model for model in seen.catalogue.models()}.get(name)
         if found and found.status == "ready" and not found.report.get("problems"):
             self.holdings.models[name] = found.path
-        elif found or after != "killed server":
+        else:
             words = f"{found.status}: {found.problem} {found.report}" if found else "not there"
             self._jam(f"{name}, which is good, is {words}", after)
 
