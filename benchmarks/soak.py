@@ -7,9 +7,9 @@ take about half an hour on two cores. `--kills` is the chance that a run's worke
 life.
 
 `--adversity` is the number of rounds with a server of its own, about ten seconds each on two cores. In each round one
-thing happens while a dataset is added and now and then one is deleted, by the page or by a command: a damaged model, a
-hostile chat template, a disk without a byte left, a locked or a lost catalogue, a killed server or worker, an upload that
-breaks off. Afterwards all that was there must be there with the same rows, what was deleted must be gone, what was refused
+thing happens while a dataset is added, and now and then one is deleted or a model is added, by the page or by a command:
+a damaged model, a hostile chat template, a disk without a byte left, a locked or a lost catalogue, a killed server or
+worker, an upload that breaks off. Afterwards all that was there must be there with the same rows, what was deleted must be gone, what was refused
 must be whole, and something new that is good must become ready. The full disk is a file system of its own, which takes
 root or a user namespace; where none can be mounted, the result names it under `adversity_left_out`.
 
