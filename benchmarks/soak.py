@@ -7,15 +7,16 @@ take about half an hour on two cores. `--kills` is the chance that a run's worke
 life.
 
 `--adversity` is the number of rounds with a server of its own, about ten seconds each on two cores. In each round one
-thing happens while a dataset is added, and now and then one is deleted or a model is added, by the page or by a command:
-a damaged model, a hostile chat template, a disk without a byte left, a locked or a lost catalogue, a killed server or
-worker, an upload that breaks off. Afterwards all that was there must be there with the same rows, what was deleted must be gone, what was refused
-must be whole, and something new that is good must become ready. The full disk is a file system of its own, which takes
-root or a user namespace; where none can be mounted, the result names it under `adversity_left_out`.
+thing happens while a dataset is added, and now and then one is deleted or a model is added, by the page or by a
+command: a damaged model, a hostile chat template, a disk without a byte left, a locked or a lost catalogue, a killed
+server or worker, an upload that breaks off. Afterwards all that was there must be there with the same rows, what was
+deleted must be gone, what was refused must be whole, and something new that is good must become ready. The full disk is
+a file system of its own, which takes root or a user namespace; where none can be mounted, the result names it under
+`adversity_left_out`.
 
-Prints runs, kills, rounds by what happened, deletes, and what must be 0: `lost` runs, datasets and models; `jammed`, which
-is all that does not become what it must; processes and files that are left over. What they are stands in lines of their
-own.
+Prints runs, kills, rounds by what happened, deletes, and what must be 0: `lost` runs, datasets and models; `jammed`,
+which is all that does not become what it must; processes and files that are left over. What they are stands in lines of
+their own.
 """
 
 from __future__ import annotations
