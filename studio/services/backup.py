@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from studio import __version__
 from studio.domain.errors import InvalidInput, StudioError
+from studio.services.home_folders import OF_WORKERS, is_original
 from studio.settings import Settings
 from studio.store.backup_file import DATABASE, FOLDERS, BackupFile, BackupWriter, no_room
 from studio.store.database import NEWEST, open_database
@@ -27,8 +28,7 @@ from studio.store.tables import Adapter, Dataset, Model, Run
 
 _PASSES = 6
 _LITTLE = 64 << 20  # bytes: copied so fast that hardly anything changes meanwhile
-# Which process works on it, and room kept for its last word: of no use anywhere else.
-_SCRATCH = ("worker.json", "process.json", "heartbeat", "reserve", "stop")
+_SCRATCH = (*OF_WORKERS, "reserve")  # the room that is kept for a worker's last word
 
 Told = Callable[[str, int, int], None]  # what is being done, bytes done, bytes in all
 State = tuple[int, int, int]
@@ -190,11 +190,13 @@ class _Home:
                 folders[:] = sorted(name for name in folders if not name.startswith("."))
                 for name in sorted(files):
                     path = Path(folder, name)
-                    if name.startswith(".") or name in _SCRATCH or not path.is_file():
+                    inside = path.relative_to(self._home)
+                    is_scratch = name.startswith(".") or name in _SCRATCH
+                    if (is_scratch and not (is_original(inside) and len(inside.parts) > 3)) or not path.is_file():
                         continue
                     with suppress(FileNotFoundError):
                         state = path.stat()
-                        yield path.relative_to(self._home).as_posix(), (state.st_size, state.st_mtime_ns, state.st_ino)
+                        yield inside.as_posix(), (state.st_size, state.st_mtime_ns, state.st_ino)
 
     def _check_room(self) -> None:
         needed = sum(size for _, (size, _, _) in self._files())

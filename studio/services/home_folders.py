@@ -11,12 +11,20 @@ from studio.store.tables import Adapter, Dataset, Model, Run
 
 Kept = Model | Dataset | Run | Adapter
 
+# Which process works there: of no use in any other home.
+OF_WORKERS = ("worker.json", "process.json", "endpoint.json", "heartbeat", "stop")
+
 _NAMES: dict[type[Kept], tuple[str, re.Pattern[str]]] = {
     Model: ("models", re.compile(r"[^.].*-(\d{1,9})")),
     Dataset: ("datasets", re.compile(r"(\d{1,9})")),
     Run: ("runs", re.compile(r"(\d{1,9})")),
     Adapter: ("adapters", re.compile(r"[^.].*?-(\d{1,9})(?:-\d+)?")),  # the run's number, and the checkpoint's step
 }
+
+
+def is_original(path: Path) -> bool:
+    """Whether that path within a home is of a file that people brought, which may have any name."""
+    return path.parts[:2] == ("datasets", "originals")
 
 
 def folders(home: Path, table: type[Kept]) -> Iterator[tuple[int, Path]]:

@@ -11,12 +11,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from studio.domain.run import RunStatus
+from studio.services.home_folders import OF_WORKERS, is_original
 from studio.services.moved_paths import rebase_files, rebase_row, rebase_to
 from studio.store.catalogue import Catalogue
 from studio.store.tables import Adapter, Dataset, Model, Run, Transition
 
-# Which process works on it, there: it is none of ours.
-WORKERS = ("worker.json", "process.json", "endpoint.json", "heartbeat", "stop")
 UNDER_WAY = [status for status in RunStatus if status.has_worker]
 _MOVED = "The home was moved or copied while it was under way."
 
@@ -37,9 +36,10 @@ def settle(catalogue: Catalogue, home: Path) -> None:
         if not (homes := earlier_homes(catalogue, home)):  # another process was first
             return
         rebase = rebase_to(homes, home, must_exist=True)
-        for left in WORKERS:
-            for path in home.rglob(left):
-                path.unlink(missing_ok=True)
+        for name in OF_WORKERS:
+            for path in home.rglob(name):
+                if not is_original(path.relative_to(home)):
+                    path.unlink(missing_ok=True)
         rebase_files(home, rebase)
         with Session(catalogue.engine) as session, session.begin():
             for table in (Model, Dataset, Run, Adapter):

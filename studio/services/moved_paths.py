@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from studio.services.home_folders import is_original
 from studio.store.checkpoint_folder import MANIFEST
 from studio.store.run_folder import write_json
 from studio.store.tables import Table
@@ -46,8 +47,10 @@ def rebase_files(root: Path, rebase: Rebase) -> None:
     """What runs, adapters and versions in the home `root` say of their own places; of base models only what their
     worker was told. Raises OSError."""
     for path in root.rglob("*.json"):
-        inside = path.relative_to(root).parts
-        if (inside[0] == "models" and path.name != "run.json") or path.stat().st_size > _MOST_JSON:
+        inside = path.relative_to(root)
+        if is_original(inside) or (inside.parts[0] == "models" and path.name != "run.json"):
+            continue
+        if path.stat().st_size > _MOST_JSON:
             continue
         if (path.parent / MANIFEST).exists():  # a checkpoint: one whose files are not as they were written is no use
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,21 @@ def test_a_run_that_was_under_way_in_the_home_that_was_copied_is_left_alone(home
     assert "moved or copied" in copy.runs.history(run.id)[-1].reason
     copy.close()
     assert (folder / "worker.json").exists()
+
+
+def test_files_that_people_brought_stay_as_they_are_whatever_their_names(home: Path, tmp_path: Path) -> None:
+    for name in ("process.json", ".rows.jsonl"):
+        brought = tmp_path / name
+        brought.write_text(json.dumps([{"text": f"It lies in {home}/datasets."}]))
+        assert studio(home, "datasets", "add", str(brought), "--name", name.strip(".")).returncode == 0
+    shutil.copytree(home, tmp_path / "copy")
+    studio_json(home, "backup", str(tmp_path / "backup.zip"))
+    studio_json(tmp_path / "restored", "restore", str(tmp_path / "backup.zip"))
+    for elsewhere in (tmp_path / "copy", tmp_path / "restored"):
+        assert {row["name"] for row in studio_json(elsewhere, "datasets", "list")} >= {"process.json", "rows.jsonl"}
+        for name in ("process.json", ".rows.jsonl"):
+            (kept,) = (elsewhere / "datasets" / "originals").glob(f"*/{name}")
+            assert kept.read_bytes() == (tmp_path / name).read_bytes()
 
 
 def test_a_home_of_several_names_stays_as_it_is(home: Path, tmp_path: Path) -> None:
