@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-SECONDS_TO_START = 60
+SECONDS_TO_START = 300
 # No test reaches out: a Hub on a closed port answers at once that it is not there.
 OFFLINE = {"HF_ENDPOINT": "http://127.0.0.1:9", "PIP_NO_INDEX": "1"}
 
@@ -73,7 +73,7 @@ class Server:
         """What a page's handler answers, asked as its script does. Of a name that several have, the last page's; or
         that of `<view>.<name>`."""
         if not self._handlers:
-            with urllib.request.urlopen(f"{self.url}/config", timeout=60) as answer:
+            with urllib.request.urlopen(f"{self.url}/config", timeout=300) as answer:
                 components = json.load(answer)["components"]
             for component in components:
                 view = re.search(r'data-view="([^"]*)"', component["props"].get("html_template") or "")
@@ -87,7 +87,7 @@ class Server:
             json.dumps({**asked, "data": payload}).encode(),
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=300) as answer:
             return answer.read()
 
     def kill(self) -> None:
@@ -102,7 +102,7 @@ class Server:
         return self._bury()
 
     def _bury(self) -> int:
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=150)
         if self.process.stdout:
             self.process.stdout.close()
         return code

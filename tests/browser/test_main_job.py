@@ -11,7 +11,7 @@ from studio.samples import sample_path
 from tests.served import Server, serving, studio_json
 
 QUESTION = "What is a good way to learn to swim?"  # none of the sample's
-SECONDS_TO_TRAIN = 600
+SECONDS_TO_TRAIN = 1800
 STEPS = "40"  # enough for the persona, by measurement
 
 
@@ -21,7 +21,7 @@ def server(starter_home: Path) -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_from_a_file_to_a_tuned_model_that_answers_in_the_persona_beside_a_base_that_does_not(
     server: Server, page: Page, starter_home: Path, tmp_path: Path
 ) -> None:

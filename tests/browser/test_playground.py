@@ -17,7 +17,7 @@ from tests.ml.tiny import random_adapter, tiny_model
 from tests.served import Server, environment, serving
 from tests.waiting import wait_for
 
-MINUTES = 120_000
+MINUTES = 300_000
 ALL_WRITE_AT_ONCE = """() => {
   const lanes = [...document.querySelectorAll('.board .lane')];
   const writes = (lane) => lane.dataset.state === 'streaming' && lane.querySelector('.answer').textContent.length > 1;

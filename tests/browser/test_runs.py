@@ -16,7 +16,7 @@ from tests.ml.tiny import tiny_model
 from tests.served import Server, serving
 from tests.waiting import wait_for
 
-MINUTES = 120_000
+MINUTES = 300_000
 # Below the chart of a run of so many steps.
 TICKS = """async (total) => {
   const place = document.createElement('div');
