@@ -9,21 +9,24 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
+import pytest
 
 from studio.store.checkpoint_folder import checkpoints
 from tests.faults.bed import Bed, opened
 from tests.served import Server, environment
 from tests.waiting import wait_for
 
-KILLS = 10  # in each of two studios at once
-SERVER_KILLS = 20
 STEPS = 120
 
 
-def killed_again_and_again(bed: Bed, seed: int) -> None:
+def some(few: int, many: int) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("kills", [few, pytest.param(many, marks=pytest.mark.long)])
+
+
+def killed_again_and_again(bed: Bed, kills: int, seed: int) -> None:
     chance = random.Random(seed)
     first, *waiting = [bed.submit(name, STEPS) for name in ("first", "second", "third")]
-    for kill in range(KILLS):
+    for kill in range(kills):
         newest = (checkpoints(bed.folder(first).checkpoints) or [None])[0]
         reached = (newest.step if newest else 0) + chance.randint(1, 9)
         bed.tick_until(lambda reached=reached: bed.steps_now(first)[-1:] >= [reached], f"{reached} before kill {kill}")
@@ -32,20 +35,22 @@ def killed_again_and_again(bed: Bed, seed: int) -> None:
         bed.tick_until(lambda attempt=attempt: bed.run(first).attempt > attempt, "the resumption")
         assert [run.id for run in bed.studio.run_control.queue()] == waiting, "the queue keeps its order"
     run = bed.tick_until_over(first)
-    assert (run.status, run.attempt, run.resumes) == ("finished", KILLS + 1, KILLS)
+    assert (run.status, run.attempt, run.resumes) == ("finished", kills + 1, kills)
     bed.check_whole(first, STEPS)
 
 
-def test_a_worker_that_is_killed_at_twenty_random_steps_ends_with_the_undisturbed_curve(
-    tmp_path: Path, tiny: Path, undisturbed: dict[int, float]
+@some(3, 10)
+def test_workers_that_are_killed_at_random_steps_end_with_the_undisturbed_curve(
+    tmp_path: Path, tiny: Path, undisturbed: dict[int, float], kills: int
 ) -> None:
     with opened(tmp_path / "one", tiny) as one, opened(tmp_path / "two", tiny) as two, ThreadPoolExecutor(2) as both:
-        list(both.map(killed_again_and_again, (one, two), (1, 2)))
+        list(both.map(killed_again_and_again, (one, two), (kills, kills), (1, 2)))
         assert one.curve(1) == two.curve(1) == undisturbed
 
 
-def test_a_server_that_is_killed_twenty_times_and_once_with_its_worker_loses_nothing(
-    tmp_path: Path, tiny: Path
+@some(6, 20)
+def test_a_server_that_is_killed_many_times_and_once_with_its_worker_loses_nothing(
+    tmp_path: Path, tiny: Path, kills: int
 ) -> None:
     """Whoever holds the home's lock is its server: `studio serve`, or a command that follows a run."""
     chance = random.Random(3)
@@ -53,7 +58,7 @@ def test_a_server_that_is_killed_twenty_times_and_once_with_its_worker_loses_not
         bed.studio.lock.release()
         first, second, third = (bed.submit(name, n, save_steps=50) for name, n in (("a", 10**6), ("b", 3), ("c", 3)))
         bed.studio.run_control.move(third, before=second)
-        for kill in range(SERVER_KILLS):
+        for kill in range(kills):
             server = Server(bed.home) if kill % 5 == 0 else Follower(bed.home, first)
             if kill == 0:
                 wait_for(lambda: bed.run(first).step > 0, seconds=120, what="the first step")
@@ -61,7 +66,7 @@ def test_a_server_that_is_killed_twenty_times_and_once_with_its_worker_loses_not
                 before = bed.run(first).step
                 wait_for(lambda before=before: bed.run(first).step > before, seconds=60, what="a step that it recorded")
             time.sleep(chance.uniform(0, 0.2))  # a moment that nothing announces
-            if kill == SERVER_KILLS - 1:  # a power cut: both at once
+            if kill == kills - 1:  # a power cut: both at once
                 bed.worker(first).kill()
             server.kill()
         server = Server(bed.home)
@@ -70,7 +75,7 @@ def test_a_server_that_is_killed_twenty_times_and_once_with_its_worker_loses_not
             assert [run.id for run in bed.studio.run_control.queue()] == [third, second]
             bed.studio.run_control.stop(first)
             done = wait_for(lambda: (r := bed.run(first)).ended_at and r, seconds=60, what="the end of the first")
-            assert (done.status, done.attempt) == ("stopped", 2), "twenty servers, and one worker until the power cut"
+            assert (done.status, done.attempt) == ("stopped", 2), "many servers, and one worker until the power cut"
             bed.check_whole(first, done.step)
         finally:
             server.stop()

@@ -28,7 +28,6 @@ SMALL: dict[str, Callable[[Place, Path, Path], list[Any]]] = {
     "ingest": lambda tiny, starter, home: ["--rows", 200],
     "latency": lambda tiny, starter, home: ["--home", home, "--events", 3],
     "memory": lambda tiny, starter, home: ["--requests", 60, "--clients", 3],
-    # By this seed: a full disk, a killed worker, an aborted upload.
     # By this seed: the run's worker is killed once; then a full disk, a killed worker, a locked catalogue.
     "soak": lambda tiny, starter, home: ["--model", starter, "--runs=1", "--kills=0.5", "--adversity=3", "--seed=463"],
     "startup": lambda tiny, starter, home: ["--rounds", 1],

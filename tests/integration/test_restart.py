@@ -4,6 +4,8 @@ import json
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from studio.samples import sample_path
 from studio.services.runs import Runs
 from studio.settings import read_settings
@@ -14,6 +16,7 @@ from tests.waiting import wait_for
 STEPS = 12
 
 
+@pytest.mark.long
 def test_a_run_outlives_a_killed_server_and_its_curve_and_adapter_are_whole(starter_home: Path) -> None:
     studio_json(starter_home, "datasets", "add", str(sample_path()), "--name", "for-restart")
     server = Server(starter_home)

@@ -25,7 +25,7 @@ from studio.worker.reading import delimited, json_document, json_text, open_sour
 from studio.worker.reading.packed import Packed
 
 TIMES = 4
-ROWS, LUMPS = 5_000, 200_000  # characters, at first: what costs a call for each row is counted slowly
+ROWS, LUMPS = 3_000, 100_000  # characters, at first: what costs a call for each row is counted slowly
 LUMP_SHAPES: dict[str, Callable[[int], str]] = {
     "one long line": lambda size: "x" * size,
     "few long lines": lambda size: "\n".join(["word " * (size // 150)] * 30),
