@@ -10,6 +10,7 @@ from filelock import FileLock
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from studio.domain.errors import StudioError
 from studio.domain.run import RunStatus
 from studio.services.home_folders import OF_WORKERS, is_original
 from studio.services.moved_paths import rebase_files, rebase_row, rebase_to
@@ -28,24 +29,34 @@ def settle(catalogue: Catalogue, home: Path) -> None:
     nothing was moved.
 
     Raises:
-        OSError: a file cannot be written; the next start goes on.
+        StudioError: a file cannot be written; the next start goes on.
     """
     if not earlier_homes(catalogue, home):
         return
-    with FileLock(home / "moving.lock"):
-        if not (homes := earlier_homes(catalogue, home)):  # another process was first
-            return
-        rebase = rebase_to(homes, home, must_exist=True)
-        for name in OF_WORKERS:
-            for path in home.rglob(name):
-                if not is_original(path.relative_to(home)):
-                    path.unlink(missing_ok=True)
-        rebase_files(home, rebase)
-        with Session(catalogue.engine) as session, session.begin():
-            for table in (Model, Dataset, Run, Adapter):
-                for row in session.scalars(select(table)):
-                    rebase_row(row, rebase)
-            leave_workers(session, _MOVED)
+    try:
+        with FileLock(home / "moving.lock"):
+            if homes := earlier_homes(catalogue, home):  # else another process was first
+                _settle(catalogue, home, homes)
+    except OSError as error:
+        raise StudioError(
+            "The home {home} was moved, and its files cannot be brought up to date: {reason}.",
+            "Free some space or mend its permissions, then start again.",
+            home=home, reason=error.strerror or str(error),
+        ) from error  # fmt: skip
+
+
+def _settle(catalogue: Catalogue, home: Path, homes: list[str]) -> None:
+    rebase = rebase_to(homes, home, must_exist=True)
+    for name in OF_WORKERS:
+        for path in home.rglob(name):
+            if not is_original(path.relative_to(home)):
+                path.unlink(missing_ok=True)
+    rebase_files(home, rebase)
+    with Session(catalogue.engine) as session, session.begin():
+        for table in (Model, Dataset, Run, Adapter):
+            for row in session.scalars(select(table)):
+                rebase_row(row, rebase)
+        leave_workers(session, _MOVED)
     logger.warning("The home %s lay elsewhere before: %s. Its paths say so no more.", home, ", ".join(homes))
 
 
