@@ -175,6 +175,13 @@ def test_what_pages_may_send_is_answered_in_words(house: House) -> None:
     house.is_sound()
 
 
+@pytest.mark.parametrize("number", [10**6, -1, 2**62, -(2**63)])
+def test_a_row_beyond_the_end_is_not_found(house: House, number: int) -> None:
+    said = house.call("datasets", "whole_row", json.dumps({"name": "rows", "number": number}))
+    assert number < 0 or "has no such row" in said.decode()  # before the first one, the first ones are shown
+    house.is_sound()
+
+
 API = "/gradio_api/"
 PLACES = ("component_server/", "queue/join", "cancel", "reset", "run/predict", "call/x", "vibe-edit", "x")
 KINDS = ("application/json", "multipart/form-data; boundary=x", "multipart/form-data", "text/plain", "")

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.reading import ENCODINGS, SUFFIXES, Reading, shown_encoding
 from studio.samples import sample_path
 from studio.services import dataset_view
@@ -172,11 +172,15 @@ def whole_row(
     studio: Studio, name: str, number: int, request: gr.Request, model: str = "", max_length: int = MAX_LENGTH,
     validation: str = "",
 ) -> dict[str, Any]:  # fmt: skip
-    """Row `number`, without anything cut."""
+    """Row `number`, without anything cut. Raises NotFound."""
     dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
     examination = _counted(studio, dataset, chosen.name if chosen else "", max_length, validation)
-    (row,) = dataset_view.rows(dataset, number, 1, model=chosen, examination=examination)["rows"]
-    return shown_row(row, language_of(request), WHOLE)
+    seen = dataset_view.rows(dataset, number, 1, model=chosen, examination=examination)
+    if not seen["rows"]:
+        raise NotFound(
+            "“{name}” has no such row.", "It has {count}: load the page anew.", name=name, count=seen["total"]
+        )
+    return shown_row(seen["rows"][0], language_of(request), WHOLE)
 
 
 def problems(
