@@ -51,16 +51,16 @@ SUN = (
 GLOBE = "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM3 12h18M12 3c-5 5.5-5 12.5 0 18M12 3c5 5.5 5 12.5 0 18"
 DOOR = "M14 4h5v16h-5M4 12h10M10 8l4 4-4 4"
 CORE_SCRIPTS = (
-    "core/dom.js",
-    "core/server.js",
-    "core/controls.js",
-    "core/table.js",
-    "core/scores.js",
-    "core/models.js",
-    "core/run_words.js",
-    "core/frame.js",
-    "chart.js",
-    "form.js",
+    "lib/dom.js",
+    "api/view.js",
+    "ui/controls.js",
+    "ui/table.js",
+    "domain/metrics.js",
+    "domain/base_model.js",
+    "domain/run_status.js",
+    "frame/index.js",
+    "ui/chart.js",
+    "ui/form.js",
 )
 PRELOADED_FONTS = ("inter-latin.woff2", "jetbrains-mono-latin.woff2")
 

@@ -200,15 +200,14 @@ class Frame:
 
     def framed(self, page: Page, html: str, request: Request, nonce: str) -> str:
         theme = request.cookies.get(THEME_COOKIE, "")
-        parts = [f"pages/{page.name}/{part.name}" for part in sorted((STATIC / "pages" / page.name).glob("*.js"))]
-        script = f"pages/{page.name}.js"
+        parts = sorted((STATIC / "pages" / page.name).glob("*.js"), key=lambda part: (part.stem == "index", part.name))
         return document(
             page,
             self.headings.get(page, Heading(page.title, "")),
             self.skeletons[page],
             GradioParts.of(html),
             pages=tuple(self.pages.values()),
-            scripts=(*parts, script) if (STATIC / script).is_file() else (),
+            scripts=tuple(f"pages/{page.name}/{part.name}" for part in parts),
             version=self.version,
             language=language_of(request),
             theme=theme if theme in THEMES else "system",

@@ -58,9 +58,9 @@ def alone(page: Page) -> Page:
     page.set_content("<html><body></body></html>")
     page.evaluate("window.STUDIO = {text: {}}")
     for script in (
-        "core/dom.js",
-        "core/controls.js",
-        *(f"pages/playground/{name}.js" for name in ("markdown", "differences", "tokens", "lane")),
+        "lib/dom.js",
+        "ui/controls.js",
+        *(f"pages/playground/{name}.js" for name in ("markdown", "text_diff", "token_view", "answer_column")),
     ):
         page.add_script_tag(content=(STATIC / script).read_text("utf-8"))
     return page

@@ -131,7 +131,7 @@ def test_what_the_page_is_made_of_can_be_loaded_and_nothing_else(web):
     page = web.get("/sign-in", headers=PAGE).text
     for address in re.findall(r'(?:src|href)="(\./static/[^"]+)"', page):
         assert web.get(address).text == "inside", address
-    for address in ("/static/core/dom.js", "/static/fonts/../core/dom.js", "/static/fonts/%2e%2e/core/dom.js"):
+    for address in ("/static/lib/dom.js", "/static/fonts/../lib/dom.js", "/static/fonts/%2e%2e/lib/dom.js"):
         assert web.get(address).status_code == 401, address
     assert web.post("/static/studio.css").status_code == 401
 

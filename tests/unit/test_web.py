@@ -134,8 +134,8 @@ def test_a_studio_with_a_login_asks_for_it_everywhere_but_for_its_health(tmp_pat
     for path in (
         "/",
         "/now",
-        "/static/core/dom.js",
-        "/static/fonts/../core/dom.js",
+        "/static/lib/dom.js",
+        "/static/fonts/../lib/dom.js",
         "/gradio_api/info",
         "/config",
         "/theme.css",
