@@ -21,11 +21,11 @@ from sqlalchemy import insert
 from studio.app import Studio, build
 from studio.domain.events import Started, Step
 from studio.domain.run import RunStatus
-from studio.domain.spec import read_spec
+from studio.domain.spec.spec import read_spec
 from studio.engines.base import Process
 from studio.settings import read_settings
-from studio.store.run_folder import RunFolder
-from studio.store.tables import Metric, Run, Transition
+from studio.store.job_folder import RunFolder
+from studio.store.tables.core import Metric, Run, Transition
 
 TARGET_MS = 5.0
 LONG_CURVE = 50_000  # steps of one of the runs

@@ -39,7 +39,7 @@ def main() -> None:
 
 def served(scratch: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     from studio.engines.local import LocalEngine
-    from studio.store.run_folder import RunFolder
+    from studio.store.job_folder import RunFolder
     from tests.ml.tiny import random_adapter
 
     paths = {

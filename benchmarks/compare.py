@@ -52,8 +52,8 @@ def make_adapters(scratch: Path, model: Path) -> dict[str, Path]:
 def compared(arguments: argparse.Namespace, adapters: dict[str, Path]) -> dict[str, Any]:
     import torch
 
-    from studio.worker.adapter_shelf import AdapterShelf
-    from studio.worker.model import load_base
+    from studio.worker.inference.adapter_manager import AdapterShelf
+    from studio.worker.models.load import load_base
 
     base = load_base(arguments.model, arguments.precision)
     shelf = AdapterShelf(base)
@@ -91,9 +91,9 @@ def compared(arguments: argparse.Namespace, adapters: dict[str, Path]) -> dict[s
 
 def together(base: Any, shelf: Any, rows: list[Any], prompt: list[int], tokens: int) -> tuple[float, float]:
     """Seconds of the whole batch, and until its first token."""
-    from studio.domain.chat import Sampling
-    from studio.worker.answer import Answer
-    from studio.worker.batch import generate
+    from studio.domain.chat.sampling import Sampling
+    from studio.worker.generation.generate import generate
+    from studio.worker.generation.sequence import Answer
 
     answers = [
         Answer(

@@ -126,8 +126,8 @@ def models(bench: Bench, found: Findings) -> None:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from studio.worker.adapter_folder import library_versions
-    from studio.worker.device import name_of, pick_device
+    from studio.worker.common.device import name_of, pick_device
+    from studio.worker.training.save_adapter import library_versions
     from tests.ml.families import tokenizer
 
     device = pick_device()
@@ -164,8 +164,8 @@ def compared(bench: Bench, precision: str, full: list[Any], figures: dict[str, A
     import torch
     from peft import get_peft_model
 
-    from studio.worker.adapter_folder import save_adapter
-    from studio.worker.model import load_base
+    from studio.worker.models.load import load_base
+    from studio.worker.training.save_adapter import save_adapter
 
     place = bench.place / f"correct-{precision}"
     place.mkdir()
@@ -216,12 +216,12 @@ def compared(bench: Bench, precision: str, full: list[Any], figures: dict[str, A
 def trainer_on(model: Path, precision: str, place: Path, length: int) -> tuple[Any, Any]:
     from datasets import Dataset
 
-    from studio.domain.spec import read_spec
-    from studio.store.run_folder import RunFolder
-    from studio.worker.examples import Examples
-    from studio.worker.model import load_base
-    from studio.worker.stop import StopRequest
-    from studio.worker.training_setup import build_trainer
+    from studio.domain.spec.spec import read_spec
+    from studio.store.job_folder import RunFolder
+    from studio.worker.models.load import load_base
+    from studio.worker.training.setup import build_trainer
+    from studio.worker.training.stop import StopRequest
+    from studio.worker.training.tokenized_dataset import Examples
 
     loaded = load_base(model, precision)
     spec = read_spec({"data": {"name": "rows"}, "lora": LORA, "training": {"max_length": length}})
@@ -256,7 +256,7 @@ def plain_base(model: Path, precision: str) -> Any:
 def compute_dtype(precision: str) -> Any:
     import torch
 
-    from studio.worker.device import bf16_is_quicker, pick_device
+    from studio.worker.common.device import bf16_is_quicker, pick_device
 
     if precision == "fp32":
         return torch.float32
@@ -304,7 +304,7 @@ def plain_step(plain: Any, loaded: Any) -> tuple[float, list[Any]]:
     """In rows that are padded on the right, with all logits, under the autocast that Trainer uses with bf16."""
     import torch
 
-    from studio.worker.packing import PaddedBatch
+    from studio.worker.training.collators import PaddedBatch
 
     batch = {name: value.to(loaded.device) for name, value in PaddedBatch(0)(documents()).items()}
     labels = batch.pop("labels")[:, 1:]
@@ -326,7 +326,7 @@ def answers_compared(
     another by rounding, so that they must be the same in fp32 only."""
     from contextlib import nullcontext
 
-    from studio.worker.adapter_shelf import AdapterShelf
+    from studio.worker.inference.adapter_manager import AdapterShelf
 
     shelf = AdapterShelf(base)
     shelf.add("tuned", adapter)
@@ -361,9 +361,9 @@ def plain_answer(model: Any, ids: list[int], most: int) -> list[int]:
 
 
 def written(base: Any, shelf: Any, rows: Sequence[Any], most: int) -> list[list[int]]:
-    from studio.domain.chat import Sampling
-    from studio.worker.answer import Answer
-    from studio.worker.batch import generate
+    from studio.domain.chat.sampling import Sampling
+    from studio.worker.generation.generate import generate
+    from studio.worker.generation.sequence import Answer
 
     tokens: list[list[int]] = [[] for _ in rows]
     order = sorted(range(len(rows)), key=lambda row: rows[row][0])  # equal ones stand side by side
@@ -388,9 +388,9 @@ def worker_run(
 ) -> dict[str, Any]:
     """A run of the training worker, as the studio starts it: its figures, or what it said in the end."""
     from studio.domain.events import Failed, Finished, Halved, Started, Step
-    from studio.domain.spec import RunSpec
-    from studio.services.base_weights import read_base_weights
-    from studio.services.estimate import training_bytes
+    from studio.domain.spec.spec import RunSpec
+    from studio.services.models.layers import read_base_weights
+    from studio.services.runs.estimate import training_bytes
     from studio.settings import worker_environment
     from tests.training import all_events, training_run
 
@@ -542,8 +542,8 @@ def answers(bench: Bench, found: Findings) -> None:
     from peft import PeftModel
 
     from benchmarks.compare import together
-    from studio.worker.adapter_shelf import AdapterShelf
-    from studio.worker.model import load_base
+    from studio.worker.inference.adapter_manager import AdapterShelf
+    from studio.worker.models.load import load_base
 
     precision, count = ("bf16" if bench.cuda else "fp32"), bench.scale.tokens
     paths = random_adapters(bench, precision, 8)
@@ -632,9 +632,9 @@ def answers_without_memory(bench: Bench, found: Findings) -> None:
     """Too many long prompts at once for what this process may take; then one that fits."""
     import torch
 
-    from studio.worker.adapter_shelf import AdapterShelf
-    from studio.worker.model import load_base
-    from studio.worker.scheduler import Scheduler
+    from studio.worker.inference.adapter_manager import AdapterShelf
+    from studio.worker.inference.scheduler import Scheduler
+    from studio.worker.models.load import load_base
 
     base = load_base(bench.small, "bf16")
     scheduler = Scheduler(base, AdapterShelf(base), {"equal_lengths": True, "any_lengths": True, "readings": True})
@@ -652,8 +652,8 @@ def answers_without_memory(bench: Bench, found: Findings) -> None:
 
 def said_by(base: Any, scheduler: Any, prompts: list[list[int]]) -> list[str]:
     """The error of each answer, or an empty text."""
-    from studio.domain.chat import Sampling
-    from studio.worker.answer import Answer
+    from studio.domain.chat.sampling import Sampling
+    from studio.worker.generation.sequence import Answer
 
     said: list[str] = [""] * len(prompts)
     over = [threading.Event() for _ in prompts]

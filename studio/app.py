@@ -12,34 +12,34 @@ from itertools import count
 from studio.domain.secrecy import keep_secret
 from studio.engines.base import Engine
 from studio.engines.local import LocalEngine
-from studio.services.adapters import Adapters
-from studio.services.checkpoints import Checkpoints
-from studio.services.conversations import Conversations
-from studio.services.datasets import Datasets
-from studio.services.device_lease import DeviceLease
-from studio.services.dispatcher import Dispatcher
-from studio.services.doctor import Doctor
-from studio.services.evaluations import Evaluations
-from studio.services.examinations import Examinations
-from studio.services.home_folders import reserve_ids
-from studio.services.hub import Hub
-from studio.services.models import Models
-from studio.services.moved_home import settle
-from studio.services.playground import Playground
-from studio.services.prompt_sets import PromptSets
-from studio.services.run_control import RunControl
-from studio.services.runs import Runs
-from studio.services.stand_in import StandIn
-from studio.services.sweeps import Sweeps
-from studio.services.uploads import Uploads
-from studio.services.votes import Votes
+from studio.platform.host_memory import give_back
+from studio.services.adapters.service import Adapters
+from studio.services.datasets.service import Datasets
+from studio.services.datasets.token_counts import Examinations
+from studio.services.datasets.uploads import Uploads
+from studio.services.evaluation.prompt_sets import PromptSets
+from studio.services.evaluation.service import Evaluations
+from studio.services.home.doctor import Doctor
+from studio.services.home.folders import reserve_ids
+from studio.services.home.relocation import settle
+from studio.services.hub.service import Hub
+from studio.services.inference.remote_server import StandIn
+from studio.services.models.service import Models
+from studio.services.playground.conversations import Conversations
+from studio.services.playground.service import Playground
+from studio.services.playground.votes import Votes
+from studio.services.runs.checkpoints import Checkpoints
+from studio.services.runs.control import RunControl
+from studio.services.runs.dispatcher import Dispatcher
+from studio.services.runs.eviction import DeviceLease
+from studio.services.runs.service import Runs
+from studio.services.runs.sweeps import Sweeps
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
 from studio.store.database_faults import CatalogueFull
-from studio.store.host_memory import give_back
+from studio.store.disk.permissions import make_private
+from studio.store.disk.reserve import HOME_RESERVE, Reserve
 from studio.store.lock import HomeLock
-from studio.store.private import make_private
-from studio.store.room import HOME_RESERVE, Reserve
 
 TICK = 1.0  # seconds
 TICKS_TO_GIVE_BACK = 20  # memory that was freed

@@ -9,8 +9,8 @@ from typing import Any
 import numpy
 from safetensors.numpy import save_file
 
-from studio.domain.spec import defaults
-from studio.store.tables import Adapter
+from studio.domain.spec.spec import defaults
+from studio.store.tables.core import Adapter
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 REVISION = "12fd25f77366fa6b3b4b768ec3050bf629380bac"

@@ -8,7 +8,7 @@ import hypothesis
 import psutil
 import pytest
 
-from studio.services.models import STARTER_REFERENCE
+from studio.services.models.service import STARTER_REFERENCE
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
 

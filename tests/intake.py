@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.domain.dataset import Problem
+from studio.domain.datasets.problem import Problem
 from studio.domain.events import Finished
 from studio.engines.base import Device, Process
-from studio.engines.death import Death
-from studio.store.problem_file import read_problems
-from studio.store.row_file import read_batches, read_rows
-from studio.store.run_folder import RunFolder
-from studio.worker import intake
-from studio.worker.faults import failure
+from studio.engines.exit_reason import Death
+from studio.store.datasets.problem_file import read_problems
+from studio.store.datasets.row_file import read_batches, read_rows
+from studio.store.job_folder import RunFolder
+from studio.worker.common.faults import failure
+from studio.worker.ingest import task as intake
 
 Content = bytes | str
 _PLACEHOLDER = re.compile(r"\{\w*\}|\{\{|\}\}")

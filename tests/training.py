@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 
 from studio.domain.events import Event
-from studio.domain.spec import read_spec
+from studio.domain.spec.spec import read_spec
 from studio.settings import worker_environment
-from studio.store.run_folder import RunFolder
+from studio.store.job_folder import RunFolder
 
 Row = Mapping[str, Any]
 

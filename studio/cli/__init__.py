@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from studio.cli.parser import build_parser
 from studio.domain.errors import InvalidInput, StudioError, file_fault
 from studio.domain.secrecy import masked_output
-from studio.store.private import private_files
+from studio.store.disk.permissions import private_files
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 

@@ -11,7 +11,7 @@ from studio.settings import read_settings
 
 def backup(arguments: argparse.Namespace) -> None:
     """Works beside a running server, and needs no lock."""
-    from studio.services.backup import back_up
+    from studio.services.home.backup import back_up
 
     settings = read_settings(home=arguments.home, database_url=arguments.database_url)
     line = ProgressLine()
@@ -28,7 +28,7 @@ def backup(arguments: argparse.Namespace) -> None:
 
 
 def restore(arguments: argparse.Namespace) -> None:
-    from studio.services.restore import restore as bring_back
+    from studio.services.home.restore import restore as bring_back
 
     settings = read_settings(home=arguments.home, database_url=arguments.database_url)
     line = ProgressLine()

@@ -12,15 +12,15 @@ from typing import Any
 from studio.app import Studio
 from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import opened, records
-from studio.domain.dataset_formats import trained_part
+from studio.domain.datasets.file_format import Reading
+from studio.domain.datasets.formats import trained_part
+from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import InvalidInput
-from studio.domain.problem_kinds import PROBLEM_KINDS
-from studio.domain.reading import Reading
-from studio.services import dataset_view
-from studio.services.dataset_check import Report, check
-from studio.services.dataset_states import fault_of
-from studio.services.examinations import Question
-from studio.store.tables import Dataset
+from studio.services.datasets import browse as dataset_view
+from studio.services.datasets.check import Report, check
+from studio.services.datasets.status import fault_of
+from studio.services.datasets.token_counts import Question
+from studio.store.tables.core import Dataset
 
 WRONG = 2
 SHOWN_PROBLEMS = 20  # in text; JSON has them all

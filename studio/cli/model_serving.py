@@ -15,10 +15,10 @@ from studio.cli.session import opened
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Failed
 from studio.engines.base import Engine, Process
-from studio.services.column_files import check_base, ready_model
-from studio.services.seating import worker_request
-from studio.store.bounded_file import read_object
-from studio.store.run_folder import RunFolder
+from studio.services.adapters.compatibility import check_base, ready_model
+from studio.services.playground.routing import worker_request
+from studio.store.bounded_json import read_object
+from studio.store.job_folder import RunFolder
 
 LOOK = 0.2  # seconds: across processes there is no event to await
 

@@ -10,11 +10,11 @@ from studio.cli import backup_verbs, dataset_verbs, home_verbs, model_serving, p
 from studio.cli.playground_grammar import add_evaluate, add_evaluation_verbs, add_prompt_verbs, add_votes
 from studio.cli.run_grammar import add_run_verbs
 from studio.cli.sampling_flags import add_sampling
-from studio.domain.chat_templates import AUTOMATIC, TemplateChoice
-from studio.domain.dataset_formats import Format
-from studio.domain.presets import PRESETS
-from studio.domain.reading import ENCODINGS, SUFFIXES
-from studio.domain.spec import describe
+from studio.domain.chat.templates import AUTOMATIC, TemplateChoice
+from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES
+from studio.domain.datasets.formats import Format
+from studio.domain.spec.presets import PRESETS
+from studio.domain.spec.spec import describe
 from studio.settings import DEFAULT_HOME, VARIABLES
 
 

@@ -12,10 +12,10 @@ from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import opened, records, wait
 from studio.domain.errors import InvalidInput, StudioError, fill
 from studio.domain.run import RunStatus
-from studio.domain.spec import RunSpec
-from studio.services.comparison import compare_settings
-from studio.services.runs import stage_of, state_word
-from studio.store.tables import Run
+from studio.domain.spec.spec import RunSpec
+from studio.services.runs.service import stage_of, state_word
+from studio.services.runs.settings_diff import compare_settings
+from studio.store.tables.core import Run
 
 _COLUMNS = ["id", "name", "status", "model_name", "dataset_name", "step", "total_steps", "train_loss", "eval_loss"]
 

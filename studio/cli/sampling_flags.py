@@ -6,7 +6,7 @@ import argparse
 
 from pydantic import ValidationError
 
-from studio.domain.chat import Sampling
+from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import InvalidInput
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from studio.app import Studio, build
 from studio.cli.output import say
-from studio.services.doctor import unknown_words
+from studio.services.home.doctor import unknown_words
 from studio.settings import quiet_libraries, read_settings
 from studio.store.database_faults import CatalogueFull
 

@@ -15,16 +15,16 @@ from studio.cli import run_verbs
 from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.sampling_flags import read_sampling
 from studio.cli.session import opened, records, wait
-from studio.domain.chat import Message
+from studio.domain.chat.sampling import Message
 from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput, StudioError
-from studio.domain.presets import PRESETS, preset_values
-from studio.domain.spec import SECTIONS, RunSpec, defaults, read_spec
-from studio.services.chat_client import BASE
-from studio.services.column_states import Asked, ColumnState
-from studio.services.model_states import fault_of
-from studio.store.bounded_file import read_object
-from studio.store.tables import Model
+from studio.domain.spec.presets import PRESETS, preset_values
+from studio.domain.spec.spec import SECTIONS, RunSpec, defaults, read_spec
+from studio.services.inference.chat_client import BASE
+from studio.services.models.status import fault_of
+from studio.services.playground.columns import Asked, ColumnState
+from studio.store.bounded_json import read_object
+from studio.store.tables.core import Model
 
 # base models
 

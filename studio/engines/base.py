@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from studio.engines.death import Death
+from studio.engines.exit_reason import Death
 
 
 @dataclass(frozen=True)

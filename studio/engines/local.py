@@ -14,10 +14,10 @@ import psutil
 from studio import settings
 from studio.domain.errors import StudioError
 from studio.engines.base import Device, Process
-from studio.engines.death import Death
-from studio.engines.hardware import devices, forget_gpus
-from studio.store.host_memory import count_kills, killed_since
-from studio.store.run_folder import read_json, write_json
+from studio.engines.exit_reason import Death
+from studio.platform.hardware import devices, forget_gpus
+from studio.platform.host_memory import count_kills, killed_since
+from studio.store.job_folder import read_json, write_json
 
 PRIORITY = 10  # niceness: the page stays quick while a worker computes
 _KILLS = "kills.json"  # how many the kernel had ended for want of memory when the worker began

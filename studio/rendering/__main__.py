@@ -18,8 +18,8 @@ from typing import IO, Any
 
 from jinja2 import Template, TemplateError
 
-from studio.domain.chat_spans import Messages, Render, Tools, turns_of
-from studio.domain.template_faults import TemplateRefusal, template_refusal
+from studio.domain.chat.spans import Messages, Render, Tools, turns_of
+from studio.domain.chat.template_faults import TemplateRefusal, template_refusal
 from studio.rendering.frames import Closed, answer, receive_request
 from studio.rendering.jinja import environment
 from studio.rendering.template_files import read_template

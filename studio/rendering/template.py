@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.domain.chat_spans import LearnedTurn, Messages, Tools
+from studio.domain.chat.spans import LearnedTurn, Messages, Tools
+from studio.domain.chat.template_faults import TemplateExceeds, TemplateRefusal, template_refusal
 from studio.domain.errors import StudioError
-from studio.domain.template_faults import TemplateExceeds, TemplateRefusal, template_refusal
 from studio.rendering.frames import packed
 from studio.rendering.process import RenderingPool, Stopped, What, pool
 from studio.rendering.template_files import LONGEST_TEMPLATE, files_size

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from studio.domain.template_faults import TemplateExceeds
+from studio.domain.chat.template_faults import TemplateExceeds
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 LONGEST_TEMPLATE = 256_000  # characters; the longest that are known have 20,000

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from studio.store.bounded_file import read_object
-from studio.store.run_folder import read_json, write_json
+from studio.store.bounded_json import read_object
+from studio.store.job_folder import read_json, write_json
 
 MANIFEST = "whole.json"
 _PREFIX = "checkpoint-"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import StudioError
-from studio.store.bounded_file import read_object
+from studio.store.bounded_json import read_object
 
 CONFIG = "config.json"
 _MOST_LAYERS = 10_000  # libraries build one after the other before they look at a weight

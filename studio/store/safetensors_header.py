@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import IO, Any, NamedTuple
 
 from studio.store.arrow_file import DamagedFile
-from studio.store.bounded_file import read_object
+from studio.store.bounded_json import read_object
 
 LONGEST = 100_000_000  # bytes of a header, as the format has it
 _MOST_DIMENSIONS = 64

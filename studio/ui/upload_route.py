@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 from studio.domain.errors import InvalidInput, StudioError
-from studio.services.uploads import MOST_BYTES, Uploads, no_room, too_large
+from studio.services.datasets.uploads import MOST_BYTES, Uploads, no_room, too_large
 from studio.ui.language import language_of, problem_of, remedy_of
 
 CHUNK = 1 << 20  # bytes between two writes

@@ -25,9 +25,9 @@ from fastapi.staticfiles import StaticFiles  # noqa: E402
 from starlette.datastructures import MutableHeaders  # noqa: E402
 from starlette.types import ASGIApp, Message, Receive, Scope, Send  # noqa: E402
 
-from studio.ui.guard import HEALTH, Guard, content_policy  # noqa: E402
+from studio.ui.access.guard import HEALTH, Guard, content_policy  # noqa: E402
+from studio.ui.access.request_body import RequestBody  # noqa: E402
 from studio.ui.language import LANGUAGES, dictionary, language_of  # noqa: E402
-from studio.ui.request_body import RequestBody  # noqa: E402
 from studio.ui.shell import (  # noqa: E402
     PAGES,
     PRODUCT,

@@ -15,19 +15,23 @@ from pathlib import Path
 import psutil
 
 from studio.domain.secrecy import keep_secret, masked_output
-from studio.store.run_folder import RunFolder
-from studio.worker.faults import disk_is_full, failure
+from studio.store.job_folder import RunFolder
+from studio.worker.common.faults import disk_is_full, failure
 
-MODULES = {
-    "train": "train", "serve": "serve", "fetch": "fetch", "check": "model_check", "intake": "intake",
-    "examine": "examine",
-}  # fmt: skip
+TASKS = {
+    "train": "studio.worker.training.task",
+    "serve": "studio.worker.inference.task",
+    "fetch": "studio.worker.model_check.task",
+    "check": "studio.worker.model_check.check",
+    "intake": "studio.worker.ingest.task",
+    "examine": "studio.worker.tokenization.task",
+}
 WITHOUT_TORCH = ("intake", "examine")  # they need no more of transformers than tokenizers: a third of its time to start
 
 
 def main(arguments: Sequence[str]) -> int:
-    if len(arguments) != 2 or arguments[0] not in MODULES:
-        sys.stderr.write(f"Usage: python -m studio.worker {'|'.join(MODULES)} FOLDER\n")
+    if len(arguments) != 2 or arguments[0] not in TASKS:
+        sys.stderr.write(f"Usage: python -m studio.worker {'|'.join(TASKS)} FOLDER\n")
         return 2
     task, path = arguments[0], Path(arguments[1]).absolute()
     keep_secret(os.environ.get("HF_TOKEN"))
@@ -40,7 +44,7 @@ def _work(task: str, path: Path) -> int:
     if task in WITHOUT_TORCH:
         sys.modules["torch"] = None  # type: ignore[assignment] # Python's own way to say that there is none
     try:
-        import_module(f"studio.worker.{MODULES[task]}").main(path)
+        import_module(TASKS[task]).main(path)
     except Exception as error:
         traceback.print_exc(file=sys.stdout)
         return _last_word(RunFolder(path), error)

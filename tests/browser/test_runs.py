@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from studio.domain.run import RunStatus
-from studio.domain.spec import read_spec
-from studio.services.progress import NOTES
+from studio.domain.spec.spec import read_spec
+from studio.services.runs.progress import NOTES
 from tests.faults.bed import Bed, opened
 from tests.ml.tiny import tiny_model
 from tests.served import Server, serving

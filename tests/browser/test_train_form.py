@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from studio.domain.events import Finished
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
-from studio.store.run_folder import RunFolder
+from studio.store.job_folder import RunFolder
 from tests.served import serving
 
 

@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from studio.app import Studio
-from studio.services.models import STARTER, STARTER_REFERENCE
+from studio.services.models.service import STARTER, STARTER_REFERENCE
 from tests.faults.asking import Asking, Outcome
 from tests.faults.holdings import Holdings, check_rows, seeing
 from tests.faults.small_disk import fill, may_mount, small_disk

@@ -13,10 +13,10 @@ import psutil
 
 from studio.app import Studio, build
 from studio.domain.events import Resumed, Saved, Step
-from studio.domain.spec import read_spec
+from studio.domain.spec.spec import read_spec
 from studio.settings import read_settings
-from studio.store.run_folder import RunFolder
-from studio.store.tables import Run
+from studio.store.job_folder import RunFolder
+from studio.store.tables.core import Run
 from tests.training import all_events, captain_rows, write_rows
 
 SECONDS = 240

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from studio.app import Studio, build
-from studio.services import dataset_view
+from studio.services.datasets import browse as dataset_view
 from studio.settings import read_settings
-from studio.store.tables import Dataset
+from studio.store.tables.core import Dataset
 from tests.waiting import wait_for
 
 SECONDS_TO_CLEAR = 20  # what the server removes with its next ticks

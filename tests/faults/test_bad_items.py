@@ -8,7 +8,7 @@ from pathlib import Path
 from studio.domain.events import Finished
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
-from studio.store.run_folder import RunFolder
+from studio.store.job_folder import RunFolder
 from tests.hostile import whole_model
 from tests.security.idle_workers import IdleServer
 from tests.waiting import wait_for

@@ -13,7 +13,7 @@ import pytest
 
 from studio.app import Studio, build
 from studio.settings import read_settings
-from studio.store.tables import Dataset, Model
+from studio.store.tables.core import Dataset, Model
 from tests.faults.test_deletions import filled
 from tests.faults.test_originals import copies, written
 from tests.served import studio

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from studio.app import Studio, build
-from studio.domain.spec import read_spec
+from studio.domain.spec.spec import read_spec
 from studio.settings import read_settings
 from tests.served import studio, studio_json
 from tests.waiting import wait_for

@@ -12,7 +12,7 @@ import pytest
 from studio.app import build
 from studio.domain.run import RunStatus
 from studio.settings import read_settings
-from studio.store.run_folder import RunFolder, write_json
+from studio.store.job_folder import RunFolder, write_json
 from tests.faults.test_deletions import filled
 from tests.served import studio, studio_json
 

@@ -14,11 +14,11 @@ import psutil
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from studio.domain.chat import Message, Sampling
+from studio.domain.chat.sampling import Message, Sampling
 from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput
 from studio.domain.events import Step
-from studio.services.column_states import Asked
+from studio.services.playground.columns import Asked
 from tests.faults.bed import Bed, opened
 from tests.served import ROOT, Server, environment
 from tests.training import events_of

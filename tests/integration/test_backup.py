@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from studio.domain.errors import InvalidInput, StudioError
-from studio.services.backup import back_up
-from studio.services.restore import restore
+from studio.services.home.backup import back_up
+from studio.services.home.restore import restore
 from studio.settings import read_settings
 from studio.store.backup_file import BackupWriter
 from studio.store.catalogue import Catalogue

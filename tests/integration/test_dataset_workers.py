@@ -13,18 +13,18 @@ from typing import Any
 import psutil
 import pytest
 
+from studio.domain.datasets.file_format import Reading
 from studio.domain.errors import InvalidInput, NotFound, StudioError
-from studio.domain.reading import Reading
 from studio.domain.run import RunStatus
 from studio.engines.base import Process
 from studio.engines.local import LocalEngine
 from studio.samples import sample_path
-from studio.services import dataset_view
-from studio.services.dataset_states import check_ready, fault_of
-from studio.services.datasets import Datasets
+from studio.services.datasets import browse as dataset_view
+from studio.services.datasets.service import Datasets
+from studio.services.datasets.status import check_ready, fault_of
 from studio.store.catalogue import Catalogue
-from studio.store.row_file import BATCH
-from studio.store.tables import Dataset
+from studio.store.datasets.row_file import BATCH
+from studio.store.tables.core import Dataset
 from tests.waiting import wait_for
 
 MANY = 150_000  # rows that take a worker seconds to read

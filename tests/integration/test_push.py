@@ -20,11 +20,11 @@ from huggingface_hub import ModelCard, close_session, snapshot_download
 from huggingface_hub.utils import get_session
 
 from studio.domain.errors import InvalidInput, NotFound, StudioError
-from studio.services.hub import Hub, Pushed
-from studio.services.hub_client import PATIENCE
+from studio.services.hub.client import PATIENCE
+from studio.services.hub.service import Hub, Pushed
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
-from studio.store.tables import Adapter
+from studio.store.tables.core import Adapter
 from tests.adapters import BASE, REVISION, adapter_fields, write_adapter
 from tests.fixtures_hub import ADA, BEN, READER, hub_environment
 from tests.hub.server import HubServer
@@ -193,7 +193,7 @@ def test_an_empty_repository_may_be_filled_but_not_one_that_all_can_read(hub: Hu
 def test_a_push_imports_neither_torch_nor_what_needs_it(hub: HubServer, bench: Bench, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from studio.settings import *; quiet_libraries()\n"
-        "from studio.services.hub import Hub; from studio.store.catalogue import Catalogue\n"
+        "from studio.services.hub.service import Hub; from studio.store.catalogue import Catalogue\n"
         "settings = read_settings(home=sys.argv[1]); assert 'huggingface_hub' not in sys.modules\n"
         f"Hub(Catalogue(settings.url), settings).push({NAME!r})\n"
         "print({'torch', 'transformers', 'peft', 'hf_xet'} & set(sys.modules))"

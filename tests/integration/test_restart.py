@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from studio.samples import sample_path
-from studio.services.runs import Runs
+from studio.services.runs.service import Runs
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
 from tests.served import Server, studio_json

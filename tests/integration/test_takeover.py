@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from studio.app import Studio, build
-from studio.domain.chat import Sampling
+from studio.domain.chat.sampling import Sampling
 from studio.domain.columns import Column
-from studio.domain.spec import read_spec
+from studio.domain.spec.spec import read_spec
 from studio.settings import read_settings
 from tests.served import environment
 from tests.weights import write_weights

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from studio.engines.base import Process
-from studio.engines.death import Death, explain
+from studio.engines.exit_reason import Death, explain
 from studio.engines.local import LocalEngine
-from studio.store.run_folder import RunFolder
+from studio.store.job_folder import RunFolder
 from tests.waiting import wait_for
 
 

@@ -13,13 +13,13 @@ from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from studio.domain.chat import Sampling
+from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import InvalidInput, NotFound, StudioError
-from studio.worker.adapter_bank import Mix
-from studio.worker.adapter_shelf import AdapterShelf
-from studio.worker.answer import Answer, Piece
-from studio.worker.batch import generate
-from studio.worker.model import LoadedModel, load_base
+from studio.worker.generation.generate import generate
+from studio.worker.generation.sequence import Answer, Piece
+from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.worker.inference.batched_lora import Mix
+from studio.worker.models.load import LoadedModel, load_base
 from tests.ml.tiny import random_adapter, tiny_model
 
 PROMPT = [11, 22, 33, 44, 55]
@@ -333,7 +333,7 @@ def test_where_memory_is_short_the_one_that_was_not_used_for_longest_is_dropped_
         shelf.add(name, adapters[name])
     with shelf.serving([mix_of("plain")]):
         pass
-    monkeypatch.setattr("studio.worker.adapter_shelf.free_memory", lambda device: 0)
+    monkeypatch.setattr("studio.worker.inference.adapter_manager.free_memory", lambda device: 0)
     shelf.add("other layers", adapters["other layers"])
     assert shelf.loaded == ["other layers"]
     rows = ["plain", "other layers"]

@@ -12,11 +12,11 @@ from transformers import AutoModelForCausalLM
 
 from studio.domain.adapter_layers import REFUSED
 from studio.domain.errors import StudioError
-from studio.domain.spec import LoraSpec
-from studio.services.base_weights import read_base_weights
-from studio.services.estimate import trainable_parameters
-from studio.worker.adapter_targets import Targets, reached
-from studio.worker.model_check import check_model
+from studio.domain.spec.spec import LoraSpec
+from studio.services.models.layers import read_base_weights
+from studio.services.runs.estimate import trainable_parameters
+from studio.worker.model_check.check import check_model
+from studio.worker.training.adapter_targets import Targets, reached
 from tests.ml.families import FAMILIES, save_family
 
 COUNTED = sorted(FAMILIES)

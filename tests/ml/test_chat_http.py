@@ -13,15 +13,15 @@ import pytest
 import torch
 from starlette.testclient import TestClient
 
-from studio.domain.chat import COMPARISON, Sampling
+from studio.domain.chat.sampling import COMPARISON, Sampling
 from studio.domain.errors import InvalidInput
-from studio.worker import scheduler as scheduling
-from studio.worker.adapter_shelf import AdapterShelf
-from studio.worker.answer import Answer, Piece
-from studio.worker.chat_http import ChatService
-from studio.worker.chat_protocol import ChatRequest, read_request
-from studio.worker.model import LoadedModel, load_base
-from studio.worker.scheduler import Scheduler
+from studio.worker.generation.sequence import Answer, Piece
+from studio.worker.inference import scheduler as scheduling
+from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.worker.inference.protocol import ChatRequest, read_request
+from studio.worker.inference.scheduler import Scheduler
+from studio.worker.inference.server import ChatService
+from studio.worker.models.load import LoadedModel, load_base
 from tests.ml.tiny import random_adapter, tiny_model
 from tests.waiting import wait_for
 

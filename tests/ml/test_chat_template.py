@@ -13,12 +13,12 @@ import trl
 from jinja2 import TemplateError
 from transformers import AutoTokenizer
 
-from studio.domain.chat_spans import Messages, Render, Tools, answer_spans, learned_spans
+from studio.domain.chat.spans import Messages, Render, Tools, answer_spans, learned_spans
+from studio.domain.chat.template_faults import template_refusal
+from studio.domain.chat.template_traits import traits_of
 from studio.domain.errors import StudioError
-from studio.domain.template_faults import template_refusal
-from studio.domain.template_traits import traits_of
-from studio.services.chat_template import load_chat_template, render
-from studio.worker.tokenizer import load_chat_tokenizer, renderer
+from studio.services.models.chat_template import load_chat_template, render
+from studio.worker.tokenization.load import load_chat_tokenizer, renderer
 from tests.tools import HERMES, QWEN, WEATHER
 
 FAMILIES = Path(trl.__file__).parent / "chat_templates"

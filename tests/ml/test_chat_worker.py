@@ -18,21 +18,21 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from studio.domain.chat import Message, Sampling
+from studio.domain.chat.sampling import Message, Sampling
 from studio.domain.columns import Column, Share
 from studio.domain.run import RunStatus
-from studio.domain.spec import read_spec
+from studio.domain.spec.spec import read_spec
 from studio.engines.base import Device
 from studio.engines.local import LocalEngine
-from studio.services.column_states import Asked, ColumnState, Comparison
-from studio.services.models import STARTER_REFERENCE
-from studio.services.playground import Playground
-from studio.services.runs import Runs
-from studio.services.seating import WAITING_FOR_TRAINING
-from studio.services.stand_in import StandIn
+from studio.services.inference.remote_server import StandIn
+from studio.services.models.service import STARTER_REFERENCE
+from studio.services.playground.columns import Asked, ColumnState, Comparison
+from studio.services.playground.routing import WAITING_FOR_TRAINING
+from studio.services.playground.service import Playground
+from studio.services.runs.service import Runs
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
-from studio.store.run_folder import RunFolder
+from studio.store.job_folder import RunFolder
 from tests.adapters import adapter_fields
 from tests.ml.tiny import random_adapter, tiny_model
 from tests.waiting import wait_for

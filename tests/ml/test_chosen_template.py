@@ -15,18 +15,18 @@ from peft import PeftModel
 from starlette.testclient import TestClient
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from studio.domain.chat import COMPARISON
-from studio.domain.chat_templates import TEMPLATES
-from studio.worker import train as training
-from studio.worker.adapter_shelf import AdapterShelf
-from studio.worker.chat_http import ChatService
-from studio.worker.examples import Examples
-from studio.worker.model import LoadedModel, load_base
-from studio.worker.scheduler import Scheduler
-from studio.worker.stop import StopRequest
-from studio.worker.trainer import StudioTrainer
-from studio.worker.training_setup import build_trainer
-from studio.worker.vitals import Vitals
+from studio.domain.chat.sampling import COMPARISON
+from studio.domain.chat.templates import TEMPLATES
+from studio.worker.common.watchdog import Vitals
+from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.worker.inference.scheduler import Scheduler
+from studio.worker.inference.server import ChatService
+from studio.worker.models.load import LoadedModel, load_base
+from studio.worker.training import task as training
+from studio.worker.training.setup import build_trainer
+from studio.worker.training.stop import StopRequest
+from studio.worker.training.tokenized_dataset import Examples
+from studio.worker.training.trainer import StudioTrainer
 from tests.ml.tiny import tiny_model
 from tests.training import captain_rows, training_run
 

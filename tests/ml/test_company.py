@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio.domain.chat import Sampling
-from studio.worker.adapter_shelf import AdapterShelf
-from studio.worker.answer import Answer
-from studio.worker.company import ANY_ROW, OTHER_LENGTHS, PROBES, Company
-from studio.worker.model import LoadedModel, load_base
-from studio.worker.readings import Readings
-from studio.worker.scheduler import Scheduler
+from studio.domain.chat.sampling import Sampling
+from studio.worker.generation.sequence import Answer
+from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.worker.inference.batch_independence import ANY_ROW, OTHER_LENGTHS, PROBES, Company
+from studio.worker.inference.scheduler import Scheduler
+from studio.worker.inference.scoring import Readings
+from studio.worker.models.load import LoadedModel, load_base
 from tests.ml.families import save_family
 from tests.ml.test_families import plain, tokens
 

@@ -13,16 +13,16 @@ from peft import get_peft_model
 from transformers import AutoModelForCausalLM
 
 from studio.domain.events import Evaluated, Started, Step
-from studio.domain.spec import read_spec
-from studio.store.run_folder import RunFolder
-from studio.worker import lora_linear
-from studio.worker.architecture import DocumentProbe, has_plain_head
-from studio.worker.examples import Examples
-from studio.worker.model import LoadedModel, load_base
-from studio.worker.packing import PaddedBatch
-from studio.worker.stop import StopRequest
-from studio.worker.trainer import StudioTrainer
-from studio.worker.training_setup import build_trainer
+from studio.domain.spec.spec import read_spec
+from studio.store.job_folder import RunFolder
+from studio.worker.models.load import LoadedModel, load_base
+from studio.worker.models.probes import DocumentProbe, has_plain_head
+from studio.worker.training import fused_lora as lora_linear
+from studio.worker.training.collators import PaddedBatch
+from studio.worker.training.setup import build_trainer
+from studio.worker.training.stop import StopRequest
+from studio.worker.training.tokenized_dataset import Examples
+from studio.worker.training.trainer import StudioTrainer
 from tests.ml.families import save_family
 from tests.training import captain_rows, events_of, start_worker, training_run
 
@@ -201,7 +201,7 @@ def test_a_quicker_way_that_fails_is_left_out_and_not_the_run(
 def test_attention_that_is_wrong_only_in_its_gradients_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from transformers import AttentionInterface
 
-    from studio.worker import attention
+    from studio.worker.training import document_attention as attention
 
     def wrong(module: Any, query: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
         return attention.attend_by_document(module, query.detach(), *args, **kwargs)
@@ -236,7 +236,7 @@ def test_trying_changes_neither_weights_nor_gradients_nor_random_numbers(tmp_pat
         torch.manual_seed(11)
         with pytest.MonkeyPatch.context() as patch:
             if not trial:
-                patch.setattr("studio.worker.training_setup.choose_path", lambda trainer, offers: offers.plain)
+                patch.setattr("studio.worker.training.setup.choose_path", lambda trainer, offers: offers.plain)
             trainer = trainer_of(load(tmp_path, "gpt2", resid_pdrop=0.1), tmp_path, lora={"lora_dropout": 0.1})
         weights = {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
         assert all(p.grad is None for p in trainer.model.parameters())

@@ -12,12 +12,12 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, GenerationConfig
 
-from studio.domain.chat import Sampling
+from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import InvalidInput
-from studio.worker.adapter_shelf import AdapterShelf
-from studio.worker.answer import Answer, Piece, Token
-from studio.worker.batch import generate
-from studio.worker.model import LoadedModel, load_base
+from studio.worker.generation.generate import generate
+from studio.worker.generation.sequence import Answer, Piece, Token
+from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.worker.models.load import LoadedModel, load_base
 from tests.ml.families import WORDS, save_family
 from tests.ml.test_families import greedy, plain, tokens
 

@@ -13,16 +13,16 @@ import pyarrow as pa
 import pytest
 from transformers import AutoTokenizer
 
-from studio.domain.dataset_rows import learned
+from studio.domain.datasets.rows import learned
 from studio.domain.events import Finished, Progress
-from studio.domain.spec import read_spec
-from studio.services.chat_template import load_chat_template
-from studio.store.problem_file import read_problems
-from studio.store.row_file import RowFileWriter
-from studio.store.run_folder import RunFolder
-from studio.worker.encoder import IGNORED, Encoded, Encoder
-from studio.worker.examine import PROBLEMS, TOKENS, examine
-from studio.worker.examples import read_examples
+from studio.domain.spec.spec import read_spec
+from studio.services.models.chat_template import load_chat_template
+from studio.store.datasets.problem_file import read_problems
+from studio.store.datasets.row_file import RowFileWriter
+from studio.store.job_folder import RunFolder
+from studio.worker.tokenization.encoder import IGNORED, Encoded, Encoder
+from studio.worker.tokenization.task import PROBLEMS, TOKENS, examine
+from studio.worker.training.tokenized_dataset import read_examples
 from tests.tools import HERMES, WEATHER
 from tests.training import events_of, start_worker
 

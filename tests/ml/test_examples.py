@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from studio.domain.chat_templates import TEMPLATES
+from studio.domain.chat.templates import TEMPLATES
 from studio.domain.errors import StudioError
-from studio.domain.spec import RunSpec, read_spec
-from studio.store.row_file import RowFileWriter
-from studio.worker.examples import ExampleSets, read_examples
+from studio.domain.spec.spec import RunSpec, read_spec
+from studio.store.datasets.row_file import RowFileWriter
+from studio.worker.training.tokenized_dataset import ExampleSets, read_examples
 from tests.tools import HERMES, WEATHER
 from tests.training import conversation, write_rows
 

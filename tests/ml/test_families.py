@@ -14,20 +14,20 @@ from datasets import Dataset
 from peft import PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from studio.domain.chat import Sampling
+from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import StudioError
-from studio.domain.spec import read_spec
-from studio.store.run_folder import RunFolder
-from studio.worker.adapter_folder import save_adapter
-from studio.worker.adapter_shelf import AdapterShelf
-from studio.worker.answer import Answer, Piece
-from studio.worker.examples import Examples
-from studio.worker.model import LoadedModel, load_base
-from studio.worker.model_files import describe_model
-from studio.worker.scheduler import Scheduler
-from studio.worker.stop import StopRequest
-from studio.worker.trainer import StudioTrainer
-from studio.worker.training_setup import build_trainer
+from studio.domain.spec.spec import read_spec
+from studio.store.job_folder import RunFolder
+from studio.worker.generation.sequence import Answer, Piece
+from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.worker.inference.scheduler import Scheduler
+from studio.worker.models.files import describe_model
+from studio.worker.models.load import LoadedModel, load_base
+from studio.worker.training.save_adapter import save_adapter
+from studio.worker.training.setup import build_trainer
+from studio.worker.training.stop import StopRequest
+from studio.worker.training.tokenized_dataset import Examples
+from studio.worker.training.trainer import StudioTrainer
 from tests.ml.families import FAMILIES, QUICK, QUICK_REFUSED, REFUSED, save_family
 
 EXACT = 1e-4  # of the plain libraries' own value

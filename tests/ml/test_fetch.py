@@ -16,7 +16,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from studio.domain.events import Failed, Finished, Progress
-from studio.store.run_folder import RunFolder
+from studio.store.job_folder import RunFolder
 from tests.fixtures_hub import ADA, hub_environment
 from tests.hub.server import HubServer
 from tests.ml.tiny import tiny_model

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from studio.app import Studio, build
-from studio.services import dataset_view
-from studio.services.examinations import Examination, Question
+from studio.services.datasets import browse as dataset_view
+from studio.services.datasets.token_counts import Examination, Question
 from studio.settings import read_settings
 from tests.waiting import wait_for
 

@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from studio.domain.errors import StudioError
-from studio.worker.model import load_base
-from studio.worker.model_check import check_model
-from studio.worker.model_files import describe_model
+from studio.worker.model_check.check import check_model
+from studio.worker.models.files import describe_model
+from studio.worker.models.load import load_base
 from tests.ml.families import save_family
 
 CPU = torch.device("cpu")

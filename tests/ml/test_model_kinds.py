@@ -11,11 +11,11 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from studio.domain.errors import StudioError
-from studio.worker.causality import is_causal
-from studio.worker.model import load_base
-from studio.worker.model_check import check_model
-from studio.worker.model_files import describe_model
-from studio.worker.model_kind import check_kind, context_of
+from studio.worker.model_check.check import check_model
+from studio.worker.models.causality import is_causal
+from studio.worker.models.files import describe_model
+from studio.worker.models.kind import check_kind, context_of
+from studio.worker.models.load import load_base
 from tests.ml.families import config_of, save_family, tokenizer
 
 KINDS: list[tuple[str, dict[str, Any], str]] = [

@@ -10,17 +10,17 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 
-from studio.domain.spec import RunSpec, read_spec
-from studio.store.run_folder import RunFolder
-from studio.worker import attention
-from studio.worker.architecture import has_plain_head
-from studio.worker.examples import Examples
-from studio.worker.loss import learned, linear_loss, loss_by
-from studio.worker.model import LoadedModel, load_base
-from studio.worker.packing import PackedBatch, PaddedBatch
-from studio.worker.stop import StopRequest
-from studio.worker.trainer import StudioTrainer
-from studio.worker.training_setup import build_trainer
+from studio.domain.spec.spec import RunSpec, read_spec
+from studio.store.job_folder import RunFolder
+from studio.worker.models.load import LoadedModel, load_base
+from studio.worker.models.probes import has_plain_head
+from studio.worker.training import document_attention as attention
+from studio.worker.training.chunked_loss import learned, linear_loss, loss_by
+from studio.worker.training.collators import PackedBatch, PaddedBatch
+from studio.worker.training.setup import build_trainer
+from studio.worker.training.stop import StopRequest
+from studio.worker.training.tokenized_dataset import Examples
+from studio.worker.training.trainer import StudioTrainer
 from tests.ml.tiny import tiny_model
 
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -170,7 +170,7 @@ def test_the_loss_in_chunks_is_cross_entropy(head: str):
 
 
 def test_padding_is_not_counted_as_tokens():
-    from studio.worker.packing import token_count
+    from studio.worker.training.collators import token_count
 
     batch = documents(5, 9)
     assert token_count(PackedBatch()(batch)) == token_count(PaddedBatch(0)(batch)) == 14

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from studio.services.hub import Hub
+from studio.services.hub.service import Hub
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
 from tests.adapters import adapter_fields

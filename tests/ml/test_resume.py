@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 
 from studio.domain.events import Evaluated, Failed, Finished, Halved, Resumed, Sampled, Saved, Started, Step
-from studio.store.adapter_files import STORY
+from studio.store.adapter_folder import STORY
 from studio.store.checkpoint_folder import MANIFEST, all_checkpoints, checkpoints, seal
-from studio.store.run_folder import RunFolder
+from studio.store.job_folder import RunFolder
 from tests.ml.tiny import tiny_model
 from tests.training import all_events, captain_rows, events_of, start_worker, training_run
 from tests.waiting import wait_for

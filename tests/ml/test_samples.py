@@ -8,16 +8,16 @@ import pytest
 import torch
 from datasets import Dataset
 
-from studio.domain.spec import read_spec
-from studio.store.run_folder import RunFolder
-from studio.worker.examples import Examples
-from studio.worker.model import load_base
-from studio.worker.model_loss import ComputePath
-from studio.worker.packing import PaddedBatch
-from studio.worker.samples import MOST_TOKENS, Samples
-from studio.worker.stop import StopRequest
-from studio.worker.trainer import StudioTrainer
-from studio.worker.training_setup import build_trainer
+from studio.domain.spec.spec import read_spec
+from studio.store.job_folder import RunFolder
+from studio.worker.models.load import load_base
+from studio.worker.training.collators import PaddedBatch
+from studio.worker.training.model_loss import ComputePath
+from studio.worker.training.sample_answers import MOST_TOKENS, Samples
+from studio.worker.training.setup import build_trainer
+from studio.worker.training.stop import StopRequest
+from studio.worker.training.tokenized_dataset import Examples
+from studio.worker.training.trainer import StudioTrainer
 from tests.ml.families import save_family
 
 ASKED = ("and so?", "the quick brown fox jumps over the lazy dog, and says so to whoever asks it", "why is it so lazy?")

@@ -13,14 +13,14 @@ from typing import Any
 import openai
 import pytest
 
-from studio.domain.chat import Message, Sampling
+from studio.domain.chat.sampling import Message, Sampling
 from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput
 from studio.engines.local import LocalEngine
-from studio.services.column_states import Asked, ColumnState
-from studio.services.models import STARTER_REFERENCE
-from studio.services.playground import Playground
-from studio.services.stand_in import StandIn
+from studio.services.inference.remote_server import StandIn
+from studio.services.models.service import STARTER_REFERENCE
+from studio.services.playground.columns import Asked, ColumnState
+from studio.services.playground.service import Playground
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
 from tests.adapters import adapter_fields

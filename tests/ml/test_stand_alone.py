@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from studio.worker.architecture import equal_rows_stand_alone, positions_stand_alone, rows_stand_alone
+from studio.worker.models.probes import equal_rows_stand_alone, positions_stand_alone, rows_stand_alone
 from tests.ml.families import config_of, model_class
 
 PAD = 0

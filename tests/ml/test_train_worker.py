@@ -14,7 +14,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from studio.domain.events import Failed, Finished, Saved, Started, Step
-from studio.store.run_folder import RunFolder
+from studio.store.job_folder import RunFolder
 from tests.ml.tiny import tiny_model
 from tests.training import captain_rows, events_of, start_worker, training_run
 from tests.waiting import wait_for

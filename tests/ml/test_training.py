@@ -17,14 +17,14 @@ from trl import SFTConfig
 
 from studio.domain.errors import StudioError
 from studio.domain.events import Evaluated, Finished, Progress, Saved, Started, Step
-from studio.domain.spec import LoraSpec, RunSpec, TrainingSpec
-from studio.store.run_folder import RunFolder
-from studio.worker.examples import read_examples
-from studio.worker.model import load_base
-from studio.worker.packing import PaddedBatch
-from studio.worker.stop import Stopped, StopRequest
-from studio.worker.train import run
-from studio.worker.vitals import Vitals
+from studio.domain.spec.spec import LoraSpec, RunSpec, TrainingSpec
+from studio.store.job_folder import RunFolder
+from studio.worker.common.watchdog import Vitals
+from studio.worker.models.load import load_base
+from studio.worker.training.collators import PaddedBatch
+from studio.worker.training.stop import Stopped, StopRequest
+from studio.worker.training.task import run
+from studio.worker.training.tokenized_dataset import read_examples
 from tests.ml.tiny import tiny_model
 from tests.training import captain_rows, conversation, events_of, training_run
 

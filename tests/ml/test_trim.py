@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from studio.domain.dataset_rows import learned
-from studio.worker.encoder import Encoder
-from studio.worker.tokenizer import load_chat_tokenizer
-from studio.worker.trim import Trimmer
+from studio.domain.datasets.rows import learned
+from studio.worker.ingest.trim import Trimmer
+from studio.worker.tokenization.encoder import Encoder
+from studio.worker.tokenization.load import load_chat_tokenizer
 from tests.tools import WEATHER
 
 LENGTH = 80

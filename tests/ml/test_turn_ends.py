@@ -15,17 +15,17 @@ from peft import PeftModel
 from starlette.testclient import TestClient
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from studio.worker import train as training
-from studio.worker.adapter_shelf import AdapterShelf
-from studio.worker.chat_http import ChatService
-from studio.worker.encoder import Encoder
-from studio.worker.model import LoadedModel, load_base
-from studio.worker.samples import Samples
-from studio.worker.scheduler import Scheduler
-from studio.worker.stop import StopRequest
-from studio.worker.template_check import describe_template, turn_end
-from studio.worker.tokenizer import token_ids
-from studio.worker.vitals import Vitals
+from studio.worker.common.watchdog import Vitals
+from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.worker.inference.scheduler import Scheduler
+from studio.worker.inference.server import ChatService
+from studio.worker.models.load import LoadedModel, load_base
+from studio.worker.tokenization.chat_template import describe_template, turn_end
+from studio.worker.tokenization.encoder import Encoder
+from studio.worker.tokenization.load import token_ids
+from studio.worker.training import task as training
+from studio.worker.training.sample_answers import Samples
+from studio.worker.training.stop import StopRequest
 from tests.ml.tiny import tiny_model
 from tests.training import conversation, training_run
 

@@ -10,10 +10,10 @@ from studio.app import build
 from studio.domain.columns import Column
 from studio.domain.events import Evaluated, Finished, Saved, Step
 from studio.domain.run import RunStatus
-from studio.domain.spec import read_spec
-from studio.services.datasets import Datasets
+from studio.domain.spec.spec import read_spec
+from studio.services.datasets.service import Datasets
 from studio.settings import read_settings
-from studio.store.run_folder import RunFolder
+from studio.store.job_folder import RunFolder
 from tests.adapters import adapter_fields, write_adapter
 from tests.hostile import whole_model
 from tests.intake import ImmediateEngine

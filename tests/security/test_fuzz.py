@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from studio.domain.spec import defaults
+from studio.domain.spec.spec import defaults
 from studio.ui.web import page_modules
 from tests.hostile import BODIES, VALUES
 from tests.security.idle_workers import IdleServer

@@ -4,7 +4,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from studio.settings import Settings
-from studio.ui.guard import (
+from studio.ui.access.guard import (
     LOOPBACK,
     allowed_hosts,
     content_policy,

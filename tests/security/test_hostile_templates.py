@@ -20,8 +20,8 @@ from studio.engines.local import LocalEngine
 from studio.rendering.process import MOST_PROCESSES
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
-from studio.store.run_folder import RunFolder
-from studio.ui.guard import HEALTH
+from studio.store.job_folder import RunFolder
+from studio.ui.access.guard import HEALTH
 from tests.hostile_templates import GREEDY, HOSTILE, REFUSES, TAKES_TIME
 from tests.served import Server, serving, studio
 from tests.training import all_events, captain_rows, training_run, write_rows

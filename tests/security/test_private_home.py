@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from studio.store.private import DATABASE, OWN, make_private
+from studio.store.disk.permissions import DATABASE, OWN, make_private
 from tests.served import Server, studio, studio_json
 
 ROWS = "".join(json.dumps({"prompt": f"What is {i}?", "completion": f"It is {i}."}) + "\n" for i in range(20))

@@ -19,7 +19,7 @@ from studio.domain.errors import StudioError
 from studio.domain.events import Progress, format_event, parse_event
 from studio.domain.secrecy import MaskedPieces, holds_secret, keep_secret, masked, masked_value
 from studio.store.database import open_database
-from studio.store.run_folder import RunFolder, write_json
+from studio.store.job_folder import RunFolder, write_json
 from tests.served import serving, studio
 from tests.waiting import wait_for
 

@@ -15,10 +15,10 @@ from starlette.testclient import TestClient
 
 from studio.domain.errors import InvalidInput
 from studio.settings import Login, Settings, read_settings
-from studio.ui import login_attempts, sessions
-from studio.ui.guard import Guard
-from studio.ui.login_attempts import ATTEMPTS, ATTEMPTS_OF_ALL, TURN, WINDOW, LoginAttempts, visitor_of
-from studio.ui.sessions import LIFETIME, Sessions
+from studio.ui.access import login_attempts, sessions
+from studio.ui.access.guard import Guard
+from studio.ui.access.login_attempts import ATTEMPTS, ATTEMPTS_OF_ALL, TURN, WINDOW, LoginAttempts, visitor_of
+from studio.ui.access.sessions import LIFETIME, Sessions
 from tests.served import serving
 
 PASSWORD = "päss:word"

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from studio.services.answer_scores import MOST_COMPARED, score, score_corpus, words
+from studio.services.evaluation.metrics import MOST_COMPARED, score, score_corpus, words
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,7 @@ def test_the_corpus_is_scored_as_one():
 
 
 def test_the_libraries_are_loaded_only_when_something_is_scored():
-    load = "import sys, studio.services.evaluations; print(*{'sacrebleu', 'rouge_score', 'nltk'} & set(sys.modules))"
+    heavy = "{'sacrebleu', 'rouge_score', 'nltk'}"
+    load = f"import sys, studio.services.evaluation.service; print(*{heavy} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", load], capture_output=True, text=True, check=True, timeout=60)
     assert found.stdout.split() == []

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from studio.domain.chat_spans import Messages, Render, Tools, answer_spans, learned_spans
+from studio.domain.chat.spans import Messages, Render, Tools, answer_spans, learned_spans
+from studio.domain.chat.template_faults import TemplateRefusal
 from studio.domain.errors import StudioError
-from studio.domain.template_faults import TemplateRefusal
 
 
 def chat(*contents: str, first: str = "user") -> list[dict[str, str]]:

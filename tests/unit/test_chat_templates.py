@@ -10,12 +10,12 @@ from typing import Any, get_args
 
 import pytest
 
-from studio.domain.chat_spans import Messages, answer_spans, parts_of
-from studio.domain.chat_templates import AUTOMATIC, TEMPLATES, TemplateChoice
+from studio.domain.chat.spans import Messages, answer_spans, parts_of
+from studio.domain.chat.templates import AUTOMATIC, TEMPLATES, TemplateChoice
 from studio.domain.errors import StudioError
-from studio.domain.spec import RunSpec, describe, read_spec
-from studio.services.chat_template import SAMPLE, load_chat_template, sample_conversation
-from studio.services.runs import Runs
+from studio.domain.spec.spec import RunSpec, describe, read_spec
+from studio.services.models.chat_template import SAMPLE, load_chat_template, sample_conversation
+from studio.services.runs.service import Runs
 from studio.store.catalogue import Catalogue
 
 SYSTEM = {"role": "system", "content": "Be kind."}

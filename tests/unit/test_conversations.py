@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from studio.domain.errors import InvalidInput, NotFound
-from studio.services.conversations import Conversations
-from studio.services.kept_json import MOST_BYTES
+from studio.services.playground.conversations import Conversations
+from studio.services.shared.json_limits import MOST_BYTES
 from studio.store.catalogue import Catalogue
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from studio.domain.dataset_formats import (
+from studio.domain.datasets.formats import (
     PARTS,
     Format,
     Layout,

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from studio.domain.dataset import Problem
-from studio.domain.dataset_formats import (
+from studio.domain.datasets.formats import (
     recognise,
 )
-from studio.domain.dataset_rows import Row, learned, read_row, texts_of
+from studio.domain.datasets.problem import Problem
+from studio.domain.datasets.rows import Row, learned, read_row, texts_of
 from tests.intake import check_words
 from tests.tools import WEATHER
 from tests.zoo.making import chat

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from studio.domain.errors import InvalidInput, StudioError
-from studio.services import dataset_view
-from studio.services.csv_text import harmless
-from studio.services.examinations import Examinations, Question
-from studio.store.tables import Dataset, Model
+from studio.services.datasets import browse as dataset_view
+from studio.services.datasets.token_counts import Examinations, Question
+from studio.services.shared.csv_export import harmless
+from studio.store.tables.core import Dataset, Model
 from tests.intake import Content, ImmediateEngine, take_in
 from tests.zoo.making import chat, lines, said
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.domain.problem_kinds import PROBLEM_KINDS
+from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from tests.intake import take_in
 from tests.zoo.bad_rows import BAD_ROWS
 from tests.zoo.encodings import ENCODINGS

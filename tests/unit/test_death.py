@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.engines.death import Death, explain
+from studio.engines.exit_reason import Death, explain
 
 LINES = ["loading", "Fatal Python error: Segmentation fault"]
 

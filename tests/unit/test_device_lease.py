@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from studio.engines.base import Device
-from studio.services.chat_worker import WorkerStatus
-from studio.services.device_lease import DeviceLease
+from studio.services.inference.worker_process import WorkerStatus
+from studio.services.runs.eviction import DeviceLease
 
 GB = 10**9
 CPU = Device("cpu", "CPU", 16 * GB, 8 * GB)

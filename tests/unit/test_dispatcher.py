@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Evaluated, Failed, Finished, Halved, Progress, Resumed, Sampled, Started, Step
-from studio.domain.spec import read_spec
+from studio.domain.spec.spec import read_spec
 from studio.engines.base import Device, Process
-from studio.engines.death import Death
-from studio.services.checkpoints import Checkpoints
-from studio.services.comparison import compare_settings
-from studio.services.dispatcher import SECONDS_TO_TERMINATE, Dispatcher
-from studio.services.models import Models
-from studio.services.run_control import RunControl, _longer
-from studio.services.runs import Runs
-from studio.services.sweeps import Sweeps
+from studio.engines.exit_reason import Death
+from studio.services.models.service import Models
+from studio.services.runs.checkpoints import Checkpoints
+from studio.services.runs.control import RunControl, _longer
+from studio.services.runs.dispatcher import SECONDS_TO_TERMINATE, Dispatcher
+from studio.services.runs.service import Runs
+from studio.services.runs.settings_diff import compare_settings
+from studio.services.runs.sweeps import Sweeps
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import Checkpoint, seal
-from studio.store.run_folder import RunFolder
-from studio.store.tables import Run
+from studio.store.job_folder import RunFolder
+from studio.store.tables.core import Run
 
 
 @dataclass

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from studio.domain.errors import StudioError
-from studio.domain.spec import LoraSpec, RunSpec, TrainingSpec, read_spec
-from studio.services.base_weights import BaseWeights, layers_of, read_base_weights
-from studio.services.estimate import (
+from studio.domain.spec.spec import LoraSpec, RunSpec, TrainingSpec, read_spec
+from studio.services.models.layers import BaseWeights, layers_of, read_base_weights
+from studio.services.runs.estimate import (
     base_bytes,
     plan,
     row_tokens,

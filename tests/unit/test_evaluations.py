@@ -13,10 +13,10 @@ import pytest
 
 from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput, NotFound, StudioError
-from studio.services.evaluation_work import PAUSES, EvaluationWork
-from studio.services.evaluations import Evaluations
-from studio.services.prompt_sets import PromptSets
-from studio.services.votes import Votes
+from studio.services.evaluation.prompt_sets import PromptSets
+from studio.services.evaluation.runner import PAUSES, EvaluationWork
+from studio.services.evaluation.service import Evaluations
+from studio.services.playground.votes import Votes
 from studio.store.catalogue import Catalogue
 from tests.waiting import wait_for
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from studio.domain.dataset_formats import excerpt
+from studio.domain.datasets.formats import excerpt
 from studio.domain.graphemes import cut
-from studio.ui.pages.shown_dataset import shown_row
+from studio.ui.presenters.dataset import shown_row
 
 FAMILY, SCOTLAND, FLAGS = "👩‍👩‍👧", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "🇫🇷🇩🇪"
 

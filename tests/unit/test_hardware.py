@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from studio.engines import hardware
-from studio.engines.hardware import FRESH, Gpu, NvidiaGpus, read_gpus, visible
+from studio.platform import hardware
+from studio.platform.hardware import FRESH, Gpu, NvidiaGpus, read_gpus, visible
 from studio.settings import worker_environment
 
 SAID = "0, GPU-4ab1, NVIDIA GeForce RTX 4090, 24564, 23028\n1, GPU-77c0, Tesla T4, rev 2, 15360, 15101\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.store.host_memory import count_kills, host_memory, killed_since, memory_groups, within
+from studio.platform.host_memory import count_kills, host_memory, killed_since, memory_groups, within
 
 MB = 1 << 20
 
@@ -124,7 +124,7 @@ def test_where_nobody_counts_nothing_is_known(tmp_path):
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what is freed")
 def test_what_was_freed_is_given_back() -> None:
     code = (
-        "import psutil, studio.store.host_memory as memory\n"
+        "import psutil, studio.platform.host_memory as memory\n"
         "blocks = [bytes(50_000) for _ in range(2_000)]\n"
         "kept = blocks[-1]\n"
         "del blocks\n"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from huggingface_hub import ModelCard
 
-from studio.services.hub_card import model_card
-from studio.services.hub_folder import read_adapter_folder
-from studio.store.tables import Adapter
+from studio.services.hub.files import read_adapter_folder
+from studio.services.hub.model_card import model_card
+from studio.store.tables.core import Adapter
 from tests.adapters import BASE, REVISION, adapter_record, write_adapter
 
 

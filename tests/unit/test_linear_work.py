@@ -15,14 +15,16 @@ from typing import Any
 import openpyxl
 import pytest
 
-from studio.domain import secrecy, text_checks
-from studio.domain.chat_spans import answer_spans
-from studio.domain.dataset import Problem
+from studio.domain import secrecy
+from studio.domain.chat.spans import answer_spans
+from studio.domain.chat.template_losses import reasoning_of
+from studio.domain.datasets import text_checks
+from studio.domain.datasets.file_format import Reading
+from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
-from studio.domain.reading import Reading
-from studio.domain.template_losses import reasoning_of
-from studio.worker.reading import delimited, json_document, json_text, open_source
-from studio.worker.reading.packed import Packed
+from studio.worker.ingest.readers import delimited, json_document, json_stream
+from studio.worker.ingest.readers.compressed import Packed
+from studio.worker.ingest.readers.open import open_source
 
 TIMES = 4
 ROWS, LUMPS = 3_000, 100_000  # characters, at first: what costs a call for each row is counted slowly
@@ -116,7 +118,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
         patch.setattr(Packed, "opened", counting)
         patch.setattr(json.JSONDecodeError, "__init__", counting_fault)
         patch.setattr(json_document, "_PIECE", 1 << 10)
-        patch.setattr(json_text, "_BEHIND", 1 << 11)
+        patch.setattr(json_stream, "_BEHIND", 1 << 11)
         patch.setattr(delimited, "_READ_AGAIN", 1 << 10)
         sys.setprofile(profile)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psutil
 
-from studio.services.machine import look_at_machine, storage, versions
+from studio.services.shared.machine import look_at_machine, storage, versions
 
 
 def test_the_machine_has_cores_and_memory():

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from studio.domain.dataset import Problem
-from studio.domain.problem_kinds import PROBLEM_KINDS
-from studio.services import dataset_view
-from studio.services.dataset_check import check
+from studio.domain.datasets.problem import Problem
+from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
+from studio.services.datasets import browse as dataset_view
+from studio.services.datasets.check import check
 from studio.store.arrow_file import ArrowFileWriter, DamagedFile
-from studio.store.problem_file import SCHEMA, ProblemFileWriter, count_problems, read_problems, rows_with
-from studio.store.row_file import RowFileWriter, read_rows
-from studio.store.tables import Dataset
-from studio.worker.version_writer import VersionWriter
+from studio.store.datasets.problem_file import SCHEMA, ProblemFileWriter, count_problems, read_problems, rows_with
+from studio.store.datasets.row_file import RowFileWriter, read_rows
+from studio.store.tables.core import Dataset
+from studio.worker.ingest.writer import VersionWriter
 from tests.intake import ImmediateEngine, Taken, run_intake, take_in
 from tests.zoo.making import lines
 

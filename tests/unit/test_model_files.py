@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from studio.domain.errors import StudioError
-from studio.worker.model_files import count_parameters, needed_files
+from studio.worker.models.files import count_parameters, needed_files
 
 
 def test_weights_come_once_and_neither_pickles_nor_code_come_along():

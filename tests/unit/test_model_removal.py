@@ -10,18 +10,18 @@ from studio.cli import main
 from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.events import Failed, Finished
-from studio.domain.spec import read_spec
+from studio.domain.spec.spec import read_spec
 from studio.engines.base import Device, Process
-from studio.services.chat_template import sample_conversation
-from studio.services.column_files import ready_model
-from studio.services.dataset_view import _rendered
-from studio.services.dispatcher import Dispatcher
-from studio.services.evaluations import Evaluations
-from studio.services.model_states import check_ready, fault_of
-from studio.services.models import Models
-from studio.services.run_control import RunControl
-from studio.services.runs import Runs
-from studio.store.run_folder import RunFolder
+from studio.services.adapters.compatibility import ready_model
+from studio.services.datasets.browse import _rendered
+from studio.services.evaluation.service import Evaluations
+from studio.services.models.chat_template import sample_conversation
+from studio.services.models.service import Models
+from studio.services.models.status import check_ready, fault_of
+from studio.services.runs.control import RunControl
+from studio.services.runs.dispatcher import Dispatcher
+from studio.services.runs.service import Runs
+from studio.store.job_folder import RunFolder
 from tests.adapters import adapter_fields
 from tests.weights import write_weights
 

@@ -6,7 +6,7 @@ import pytest
 
 from studio.domain.errors import InvalidInput
 from studio.domain.naming import check_name
-from studio.services.dataset_sources import name_of_file
+from studio.services.datasets.sources import name_of_file
 
 FAMILY = "👨\u200d👩\u200d👧\u200d👦"
 WANT = "می\u200cخواهم"  # Persian: "I want"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from studio.worker.near_duplicates import NearDuplicates, alike
+from studio.worker.ingest.near_duplicates import NearDuplicates, alike
 
 WORDS = [f"{a}{b}{c}" for a in "bdfklmnprst" for b in "aeiou" for c in "bdfklmnprst"]
 TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps."

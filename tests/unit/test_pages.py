@@ -13,24 +13,24 @@ from typing import Any
 import pytest
 
 from studio.domain.errors import InvalidInput, StudioError
-from studio.domain.presets import preset_values
-from studio.domain.spec import defaults
-from studio.services.adapters import Adapters
-from studio.services.checkpoints import Checkpoints
-from studio.services.datasets import Datasets
-from studio.services.doctor import Doctor
-from studio.services.examinations import Examinations
-from studio.services.models import Models
-from studio.services.run_control import RunControl
-from studio.services.runs import Runs
-from studio.services.stand_in import StandIn
-from studio.services.sweeps import Sweeps
-from studio.services.uploads import Uploads
+from studio.domain.spec.presets import preset_values
+from studio.domain.spec.spec import defaults
+from studio.services.adapters.service import Adapters
+from studio.services.datasets.service import Datasets
+from studio.services.datasets.token_counts import Examinations
+from studio.services.datasets.uploads import Uploads
+from studio.services.home.doctor import Doctor
+from studio.services.inference.remote_server import StandIn
+from studio.services.models.service import Models
+from studio.services.runs.checkpoints import Checkpoints
+from studio.services.runs.control import RunControl
+from studio.services.runs.service import Runs
+from studio.services.runs.sweeps import Sweeps
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
 from studio.ui.language import translate
 from studio.ui.pages import datasets, home, settings, train
-from studio.ui.pages.shown_dataset import LONGEST
+from studio.ui.presenters.dataset import LONGEST
 from tests.intake import ImmediateEngine
 from tests.weights import write_weights
 

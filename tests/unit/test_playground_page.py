@@ -12,10 +12,10 @@ import pytest
 
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.run import RunStatus
-from studio.services.adapters import Adapters
-from studio.services.column_states import ColumnState, Comparison
-from studio.services.models import Models
-from studio.services.uploads import Uploads
+from studio.services.adapters.service import Adapters
+from studio.services.datasets.uploads import Uploads
+from studio.services.models.service import Models
+from studio.services.playground.columns import ColumnState, Comparison
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
 from studio.ui.pages import playground, playground_sets

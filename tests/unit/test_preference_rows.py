@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from studio.domain.dataset_formats import Format, Layout, recognise
-from studio.domain.dataset_rows import Row, read_row
+from studio.domain.datasets.formats import Format, Layout, recognise
+from studio.domain.datasets.rows import Row, read_row
 from tests.intake import check_words
 from tests.zoo.making import chat
 

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from studio.domain.errors import InvalidInput, NotFound, StudioError
-from studio.domain.spec import read_spec
-from studio.services.prompt_sets import MOST_PROMPTS, PromptSets
-from studio.services.runs import Runs
-from studio.store.row_file import RowFileWriter
-from studio.store.run_folder import RunFolder
+from studio.domain.spec.spec import read_spec
+from studio.services.evaluation.prompt_sets import MOST_PROMPTS, PromptSets
+from studio.services.runs.service import Runs
+from studio.store.datasets.row_file import RowFileWriter
+from studio.store.job_folder import RunFolder
 
 ASK = [{"role": "user", "content": "Who?"}]
 

@@ -18,22 +18,20 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from studio.domain.dataset import Problem
+from studio.domain.datasets.file_format import Reading
+from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
-from studio.domain.reading import Reading
-from studio.worker.reading import (
-    Item,
-    OpenSource,
+from studio.worker.ingest.readers import (
+    compressed,
     delimited,
     encoding,
+    excel,
     json_document,
-    json_text,
-    open_source,
-    packed,
+    json_stream,
     plain_text,
-    workbook,
-)  # fmt: skip
-from studio.worker.reading.encoding import text_lines
+)
+from studio.worker.ingest.readers.encoding import text_lines
+from studio.worker.ingest.readers.open import Item, OpenSource, open_source
 from tests.intake import take_in
 
 CHAT = [{"role": "user", "content": "Where to, Käpt'n?"}, {"role": "assistant", "content": "去海边。"}]
@@ -52,7 +50,7 @@ def opened(tmp_path: Path) -> Callable[..., OpenSource]:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> int:
     """Characters that a row may have: few, so that the tests need no large files."""
-    for module in (packed, encoding, json_text, json_document, delimited, plain_text):
+    for module in (compressed, encoding, json_stream, json_document, delimited, plain_text):
         monkeypatch.setattr(module, "LONGEST", 200)
     monkeypatch.setattr(json_document, "_PIECE", 50)
     return 200
@@ -79,8 +77,8 @@ READ_DAMAGED = """
 import random, sys, tempfile
 from pathlib import Path
 from studio.domain.errors import InvalidInput
-from studio.domain.reading import Reading
-from studio.worker.reading import open_source
+from studio.domain.datasets.file_format import Reading
+from studio.worker.ingest.readers.open import open_source
 path = Path(sys.argv[1])
 whole, draw = path.read_bytes(), random.Random(7)
 for _ in range(400):
@@ -388,7 +386,7 @@ def test_a_workbook_that_would_fill_the_memory_is_refused(
     opened: Callable[..., OpenSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     buffer = io.BytesIO(as_xlsx([["text"], ["x" * 30_000]]))
-    monkeypatch.setattr(workbook, "_LARGEST_PART", 20_000)
+    monkeypatch.setattr(excel, "_LARGEST_PART", 20_000)
     assert rows_of(list(opened("a.xlsx", buffer.getvalue()).items)) == [{"text": "x" * 30_000}]
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/sharedStrings.xml", " " * 30_000)

@@ -16,14 +16,15 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from studio.domain.dataset import Problem
-from studio.domain.dataset_formats import PARTS, Format, Layout
-from studio.domain.dataset_rows import ROLE_OF, read_row
+from studio.domain.datasets.file_format import SUFFIXES, Reading
+from studio.domain.datasets.formats import PARTS, Format, Layout
+from studio.domain.datasets.problem import Problem
+from studio.domain.datasets.rows import ROLE_OF, read_row
 from studio.domain.errors import InvalidInput
-from studio.domain.reading import SUFFIXES, Reading
-from studio.store.row_file import SCHEMAS, RowFileWriter, read_rows
-from studio.worker.reading import Item, json_document, open_source
-from studio.worker.reading.columnar import values_of
+from studio.store.datasets.row_file import SCHEMAS, RowFileWriter, read_rows
+from studio.worker.ingest.readers import json_document
+from studio.worker.ingest.readers.columnar import values_of
+from studio.worker.ingest.readers.open import Item, open_source
 from tests.intake import Taken, check_words, take_in
 from tests.zoo.kinds import KINDS
 

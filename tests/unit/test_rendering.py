@@ -14,10 +14,10 @@ from typing import Any
 import psutil
 import pytest
 
-from studio.domain.chat_spans import turns_of
+from studio.domain.chat.spans import turns_of
+from studio.domain.chat.template_faults import LONGEST_REASON, TemplateExceeds, TemplateRefusal
+from studio.domain.chat.template_traits import traits_of
 from studio.domain.errors import StudioError
-from studio.domain.template_faults import LONGEST_REASON, TemplateExceeds, TemplateRefusal
-from studio.domain.template_traits import traits_of
 from studio.rendering import process as processes
 from studio.rendering import template as templates
 from studio.rendering.process import MOST_PROCESSES, RenderingPool, Stopped

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.domain.errors import InvalidInput
-from studio.domain.spec import read_spec
-from studio.services.estimate import Plan
-from studio.services.run_checks import faults, notes, warm_up_steps
-from studio.services.runs import Runs
-from studio.services.sweeps import Sweeps
+from studio.domain.spec.spec import read_spec
+from studio.services.runs.checks import faults, notes, warm_up_steps
+from studio.services.runs.estimate import Plan
+from studio.services.runs.service import Runs
+from studio.services.runs.sweeps import Sweeps
 
 PLAN = Plan(train_rows=36, eval_rows=4, steps=27, steps_per_epoch=9)
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from studio.domain.events import Evaluated, Finished, Started, Step
-from studio.store.run_folder import RunFolder, whole_folder, write_json
+from studio.store.job_folder import RunFolder, whole_folder, write_json
 
 
 def step(number, loss=1.0):

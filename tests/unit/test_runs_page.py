@@ -14,10 +14,10 @@ from studio.app import Studio, build
 from studio.domain.errors import InvalidInput, NotFound
 from studio.domain.events import Evaluated, Finished, Progress, Saved, Step
 from studio.domain.run import RunStatus
-from studio.domain.spec import read_spec
+from studio.domain.spec.spec import read_spec
 from studio.engines.base import Device
-from studio.services.progress import NOTES, summarise
-from studio.services.room import place
+from studio.services.runs.placement import place
+from studio.services.runs.progress import NOTES, summarise
 from studio.settings import Settings
 from studio.ui.language import translate
 from studio.ui.pages import adapters, home, playground, runs

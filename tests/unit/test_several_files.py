@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from studio.domain.dataset import Problem
+from studio.domain.datasets.file_format import Reading
+from studio.domain.datasets.problem import Problem
 from studio.domain.errors import StudioError
-from studio.domain.reading import Reading
-from studio.worker import hub_models
-from studio.worker.reading.several import open_several
+from studio.worker.ingest.readers.multi_file import open_several
+from studio.worker.models import hub as hub_models
 
 CLASSES = {"mood": ["calm", "stormy"]}
 

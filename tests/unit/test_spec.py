@@ -3,8 +3,8 @@
 import pytest
 
 from studio.domain.errors import InvalidInput
-from studio.domain.presets import PRESETS, preset_values
-from studio.domain.spec import SECTIONS, RunSpec, defaults, describe, read_spec
+from studio.domain.spec.presets import PRESETS, preset_values
+from studio.domain.spec.spec import SECTIONS, RunSpec, defaults, describe, read_spec
 
 
 def values(**sections):

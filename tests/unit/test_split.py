@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from studio.domain.spec import DataSpec
-from studio.store.row_file import RowFileWriter
-from studio.worker.split import Split, keep_together, read_contents, split_contents, split_rows
+from studio.domain.spec.spec import DataSpec
+from studio.store.datasets.row_file import RowFileWriter
+from studio.worker.tokenization.split import Split, keep_together, read_contents, split_contents, split_rows
 
 
 def chat(question: str, answer: str = "Aye.", **more: Any) -> dict[str, Any]:

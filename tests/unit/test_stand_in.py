@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from studio.domain.errors import InvalidInput, StudioError
-from studio.services.stand_in import StandIn, checked_url
-from studio.services.stand_in_client import Served, ServedModels, Server
+from studio.services.inference.openai_client import Served, ServedModels, Server
+from studio.services.inference.remote_server import StandIn, checked_url
 from studio.settings import read_settings
 
 HERE = "http://127.0.0.1:8000/v1"

@@ -4,7 +4,7 @@ import pytest
 
 from studio.domain.errors import InvalidInput
 from studio.domain.naming import check_name
-from studio.domain.sweep import MOST_RUNS, combine, read_axes
+from studio.domain.spec.sweep import MOST_RUNS, combine, read_axes
 
 VALUES = {"model": {"name": "tiny"}, "data": {"name": "rows"}}
 

@@ -11,20 +11,20 @@ import pytest
 
 from studio.domain.errors import StudioError
 from studio.domain.events import Event, Finished, Step
-from studio.domain.spec import read_spec
+from studio.domain.spec.spec import read_spec
 from studio.engines.base import Device, Process
-from studio.services.base_weights import read_base_weights
-from studio.services.datasets import Datasets
-from studio.services.dispatcher import Dispatcher
-from studio.services.evaluations import Evaluations
-from studio.services.hub_folder import read_adapter_folder
-from studio.services.models import Models
-from studio.services.runs import Runs
-from studio.services.tending import tend
+from studio.services.datasets.service import Datasets
+from studio.services.evaluation.service import Evaluations
+from studio.services.hub.files import read_adapter_folder
+from studio.services.models.layers import read_base_weights
+from studio.services.models.service import Models
+from studio.services.runs.dispatcher import Dispatcher
+from studio.services.runs.service import Runs
+from studio.services.shared.fault_isolation import tend
 from studio.store.catalogue import Catalogue
-from studio.store.run_folder import RunFolder
+from studio.store.job_folder import RunFolder
 from studio.store.safetensors_header import LONGEST
-from studio.worker.model_files import count_parameters
+from studio.worker.models.files import count_parameters
 
 HUGE = 2**63
 

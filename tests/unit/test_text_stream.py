@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.worker.text_stream import StopStrings, TextStream
+from studio.worker.generation.detokenizer import StopStrings, TextStream
 
 
 class Bytes:

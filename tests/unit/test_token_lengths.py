@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from studio.worker.token_lengths import describe_lengths
+from studio.worker.tokenization.lengths import describe_lengths
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from studio.domain.dataset_formats import recognise
-from studio.domain.dataset_rows import read_row
-from studio.domain.tool_calls import WrongTools, read_call, read_calls, read_tools
+from studio.domain.datasets.formats import recognise
+from studio.domain.datasets.rows import read_row
+from studio.domain.datasets.tool_calls import WrongTools, read_call, read_calls, read_tools
 from tests.tools import WEATHER
 
 HELLO = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}

@@ -9,12 +9,12 @@ import pytest
 
 from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput, NotFound
-from studio.services.adapters import Adapters
-from studio.services.kept_json import MOST_BYTES
-from studio.services.standings import agreement, standings, wilson
-from studio.services.votes import Votes
+from studio.services.adapters.service import Adapters
+from studio.services.playground.leaderboard import agreement, standings, wilson
+from studio.services.playground.votes import Votes
+from studio.services.shared.json_limits import MOST_BYTES
 from studio.store.catalogue import Catalogue
-from studio.store.playground_records import CastVote
+from studio.store.catalogue.playground import CastVote
 
 BASE = Column(model="m")
 

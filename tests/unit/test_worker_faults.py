@@ -9,7 +9,7 @@ import pytest
 
 from studio.domain.errors import StudioError
 from studio.worker.__main__ import main
-from studio.worker.faults import failure
+from studio.worker.common.faults import failure
 
 
 class OutOfMemoryError(RuntimeError):

@@ -6,20 +6,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.domain.dataset_formats import trained_part
+from studio.domain.datasets.formats import trained_part
 from studio.domain.errors import StudioError
 from studio.domain.naming import slug
-from studio.services.hub_folder import GENERATION_CONFIG
+from studio.services.hub.files import GENERATION_CONFIG
 from studio.ui.language import language_of, translate
-from studio.ui.pages.colours import colour_of
-from studio.ui.pages.shown_run import settings_of
+from studio.ui.presenters.colours import colour_of
+from studio.ui.presenters.run import settings_of
 from studio.ui.view import view
 
 if TYPE_CHECKING:
     import gradio as gr
 
     from studio.app import Studio
-    from studio.store.tables import Adapter
+    from studio.store.tables.core import Adapter
 
 LEAD = "Everything you have trained, with where it came from."
 

@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES, Reading, shown_encoding
 from studio.domain.errors import InvalidInput, NotFound, StudioError
-from studio.domain.reading import ENCODINGS, SUFFIXES, Reading, shown_encoding
 from studio.samples import sample_path
-from studio.services import dataset_view
-from studio.services.dataset_states import check_ready
-from studio.services.examinations import Examination, Question
+from studio.services.datasets import browse as dataset_view
+from studio.services.datasets.status import check_ready
+from studio.services.datasets.token_counts import Examination, Question
 from studio.ui.language import language_of
-from studio.ui.pages.shown_dataset import (
+from studio.ui.presenters.dataset import (
     WHOLE,
     shown_dataset,
     shown_fault,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from studio.app import Studio
-    from studio.store.tables import Dataset, Model
+    from studio.store.tables.core import Dataset, Model
 
 LEAD = "The examples that an adapter learns from. Files are copied into the studio; yours stay as they are."
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from studio.services.runs import seconds_left, stage_of
+from studio.services.runs.service import seconds_left, stage_of
 from studio.ui.language import language_of
-from studio.ui.pages.colours import colour_of
-from studio.ui.pages.shown_model import shown_model
+from studio.ui.presenters.colours import colour_of
+from studio.ui.presenters.model import shown_model
 from studio.ui.view import view
 
 if TYPE_CHECKING:
     import gradio as gr
 
     from studio.app import Studio
-    from studio.store.tables import Adapter, Run
+    from studio.store.tables.core import Adapter, Run
 
 TITLE = "Adapter Studio"
 LEAD = "Teach a small open model your own style in four steps. Everything stays on this machine until you push it."

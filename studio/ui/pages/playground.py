@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import gradio as gr
 from pydantic import BaseModel, Field, ValidationError
 
-from studio.domain.chat import Message, Sampling
+from studio.domain.chat.sampling import Message, Sampling
 from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.run import RunStatus
-from studio.services.column_files import fits
-from studio.services.column_states import Asked, ColumnState
+from studio.services.adapters.compatibility import fits
+from studio.services.playground.columns import Asked, ColumnState
 from studio.ui.language import language_of, problem_of, remedy_of
 from studio.ui.pages import playground_sets
-from studio.ui.pages.colours import colour_of
+from studio.ui.presenters.colours import colour_of
 from studio.ui.view import view
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from studio.domain.run import RunStatus
-from studio.services.comparison import compare_settings
-from studio.services.runs import seconds_left
+from studio.services.runs.service import seconds_left
+from studio.services.runs.settings_diff import compare_settings
 from studio.ui.language import language_of
-from studio.ui.pages.shown_run import history_of, listed_run, settings_of, shown_run
+from studio.ui.presenters.run import history_of, listed_run, settings_of, shown_run
 from studio.ui.view import view
 
 if TYPE_CHECKING:

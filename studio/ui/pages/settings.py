@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from studio import __version__
 from studio.domain.errors import StudioError
-from studio.services.machine import look_at_machine, storage, versions
-from studio.store.room import free_space
+from studio.services.shared.machine import look_at_machine, storage, versions
+from studio.store.disk.reserve import free_space
 from studio.ui.language import language_of
-from studio.ui.pages.shown_model import shown_model
+from studio.ui.presenters.model import shown_model
 from studio.ui.view import view
 
 if TYPE_CHECKING:

@@ -8,29 +8,29 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from studio.domain.chat_spans import parts_of
-from studio.domain.chat_templates import TemplateChoice
-from studio.domain.dataset_formats import trained_part
+from studio.domain.chat.spans import parts_of
+from studio.domain.chat.templates import TemplateChoice
+from studio.domain.datasets.formats import trained_part
 from studio.domain.errors import InvalidInput, NotFound, StudioError
-from studio.domain.presets import PRESETS, preset_values
-from studio.domain.spec import RunSpec, defaults, describe, read_spec
+from studio.domain.spec.presets import PRESETS, preset_values
+from studio.domain.spec.spec import RunSpec, defaults, describe, read_spec
 from studio.samples import sample_path
-from studio.services import run_checks
-from studio.services.base_weights import BaseWeights, read_base_weights
-from studio.services.chat_template import sample_conversation
-from studio.services.estimate import plan, sizes, target_fault
-from studio.services.machine import look_at_machine
-from studio.services.needs import memory_of
+from studio.services.models.chat_template import sample_conversation
+from studio.services.models.layers import BaseWeights, read_base_weights
+from studio.services.runs import checks as run_checks
+from studio.services.runs.estimate import plan, sizes, target_fault
+from studio.services.runs.memory_estimate import memory_of
+from studio.services.shared.machine import look_at_machine
 from studio.ui.language import language_of, sentence_of, translate
-from studio.ui.pages.shown_model import shown_model
 from studio.ui.pages.train_review import reviewed
+from studio.ui.presenters.model import shown_model
 from studio.ui.view import view
 
 if TYPE_CHECKING:
     import gradio as gr
 
     from studio.app import Studio
-    from studio.store.tables import Dataset
+    from studio.store.tables.core import Dataset
 
 LEAD = "Choose a base model, data and a method. Every setting has a default that works."
 

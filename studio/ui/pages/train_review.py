@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import StudioError
-from studio.domain.problem_kinds import PROBLEM_KINDS
-from studio.domain.spec import RunSpec
-from studio.services.examinations import Examination, Question
-from studio.store.problem_file import read_problems
+from studio.domain.spec.spec import RunSpec
+from studio.services.datasets.token_counts import Examination, Question
+from studio.store.datasets.problem_file import read_problems
 from studio.ui.language import problem_of, translate
 
 if TYPE_CHECKING:
     from studio.app import Studio
-    from studio.store.tables import Dataset
+    from studio.store.tables.core import Dataset
 
 AT_ONCE = 20_000  # rows up to which they are looked at without being asked
 

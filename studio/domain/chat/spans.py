@@ -1,0 +1,179 @@
+"""Which characters of a rendered conversation are answers, that is: what the model is trained to write.
+
+The preview and the training worker both call `learned_turns`, so what is shown is what is trained.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
+from typing import Any, Protocol
+
+from studio.domain.chat.template_faults import TemplateRefusal
+
+Messages = Sequence[Mapping[str, Any]]
+"""Turns as in dataset_rows: role, content, and where they are there tool_calls, name, tool_call_id."""
+Tools = Sequence[Mapping[str, Any]]
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class LearnedTurn:
+    """`index` is the turn's place in the conversation; `span` is None where nothing of it is learned.
+
+    `follows_prompt`: what stands before the span is, to the letter, what the model is given when it is to answer there.
+    """
+
+    index: int
+    span: Span | None
+    follows_prompt: bool
+
+
+class Render(Protocol):
+    """A chat template: a conversation, and the tools that it may call, to text."""
+
+    def __call__(self, messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
+        """Raises TemplateRefusal where the template does not take them, TemplateExceeds where it takes too much."""
+
+
+_UNFINISHED_TAG = re.compile(r"[<\[][^<>\[\]]*$")
+
+
+def learned_spans(row: Mapping[str, Any], render: Render, *, answers_only: bool = True) -> tuple[str, list[Span]]:
+    """A conversation (as dataset_rows.learned gives it) as the model sees it, and which characters of it are learned.
+
+    Raises TemplateRefusal, TemplateExceeds as learned_turns does.
+    """
+    text, turns = turns_of(row, render, answers_only=answers_only)
+    return text, spans_of(text, turns, answers_only=answers_only)
+
+
+def turns_of(row: Mapping[str, Any], render: Render, *, answers_only: bool = True) -> tuple[str, list[LearnedTurn]]:
+    """The same with what is learned of each assistant turn; where all words are learned, that is the whole text.
+
+    Raises TemplateRefusal, TemplateExceeds as learned_turns does.
+    """
+    messages, tools = row["messages"], row.get("tools")
+    if answers_only:
+        return learned_turns(messages, render, tools)
+    text = render(messages, False, tools)
+    said_by = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
+    return text, [LearnedTurn(i, (0, len(text)), True) for i in said_by]
+
+
+def spans_of(text: str, turns: Sequence[LearnedTurn], *, answers_only: bool = True) -> list[Span]:
+    """Which characters are learned."""
+    return [turn.span for turn in turns if turn.span] if answers_only else [(0, len(text))]
+
+
+def answer_spans(messages: Messages, render: Render, tools: Tools | None = None) -> tuple[str, list[Span]]:
+    """The conversation as the model sees it, and where in that text each answer stands. Raises as learned_turns."""
+    text, turns = learned_turns(messages, render, tools)
+    return text, spans_of(text, turns)
+
+
+def learned_turns(messages: Messages, render: Render, tools: Tools | None = None) -> tuple[str, list[LearnedTurn]]:
+    """The conversation as the model sees it, and where in that text each assistant turn's answer stands.
+
+    A span (start, end) counts characters. It begins behind the generation prompt, since that is given to the model
+    when it answers, and ends with the end-of-turn token: the blanks that templates put behind it are not trained.
+
+    Most templates only ever append: the text of the first turns is the beginning of the text of all turns, and the
+    lengths of two such beginnings are the span. Where one is not (templates that drop earlier thinking, or that
+    close the last turn in another way), the conversation is rendered once more with a mark in place of the answer,
+    and the answer is what differs.
+
+    A call of a tool is an answer too. Under a template that leaves calls out, a turn that only calls has no span: from
+    it the model would learn to say nothing.
+
+    Raises:
+        TemplateRefusal: the template refuses the conversation, or changes an answer so that it cannot be found.
+        TemplateExceeds: it takes too much time, memory or room.
+    """
+    if tools:
+        render = partial(render, tools=tools)
+    text = render(messages, False)
+    turns = []
+    for i, message in enumerate(messages):
+        if message["role"] == "assistant":
+            head = _accepted(messages[:i], True, render)
+            start, end = _span(messages, i, text, render, head)
+            answer = message["content"].rpartition("</think>")[2].strip()
+            calls = [call["function"]["name"] for call in message.get("tool_calls", ())]
+            says_call = any(name in text[start:end] for name in calls)
+            if not says_call and answer not in text[start:end]:  # such as under a template that takes parts only
+                raise _lost(i)
+            is_learned = says_call or answer or not calls
+            follows_prompt = i == 0 or head is None or text[:start] == head
+            turns.append(LearnedTurn(i, (start, end) if is_learned else None, follows_prompt))
+    return text, turns
+
+
+def parts_of(text: str, spans: Sequence[Span]) -> list[tuple[str, bool]]:
+    """The text in parts, each with whether it is trained; none is empty."""
+    parts, here = [], 0
+    for start, end in spans:
+        parts += [(text[here:start], False), (text[start:end], True)]
+        here = end
+    return [part for part in (*parts, (text[here:], False)) if part[0]]
+
+
+def _span(messages: Messages, i: int, text: str, render: Render, head: str | None) -> Span:
+    whole = text if i + 1 == len(messages) else _accepted(messages[: i + 1], False, render)
+    if head is not None and whole is not None and text.startswith(whole) and whole.startswith(head):
+        return len(head), max(len(head), len(whole.rstrip()))
+    return _span_of_mark(messages, i, text, render, head)
+
+
+def _accepted(messages: Messages, add_generation_prompt: bool, render: Render) -> str | None:
+    """The first turns alone; None where the template refuses them, such as a system message without a question."""
+    if not messages:
+        return None
+    try:
+        return render(messages, add_generation_prompt)
+    except TemplateRefusal:
+        return None
+
+
+def _span_of_mark(messages: Messages, i: int, text: str, render: Render, head: str | None) -> Span:
+    mark = "ANSWER" + "X" * (1 + max(map(len, re.findall("ANSWER(X*)", text)), default=0))
+    before, found, after = _around(mark, i, messages, render)
+    if head is not None and text.startswith(head):
+        start = len(head)
+    elif text.startswith(before):
+        start = len(before)
+    elif (said := _accepted(messages[:i], False, render)) and text.startswith(said.rstrip()):
+        # The template writes something else before this very answer, such as its reasoning: that is of the answer too.
+        start = max(len(said.rstrip()), len(common_beginning(text, before)))
+    else:
+        found = ""
+    if not found or not text.endswith(after) or len(text) - len(after) < start:
+        raise _lost(i)
+    last = max(j for j, m in enumerate(messages) if m["role"] == "assistant")
+    closing = _around(mark, last, messages[: last + 1], render)[2].rstrip()
+    if not after.startswith(closing):  # the last turn is closed in another way than this one
+        closing = _UNFINISHED_TAG.sub("", common_beginning(closing, after)).rstrip()
+    return start, len(text) - len(after) + len(closing)
+
+
+def _lost(i: int) -> TemplateRefusal:
+    return TemplateRefusal(
+        "The model's chat template changes turn {turn}, so its answer cannot be told from the rest.",
+        "Switch off “Learn from answers only”, or choose another chat template.",
+        turn=i + 1,
+    )
+
+
+def _around(mark: str, i: int, messages: Messages, render: Render) -> tuple[str, str, str]:
+    """What stands before and behind turn i's content, with the mark between."""
+    turn = {key: value for key, value in messages[i].items() if key != "tool_calls"}  # calls are part of the answer
+    marked = [*messages[:i], turn | {"content": mark}, *messages[i + 1 :]]
+    return render(marked, False).partition(mark)
+
+
+def common_beginning(one: str, other: str) -> str:
+    """The characters that both begin with."""
+    return one[: sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))]

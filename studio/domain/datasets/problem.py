@@ -1,0 +1,52 @@
+"""What can be wrong with a dataset's rows, and where."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from studio.domain.datasets.problem_kinds import PROBLEM_KINDS, ProblemKind
+from studio.domain.errors import StudioError, fill
+
+Unit = Literal["line", "row"]
+"""How a place in a file is counted, from 1 on: files of text have lines, others only rows."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in one row; what is said of it stands in PROBLEM_KINDS under its `code`.
+
+    `line` is 0 where it is of no single row. `field` is the path of the value at fault ("messages[1].role"), empty
+    where the whole row is. `file` counts the files that a dataset was made of, from 0 on.
+    """
+
+    line: int
+    field: str
+    code: str
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    file: int = 0
+
+    @property
+    def kind(self) -> ProblemKind:
+        return PROBLEM_KINDS[self.code]
+
+    @property
+    def error(self) -> StudioError:
+        return StudioError(self.kind.message, self.kind.remedy, **self._filled)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, with the templates filled in."""
+        return {
+            "line": self.line,
+            "field": self.field,
+            "code": self.code,
+            "level": self.kind.level,
+            "message": fill(self.kind.message, self._filled),
+            "remedy": fill(self.kind.remedy, self._filled),
+            "file": self.file,
+        }
+
+    @property
+    def _filled(self) -> dict[str, Any]:
+        return {"field": self.field, **self.values}

@@ -1,0 +1,357 @@
+"""Rows of any layout, made into the few shapes that are kept, with all that is wrong in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from studio.domain.datasets.formats import VERDICT_OF, Format, Layout, excerpt
+from studio.domain.datasets.problem import Problem
+from studio.domain.datasets.tool_calls import WrongTools, read_call, read_calls, read_tools
+from studio.domain.graphemes import cut
+
+Turn = dict[str, Any]
+"""{"role", "content"}, and where they are there "tool_calls", "name", "tool_call_id"."""
+
+Row = dict[str, Any]
+"""One of four shapes, in trl's own names: {"messages": [Turn, …]}, {"text"}, {"prompt", "chosen", "rejected"} or
+{"prompt", "completion", "label": bool}, whose parts are lists of turns. The first two may have a "label" (text) to
+split them by, all but text "tools"."""
+
+ROLES = ("system", "user", "assistant", "tool")
+
+ROLE_OF = {
+    **dict.fromkeys(("system", "developer"), "system"),
+    **dict.fromkeys(("user", "human", "prompter"), "user"),
+    **dict.fromkeys(
+        (
+            "assistant", "gpt", "chatgpt", "model", "bing", "bard", "claude", "ai", "bot", "chatbot",
+            "function_call", "function-call", "tool_call",
+        ),
+        "assistant",
+    ),
+    **dict.fromkeys(("tool", "function", "observation", "ipython", "tool_response", "function_response"), "tool"),
+}  # fmt: skip
+_CALLS = ("function_call", "function-call", "tool_call")  # whose words are a call in JSON
+
+# JSON's own names, which are the same in every language.
+_KINDS = {bool: "boolean", int: "number", float: "number", str: "string", dict: "object", list: "array"}
+
+
+def read_row(layout: Layout, row: Any, line: int, file: int = 0) -> tuple[Row | None, list[Problem]]:
+    """The row in its shape, or None and what is wrong with it. Words are kept as they are."""
+    if layout.format is Format.CHAT and len(layout.columns) == 1 and (turns := _plain_chat(layout, row)) is not None:
+        return {"messages": turns}, []
+    reader = _RowReader(layout, line, file)
+    made = reader.row(row)
+    return (None, reader.problems) if reader.problems else (made, [])
+
+
+def learned(row: Row) -> Row | None:
+    """What supervised training learns of a row: {"messages", "tools"?} or {"text"}; None of an answer rated bad."""
+    if "text" in row:
+        return {"text": row["text"]}
+    if "messages" in row:
+        turns = row["messages"]
+    elif "chosen" in row:
+        turns = [*row["prompt"], *row["chosen"]]
+    elif row["label"]:
+        turns = [*row["prompt"], *row["completion"]]
+    else:
+        return None
+    return {"messages": turns, "tools": row["tools"]} if row.get("tools") else {"messages": turns}
+
+
+def texts_of(row: Row) -> list[tuple[str, str]]:
+    """Every text in the row with its path: ("messages[1].content", "Hello.")."""
+    if "text" in row:
+        return [("text", row["text"])]
+    return [
+        (f"{part}[{i}].content", turn["content"])
+        for part in ("messages", "prompt", "chosen", "rejected", "completion")
+        for i, turn in enumerate(row.get(part, ()))
+    ]
+
+
+def _plain_chat(layout: Layout, row: Any) -> list[Turn] | None:
+    """The turns of a row that has nothing but text turns in good order, quickly; None where a closer look is due."""
+    turns = row.get(layout.columns["messages"]) if type(row) is dict else None
+    if type(turns) is not list or not turns:
+        return None
+    before = ""
+    for turn in turns:
+        if type(turn) is not dict or len(turn) != 2:
+            return None
+        role, content = turn.get("role"), turn.get("content")
+        if (
+            type(content) is not str
+            or not content
+            or content.isspace()
+            or (not content.isascii() and not is_whole(content))
+        ):
+            return None
+        if role == "user" or role == "assistant":
+            if role == before:
+                return None
+        elif role != "system" or before:
+            return None
+        before = role
+    return turns if before == "assistant" else None
+
+
+class _RowReader:
+    """Reads one row and gathers its problems; what cannot be read stands as empty until the row is refused."""
+
+    def __init__(self, layout: Layout, line: int, file: int) -> None:
+        self.problems: list[Problem] = []
+        self._columns = layout.columns
+        self._format = layout.format
+        self._line = line
+        self._file = file
+
+    def note(self, field: str, code: str, **values: Any) -> None:
+        self.problems.append(Problem(self._line, field, code, values, self._file))
+
+    def row(self, row: Any) -> Row:
+        if not isinstance(row, Mapping):
+            self.note("", "not_an_object", found=_kind(row))
+            return {}
+        match self._format:
+            case Format.TEXT:
+                made: Row = {"text": self._text(row, "text")}
+            case Format.PREFERENCE:
+                made = self._preference(row)
+            case Format.UNPAIRED:
+                made = self._unpaired(row)
+            case _:
+                made = {"messages": self._conversation(row)}
+        self._add_tools(row, made)
+        if self._format is not Format.UNPAIRED and (label := _label(row.get(self._columns.get("label", "")))):
+            made["label"] = label
+        return made
+
+    # the four shapes
+
+    def _conversation(self, row: Mapping[str, Any]) -> list[Turn]:
+        if "messages" in self._columns:
+            field = self._columns["messages"]
+            turns = self._turns(row.get(field), field)
+        elif self._format is Format.ALPACA:
+            field = self._columns["output"]
+            turns = [*self._history(row), self._instruction(row), _turn("assistant", self._text(row, "output"))]
+        else:
+            field = self._columns["completion"]
+            turns = [*self._side(row, "prompt", "user"), *self._side(row, "completion", "assistant")]
+        turns = self._with_system(row, turns)
+        if not self.problems:
+            self._check_order(turns, field)
+        return turns
+
+    def _preference(self, row: Mapping[str, Any]) -> Row:
+        chosen, rejected = (self._side(row, part, "assistant") for part in ("chosen", "rejected"))
+        if "prompt" in self._columns:
+            prompt = self._side(row, "prompt", "user")
+            whole, *ends = _common_start(chosen, rejected)
+            if prompt and prompt in (whole[: len(prompt)], whole[-len(prompt) :]):  # both answers repeat it
+                prompt, (chosen, rejected) = whole, ends
+            for part, turns in (("chosen", chosen), ("rejected", rejected)):
+                if not self.problems and any(turn["role"] in ("system", "user") for turn in turns):
+                    self.note(self._columns[part], "not_one_answer")
+        else:
+            prompt, chosen, rejected = _common_start(chosen, rejected)
+            if not prompt and not self.problems:
+                self.note("prompt", "missing")
+        prompt = self._with_system(row, prompt)
+        if not self.problems:
+            for part, turns in (("chosen", chosen), ("rejected", rejected)):
+                self._check_order([*prompt, *turns], self._columns[part])
+            if not self.problems and chosen == rejected:
+                self.note(self._columns["rejected"], "same_answers")
+        return {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+
+    def _unpaired(self, row: Mapping[str, Any]) -> Row:
+        turns = self._conversation(row)
+        column = self._columns["label"]
+        verdict = VERDICT_OF.get(str(row.get(column)).strip().lower())
+        if verdict is None:
+            self.note(column, "no_verdict", found=excerpt(str(row.get(column))))
+        asked = max((i + 1 for i, turn in enumerate(turns) if turn["role"] != "assistant"), default=0)
+        return {"prompt": turns[:asked], "completion": turns[asked:], "label": bool(verdict)}
+
+    def _add_tools(self, row: Mapping[str, Any], made: Row) -> None:
+        column = self._columns.get("tools", "")
+        if not (value := row.get(column)):
+            return
+        try:
+            if tools := read_tools(value):
+                made["tools"] = tools
+        except WrongTools:
+            self.note(column, "bad_tools")
+
+    # parts of a conversation
+
+    def _text(self, row: Mapping[str, Any], part: str) -> str:
+        column = self._columns[part]
+        return self._words(row.get(column), column)
+
+    def _with_system(self, row: Mapping[str, Any], turns: list[Turn]) -> list[Turn]:
+        column = self._columns.get("system", "")
+        value = row.get(column)
+        system = "" if value is None else self._words(value, column, may_be_empty=True)
+        if system.strip() and (not turns or turns[0]["role"] != "system"):
+            return [_turn("system", system), *turns]
+        return turns
+
+    def _instruction(self, row: Mapping[str, Any]) -> Turn:
+        column = self._columns.get("input", "")
+        value = row.get(column)
+        extra = "" if value is None else self._words(value, column, may_be_empty=True)
+        column = self._columns["instruction"]
+        if extra.strip() and row.get(column) in (None, ""):
+            return _turn("user", extra)
+        instruction = self._words(row.get(column), column)
+        return _turn("user", f"{instruction}\n\n{extra}" if extra.strip() else instruction)
+
+    def _history(self, row: Mapping[str, Any]) -> list[Turn]:
+        column = self._columns.get("history", "")
+        pairs = row.get(column) or []
+        turns: list[Turn] = []
+        for i, pair in enumerate(pairs if isinstance(pairs, list) else [pairs]):
+            field = f"{column}[{i}]"
+            if isinstance(pair, list) and len(pair) == 2:
+                question, answer = (self._words(words, f"{field}[{j}]") for j, words in enumerate(pair))
+                turns += _turn("user", question), _turn("assistant", answer)
+            else:
+                self.note(field, "bad_history")
+        return turns
+
+    def _side(self, row: Mapping[str, Any], part: str, role: str) -> list[Turn]:
+        """A question or an answer: text, one turn, or a list of turns."""
+        column = self._columns[part]
+        value = row.get(column)
+        if isinstance(value, list):
+            return self._turns(value, column)
+        if isinstance(value, Mapping) and {"role", "content", "from", "value"} & value.keys():
+            return [self._one_turn(value, column)]
+        return [_turn(role, self._words(value, column))]
+
+    # values
+
+    def _words(self, value: Any, field: str, *, may_be_empty: bool = False) -> str:
+        """The value as it is, once it is text that can be learned."""
+        if isinstance(value, str):
+            if not may_be_empty and not value.strip():
+                self.note(field, "empty")
+            elif not value.isascii() and not is_whole(value):
+                self.note(field, "broken_character")
+                return ""
+            return value
+        if value is None:
+            self.note(field, "missing")
+        else:
+            self.note(field, "wrong_type", found=_kind(value))
+        return ""
+
+    def _turns(self, value: Any, field: str) -> list[Turn]:
+        if isinstance(value, str) and value.lstrip()[:1] == "[":  # a cell of a table holds the turns as JSON
+            try:
+                value = json.loads(value)
+            except (ValueError, RecursionError):
+                self.note(field, "not_a_list", found=_kind(value))
+                return []
+        if value is None:
+            self.note(field, "missing")
+        elif not isinstance(value, list):
+            self.note(field, "not_a_list", found=_kind(value))
+        elif not value:
+            self.note(field, "no_turns")
+        else:
+            return [self._one_turn(turn, f"{field}[{i}]") for i, turn in enumerate(value)]
+        return []
+
+    def _one_turn(self, turn: Any, field: str) -> Turn:
+        if not isinstance(turn, Mapping):
+            self.note(field, "not_a_turn", found=_kind(turn))
+            return _turn("", "")
+        who = "from" if turn.get("role") is None and "from" in turn else "role"
+        what = "value" if turn.get("content") is None and "value" in turn else "content"
+        role, called = self._role(turn.get(who), f"{field}.{who}")
+        content = turn.get(what)
+        made = _turn(role, "")
+        try:
+            if called and isinstance(content, str):
+                made["tool_calls"] = [read_call(content)]
+            elif turn.get("tool_calls") or turn.get("function_call"):
+                made["tool_calls"] = read_calls(turn.get("tool_calls") or [turn["function_call"]])
+        except WrongTools as error:
+            self.note(f"{field}.{what if called else 'tool_calls'}{error.place}", "bad_tool_call")
+            return made
+        if not (called and "tool_calls" in made):
+            made["content"] = self._content(content, f"{field}.{what}", role, calls="tool_calls" in made)
+        if role == "tool":
+            made |= {key: turn[key] for key in ("name", "tool_call_id") if isinstance(turn.get(key), str)}
+        return made
+
+    def _role(self, value: Any, field: str) -> tuple[str, bool]:
+        """The role, and whether its words are a tool call."""
+        name = self._words(value, field).strip().lower()
+        role = ROLE_OF.get(name, "")
+        if name and not role:
+            self.note(field, "unknown_role", role=excerpt(str(value)))
+        return role, name in _CALLS
+
+    def _content(self, value: Any, field: str, role: str, *, calls: bool) -> str:
+        """A turn's words, which may be in parts, as the OpenAI format has it."""
+        if isinstance(value, list):
+            words = [
+                p.get("text") if isinstance(p, Mapping) and p.get("type", "text") == "text" else None for p in value
+            ]
+            if not all(isinstance(word, str) for word in words):
+                self.note(field, "not_text")
+                return ""
+            value = "".join(map(str, words))
+        if value is None and calls:
+            return ""
+        return self._words(value, field, may_be_empty=calls or role in ("system", "tool"))
+
+    def _check_order(self, turns: Sequence[Turn], field: str) -> None:
+        """Roles in an order that chat templates take, with an answer to learn at the end."""
+        roles = [turn["role"] for turn in turns]
+        for i, role in enumerate(roles):
+            if role == "system" and i:
+                self.note(field, "late_system", turn=i + 1)
+            elif i and role == roles[i - 1] and role != "tool":
+                self.note(field, "same_role", before=i, turn=i + 1, role=role)
+        if roles[-1] != "assistant":
+            self.note(field, "no_answer", role=roles[-1])
+
+
+def _turn(role: str, content: str) -> Turn:
+    return {"role": role, "content": content}
+
+
+def _common_start(chosen: list[Turn], rejected: list[Turn]) -> tuple[list[Turn], list[Turn], list[Turn]]:
+    """Two whole conversations as what they share, and how each ends."""
+    shared = 0
+    most = min(len(chosen), len(rejected)) - 1
+    while shared < most and chosen[shared] == rejected[shared]:
+        shared += 1
+    return chosen[:shared], chosen[shared:], rejected[shared:]
+
+
+def _label(value: Any) -> str:
+    return cut(str(value).strip(), 100) if isinstance(value, str | int | float) and is_whole(str(value)) else ""
+
+
+def is_whole(value: str) -> bool:
+    """Has no half of a character (an unpaired surrogate), which no file can hold."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else _KINDS.get(type(value), type(value).__name__)

@@ -1,0 +1,1 @@
+"""The training spec: the one declaration of every hyperparameter."""

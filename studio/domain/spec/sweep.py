@@ -1,0 +1,98 @@
+"""Several values of some knobs: the runs that their combinations make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import Any
+
+from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.naming import slug
+from studio.domain.spec.spec import SECTIONS, RunSpec, Values, kind_of, read_spec
+
+MOST_RUNS = 64
+
+_SHORT = {"lora_alpha": "alpha", "learning_rate": "lr", "num_train_epochs": "epochs", "lora_dropout": "dropout"}
+
+
+@dataclass(frozen=True)
+class Combination:
+    """One run of a sweep. `suffix` tells it from the others in its name: "r8-lr1e-4"."""
+
+    suffix: str
+    spec: RunSpec
+
+
+def can_vary(place: str) -> bool:
+    """Whether a knob ("lora.r") can have several values: all but lists."""
+    section, _, field = place.partition(".")
+    info = SECTIONS[section].model_fields.get(field) if section in SECTIONS else None
+    return info is not None and kind_of(info) not in ("list", "lines")
+
+
+def read_axes(given: Mapping[str, str]) -> dict[str, list[str]]:
+    """The values of each knob from text such as "8, 16", each once.
+
+    Raises:
+        InvalidInput: `fields` names the knobs that cannot have several values, or have none.
+    """
+    axes = {place: list(dict.fromkeys(filter(None, map(str.strip, text.split(","))))) for place, text in given.items()}
+    faults: dict[str, StudioError] = {}
+    for place, values in axes.items():
+        if not can_vary(place):
+            faults[place] = StudioError("This setting cannot have several values.", "Take it out of the sweep.")
+        elif not values:
+            faults[place] = StudioError("Enter at least one value.", "Separate several by commas, such as 8, 16.")
+    if faults:
+        raise _refused(faults)
+    return axes
+
+
+def combine(values: Values, axes: Mapping[str, Sequence[str]]) -> list[Combination]:
+    """Every combination of the axes' values, the last axis the quickest, over what `values` says otherwise.
+
+    Raises:
+        InvalidInput: there are more than MOST_RUNS, or `fields` names the knobs with a value that cannot be used.
+    """
+    count = prod(len(each) for each in axes.values())
+    if count > MOST_RUNS:
+        raise InvalidInput(
+            "That makes {count} runs.", "Take fewer values: {most} runs at most.", count=count, most=MOST_RUNS
+        )
+    faults: dict[str, StudioError] = {}
+    found = []
+    for chosen in product(*axes.values()):
+        picked = dict(zip(axes, chosen, strict=True))
+        try:
+            found.append(Combination(_suffix(picked), read_spec(_with(values, picked))))
+        except InvalidInput as refused:
+            for place, fault in refused.fields.items():
+                if place in picked:
+                    fault = StudioError("“{value}”: {fault}", value=picked[place], fault=str(fault))
+                faults.setdefault(place, fault)
+    if faults:
+        raise _refused(faults)
+    return found
+
+
+def _with(values: Values, picked: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    changed = {section: dict(fields) for section, fields in values.items()}
+    for place, value in picked.items():
+        section, _, field = place.partition(".")
+        changed.setdefault(section, {})[field] = value
+    return changed
+
+
+def _suffix(picked: Mapping[str, str]) -> str:
+    parts = []
+    for place, value in picked.items():
+        field = place.partition(".")[2]
+        parts.append(slug(f"{'' if field == 'name' else _SHORT.get(field, field.replace('_', '-'))}{value}"))
+    return "-".join(parts)
+
+
+def _refused(faults: Mapping[str, StudioError]) -> InvalidInput:
+    first = next(iter(faults))
+    return InvalidInput("{place}: {first}", fields=dict(faults), place=first, first=str(faults[first]))

@@ -1,0 +1,1 @@
+"""Adapters: the catalogue of them, and which base model each fits."""

@@ -1,0 +1,1 @@
+"""Datasets: taken in, cleaned into new versions, browsed, exported, deleted."""

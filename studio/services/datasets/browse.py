@@ -1,0 +1,244 @@
+"""A version looked at: its rows a page at a time, as a model sees them, searched; its problems; both as files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from studio.domain.chat.spans import spans_of
+from studio.domain.chat.template_faults import TemplateExceeds
+from studio.domain.chat.templates import AUTOMATIC, TemplateChoice
+from studio.domain.datasets.formats import read_layout
+from studio.domain.datasets.problem import Problem
+from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
+from studio.domain.datasets.rows import Row, learned, read_row
+from studio.domain.errors import StudioError
+from studio.rendering.template import Rendered
+from studio.services.datasets.cleaning import PROBLEMS
+from studio.services.datasets.service import SAMPLE
+from studio.services.datasets.status import check_ready
+from studio.services.datasets.token_counts import TOKENS, Examination
+from studio.services.models.chat_template import load_chat_template
+from studio.services.models.status import check_ready as check_model
+from studio.services.shared.csv_export import harmless
+from studio.store.datasets.problem_file import count_problems, read_problems
+from studio.store.datasets.row_file import BATCH, RowLookup, read_batches, read_rows, rows_from
+from studio.store.datasets.row_lines import row_line
+from studio.store.job_folder import read_json
+from studio.store.tables.core import Dataset, Model
+
+MOST_ROWS = 1000
+
+
+def rows(
+    dataset: Dataset,
+    offset: int = 0,
+    limit: int = 50,
+    *,
+    search: str = "",
+    model: Model | None = None,
+    chat_template: TemplateChoice = AUTOMATIC,
+    examination: Examination | None = None,
+) -> dict[str, Any]:
+    """Up to `limit` rows (at most 1,000) from the `offset`-th on, and `total` rows in all; only those in which the
+    words of `search` stand, upper and lower case alike.
+
+    A row is a domain.dataset_rows.Row with `number` (its index) and `line` (its place in the file). With a model it has
+    `rendered` too, what that model learns from, and `spans`, the [start, end) characters of it that are trained; or
+    `error`, a StudioError, where the model's chat template refuses it. With an examination that is done, `spans` are
+    those of the tokens that training labels, and `tokens`, `trained`, `lost` and `shown` are theirs (see
+    worker.examine).
+
+    Raises:
+        InvalidInput: the dataset has no rows yet.
+        StudioError: its file is gone, or the model is not ready or its chat template is damaged.
+    """
+    check_ready(dataset)
+    limit, offset = min(max(1, limit), MOST_ROWS), max(0, offset)
+    try:
+        if search.strip():
+            found = _found(dataset.rows_path, dataset.sha256, search.strip())
+            numbers, total = found[offset : offset + limit], len(found)
+            with RowLookup(dataset.rows_path) as lookup:
+                page = lookup.rows(numbers)
+                places = lookup.places(numbers)
+        else:
+            total = dataset.rows
+            numbers = list(range(offset, min(offset + limit, total)))
+            page, places = read_rows(dataset.rows_path, offset, limit), []
+            if numbers:
+                with RowLookup(dataset.rows_path) as lookup:
+                    places = lookup.places(numbers)
+        page = [{**row, "number": n, "line": line} for row, n, (line, _) in zip(page, numbers, places, strict=True)]
+        if model is not None:
+            page = _rendered(page, model, chat_template)
+        if examination is not None and examination.status == "done":
+            page = [row | counted for row, counted in zip(page, _counted(examination, numbers), strict=True)]
+    except OSError as error:
+        raise StudioError(
+            "The rows of “{name}” cannot be read: {reason}.", "Delete the dataset and add its file again.",
+            name=dataset.name, reason=error.strerror or str(error),
+        ) from error  # fmt: skip
+    return {"rows": page, "total": total, "format": dataset.format}
+
+
+@lru_cache(maxsize=16)
+def _found(path: str, sha256: str, search: str) -> Sequence[int]:
+    """The numbers of the rows that have the text. A version never changes, so that they stay the same."""
+    found: list[int] = []
+    for number, batch in enumerate(read_batches(path)):
+        hits = pa.array([], pa.int64())
+        for name in ("text", "messages", "prompt", "chosen", "rejected", "completion"):
+            if name in batch.schema.names:
+                column = batch[name]
+                is_list = pa.types.is_list(column.type)
+                texts = column.flatten().field("content") if is_list else column
+                has = pc.indices_nonzero(pc.match_substring(texts, search, ignore_case=True))
+                rows_with_it = pc.list_parent_indices(column).take(has) if is_list else has
+                hits = pa.concat_arrays([hits, rows_with_it.cast(pa.int64())])
+        found += [number * BATCH + i for i in sorted(set(hits.to_pylist()))]
+    return found
+
+
+def _rendered(page: Sequence[dict[str, Any]], model: Model, chat_template: TemplateChoice) -> list[dict[str, Any]]:
+    check_model(model)
+    contents = [learned(row) for row in page]
+    found = iter(_conversations([seen for seen in contents if seen and "messages" in seen], model, chat_template))
+    shown = []
+    for row, seen in zip(page, contents, strict=True):
+        if seen is None:
+            shown.append(row)
+        elif "text" in seen:
+            shown.append(row | {"rendered": seen["text"], "spans": [(0, len(seen["text"]))]})
+        elif isinstance(one := next(found), StudioError):
+            shown.append(row | {"error": one})
+        else:
+            text, turns = one
+            shown.append(row | {"rendered": text, "spans": spans_of(text, turns)})
+    return shown
+
+
+def _conversations(
+    contents: Sequence[Row], model: Model, chat_template: TemplateChoice
+) -> Sequence[Rendered | StudioError]:
+    if not contents:
+        return []
+    try:
+        return load_chat_template(model.path, chat_template, model.name).turns(contents)
+    except TemplateExceeds as fault:
+        return [fault] * len(contents)
+
+
+def _counted(examination: Examination, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    with RowLookup(examination.folder / TOKENS) as lookup:
+        counted = lookup.records(numbers)
+    for row in counted:
+        flat = row["spans"] or []
+        row["spans"] = list(zip(flat[::2], flat[1::2], strict=True))
+    return counted
+
+
+def problems(
+    dataset: Dataset,
+    offset: int = 0,
+    limit: int | None = 50,
+    *,
+    codes: Sequence[str] = (),
+    search: str = "",
+    examination: Examination | None = None,
+) -> tuple[list[Problem], int]:
+    """Problems from the `offset`-th on, errors first, and how many there are in all.
+
+    Raises:
+        StudioError: their file cannot be read.
+    """
+    found: list[Problem] = []
+    total = 0
+    for wanted, path in product(_by_level(codes), _problem_files(dataset, examination)):
+        try:
+            count = count_problems(path, codes=wanted, search=search)
+            if limit is None or len(found) < limit:
+                missing = None if limit is None else limit - len(found)
+                start = max(0, offset - total)
+                if start < count:
+                    found += [p for p, _ in read_problems(path, start, missing, codes=wanted, search=search)]
+        except OSError as error:
+            raise StudioError(
+                "The problems of “{name}” cannot be read: {reason}.", "Delete the dataset and add its file again.",
+                name=dataset.name, reason=error.strerror or str(error),
+            ) from error  # fmt: skip
+        total += count
+    return found, total
+
+
+def _by_level(codes: Sequence[str]) -> list[list[str]]:
+    """Those of the codes, all where there are none, that are errors; and those that are warnings."""
+    chosen = [(code, kind.level) for code, kind in PROBLEM_KINDS.items() if not codes or code in codes]
+    levels = [[code for code, level in chosen if level == wanted] for wanted in ("error", "warning")]
+    return [level for level in levels if level]
+
+
+def _problem_files(dataset: Dataset, examination: Examination | None) -> list[Path]:
+    files = [dataset.own_folder / PROBLEMS]
+    if examination is not None and examination.status == "done":
+        files.append(examination.folder / PROBLEMS)
+    return [file for file in files if file.exists()]
+
+
+def problem_lines(dataset: Dataset, examination: Examination | None = None) -> Iterator[str]:
+    """All problems as a CSV file, a piece at a time."""
+    names = [original["name"] for original in dataset.details.get("originals", [])] or [dataset.file_name]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(["file", "line", "field", "level", "code", "message", "remedy"])
+    for path in _problem_files(dataset, examination):
+        for problem, _ in read_problems(path):
+            p = problem.as_dict()
+            name = names[min(problem.file, len(names) - 1)]
+            cells = [name, p["line"], p["field"], p["level"], p["code"], p["message"], p["remedy"]]
+            writer.writerow([harmless(cell) for cell in cells])
+            if buffer.tell() > 1 << 16:
+                yield buffer.getvalue()
+                buffer.seek(0)
+                buffer.truncate()
+    yield buffer.getvalue()
+
+
+def clean_lines(dataset: Dataset) -> Iterator[bytes]:
+    """The rows as JSON Lines, a batch at a time; their SHA-256 is the version's hash.
+
+    Raises:
+        InvalidInput: the dataset has no rows yet.
+        OSError: its file cannot be read.
+    """
+    check_ready(dataset)
+    for batch in read_batches(dataset.rows_path):
+        yield b"".join(map(row_line, rows_from(batch)))
+
+
+def sample(dataset: Dataset) -> list[dict[str, Any]]:
+    """The first rows of the file as they came; none where they are not known."""
+    found = read_json(dataset.own_folder / SAMPLE)
+    return found if isinstance(found, list) else []
+
+
+def try_layout(dataset: Dataset, layout: dict[str, Any]) -> list[dict[str, Any]]:
+    """The first rows read by that layout: each with `row`, or its `problems`.
+
+    Raises:
+        InvalidInput: the layout is not whole.
+    """
+    chosen = read_layout(layout)
+    tried = []
+    for number, raw in enumerate(sample(dataset), 1):
+        row, found = read_row(chosen, raw, number)
+        tried.append({"row": row, "problems": found})
+    return tried

@@ -1,0 +1,386 @@
+"""Datasets: files taken in by a worker, healed into new versions, deleted. A version never changes once it is ready."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from studio.domain.datasets.file_format import Reading, check_suffix
+from studio.domain.datasets.formats import header_key, read_layout
+from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.naming import check_name
+from studio.engines.base import Engine
+from studio.services.adapters.service import cannot_remove
+from studio.services.datasets.cleaning import Healing
+from studio.services.datasets.intake import DatasetIntakes
+from studio.services.datasets.source_files import Original, Originals, cannot_store, check_regular
+from studio.services.datasets.sources import check_hub_source, name_of_file, name_taken
+from studio.services.datasets.status import check_ready, still_reading
+from studio.services.shared.fault_isolation import tend, worker_of
+from studio.store.catalogue import Catalogue
+from studio.store.database_faults import CatalogueFull
+from studio.store.disk.deletion import deleting, finish_deletions
+from studio.store.disk.reserve import Reserve
+from studio.store.job_folder import RunFolder
+from studio.store.tables.core import Adapter, Dataset
+
+LOOK = 0.05  # seconds between two looks at a worker: there is no event to await across processes
+SAMPLE, EXAMINED = "sample.json", "examined"
+
+
+class Datasets:
+    """`folder` has a folder for each version, by its id, and the original files by their hash."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        engine: Engine,
+        folder: Path,
+        token: Callable[[], str | None] = lambda: None,
+        reserve: Reserve | None = None,
+    ) -> None:
+        self._catalogue = catalogue
+        self._engine = engine
+        self._folder = folder
+        self._token = token
+        self._originals = Originals(folder / "originals")
+        self._intakes = DatasetIntakes(catalogue, engine)
+        self._lock = FileLock(folder / ".lock")
+        self._reserve = reserve or Reserve(folder / "reserve", 0)
+
+    # new ones
+
+    def add(
+        self,
+        files: Path | Sequence[Path],
+        name: str | None = None,
+        *,
+        file_names: Sequence[str] = (),
+        reading: Reading | None = None,
+        layout: Mapping[str, Any] | None = None,
+        owner: str = "",
+    ) -> Dataset:
+        """A dataset of one file, or of several as one; the files themselves are left alone. It is `reading` at first:
+        a worker reads it.
+
+        Args:
+            name: What the dataset is called; without one, by its first file. The same files under the same name, or
+                again without one, are the dataset that there is already.
+            file_names: What the files were called where they came from, when `files` are uploads under other names.
+            layout: Which columns hold what, as plain data (see domain.dataset_formats.read_layout).
+
+        Raises:
+            InvalidInput: a file or the name cannot be used; nothing is left behind.
+            StudioError: there is no room, or the folder cannot be written.
+        """
+        files = [files] if isinstance(files, Path) else list(files)
+        shown = [Path(file_name).name for file_name in file_names] or [file.name for file in files]
+        if not files:
+            raise InvalidInput("There is no file.", "Choose at least one.")
+        for file, file_name in zip(files, shown, strict=True):
+            check_regular(file, file_name)
+            check_suffix(file_name)
+        wanted = name_of_file(shown[0]) if name is None else check_name(name)
+        with self._lock, self._keeping(files, shown) as originals:
+            if known := self._known(originals, wanted, shown, named=name is not None, owner=owner):
+                return known
+            free = self._catalogue.free_name(Dataset, wanted)
+            if name is not None and wanted != free:
+                raise name_taken(wanted)
+            request = {
+                "sources": [{"path": str(o.path), "name": o.name} for o in originals],
+                "reading": (reading or Reading()).model_dump(), "layout": layout and dict(layout),
+            }  # fmt: skip
+            dataset = self._catalogue.add_dataset(
+                name=free, format="", sha256="", path=str(originals[0].path), rows_path="", rows=0, size=0, owner=owner,
+                file_name=shown[0] if len(shown) == 1 else f"{shown[0]} + {len(shown) - 1}",
+                details={"originals": [o.as_dict() for o in originals]},
+                steps=[{"action": "add", "files": shown, "at": time.time()} | _choices(reading, layout)],
+            )  # fmt: skip
+            return self._start(dataset, request)
+
+    @contextmanager
+    def _keeping(self, files: Sequence[Path], names: Sequence[str]) -> Iterator[list[Original]]:
+        """Their copies. Where the block fails, those go again that no version comes from."""
+        originals: list[Original] = []
+        try:
+            for file, name in zip(files, names, strict=True):
+                originals.append(self._originals.keep(file, name))
+            yield originals
+        except BaseException:
+            with suppress(StudioError):  # who needs them cannot be told now: see `clear_strays`
+                self._clear_originals(originals)
+            raise
+
+    def add_sample(self, name: str | None = None, owner: str = "") -> Dataset:
+        """The dataset that comes with the studio; the one there is where it was added before."""
+        from studio.samples import sample_path
+
+        return self.wait(self.add(sample_path(), name, owner=owner))
+
+    def wait(
+        self, dataset: Dataset, seconds: float = 30, *, progress: Callable[[Dataset], None] = lambda dataset: None
+    ) -> Dataset:
+        """The dataset once it is read, or when the time is over."""
+        deadline = time.monotonic() + seconds
+        while dataset.status == "reading" and time.monotonic() < deadline:
+            time.sleep(LOOK)
+            with suppress(CatalogueFull):  # the reserve is given up: there is room at the next look
+                self._intakes.look_after(dataset)
+            found = self._catalogue.dataset_by_id(dataset.id)
+            if found is None:  # deleted meanwhile
+                break
+            dataset = found
+            progress(dataset)
+        return dataset
+
+    def add_from_hub(
+        self, repository: str, *, config: str = "", split: str = "train", revision: str = "", name: str | None = None,
+        owner: str = "",
+    ) -> Dataset:  # fmt: skip
+        """A dataset on the Hub, `owner/name`; it is `reading` at first: a worker downloads it.
+
+        Raises:
+            InvalidInput: the repository's id or the name cannot be used.
+        """
+        source = check_hub_source(repository, config, split, revision)
+        wanted = name_of_file(source["repository"].rpartition("/")[2] + ".") if name is None else check_name(name)
+        with self._lock:
+            free = self._catalogue.free_name(Dataset, wanted)
+            if name is not None and wanted != free:
+                raise name_taken(wanted)
+            dataset = self._catalogue.add_dataset(
+                name=free, format="", sha256="", path="", rows_path="", rows=0, size=0, owner=owner,
+                file_name=source["repository"], details={"originals": [], "hub": source},
+                steps=[{"action": "add", "hub": source, "at": time.time()}],
+            )  # fmt: skip
+            return self._start(dataset, {"hub": source})
+
+    def _known(
+        self, originals: Sequence[Original], wanted: str, shown: Sequence[str], *, named: bool, owner: str
+    ) -> Dataset | None:
+        """The newest version of what is there already of these files."""
+        hashes = [o.sha256 for o in originals]
+        for dataset in self._catalogue.datasets():
+            same = [o["sha256"] for o in _originals_of(dataset)] == hashes and dataset.owner == owner
+            by_name = dataset.name == wanted or (not named and dataset.file_name == shown[0])
+            if same and by_name and dataset.status in ("ready", "reading"):
+                return self._catalogue.dataset(dataset.name)
+        return None
+
+    def _start(self, dataset: Dataset, request: dict[str, Any]) -> Dataset:
+        folder = RunFolder(self._folder / str(dataset.id))
+        request = {"layouts": self._catalogue.column_maps(), **request}
+        try:
+            shutil.rmtree(folder.path, ignore_errors=True)
+            folder.prepare(request)
+            # Recorded before the process is: a server that dies in between finds the process by what that writes first.
+            self._catalogue.change_dataset(dataset.id, folder=str(folder.path))
+            online = "hub" in request
+            process = self._engine.start("intake", folder.path, online=online, token=self._token() if online else None)
+        except (OSError, StudioError) as error:
+            self._catalogue.delete_datasets([dataset.id])
+            self._clear_originals([dataset])
+            if isinstance(error, StudioError):
+                raise
+            raise cannot_store(error, self._folder) from error
+        self._catalogue.change_dataset(
+            dataset.id, status="reading", stage="", done=0, total=0, problem="", remedy="",
+            pid=process.pid, process_started=process.started,
+        )  # fmt: skip
+        return self._catalogue.dataset(dataset.reference)
+
+    # versions
+
+    def read_again(
+        self, reference: str, *, reading: Reading | None = None, layout: Mapping[str, Any] | None = None
+    ) -> Dataset:
+        """The same files, or the same commit on the Hub, read in another way: with another encoding, delimiter or
+        sheet, or other columns. Where nothing could be read before it is the same version, else the next. A layout is
+        remembered for files with the same header.
+
+        Raises:
+            NotFound: there is no such dataset.
+            InvalidInput: it comes neither from files nor from the Hub, is still being read, or the layout does not fit
+                its columns.
+        """
+        with self._lock:
+            dataset = self._catalogue.dataset(reference)
+            originals, hub = dataset.details.get("originals", []), dataset.details.get("hub")
+            if not (originals or hub):
+                raise InvalidInput("“{name}” does not come from files.", "Add it again.", name=dataset.name)
+            if dataset.status == "reading":
+                raise still_reading(dataset)
+            columns = (dataset.details.get("unclear") or dataset.details).get("columns")
+            if layout is not None:
+                layout = read_layout(layout, columns).as_dict()
+                if columns:
+                    self._catalogue.remember_column_map(header_key(columns), dict(layout))
+            elif reading is None:
+                raise InvalidInput("Nothing was changed.", "Choose an encoding or columns.")
+            else:
+                layout = dataset.details.get("chosen_layout")
+            request = {
+                **({"hub": hub} if hub else {"sources": [{"path": o["path"], "name": o["name"]} for o in originals]}),
+                "reading": (reading or Reading(**dataset.details.get("reading", {}))).model_dump(), "layout": layout,
+            }  # fmt: skip
+            step = {"action": "read_again", "at": time.time()} | _choices(reading, layout)
+            if dataset.status != "ready":
+                self._catalogue.change_dataset(dataset.id, steps=[*dataset.steps, step])
+                return self._start(dataset, request)
+            return self._start(self._next_version(dataset, [*dataset.steps[:1], step]), request)
+
+    def clean(
+        self,
+        reference: str,
+        *,
+        skip_bad_rows: bool = False,
+        drop_duplicates: bool = False,
+        near: bool = False,
+        drop_leaks: bool = False,
+        trim: Mapping[str, Any] | None = None,
+        examined: Path | None = None,
+    ) -> Dataset:
+        """The next version, without what the actions take away; it is `reading` at first.
+
+        Args:
+            near: Drop near duplicates too, not exact ones alone.
+            trim: {"model": folder, "chat_template", "max_length"}: rows are cut to that many of the model's tokens.
+            drop_leaks: Drop rows that stand in the validation set of the examination.
+            examined: The folder of an examination (see services.examinations), whose bad rows are skipped too.
+
+        Raises:
+            NotFound: there is no such dataset.
+            InvalidInput: no action was asked, or the dataset is not ready.
+        """
+        with self._lock:
+            dataset = self._catalogue.dataset(reference)
+            if not (skip_bad_rows or drop_duplicates or drop_leaks or trim):
+                raise InvalidInput("There is nothing to do.", "Choose what to heal.")
+            check_ready(dataset)
+            if "layout" not in dataset.details:
+                raise InvalidInput(
+                    "“{name}” was added by an older studio, which did not keep what healing needs.",
+                    "Add its file again.", name=dataset.name,
+                )  # fmt: skip
+            healing = Healing(skip_bad_rows, drop_duplicates, near, drop_leaks, trim, examined)
+            step = {"action": "clean", "at": time.time(), **healing.told()}
+            request = healing.request(dataset)
+            return self._start(self._next_version(dataset, [*dataset.steps, step]), request)
+
+    def _next_version(self, dataset: Dataset, steps: list[dict[str, Any]]) -> Dataset:
+        newest = self._catalogue.dataset_versions(dataset.name)[0]
+        return self._catalogue.add_dataset(
+            name=dataset.name, version=newest.version + 1, parent_id=dataset.id, steps=steps, format="", sha256="",
+            file_name=dataset.file_name, path=dataset.path, rows_path="", rows=0, size=0, owner=dataset.owner,
+            details={key: dataset.details[key] for key in ("originals", "hub") if key in dataset.details},
+        )  # fmt: skip
+
+    # what workers say
+
+    def tick(self) -> None:
+        """Records what the reading workers say, and ends deletes that were broken off."""
+        tend(self._catalogue.datasets("reading"), self._intakes.look_after, self._intakes.fail)
+        self.finish_deletions()
+
+    # looked up
+
+    def list(self) -> Sequence[Dataset]:
+        """The newest version of each, newest first."""
+        seen: dict[str, Dataset] = {}
+        for dataset in self._catalogue.datasets():
+            if dataset.name not in seen or seen[dataset.name].version < dataset.version:
+                seen[dataset.name] = dataset
+        return list(seen.values())
+
+    def get(self, reference: str) -> Dataset:
+        """By name, the newest version of it; or by `name@version`, or the hash's beginning. Raises NotFound."""
+        return self._catalogue.dataset(reference)
+
+    def versions(self, name: str) -> Sequence[Dataset]:
+        """Newest first."""
+        return self._catalogue.dataset_versions(name)
+
+    def adapters(self, dataset: Dataset) -> Sequence[Adapter]:
+        """Those that were trained on this version."""
+        return self._catalogue.adapters_of_dataset(dataset.id)
+
+    # gone
+
+    def delete(self, reference: str) -> None:
+        """Takes a dataset with all its versions out of the catalogue, or the one version of `name@version`, and their
+        files off the disk. One that is being read is given up. Adapters keep name, version and hash.
+
+        Raises:
+            NotFound: there is no such dataset.
+            InvalidInput: a run that waits or is under way needs it.
+            StudioError: its files cannot be removed; nothing has changed then.
+        """
+        with self._lock:
+            found = self._catalogue.dataset(reference)
+            doomed = [found] if reference == found.reference else self._catalogue.dataset_versions(found.name)
+            for dataset in doomed:
+                if self._catalogue.dataset_is_in_use(dataset.id):
+                    raise InvalidInput(
+                        "The dataset “{name}” is needed by a run that is not over.",
+                        "Wait until the run is over, or stop it.", name=dataset.name,
+                    )  # fmt: skip
+            with self._reserve.given_up():
+                self._delete(doomed)
+                self._clear_originals(doomed)
+
+    def _delete(self, doomed: Sequence[Dataset]) -> None:
+        """Raises StudioError as `delete` does."""
+        for dataset in doomed:
+            if dataset.status == "reading" and (worker := worker_of(dataset)):
+                self._engine.stop(worker, force=True)
+        ids = [dataset.id for dataset in doomed]
+        # An old studio kept two versions in one folder.
+        needed = {Path(d.rows_path).parent for d in self._catalogue.datasets() if d.id not in ids}
+        folders = [folder for folder in map(self._folder_of, doomed) if folder not in needed]
+        try:
+            with deleting(folders, self._folder, self._is_known):
+                self._catalogue.delete_datasets(ids)
+        except OSError as error:
+            raise cannot_remove(doomed[0].name, self._folder_of(doomed[0]), error) from error
+
+    def finish_deletions(self) -> None:
+        """Ends those that were broken off."""
+        with suppress(Timeout), self._lock.acquire(timeout=0):
+            finish_deletions(self._folder, self._is_known)
+
+    def clear_strays(self) -> None:
+        """Removes the copies of files that killed processes have left and no version comes from. For whoever knows that
+        the catalogue has lost nothing."""
+        with suppress(Timeout), self._lock.acquire(timeout=0):
+            self._originals.keep_only({o["sha256"] for d in self._catalogue.datasets() for o in _originals_of(d)})
+
+    def _is_known(self, folder: Path) -> bool:
+        return any(self._folder_of(dataset).name == folder.name for dataset in self._catalogue.datasets())
+
+    def _folder_of(self, dataset: Dataset) -> Path:
+        """Also of one whose server was killed before it could put it down."""
+        return dataset.own_folder if dataset.folder or dataset.rows_path else self._folder / str(dataset.id)
+
+    def _clear_originals(self, of: Sequence[Dataset] | Sequence[Original]) -> None:
+        """Removes those of `of` that no version comes from any more. What the catalogue does not know stays."""
+        gone = {o.sha256 for o in of if isinstance(o, Original)}
+        gone |= {o["sha256"] for d in of if isinstance(d, Dataset) for o in _originals_of(d)}
+        needed = {o["sha256"] for d in self._catalogue.datasets() for o in _originals_of(d)}
+        self._originals.remove(gone - needed)
+
+
+def _originals_of(dataset: Dataset) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = dataset.details.get("originals", [])
+    return found
+
+
+def _choices(reading: Reading | None, layout: Mapping[str, Any] | None) -> dict[str, Any]:
+    chosen = {key: value for key, value in (reading.model_dump() if reading else {}).items() if value}
+    return chosen | ({"layout": dict(layout)} if layout else {})

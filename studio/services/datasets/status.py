@@ -1,0 +1,28 @@
+"""What can be said of a dataset that cannot be used, or not yet."""
+
+from __future__ import annotations
+
+from studio.domain.errors import InvalidInput, StudioError
+from studio.store.tables.core import Dataset
+
+
+def check_ready(dataset: Dataset) -> None:
+    """Raises InvalidInput where the dataset's rows cannot be looked at yet, or at all."""
+    if dataset.status == "reading":
+        raise still_reading(dataset)
+    if dataset.status != "ready":
+        raise InvalidInput("“{name}” has no rows yet.", "See on the Datasets page what it needs.", name=dataset.name)
+
+
+def fault_of(dataset: Dataset) -> StudioError | None:
+    """Why it could not be read, or what is unclear in it; with its values apart, so that it can be translated."""
+    if dataset.status == "failed":
+        told = dataset.details.get("fault")
+        return StudioError.from_dict(told) if told else StudioError(dataset.problem, dataset.remedy)
+    if dataset.status == "unclear":
+        return StudioError.from_dict(dataset.details["unclear"])
+    return None
+
+
+def still_reading(dataset: Dataset) -> InvalidInput:
+    return InvalidInput("“{name}” is still being read.", "Wait until it is ready.", name=dataset.name)

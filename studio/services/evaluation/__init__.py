@@ -1,0 +1,1 @@
+"""Evaluations: prompt sets over columns, their metrics and results."""

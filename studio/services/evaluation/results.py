@@ -1,0 +1,226 @@
+"""What came out of an evaluation: its state, its figures, its answers a page at a time, and as files."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from studio.domain.columns import Column
+from studio.domain.errors import StudioError
+from studio.services.playground.column_identity import contender, name_of
+from studio.services.shared.csv_export import csv_text
+from studio.store.catalogue import Catalogue
+from studio.store.catalogue.evaluations import SCORES
+from studio.store.tables.core import Adapter
+from studio.store.tables.playground import Evaluation, EvaluationAnswer, Vote
+
+EXPORTED_AT_ONCE = 200  # prompts
+LOWER_IS_BETTER = ("loss", "perplexity")
+
+
+def columns_of(evaluation: Evaluation, names: Mapping[int, str]) -> list[dict[str, Any]]:
+    """place, name ("" for a base model) by what its adapters are called now, model, precision, shares."""
+    shown = []
+    for place, given in enumerate(evaluation.columns):
+        column = Column.model_validate(given)
+        shown.append(
+            {"place": place, "name": name_of(contender(column, evaluation.adapters), names)}
+            | {"model": column.model, "precision": column.precision, "shares": given["shares"]}
+        )
+    return shown
+
+
+def head(evaluation: Evaluation, counts: tuple[int, int], names: Mapping[int, str]) -> dict[str, Any]:
+    """id, name, status (queued, running, stopped, failed, finished), set_id, set_name, prompts, references, columns,
+    sampling, `total` answers, those that are there (`answered`) and how many of them failed (`errors`), fault (a
+    StudioError as a dict, or None: why it failed, or what it waits for), created_at, started_at, ended_at."""
+    fields = (
+        "id", "name", "status", "set_id", "set_name", "prompts", "references", "sampling", "created_at", "started_at",
+        "ended_at",
+    )  # fmt: skip
+    return {name: getattr(evaluation, name) for name in fields} | {
+        "columns": columns_of(evaluation, names),
+        "total": evaluation.prompts * len(evaluation.columns),
+        "answered": counts[0],
+        "errors": counts[1],
+        "fault": evaluation.fault or None,
+    }
+
+
+def summary(catalogue: Catalogue, evaluation: Evaluation) -> dict[str, Any]:
+    """{"status", "prompts", "references", "columns": [{"place", "name", "model", "precision", "answered", "errors",
+    "scores": {score: mean or None}, "corpus": {"bleu", "chrf"} once it is finished, "loss", "perplexity",
+    "loss_tokens", "tokens", "tokens_per_second", "votes": {"votes", "wins", "ties", "bad"}}]}.
+
+    The loss is the mean over all tokens of the references, and the perplexity exp of it.
+    """
+    figures = catalogue.figures(evaluation.id)
+    cast = catalogue.votes(evaluation_id=evaluation.id)
+    shown = []
+    for column in columns_of(evaluation, catalogue.adapter_names()):
+        place = column["place"]
+        found = figures.get(place, {})
+        mine = [vote for vote in cast if vote.contenders[place]["answered"]]
+        shown.append(
+            {k: column[k] for k in ("place", "name", "model", "precision")}
+            | {"answered": found.get("answered", 0), "errors": found.get("failed", 0)}
+            | {"scores": {score: found.get(score) for score in SCORES}}
+            | {"corpus": evaluation.corpus.get(str(place), {})}
+            | {"loss": found.get("loss"), "perplexity": perplexity(found.get("loss"))}
+            | {"loss_tokens": found.get("loss_tokens", 0), "tokens": found.get("tokens", 0)}
+            | {"tokens_per_second": found.get("tokens_per_second")}
+            | {
+                "votes": {
+                    "votes": len(mine),
+                    "wins": sum(vote.choice == "best" and vote.place == place for vote in mine),
+                    "ties": sum(vote.choice == "tie" for vote in mine),
+                    "bad": sum(vote.choice == "bad" for vote in mine),
+                }
+            }
+        )
+    return {
+        "status": evaluation.status, "prompts": evaluation.prompts, "references": evaluation.references,
+        "columns": shown,
+    }  # fmt: skip
+
+
+def perplexity(loss: float | None) -> float | None:
+    return None if loss is None else math.exp(min(loss, 700.0))
+
+
+def page(catalogue: Catalogue, evaluation: Evaluation, offset: int, limit: int, search: str) -> dict[str, Any]:
+    """{"rows": [{"place", "text", "messages", "reference", "answers": [of each column {"column", "state" (missing, done
+    or error), "text", "tokens", "tokens_per_second", "first_token_seconds", "finish", "note", "label", "scores",
+    "loss", "perplexity", "error"}], "votes": [{"choice", "column", "blind", "at"}]}], "total"}. Every word of `search`
+    must stand in the prompt, its reference or an answer."""
+    prompts, total = catalogue.prompts(evaluation.set_id, offset, limit, search=search, evaluation_id=evaluation.id)
+    places = [prompt.place for prompt in prompts]
+    answers = {(a.place, a.column): a for a in catalogue.answers(evaluation.id, places)}
+    comparisons = catalogue.comparisons_of(evaluation.id, places)
+    votes = catalogue.votes_on([comparison.id for comparison in comparisons.values()])
+    rows = [
+        {"place": p.place, "text": p.text, "messages": p.messages, "reference": p.reference}
+        | {"answers": [_answer(c, answers.get((p.place, c))) for c in range(len(evaluation.columns))]}
+        | {"votes": [_vote(v) for v in votes[comparisons[p.place].id]] if p.place in comparisons else []}
+        for p in prompts
+    ]
+    return {"rows": rows, "total": total}
+
+
+def states(answers: Sequence[EvaluationAnswer]) -> list[dict[str, Any]]:
+    """As a comparison keeps them."""
+    return [{k: v for k, v in _answer(a.column, a).items() if k != "column"} for a in answers]
+
+
+def _answer(column: int, answer: EvaluationAnswer | None) -> dict[str, Any]:
+    if answer is None:
+        return {"column": column, "state": "missing", "text": "", "scores": {}}
+    told = ("text", "tokens", "tokens_per_second", "first_token_seconds", "finish", "note", "label", "loss")
+    return {
+        "column": column,
+        "state": "error" if answer.failed else "done",
+        **{name: getattr(answer, name) for name in told},
+        "perplexity": perplexity(answer.loss),
+        "scores": {s: getattr(answer, s) for s in SCORES if getattr(answer, s) is not None},
+        "error": answer.error or None,
+    }
+
+
+def _vote(vote: Vote) -> dict[str, Any]:
+    return {"choice": vote.choice, "column": vote.place, "blind": vote.blind, "at": vote.at}
+
+
+def export(catalogue: Catalogue, evaluation: Evaluation, format: str) -> str:
+    """`jsonl`: a line for each prompt; `csv`: a line for each answer."""
+    columns = columns_of(evaluation, catalogue.adapter_names())
+    rows = _all_rows(catalogue, evaluation)
+    if format == "jsonl":
+        named = [{k: c[k] for k in ("name", "model", "precision")} for c in columns]
+        return "".join(
+            json.dumps(
+                row | {"answers": [answer | named[answer["column"]] for answer in row["answers"]]}, ensure_ascii=False
+            )
+            + "\n"
+            for row in rows
+        )
+    figures = ("tokens", "tokens_per_second", "first_token_seconds", "finish")
+    header = ["place", "prompt", "reference", "model", "column", "answer", "error", *figures, *SCORES, "loss"]
+    return csv_text([*header, "perplexity"], (cells for row in rows for cells in _cells(row, columns, figures)))
+
+
+def _cells(row: Mapping[str, Any], columns: Sequence[Mapping[str, Any]], figures: Sequence[str]) -> Iterator[list[Any]]:
+    for answer in row["answers"]:
+        column = columns[answer["column"]]
+        fault = answer.get("error")
+        yield [
+            row["place"], row["text"], row["reference"], column["model"], column["name"] or "base", answer["text"],
+            fault and str(StudioError.from_dict(fault)), *(answer.get(name) for name in figures),
+            *(answer["scores"].get(score) for score in SCORES), answer.get("loss"), answer.get("perplexity"),
+        ]  # fmt: skip
+
+
+def _all_rows(catalogue: Catalogue, evaluation: Evaluation) -> Iterator[dict[str, Any]]:
+    offset = 0
+    while rows := page(catalogue, evaluation, offset, EXPORTED_AT_ONCE, "")["rows"]:
+        yield from rows
+        offset += len(rows)
+
+
+def before_and_after(catalogue: Catalogue, adapter: Adapter) -> list[dict[str, Any]]:
+    """Of each prompt set the newest finished evaluation in which the adapter, alone and as it was trained, stood beside
+    its base in the same precision: {"set", "evaluation", "metric", "base", "adapter", "better" (higher or lower), "n",
+    "at"} for each metric, over the `n` prompts that both have it of."""
+    found: list[dict[str, Any]] = []
+    seen: set[int] = set()
+    for evaluation in catalogue.all_evaluations("finished"):
+        places = _places(evaluation, adapter.id)
+        if places is None or evaluation.set_id in seen or not evaluation.references:
+            continue
+        seen.add(evaluation.set_id)
+        base, tuned = places
+        answers = {(a.place, a.column): a for a in catalogue.answers(evaluation.id) if a.column in places}
+        both = {place for place, column in answers if column == base} & {p for p, column in answers if column == tuned}
+        pairs = [(answers[place, base], answers[place, tuned]) for place in both]
+        found += [
+            {"set": evaluation.set_name, "evaluation": evaluation.id, "at": evaluation.ended_at, **row}
+            for row in _means(pairs)
+        ]
+    return found
+
+
+def _places(evaluation: Evaluation, adapter_id: int) -> tuple[int, int] | None:
+    """Of the base, and of the adapter."""
+    columns = [Column.model_validate(given) for given in evaluation.columns]
+    for tuned, column in enumerate(columns):
+        shares = column.shares
+        if len(shares) == 1 and shares[0].strength == 1 and evaluation.adapters.get(shares[0].adapter) == adapter_id:
+            alone = column.model_copy(update={"shares": ()})
+            if alone in columns:
+                return columns.index(alone), tuned
+    return None
+
+
+def _means(pairs: Sequence[tuple[EvaluationAnswer, EvaluationAnswer]]) -> Iterator[dict[str, Any]]:
+    for score in SCORES:
+        both = [(getattr(b, score), getattr(t, score)) for b, t in pairs]
+        known = [(b, t) for b, t in both if b is not None and t is not None]
+        if known:
+            base, tuned = (sum(values) / len(known) for values in zip(*known, strict=True))
+            yield _row(score, base, tuned, len(known))
+    read = [(b, t) for b, t in pairs if b.loss is not None and t.loss is not None]
+    if read:
+        base, tuned = (_loss([pair[side] for pair in read]) for side in (0, 1))
+        yield _row("loss", base, tuned, len(read))
+        yield _row("perplexity", perplexity(base) or 0.0, perplexity(tuned) or 0.0, len(read))
+
+
+def _loss(answers: Sequence[EvaluationAnswer]) -> float:
+    tokens = sum(a.loss_tokens or 0 for a in answers)
+    return sum((a.loss or 0.0) * (a.loss_tokens or 0) for a in answers) / tokens
+
+
+def _row(metric: str, base: float, tuned: float, n: int) -> dict[str, Any]:
+    better = "lower" if metric in LOWER_IS_BETTER else "higher"
+    return {"metric": metric, "base": base, "adapter": tuned, "better": better, "n": n}

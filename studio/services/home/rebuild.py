@@ -1,0 +1,206 @@
+"""Rows of the catalogue made anew: from the files that the catalogue keeps of its rows, or else from what is in the
+folders: requests, events, stories of adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from studio.domain.events import Finished
+from studio.domain.run import RunStatus
+from studio.services.datasets.sources import name_of_file
+from studio.services.home.folders import Kept
+from studio.services.home.relocated_paths import rebase_to
+from studio.services.runs.progress import record_events
+from studio.store.adapter_folder import STORY
+from studio.store.catalogue import REMOVED, Catalogue
+from studio.store.job_folder import RunFolder, folder_size, read_json
+from studio.store.tables.core import Adapter, Dataset, Model, Run, Sweep
+
+NO_RESUMES = 1_000  # as many as a run may have had: what is found again begins nothing by itself
+
+
+class Rebuilding:
+    """Puts one row after the other back, in the order of what refers to what: models, datasets, runs, adapters."""
+
+    def __init__(self, catalogue: Catalogue, home: Path) -> None:
+        self._catalogue = catalogue
+        self._home = home
+        self._records: dict[type[Kept], dict[int, dict[str, Any]]] = {
+            table: {record["id"]: record for record in catalogue.files.all(table)} if catalogue.files else {}
+            for table in (Model, Dataset, Run, Adapter)
+        }
+        self._make: dict[type[Kept], Callable[[int, Path], Mapping[str, Any] | None]] = {
+            Model: _model, Dataset: self._dataset, Run: self._run, Adapter: self._adapter,
+        }  # fmt: skip
+
+    def rebuild(self, table: type[Kept], number: int, folder: Path) -> Kept | None:
+        """The row of that folder; None where nothing in it says what it was."""
+        fields = self._recorded(table, number, folder) or self._make[table](number, folder)
+        if fields is None:
+            return None
+        return self._add(table, dict(fields))
+
+    def queued(self) -> list[Run]:
+        """Runs that waited and have no folder yet. They wait on: on hold, until somebody wants them."""
+        known, made = self._catalogue.ids(Run), []
+        for id, record in self._records[Run].items():
+            if id not in known and record["status"] == RunStatus.QUEUED and not record["folder"]:
+                run = self._add(Run, record | {"held": True})
+                made += [run] if isinstance(run, Run) else []
+        return made
+
+    def _recorded(self, table: type[Kept], number: int, folder: Path) -> dict[str, Any] | None:
+        """What the row's file says. The home may have been elsewhere when it was written."""
+        if table is not Adapter:
+            found = self._records[table].get(number)
+        else:
+            named = (r for r in self._records[Adapter].values() if Path(r["path"]).name == folder.name)
+            found = next(named, None)
+        if found is None:
+            return None
+        was = Path(found["path"] if table is Adapter else found["folder"] or folder).parents[1]
+        return dict(rebase_to([str(was)], self._home)(found))
+
+    def _add(self, table: type[Kept], fields: dict[str, Any]) -> Kept | None:
+        if table in (Model, Adapter):
+            fields["name"] = self._catalogue.free_name(table, fields["name"])  # type: ignore[type-var]
+        if table is Dataset:
+            fields["name"] = self._free_name(fields)
+        if table is Run:
+            self._prepare_run(fields)
+        if table is Adapter:
+            for name, of in (("model_id", Model), ("dataset_id", Dataset), ("run_id", Run)):
+                if fields.get(name) not in self._catalogue.ids(of):
+                    fields[name] = None
+        record = table(**fields)
+        if not self._catalogue.restore(record):
+            return None
+        if isinstance(record, Run) and record.folder:
+            self._catalogue.change_run(record.id, offset=0)
+            record_events(self._catalogue, self._catalogue.run(record.id))
+        return record
+
+    def _free_name(self, fields: Mapping[str, Any]) -> str:
+        taken = {d.version for d in self._catalogue.dataset_versions(fields["name"])}
+        return self._catalogue.free_name(Dataset, fields["name"]) if fields["version"] in taken else fields["name"]
+
+    def _prepare_run(self, fields: dict[str, Any]) -> None:
+        if fields.get("dataset_id") not in self._catalogue.ids(Dataset):
+            fields["dataset_id"] = None
+        if fields.get("sweep_id") not in self._catalogue.ids(Sweep):
+            fields["sweep_id"] = None
+        if fields.get("model_id") not in self._catalogue.ids(Model):
+            model = self._catalogue.add_model(
+                name=self._catalogue.free_name(Model, fields["model_name"]), reference=fields["model_name"],
+                source="hub", status=REMOVED,
+            )  # fmt: skip
+            fields["model_id"] = model.id
+
+    def _run(self, number: int, folder: Path) -> Mapping[str, Any] | None:
+        """As one whose worker is under way: the dispatcher then finds out what became of it."""
+        request = read_json(folder / "run.json")
+        if not (isinstance(request, dict) and {"name", "spec", "model", "dataset"} <= request.keys()):
+            return None
+        model, data = request["model"], request["dataset"]
+        known = next((m for m in self._catalogue.models() if m.reference == model["reference"]), None)
+        version = data.get("version", 1)
+        used = next((d for d in self._catalogue.dataset_versions(data["name"]) if d.version == version), None)
+        began = (folder / "run.json").stat().st_mtime
+        return {
+            "id": number, "name": request["name"], "status": RunStatus.RUNNING, "spec": request["spec"],
+            "model_id": known.id if known else None, "model_name": model["name"],
+            "dataset_id": used.id if used else None, "dataset_name": data["name"], "dataset_version": version,
+            "folder": str(folder), "attempt": request.get("attempt", 1), "resumes": NO_RESUMES,
+            "halvings": request.get("halvings", 0), "placed_on": request.get("device", ""),
+            "continue_from": request.get("continue_from") or "", "created_at": began, "started_at": began,
+        }  # fmt: skip
+
+    def _adapter(self, number: int, folder: Path) -> Mapping[str, Any] | None:
+        story = read_json(folder / STORY)
+        if not (isinstance(story, dict) and (folder / "adapter_config.json").is_file()):
+            return None
+        model, data = story["model"], story["dataset"]
+        known = next((m for m in self._catalogue.models() if m.reference == model["reference"]), None)
+        step, run = story.get("steps", 0), story.get("run", number)
+        return {
+            "name": story["name"], "path": str(folder), "size": folder_size(folder), "spec": story["spec"],
+            "model_id": known.id if known else None, "base_name": model["name"], "base_reference": model["reference"],
+            "base_source": model["source"], "base_revision": model.get("revision", ""),
+            "dataset_name": data["name"], "dataset_version": data.get("version", 1),
+            "dataset_sha256": data["sha256"], "dataset_rows": data["rows"], "run_id": run,
+            "seed": story.get("seed", 0), "versions": story.get("versions", {}), "steps": step,
+            "created_at": folder.stat().st_mtime, **self._measured(run, step, folder),
+        }  # fmt: skip
+
+    def _measured(self, run: int, step: int, folder: Path) -> Mapping[str, Any]:
+        """What the run says of the adapter that it ended with, or of a checkpoint of its that was kept."""
+        last = RunFolder(self._home / "runs" / str(run)).last_event()
+        if isinstance(last, Finished) and Path(last.path or "").name == folder.name:
+            return {
+                "steps": last.details.get("from_step") or last.step, "train_loss": last.train_loss,
+                "eval_loss": last.eval_loss, "best_eval_loss": last.best_eval_loss, "details": last.details,
+            }  # fmt: skip
+        losses = self._catalogue.losses_at(run, step)
+        return {"checkpoint": step, "train_loss": losses.get("step"), "eval_loss": losses.get("eval")}
+
+    def _dataset(self, number: int, folder: Path) -> Mapping[str, Any] | None:
+        """As one that is being read: the next look at its worker's last word says what became of it."""
+        request = read_json(folder / "run.json")
+        if not isinstance(request, dict):
+            return None
+        at = (folder / "run.json").stat().st_mtime
+        made: dict[str, Any] = {
+            "id": number, "status": "reading", "format": "", "sha256": "", "rows_path": "", "rows": 0, "size": 0,
+            "folder": str(folder), "created_at": at, **_worker(folder),
+        }  # fmt: skip
+        if isinstance(parent := request.get("parent"), dict):
+            return {**made, **self._healed(number, Path(parent["rows_path"]).parent, parent["details"], at)}
+        sources, hub = request.get("sources") or [], request.get("hub") or {"repository": "dataset."}
+        shown = [source["name"] for source in sources] or [hub["repository"]]
+        originals = [_original(source) for source in sources]
+        return made | {
+            "name": name_of_file(shown[0] if sources else shown[0].rpartition("/")[2] + "."), "version": 1,
+            "file_name": shown[0] if len(shown) == 1 else f"{shown[0]} + {len(shown) - 1}",
+            "path": originals[0]["path"] if originals else "",
+            "details": {"originals": originals} | ({} if sources else {"hub": hub}),
+            "steps": [{"action": "add", "at": at} | ({"files": shown} if sources else {"hub": hub})],
+        }  # fmt: skip
+
+    def _healed(self, number: int, parent_folder: Path, details: Mapping[str, Any], at: float) -> Mapping[str, Any]:
+        """The next version of what it was made from, where that is known."""
+        parent = next((d for d in self._catalogue.datasets() if d.own_folder.name == parent_folder.name), None)
+        originals = details.get("originals", [])
+        return {
+            "name": parent.name if parent else f"dataset {number}",
+            "version": self._catalogue.dataset_versions(parent.name)[0].version + 1 if parent else 1,
+            "parent_id": parent.id if parent else None,
+            "steps": [*(parent.steps if parent else ()), {"action": "clean", "at": at}],
+            "file_name": parent.file_name if parent else "", "path": originals[0]["path"] if originals else "",
+            "details": {key: details[key] for key in ("originals", "hub") if key in details},
+        }  # fmt: skip
+
+
+def _model(number: int, folder: Path) -> Mapping[str, Any] | None:
+    """As one that is being fetched: the next look at its worker's last word says what became of it."""
+    request = read_json(folder / "run.json")
+    if not (isinstance(request, dict) and {"source", "reference"} <= request.keys()):
+        return None
+    revision = request.get("revision")
+    return {
+        "id": number, "name": folder.name.rpartition("-")[0], "source": request["source"],
+        "reference": request["reference"] + (f"@{revision}" if revision else ""), "status": "preparing",
+        "folder": str(folder), "created_at": folder.stat().st_mtime, **_worker(folder),
+    }  # fmt: skip
+
+
+def _worker(folder: Path) -> dict[str, Any]:
+    pid, started = RunFolder(folder).worker or (0, 0.0)  # 0: nobody, so that it counts as ended
+    return {"pid": pid, "process_started": started}
+
+
+def _original(source: Mapping[str, str]) -> dict[str, Any]:
+    path = Path(source["path"])
+    size = path.stat().st_size if path.is_file() else 0
+    return {"name": source["name"], "path": str(path), "sha256": path.parent.name, "size": size}

@@ -1,0 +1,1 @@
+"""Base models: added, checked, removed, and what is known of their layers and chat templates."""

@@ -1,0 +1,107 @@
+"""Removing a base model: nobody needs it, its workers end, and what the studio has made of it is deleted.
+
+Files that the studio has not made stay: those in a folder of the user's, and the Hub's cache, which other programs
+share. So does the record, where runs or adapters tell of the model; it is in no list then, and comes back to life when
+the model is added again.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from studio.domain.errors import InvalidInput, NotFound, StudioError
+from studio.domain.naming import slug
+from studio.engines.base import Engine, Process
+from studio.services.shared.fault_isolation import worker_of
+from studio.store.catalogue import REMOVED, Catalogue
+from studio.store.catalogue.evaluations import OPEN
+from studio.store.job_folder import read_process
+from studio.store.tables.core import Model
+
+CHECK, PROCESS = "check", "process.json"  # in a model's folder: that of its check, and in it which worker does it
+SECONDS_TO_END, LOOK = 5.0, 0.05  # of a worker that is killed; between two looks at it
+
+
+def folder_of(folder: Path, model: Model) -> Path:
+    """What the workers of that model write into, within the folder of all models."""
+    return folder / f"{slug(model.name)}-{model.id}"
+
+
+class ModelRemoval:
+    """`folder` is that of all models."""
+
+    def __init__(self, catalogue: Catalogue, engine: Engine, folder: Path) -> None:
+        self._catalogue = catalogue
+        self._engine = engine
+        self._folder = folder
+
+    def keeps_files(self, model: Model) -> bool:
+        """Whether its files stay, since they are not the studio's own."""
+        return bool(model.path) and not self._holds(model, model.path)
+
+    def remove(self, model: Model) -> None:
+        """Raises as `Models.delete` does."""
+        if model.status == REMOVED:
+            raise NotFound("There is no base model named “{name}”.", name=model.name)
+        self._check_unneeded(model)
+        # First of all: from then on nobody begins anything with it. A power cut later on is made good by `finish`.
+        if runs := self._catalogue.remove_model(model.id):
+            raise InvalidInput(
+                "The base model “{name}” is needed: these runs train on it or wait to: {runs}.",
+                "Stop them or take them out of the queue, then remove it.",
+                name=model.name, runs=", ".join(f"{run.name} ({run.id})" for run in runs),
+            )  # fmt: skip
+        self.finish(model)
+
+    def _check_unneeded(self, model: Model) -> None:
+        for other in self._catalogue.models():
+            if other.id != model.id and self._holds(model, other.path):
+                raise InvalidInput(
+                    "The base model “{other}” lies in the folder of “{name}”.", "Remove “{other}” first.",
+                    name=model.name, other=other.name,
+                )  # fmt: skip
+        for evaluation in self._catalogue.all_evaluations(*OPEN):
+            if any(column["model"] == model.name for column in evaluation.columns):
+                raise InvalidInput(
+                    "The base model “{name}” is needed: the evaluation “{evaluation}” asks it or waits to.",
+                    "Stop the evaluation, then remove it.", name=model.name, evaluation=evaluation.name,
+                )  # fmt: skip
+
+    def finish(self, model: Model) -> None:
+        """What is left to do of a removed model. Raises StudioError: its files cannot be deleted now."""
+        folder = folder_of(self._folder, model)
+        for worker in self._workers(model, folder):
+            self._end(worker)
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise StudioError(
+                "The files of “{name}” cannot be deleted now: {reason}.",
+                "Close programs that use {path}, or mend its permissions; it is tried again by itself.",
+                name=model.name, reason=error.strerror or str(error), path=folder,
+            ) from error  # fmt: skip
+        self._catalogue.change_model(model.id, only=REMOVED, folder="", path="", pid=None, report={})
+        if model.source != "starter":  # of which is remembered that nobody wants it: see Models.add_starter_once
+            self._catalogue.forget_model(model.id)
+
+    def _workers(self, model: Model, folder: Path) -> Iterator[Process]:
+        """Those that fetch it and check it."""
+        if worker := worker_of(model):
+            yield worker
+        if said := read_process(folder / CHECK / PROCESS):
+            yield Process(*said)
+
+    def _end(self, worker: Process) -> None:
+        deadline = time.monotonic() + SECONDS_TO_END
+        while self._engine.is_alive(worker) and time.monotonic() < deadline:
+            self._engine.stop(worker, force=True)
+            time.sleep(LOOK)
+
+    def _holds(self, model: Model, path: str) -> bool:
+        """Whether that path lies in the folder which the studio has made for the model."""
+        return bool(path) and folder_of(self._folder, model).resolve() in Path(path).resolve().parents

@@ -1,0 +1,286 @@
+"""Base models: added by name, fetched and checked by a worker, looked up ready for use."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.events import Failed, Finished, Progress
+from studio.domain.graphemes import cut
+from studio.engines.base import Engine, Process
+from studio.services.models.layers import weight_files
+from studio.services.models.removal import CHECK, PROCESS, ModelRemoval, folder_of
+from studio.services.models.status import check_ready, folder_gone
+from studio.services.shared.fault_isolation import SECONDS_TO_START, tend, worker_of
+from studio.store.catalogue import REMOVED, Catalogue
+from studio.store.disk.reserve import Reserve
+from studio.store.job_folder import RunFolder, read_process, write_json
+from studio.store.model_config import read_model_config
+from studio.store.safetensors_header import read_tensors
+from studio.store.tables.core import Adapter, Model
+
+STARTER = "starter"
+STARTER_REFERENCE = "HuggingFaceTB/SmolLM2-135M-Instruct"
+
+_LONGEST_REFERENCE = 300
+_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?$")
+
+
+class Models:
+    """`folder` is where each model being fetched has its folder; `token` reads the Hub token, if there is one;
+    `reserve` is what is kept back for a full disk."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        engine: Engine,
+        folder: Path,
+        token: Callable[[], str | None],
+        reserve: Reserve | None = None,
+    ) -> None:
+        self._catalogue = catalogue
+        self._engine = engine
+        self._folder = folder
+        self._token = token
+        self._reserve = reserve or Reserve(folder / "reserve", 0)
+        self._removal = ModelRemoval(catalogue, engine, folder)
+
+    def add(self, reference: str, *, owner: str = "") -> Model:
+        """The model of that reference, which is `starter`, a Hub id (`owner/name`, `owner/name@revision`) or a
+        folder. It may still be `preparing`: a worker fetches it. One that failed, whose folder is gone, or that was
+        removed is fetched again, under the name that it had: its adapters can answer then.
+
+        Raises:
+            InvalidInput: the reference is none of these, or the folder holds no model.
+        """
+        reference = reference.strip()
+        source, name, place = _recognise(reference)
+        every = self._catalogue.models(removed=True)
+        known = next((m for m in every if m.source == source and m.reference == place), None)
+        if known is not None and known.status in ("preparing", "ready") and not _folder_is_gone(known):
+            return known
+        if known is not None and known.status == REMOVED:
+            self._removal.finish(known)
+            known = self._catalogue.model_by_id(known.id)
+        if known is None:
+            known = self._catalogue.add_model(
+                name=self._catalogue.free_name(Model, name), reference=place, source=source, owner=owner
+            )
+        self._fetch(known)
+        return self._catalogue.model(known.name)
+
+    def add_starter_once(self) -> None:
+        """Begins to fetch the starter, unless it is there or was removed: who has removed it does not want it back."""
+        known = [m.status for m in self._catalogue.models(removed=True) if m.source == STARTER]
+        if not set(known) & {"ready", REMOVED}:
+            self.add(STARTER)
+
+    def start_check(self, name: str) -> Model:
+        """Has a worker check that model anew; `checked` tells how that went. One under way is gone on with.
+
+        Raises NotFound; StudioError where the model has no folder that could be checked.
+        """
+        model = self.get(name)
+        if model.status == REMOVED or (not model.path and model.source != "folder"):
+            return self.ready(name)
+        path = Path(model.path or model.reference)
+        if not path.is_dir():
+            raise folder_gone(model, path)
+        folder = self._check_folder(model)
+        if not self._is_being_checked(folder):
+            folder.events.unlink(missing_ok=True)
+            folder.prepare({"path": str(path)})
+            process = self._engine.start("check", folder.path)
+            write_json(folder.path / PROCESS, {"pid": process.pid, "started": process.started})
+        return model
+
+    def checked(self, name: str) -> dict[str, Any] | None:
+        """What the check found (see worker.model_check.check), which the catalogue keeps from now on; None while it is under
+        way.
+
+        Raises StudioError: it failed, or was never begun.
+        """
+        model = self.get(name)
+        folder = self._check_folder(model)
+        alive = self._is_being_checked(folder)  # asked first: a worker's last word comes before its death
+        match folder.last_event():
+            case Finished():
+                return self._keep_report(model)
+            case Failed() as failed:
+                raise StudioError.from_dict(failed.told)
+        if alive:
+            return None
+        raise StudioError("The check of “{name}” ended without a word.", "Start it once more.", name=model.name)
+
+    def _keep_report(self, model: Model) -> dict[str, Any] | None:
+        """Lets the catalogue keep what a check has found that is done."""
+        folder = self._check_folder(model)
+        if not folder.events.exists():
+            return None
+        last = folder.last_event()
+        if not isinstance(last, Finished):
+            return None
+        report: dict[str, Any] = last.details["report"]
+        if model.report != report:
+            self._catalogue.change_model(model.id, report=report)
+        return report
+
+    def _check_folder(self, model: Model) -> RunFolder:
+        return RunFolder(folder_of(self._folder, model) / CHECK)
+
+    def _is_being_checked(self, folder: RunFolder) -> bool:
+        if isinstance(folder.last_event(), Finished | Failed):  # its process may take a moment to end
+            return False
+        process = read_process(folder.path / PROCESS)
+        return process is not None and self._engine.is_alive(Process(*process))
+
+    def _fetch(self, model: Model) -> None:
+        folder = RunFolder(folder_of(self._folder, model))
+        folder.events.unlink(missing_ok=True)
+        self._check_folder(model).events.unlink(missing_ok=True)  # it was of what is fetched anew
+        hub_id, _, revision = model.reference.partition("@")
+        folder.prepare({"source": model.source, "reference": hub_id, "revision": revision or None})
+        # Recorded before the process is: a server that dies in between finds the process by what that writes first.
+        self._catalogue.change_model(model.id, folder=str(folder.path))
+        process = self._engine.start("fetch", folder.path, online=True, token=self._token())
+        self._catalogue.change_model(
+            model.id,
+            status="preparing", stage="", done=0, total=0, problem="", remedy="", report={},
+            pid=process.pid, process_started=process.started,
+        )  # fmt: skip
+
+    def list(self) -> Sequence[Model]:
+        return self._catalogue.models()
+
+    def get(self, name: str) -> Model:
+        """The model of that name or reference. Raises NotFound."""
+        for model in self._catalogue.models():
+            if name in (model.name, model.reference):
+                return model
+        return self._catalogue.model(name)
+
+    def adapters(self, model: Model) -> Sequence[Adapter]:
+        """Those that were trained on it: without it they cannot answer."""
+        return self._catalogue.adapters(model_id=model.id)
+
+    def keeps_files(self, model: Model) -> bool:
+        """Whether its files stay when it is removed; see ModelRemoval."""
+        return self._removal.keeps_files(model)
+
+    def delete(self, name: str) -> None:
+        """Removes a model; see ModelRemoval. Its adapters stay, and can answer once it is added again.
+
+        Raises:
+            NotFound: there is no such model.
+            InvalidInput: a run or an evaluation that waits or is under way needs it, or another model its files.
+            StudioError: its files cannot be deleted now. That is tried again by itself; it is in no list any more.
+        """
+        with self._reserve.given_up():
+            self._removal.remove(self.get(name))
+
+    def ready(self, name: str) -> Model:
+        """Raises NotFound; InvalidInput where it cannot be used, or not yet."""
+        model = self.get(name)
+        check_ready(model)
+        return model
+
+    def tick(self) -> None:
+        """Records what the workers say that fetch and check, and ends a removal that was broken off."""
+        models = self._catalogue.models(removed=True)
+        tend([model for model in models if model.status == "preparing"], self._look_after, self._fail)
+        tend([model for model in models if model.status == "ready"], self._keep_report, self._report_fault)
+        for model in models:
+            if model.status == REMOVED and model.folder:
+                with suppress(StudioError):  # the disk still refuses
+                    self._removal.finish(model)
+
+    def _fail(self, model: Model, fault: StudioError) -> None:
+        self._catalogue.change_model(model.id, status="failed", problem=fault.problem, remedy=fault.remedy, pid=None)
+
+    def _report_fault(self, model: Model, fault: StudioError) -> None:
+        """What a check wrote cannot be read: it is as if it had found this."""
+        self._check_folder(model).events.unlink(missing_ok=True)
+        self._catalogue.change_model(model.id, report={"problems": [fault.as_dict()]})
+
+    def _look_after(self, model: Model) -> None:
+        process = worker_of(model)
+        alive = process is not None and self._engine.is_alive(process)
+        events, _ = RunFolder(model.folder).read() if model.folder else ([], 0)
+        change = partial(self._catalogue.change_model, model.id, only="preparing")  # it may be removed meanwhile
+        match events[-1] if events else None:
+            case Finished(path=path, size=size, details=details):
+                change(status="ready", path=path, size=size, stage="", pid=None, **details)
+            case Failed() as failed:
+                fault = StudioError.from_dict(failed.told)
+                change(
+                    status="failed", problem=fault.problem, remedy=fault.remedy, pid=None,
+                    report={"problems": [failed.told]},
+                )  # fmt: skip
+            case _ if not alive and (process is not None or time.time() - model.created_at > SECONDS_TO_START):
+                change(
+                    status="failed", pid=None,
+                    problem="Fetching the model ended without a word.",
+                    remedy="Add it again; what was downloaded is kept.",
+                )  # fmt: skip
+            case Progress(stage=stage, done=done, total=total):
+                change(stage=stage, done=done, total=total)
+
+
+def _folder_is_gone(model: Model) -> bool:
+    return model.status == "ready" and not Path(model.path).is_dir()
+
+
+def _recognise(reference: str) -> tuple[str, str, str]:
+    """Source, name and canonical reference."""
+    if reference == STARTER:
+        return "starter", STARTER, STARTER_REFERENCE
+    try:
+        path = Path(reference).expanduser()
+        is_folder = reference.startswith((".", "~", "/", "\\")) or path.is_absolute() or path.is_dir()
+        resolved = path.resolve()
+    except (OSError, ValueError, RuntimeError):  # longer than a name can be, or the home of nobody
+        is_folder, resolved = False, Path()
+    if is_folder:
+        return "folder", resolved.name, str(_model_folder(resolved))
+    if len(reference) <= _LONGEST_REFERENCE and _HUB_ID.match(reference):
+        return "hub", reference.partition("@")[0].rpartition("/")[2], reference
+    fault = InvalidInput(
+        "“{reference}” is neither a model on the Hub nor a folder here.",
+        "Enter starter, a Hub id such as HuggingFaceTB/SmolLM2-135M-Instruct, or the path of a folder.",
+        reference=cut(reference, _LONGEST_REFERENCE),
+    )
+    raise InvalidInput.at("reference", fault)
+
+
+def _model_folder(path: Path) -> Path:
+    """The folder, once it looks like a model that transformers can load."""
+    try:
+        read_model_config(path)
+    except OSError as error:
+        raise InvalidInput(
+            "The folder {path} has no readable config.json.",
+            "Choose the folder that holds config.json, the tokenizer and the .safetensors files.",
+            path=path,
+        ) from error
+    if not any(path.glob("*.safetensors")):
+        raise InvalidInput(
+            "The folder {path} has no .safetensors weights.",
+            "Convert the model to safetensors first; pickled weights are not opened.",
+            path=path,
+        )
+    try:
+        for file in weight_files(path):
+            read_tensors(file)
+    except OSError as error:
+        raise InvalidInput(
+            "The .safetensors weights in {path} are damaged or not whole.",
+            "Put the whole model there; pickled weights beside them are not opened.",
+            path=path,
+        ) from error
+    return path

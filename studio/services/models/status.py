@@ -1,0 +1,45 @@
+"""Whether a base model can be used, and what is said where it cannot, or not yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from studio.domain.errors import InvalidInput, StudioError
+from studio.store.tables.core import Model
+
+
+def check_ready(model: Model) -> None:
+    """Raises InvalidInput where the model cannot be used, or not yet."""
+    match model.status:
+        case "ready":
+            if not model.path or not Path(model.path).is_dir():
+                raise folder_gone(model, Path(model.path))
+        case "failed":
+            fault = fault_of(model)
+            raise InvalidInput(
+                fault.template,
+                "Try again, or remove the model: both under Base models on the Settings page.",
+                **fault.values,
+            )
+        case "removed":
+            raise InvalidInput(
+                "The base model “{name}” was removed.", "Add it again: {reference}.",
+                name=model.name, reference=model.reference,
+            )  # fmt: skip
+        case _:
+            raise InvalidInput("The base model “{name}” is not ready yet.", "Wait until it is.", name=model.name)
+
+
+def fault_of(model: Model) -> StudioError:
+    """Why it could not be fetched, in the worker's own words; with its values apart, so that it can be translated."""
+    told = next(iter(model.report.get("problems") or []), None)
+    if told and StudioError.from_dict(told).problem == model.problem:
+        return StudioError.from_dict(told)
+    return StudioError(model.problem, model.remedy)
+
+
+def folder_gone(model: Model, path: Path) -> InvalidInput:
+    return InvalidInput(
+        "The folder of the base model “{name}” is gone: {path}.",
+        "Put it back, or remove the model and add it again.", name=model.name, path=path,
+    )  # fmt: skip

@@ -1,0 +1,190 @@
+"""Who answers the columns of a comparison: chat workers of this machine, or the server that stands in for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from studio.domain.columns import Column
+from studio.domain.errors import InvalidInput, StudioError
+from studio.engines.base import Engine
+from studio.services.adapters.compatibility import adapter_folder, ready_model
+from studio.services.inference.chat_client import Answerer, ChatClient, Subject
+from studio.services.inference.memory import why_no_room
+from studio.services.inference.openai_client import Server
+from studio.services.inference.remote_server import StandIn
+from studio.services.inference.worker_pool import ChatWorkers, Seat
+from studio.services.inference.worker_process import LOOK
+from studio.services.playground.columns import Asked, ColumnState, Comparison
+from studio.store.catalogue import Catalogue
+from studio.store.tables.core import Model
+
+WAITING_FOR_TRAINING = "Waiting: a run trains and needs the memory"
+
+
+@dataclass
+class Place:
+    """A column on its way: who answers it, who can read its tokens again, and the tokens heard of it."""
+
+    asked: Asked
+    model: Model | None = None
+    request: dict[str, Any] = field(default_factory=dict)
+    seat: Seat | None = None
+    client: Answerer | None = None
+    reader: ChatClient | None = None
+    subject: Subject | None = None
+    heard: list[tuple[int, str, float]] = field(default_factory=list)
+
+    def explained(self, fault: StudioError) -> StudioError:
+        return self.seat.place.explained(fault, self.seat.worker) if self.seat else fault
+
+
+class Seating:
+    """`folder` is the chat workers'."""
+
+    def __init__(self, catalogue: Catalogue, engine: Engine, folder: Path, stand_in: StandIn) -> None:
+        self._catalogue = catalogue
+        self._engine = engine
+        self._stand_in = stand_in
+        self.workers = ChatWorkers(engine, folder)
+
+    def seat(self, places: Sequence[Place], states: list[ColumnState]) -> Iterator[Comparison]:
+        """Fills in the places: loads the models, waits for memory where a run trains, and puts the adapters on. What
+        is wrong with a column becomes its state."""
+        for at, place in enumerate(places):
+            if place.asked.on:
+                try:
+                    place.model = ready_model(self._catalogue, place.asked.column.model)
+                    place.request = worker_request(place.model, place.asked.column.precision)
+                except StudioError as fault:
+                    states[at] = states[at].after(fault)
+        if not any(place.request for place in places):
+            return
+        try:
+            server = self._stand_in.server()
+        except StudioError as fault:
+            _fail(places, states, fault)
+            return
+        if server:
+            yield from self._seat_there(server, places, states)
+        else:
+            yield from self._seat_here(places, states)
+
+    def _seat_here(self, places: Sequence[Place], states: list[ColumnState]) -> Iterator[Comparison]:
+        wanted: list[dict[str, Any]] = []
+        for place in places:
+            if place.request and place.request not in wanted:
+                wanted.append(place.request)
+        if missing := self.workers.missing(wanted):
+            self.workers.make_way(wanted)
+            models = {place.request["model"]["name"]: place.model for place in places if place.model}
+            while short := why_no_room(self._engine.devices(), missing, models):
+                if not self._catalogue.runs_with_worker():
+                    _fail(places, states, short)
+                    return
+                yield Comparison(list(states), WAITING_FOR_TRAINING)
+                time.sleep(1.0)
+        try:
+            seats = self.workers.serving(wanted)
+        except StudioError as fault:
+            _fail(places, states, fault)
+            return
+        for request, seat in zip(wanted, seats, strict=True):
+            own = [at for at, place in enumerate(places) if place.request == request]
+            try:
+                while (client := seat.place.client(seat.worker)) is None:
+                    yield Comparison(list(states), seat.place.stage())
+                    time.sleep(LOOK)
+                about = client.about()
+            except StudioError as fault:
+                for at in own:
+                    states[at] = states[at].after(seat.place.explained(fault, seat.worker))
+                continue
+            if any(places[at].asked.column.shares for at in own):
+                yield Comparison(list(states), "Putting the adapters on the model")
+            for at in own:
+                place = places[at]
+                column, model = place.asked.column, place.model
+                if model is None:
+                    continue
+                place.seat, place.client, place.reader = seat, client, client
+                try:
+                    for share in column.shares:
+                        client.attach(share.name, adapter_folder(self._catalogue, share, model))
+                except StudioError as fault:
+                    states[at] = states[at].after(place.explained(fault))
+                    continue
+                place.subject = Subject([(share.name, share.strength) for share in column.shares], place.asked.messages)
+                label = _label(model, column, precision=about["precision"], template=about["template"])
+                states[at] = replace(states[at], label=label)
+
+    def _seat_there(self, server: Server, places: Sequence[Place], states: list[ColumnState]) -> Iterator[Comparison]:
+        yield Comparison(list(states), "Asking the other server which models it has")
+        try:
+            served = server.models()
+        except StudioError as fault:
+            _fail(places, states, fault)
+            return
+        for at, place in enumerate(places):
+            column, model = place.asked.column, place.model
+            if model is None:
+                continue
+            try:
+                if reason := _not_there(server, column):
+                    raise reason
+                base = served.base([model.name, model.reference, model.path], server)
+                id = base.id
+                for share in column.shares:
+                    path = adapter_folder(self._catalogue, share, model)
+                    id = server.adapter(served, base, share.name, path)
+            except StudioError as fault:
+                states[at] = states[at].after(fault)
+                continue
+            place.client = server.client(id)
+            place.subject = Subject([(share.name, 1.0) for share in column.shares], place.asked.messages)
+            states[at] = replace(states[at], label=_label(model, column, server=server.url))
+
+
+def worker_request(model: Model, precision: str) -> dict[str, Any]:
+    """What a chat worker is asked to serve."""
+    known = {k: getattr(model, k) for k in ("name", "reference", "path")}
+    return {"model": known | {"batches": model.report.get("batches")}, "precision": precision}
+
+
+def _not_there(server: Server, column: Column) -> InvalidInput | None:
+    """What only the chat workers of this machine can do."""
+    remedy = "Choose one adapter at strength 1 in automatic precision, or remove the server in Settings."
+    if len(column.shares) > 1 or any(share.strength != 1 for share in column.shares):
+        return InvalidInput(
+            "The server {url} answers with one adapter at a time, as it was trained.", remedy, url=server.url
+        )
+    if column.precision != "auto":
+        return InvalidInput("The server {url} has chosen its precision itself.", remedy, url=server.url)
+    return None
+
+
+def _fail(places: Sequence[Place], states: list[ColumnState], fault: StudioError) -> None:
+    for at, place in enumerate(places):
+        if place.request:
+            states[at] = states[at].after(fault)
+
+
+def _label(
+    model: Model, column: Column, *, precision: str = "", template: str = "", server: str = ""
+) -> dict[str, Any]:
+    """`server` is the address of one that stands in: it has its own revision, precision and template."""
+    return {
+        "base": model.name,
+        "reference": model.reference,
+        "revision": "" if server else model.revision,
+        "precision": precision,
+        "template": template,
+        "server": server,
+        "seed": None,
+        "adapters": [
+            {"name": share.name, "strength": share.strength, "checkpoint": share.step} for share in column.shares
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Training runs: submitted, queued, placed on devices, followed, ended, resumed."""

@@ -1,0 +1,123 @@
+"""Checkpoints of runs: which there are, and keeping one as an adapter, also while its run goes on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from studio.domain.errors import InvalidInput, NotFound
+from studio.domain.naming import check_name, slug
+from studio.services.runs.outcome import lineage
+from studio.store.adapter_folder import STORY, name_magnitudes
+from studio.store.bounded_json import read_object
+from studio.store.catalogue import Catalogue
+from studio.store.checkpoint_folder import MANIFEST, checkpoints, damage
+from studio.store.job_folder import RunFolder, folder_size, whole_folder, write_json
+from studio.store.tables.core import Adapter, Run
+
+_TRAINING_STATE = ("optimizer.*", "scheduler.pt", "rng_state*", "trainer_state.json", "training_args.*", MANIFEST)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A whole checkpoint. `at` is when it was written, `size` bytes, `adapter` what it was kept as: by a person, or by
+    its run where that ended with these weights."""
+
+    step: int
+    eval_loss: float | None
+    best: bool
+    at: float
+    size: int
+    adapter: str | None
+
+
+class Checkpoints:
+    def __init__(self, catalogue: Catalogue, adapters: Path) -> None:
+        self._catalogue = catalogue
+        self._adapters = adapters
+
+    def list(self, run_id: int) -> Sequence[Kept]:
+        """Newest first. Raises NotFound."""
+        run = self._catalogue.run(run_id)
+        if not run.folder:
+            return []
+        losses = self._catalogue.evaluations(run_id)
+        kept = {step: adapter.name for step, adapter in self._catalogue.adapters_of_checkpoints(run_id).items()}
+        if made := self._catalogue.adapter_of_run(run_id):  # of the last step, or of the best
+            kept.setdefault(made.steps, made.name)
+        return [
+            Kept(
+                step=found.step,
+                eval_loss=losses.get(found.step),
+                best=found.step == run.best_step,
+                at=found.path.stat().st_mtime,
+                size=folder_size(found.path),
+                adapter=kept.get(found.step),
+            )
+            for found in checkpoints(RunFolder(run.folder).checkpoints)
+        ]
+
+    def promote(self, run_id: int, step: int, name: str) -> Adapter:
+        """Keeps the checkpoint after that step as an adapter of its own, which the playground can use at once.
+
+        Raises:
+            NotFound: there is no such run or checkpoint.
+            InvalidInput: the name is bad or taken, it was kept already, or the checkpoint is damaged.
+        """
+        run = self._catalogue.run(run_id)
+        if earlier := self._catalogue.adapter_of_run(run_id, step):
+            raise InvalidInput(
+                "The checkpoint after step {step} is kept already: “{name}”.", step=step, name=earlier.name
+            )
+        name = check_name(name)
+        folder = RunFolder(run.folder)
+        found = next((c for c in checkpoints(folder.checkpoints) if c.step == step), None) if run.folder else None
+        if found is None:
+            raise NotFound(
+                "Run {id} has no whole checkpoint after step {step}.",
+                "Only the newest ones and the best one are kept; look at the list again.",
+                id=run_id,
+                step=step,
+            )
+        if reason := damage(found.path, thorough=True):
+            raise InvalidInput("This checkpoint is damaged: {reason}", "Choose another one.", reason=reason)
+        story = folder.read_request("run", "name", "spec", "model", "dataset")
+        path = self._adapters / f"{slug(name)}-{run_id}-{step}"
+        if self._catalogue.free_name(Adapter, name) != name:
+            raise InvalidInput("There is already an adapter named “{name}”.", "Choose another name.", name=name)
+        _copy(found.path, path, base=story["model"]["path"], story=_story(run, story, step))
+        losses = self._catalogue.losses_at(run_id, step)
+        try:
+            return self._catalogue.add_adapter(
+                name=name,
+                path=str(path),
+                size=folder_size(path),
+                checkpoint=step,
+                steps=step,
+                train_loss=losses.get("step"),
+                eval_loss=losses.get("eval"),
+                best_eval_loss=run.best_eval_loss,
+                **lineage(self._catalogue, run, {"from_step": step}),
+            )
+        except InvalidInput:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+
+
+def _copy(checkpoint: Path, path: Path, *, base: str, story: dict[str, Any]) -> None:
+    """The adapter without what only training needs, as `worker.adapter_folder.save_adapter` writes one."""
+    with whole_folder(path) as aside:
+        shutil.copytree(checkpoint, aside, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_TRAINING_STATE))
+        (aside / "README.md").unlink(missing_ok=True)
+        config = read_object(aside / "adapter_config.json")
+        write_json(aside / "adapter_config.json", config | {"base_model_name_or_path": base, "inference_mode": True})
+        name_magnitudes(aside / "adapter_model.safetensors")
+        write_json(aside / STORY, story)
+
+
+def _story(run: Run, request: dict[str, Any], step: int) -> dict[str, Any]:
+    told = {key: request[key] for key in ("run", "name", "spec", "model", "dataset")}
+    return told | {"seed": run.spec["training"]["seed"], "versions": run.started.get("versions", {}), "steps": step}

@@ -1,0 +1,96 @@
+"""Settings that do not go together: with each other, with the base model, or with the number of steps."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from studio.domain.errors import StudioError
+from studio.domain.spec.spec import RunSpec, TrainingSpec
+from studio.services.runs.estimate import Plan, total_steps
+
+POLYNOMIAL_END = 1e-7  # transformers' get_polynomial_decay_schedule_with_warmup goes down to it, and not below
+FAR_BEYOND = 10  # times as many steps as the epochs have
+
+
+def warm_up_steps(training: TrainingSpec, steps: int) -> int:
+    """As transformers' `TrainingArguments.get_warmup_steps` has it; 0 for the schedule that has no warm-up."""
+    if training.lr_scheduler_type == "constant":
+        return 0
+    warm_up = training.warmup_steps
+    return int(warm_up) if warm_up >= 1 else ceil(warm_up * steps)
+
+
+def faults(spec: RunSpec, *, context: int = 0, plan: Plan | None = None) -> dict[str, StudioError]:
+    """What cannot work, by field ("training.max_length"). `context` is what the base model reads at once, in tokens,
+    0 where it is not known; `plan` has the steps, where rows are known."""
+    training = spec.training
+    found: dict[str, StudioError] = {}
+    if training.lr_scheduler_type == "polynomial" and training.learning_rate <= POLYNOMIAL_END:
+        found["training.learning_rate"] = StudioError(
+            "The polynomial scheduler goes down to {end}, so it has to begin higher.",
+            "Raise the learning rate, or choose another scheduler.",
+            end=POLYNOMIAL_END,
+        )
+    if context and training.max_length > context:
+        found["training.max_length"] = StudioError(
+            "The base model reads at most {context} tokens at once.", "Enter {context} or less.", context=context
+        )
+    if plan and _is_all_warm_up(training, plan.steps) and not _is_rounded_up(training, plan.steps):
+        found["training.warmup_steps"] = StudioError(
+            "The warm-up takes {warm_up} steps, and the run has {steps}: it would never reach its learning rate.",
+            "Enter fewer steps, a share such as 0.05, or 0 for none.",
+            warm_up=warm_up_steps(training, plan.steps),
+            steps=plan.steps,
+        )
+    return found
+
+
+def _is_all_warm_up(training: TrainingSpec, steps: int) -> bool:
+    return 0 < steps <= warm_up_steps(training, steps)
+
+
+def _is_rounded_up(training: TrainingSpec, steps: int) -> bool:
+    """A share of a single step is that step, without anybody having meant it."""
+    return steps == 1 and training.warmup_steps < 1 and _is_all_warm_up(training, steps)
+
+
+def notes(spec: RunSpec, plan: Plan) -> list[StudioError]:
+    """What works, but is hardly meant."""
+    training, steps = spec.training, plan.steps
+    is_measured = plan.eval_rows > 0 and training.eval_steps < steps
+    found = []
+    if plan.eval_rows > 0 and training.eval_steps > steps:
+        found.append(
+            StudioError(
+                "It is evaluated only once, at its end: “Evaluate every” is {every}, and the run has {steps} "
+                "{steps:step|steps}.",
+                every=training.eval_steps,
+                steps=steps,
+            )
+        )
+    if training.save_steps > steps and not (is_measured and spec.watch.keep_best):
+        found.append(
+            StudioError(
+                "There is no checkpoint before its end: “Save every” is {every}, and the run has {steps} "
+                "{steps:step|steps}. If it is interrupted, it begins anew.",
+                every=training.save_steps,
+                steps=steps,
+            )
+        )
+    if _is_rounded_up(training, steps):
+        found.append(
+            StudioError(
+                "The only step of this run is warm-up, in which nothing is learned. More rows or epochs, or a warm-up "
+                "of 0, change that."
+            )
+        )
+    by_epochs = total_steps(plan.train_rows, training.model_copy(update={"max_steps": -1}))
+    if steps > FAR_BEYOND * by_epochs:
+        found.append(
+            StudioError(
+                "“Most steps” counts more than “Epochs”: {steps} steps go through the rows {times} times.",
+                steps=steps,
+                times=round(steps / plan.steps_per_epoch),
+            )
+        )
+    return found

@@ -1,0 +1,226 @@
+"""The dispatcher: one step that looks after every worker, and starts what waits.
+
+It is the only writer of what workers report. `tick` is called each second by whoever holds the home's lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from studio.domain.errors import NotFound, StudioError
+from studio.domain.naming import slug
+from studio.domain.run import Ending, RunStatus, verdict
+from studio.engines.base import Engine, Process
+from studio.services.models.status import check_ready as check_model
+from studio.services.runs.eviction import DeviceLease
+from studio.services.runs.memory_estimate import expected_bytes
+from studio.services.runs.outcome import Endings, Outcome
+from studio.services.runs.placement import place
+from studio.services.runs.progress import record_events
+from studio.services.shared.fault_isolation import tend
+from studio.store.catalogue import Catalogue
+from studio.store.job_folder import RunFolder
+from studio.store.tables.core import Dataset, Run
+
+logger = logging.getLogger(__name__)
+
+SECONDS_TO_TERMINATE = 60.0  # after Stop was asked: a step on a slow machine can take that long
+SECONDS_TO_KILL = 90.0
+
+
+class Ticking(Protocol):
+    """Looks after workers of its own."""
+
+    def tick(self) -> None: ...
+
+
+class Dispatcher:
+    """`others` are looked after with each tick; `runs` and `adapters` are the folders that run folders
+    and finished adapters are made in. `lease` asks whoever else holds a device's memory to make room."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        engine: Engine,
+        others: Sequence[Ticking],
+        *,
+        runs: Path,
+        adapters: Path,
+        lease: DeviceLease | None = None,
+    ) -> None:
+        self._catalogue = catalogue
+        self._engine = engine
+        self._others = others
+        self._runs = runs
+        self._adapters = adapters
+        self._lease = lease
+        self._endings = Endings(catalogue, engine)
+        self._needs: dict[tuple[int, int, str], int | None] = {}
+
+    def tick(self, now: float | None = None) -> None:
+        """One step. A fault of one thing that is looked after never keeps the others waiting."""
+        now = time.time() if now is None else now
+        for other in self._others:
+            try:
+                other.tick()
+            except Exception:
+                logger.exception("%s could not be looked after", type(other).__name__)
+        tend(
+            self._catalogue.runs_with_worker(),
+            lambda run: self._look_after(run, now),
+            lambda run, fault: self._fail(run, fault, now),
+        )
+        self._start_what_waits(now)
+
+    def _start_what_waits(self, now: float) -> None:
+        queue = self._catalogue.queue()
+        if not any(not run.held for run in queue):
+            return
+        devices = self._engine.devices()
+        # A run that an older studio has started does not say where it is: there was one at a time, on the first device.
+        busy = {run.placed_on or devices[0].name for run in self._catalogue.runs_with_worker() if devices}
+        placed = place(queue, busy, devices, {run.id: self._need(run) for run in queue})
+        for run in queue:
+            reason, need = placed.reasons.get(run.id), self._need(run)
+            if (device := placed.short.get(run.id)) and need and self._lease:
+                reason = self._lease.make_room(device, need) or reason
+            waiting = reason.as_dict() if reason else {}
+            if run.id in placed.starts:
+                begin = partial(self._start, now=now, device=placed.starts[run.id])
+                tend([run], begin, lambda run, fault: self._fail(run, fault, now))
+            elif waiting != run.waiting:
+                self._catalogue.change_run(run.id, waiting=waiting)
+
+    def _need(self, run: Run) -> int | None:
+        """Bytes that it is expected to need; None where that cannot be told, and then it starts."""
+        key = (run.id, run.halvings, run.device)
+        if key not in self._needs:
+            try:
+                self._needs[key] = expected_bytes(self._catalogue, run)
+            except (ValueError, ArithmeticError, TypeError, LookupError):  # of files or settings that cannot be
+                logger.exception("What run %s needs cannot be told", run.id)
+                self._needs[key] = None
+        return self._needs[key]
+
+    def _start(self, run: Run, now: float, device: str) -> None:
+        folder = RunFolder(self._runs / str(run.id))
+        try:
+            folder.prepare(self._request(run, device))
+            # Recorded before the process is: a server that dies in between finds the process by what that writes first.
+            self._catalogue.change_run(
+                run.id,
+                RunStatus.STARTING,
+                reason="Started." if run.attempt == 0 else "Started again.",
+                at=now,
+                folder=str(folder.path),
+                started_at=run.started_at or now,
+                ended_at=None,
+                attempt=run.attempt + 1,
+                attempt_offset=run.offset,
+                placed_on=device,
+                waiting={},
+                problem="",
+                remedy="",
+                fault={},
+            )
+            process = self._engine.start("train", folder.path, device=device)
+        except (StudioError, OSError) as error:
+            fault = error if isinstance(error, StudioError) else _disk_fault(error, folder.path)
+            self._endings.record(run, Outcome(RunStatus.FAILED, fault), now)
+            return
+        self._catalogue.change_run(run.id, pid=process.pid, process_started=process.started)
+
+    def _request(self, run: Run, device: str) -> dict[str, Any]:
+        model = self._catalogue.model_by_id(run.model_id)
+        dataset = self._catalogue.dataset_by_id(run.dataset_id) if run.dataset_id else None
+        if model is None:
+            raise StudioError("The base model “{name}” was removed.", "Add it again.", name=run.model_name)
+        check_model(model)
+        if dataset is None:
+            raise StudioError(
+                "The dataset “{name}” was deleted before the run began.", "Add it again.", name=run.dataset_name
+            )
+        validation = self._validation_set(run)
+        return {
+            "run": run.id,
+            "name": run.name,
+            "spec": run.spec,
+            "model": {k: getattr(model, k) for k in ("name", "reference", "revision", "source", "path")},
+            "dataset": {k: getattr(dataset, k) for k in ("name", "version", "format", "sha256", "rows", "rows_path")},
+            "validation": validation
+            and {k: getattr(validation, k) for k in ("name", "version", "sha256", "rows", "rows_path")},
+            "adapter": str(self._adapters / f"{slug(run.name)}-{run.id}"),
+            "device": device,
+            "halvings": run.halvings,
+            "continue_from": run.continue_from or None,
+            "attempt": run.attempt + 1,
+            "estimate": self._need(run),
+        }
+
+    def _validation_set(self, run: Run) -> Dataset | None:
+        reference = run.spec["data"].get("validation_name")
+        try:
+            return self._catalogue.dataset(reference) if reference else None
+        except NotFound as error:
+            raise StudioError(
+                "The validation set “{name}” was deleted before the run began.", "Add it again.", name=reference
+            ) from error
+
+    def _look_after(self, run: Run, now: float) -> None:
+        process = self._process(run)
+        alive = process is not None and self._engine.is_alive(process)  # asked first: the last word comes before death
+        last = record_events(self._catalogue, run)
+        if last is None and not alive:  # recorded by a server that died before it drew the conclusion
+            last = RunFolder(run.folder).last_event(run.attempt_offset)
+        ending = Ending(run.ending) if run.ending else None
+        status = verdict(RunStatus(run.status), last, alive=alive, ending=ending)
+        if status.is_over:
+            self._endings.end(run, status, last, process, now)
+        elif process is not None and not RunFolder(run.folder).request.exists():
+            # The folder was deleted. A worker that was just writing a checkpoint has made it again and would go on.
+            self._engine.stop(process, force=True)
+        elif status is not RunStatus(run.status):
+            self._catalogue.change_run(run.id, status, at=now)
+        elif status is RunStatus.STOPPING and process is not None:
+            self._press(run, ending, process, now)
+
+    def _fail(self, run: Run, fault: StudioError, now: float) -> None:
+        """What the run has told cannot be recorded, so that nobody could follow it: its worker is ended."""
+        if run.pid:
+            self._engine.stop(Process(run.pid, run.process_started or 0.0), force=True)
+        self._endings.record(run, Outcome(RunStatus.FAILED, fault), now)
+
+    def _process(self, run: Run) -> Process | None:
+        if run.pid:
+            return Process(run.pid, run.process_started or 0.0)
+        written = RunFolder(run.folder).worker  # by a worker whose server died before it could put it down
+        if written is None:
+            return None
+        process = Process(*written)
+        self._catalogue.change_run(run.id, pid=process.pid, process_started=process.started)
+        return process
+
+    def _press(self, run: Run, ending: Ending | None, process: Process, now: float) -> None:
+        """A stop that goes unheard becomes SIGTERM, then SIGKILL; an end at once is one from the beginning."""
+        asked = run.stop_asked if run.stop_asked is not None else now
+        if asked > now:  # the clock was set back
+            self._catalogue.change_run(run.id, stop_asked=now)
+        waited = now - asked
+        if ending in (Ending.AT_ONCE, Ending.DISCARD) or waited > SECONDS_TO_KILL:
+            self._engine.stop(process, force=True)
+        elif waited > SECONDS_TO_TERMINATE:
+            self._engine.stop(process)
+
+
+def _disk_fault(error: OSError, folder: Path) -> StudioError:
+    return StudioError(
+        "The run folder {folder} could not be written: {reason}.",
+        "Free some space or mend its permissions, then resume the run.",
+        folder=folder,
+        reason=error.strerror or str(error),
+    )

@@ -1,0 +1,187 @@
+"""What a run will be, as far as it can be worked out before torch is there: rows, steps, sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from studio.domain.errors import StudioError
+from studio.domain.spec.spec import LoraSpec, RunSpec, TrainingSpec
+from studio.services.models.layers import BaseWeights, Layer
+
+_ADAPTER_BYTES = 4  # peft keeps and saves an adapter in fp32, whatever the base is in
+_NF4_BYTES = 1 / 2 + 1 / 64 + 4 / (64 * 256)  # four bits, and the scales of blocks that are quantised once more
+_INT8_SCALE_BYTES = 4  # for each output of a layer
+
+# Of memory while training. Measured on a CPU with SmolLM2-135M, in batches of 1 to 8 and with 256 to 4096 tokens.
+_ADAM_BYTES = 16  # of each trained parameter: weight, gradient, two moments
+_RUNTIME_BYTES = 640_000_000  # Python, torch and its libraries, or CUDA's context
+_LOGIT_ROWS, _LOGIT_BYTES = 256, 10  # rows of the vocabulary's size that exist at once, and bytes of each number
+_KEPT = 1.9  # times that what goes in and out of the linear layers is in memory at once
+_CHECKPOINTED = 0.2  # of it where layers are computed twice
+_PEFT, _PEFT_CHECKPOINTED = 1.8, 2.6  # times as much for layers that compute as peft made them
+_HEAD_WIDTH = 64
+_BYTES_PER_TOKEN = 4  # in the rows' files
+_TEMPLATE_TOKENS = 30  # that a chat template adds to a row
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How rows are used and in how many optimizer steps."""
+
+    train_rows: int
+    eval_rows: int
+    steps: int
+    steps_per_epoch: int
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """In numbers of parameters and in bytes.
+
+    `trainable` is exact, and None where the model's layers cannot be told from its files. `base_bytes` are the least
+    and the most that the base's weights take: two figures where it is measured at the start which is quicker.
+    """
+
+    parameters: int
+    trainable: int | None
+    adapter_bytes: int | None
+    base_bytes: tuple[int, int]
+
+
+def plan(spec: RunSpec, rows: int, validation_rows: int = 0) -> Plan:
+    """The run of this spec on a dataset of so many rows that can be learned, and on so many of its validation set."""
+    held_out = spec.data.eval_rows(rows)
+    train_rows = max(0, rows - held_out)
+    return Plan(
+        train_rows=train_rows,
+        eval_rows=validation_rows if spec.data.validation_name else held_out,
+        steps=total_steps(train_rows, spec.training),
+        steps_per_epoch=steps_per_epoch(train_rows, spec.training),
+    )
+
+
+def sizes(spec: RunSpec, base: BaseWeights) -> Sizes:
+    """The adapter of this spec on a base model with these layers."""
+    trainable = trainable_parameters(base, spec.lora) if base.is_known else None
+    return Sizes(
+        parameters=base.parameters,
+        trainable=trainable,
+        adapter_bytes=None if trainable is None else trainable * _ADAPTER_BYTES,
+        base_bytes=base_bytes(base, spec.model.precision),
+    )
+
+
+def steps_per_epoch(train_rows: int, training: TrainingSpec) -> int:
+    """Optimizer steps in which all rows are seen once, on one device. The last batch may be smaller."""
+    batches = ceil(train_rows / training.per_device_train_batch_size)
+    return max(1, ceil(batches / training.gradient_accumulation_steps))
+
+
+def total_steps(train_rows: int, training: TrainingSpec) -> int:
+    by_epochs = ceil(training.num_train_epochs * steps_per_epoch(train_rows, training))
+    return by_epochs if training.max_steps < 0 else training.max_steps
+
+
+def trainable_parameters(base: BaseWeights, lora: LoraSpec) -> int:
+    """As many as peft's `print_trainable_parameters` says."""
+    targets = base.targets(lora.target_modules).values()
+    count = sum(_adapter_parameters(layer, lora) for layer in targets)
+    if lora.bias == "all":
+        return count + base.bias
+    return count + (sum(layer.bias for layer in targets) if lora.bias == "lora_only" else 0)
+
+
+def _adapter_parameters(layer: Layer, lora: LoraSpec) -> int:
+    """A is [r, inputs], B is [outputs, r], and DoRA has a length for each output."""
+    return lora.r * (layer.inputs + layer.outputs) + (layer.outputs if lora.use_dora else 0)
+
+
+def base_bytes(base: BaseWeights, precision: str) -> tuple[int, int]:
+    """The least and the most that the base's weights take in that precision.
+
+    Only linear layers are quantised. The rest, and everything under “auto”, is in bf16 where that is quicker on the
+    device and in fp32 elsewhere.
+    """
+    if precision in ("fp32", "bf16"):
+        size = base.parameters * (4 if precision == "fp32" else 2)
+        return size, size
+    if precision == "auto":
+        return base.parameters * 2, base.parameters * 4
+    rest = base.parameters - base.linear_parameters
+    if precision == "4-bit":
+        quantised = base.linear_parameters * _NF4_BYTES
+    else:
+        quantised = base.linear_parameters + _INT8_SCALE_BYTES * sum(layer.outputs for layer in base.linear.values())
+    return round(quantised + rest * 2), round(quantised + rest * 4)
+
+
+def row_tokens(size: int, rows: int) -> int:
+    """About how many tokens a row has on average, from the bytes of all rows."""
+    return round(size / max(1, rows) / _BYTES_PER_TOKEN) + _TEMPLATE_TOKENS
+
+
+def training_bytes(
+    spec: RunSpec,
+    base: BaseWeights,
+    tokens: int,
+    rows: int,
+    halvings: int = 0,
+    *,
+    bf16: bool = False,
+    gpu: bool = False,
+) -> int | None:
+    """About the most memory that training takes on so many rows of so many tokens on average, rather more than less;
+    None where the layers are not known. `bf16`: the device computes it quicker than fp32.
+
+    Weights, the adapter with its gradients and moments, a piece of the logits, and what is kept of each token for the
+    backward pass. On a CPU attention keeps its scores too.
+    """
+    if not base.is_known:
+        return None
+    training, precision = spec.training, spec.model.precision
+    least, most = base_bytes(base, precision)
+    weights = least if bf16 else most
+    number = 2 if precision == "bf16" or (bf16 and precision != "fp32") else 4
+    batch = max(1, min(training.per_device_train_batch_size >> halvings, rows))
+    in_batch, longest = _largest_batch(tokens, batch, training.max_length)
+    kept = _KEPT * _numbers(spec, base)
+    if not gpu:
+        heads = sum(layer.outputs for layer in base.linear.values() if layer.inputs == layer.outputs) / _HEAD_WIDTH / 2
+        kept += heads * longest / 2
+    if training.gradient_checkpointing:
+        kept *= _CHECKPOINTED
+    words = base.other["lm_head"].outputs if "lm_head" in base.other else 0
+    logits = min(in_batch, _LOGIT_ROWS) * words * _LOGIT_BYTES
+    adam = trainable_parameters(base, spec.lora) * _ADAM_BYTES
+    return round(_RUNTIME_BYTES + weights + adam + logits + in_batch * number * kept)
+
+
+def _numbers(spec: RunSpec, base: BaseWeights) -> float:
+    """That go in and out of all linear layers for one token; more for those that are not computed as one operation."""
+    lora = spec.lora
+    as_one = not (lora.use_dora or lora.lora_dropout or lora.bias != "none" or spec.model.precision.endswith("-bit"))
+    times = 1.0 if as_one else _PEFT_CHECKPOINTED if spec.training.gradient_checkpointing else _PEFT
+    adapted = base.targets(lora.target_modules)
+    return sum((times if m in adapted else 1) * (layer.inputs + layer.outputs) for m, layer in base.linear.items())
+
+
+def _largest_batch(mean: int, batch: int, max_length: int) -> tuple[int, int]:
+    """Tokens of the largest batch, and of its longest row. Lengths of rows vary about as much as their mean, and among
+    many batches there is one three deviations above it."""
+    return min(batch * max_length, round(mean * (batch + 3 * batch**0.5))), min(max_length, 4 * mean)
+
+
+def target_fault(base: BaseWeights, lora: LoraSpec) -> StudioError | None:
+    """What is wrong with names of target modules that no layer of the base has; None where all is well."""
+    if lora.target_modules == "all-linear" or not base.is_known:
+        return None
+    for name in lora.target_modules:
+        if not base.targets([name]):
+            return StudioError(
+                "No layer of the base model is called “{name}”.",
+                "Use all-linear, or some of {known}.",
+                name=name,
+                known=", ".join(base.names()),
+            )
+    return None

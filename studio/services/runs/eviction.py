@@ -1,0 +1,57 @@
+"""The playground and training on one device: whoever is idle makes room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import psutil
+
+from studio.domain.errors import StudioError
+from studio.engines.base import Device, Engine
+from studio.services.inference.worker_process import WorkerStatus
+from studio.services.runs.placement import CPU
+
+
+class Tenant(Protocol):
+    """Has a model in memory and can do without: the playground."""
+
+    def workers(self) -> Sequence[WorkerStatus]: ...
+
+    def dismiss(self) -> bool: ...
+
+
+class DeviceLease:
+    def __init__(self, engine: Engine, tenant: Tenant) -> None:
+        self._engine = engine
+        self._tenant = tenant
+
+    def make_room(self, device: Device, need: int) -> StudioError | None:
+        """For a run that needs so many bytes on a device that has fewer free: unloads the playground's model where
+        that helps. What is freed shows a moment later. The reason to wait, where it is answering."""
+        workers = self._tenant.workers()
+        if not workers or device.free + self._would_free(device, workers) < need:
+            return None
+        if self._tenant.dismiss():
+            return None
+        return StudioError(
+            "The playground is answering with {model}, and both do not fit into the memory of {device}.",
+            "The run starts when the answer is written. Or start it anyway.",
+            model=workers[0].model,
+            device=device.label,
+        )
+
+    def _would_free(self, device: Device, workers: Sequence[WorkerStatus]) -> int:
+        """Bytes: on a GPU at most all that is taken. The playground is on the CPU only where there is no GPU."""
+        if device.name != CPU:
+            return device.memory - device.free
+        if any(other.name != CPU for other in self._engine.devices()):
+            return 0
+        return sum(_memory(worker.pid) for worker in workers)
+
+
+def _memory(pid: int | None) -> int:
+    try:
+        return int(psutil.Process(pid).memory_info().rss) if pid else 0
+    except psutil.Error:
+        return 0

@@ -1,0 +1,120 @@
+"""What a worker's events make of its run: figures, samples, notes for its history, and the run's own fields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from studio.domain.events import (
+    Evaluated,
+    Failed,
+    Finished,
+    Halved,
+    Progress,
+    Resumed,
+    RunEvent,
+    Sampled,
+    Saved,
+    Started,
+    Step,
+)
+from studio.store.catalogue import Catalogue
+from studio.store.job_folder import RunFolder
+from studio.store.tables.core import Run
+
+_NO_FIGURES = {"learning_rate": None, "grad_norm": None, "tokens_per_second": None, "memory": None}
+NOTES = {
+    "resumed": "Goes on after step {step}.",
+    "anew": "Begins anew: there was no whole checkpoint.",
+    "skipped": "A damaged checkpoint was passed over: {damage}",
+    "halved": "Memory ran out in step {step}: goes on with batches of {batch}, {accumulation} of them to a step.",
+}
+LOSSES = ("train_loss", "eval_loss", "best_eval_loss", "best_step")  # of a run, as its curve has them
+_FIGURES = ("step", "at", "loss", *_NO_FIGURES)
+
+
+@dataclass
+class Summary:
+    """`forget_after`: figures of later steps that were recorded before are no longer true, for the run went back.
+    `notes` are lines for its history: time, sentence, and the values of its placeholders."""
+
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    samples: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[tuple[float, str, dict[str, Any]]] = field(default_factory=list)
+    forget_after: int | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+def summarise(events: Sequence[RunEvent], seq: int) -> Summary:
+    """These events in their order; `seq` is what their figures are recorded under."""
+    summary = Summary()
+    fields = summary.fields
+    for event in events:
+        match event:
+            case Progress():
+                fields.update(stage=event.stage, stage_done=event.done, stage_total=event.total)
+            case Started():
+                fields.update(started=event.model_dump(mode="json"), total_steps=event.total_steps, stage="")
+            case Resumed():
+                _go_back(summary, event)
+            case Halved():
+                fields.update(halvings=event.halvings)
+                values = {"step": event.step + 1, "batch": event.batch, "accumulation": event.accumulation}
+                summary.notes.append((event.at, NOTES["halved"], values))
+            case Step():
+                fields.update(step=event.step, stage="")
+                fields.update(train_loss=event.loss if event.recent_loss is None else event.recent_loss)
+                figures = {k: getattr(event, k) for k in _FIGURES}
+                summary.metrics.append({"kind": "step", "seq": seq, **figures})
+            case Evaluated():
+                fields.update(eval_loss=event.loss, stage="")
+                if event.best:
+                    fields.update(best_eval_loss=event.loss, best_step=event.step)
+                figures = {"step": event.step, "at": event.at, "loss": event.loss}
+                summary.metrics.append({"kind": "eval", "seq": seq, **figures, **_NO_FIGURES})
+            case Sampled():
+                answer = {k: getattr(event, k) for k in ("step", "place", "prompt", "text")}
+                summary.samples.append({"seq": seq, **answer})
+            case Saved():
+                fields.update(checkpoint_step=event.step, stage="")
+            case Finished():
+                fields.update(stage="")
+                if event.path:  # from now on the run's figures are those of the weights that it leaves
+                    fields.update({k: getattr(event, k) for k in ("train_loss", "eval_loss", "best_eval_loss")})
+            case Failed():
+                pass  # the end of the run says it
+    return summary
+
+
+def _go_back(summary: Summary, event: Resumed) -> None:
+    step = event.step
+    summary.metrics = [m for m in summary.metrics if m["step"] <= step]
+    summary.samples = [s for s in summary.samples if s["step"] <= step]
+    summary.forget_after = step if summary.forget_after is None else min(step, summary.forget_after)
+    for forgotten in LOSSES:
+        summary.fields.pop(forgotten, None)
+    summary.fields.update(step=step)
+    summary.notes.append((event.at, NOTES["resumed" if step else "anew"], {"step": step}))
+    summary.notes += [(event.at, NOTES["skipped"], {"damage": damage}) for damage in event.skipped]
+
+
+def record_events(catalogue: Catalogue, run: Run) -> RunEvent | None:
+    """Lets the catalogue keep all that is new in the run's folder; returns the newest word."""
+    last: RunEvent | None = None
+    offset, folder = run.offset, RunFolder(run.folder)
+    while True:
+        events, end = folder.read(offset)
+        if end == offset:
+            return last
+        summary = summarise(events, seq=end)
+        catalogue.record_progress(
+            run.id,
+            summary.metrics,
+            samples=summary.samples,
+            notes=summary.notes,
+            forget_after=summary.forget_after,
+            offset=end,
+            **summary.fields,
+        )
+        offset, last = end, events[-1] if events else last

@@ -1,0 +1,273 @@
+"""Runs: submit, look at. Starting them is the dispatcher's, and what a person asks of one is in control."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.naming import check_name
+from studio.domain.quantization import stored_quantization
+from studio.domain.run import RunStatus
+from studio.domain.spec.spec import DataSpec, ModelSpec, RunSpec
+from studio.services.datasets.status import check_ready
+from studio.services.models.status import check_ready as check_model
+from studio.services.runs import checks as run_checks
+from studio.services.runs.estimate import Plan, plan
+from studio.store.catalogue import Catalogue
+from studio.store.job_folder import RunFolder
+from studio.store.model_config import model_config
+from studio.store.tables.core import Dataset, Metric, Model, Run, Sample, Transition
+
+MOST_POINTS = 1000  # of a curve that is drawn at once
+
+
+class Runs:
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def submit(
+        self,
+        spec: RunSpec,
+        name: str,
+        *,
+        key: str | None = None,
+        owner: str = "",
+        device: str = "",
+        hold: bool = False,
+    ) -> int:
+        """Queues a run that makes the adapter `name`; returns its id at once. The same `key` queues once.
+
+        Raises:
+            InvalidInput: the name is bad or taken, or model or dataset cannot be used; `fields` says which.
+        """
+        if key and (earlier := self._catalogue.run_by_key(key)):
+            return earlier.id
+        prepared = self.prepared(spec, name)
+        return self._catalogue.add_run(**prepared, key=key, owner=owner, device=device, held=hold).id
+
+    def prepared(self, spec: RunSpec, name: str) -> dict[str, Any]:
+        """What the catalogue keeps of a run with this spec that makes the adapter `name`.
+
+        Raises:
+            InvalidInput: as `submit` does.
+        """
+        faults: dict[str, StudioError] = {}
+        try:
+            name = check_name(name)
+        except InvalidInput as fault:
+            faults["name"] = fault
+        model = self._judge_model(spec.model, faults)
+        dataset, validation = self._judge_data(spec.data, faults)
+        planned = _planned(spec, dataset, validation)
+        faults |= run_checks.faults(spec, context=model.context if model else 0, plan=planned)
+        if "name" not in faults and self._name_is_taken(name):
+            faults["name"] = StudioError(
+                "There is already an adapter or a run in progress named “{name}”.", "Choose another name.", name=name
+            )
+        if faults or model is None or dataset is None:
+            first = next(iter(faults.values()))
+            raise InvalidInput(first.template, first.remedy_template, fields=faults, **first.values)
+        return {
+            "name": name,
+            "spec": _pinned(spec, validation).model_dump(mode="json"),
+            "model_id": model.id,
+            "dataset_id": dataset.id,
+            "model_name": model.name,
+            "dataset_name": dataset.name,
+            "dataset_version": dataset.version,
+        }
+
+    def notes(self, spec: RunSpec) -> Sequence[StudioError]:
+        """What of the spec works, but is hardly meant; nothing where its dataset cannot be used."""
+        planned = _planned(spec, *self._judge_data(spec.data, {}))
+        return run_checks.notes(spec, planned) if planned else []
+
+    def _judge_model(self, asked: ModelSpec, faults: dict[str, StudioError]) -> Model | None:
+        """The base model; what is wrong with it goes to `faults`."""
+        try:
+            model = self._catalogue.model(asked.name)
+            check_model(model)
+        except InvalidInput as fault:
+            faults["model.name"] = fault
+            return None
+        try:
+            if (stored := stored_quantization(model_config(model.path))) is not None:
+                stored.check_precision(asked.precision)
+        except StudioError as fault:
+            faults["model.precision"] = fault
+        return model
+
+    def _judge_data(self, data: DataSpec, faults: dict[str, StudioError]) -> tuple[Dataset | None, Dataset | None]:
+        """The dataset and its validation set, if any; what is wrong with them goes to `faults`."""
+        dataset = validation = None
+        try:
+            dataset = self._ready_dataset(data.name)
+            if dataset.bad_rows:
+                faults["data.name"] = StudioError(
+                    "{count} {count:row|rows} of “{name}” cannot be trained on.",
+                    "Skip them on the Datasets page: that makes a clean version.",
+                    count=dataset.bad_rows,
+                    name=dataset.name,
+                )
+            if dataset.trainable_rows - data.eval_rows(dataset.trainable_rows) < 1:
+                faults["data.validation_split"] = StudioError(
+                    "The dataset has {rows} {rows:row|rows}, and none would be left to train on.",
+                    "Lower the validation split or add rows.",
+                    rows=dataset.trainable_rows,
+                )
+        except InvalidInput as fault:
+            faults["data.name"] = fault
+        try:
+            if data.validation_name:
+                validation = self._ready_dataset(data.validation_name)
+                if validation.trainable_rows < 1:
+                    faults["data.validation_name"] = StudioError(
+                        "“{name}” has no row that can be learned.", "Choose another dataset.", name=validation.name
+                    )
+                elif dataset is not None and validation.sha256 == dataset.sha256:
+                    faults["data.validation_name"] = StudioError(
+                        "These are the rows that are trained on.", "Choose another dataset, or none to split this one."
+                    )
+        except InvalidInput as fault:
+            faults["data.validation_name"] = fault
+        return dataset, validation
+
+    def _ready_dataset(self, name: str) -> Dataset:
+        """Raises InvalidInput: there is none, or it has no rows yet."""
+        dataset = self._catalogue.dataset(name)
+        check_ready(dataset)
+        return dataset
+
+    def _name_is_taken(self, name: str) -> bool:
+        open_runs = self._catalogue.runs(RunStatus.QUEUED, *(s for s in RunStatus if s.has_worker))
+        return any(r.name == name for r in open_runs) or any(a.name == name for a in self._catalogue.adapters(name))
+
+    def free_name(self, wanted: str) -> str:
+        """`wanted`, or with the first number behind it that makes it free."""
+        name, number = wanted, 1
+        while self._name_is_taken(name):
+            number += 1
+            name = f"{wanted}-{number}"
+        return name
+
+    def list(self) -> Sequence[Run]:
+        """Newest first."""
+        return self._catalogue.runs()
+
+    def get(self, id: int) -> Run:
+        """Raises NotFound."""
+        return self._catalogue.run(id)
+
+    def now(self) -> dict[str, Any] | None:
+        """What trains now, else what is next, else what is on hold: run, name, status, held, stage, percent of its
+        steps while there are some left, and how many others are queued (`waiting`) and on hold (`on_hold`)."""
+        queue = self._catalogue.queue()
+        waiting, on_hold = [run for run in queue if not run.held], [run for run in queue if run.held]
+        run = next(iter([*reversed(self._catalogue.runs_with_worker()), *waiting, *on_hold]), None)
+        if run is None:
+            return None
+        goes_on = run.status == RunStatus.RUNNING and run.step < run.total_steps
+        return {
+            "run": run.id,
+            "name": run.name,
+            "status": run.status,
+            "held": run.held,
+            "stage": stage_of(run),
+            "percent": 100 * run.step // run.total_steps if goes_on else None,
+            "waiting": sum(other.id != run.id for other in waiting),
+            "on_hold": sum(other.id != run.id for other in on_hold),
+        }
+
+    def outline(self, run: Run) -> Sequence[float | None]:
+        """A few dozen training losses over the whole run."""
+        return self._catalogue.losses(run)
+
+    def metrics(self, id: int, *, after: int = -1) -> Sequence[dict[str, Any]]:
+        """The curve in the order it was recorded, what has a larger `seq` alone: step, kind (step or eval), seq, loss
+        and the other figures."""
+        return [_plain(m) for m in self._catalogue.metrics(id, after=after)]
+
+    def curve(self, id: int) -> tuple[Sequence[dict[str, Any]], int]:
+        """The whole curve in at most about a thousand points, smallest and largest losses among them, and the `seq`
+        that what comes later is larger than."""
+        newest = self._catalogue.newest_seq(id)  # asked first: what is recorded meanwhile may come twice, never not
+        return [_plain(m) for m in self._catalogue.curve(id, MOST_POINTS)], newest
+
+    def means(self, id: int) -> Sequence[tuple[int, float | None, int]]:
+        """Where `curve` leaves steps out, what a smoothed curve is made of instead: of each stretch its last step, its
+        mean training loss, and how many steps it has."""
+        return self._catalogue.means(id, MOST_POINTS)
+
+    def newest_seq(self, id: int) -> int:
+        """That of the newest figure or sample answer."""
+        return self._catalogue.newest_seq(id)
+
+    def samples(self, id: int, *, after: int = -1) -> Sequence[Sample]:
+        """What was answered to the fixed prompts, by step and place."""
+        return self._catalogue.samples(id, after=after)
+
+    def history(self, id: int) -> Sequence[Transition]:
+        """Each state it was in with time and reason, and notes of what happened in between."""
+        return self._catalogue.history(id)
+
+    def last_beat(self, run: Run) -> float | None:
+        """When its worker last gave a sign of life."""
+        return RunFolder(run.folder).last_beat() if run.folder else None
+
+    def newest_steps(self, id: int) -> Sequence[Metric]:
+        """The last twenty, in their order."""
+        return self._catalogue.newest_steps(id, 20)
+
+    def log_tail(self, id: int) -> str:
+        """What the worker printed last."""
+        run = self._catalogue.run(id)
+        return RunFolder(run.folder).log_tail() if run.folder else ""
+
+
+def _planned(spec: RunSpec, dataset: Dataset | None, validation: Dataset | None) -> Plan | None:
+    """Rows and steps; None where there is no row to train on."""
+    if dataset is None or dataset.trainable_rows < 1:
+        return None
+    return plan(spec, dataset.trainable_rows, validation.trainable_rows if validation else 0)
+
+
+def _pinned(spec: RunSpec, validation: Dataset | None) -> RunSpec:
+    """The spec with the validation set's very version, since the name alone means the newest."""
+    if validation is None:
+        return spec
+    data = spec.data.model_copy(update={"validation_name": validation.reference})
+    return spec.model_copy(update={"data": data})
+
+
+def stage_of(run: Run) -> str:
+    """What its worker is at besides its steps, as events.Progress names it; empty while it does them. Once they are all
+    done it is "finishing", whatever has not been told of yet."""
+    is_done = run.status == RunStatus.RUNNING and 0 < run.total_steps <= run.step
+    return run.stage or ("finishing" if is_done else "")
+
+
+def state_word(run: Run) -> str:
+    """Its status as a person reads it: a run on hold is in the queue and waits for somebody, not for its turn."""
+    return "on hold" if run.held and run.status == RunStatus.QUEUED else run.status
+
+
+def seconds_left(run: Run, steps: Sequence[Metric]) -> float | None:
+    """Until its last step, from the pace of those of its newest `steps` that this attempt did; None where it does none,
+    where too few are known yet, and where all are done: what comes then is told by its stage."""
+    steps = [step for step in steps if step.seq > run.attempt_offset]
+    if run.status != RunStatus.RUNNING or len(steps) < 2 or run.step >= run.total_steps:
+        return None
+    first, last = steps[0], steps[-1]
+    pace = (last.at - first.at) / max(1, last.step - first.step)
+    return max(0.0, pace * (run.total_steps - last.step))
+
+
+def _plain(metric: Metric) -> dict[str, Any]:
+    values = metric.as_dict()
+    del values["run_id"]
+    for key, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            values[key] = None
+    return values

@@ -1,0 +1,37 @@
+"""Runs side by side: in which settings they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from studio.store.tables.core import Run
+
+Settings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`differing` has each run's values of the settings that are not the same in all, in the runs' order; `same` the
+    others, once."""
+
+    names: list[str]
+    differing: list[Settings]
+    same: Settings
+
+
+def compare_settings(runs: Sequence[Run]) -> Comparison:
+    """Settings by their place, such as "lora.r"; the dataset with its very version."""
+    all_of_them = [
+        {f"{section}.{field}": value for section, fields in run.spec.items() for field, value in fields.items()}
+        | {"data.name": f"{run.dataset_name}@{run.dataset_version}"}
+        for run in runs
+    ]
+    names = list(dict.fromkeys(name for settings in all_of_them for name in settings))
+    differing = [name for name in names if len({repr(settings.get(name)) for settings in all_of_them}) > 1]
+    return Comparison(
+        names=differing,
+        differing=[{name: settings.get(name) for name in differing} for settings in all_of_them],
+        same={name: all_of_them[0].get(name) for name in names if name not in differing} if all_of_them else {},
+    )

@@ -1,0 +1,1 @@
+"""The files of a dataset's version: rows, lines, problems."""

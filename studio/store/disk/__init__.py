@@ -1,0 +1,1 @@
+"""Folders and files with their owner's permissions, deleted atomically, and room kept free."""

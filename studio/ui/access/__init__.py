@@ -1,0 +1,1 @@
+"""Who may speak to the studio: sign-in, sessions, limits."""

@@ -1,0 +1,13 @@
+"""Which colour a run and its adapter have, the same on every page and for good: that of a number, which never changes.
+
+A run's number is its id. What it ended with has its run's colour, so that a curve and its adapter go together; what was
+kept from a checkpoint has one of its own beside it, as has an adapter without a run. 0 is grey, the base model's.
+"""
+
+from __future__ import annotations
+
+from studio.store.tables.core import Adapter
+
+
+def colour_of(adapter: Adapter) -> int:
+    return adapter.id if adapter.checkpoint or adapter.run_id is None else adapter.run_id

@@ -1,0 +1,224 @@
+"""A dataset's version, its rows and its problems as the page shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from studio.domain.chat.spans import parts_of
+from studio.domain.datasets.file_format import shown_encoding
+from studio.domain.datasets.formats import PARTS, Format, trained_part
+from studio.domain.datasets.problem import Problem
+from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
+from studio.domain.errors import StudioError
+from studio.domain.graphemes import cut
+from studio.services.datasets.status import fault_of
+from studio.ui.language import problem_of, remedy_of, sentence_of, translate
+
+if TYPE_CHECKING:
+    from studio.store.tables.core import Dataset
+
+LONGEST = 2000  # characters of a row, or of a turn in it, that a list shows
+WHOLE = 1_000_000  # characters of one row that is asked for by itself
+
+_PART_LABELS = {
+    "messages": "Conversation",
+    "system": "System message",
+    "tools": "Tools",
+    "label": "Label",
+    "instruction": "Instruction",
+    "output": "Answer",
+    "input": "More input",
+    "history": "Earlier turns",
+    "prompt": "Prompt",
+    "completion": "Completion",
+    "chosen": "Better answer",
+    "rejected": "Worse answer",
+    "text": "Text",
+}
+_KEPT = (
+    "ignored", "turns", "characters", "roles", "labels", "columns", "unit", "files", "seconds", "near_checked",
+    "rows_in", "layout", "left_out", "trimmed", "reading",
+)  # fmt: skip
+
+
+def shown_dataset(dataset: Dataset, language: str, versions: int = 1) -> dict[str, Any]:
+    fault = fault_of(dataset)
+    problems: Mapping[str, int] = dataset.details.get("problems", {})
+    levels = {"error": 0, "warning": 0}
+    for code, count in problems.items():
+        levels[PROBLEM_KINDS[code].level] += count
+    return {
+        "id": dataset.id,
+        "name": dataset.name,
+        "version": dataset.version,
+        "versions": versions,
+        "reference": dataset.reference,
+        "encoding": shown_encoding((dataset.details.get("files") or [{}])[0].get("encoding") or ""),
+        "status": dataset.status,
+        "stage": dataset.stage,
+        "done": dataset.done,
+        "total": dataset.total,
+        "fault": fault and shown_fault(fault, language),
+        "rows": dataset.rows,
+        "bad_rows": dataset.bad_rows,
+        "trainable": dataset.trainable_rows if dataset.status == "ready" else 0,
+        "errors": levels["error"],
+        "warnings": levels["warning"],
+        "format": Format(dataset.format).label if dataset.format else "",
+        "kind": Format(dataset.format).kind if dataset.format else "",
+        "trained_part": translate(trained_part(dataset.format), language),
+        "size": dataset.size,
+        "file_name": dataset.file_name,
+        "from_files": bool(dataset.details.get("originals")),
+        "sha256": dataset.sha256,
+        "created_at": dataset.created_at,
+        "details": {key: dataset.details.get(key) for key in _KEPT},
+    }
+
+
+def shown_fault(fault: StudioError, language: str) -> dict[str, str]:
+    return {"problem": problem_of(fault, language), "remedy": remedy_of(fault, language)}
+
+
+def shown_groups(problems: Mapping[str, int], language: str) -> list[dict[str, Any]]:
+    """The kinds of problems there are, errors first, the frequent ones first."""
+    groups = [
+        {
+            "code": code,
+            "title": translate(PROBLEM_KINDS[code].title, language),
+            "level": PROBLEM_KINDS[code].level,
+            "heals": PROBLEM_KINDS[code].heals,
+            "count": count,
+        }
+        for code, count in problems.items()
+    ]
+    return sorted(groups, key=lambda group: (group["level"] != "error", -group["count"]))
+
+
+def shown_problem(problem: Problem, names: Sequence[str], language: str) -> dict[str, Any]:
+    return {
+        "line": problem.line,
+        "file": names[problem.file] if len(names) > 1 and problem.file < len(names) else "",
+        "field": problem.field,
+        "code": problem.code,
+        "level": problem.kind.level,
+        **shown_fault(problem.error, language),
+    }
+
+
+def shown_row(row: dict[str, Any], language: str, longest: int = LONGEST) -> dict[str, Any]:
+    """A row of `dataset_view.rows` as its `turns`, and as the `parts` of its rendered text, [text, is it trained].
+
+    `cut` says how many characters were left out, behind the first `longest` of the rendered text or of a turn; `shown`
+    how many of the text are within max length, where it was counted.
+    """
+    shown: dict[str, Any] = {
+        "number": row["number"],
+        "line": row["line"],
+        "turns": [_shown_turn(turn, part, longest) for part, turn in _turns(row)],
+        "label": _shown_label(row.get("label")),
+        **{key: row[key] for key in ("tokens", "trained", "lost") if key in row},
+    }
+    if (error := row.get("error")) is not None:
+        return shown | {"error": sentence_of(error, language)}
+    if "rendered" not in row:
+        return shown
+    whole = row["rendered"]
+    text = cut(whole, longest)
+    within = text[: row["shown"]] if row.get("tokens") else text
+    return shown | {
+        "parts": [list(part) for part in parts_of(within, row["spans"])],
+        "beyond": text[len(within) :],
+        "cut": len(whole) - len(text),
+    }
+
+
+def _turns(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    if "text" in row:
+        return [("", {"role": "", "content": row["text"]})]
+    named = [(part, turn) for part in ("chosen", "rejected", "completion") for turn in row.get(part, ())]
+    return [("", turn) for part in ("messages", "prompt") for turn in row.get(part, ())] + named
+
+
+def _shown_turn(turn: Mapping[str, Any], part: str, longest: int) -> dict[str, Any]:
+    content = cut(turn["content"], longest)
+    calls = [
+        {"name": call["function"]["name"], "arguments": call["function"]["arguments"]}
+        for call in turn.get("tool_calls", ())
+    ]
+    return {
+        "role": turn["role"],
+        "part": part,
+        "content": content,
+        "cut": len(turn["content"]) - len(content),
+        "calls": calls,
+    }
+
+
+def _shown_label(label: Any) -> str:
+    return {True: "good", False: "bad", None: ""}.get(label, label) if not isinstance(label, str) else label
+
+
+def shown_steps(dataset: Dataset, language: str) -> list[dict[str, Any]]:
+    """The way from the files to this version, a sentence each."""
+    return [
+        {"action": step["action"], "at": step.get("at"), "text": _step(step, language), "rows": step.get("rows")}
+        for step in dataset.steps
+    ]
+
+
+def _step(step: Mapping[str, Any], language: str) -> str:
+    left_out = step.get("left_out") or {}
+
+    def t(template: str, **values: Any) -> str:
+        return translate(template, language, **values)
+
+    if step["action"] == "add":
+        if hub := step.get("hub"):
+            return t("Downloaded {repository} ({split}) from the Hub", **hub)
+        return t("Added {files}", files=", ".join(step["files"]))
+    if step["action"] == "read_again":
+        chosen = [str(step[key]) for key in ("delimiter", "sheet") if step.get(key)]
+        if encoding := step.get("encoding"):
+            chosen.insert(0, shown_encoding(encoding))
+        if layout := step.get("layout"):
+            chosen += [f"{part} ← {column}" for part, column in layout["columns"].items()]
+        return t("Read again: {choices}", choices=", ".join(chosen))
+    done = []
+    if step.get("skip_bad_rows"):
+        done.append(t("bad rows skipped ({n})", n=left_out.get("skip", "…")))
+    if kind := step.get("drop_duplicates"):
+        dropped = left_out.get("drop", "…")
+        exact = kind == "exact"
+        done.append(
+            t("duplicates dropped ({n})", n=dropped)
+            if exact
+            else t("duplicates and near duplicates dropped ({n})", n=dropped)
+        )
+    if step.get("drop_leaks"):
+        done.append(t("rows of the validation set dropped ({n})", n=left_out.get("drop", "…")))
+    if most := step.get("trim"):
+        done.append(t("trimmed to {most} tokens ({n})", most=f"{most:,}", n=step.get("trimmed", "…")))
+        if gone := left_out.get("trim"):
+            done.append(t("left out because they cannot be trimmed ({n})", n=gone))
+    return t("Healed: {what}", what=", ".join(done))
+
+
+def shown_formats(language: str) -> list[dict[str, Any]]:
+    """Every format with its parts, for the column map."""
+    return [
+        {
+            "value": format.value,
+            "label": translate(format.label, language),
+            "parts": [
+                {
+                    "name": part,
+                    "label": translate(_PART_LABELS[part], language),
+                    "needed": part in parts.needed or any(part in group for group in parts.either),
+                }
+                for part in parts.all
+            ],
+        }
+        for format, parts in PARTS.items()
+    ]

@@ -1,0 +1,48 @@
+"""A base model as the pages show it, with what a check of it found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from studio.domain.errors import StudioError
+from studio.services.models.service import STARTER
+from studio.services.models.status import fault_of
+from studio.ui.language import problem_of, remedy_of
+
+if TYPE_CHECKING:
+    from studio.store.tables.core import Model
+
+SHOWN = (
+    "id", "name", "source", "status", "stage", "done", "total", "parameters", "license", "context", "size",
+    "chat_template",
+)  # fmt: skip
+FOUND = ("causal", "quantization", "packing", "head")
+
+
+def shown_model(model: Model, language: str = "en") -> dict[str, Any]:
+    """`reference` is what adds the model again, `report` what its check found, or null where it was never checked."""
+    fault = fault_of(model) if model.status == "failed" else StudioError("")
+    return {field: getattr(model, field) for field in SHOWN} | {
+        "reference": STARTER if model.source == STARTER else model.reference,
+        "problem": problem_of(fault, language),
+        "remedy": remedy_of(fault, language),
+        "report": shown_report(model.report, language) if model.status == "ready" and model.report else None,
+    }
+
+
+def shown_report(report: dict[str, Any], language: str) -> dict[str, Any]:
+    """The report with its sentences in the reader's language. An older studio's check may have told less."""
+    adapters = report.get("adapters") or {}
+    notes = [*(adapters.get("left_out") or []), *(report.get("notes") or [])]
+    return {
+        **{name: report.get(name) for name in FOUND},
+        "layers": adapters.get("layers") or [],
+        "template": report.get("template") or {},
+        "problems": [_told(problem, language) for problem in report.get("problems") or []],
+        "notes": [_told(note, language) for note in notes],
+    }
+
+
+def _told(said: dict[str, Any], language: str) -> dict[str, str]:
+    fault = StudioError(said.get("problem", ""), said.get("remedy", ""), **(said.get("values") or {}))
+    return {"problem": problem_of(fault, language), "remedy": remedy_of(fault, language)}

@@ -1,0 +1,1 @@
+"""What every worker task needs: devices, faults, progress, memory."""

@@ -1,0 +1,54 @@
+"""A thread that looks after the worker itself: its sign of life, and the memory of the machine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psutil
+
+from studio.platform.host_memory import host_memory
+from studio.store.job_folder import RunFolder
+from studio.worker.common.out_of_memory import HostMemoryShort
+
+BEAT = 2.0  # seconds between two signs of life
+LOOK = 0.25  # seconds between two looks at the memory
+LEAST_FREE = 0.02  # of the memory, and no more than
+MOST_SPARED = 512 << 20
+GREEDY = 0.25  # whoever has less of the memory than this is not the one that fills it
+
+
+class Vitals:
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._over = threading.Event()
+        self._is_short = False
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Beats and looks until the block ends."""
+        thread = threading.Thread(target=self._run, name="vitals", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+
+    def check(self) -> None:
+        """Raises HostMemoryShort where the machine's memory is nearly gone and this process has a large part of it."""
+        if self._is_short:
+            self._is_short = False
+            raise HostMemoryShort
+
+    def _run(self) -> None:
+        me, beats = psutil.Process(), 0
+        while not self._over.wait(LOOK if beats else 0):
+            beats += 1
+            if beats % int(BEAT / LOOK) == 1:
+                with suppress(OSError):  # the folder is gone or the disk is: the work itself will say so
+                    self._folder.beat()
+            total, free = host_memory()
+            if free < min(LEAST_FREE * total, MOST_SPARED) and me.memory_info().rss > GREEDY * total:
+                self._is_short = True

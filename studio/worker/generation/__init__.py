@@ -1,0 +1,1 @@
+"""Writing answers: sampling, stop strings, and batches of sequences."""

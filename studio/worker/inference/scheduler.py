@@ -1,0 +1,193 @@
+"""The one thread that generates: it takes what waits, and what can share a batch becomes one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import TypeVar
+
+import torch
+
+from studio.domain.errors import StudioError
+from studio.worker.generation.generate import generate
+from studio.worker.generation.sequence import Answer, Comparison
+from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.worker.inference.batch_independence import Company
+from studio.worker.models.load import LoadedModel
+
+logger = logging.getLogger(__name__)
+
+PAUSE = 0.015  # seconds without a further request after which a batch begins
+LONGEST_PAUSE = 0.15  # however many come one after another
+LONGEST_WAIT = 5.0  # for the other questions of a comparison, which a loaded machine sends and renders slowly
+MOST_ROWS = 16
+
+Result = TypeVar("Result")
+
+
+class Scheduler:
+    """Owns the model. Everything that touches it is done in this thread, in the order it was asked for. `batches` is
+    what is known of what may share one; see Company."""
+
+    def __init__(self, base: LoadedModel, shelf: AdapterShelf, batches: Mapping[str, bool] | None = None) -> None:
+        self._base = base
+        self._shelf = shelf
+        self._waiting: deque[Answer | Callable[[], None]] = deque()
+        self._change = threading.Condition()
+        self._current: list[Answer] = []
+        self._arrived: Counter[Comparison] = Counter()  # questions of those comparisons that no batch has begun with
+        self.company = Company(base, shelf, batches)
+        threading.Thread(target=self._run, name="generation", daemon=True).start()
+
+    def submit(self, answer: Answer) -> None:
+        """Any thread may call it; the answer's `deliver` hears of everything that follows."""
+        self._put(answer)
+
+    def leave_out(self, comparison: Comparison | None) -> None:
+        """One of its questions is not answered: the others need not wait for it."""
+        with self._change:
+            self._count(comparison)
+            self._change.notify()
+
+    def call(self, function: Callable[[], Result]) -> Future[Result]:
+        """Runs a function of the model between two batches."""
+        future: Future[Result] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(function())
+            except Exception as error:
+                future.set_exception(error)
+
+        self._put(run)
+        return future
+
+    def cancel_all(self) -> None:
+        with self._change:
+            for item in [*self._waiting, *self._current]:
+                if isinstance(item, Answer):
+                    item.cancel()
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._waiting or self._current)
+
+    def _put(self, item: Answer | Callable[[], None]) -> None:
+        with self._change:
+            self._waiting.append(item)
+            if isinstance(item, Answer):
+                self._count(item.comparison)
+            self._change.notify()
+
+    def _count(self, comparison: Comparison | None) -> None:
+        if comparison is not None:
+            self._arrived[comparison] += 1
+
+    def _run(self) -> None:
+        while True:
+            batch = self._next()
+            if isinstance(batch, list):
+                self._write(batch)
+                with self._change:
+                    self._current = []
+            else:
+                batch()
+
+    def _next(self) -> list[Answer] | Callable[[], None]:
+        with self._change:
+            while not self._waiting:
+                self._change.wait()
+            if not isinstance(first := self._waiting[0], Answer):
+                self._waiting.popleft()
+                return first
+            self._wait_for_company()
+            waiting = []
+            for item in self._waiting:
+                if not isinstance(item, Answer):
+                    break  # nothing overtakes a change of the shelf
+                waiting.append(item)
+        # Only this thread takes out what waits, so the rest can be thought over without holding up whoever asks.
+        chosen = self._chosen(waiting)
+        with self._change:
+            for answer in chosen:
+                self._waiting.remove(answer)
+            still = {item.comparison for item in self._waiting if isinstance(item, Answer)}
+            self._arrived = Counter({each: count for each, count in self._arrived.items() if each in still})
+            self._current = chosen
+            return list(chosen)
+
+    def _chosen(self, waiting: list[Answer]) -> list[Answer]:
+        """The first, and those after it that can share its batch."""
+        first, *others = waiting
+        chosen = [first]
+        if self._why_alone(first):
+            return chosen
+        for other in others:
+            if len(chosen) == MOST_ROWS:
+                break
+            if self._why_alone(other):
+                continue
+            if apart := self.company.why_apart([*(len(a.prompt) for a in chosen), len(other.prompt)]):
+                first.apart = other.apart = apart
+            else:
+                chosen.append(other)
+        return chosen
+
+    def _wait_for_company(self) -> None:
+        """Until all questions of a comparison are here, and no other request has come for a moment."""
+        begin = time.monotonic()
+        while len(self._waiting) < MOST_ROWS:
+            pause, longest = (LONGEST_WAIT, LONGEST_WAIT) if self._is_incomplete() else (PAUSE, LONGEST_PAUSE)
+            left = begin + longest - time.monotonic()
+            if left <= 0 or not self._change.wait(min(pause, left)):
+                return
+
+    def _is_incomplete(self) -> bool:
+        comparisons = (item.comparison for item in self._waiting if isinstance(item, Answer))
+        return any(each is not None and self._arrived[each] < each.size for each in comparisons)
+
+    def _why_alone(self, answer: Answer) -> str:
+        try:
+            return self._shelf.why_alone(answer.mix)
+        except StudioError:  # removed since: its own turn will say so
+            return "gone"
+
+    def _write(self, answers: list[Answer]) -> None:
+        try:
+            answers.sort(key=lambda answer: answer.mix)  # equal ones stand side by side
+            with self._shelf.serving([a.mix for a in answers]) as model:
+                for answer in answers:
+                    answer.begin(len(answers), self._why_alone(answer) or (answer.apart if len(answers) == 1 else ""))
+                generate(model, answers, pad=self._base.tokenizer.pad_token_id, device=self._base.device)
+        except StudioError as fault:
+            _fail(answers, fault)
+        except (torch.OutOfMemoryError, MemoryError):
+            logger.exception("No memory for %d answers", len(answers))
+            torch.cuda.empty_cache()
+            _fail(
+                answers,
+                StudioError(
+                    "There was not enough memory for {rows} {rows:answer|answers} at once.",
+                    "Compare fewer columns, shorten the conversation, or choose 8-bit or 4-bit.",
+                    rows=len(answers),
+                ),
+            )
+        except Exception as error:
+            logger.exception("A batch of %d answers failed", len(answers))
+            _fail(
+                answers,
+                StudioError(
+                    "The model could not answer: {reason}.",
+                    "The worker's log says more.",
+                    reason=str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__,
+                ),
+            )
+
+
+def _fail(answers: list[Answer], fault: StudioError) -> None:
+    for answer in answers:
+        answer.fail(fault)

@@ -1,0 +1,91 @@
+"""Several answers read by several models: what can share a batch does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from studio.domain.errors import StudioError
+from studio.worker.generation.detokenizer import TextStream
+from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.worker.inference.batch_independence import Company
+from studio.worker.inference.batched_lora import Mix
+from studio.worker.inference.log_likelihood import Reading, Text, portions, read_answers
+from studio.worker.models.load import LoadedModel
+
+logger = logging.getLogger(__name__)
+
+
+class Readings:
+    """`texts` are read by the adapters of `mixes`, both by the place of the question."""
+
+    def __init__(
+        self,
+        base: LoadedModel,
+        shelf: AdapterShelf,
+        company: Company,
+        mixes: Mapping[int, Mix],
+        texts: Mapping[int, Text],
+    ) -> None:
+        self._base = base
+        self._shelf = shelf
+        self._company = company
+        self._mixes = mixes
+        self._texts = texts
+
+    def all(self) -> dict[int, dict[str, Any] | StudioError]:
+        """By place: {"logprobs", "tokens": [text…], "likeliest": [{"id", "text"}…]}, or what went wrong. Call it in
+        the thread that generates."""
+        results: dict[int, dict[str, Any] | StudioError] = {}
+        for places in self._batches():
+            results |= self._together(places)
+        return results
+
+    def _batches(self) -> Iterator[list[int]]:
+        """Of the places whose texts can be read together. Equal mixes stand side by side."""
+        width = self._base.model.config.get_text_config().vocab_size
+        places = sorted(self._texts, key=lambda place: (self._mixes[place], place))
+        alone = [place for place in places if self._is_alone(self._mixes[place])]
+        yield from ([place] for place in alone)
+        others = [place for place in places if place not in alone]
+        for group in self._that_share(others):
+            for part in portions([self._texts[place] for place in group], width):
+                yield group[part]
+
+    def _is_alone(self, mix: Mix) -> bool:
+        try:
+            return bool(self._shelf.why_alone(mix))
+        except StudioError:  # removed since: its own turn will say so
+            return True
+
+    def _that_share(self, places: list[int]) -> list[list[int]]:
+        length = {place: sum(map(len, self._texts[place])) for place in places}
+        if self._company.may_read_together([length[place] for place in places]):
+            return [places]
+        groups = [[place for place in places if length[place] == n] for n in sorted(set(length.values()))]
+        if all(self._company.may_read_together([length[place] for place in group]) for group in groups):
+            return groups
+        return [[place] for place in places]
+
+    def _together(self, places: list[int]) -> dict[int, dict[str, Any] | StudioError]:
+        try:
+            with self._shelf.serving([self._mixes[p] for p in places]) as model:
+                pad = self._base.tokenizer.pad_token_id
+                found = read_answers(model, [self._texts[p] for p in places], pad=pad, device=self._base.device)
+        except StudioError as fault:
+            return dict.fromkeys(places, fault)
+        except Exception as error:
+            logger.exception("%d answers could not be read", len(places))
+            reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+            unread = StudioError("The model could not read the answer: {reason}.", reason=reason)
+            return dict.fromkeys(places, unread)
+        return {place: self._told(reading, self._texts[place][1]) for place, reading in zip(places, found, strict=True)}
+
+    def _told(self, reading: Reading, answer: Any) -> dict[str, Any]:
+        stream = TextStream(self._base.tokenizer)
+        return {
+            "logprobs": [round(p, 5) for p in reading.log_probabilities],
+            "tokens": [stream.add(token) for token in answer],
+            "likeliest": [{"id": t, "text": self._base.tokenizer.decode([t])} for t in reading.likeliest],
+        }

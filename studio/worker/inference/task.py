@@ -1,0 +1,94 @@
+"""The chat worker: one base model and its adapters, asked over HTTP on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import uvicorn
+
+from studio.domain.events import Finished, Progress
+from studio.domain.secrecy import keep_secret
+from studio.store.job_folder import RunFolder
+from studio.worker.common.device import pick_device
+from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.worker.inference.scheduler import Scheduler
+from studio.worker.inference.server import ChatService
+from studio.worker.models.load import LoadedModel, load_base
+
+ENDPOINT = "endpoint.json"
+IDLE_EXIT = 1800.0  # seconds
+SECONDS_TO_CLOSE = 2  # for answers that are being written when the worker is to end
+
+
+def main(path: Path) -> None:
+    """Serves what FOLDER/run.json asks for until it is told to end, or nobody has asked for `idle_exit` seconds:
+    {"model": {"path", "name", "batches"}, "precision", "idle_exit", "port", "adapters": [{"name", "path"}…]}, all but
+    the model's path and name at wish; `batches` is what a check has found of it.
+
+    When it can be asked, FOLDER/endpoint.json holds {"port", "token", "pid", "started"}, for its owner's eyes only.
+
+    Raises:
+        StudioError, OSError, ValueError: the model cannot be loaded.
+    """
+    folder = RunFolder(path)
+    request = folder.read_request()
+    endpoint = path / ENDPOINT
+    endpoint.unlink(missing_ok=True)
+    folder.append(Progress(stage="Loading the model"))
+    base = _load(request)
+    token = secrets.token_urlsafe(32)
+    keep_secret(token)
+    shelf = AdapterShelf(base)
+    for adapter in request.get("adapters", []):
+        shelf.add(adapter["name"], Path(adapter["path"]))
+    folder.append(Progress(stage="Ready"))
+    scheduler = Scheduler(base, shelf, request["model"].get("batches"))
+    service = ChatService(base, shelf, scheduler, name=request["model"]["name"], token=token)
+    with socket.create_server(("127.0.0.1", int(request.get("port", 0)))) as listener:
+        process = psutil.Process()
+        port = listener.getsockname()[1]
+        _write_secret(endpoint, {"port": port, "token": token, "pid": process.pid, "started": process.create_time()})
+        try:
+            asyncio.run(_serve(service, scheduler, listener, float(request.get("idle_exit", IDLE_EXIT))))
+        finally:
+            endpoint.unlink(missing_ok=True)
+    folder.append(Finished(path=""))
+
+
+async def _serve(service: ChatService, scheduler: Scheduler, listener: socket.socket, idle_exit: float) -> None:
+    config = uvicorn.Config(
+        service.app, log_level="warning", access_log=False, timeout_graceful_shutdown=SECONDS_TO_CLOSE, lifespan="off"
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not serving.done():
+        await asyncio.wait([serving], timeout=min(1.0, idle_exit))
+        if not scheduler.is_busy and time.monotonic() - service.last_request > idle_exit:
+            server.should_exit = True
+        if server.should_exit:
+            scheduler.cancel_all()
+    await serving
+
+
+def _load(request: dict[str, Any]) -> LoadedModel:
+    """In full precision on a CPU, where a row then comes out the same to the token with neighbours and without; bf16
+    rows can differ by rounding. On a GPU, full means what the device is made for."""
+    device = pick_device()
+    automatic = "fp32" if device.type == "cpu" else "auto"
+    return load_base(request["model"]["path"], request.get("precision", "auto"), device, automatic=automatic)
+
+
+def _write_secret(path: Path, value: dict[str, Any]) -> None:
+    """In one step, and never readable by others."""
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(value, file)
+    aside.replace(path)

@@ -1,0 +1,1 @@
+"""The task `intake`: files of any kind become a version of a dataset."""

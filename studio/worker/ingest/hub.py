@@ -1,0 +1,264 @@
+"""Datasets from the Hugging Face Hub: one split's files, pinned to a commit, read as files are that a person adds.
+
+The library datasets says which files a config and a split are made of, and nothing more. Its load_dataset would keep
+an Arrow copy beside the download, and give up all rows for the sake of one that is broken; its streaming starts anew
+with every reading, and waits minutes for a network that is gone. The studio's own readers name each broken row
+instead, and never decode a picture or a sound. And only files of the repository are read: a card can name others, even
+on this machine.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import HfApi, cached_assets_path, constants, snapshot_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HFValidationError,
+    HTTPError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from studio.domain.datasets.file_format import Reading, check_suffix
+from studio.domain.errors import StudioError
+from studio.platform.deadline import within
+from studio.worker.common.progress import Report
+from studio.worker.ingest.readers.multi_file import open_several
+from studio.worker.ingest.readers.open import OpenSource
+from studio.worker.models.hub import PATIENCE, Unreachable, byte_bar, check_room, hub_fault
+
+_SHOWN = 20  # names that are listed where one was not found
+_CACHE = "adapter-studio"
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split at a commit: paths in the repository, and the names of classes by their column of numbers."""
+
+    commit: str
+    files: Sequence[str]
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def open_hub(source: Mapping[str, str], reading: Reading, report: Report) -> tuple[OpenSource, str]:
+    """The rows of a split, and the commit that they are of.
+
+    Where the Hub does not answer, a whole split in the cache does.
+
+    Args:
+        source: "repository", with "config", "split" and "revision", which may be empty: the dataset's own default,
+            train, the newest. A "commit" comes before the revision.
+
+    Raises:
+        Unreachable: the Hub does not answer, and there is none in the cache.
+        StudioError: there is no such dataset, revision, config or split, its terms are not accepted, nothing in it can
+            be read, or it does not fit on the disk.
+    """
+    report("Asking the Hugging Face Hub", 0, 0)
+    try:
+        split = _find(source)
+    except Unreachable:
+        if (kept := _kept(source)) is None:
+            raise
+        split, folder = kept
+    else:
+        folder = _download(source, split, report)
+        _keep(source, split)
+    files = [(folder / path, f"{source['repository']}/{path}") for path in split.files]
+    return open_several(files, reading, split.classes), split.commit
+
+
+def _find(source: Mapping[str, str]) -> Split:
+    repository, asked = source["repository"], source.get("commit") or source.get("revision") or None
+    api = HfApi()
+    try:
+        # One question with a time limit: the library's own retries would take minutes to give up.
+        info = within(PATIENCE, lambda: api.dataset_info(repository, revision=asked, timeout=PATIENCE))
+        if info.gated:
+            api.auth_check(repository, repo_type="dataset")
+    except (HTTPError, OSError, ValueError) as error:
+        raise _fault(error, source) from error
+    script = f"{repository.rpartition('/')[2]}.py"
+    if any(file.rfilename == script for file in info.siblings or []):
+        raise StudioError(
+            "The dataset {repository} comes with program code of its own ({script}), which is not run.",
+            "Many such datasets have a copy without it: enter refs/convert/parquet as the revision.",
+            repository=repository, script=script,
+        )  # fmt: skip
+    commit = info.sha or ""
+    config = _config(source, commit)
+    splits = {str(name): list(files) for name, files in (config.data_files or {}).items()}
+    wanted = source.get("split") or "train"
+    if wanted not in splits:
+        raise StudioError(
+            "The dataset {repository} has no split “{split}”; it has {names}.", "Enter one of these.",
+            repository=repository, split=wanted, names=_listed(list(splits)),
+        )  # fmt: skip
+    inside = f"hf://datasets/{repository}@{commit}/"
+    files = [str(file) for file in splits[wanted]]
+    if strange := [file for file in files if not file.startswith(inside)]:
+        raise StudioError(
+            "The card of the dataset {repository} names a file that is not part of this commit: {file}.",
+            "Get that file yourself, then add it.", repository=repository, file=strange[0],
+        )  # fmt: skip
+    paths = [file.removeprefix(inside) for file in files]
+    for path in paths:
+        check_suffix(path)
+    return Split(commit, paths, config.classes)
+
+
+@dataclass(frozen=True)
+class _Config:
+    data_files: Mapping[str, Sequence[str]] | None
+    classes: Mapping[str, Sequence[str]]
+
+
+def _config(source: Mapping[str, str], commit: str) -> _Config:
+    """Which files each split of the chosen config has, by the card's word or by their names."""
+    if sys.modules.get("torch", sys) is None:
+        del sys.modules["torch"]  # the worker's word that there is none, which the library takes for one to import
+    import datasets
+
+    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # else a server elsewhere is told what is opened here
+    repository, name = source["repository"], source.get("config") or None
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            builder = datasets.load_dataset_builder(repository, name, revision=commit, cache_dir=scratch)
+        except Exception as error:  # of any kind: what stands in a card is foreign
+            if (cause := _hub_error(error)) is not None:
+                raise _fault(cause, source) from error
+            names = _config_names(repository, commit) if isinstance(error, ValueError) else []
+            if name is not None and names and name not in names:
+                raise StudioError(
+                    "The dataset {repository} has no config “{config}”; it has {names}.", "Enter one of these.",
+                    repository=repository, config=name, names=_listed(names),
+                ) from error  # fmt: skip
+            if name is None and len(names) > 1:
+                raise StudioError(
+                    "The dataset {repository} has several configs: {names}.", "Enter the one you want.",
+                    repository=repository, names=_listed(names),
+                ) from error  # fmt: skip
+            raise StudioError(
+                "Nothing in the dataset {repository} is recognised as rows: {reason}.",
+                "Look at its files at {page}; download those with rows, and add them.",
+                repository=repository, page=_page(repository), reason=_first_line(error),
+            ) from error  # fmt: skip
+    features = builder.info.features or {}
+    classes = {column: kind.names for column, kind in features.items() if isinstance(kind, datasets.ClassLabel)}
+    return _Config(builder.config.data_files, {column: names for column, names in classes.items() if names})
+
+
+def _config_names(repository: str, commit: str) -> list[str]:
+    import datasets
+
+    try:
+        return [str(name) for name in datasets.get_dataset_config_names(repository, revision=commit)]
+    except Exception:  # the same that hindered the builder, which is told
+        return []
+
+
+def _download(source: Mapping[str, str], split: Split, report: Report) -> Path:
+    """The folder of the snapshot in the Hub's own cache, which other programs share."""
+    repository, paths = source["repository"], list(split.files)
+    place: dict[str, Any] = {"repo_type": "dataset", "revision": split.commit}
+    try:
+        known = HfApi().get_paths_info(repository, paths, **place)
+        total = sum(getattr(file, "size", 0) for file in known)
+        check_room(total)
+        patterns = [glob.escape(path) for path in paths]
+        bar = byte_bar(report, total)
+        return Path(snapshot_download(repository, allow_patterns=patterns, tqdm_class=bar, **place))
+    except (HTTPError, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise  # the disk's word, not the Hub's
+        raise _fault(error, source) from error
+
+
+def _record(source: Mapping[str, str], revision: str) -> Path:
+    """Where it is kept which files a split is made of: the cache has files, and does not know which are all."""
+    namespace = source["repository"].replace("/", "--")
+    folder = cached_assets_path(_CACHE, namespace=namespace, subfolder=(revision or "main").replace("/", "--"))
+    return folder / f"{source.get('config') or 'default'}--{source.get('split') or 'train'}.json".replace("/", "--")
+
+
+def _keep(source: Mapping[str, str], split: Split) -> None:
+    kept = json.dumps({"commit": split.commit, "files": split.files, "classes": split.classes})
+    for revision in {split.commit, source.get("commit") or source.get("revision") or ""}:
+        _record(source, revision).write_text(kept, "utf-8")
+
+
+def _kept(source: Mapping[str, str]) -> tuple[Split, Path] | None:
+    """The split and its folder, where a whole one was downloaded before."""
+    try:
+        record = _record(source, source.get("commit") or source.get("revision") or "")
+        split = Split(**json.loads(record.read_text("utf-8")))
+        place: dict[str, Any] = {"repo_type": "dataset", "revision": split.commit, "local_files_only": True}
+        folder = Path(snapshot_download(source["repository"], allow_patterns=list(split.files), **place))
+    except (OSError, ValueError, TypeError):  # never downloaded, or cleared away in part
+        return None
+    return (split, folder) if all((folder / path).is_file() for path in split.files) else None
+
+
+def _fault(error: Exception, source: Mapping[str, str]) -> StudioError:
+    """What an exception of the Hub's client means to the person who asked for the dataset."""
+    repository, page = source["repository"], _page(source["repository"])
+    match error:
+        case GatedRepoError():
+            return StudioError(
+                "The dataset {repository} is only for people who have accepted its terms.",
+                "Accept the terms at {page}, save a token of that account in the settings, then add it again.",
+                repository=repository, page=page,
+            )  # fmt: skip
+        case RepositoryNotFoundError() | HFValidationError():
+            return StudioError(
+                "There is no dataset {repository} at {endpoint}, or it is private.",
+                "Check the spelling (owner/name); for a private one, save a token that may read it in the settings.",
+                repository=repository, endpoint=constants.ENDPOINT,
+            )  # fmt: skip
+        case RevisionNotFoundError():
+            return StudioError(
+                "The dataset {repository} has no revision “{revision}”.",
+                "Use a branch, a tag or a commit of it, or leave the revision away.",
+                repository=repository, revision=source.get("commit") or source.get("revision", ""),
+            )  # fmt: skip
+    fault = hub_fault(error, repository, None)
+    if isinstance(fault, Unreachable):
+        return Unreachable(
+            "{endpoint} cannot be reached.",
+            "Check the network, the proxy and HF_ENDPOINT, or add the dataset's files themselves.",
+            endpoint=constants.ENDPOINT,
+        )
+    return fault
+
+
+def _hub_error(error: BaseException | None) -> Exception | None:
+    """What the Hub's client raised behind an error of the library, where that is what happened."""
+    while error is not None:
+        if isinstance(error, HTTPError | ConnectionError | TimeoutError) and not isinstance(error, EntryNotFoundError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _page(repository: str) -> str:
+    return f"{constants.ENDPOINT}/datasets/{repository}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"… ({len(names)})"] if len(names) > _SHOWN else []
+    return ", ".join([*names[:_SHOWN], *more])
+
+
+def _first_line(error: Exception) -> str:
+    lines = chain(str(error).strip().splitlines(), [type(error).__name__])
+    return next(line for line in lines if line).rstrip(".")

@@ -1,0 +1,115 @@
+"""Workbooks of spreadsheets: a sheet whose first row names the columns."""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, time
+from itertools import islice
+from typing import IO, Any
+
+from studio.domain.datasets.problem import Problem
+from studio.domain.errors import InvalidInput
+from studio.worker.ingest.readers.compressed import Packed
+from studio.worker.ingest.readers.delimited import checked_header
+from studio.worker.ingest.readers.item import Item, unread
+
+_MOST_ROWS = 1 << 20  # that a sheet can have: one that numbers its rows higher would have endless empty ones
+_LARGEST_PART = 1 << 29  # bytes of what is read as a whole: the texts of all cells, the styles; a sheet is not
+
+
+def workbook(packed: Packed, name: str, sheet: str) -> tuple[list[str], str, Iterator[Item]]:
+    """The names of the sheets, which one is read (the first that holds something, where none is given), and its rows.
+
+    All cells come as text, as people see them in a table. Rows are counted as the spreadsheet does.
+
+    Raises:
+        InvalidInput: it is no workbook, or has no such sheet; also while the rows are read.
+    """
+    with _opened(packed, name) as book:
+        sheets = list(book.sheetnames)
+        if sheet and sheet not in sheets:
+            raise InvalidInput(
+                "“{file}” has no sheet “{sheet}”.", "It has {sheets}.", file=name, sheet=sheet, sheets=", ".join(sheets)
+            )
+        filled = (s for s in sheets if any(any(c is not None for c in row) for row in _values(book, s)))
+        chosen = sheet or next(filled, sheets[0] if sheets else "")
+    return sheets, chosen, _rows(packed, name, chosen)
+
+
+def _rows(packed: Packed, name: str, sheet: str) -> Iterator[Item]:
+    with _opened(packed, name) as book:
+        header: list[str] = []
+        width = 0
+        for number, row in enumerate(_values(book, sheet), 1):
+            if number > _MOST_ROWS:
+                yield unread(number)
+                return
+            cells = [_text(cell) for cell in row]
+            if not any(cells):
+                continue
+            if not header:
+                width = max(i for i, cell in enumerate(cells, 1) if cell)
+                header = checked_header(cells[:width], name)
+            elif any(cells[width:]):
+                yield Problem(number, "", "cell_count", {"cells": len(cells), "columns": width})
+            else:
+                cells += [""] * (width - len(cells))
+                yield number, dict(zip(header, cells[:width], strict=True))
+
+
+@contextmanager
+def _opened(packed: Packed, name: str) -> Iterator[Any]:
+    """The workbook. openpyxl lets out whatever its parts raise at a damaged file."""
+    from openpyxl import load_workbook
+
+    try:
+        with packed.seekable() as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and extensions that no row is in
+            _check_size(file, name)
+            book = load_workbook(file, read_only=True, data_only=True)
+            try:
+                yield book
+            finally:
+                book.close()
+    except InvalidInput:
+        raise
+    except Exception as error:
+        raise InvalidInput(
+            "“{file}” cannot be read as a workbook: {reason}.", "Save it again as .xlsx, or as .csv.",
+            file=name, reason=str(error).partition("\n")[0].rstrip(".") or type(error).__name__,
+        ) from error  # fmt: skip
+
+
+def _check_size(file: IO[bytes], name: str) -> None:
+    with zipfile.ZipFile(file) as archive:
+        sizes = [part.file_size for part in archive.infolist() if "/worksheets/" not in part.filename]
+    file.seek(0)
+    if max(sizes, default=0) > _LARGEST_PART:
+        raise InvalidInput("“{file}” is too large for a workbook.", "Save the sheet as .csv.", file=name)
+
+
+def _values(book: Any, sheet: str) -> Iterator[tuple[Any, ...]]:
+    page = book[sheet]
+    if not hasattr(page, "iter_rows"):  # a sheet that is a chart
+        return iter([])
+    page.reset_dimensions()  # which some programs write wrong
+    return islice(page.iter_rows(values_only=True), _MOST_ROWS + 1)
+
+
+def _text(cell: Any) -> str:
+    match cell:
+        case None:
+            return ""
+        case bool():
+            return str(cell).lower()
+        case datetime() if cell.time() == time():
+            return cell.date().isoformat()
+        case datetime() | date() | time():
+            return cell.isoformat()
+        case float() if cell.is_integer():
+            return str(int(cell))
+        case _:
+            return str(cell)

@@ -1,0 +1,90 @@
+"""JSON Lines: one object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import IO, Any
+
+import orjson
+
+from studio.domain.datasets.problem import Problem
+from studio.worker.ingest.readers.compressed import TOO_LONG
+from studio.worker.ingest.readers.encoding import OVERLONG, bad_encoding, byte_lines, text_lines
+from studio.worker.ingest.readers.item import Item
+
+_DEEPEST = 300  # levels: what goes through a row level by level can go no deeper than Python's stack
+_CAN_BE_DEEP = 2 * _DEEPEST  # bytes: each level has two brackets
+
+
+def json_lines(file: IO[bytes], encoding: str) -> Iterator[Item]:
+    if encoding == "utf-8":
+        for number, line in byte_lines(file):
+            try:
+                row = orjson.loads(line)
+                if len(line) > _CAN_BE_DEEP and line.count(b"{") + line.count(b"[") > _DEEPEST and is_deep(row):
+                    yield too_deep(number)
+                else:
+                    yield number, row
+            except orjson.JSONDecodeError:
+                if line.strip():
+                    yield _second_look(number, line)
+        return
+    for item in text_lines(file, encoding, "json_too_deep"):
+        if isinstance(item, Problem):
+            yield item
+        elif text := item[1].strip():
+            yield parsed(item[0], text)
+
+
+def _second_look(number: int, line: bytes) -> Item:
+    """By Python's own parser, which says where the fault is, and takes halves of characters, that the row's reader
+    names better."""
+    if line is OVERLONG:
+        return Problem(number, "", "json_too_deep", {"reason": TOO_LONG})
+    try:
+        return parsed(number, line.decode().strip())
+    except UnicodeDecodeError as error:
+        return bad_encoding(number, line, error, "utf-8")
+
+
+def parsed(line: int, text: str) -> Item:
+    try:
+        row = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return not_json(line, error)
+    return too_deep(line) if is_too_deep(row, text, 0, len(text)) else (line, row)
+
+
+def is_too_deep(value: Any, text: str, start: int, end: int) -> bool:
+    """is_deep of a value that stands in text[start:end], which mostly tells at once."""
+    if end - start <= _CAN_BE_DEEP or text.count("{", start, end) + text.count("[", start, end) <= _DEEPEST:
+        return False
+    return is_deep(value)
+
+
+def is_deep(value: Any) -> bool:
+    """Has more levels of lists and objects than can be gone through."""
+    level = [value]
+    for _ in range(_DEEPEST + 1):
+        level = [
+            inner for outer in level if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]  # fmt: skip
+        if not level:
+            return False
+    return True
+
+
+def too_deep(line: int) -> Problem:
+    return Problem(line, "", "json_too_deep", {"reason": "it is nested too deep"})
+
+
+def not_json(line: int, error: Exception) -> Problem:
+    """Of json's own error, whose line is counted from `line` on."""
+    if isinstance(error, json.JSONDecodeError):
+        values: dict[str, Any] = {"reason": error.msg, "column": error.colno}
+        return Problem(line + error.lineno - 1, "", "not_json", values)
+    if isinstance(error, RecursionError):
+        return too_deep(line)
+    return Problem(line, "", "json_too_deep", {"reason": str(error).partition(";")[0]})

@@ -1,0 +1,198 @@
+"""JSON text in a window: an array's elements one by one, an object's members."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from studio.domain.datasets.problem import Problem
+from studio.worker.ingest.readers.compressed import LONGEST
+from studio.worker.ingest.readers.item import Item, unread
+from studio.worker.ingest.readers.json_lines import is_too_deep, not_json, too_deep
+
+_BLANKS = re.compile(r"[ \t\r\n]*")
+_WIDEST = 200  # characters of a margin
+_BEHIND = 1 << 17  # characters; more are dropped at a fault, as the next one is told by counting the lines before it
+
+
+class JsonText:
+    """Is gone through once, by `array` or by `members`. `whole` says that the last array was read to its end."""
+
+    def __init__(self, texts: Iterator[str]) -> None:
+        self._texts = texts
+        self._text = ""
+        self._here = 0
+        self._line = 1
+        self._ended = False
+        self._deep = False  # the last element, too deep
+        self.whole = False
+        self._decode = json.JSONDecoder().raw_decode
+
+    def array(self) -> Iterator[Item]:
+        """The elements, each with the line that it begins in, of the array that the text is."""
+        self._blanks()
+        yield from self._elements()
+        if self.whole and self._blanks():
+            yield self._missing("Extra data")
+
+    def members(self) -> Iterator[tuple[str, Any]]:
+        """Of the object that the text is: each key with its value; a key whose value is an array with each of its
+        elements as an Item; and where it is broken, a Problem."""
+        self._blanks()
+        self._step()  # the opening brace
+        key, here = "", self._blanks()
+        try:
+            while here == '"':
+                key = self._element()
+                if self._blanks() != ":":
+                    yield key, self._missing("Expecting ':' delimiter")
+                    return
+                self._step()
+                if self._blanks() == "[":
+                    for item in self._elements():
+                        yield key, item
+                    if not self.whole:
+                        return
+                else:
+                    yield key, self._element()
+                here = self._blanks()
+                if here == ",":
+                    self._step()
+                    here = self._blanks()
+                    if here != '"':
+                        yield key, self._missing("Expecting property name enclosed in double quotes")
+                        return
+                elif here != "}":
+                    yield key, self._missing("Expecting ',' delimiter")
+                    return
+        except (ValueError, RecursionError) as error:
+            yield key, self._fault(error, self._line)
+            return
+        self._step()
+        if self._blanks():
+            yield key, self._missing("Extra data")
+
+    def _elements(self) -> Iterator[Item]:
+        """Of the array that begins here."""
+        self.whole = False
+        self._step()  # the opening bracket
+        here = self._blanks()
+        while here != "]":
+            begin, margin = self._line, self._margin()
+            try:
+                value = self._element()
+                yield too_deep(begin) if self._deep else (begin, value)
+            except (ValueError, RecursionError) as error:
+                yield self._fault(error, begin)
+                if not self._resume(margin):
+                    yield unread(begin)
+                    return
+                continue
+            here = self._blanks()
+            if here == ",":
+                self._step()
+                here = self._blanks()
+                if here == "]":
+                    yield self._missing("Expecting value")
+            elif here != "]":
+                yield self._missing("Expecting ',' delimiter")
+                if here not in ("{", "["):
+                    if here and self._resume(margin):
+                        continue
+                    if here:
+                        yield unread(self._line)
+                    return
+        self._step()
+        self.whole = True
+
+    def _missing(self, reason: str) -> Problem:
+        column = self._here - self._text.rfind("\n", 0, self._here)
+        self._drop_much()
+        return Problem(self._line, "", "not_json", {"reason": reason, "column": column})
+
+    def _element(self) -> Any:
+        while True:
+            try:
+                value, end = self._decode(self._text, self._here)
+                if end < len(self._text) or not self._more():
+                    self._deep = is_too_deep(value, self._text, self._here, end)
+                    self._advance(end)
+                    return value
+            except json.JSONDecodeError as error:
+                may_go_on = error.msg.startswith("Unterminated") or error.pos > len(self._text) - 12
+                if not may_go_on or len(self._text) - self._here > LONGEST or not self._more():
+                    raise
+
+    def _fault(self, error: Exception, begin: int) -> Problem:
+        if not isinstance(error, json.JSONDecodeError):
+            return not_json(begin, error)
+        before = self._text.rfind("\n", 0, error.pos)
+        line = self._line + self._text.count("\n", self._here, error.pos)
+        self._drop_much()
+        return Problem(line, "", "not_json", {"reason": error.msg, "column": error.pos - before})
+
+    def _margin(self) -> str | None:
+        """The blanks before an element that begins its line."""
+        before = self._text.rfind("\n", max(0, self._here - _WIDEST), self._here)
+        if before < 0:
+            return None
+        margin = self._text[before + 1 : self._here]
+        return None if margin.strip() else margin
+
+    def _resume(self, margin: str | None) -> bool:
+        """Goes to the next line that begins as the rows before it did, so that one fault costs one row."""
+        if margin is None:
+            return False
+        begin = re.compile(rf"\n{re.escape(margin)}(?=[{{\[\"])")
+        self._advance(min(self._here + 1, len(self._text)))
+        while True:
+            if match := begin.search(self._text, self._here):
+                self._advance(match.end())
+                return True
+            keep = max(self._here, len(self._text) - len(margin) - 2)
+            self._advance(keep)
+            if not self._more():
+                return False
+
+    # the window
+
+    def _blanks(self) -> str:
+        """Goes on to what is not blank, and says what it is; empty at the end."""
+        while True:
+            match = _BLANKS.match(self._text, self._here)
+            self._advance(match.end() if match else self._here)
+            if self._here < len(self._text) or not self._more():
+                return self._text[self._here : self._here + 1]
+
+    def _step(self) -> None:
+        self._advance(self._here + 1)
+
+    def _advance(self, to: int) -> None:
+        self._line += self._text.count("\n", self._here, to)
+        self._here = to
+
+    def _more(self) -> bool:
+        """Reads on; what lies behind is dropped, but for the line that is under way."""
+        if self._ended:
+            return False
+        pieces, size = [], 0
+        want = len(self._text) - self._here  # doubling keeps a long row from being read over and over
+        while not self._ended and size <= want:
+            piece = next(self._texts, "")
+            pieces.append(piece)
+            size += len(piece)
+            self._ended = not piece
+        self._drop("".join(pieces))
+        return size > 0
+
+    def _drop_much(self) -> None:
+        if self._here > _BEHIND:
+            self._drop()
+
+    def _drop(self, more: str = "") -> None:
+        """What lies behind, but for the line that is under way."""
+        start = max(self._text.rfind("\n", 0, self._here), self._here - 1000, 0)
+        self._text = self._text[start:] + more
+        self._here -= start

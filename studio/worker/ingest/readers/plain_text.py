@@ -1,0 +1,39 @@
+"""Plain text: blank lines stand between rows; where there are none, each line is a row."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+from studio.domain.datasets.problem import Problem
+from studio.worker.ingest.readers.compressed import LONGEST, Packed
+from studio.worker.ingest.readers.encoding import text_lines
+from studio.worker.ingest.readers.item import Item, unread
+
+
+def plain_text(packed: Packed, encoding: str) -> Iterator[Item]:
+    sample, _ = packed.sample()
+    lines = sample.decode(encoding, "replace").strip().split("\n")
+    by_paragraph = not all(map(str.strip, lines))  # a blank line stands between two others
+    with packed.opened() as file:
+        begin, paragraph = 0, io.StringIO()  # lines by themselves would take many times their size
+        for item in text_lines(file, encoding, "unread"):
+            if isinstance(item, Problem):
+                yield item
+                if item.code == "unread":
+                    break
+                continue
+            line, text = item
+            if text.strip() and by_paragraph:
+                begin = begin or line
+                if paragraph.tell() + len(text) > LONGEST:
+                    yield unread(begin)
+                    return
+                paragraph.write(text)
+            elif text.strip():
+                yield line, {"text": text.rstrip("\r\n")}
+            elif begin:
+                yield begin, {"text": paragraph.getvalue().rstrip("\r\n")}
+                begin, paragraph = 0, io.StringIO()
+        if begin:
+            yield begin, {"text": paragraph.getvalue().rstrip("\r\n")}

@@ -1,0 +1,282 @@
+"""The intake worker: reads files, or an earlier version, checks every row, and writes a dataset's version."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from studio.domain.datasets.file_format import Reading
+from studio.domain.datasets.formats import (
+    Format,
+    Layout,
+    UnclearFormat,
+    columns_of,
+    excerpt,
+    header_key,
+    read_layout,
+    recognise,
+)  # fmt: skip
+from studio.domain.datasets.problem import Problem
+from studio.domain.datasets.rows import read_row
+from studio.domain.errors import InvalidInput
+from studio.domain.events import Finished
+from studio.domain.graphemes import cut
+from studio.store.datasets.problem_file import read_problems, rows_with
+from studio.store.datasets.row_file import BATCH, read_batches, rows_from
+from studio.store.job_folder import RunFolder, write_json
+from studio.worker.common.progress import Reporter
+from studio.worker.ingest.fast_path import plain_columns, plain_rows
+from studio.worker.ingest.readers.columnar import Block, items_of
+from studio.worker.ingest.readers.open import Item, OpenSource, open_source
+from studio.worker.ingest.writer import PROBLEMS, ROWS, VersionWriter
+
+SAMPLE = "sample.json"
+FIRST_ROWS = 20  # by these the format is told
+LONGEST_LOOK = 1000  # items that are looked at to find them
+
+_NO_OBJECT = Layout(Format.TEXT, {"text": "text"})  # of a file without a single object: each row is a problem
+
+
+def main(path: Path) -> None:
+    """Does what FOLDER/run.json asks; writes rows.arrow, problems.arrow, and sample.json: the first rows as they came.
+
+    The request is `sources`, files as {"path", "name"}, with `reading` and `layout` where a person chose them, and
+    `layouts` that were chosen before, by the key of their header; `near_duplicates` false leaves those unsought. In
+    the place of files there can be `hub`, a split of a dataset on the Hub (see hub_datasets.open_hub). Or it is
+    `parent`, an earlier version, with the `actions` on the way from it: "skip_bad_rows"; "skip" and "drop", rows with
+    some problems, as {"path", "codes"} of a problem file; and "trim", null or {"model", "chat_template", "max_length"}.
+
+    The last event is Finished. Its details are VersionWriter's with "reading", "layout", "columns" and "ignored"; or
+    "unclear", where a person must say which column holds what: {"problem", "remedy", "values", "columns", "guess"}, and
+    "files". Of the Hub, "hub" says the "commit" too.
+
+    Raises:
+        InvalidInput: a file has no rows, or cannot be read at all.
+    """
+    sys.setswitchinterval(0.0005)  # the second thread asks for Python's lock often, and only for a moment
+    folder = RunFolder(path)
+    request = folder.read_request()
+    began = time.monotonic()
+    report = Reporter(folder)
+    try:
+        if request.get("parent"):
+            details = heal(request, path, report)
+        elif request.get("hub"):
+            details = read_hub(request, path, report)
+        else:
+            reading = _reading(request)
+            files = (
+                (file["name"], open_source(Path(file["path"]), file["name"], reading)) for file in request["sources"]
+            )
+            details = read_files(request, files, path, report)
+    except BaseException:
+        for name in (ROWS, PROBLEMS):  # of a version that never came to be; on a full disk they are what fills it
+            (path / name).unlink(missing_ok=True)
+        raise
+    details["seconds"] = round(time.monotonic() - began, 2)
+    rows = path / ROWS
+    folder.append(Finished(path=str(rows), size=details.get("size", 0), details=details))
+
+
+def read_hub(request: dict[str, Any], folder: Path, report: Reporter) -> dict[str, Any]:
+    """A split's rows as a version. "hub" pins them to their commit."""
+    from studio.worker.ingest.hub import open_hub
+
+    hub = request["hub"]
+    source, commit = open_hub(hub, _reading(request), report)
+    return read_files(request, [(hub["repository"], source)], folder, report) | {"hub": hub | {"commit": commit}}
+
+
+def _reading(request: dict[str, Any]) -> Reading:
+    return Reading.model_validate(request.get("reading") or {})
+
+
+def read_files(
+    request: dict[str, Any], sources: Iterable[tuple[str, OpenSource]], folder: Path, report: Reporter
+) -> dict[str, Any]:
+    """All rows of the sources, each with its name, as one version."""
+    alone = len(request.get("sources", ())) < 2
+    writer: VersionWriter | None = None
+    opened: list[dict[str, Any]] = []
+    layouts: list[Layout] = []
+    columns: dict[str, None] = {}
+    try:
+        for index, (name, source) in enumerate(sources):
+            first, everything = _first_items(source)
+            samples = [item[1] for item in first if not isinstance(item, Problem) and isinstance(item[1], dict)]
+            opened.append(
+                {
+                    "name": name, "unit": source.unit, "encoding": source.encoding, "detected": source.detected,
+                    "delimiter": source.delimiter, "sheet": source.sheet, "sheets": source.sheets,
+                }
+            )  # fmt: skip
+            if index == 0:
+                write_json(folder / SAMPLE, _printable(samples[:FIRST_ROWS]))
+            layout = _layout(samples, request) if samples else _NO_OBJECT
+            if writer is None:
+                if not first and alone:
+                    raise InvalidInput("“{file}” has no rows.", "Add a file with at least one row.", file=name)
+                writer = VersionWriter(folder, layout.format.kind, near=request.get("near_duplicates", True))
+            elif samples and layout.format.kind != layouts[0].format.kind:
+                raise InvalidInput(
+                    "“{file}” holds {found}, and “{first}” holds {expected}.",
+                    "Add files of different kinds as datasets of their own.",
+                    file=name, found=layout.format.label, first=opened[0]["name"],
+                    expected=layouts[0].format.label,
+                )  # fmt: skip
+            layouts.append(layout)
+            columns |= dict.fromkeys(map(excerpt, columns_of(samples)))
+            _read(source, everything, layout, index, writer, report)
+        if writer is None:
+            raise InvalidInput("There is no file.", "Choose at least one.")
+        details = writer.finish(lambda done, total: report("comparing", done, total))
+    except UnclearFormat as unclear:
+        return _described(unclear) | {"files": opened}
+    finally:
+        if writer is not None:
+            writer.close()
+    used = {column for layout in layouts for column in layout.columns.values()}
+    return details | {
+        "files": opened, "unit": opened[0]["unit"], "layout": layouts[0].as_dict(),
+        "columns": list(columns), "ignored": [column for column in columns if column not in used],
+    }  # fmt: skip
+
+
+def _first_items(source: OpenSource) -> tuple[list[Item], Iterator[Any]]:
+    """As many as it takes to know the columns; and all there is, blocks or items, from the beginning."""
+    if source.blocks is not None:
+        head = list(islice(source.blocks, 1))
+        return list(islice(chain.from_iterable(map(items_of, head)), FIRST_ROWS)), chain(head, source.blocks)
+    first: list[Item] = []
+    rows = 0
+    for item in source.items:
+        first.append(item)
+        rows += not isinstance(item, Problem) and isinstance(item[1], dict)
+        if rows == FIRST_ROWS or len(first) == LONGEST_LOOK:
+            break
+    return first, chain(first, source.items)
+
+
+def _layout(samples: list[dict[str, Any]], request: dict[str, Any]) -> Layout:
+    """What a person chose for this file, or for another one with the same header, or what the columns tell."""
+    columns = columns_of(samples)
+    chosen = request.get("layout") or (request.get("layouts") or {}).get(header_key(columns))
+    return read_layout(chosen, columns) if chosen else recognise(samples)
+
+
+def _read(
+    source: OpenSource, everything: Iterator[Any], layout: Layout, index: int, writer: VersionWriter, report: Reporter
+) -> None:
+    if source.blocks is not None:
+        for block in everything:
+            _read_block(block, layout, index, writer)
+            report("reading", source.position(), source.total)
+        return
+    while chunk := list(islice(everything, writer.room)):
+        try:
+            lines, raws = zip(*chunk, strict=True)
+            columns = plain_rows(layout, raws) if len(chunk) == BATCH else None
+        except TypeError:  # a problem is among them
+            columns = None
+        if columns is not None:
+            writer.accept_all(columns, lines, index, layout)
+        else:
+            for item in chunk:
+                _read_one(item, layout, index, writer)
+        report("reading", source.position(), source.total)
+
+
+def _read_block(block: Block | Problem, layout: Layout, index: int, writer: VersionWriter) -> None:
+    if isinstance(block, Problem):
+        _read_one(block, layout, index, writer)
+        return
+    here = 0
+    while here < block.batch.num_rows:
+        part = Block(block.before + here, block.batch.slice(here, writer.room))
+        here += (size := part.batch.num_rows)
+        columns = plain_columns(layout, part.batch) if size == BATCH else None
+        if columns is not None:
+            writer.accept_all(columns, range(part.before + 1, part.before + size + 1), index, layout)
+        else:
+            for item in items_of(part):
+                _read_one(item, layout, index, writer)
+
+
+def _read_one(item: Item, layout: Layout, index: int, writer: VersionWriter) -> None:
+    if isinstance(item, Problem):
+        writer.refuse([replace(item, file=index)])
+        return
+    row, problems = read_row(layout, item[1], item[0], index)
+    if row is None:
+        writer.refuse(problems)
+    else:
+        writer.accept(row, item[0], index, layout)
+
+
+def heal(request: dict[str, Any], folder: Path, report: Reporter) -> dict[str, Any]:
+    """The rows of an earlier version without those that the actions leave out. "left_out" counts them by action."""
+    parent, actions = request["parent"], request["actions"]
+    layout = read_layout(parent["layout"])
+    kind = layout.format.kind
+    skipped, dropped = (
+        {row for file in actions[action] for row in rows_with(file["path"], file["codes"])}
+        for action in ("skip", "drop")
+    )
+    trimmer = None
+    if actions.get("trim"):
+        from studio.worker.ingest.trim import Trimmer
+
+        how = actions["trim"]
+        trimmer = Trimmer(how["model"], how["chat_template"], how["max_length"])
+    left_out = {"skip": parent["bad_rows"] if actions["skip_bad_rows"] else 0, "drop": 0, "trim": 0}
+    trimmed = here = 0
+    with VersionWriter(folder, kind) as writer:
+        if not actions["skip_bad_rows"]:
+            writer.carry_over((p for p, row in read_problems(parent["problems_path"]) if row < 0), parent["bad_rows"])
+        for batch in read_batches(parent["rows_path"]):
+            rows = rows_from(batch)
+            places = zip(batch["line"].to_pylist(), batch["file"].to_pylist(), strict=True)
+            kept = []
+            for row, place in zip(rows, places, strict=True):
+                if here in skipped or here in dropped:
+                    left_out["skip" if here in skipped else "drop"] += 1
+                else:
+                    kept.append((row, place))
+                here += 1
+            if trimmer is not None:
+                shorter = trimmer.trim([row for row, _ in kept])
+                trimmed += sum(new is not None and new != row for new, (row, _) in zip(shorter, kept, strict=True))
+                left_out["trim"] += shorter.count(None)
+                kept = [(new, place) for new, (_, place) in zip(shorter, kept, strict=True) if new is not None]
+            for row, (line, file) in kept:
+                writer.accept(row, line, file, layout)
+            report("healing", here, parent["rows"])
+        details = writer.finish(lambda done, total: report("comparing", done, total))
+    return {**parent["details"], **details, "left_out": left_out, "trimmed": trimmed}
+
+
+def _described(unclear: UnclearFormat) -> dict[str, Any]:
+    return {
+        "unclear": unclear.as_dict()
+        | {"columns": unclear.columns, "guess": unclear.guess.as_dict() if unclear.guess else None}
+    }
+
+
+def _printable(value: Any) -> Any:
+    """Plain data that JSON can hold, and a page can show; long texts only by their beginning."""
+    match value:
+        case dict():
+            return {_printable(str(key)): _printable(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_printable(inner) for inner in value[:50]]
+        case bool() | int() | None:
+            return value
+        case float():
+            return value if value == value and abs(value) != float("inf") else str(value)
+        case _:
+            return cut(str(value), 2000).encode("utf-8", "replace").decode()

@@ -1,0 +1,1 @@
+"""The tasks `fetch` and `check`: a base model is obtained and tried out."""

@@ -1,0 +1,223 @@
+"""A base model, checked: what it is, how its weights are stored, and what it can do here, tried on the model itself."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from peft import get_peft_model
+
+from studio.domain.chat.template_faults import TemplateExceeds
+from studio.domain.chat.templates import AUTOMATIC
+from studio.domain.errors import StudioError
+from studio.domain.events import Finished
+from studio.domain.quantization import StoredQuantization, stored_quantization
+from studio.domain.spec.spec import LoraSpec
+from studio.platform.host_memory import host_memory
+from studio.store.job_folder import RunFolder
+from studio.store.model_config import model_config
+from studio.worker.common.device import free_memory, pick_device
+from studio.worker.common.faults import recognise
+from studio.worker.common.progress import Report, Reporter
+from studio.worker.inference.batch_independence import try_batches
+from studio.worker.models.causality import check_causal, check_numbers
+from studio.worker.models.files import hollow_model, read_configuration, stored_in
+from studio.worker.models.kind import check_kind, context_of
+from studio.worker.models.load import LoadedModel, load_base
+from studio.worker.tokenization.chat_template import describe_template
+from studio.worker.tokenization.load import (
+    beyond_the_model,
+    embedded_words,
+    give_template,
+    load_tokenizer,
+    read_tokenizer,
+)
+from studio.worker.training.adapter_targets import Targets, reached
+from studio.worker.training.collators import PackedBatch
+from studio.worker.training.setup import offers_of
+
+logger = logging.getLogger(__name__)
+
+_SPARE = 1.25  # times the weights, that loading them takes
+_BYTES = {"fp32": 4.0, "bf16": 2.0, "8-bit": 1.4, "4-bit": 0.9}  # a parameter, embeddings in full included
+
+
+@dataclass
+class ModelReport:
+    """What a check found; null where it could not be tried. `refusal` is what keeps the model from being used at all.
+
+    `notes` are things to know that stop nothing. Both are kept with their words and values apart.
+    """
+
+    causal: bool | None = None
+    quantization: str | None = None
+    packing: str | None = None
+    head: str | None = None
+    batches: dict[str, bool] | None = None
+    adapters: dict[str, Any] | None = None
+    template: dict[str, Any] | None = None
+    tried: bool = False
+    problems: list[StudioError] = field(default_factory=list)
+    notes: list[StudioError] = field(default_factory=list)
+    refusal: StudioError | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the catalogue keeps it and `models check` prints it."""
+        return {
+            "causal": self.causal,
+            "quantization": self.quantization,
+            "packing": self.packing,
+            "head": self.head,
+            "batches": self.batches,
+            "adapters": self.adapters,
+            "template": self.template,
+            "tried": self.tried,
+            "problems": [problem.as_dict() for problem in self.problems],
+            "notes": [note.as_dict() for note in self.notes],
+        }
+
+    def refuse(self, fault: StudioError) -> None:
+        self.problems.append(fault)
+        self.refusal = self.refusal or fault
+
+
+def main(path: Path) -> None:
+    """Does what FOLDER/run.json asks for: {"path"}, the folder of a model. Its last event is Finished, whose details
+    hold the report."""
+    folder = RunFolder(path)
+    reporter = Reporter(folder)
+    found = check_model(Path(folder.read_request()["path"]), reporter)
+    folder.append(Finished(path=str(path), details={"report": found.as_dict()}))
+
+
+def check_model(path: Path, report: Report = lambda *_: None) -> ModelReport:
+    """Reads what the folder says of itself, then loads the model and tries it, where the memory that is free allows.
+    Whatever is wrong becomes a problem of the report; nothing is raised."""
+    found = ModelReport()
+    stored = stored_quantization(model_config(path))
+    found.quantization = stored.name if stored else None
+    try:
+        config = read_configuration(path)
+        _read_kind(config, found)
+        stored_in(path)
+        _read_tokenizer(path, found)
+        if found.refusal is None:
+            hollow = hollow_model(config)
+            if hollow is not None:
+                found.adapters = _adapters(config, Targets(hollow, tried=False))
+            _try(path, stored, hollow, found, report)
+    except StudioError as fault:
+        found.refuse(fault)
+    except Exception as error:  # a family's own code, on weights that are not as it expects them
+        logger.exception("The check of %s ended early", path)
+        found.refuse(recognise(error))
+    return found
+
+
+def _read_kind(config: Any, found: ModelReport) -> None:
+    try:
+        check_kind(config)
+    except StudioError as fault:
+        found.causal = False
+        found.refuse(fault)
+
+
+def _read_tokenizer(path: Path, found: ModelReport) -> None:
+    words = embedded_words(path)
+    own = read_tokenizer(path)
+    beyond = beyond_the_model(own, words) if words is not None else []
+    tokenizer = load_tokenizer(path)
+    if beyond:
+        found.notes.append(
+            StudioError(
+                "Of the tokenizer's tokens, {count} {count:has|have} no embedding in the model, such as “{token}”: "
+                "{count:it is|they are} read as ordinary text, and “{pad}” fills up short rows.",
+                count=len(beyond),
+                token=beyond[0],
+                pad=tokenizer.pad_token,
+            )
+        )
+    give_template(tokenizer, AUTOMATIC)  # as training uses it where nobody chooses
+    try:
+        found.template = describe_template(tokenizer)
+    except TemplateExceeds as fault:  # another one can be chosen
+        found.notes.append(fault)
+
+
+def _try(path: Path, stored: StoredQuantization | None, hollow: Any, found: ModelReport, report: Report) -> None:
+    device = pick_device()
+    parameters = hollow.num_parameters() if hollow is not None else None
+    free = min(free_memory(device), host_memory()[1]) if device.type == "cpu" else free_memory(device)
+    precision = _precision_that_fits(parameters, stored, free)
+    if precision is None:
+        found.notes.append(
+            StudioError(
+                "The model was not tried: that takes about {need} GB, and {free} GB are free. It is tried when a run "
+                "starts.",
+                need=round(
+                    (parameters or 0) * _BYTES[stored.precision if stored and stored.precision else "bf16"] / 1e9, 1
+                ),
+                free=round(free / 1e9, 1),
+            )
+        )
+        return
+    report("Trying the model", 0, 0)
+    loaded = load_base(path, precision, device)
+    found.tried = True
+    try:
+        _probe(loaded, found)
+    finally:
+        del loaded
+        gc.collect()
+
+
+def _precision_that_fits(parameters: int | None, stored: StoredQuantization | None, free: int) -> str | None:
+    """The finest that the memory allows; what it is stored in, where that is given."""
+    if parameters is None:
+        return "auto"
+    choices = [stored.precision] if stored and stored.precision else ["fp32", "bf16"]
+    return next((p for p in choices if p and parameters * _BYTES[p] * _SPARE < free), None)
+
+
+def _probe(loaded: LoadedModel, found: ModelReport) -> None:
+    """Runs the model on a few tokens. Its causality comes first: nothing else counts where that is missing."""
+    if loaded.passed_over:
+        found.notes.append(
+            StudioError(
+                "Of the weights in the folder, {count} {count:has|have} no place in this model, such as {first}. "
+                "What is left out of a part that reads pictures or guesses ahead is no loss.",
+                "Otherwise config.json is not that of these weights.",
+                count=len(loaded.passed_over),
+                first=loaded.passed_over[0],
+            )
+        )
+    check_numbers(loaded.model)
+    try:
+        check_causal(loaded.model)
+        found.causal = True
+    except StudioError as fault:
+        found.causal = False
+        found.refuse(fault)
+        return
+    found.adapters = _adapters(loaded.model.config, Targets(loaded.model))
+    offers = offers_of(loaded, context_of(loaded.model.config, loaded.model))
+    found.head = "linear" if "linear" in offers.heads else "own"
+    found.batches = try_batches(loaded.model, loaded.tokenizer.pad_token_id)
+    found.packing = "exact" if isinstance(offers.batches[0], PackedBatch) else "padded"
+
+
+def _adapters(config: Any, targets: Targets) -> dict[str, Any] | None:
+    """What all-linear reaches and leaves out, by the adapter that peft puts on such a model."""
+    hollow = hollow_model(config)
+    if hollow is None:
+        return None
+    spec = LoraSpec()
+    adapted = get_peft_model(hollow, targets.config(spec), low_cpu_mem_usage=True)
+    return {
+        "layers": reached(adapted),
+        "trainable": sum(p.numel() for p in adapted.parameters() if p.requires_grad),
+        "left_out": [said.as_dict() for said in targets.left_out_of(adapted, spec)],
+    }

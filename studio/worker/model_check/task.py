@@ -1,0 +1,49 @@
+"""The fetching worker: brings a base model onto this machine, or looks at one that is here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from studio.domain.errors import StudioError
+from studio.domain.events import Finished
+from studio.store.job_folder import RunFolder, folder_size
+from studio.worker.common.progress import Report, Reporter
+from studio.worker.model_check.check import check_model
+from studio.worker.models.files import describe_model
+from studio.worker.models.hub import download_model
+from studio.worker.models.starter import install_starter
+
+
+def main(path: Path) -> None:
+    """Does what FOLDER/run.json asks: {"source", "reference", "revision"}. Its last event is Finished, whose details
+    are columns of the catalogue's models.
+
+    Raises:
+        StudioError: the model cannot be had, or is none that can be used.
+    """
+    folder = RunFolder(path)
+    request = folder.read_request()
+    report = Reporter(folder)
+    model, details = _fetch(request, path / "model", report)
+    report("Checking the model")
+    details = describe_model(model) | {k: v for k, v in details.items() if v}
+    found = check_model(model, report)
+    if found.refusal is not None:
+        raise found.refusal
+    details["report"] = found.as_dict()
+    folder.append(Finished(path=str(model), size=folder_size(model), details=details))
+
+
+def _fetch(request: dict[str, Any], destination: Path, report: Report) -> tuple[Path, dict[str, Any]]:
+    """Where the model is, and what is known of it from where it came."""
+    match request["source"]:
+        case "folder":
+            path = Path(request["reference"])
+            return path, {"revision": "", "origin": str(path)}
+        case "hub":
+            return download_model(request["reference"], request["revision"], report)
+        case "starter":
+            return install_starter(request["reference"], destination, report)
+        case source:
+            raise StudioError("There are no models from “{source}”.", "Add the model again.", source=source)

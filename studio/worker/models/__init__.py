@@ -1,0 +1,1 @@
+"""Base models: files, download, loading, and what their architecture can do."""

@@ -1,0 +1,141 @@
+"""Rows as token ids, and which of them are learned. It needs a tokenizer, but no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from studio.domain.chat.spans import LearnedTurn, Span, spans_of
+from studio.domain.datasets.rows import Row
+from studio.domain.errors import StudioError
+from studio.worker.tokenization.chat_template import turn_end
+from studio.worker.tokenization.load import renderer
+
+IGNORED = -100  # the label of a token that is not learned
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A whole row, however long.
+
+    `text` is what the model sees and `spans` what is learned of it, in characters. For each token there are its id in
+    `ids`, [start, end) of its characters in the text in `offsets`, and in `trained` whether it is learned. `turns` are
+    those of the assistant in a conversation.
+    """
+
+    text: str
+    spans: Sequence[Span]
+    ids: np.ndarray  # [tokens] int32
+    offsets: np.ndarray  # [tokens, 2] int64
+    trained: np.ndarray  # [tokens] bool
+    turns: Sequence[LearnedTurn] = ()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def example(self, max_length: int) -> tuple[np.ndarray, np.ndarray]:
+        """Token ids and labels of the first `max_length` tokens: what is longer is cut at the end."""
+        ids = self.ids[:max_length]
+        return ids, np.where(self.trained[:max_length], ids, np.int32(IGNORED))
+
+
+@dataclass(frozen=True)
+class _Rendered:
+    """`adds_end`: the tokenizer's end token is learned behind the text."""
+
+    text: str
+    spans: list[Span]
+    turns: list[LearnedTurn]
+    adds_end: bool
+
+
+class Encoder:
+    """`answers_only`: of a conversation only the assistant's words are learned."""
+
+    def __init__(self, tokenizer: Any, *, answers_only: bool) -> None:
+        self._tokenizer = tokenizer
+        self._answers_only = answers_only
+        self._render = renderer(tokenizer)
+        self._adds_end = bool(tokenizer.chat_template) and turn_end(tokenizer).adds_end_token
+
+    def encode(self, rows: Sequence[Row]) -> list[Encoded | StudioError]:
+        """What each row (as dataset_rows.learned gives it) becomes; an error where the chat template refuses it.
+
+        Raises TemplateExceeds: it takes too much time, memory or room.
+        """
+        if rows and "text" in rows[0]:
+            return list(self._texts([row["text"] for row in rows]))
+        rendered = [
+            found if isinstance(found, StudioError) else self._finished(row, *found)
+            for row, found in zip(rows, self._render.turns(rows, answers_only=self._answers_only), strict=True)
+        ]
+        whole = [found for found in rendered if not isinstance(found, StudioError)]
+        # The template has written all special tokens that there are to be.
+        tokens = iter(self._tokens([found.text for found in whole], add_special_tokens=False))
+        return [
+            found if isinstance(found, StudioError) else self._tokenized(found, *next(tokens)) for found in rendered
+        ]
+
+    def _finished(self, row: Row, text: str, turns: list[LearnedTurn]) -> _Rendered:
+        spans = spans_of(text, turns, answers_only=self._answers_only)
+        adds_end = self._adds_end and bool(turns and turns[-1].span) and turns[-1].index + 1 == len(row["messages"])
+        if adds_end:  # blanks that would stand before it are of the turn that does not follow
+            text = text[: spans[-1][1]].rstrip()
+            spans[-1] = (spans[-1][0], len(text))
+        return _Rendered(text, spans, turns, adds_end)
+
+    def _tokenized(self, found: _Rendered, ids: list[int], offsets: list[Span]) -> Encoded:
+        if found.adds_end:
+            ids, offsets = [*ids, self._tokenizer.eos_token_id], [*offsets, (len(found.text), len(found.text))]
+        made = _encoded(found.text, found.spans, ids, offsets, found.turns)
+        if found.adds_end:
+            made.trained[-1] = True
+        return made
+
+    def _texts(self, texts: Sequence[str]) -> list[Encoded]:
+        """All tokens are learned, the end token behind them too."""
+        end = self._tokenizer.eos_token_id
+        made = []
+        for text, (ids, offsets) in zip(texts, self._tokens(texts), strict=True):
+            if end is not None and ids[-1:] != [end]:
+                ids, offsets = [*ids, end], [*offsets, (len(text), len(text))]
+            made.append(_encoded(text, None, ids, offsets))
+        return made
+
+    def _tokens(self, texts: Sequence[str], **options: Any) -> list[tuple[list[int], list[Span]]]:
+        if not texts:
+            return []
+        given = self._tokenizer(
+            list(texts), return_offsets_mapping=True, return_attention_mask=False, verbose=False, **options
+        )
+        return list(zip(given["input_ids"], given["offset_mapping"], strict=True))
+
+
+def token_is_in(offsets: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
+    """Which tokens have a character in one of the spans. offsets: [tokens, 2], start and end of each in the text.
+
+    A token that only reaches into a span counts: else an answer's first word could be lost to a blank before it.
+    """
+    starts, ends = offsets.T
+    inside = np.zeros(len(starts), dtype=bool)
+    for start, end in spans:
+        inside |= (starts < end) & (ends > start)
+    return inside
+
+
+def _encoded(
+    text: str,
+    spans: Sequence[Span] | None,
+    ids: Sequence[int],
+    offsets: Sequence[Span],
+    turns: Sequence[LearnedTurn] = (),
+) -> Encoded:
+    """`spans` None: every token is learned, those without a character in the text too."""
+    places = np.fromiter(chain.from_iterable(offsets), np.int64, 2 * len(ids)).reshape(-1, 2)
+    trained = np.ones(len(ids), dtype=bool) if spans is None else token_is_in(places, spans)
+    trained[:1] = False  # nothing stands before the first token that could predict it
+    return Encoded(text, [(0, len(text))] if spans is None else spans, np.array(ids, np.int32), places, trained, turns)

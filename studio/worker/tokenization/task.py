@@ -1,0 +1,252 @@
+"""The examining worker: what a base model sees of a dataset, token by token, as training would label it."""
+
+from __future__ import annotations
+
+import os
+import time
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from studio.domain.chat.template_losses import Loss, losses
+from studio.domain.datasets.problem import Problem
+from studio.domain.datasets.rows import Row, learned, texts_of
+from studio.domain.errors import StudioError
+from studio.domain.events import Finished
+from studio.domain.spec.spec import DataSpec
+from studio.store.arrow_file import ArrowFileWriter
+from studio.store.datasets.problem_file import ProblemFileWriter
+from studio.store.datasets.row_file import read_batches, rows_from
+from studio.store.job_folder import RunFolder
+from studio.worker.common.progress import Reporter
+from studio.worker.tokenization.encoder import Encoded, Encoder
+from studio.worker.tokenization.lengths import describe_lengths
+from studio.worker.tokenization.load import load_chat_tokenizer
+from studio.worker.tokenization.special_tokens import SpecialTokens
+from studio.worker.tokenization.split import as_array, digest, read_contents, split_contents
+
+TOKENS, PROBLEMS = "tokens.arrow", "problems.arrow"
+SCHEMA = pa.schema(
+    [
+        ("tokens", pa.int32()), ("trained", pa.int32()), ("lost", pa.int32()), ("lost_trained", pa.int32()),
+        ("shown", pa.int32()), ("spans", pa.list_(pa.int32())),
+    ]
+)  # fmt: skip
+"""For each row: its tokens, those that are trained, those beyond max length and those of them that would have been
+trained; how many characters of the rendered text are within max length, and [start, end, start, end…] of those that
+trained tokens cover. All are 0 for a row that is not learned, or that the chat template refuses."""
+
+_NOTHING: tuple[int, int, int, int, int, list[int]] = (0, 0, 0, 0, 0, [])
+
+Progress = Callable[[str, int, int], None]
+
+
+def main(path: Path) -> None:
+    """Does what FOLDER/run.json asks: `rows_path`, `model` {"path"}, `chat_template`, `max_length`, `answers_only`,
+    `split` {"share", "seed"} or null, `validation` {"rows_path", "unit"} or null. Writes tokens.arrow and
+    problems.arrow; its last event is Finished, whose details `examine` describes.
+
+    Raises:
+        StudioError: the tokenizer cannot be used, or a chat template is chosen and the model has its own.
+        OSError: the rows cannot be read.
+    """
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"  # nothing forks here
+    folder = RunFolder(path)
+    request = folder.read_request()
+    tokenizer = load_chat_tokenizer(request["model"]["path"], request["chat_template"])
+    details = examine(request, path, tokenizer, Reporter(folder))
+    folder.append(Finished(path=str(path / TOKENS), details=details))
+
+
+def examine(
+    request: dict[str, Any], folder: Path, tokenizer: Any, progress: Progress = lambda stage, done, total: None
+) -> dict[str, Any]:
+    """Writes both files; returns sums over all rows (`tokens`, `trained`, `lost`, `lost_trained`), `rows`, the lengths
+    as describe_lengths has them, `roles` {role: tokens of its turns}, `problems` {code: count}, `train_rows`,
+    `eval_rows` and `seconds`."""
+    began = time.monotonic()
+    rows_path, total = request["rows_path"], _count(request["rows_path"])
+    progress("tokenizing", 0, total)
+    train_rows, eval_rows = _split_sizes(request)
+    figures = np.zeros(4, dtype=np.int64)
+    lengths = array("i")
+    roles: Counter[str] = Counter()
+    judge = _Judge(request, tokenizer)
+    encoder = Encoder(tokenizer, answers_only=request["answers_only"])
+    first = 0
+    with ProblemFileWriter(folder / PROBLEMS) as problems, ArrowFileWriter(folder / TOKENS, SCHEMA) as file:
+        for batch in read_batches(rows_path):
+            rows = rows_from(batch)
+            contents = [learned(row) for row in rows]
+            encoded = iter(encoder.encode([content for content in contents if content is not None]))
+            found = [None if content is None else next(encoded) for content in contents]
+            columns = list(zip(*(_figures(one, request["max_length"]) for one in found), strict=True))
+            file.write(
+                pa.record_batch(
+                    [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
+                )
+            )
+            figures += np.array(columns[:4], dtype=np.int64).sum(axis=1)
+            lengths.extend(len(one) for one in found if isinstance(one, Encoded) and len(one))
+            for i, place in enumerate(places_of(batch, first)):
+                for field, code, values in judge.problems(rows[i], contents[i], found[i]):
+                    problems.append(Problem(place[0], field, code, values, place[1]), first + i)
+            for content, one in zip(contents, found, strict=True):
+                if content is not None and isinstance(one, Encoded):
+                    roles.update(_role_tokens(content, one, answers_only=request["answers_only"]))
+            first += batch.num_rows
+            progress("tokenizing", first, total)
+    return {
+        "rows": first,
+        **dict(zip(("tokens", "trained", "lost", "lost_trained"), figures.tolist(), strict=True)),
+        **describe_lengths(np.array(lengths)),
+        "roles": dict(roles),
+        "problems": dict(problems.counts),
+        "train_rows": train_rows,
+        "eval_rows": eval_rows,
+        "seconds": round(time.monotonic() - began, 2),
+    }
+
+
+def _count(path: str) -> int:
+    return sum(batch.num_rows for batch in read_batches(path))
+
+
+def places_of(batch: pa.RecordBatch, first: int) -> Iterator[tuple[int, int]]:
+    """(line, file) of each row; older files of rows have none, so there the row itself is counted, from 1 on."""
+    if "line" not in batch.schema.names:
+        return iter([(first + i + 1, 0) for i in range(batch.num_rows)])
+    return zip(batch["line"].to_pylist(), batch["file"].to_pylist(), strict=True)
+
+
+def _split_sizes(request: dict[str, Any]) -> tuple[int, int]:
+    contents = read_contents(request["rows_path"])
+    if request["validation"]:
+        return len(contents.rows), len(read_contents(request["validation"]["rows_path"]).rows)
+    if not request["split"]:
+        return len(contents.rows), 0
+    data = DataSpec(name="rows", validation_split=request["split"]["share"])
+    split = split_contents(contents, data, request["split"]["seed"])
+    return len(split.train), len(split.evaluation)
+
+
+def _figures(found: Encoded | StudioError | None, max_length: int) -> tuple[int, int, int, int, int, list[int]]:
+    """A row of SCHEMA."""
+    if not isinstance(found, Encoded):
+        return _NOTHING
+    trained = found.trained[:max_length]
+    lost, lost_trained = max(0, len(found) - max_length), int(found.trained[max_length:].sum())
+    offsets = found.offsets[:max_length]
+    shown = int(offsets[:, 1].max(initial=0))
+    return len(found), int(trained.sum()), lost, lost_trained, shown, _covered(offsets[trained])
+
+
+def _covered(offsets: np.ndarray) -> list[int]:
+    """[start, end, start, end…] of the characters that tokens cover. offsets: [tokens, 2], in the order of the text."""
+    offsets = offsets[offsets[:, 0] < offsets[:, 1]]
+    if not len(offsets):
+        return []
+    starts, ends = offsets[:, 0], np.maximum.accumulate(offsets[:, 1])
+    gaps = np.flatnonzero(starts[1:] > ends[:-1])
+    spans = np.column_stack([starts[np.concatenate([[0], gaps + 1])], ends[np.concatenate([gaps, [-1]])]])
+    covered: list[int] = spans.ravel().tolist()
+    return covered
+
+
+def _role_tokens(content: Row, found: Encoded, *, answers_only: bool) -> Counter[str]:
+    """Tokens of each role's own words. What the template writes around them is no one's; an answer's end is its own."""
+    spans: list[tuple[str, int, int]] = []
+    here = 0
+    for turn in content.get("messages", ()):
+        if turn["role"] != "assistant" or not answers_only:
+            words = turn["content"].strip()
+            start = found.text.find(words, here)
+            if words and start >= 0:
+                here = start + len(words)
+                spans.append((turn["role"], start, here))
+    if answers_only and "messages" in content:
+        spans += [("assistant", start, end) for start, end in found.spans]
+    tokens: Counter[str] = Counter()
+    if spans:
+        starts, ends = found.offsets.T
+        counts = np.searchsorted(starts, [end for _, _, end in spans]) - np.searchsorted(
+            ends, [start for _, start, _ in spans], side="right"
+        )
+        for (role, _, _), count in zip(spans, counts.tolist(), strict=True):
+            tokens[role] += count
+    return tokens
+
+
+class _Judge:
+    """What is wrong with a row for this model, this length and this validation set."""
+
+    def __init__(self, request: dict[str, Any], tokenizer: Any) -> None:
+        self._max_length = request["max_length"]
+        self._special = SpecialTokens(tokenizer)
+        self._held_out = _HeldOut(request["validation"]) if request["validation"] else None
+
+    def problems(
+        self, row: Row, content: Row | None, found: Encoded | StudioError | None
+    ) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """(field, code, values) of each."""
+        if isinstance(found, StudioError):
+            yield "", "template_refuses", {"reason": found.values.get("reason") or found.problem.rstrip(".")}
+        elif found is not None:
+            yield from self._of_length(found)
+        if isinstance(found, Encoded) and content is not None and "messages" in content:
+            seen: set[str] = set()
+            for loss in losses(content, found.text, found.turns):
+                if loss.code not in seen:  # one of a kind is enough for a row: its count is that of rows
+                    seen.add(loss.code)
+                    yield _path(row, loss), loss.code, loss.values
+        for field, token in self._special.find(texts_of(row)):
+            yield field, "special_tokens", {"token": token}
+        if self._held_out is not None and content is not None and (twin := self._held_out.line_of(content)):
+            yield "", "leakage", {"unit": self._held_out.unit, "twin": twin}
+
+    def _of_length(self, found: Encoded) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        lost = len(found) - self._max_length
+        if not found.trained[: self._max_length].any():
+            yield "", "no_trained_token", {"max_length": self._max_length}
+        elif lost > 0:
+            lost_trained = int(found.trained[self._max_length :].sum())
+            yield "", "too_long", {"tokens": len(found), "lost": lost, "lost_trained": lost_trained}
+
+
+def _path(row: Row, loss: Loss) -> str:
+    """Where in the row it is: "messages[3]"."""
+    if loss.turn is None:
+        return "tools"
+    place = loss.turn
+    for part in ("messages", "prompt", "chosen", "completion"):
+        if place < len(turns := row.get(part, ())):
+            return f"{part}[{place}]"
+        place -= len(turns)
+    return ""
+
+
+class _HeldOut:
+    """The rows of a validation set, found by what is learned of them."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self.unit: str = request.get("unit", "row")
+        contents = read_contents(request["rows_path"])
+        lines: list[int] = []
+        first = 0
+        for batch in read_batches(request["rows_path"]):
+            lines += [line for line, _ in places_of(batch, first)]
+            first += batch.num_rows
+        order = np.argsort(contents.digests, kind="stable")
+        self._digests = contents.digests[order]
+        self._lines = np.array(lines, dtype=np.int64)[contents.rows[order]]
+
+    def line_of(self, content: Row) -> int | None:
+        """Where in its file an equal row stands, if any."""
+        (wanted,) = as_array(digest(content))
+        place = int(np.searchsorted(self._digests, wanted))
+        return int(self._lines[place]) if place < len(self._digests) and self._digests[place] == wanted else None

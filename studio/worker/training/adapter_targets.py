@@ -1,0 +1,192 @@
+"""Which layers of a model get an adapter, which do not, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from peft import LoraConfig
+from peft.tuners.lora import ParamWrapper
+from peft.tuners.tuners_utils import BaseTunerLayer
+from transformers.pytorch_utils import Conv1D
+
+from studio.domain.adapter_layers import REFUSED
+from studio.domain.errors import StudioError
+from studio.domain.spec.spec import LoraSpec
+
+ALL = "all-linear"
+_TOKENS = 8
+_NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")  # which layer it is
+
+
+class Targets:
+    """The layers of a base model that can get an adapter, and `left_out`: those that cannot, each with the reason.
+
+    A layer is left out where peft refuses it, and where the model computes without calling it: state-space models
+    multiply by some weights directly, and a part that reads pictures is never asked about text. An adapter there would
+    learn nothing, and say nothing of that. Nor can peft add to a router of experts that gives several values. Found
+    out by running the model, unless `tried` is false.
+    """
+
+    def __init__(self, model: Any, *, tried: bool = True) -> None:
+        head = model.get_output_embeddings()  # trl leaves an adapter on it untrained
+        layers = {n: m for n, m in model.named_modules() if isinstance(m, torch.nn.Linear | Conv1D) and m is not head}
+        refused = [name for name in layers if _last(name) in REFUSED.get(model.config.model_type, ())]
+        unused, apart = _tried(model, layers) if tried else (set(), set())
+        self.left_out: list[StudioError] = []
+        if refused:
+            self.left_out.append(
+                StudioError(
+                    "No adapter on {layers}: in {family} models, kernels read these weights past the layer, and peft "
+                    "refuses them.",
+                    layers=_shown(refused),
+                    family=model.config.model_type,
+                )
+            )
+        if rest := [name for name in layers if name in unused and name not in refused]:
+            self.left_out.append(
+                StudioError(
+                    "No adapter on {layers}: the model answers text without calling them, so one would learn nothing.",
+                    layers=_shown(rest),
+                )
+            )
+        if own := [name for name in layers if name in apart and name not in refused]:
+            self.left_out.append(
+                StudioError(
+                    "No adapter on {layers}: these choose experts, and give more than a layer does, which peft cannot "
+                    "add to.",
+                    layers=_shown(own, parts=2),
+                )
+            )
+        self._cannot = {*refused, *rest, *own}
+        self._modules = [name for name, _ in model.named_modules()]
+        self._has_experts = any("expert" in name for name, _ in model.named_parameters())
+        self._can = [name for name in layers if name not in self._cannot]
+
+    def check(self, lora: LoraSpec) -> None:
+        """Raises StudioError where a target module is no layer of the model that can get an adapter."""
+        if lora.target_modules == ALL:
+            return
+        for target in lora.target_modules:
+            if not any(_fits(layer, target) for layer in self._can):
+                raise StudioError(
+                    "The base model has no layer named “{name}” that can get an adapter.",
+                    "Use all-linear or some of these: {known}.",
+                    name=target,
+                    known=", ".join(dict.fromkeys(map(_last, self._can))),
+                )
+
+    def config(self, lora: LoraSpec) -> LoraConfig:
+        """What peft is told, and what it saves with the adapter."""
+        asked = lora.model_dump() | {"task_type": "CAUSAL_LM"}
+        if self._cannot and lora.target_modules == ALL and not self._has_experts:
+            return LoraConfig(**asked | {"target_modules": _shortest(self._can, self._modules)})
+        # Of experts, peft knows more names than there are layers, and finds them only where it is told all-linear.
+        return LoraConfig(**asked, exclude_modules=_shortest(self._cannot, self._modules) or None)
+
+    def left_out_of(self, adapted: Any, lora: LoraSpec) -> list[StudioError]:
+        """What to say of the layers that have no adapter in this PeftModel, though the spec means them."""
+        if lora.target_modules != ALL:
+            return []
+        bare = experts_without(adapted)
+        return [*self.left_out, *([bare] if bare else [])]
+
+
+def reached(adapted: Any) -> list[str]:
+    """The names of what has an adapter in a PeftModel, each once: q_proj, …, experts.gate_up_proj."""
+    names = []
+    for name, module in adapted.get_base_model().named_modules():
+        if isinstance(module, ParamWrapper):
+            names.append(f"{_last(name.replace('.base_layer', ''))}.{module.parameter_name}")
+        elif isinstance(module, BaseTunerLayer):
+            names.append(_last(name))
+    return list(dict.fromkeys(names))
+
+
+def experts_without(adapted: Any) -> StudioError | None:
+    """What to say of a mixture of experts some of whose weights have no adapter; None where there are none such."""
+    model = adapted.get_base_model()
+    covered = {
+        f"{name.replace('.base_layer', '')}.{module.parameter_name}"
+        for name, module in model.named_modules()
+        if isinstance(module, ParamWrapper)
+    }
+    bare, count = [], 0
+    for name, module in model.named_modules():
+        place = name.replace(".base_layer", "")
+        if "expert" not in f"{place} {type(module).__name__}".lower() and "MoE" not in type(module).__name__:
+            continue
+        for key, parameter in module.named_parameters(recurse=False):
+            if parameter.dim() == 3 and f"{place}.{key}" not in covered:
+                bare.append(f"{place}.{key}")
+                count = max(count, parameter.shape[0])
+    if not bare:
+        return None
+    return StudioError(
+        "No adapter on the {count} experts of a layer ({layers}): only what all tokens pass through gets one.",
+        count=count,
+        layers=_shown(bare, parts=2),
+    )
+
+
+def _tried(model: Any, layers: dict[str, Any]) -> tuple[set[str], set[str]]:
+    """Of these layers, those whose like in every layer of the model stayed uncalled when it read a few tokens as in
+    training, and those that gave something else than a tensor; none where it cannot read them."""
+    called: set[str] = set()
+    gave_more: set[str] = set()
+
+    def note(name: str) -> Any:
+        def hook(_: Any, __: Any, output: Any) -> None:
+            called.add(_pattern(name))
+            if not isinstance(output, torch.Tensor):
+                gave_more.add(_pattern(name))
+
+        return hook
+
+    hooks = [layer.register_forward_hook(note(name)) for name, layer in layers.items()]
+    was_training = model.training
+    ids = torch.arange(_TOKENS, device=model.device)[None] % model.get_input_embeddings().num_embeddings
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=_devices(model)):
+            model.train()
+            model(input_ids=ids, use_cache=False)
+    except (TypeError, ValueError, RuntimeError, NotImplementedError):
+        return set(), set()
+    finally:
+        model.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return (
+        {name for name in layers if _pattern(name) not in called},
+        {name for name in layers if _pattern(name) in gave_more},
+    )
+
+
+def _devices(model: Any) -> list[int]:
+    return [model.device.index or 0] if model.device.type == "cuda" else []
+
+
+def _pattern(name: str) -> str:
+    """The layer's name with a star for each number: some experts of many are called, and stand for all."""
+    return _NUMBER.sub("*", name)
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _fits(layer: str, target: str) -> bool:
+    return layer == target or layer.endswith(f".{target}")
+
+
+def _shown(names: Iterable[str], parts: int = 1) -> str:
+    return ", ".join(dict.fromkeys(".".join(name.split(".")[-parts:]) for name in names))
+
+
+def _shortest(meant: Iterable[str], modules: Iterable[str]) -> list[str]:
+    """Names by which peft finds just these of all modules: the last one where nothing else is called so."""
+    meant = set(meant)
+    taken = {_last(name) for name in modules if name not in meant}
+    return sorted({_last(name) if _last(name) not in taken else name for name in meant})

@@ -1,0 +1,77 @@
+"""Cross-entropy that meets the vocabulary only where a token is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils.checkpoint import checkpoint
+
+from studio.worker.tokenization.encoder import IGNORED
+
+_ROWS = 256  # rows of logits that exist at once: 256 × 50,000 words × 4 bytes are 50 MB
+
+
+def learned(hidden: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What is behind each token that is learned, and that token: [learned, width] and [learned].
+
+    hidden: [rows, tokens, width], the last hidden states (or the logits). labels: [rows, tokens], not shifted.
+    """
+    targets = labels[:, 1:].to(hidden.device)
+    wanted = targets != IGNORED
+    return hidden[:, :-1][wanted], targets[wanted]
+
+
+def linear_loss(
+    hidden: torch.Tensor, targets: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The sum of the negative log-likelihoods, where the head is one linear layer.
+
+    hidden and targets: as `learned` gives them. weight: [words, width] and bias: [words] of the head; they get no
+    gradient.
+    """
+    return _ChunkedLoss.apply(hidden, targets, weight, bias)
+
+
+def loss_by(
+    logits: Callable[[torch.Tensor], torch.Tensor], hidden: torch.Tensor, targets: torch.Tensor
+) -> torch.Tensor:
+    """The same for any head. `logits` makes [rows, words] from some rows of `hidden`, and is asked again for the
+    backward pass, so that no more than a few rows of logits exist at once."""
+
+    def part(rows: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(logits(rows).float(), wanted, reduction="sum")
+
+    total = hidden.sum() * 0  # a batch without anything to learn has a gradient, too
+    for start in range(0, len(targets), _ROWS):
+        rows = slice(start, start + _ROWS)
+        total = total + checkpoint(part, hidden[rows], targets[rows], use_reentrant=False)
+    return total
+
+
+class _ChunkedLoss(torch.autograd.Function):
+    """The gradient is made together with the loss, so no logits are kept and none are computed twice."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: torch.Tensor, targets: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
+        gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
+        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        for start in range(0, len(targets), _ROWS):
+            rows, wanted = slice(start, start + _ROWS), targets[start : start + _ROWS, None]
+            logits = torch.nn.functional.linear(hidden[rows].to(weight.dtype), weight, bias)
+            log_p = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
+            total -= log_p.gather(1, wanted).sum()
+            if gradient is not None:
+                slope = log_p.exp_().scatter_add_(1, wanted, torch.full_like(wanted, -1, dtype=torch.float32))
+                gradient[rows] = slope.to(weight.dtype) @ weight
+        if gradient is not None:
+            ctx.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *outer: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * outer[0].to(gradient.dtype), None, None, None

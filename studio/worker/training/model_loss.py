@@ -1,0 +1,77 @@
+"""The loss of a batch, by the model itself: of language, and of a mixture's router."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import torch
+
+from studio.worker.models.output_head import OwnHead, backbone_of
+from studio.worker.training.chunked_loss import learned, linear_loss, loss_by
+from studio.worker.training.collators import PackedBatch, PaddedBatch, rows_of
+
+Head = Literal["linear", "own", "whole"]
+"""How logits are made. linear: the head is one linear layer, and loss and gradient are made together, in chunks; own:
+by what the model does after its last layer, in chunks; whole: by the model, of all tokens."""
+
+
+@dataclass(frozen=True)
+class ComputePath:
+    """What may be quicker than the plain way, and is taken only where it computes the same."""
+
+    batches: PackedBatch | PaddedBatch
+    head: Head
+    fused_lora: bool
+
+    def names(self) -> list[str]:
+        """What it is made of, in words that a person and a program can read."""
+        batches = self.batches
+        if isinstance(batches, PackedBatch):
+            found = ["packed", "document attention"] if batches.with_lengths else ["packed"]
+        else:
+            found = ["one row at a time" if batches.one_by_one else "padded"]
+        found += ["fused LoRA"] if self.fused_lora else []
+        return [*found, "whole logits" if self.head == "whole" else "learned positions only"]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """`language`: the sum of the negative log-likelihoods of all tokens that are learned. `router`: the load balancing
+    loss, without its coefficient; None in models without."""
+
+    language: torch.Tensor
+    router: torch.Tensor | None = None
+
+
+def losses_of(model: Any, path: ComputePath, batch: dict[str, Any], *, with_router: bool) -> Losses:
+    """The losses of a batch that `path.batches` made, by the causal language model inside of peft's."""
+    batches = path.batches
+    if not (isinstance(batches, PaddedBatch) and batches.one_by_one):
+        return _losses(model, path.head, batch, with_router)
+    rows = list(rows_of(batch))
+    found = [_losses(model, path.head, row, with_router) for row in rows]
+    language = torch.stack([losses.language for losses in found]).sum()
+    shares = [row["labels"].numel() / int(batch["attention_mask"].sum()) for row in rows]
+    routers = [losses.router * share for losses, share in zip(found, shares, strict=True) if losses.router is not None]
+    return Losses(language, torch.stack(routers).sum() if routers else None)
+
+
+def _losses(model: Any, head: Head, batch: dict[str, Any], with_router: bool) -> Losses:
+    # With a cache, transformers no longer tells documents apart.
+    inputs = {name: values for name, values in batch.items() if name != "labels"} | {"use_cache": False}
+    if with_router:
+        inputs["output_router_logits"] = True
+    if head == "whole":
+        output = model(**inputs)
+        logits, targets = learned(output.logits, batch["labels"])
+        language = torch.nn.functional.cross_entropy(logits.float(), targets, reduction="sum")
+        return Losses(language, output.aux_loss if with_router else None)
+    output, own, layer = backbone_of(model)(**inputs), OwnHead(model), model.get_output_embeddings()
+    hidden, targets = learned(output.last_hidden_state.to(layer.weight.device), batch["labels"])
+    if head == "linear":
+        language = linear_loss(hidden, targets, layer.weight, layer.bias)
+    else:
+        language = loss_by(partial(own.logits, kind=type(output)), hidden, targets)
+    return Losses(language, own.router_loss(output, batch.get("attention_mask")) if with_router else None)

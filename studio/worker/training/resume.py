@@ -1,0 +1,101 @@
+"""Where a run goes on: its newest whole checkpoint, and that nothing has changed which would make another curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from studio.domain.errors import StudioError
+from studio.domain.spec.spec import RunSpec
+from studio.store.checkpoint_folder import Checkpoint, all_checkpoints, damage, step_of
+
+# What may differ between the two: how far it goes, when it is looked at, and how a step's examples are worked off.
+_MAY_DIFFER = {
+    "num_train_epochs", "max_steps", "eval_steps", "save_steps", "per_device_train_batch_size",
+    "gradient_accumulation_steps", "gradient_checkpointing",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """`checkpoint` is None where a run begins with the first step; `skipped` says what is wrong with newer ones. Steps
+    up to `others_until` were done by the run that this one continues, if it continues any."""
+
+    checkpoint: Checkpoint | None = None
+    skipped: list[str] = field(default_factory=list)
+    others_until: int = 0
+
+    @property
+    def step(self) -> int:
+        return self.checkpoint.step if self.checkpoint else 0
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        return self.checkpoint.told if self.checkpoint else {}
+
+    @property
+    def is_done(self) -> bool:
+        """All its steps were done, and only the adapter is not there yet."""
+        return bool(self.told.get("done"))
+
+
+def find_beginning(checkpoints: Path, continue_from: str | None, fixed: Mapping[str, Any]) -> Beginning:
+    """The newest checkpoint in the folder that is whole to the last byte; where there is none, `continue_from`, which
+    is another run's. `fixed` is what must be as it was when it was written.
+
+    Raises:
+        StudioError: something of that differs, or the other run's checkpoint is damaged.
+    """
+    skipped = []
+    others_until = step_of(Path(continue_from)) if continue_from else 0
+    for found in all_checkpoints(checkpoints):
+        if reason := damage(found.path, thorough=True):
+            skipped.append(reason)
+            continue
+        _check_same(found.told.get("fixed", {}), fixed)
+        return Beginning(found, skipped, others_until)
+    if continue_from:
+        return Beginning(_of_another_run(Path(continue_from), fixed), skipped, others_until)
+    return Beginning(None, skipped)
+
+
+def _of_another_run(path: Path, fixed: Mapping[str, Any]) -> Checkpoint:
+    if reason := damage(path, thorough=True):
+        raise StudioError(
+            "The checkpoint that this run goes on from is damaged or gone: {reason}",
+            "Train again from the beginning, with as many epochs as you want in all.",
+            reason=reason,
+        )
+    found = next(c for c in all_checkpoints(path.parent) if c.path == path)
+    _check_same(found.told.get("fixed", {}), fixed)
+    return Checkpoint(path, found.step, {**found.told, "done": False})
+
+
+def _check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    differing = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    if differing:
+        raise StudioError(
+            "The run cannot go on from its checkpoint, for these have changed since: {names}.",
+            "Train it as a new run, or put back what was changed.",
+            names=", ".join(f"{key} ({before.get(key)} → {now.get(key)})" for key in differing),
+        )
+
+
+def what_is_fixed(request: Mapping[str, Any], spec: RunSpec) -> dict[str, Any]:
+    """Everything that decides what a step does, by name. The effective batch counts, not how it is worked off."""
+    training = spec.training
+    validation = request["validation"]
+    fixed = {f"training.{k}": v for k, v in training.model_dump().items() if k not in _MAY_DIFFER}
+    fixed |= {f"lora.{k}": v for k, v in spec.lora.model_dump().items()}
+    fixed |= {f"data.{k}": v for k, v in spec.data.model_dump().items() if not k.endswith("name")}
+    return fixed | {
+        "effective batch": training.per_device_train_batch_size * training.gradient_accumulation_steps,
+        "model": request["model"]["reference"],
+        "model.revision": request["model"]["revision"],
+        "model.precision": spec.model.precision,
+        "model.chat_template": spec.model.chat_template,
+        "dataset": request["dataset"]["sha256"],
+        "validation set": validation and validation["sha256"],
+    }

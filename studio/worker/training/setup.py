@@ -1,0 +1,112 @@
+"""The trainer of a run: adapter, arguments, and what its model allows to be quicker."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from trl import SFTConfig
+
+from studio.domain.spec.spec import RunSpec
+from studio.worker.models.load import LoadedModel
+from studio.worker.models.output_head import OwnHead, backbone_of
+from studio.worker.models.probes import DocumentProbe, has_plain_head, positions_stand_alone
+from studio.worker.training import document_attention as attention
+from studio.worker.training.adapter_targets import Targets
+from studio.worker.training.collators import PackedBatch, PaddedBatch
+from studio.worker.training.compute_path import Offers, choose_path
+from studio.worker.training.model_loss import Head
+from studio.worker.training.stop import StopRequest
+from studio.worker.training.tokenized_dataset import Examples
+from studio.worker.training.trainer import StudioTrainer
+
+logger = logging.getLogger(__name__)
+
+
+def build_trainer(
+    loaded: LoadedModel,
+    train: Examples,
+    evaluation: Examples,
+    spec: RunSpec,
+    checkpoints: Path,
+    stop: StopRequest,
+    check: Callable[[], None] = lambda: None,
+    targets: Targets | None = None,
+) -> StudioTrainer:
+    """The trainer with the adapter on its model, and everything in place that this model allows to be quicker.
+
+    Raises StudioError where a target module is no layer of the model that can get an adapter.
+    """
+    targets = targets or Targets(loaded.model)
+    targets.check(spec.lora)
+    offers = offers_of(loaded, spec.training.max_length)
+    trainer = StudioTrainer(
+        model=loaded.model,
+        args=_arguments(loaded, spec, checkpoints, evaluates=len(evaluation) > 0),
+        train_dataset=train.rows,
+        eval_dataset=evaluation.rows if len(evaluation) else None,
+        processing_class=loaded.tokenizer,
+        peft_config=targets.config(spec.lora),
+        path=offers.plain,
+        must_stop=lambda: stop.is_made,
+        check=check,
+    )
+    trainer.left_out = targets.left_out_of(trainer.model, spec.lora)
+    if OwnHead(loaded.model).is_trained:  # it has to get its gradient
+        offers = replace(offers, heads=[head for head in offers.heads if head != "linear"])
+    logger.info("Computed: %s", ", ".join(choose_path(trainer, offers).names()))
+    return trainer
+
+
+def offers_of(loaded: LoadedModel, longest: int) -> Offers:
+    """All that may be quicker. Documents are packed only where the model computes what it does for each alone."""
+    model, probe, pad = loaded.model, DocumentProbe(loaded.model), loaded.tokenizer.pad_token_id
+    batches: list[PackedBatch | PaddedBatch] = [PaddedBatch(pad, one_by_one=True)]
+    if positions_stand_alone(model, longest):
+        batches.insert(0, PaddedBatch(pad))
+        if _attends_by_document(model, probe):
+            batches.insert(0, PackedBatch(with_lengths=True))
+        elif probe.passes():
+            batches.insert(0, PackedBatch())
+    heads: list[Head] = ["whole"]
+    if backbone_of(model) is not model and model.get_output_embeddings() is not None:
+        heads.insert(0, "own")
+        if has_plain_head(model):
+            heads.insert(0, "linear")
+    return Offers(batches, heads)
+
+
+def _attends_by_document(model: Any, probe: DocumentProbe) -> bool:
+    if not attention.suits(model.config):
+        return False
+    own = model.config._attn_implementation
+    model.set_attn_implementation(attention.NAME)
+    try:
+        # Some models only warn that they compute as they always do.
+        return model.config._attn_implementation == attention.NAME and probe.passes(document_lengths=list)
+    finally:
+        model.set_attn_implementation(own)
+
+
+def _arguments(loaded: LoadedModel, spec: RunSpec, checkpoints: Path, *, evaluates: bool) -> SFTConfig:
+    return SFTConfig(
+        **spec.training.model_dump(),
+        output_dir=str(checkpoints),
+        per_device_eval_batch_size=spec.training.per_device_train_batch_size,
+        data_seed=spec.training.seed,
+        bf16=loaded.compute_dtype is torch.bfloat16,
+        use_cpu=loaded.device.type == "cpu",
+        dataloader_pin_memory=loaded.device.type == "cuda",
+        logging_steps=1,
+        logging_nan_inf_filter=False,  # a loss that is no number is to be seen
+        disable_tqdm=True,
+        report_to="none",
+        save_strategy="steps",
+        eval_strategy="steps" if evaluates else "no",
+        remove_unused_columns=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+    )

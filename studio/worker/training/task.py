@@ -1,0 +1,298 @@
+"""The training worker: one run, from the request in its folder to the adapter."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+import transformers
+from transformers import set_seed
+
+from studio.domain.errors import StudioError
+from studio.domain.events import Finished, Halved, Progress, Resumed, Started
+from studio.domain.spec.spec import RunSpec
+from studio.platform.host_memory import host_memory
+from studio.store.checkpoint_folder import checkpoint_path, checkpoints
+from studio.store.job_folder import RunFolder, write_json
+from studio.worker.common.device import name_of
+from studio.worker.common.out_of_memory import HostMemoryShort, halved, is_out_of_memory, nothing_left_to_halve
+from studio.worker.common.watchdog import Vitals
+from studio.worker.models.causality import check_causal
+from studio.worker.models.load import LoadedModel, load_base
+from studio.worker.tokenization.split import Split
+from studio.worker.training.adapter_targets import Targets
+from studio.worker.training.callbacks import Reports, mean_loss
+from studio.worker.training.resume import Beginning, find_beginning, what_is_fixed
+from studio.worker.training.sample_answers import Conversation, Samples, choose_prompts
+from studio.worker.training.save_adapter import library_versions, save_adapter
+from studio.worker.training.setup import build_trainer
+from studio.worker.training.stop import Stopped, StopRequest
+from studio.worker.training.tokenized_dataset import Examples, ExampleSets, read_examples
+from studio.worker.training.trainer import StudioTrainer
+
+logger = logging.getLogger(__name__)
+
+EXAMPLES = "examples"  # in the run's folder, for as long as it trains
+
+
+def main(path: Path) -> None:
+    """Does the run that FOLDER/run.json asks for. Its last event is Finished.
+
+    Raises:
+        StudioError: the model, the rows or the settings do not go together, or the training became unstable.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    transformers.utils.logging.disable_progress_bar()
+    folder = RunFolder(path)
+    stop = StopRequest(folder)
+    stop.listen()
+    vitals = Vitals(folder)
+    with vitals.watched():
+        try:
+            finished = run(folder, stop, vitals)
+        except Stopped:
+            finished = Finished(path="", stopped=True)
+        finally:
+            shutil.rmtree(path / EXAMPLES, ignore_errors=True)
+        folder.append(finished)
+
+
+def run(folder: RunFolder, stop: StopRequest, vitals: Vitals) -> Finished:
+    """Loads, trains and saves; where memory runs out, anew with smaller micro-batches from the last step on.
+
+    Raises Stopped where a stop is asked before the first step is done.
+    """
+    attempt = Attempt(folder, stop, vitals)
+    try:
+        return attempt.run()
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        logger.exception("Memory ran out")
+        if (fault := attempt.give_way(error)) is not None:
+            raise fault from error
+    start_anew(folder.path)
+
+
+def start_anew(path: Path) -> NoReturn:
+    """This process begins once more, as the one it is for whoever looks after it: memory that is in pieces, or that a
+    traceback holds, comes back in no other way."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "studio.worker", "train", str(path)])
+
+
+class Attempt:
+    """One way through a run's work, from the model on. `spec` has the micro-batches that memory allows."""
+
+    def __init__(self, folder: RunFolder, stop: StopRequest, vitals: Vitals) -> None:
+        self._folder = folder
+        self._stop = stop
+        self._vitals = vitals
+        self._request = folder.read_request()
+        self._asked = RunSpec.model_validate(self._request["spec"])
+        self._halvings = self._request.get("halvings", 0)
+        self._spec = halved(self._asked, self._halvings)
+        self._trainer: StudioTrainer | None = None
+        self._reports: Reports | None = None
+
+    def run(self) -> Finished:
+        began = time.monotonic()
+        folder, request, spec = self._folder, self._request, self._spec
+        self._stop.check()
+        folder.append(Progress(stage="loading"))
+        fixed = what_is_fixed(request, self._asked)
+        beginning = find_beginning(folder.checkpoints, request.get("continue_from"), fixed)
+        set_seed(spec.training.seed)
+        # What "automatic" was is kept: measured again, it might be something else, and so the curve.
+        precision = beginning.told.get("precision", spec.model.precision)
+        loaded = load_base(request["model"]["path"], precision, chat_template=spec.model.chat_template)
+        check_causal(loaded.model)
+        targets = Targets(loaded.model)
+        targets.check(spec.lora)
+        self._stop.check()
+        train, evaluation, split = self._examples(loaded)
+        if request["validation"] is None:
+            folder.keep_held_out(split.evaluation.tolist())
+        trainer = self._trainer = build_trainer(
+            loaded, train, evaluation, spec, folder.checkpoints, self._stop, self._vitals.check, targets
+        )
+        samples = Samples(loaded.tokenizer, self._prompts(loaded, split))
+        reports = self._reports = Reports(
+            folder,
+            self._stop,
+            _started(loaded, trainer, train, evaluation, request["dataset"]["format"]),
+            loaded.device,
+            trainer,
+            spec.watch,
+            lambda: samples.answers(trainer.model, lambda: self._stop.is_made, trainer.accelerator.autocast),
+        )
+        trainer.told = lambda: {"fixed": fixed, "precision": loaded.precision, **reports.state()}
+        trainer.kept_checkpoints = spec.watch.keep_checkpoints
+        trainer.add_callback(reports)
+        self._go_on(beginning, reports, trainer)
+        step = trainer.state.global_step
+        if step == 0:
+            raise Stopped
+        return self._save(loaded, trainer, reports, train, evaluation, split, began)
+
+    def _examples(self, loaded: LoadedModel) -> ExampleSets:
+        def progress(done: int, total: int) -> None:
+            self._stop.check()
+            self._folder.append(Progress(stage="tokenizing", done=done, total=total))
+
+        validation = self._request["validation"]
+        return read_examples(
+            self._request["dataset"]["rows_path"],
+            self._spec,
+            loaded.tokenizer,
+            self._folder.path / EXAMPLES,
+            progress,
+            validation=validation and validation["rows_path"],
+        )
+
+    def _prompts(self, loaded: LoadedModel, split: Split) -> list[Conversation]:
+        path, rows = self._request["dataset"]["rows_path"], split.train
+        if len(split.evaluation):
+            validation = self._request["validation"]
+            path, rows = (validation or self._request["dataset"])["rows_path"], split.evaluation
+        return choose_prompts(self._spec.watch, loaded.tokenizer, path, rows)
+
+    def _go_on(self, beginning: Beginning, reports: Reports, trainer: StudioTrainer) -> None:
+        checkpoint = beginning.checkpoint
+        if checkpoint is None:
+            if self._request.get("attempt", 1) > 1 or beginning.skipped:
+                self._folder.append(Resumed(step=0, skipped=beginning.skipped))
+            trainer.train()
+            return
+        reports.restore(checkpoint.told, others_until=beginning.others_until)
+        self._folder.append(Resumed(step=checkpoint.step, path=str(checkpoint.path), skipped=beginning.skipped))
+        if beginning.is_done:  # training a run whose steps are done does one more
+            trainer.take_state(checkpoint.path)
+        else:
+            trainer.train(resume_from_checkpoint=str(checkpoint.path))
+
+    def _save(
+        self,
+        loaded: LoadedModel,
+        trainer: StudioTrainer,
+        reports: Reports,
+        train: Examples,
+        evaluation: Examples,
+        split: Split,
+        began: float,
+    ) -> Finished:
+        request, spec, step = self._request, self._spec, trainer.state.global_step
+        self._folder.append(Progress(stage="saving"))
+        from_step, train_loss = self._best_weights(trainer, reports)
+        best = reports.best_step
+        losses = {
+            "train_loss": train_loss,
+            "eval_loss": reports.evaluations.get(from_step),  # of these very weights, or none
+            "best_eval_loss": None if best is None else reports.evaluations[best],
+        }
+        details = {
+            "trained_tokens": trainer.tokens_seen,
+            "learned_tokens_per_epoch": train.learned,
+            "dropped_rows": train.dropped + evaluation.dropped,
+            "split": describe_split(split, spec, request["validation"]),
+            "seconds": round(time.monotonic() - began, 1),
+            "best_step": best,
+            "from_step": from_step,
+            "early_stopped": reports.is_early,
+            "left_out": [said.as_dict() for said in trainer.left_out],
+        }
+        story = {key: request[key] for key in ("run", "name", "spec", "model", "dataset")} | {
+            "seed": spec.training.seed,
+            "precision": loaded.precision,
+            "versions": library_versions(),
+            "steps": step,
+            "stopped": reports.was_stopped,
+            **losses,
+            **details,
+        }
+        size = save_adapter(request["adapter"], trainer.model, loaded.tokenizer, request["model"]["path"], story)
+        return Finished(
+            path=request["adapter"], size=size, stopped=reports.was_stopped, step=step, details=details, **losses
+        )
+
+    def _best_weights(self, trainer: StudioTrainer, reports: Reports) -> tuple[int, float | None]:
+        """Takes the best checkpoint's weights where they are wanted and were measured to be better than the last ones;
+        returns the step that the adapter is of, and the training loss there. What came after an evaluation that was the
+        best so far is kept: there is no sign that it is worse."""
+        step, best = trainer.state.global_step, reports.best_step
+        if not self._spec.watch.keep_best or best in (None, step, max(reports.evaluations, default=None)):
+            return step, reports.train_loss
+        for found in checkpoints(self._folder.checkpoints):
+            if found.step == best:
+                trainer.load_weights(found.path)
+                return found.step, mean_loss(found.told["last_losses"])
+        return step, reports.train_loss
+
+    def give_way(self, error: BaseException) -> StudioError | None:
+        """Makes all ready for another attempt with smaller micro-batches; returns what to say where none are left."""
+        _, free = host_memory()
+        training, trainer = self._spec.training, self._trainer
+        halvings = self._halvings + 1
+        smaller = halved(self._asked, halvings).training
+        device = trainer.model.device if trainer else torch.device("cpu")
+        if trainer is None or self._reports is None or training.per_device_train_batch_size == 1:
+            return nothing_left_to_halve(device, free, self._request.get("estimate"))
+        step = trainer.state.global_step
+        try:
+            # In the middle of a step the weights are those after the last one, unless they were being changed.
+            if step and not trainer.is_updating and not checkpoint_path(self._folder.checkpoints, step).exists():
+                self._reports.forget_begun_step()
+                trainer.save_where_it_is()
+        except Exception:
+            logger.exception("The last step could not be saved; it goes on from the newest checkpoint")
+        self._folder.append(
+            Halved(
+                step=step,
+                batch=smaller.per_device_train_batch_size,
+                accumulation=smaller.gradient_accumulation_steps,
+                halvings=halvings,
+                where="host" if isinstance(error, HostMemoryShort) or device.type == "cpu" else "device",
+            )
+        )
+        write_json(self._folder.request, self._request | {"halvings": halvings, "attempt": 2})
+        return None
+
+
+def describe_split(split: Split, spec: RunSpec, validation: dict[str, Any] | None) -> dict[str, Any]:
+    """Which rows were trained on and which were not, so that it can be told, and done again."""
+    return {
+        "seed": spec.training.seed,
+        "share": 0.0 if validation else spec.data.validation_split,
+        "stratified": split.stratified,
+        "train_rows": len(split.train),
+        "eval_rows": len(split.evaluation),
+        "kept_together": split.kept_together,
+        "validation": validation and {key: validation[key] for key in ("name", "version", "sha256")},
+        "sha256": split.sha256,
+    }
+
+
+def _started(
+    loaded: LoadedModel, trainer: StudioTrainer, train: Examples, evaluation: Examples, format: str
+) -> Started:
+    return Started(
+        total_steps=0,  # known to the trainer once it begins
+        trainable=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+        parameters=loaded.parameters,
+        device=name_of(loaded.device),
+        precision=loaded.precision,
+        train_rows=len(train),
+        eval_rows=len(evaluation),
+        tokens_per_epoch=train.tokens,
+        dropped_rows=train.dropped + evaluation.dropped,
+        format=format,
+        versions=library_versions(),
+        computed=trainer.path.names(),
+        left_out=[said.as_dict() for said in trainer.left_out],
+    )
