@@ -46,7 +46,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Examination:
-    """`status` is none, running, done or failed; `details` are the worker's (see worker.tokenization.task) once it is done."""
+    """`status` is none, running, done or failed; `details` are those of worker.tokenization.task once it is done."""
 
     status: str
     folder: Path

@@ -101,8 +101,8 @@ class Models:
         return model
 
     def checked(self, name: str) -> dict[str, Any] | None:
-        """What the check found (see worker.model_check.check), which the catalogue keeps from now on; None while it is under
-        way.
+        """What the check found (see worker.model_check.check), which the catalogue keeps from now on; None while it is
+        under way.
 
         Raises StudioError: it failed, or was never begun.
         """
