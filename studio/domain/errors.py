@@ -70,7 +70,7 @@ def file_fault(error: OSError) -> StudioError:
     """What the system says of a file, with its name and what to do."""
     return StudioError(
         "The file {file} cannot be used: {reason}.",
-        "Put a whole copy back, mend its permissions or free some space, then try again.",
+        "Restore an intact copy, fix its permissions or free some space, then try again.",
         file=error.filename, reason=error.strerror or str(error),
     )  # fmt: skip
 

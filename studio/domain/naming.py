@@ -28,7 +28,7 @@ def check_name(name: str, what: str = "name") -> str:
         )
     elif any(unicodedata.category(c).startswith("C") for c in JOINERS.sub("", clean)) or set(clean) & set("/\\"):
         problem = InvalidInput(
-            "The name has a slash or an invisible character.", "Use letters, digits, blanks, dots and dashes."
+            "The name contains a slash or an invisible character.", "Use letters, digits, spaces, dots and dashes."
         )
     else:
         return clean

@@ -50,7 +50,7 @@ def test_three_kinds_of_problems_are_read_skipped_and_the_clean_version_is_train
     expect(page.get_by_text("3 rows cannot be trained on.")).to_be_visible()
     page.get_by_role("tab", name=re.compile("Problems")).click()
     problems = page.get_by_role("tabpanel").get_by_role("table")
-    for line, words in ((4, "not valid JSON"), (11, "no known role"), (23, "no answer to learn")):
+    for line, words in ((4, "not valid JSON"), (11, "not a known role"), (23, "no answer to train on")):
         found = problems.get_by_role("row").filter(has_text=words)
         expect(found.get_by_role("rowheader")).to_contain_text(str(line))
     page.locator("[data-code=unknown_role]").click()

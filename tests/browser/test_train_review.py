@@ -53,7 +53,7 @@ def test_calls_that_the_template_drops_are_counted_until_another_template_is_cho
     lost = review.locator("[data-code='call_dropped']")
     expect(lost).to_contain_text("1 of 2 rows: calls of tools are not learned")
     expect(lost).to_contain_text("ChatML leaves nothing out")
-    expect(lost).to_contain_text("Row 1: The base model's chat template leaves out the call of “weather” in turn 2")
+    expect(lost).to_contain_text("Row 1: The base model's chat template leaves out the call to “weather” in turn 2")
     expect(page.locator("#start-training")).to_be_enabled()
     page.get_by_label("Chat template").select_option("ChatML")
     expect(lost).to_have_count(0)

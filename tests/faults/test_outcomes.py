@@ -146,7 +146,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_checkpoin
         run = bed.tick_until_over(id)
         kept = bed.studio.checkpoints.list(id)
         assert run.status == "failed"
-        assert "no number any more" in run.problem and "learning rate" in run.remedy
+        assert "no longer a number" in run.problem and "learning rate" in run.remedy
         assert f"after step {kept[0].step} is still good" in run.problem
         adapter = bed.studio.checkpoints.promote(id, kept[0].step, "still-good")
         assert (Path(adapter.path) / "adapter_model.safetensors").is_file()

@@ -183,7 +183,7 @@ def test_a_dataset_that_adapters_were_trained_on_goes_only_when_that_is_meant(ho
 
 def test_what_cannot_be_read_leaves_nothing_behind(home: Path, tmp_path: Path) -> None:
     for name, content, said in (
-        ("a.exe", b"x", "none of the kinds"),
+        ("a.exe", b"x", "not a supported file type"),
         ("a.jsonl", b"\n", "has no rows"),
         ("a.parquet", b"PAR1 no PAR1", "Parquet"),
     ):

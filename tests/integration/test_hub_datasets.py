@@ -230,7 +230,7 @@ def test_a_private_dataset_is_read_with_a_token_that_may(hub: HubServer, answere
         (["ben/gated"], "only for people who have accepted its terms", "Accept the terms at {hub}/datasets/ben/gated"),
         (["ada/script"], "program code of its own (script.py)", "refs/convert/parquet"),
         (["ada/words"], "Nothing in the dataset ada/words is recognised as rows", "{hub}/datasets/ada/words"),
-        (["ada/sounds"], "“a.wav” is none of the kinds of file", ".jsonl"),
+        (["ada/sounds"], "“a.wav” is not a supported file type", ".jsonl"),
         (["ada/thief"], "Data files don't belong to ada/thief", "download those with rows"),
         (["ada/stray"], "not part of this commit: hf://datasets/ada/stray@main/train.csv", "Get that file yourself"),
     ],

@@ -184,5 +184,5 @@ def test_an_answer_that_the_template_hides_is_refused_with_a_remedy() -> None:
     def hides(messages: Messages, add_generation_prompt: bool) -> str:
         return f"{len(messages)} turns{' >' if add_generation_prompt else ''}"
 
-    with pytest.raises(StudioError, match=r"turn 2.*Learn from answers only"):
+    with pytest.raises(StudioError, match=r"turn 2.*Train on answers only"):
         answer_spans(chat("a", "b"), hides)

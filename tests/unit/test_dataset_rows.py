@@ -252,7 +252,7 @@ def test_what_is_said_of_a_problem_has_its_values_filled_in() -> None:
         "field": "messages[0].role",
         "code": "unknown_role",
         "level": "error",
-        "message": "“messages[0].role” is “pirate”, which is no known role.",
+        "message": "“messages[0].role” is “pirate”, which is not a known role.",
         "remedy": "Use system, user, assistant or tool.",
         "file": 1,
     }

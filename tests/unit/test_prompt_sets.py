@@ -59,18 +59,18 @@ def refused(sets, text) -> InvalidInput:
     ("line", "said"),
     [
         ('{"prompt": "a"', "not valid JSON"),
-        ("[1]", "no object; its type is array"),
-        ('{"question": "a"}', "There is no “prompt”"),
+        ("[1]", "not an object; its type is array"),
+        ('{"question": "a"}', "“prompt” is missing"),
         ('{"prompt": "  "}', "“prompt” is empty"),
         ('{"prompt": 3}', "“prompt” must be text; its type is number"),
         ('{"messages": "a"}', "“messages” must be a list"),
         ('{"messages": []}', "“messages” has no turns"),
         ('{"messages": [3]}', "“messages[0]” must be an object"),
         ('{"messages": [{"role": "tool", "content": "a"}]}', "“messages[0].role” is “tool”"),
-        ('{"messages": [{"role": "user"}]}', "no “messages[0].content”"),
+        ('{"messages": [{"role": "user"}]}', "“messages[0].content” is missing"),
         ('{"messages": [{"role": "system", "content": "a"}]}', "no turns"),
         ('{"prompt": "a", "reference": 4}', "“reference” must be text"),
-        ('{"prompt": "\\ud800"}', "half of a character"),
+        ('{"prompt": "\\ud800"}', "half a character"),
         ('{"prompt": "a\\u0000"}', "control character U+0000"),
     ],
 )
@@ -87,7 +87,7 @@ def test_bad_lines_can_be_left_out(sets):
 
 def test_a_row_with_too_many_cells_is_named(sets):
     fault = refused(sets, "prompt,reference\na,b\nc,d,e\n")
-    assert "3 cells, and the header has 2" in str(fault.fields["line 3"])
+    assert "3 cells, but the header has 2" in str(fault.fields["line 3"])
 
 
 def test_a_broken_quotation_mark_in_a_table_is_told_where_it_begins(sets):

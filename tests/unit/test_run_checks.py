@@ -36,7 +36,8 @@ def test_a_polynomial_schedule_begins_higher_than_it_ends(rate, is_fault):
 @pytest.mark.parametrize("scheduler", ["linear", "cosine", "constant_with_warmup", "polynomial"])
 def test_a_warm_up_of_as_many_steps_as_there_are_is_a_fault(scheduler):
     assert (
-        "takes 27 steps, and the run has 27" in at_fault(warmup_steps=27, lr_scheduler_type=scheduler)["warmup_steps"]
+        "takes 27 steps, but the run has only 27"
+        in at_fault(warmup_steps=27, lr_scheduler_type=scheduler)["warmup_steps"]
     )
     assert "takes 225000 steps" in at_fault(warmup_steps=225_000, lr_scheduler_type=scheduler)["warmup_steps"]
     assert at_fault(warmup_steps=26, lr_scheduler_type=scheduler) == {}
@@ -62,7 +63,7 @@ def test_what_passes_has_a_step_at_the_full_learning_rate(warm_up, steps):
 def test_a_run_of_one_step_is_told_that_its_share_of_warm_up_is_all_of_it():
     one = Plan(train_rows=4, eval_rows=0, steps=1, steps_per_epoch=1)
     assert at_fault(plan=one, warmup_steps=0.05) == {}
-    assert "only step of this run is warm-up" in noted(plan=one, save_steps=1)[0]
+    assert "only step is warmup" in noted(plan=one, save_steps=1)[0]
     assert noted(plan=one, warmup_steps=0, save_steps=1) == []
 
 
@@ -80,8 +81,8 @@ def test_steps_beyond_the_last_are_noted_and_no_fault():
     assert noted(eval_steps=20, save_steps=50) == []
     assert noted(eval_steps=27, save_steps=27) == []
     (evaluated, saved) = noted(eval_steps=225_000, save_steps=225_000)
-    assert "only once, at its end" in evaluated and "225000" in evaluated and "27 steps" in evaluated
-    assert "no checkpoint before its end" in saved
+    assert "only once, at the end" in evaluated and "225000" in evaluated and "27 steps" in evaluated
+    assert "no checkpoint before the end" in saved
     assert at_fault(eval_steps=225_000, save_steps=225_000) == {}
     one = Plan(train_rows=4, eval_rows=1, steps=1, steps_per_epoch=1)
     assert all("the run has 1 step." in said for said in noted(plan=one, eval_steps=20, save_steps=50, warmup_steps=0))

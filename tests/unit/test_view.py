@@ -184,4 +184,4 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path):
 
     told = answer(look, {"name": "rows.arrow"})["error"]
     assert str(tmp_path / "rows.arrow") in told["problem"]
-    assert told["remedy"].startswith("Put a whole copy back")
+    assert told["remedy"].startswith("Restore an intact copy")

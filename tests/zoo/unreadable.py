@@ -119,7 +119,7 @@ UNREADABLE = [
         [(4, "bad_encoding", "")],
     ),
     Case(
-        "a quotation mark without its partner",
+        "an unmatched quotation mark",
         "a.csv",
         'prompt,completion\na,b\na,"b\nc,d\n',
         [said("a", "b"), said("c", "d")],

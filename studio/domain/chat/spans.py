@@ -161,8 +161,8 @@ def _span_of_mark(messages: Messages, i: int, text: str, render: Render, head: s
 
 def _lost(i: int) -> TemplateRefusal:
     return TemplateRefusal(
-        "The model's chat template changes turn {turn}, so its answer cannot be told from the rest.",
-        "Switch off “Learn from answers only”, or choose another chat template.",
+        "The model's chat template changes turn {turn}, so its answer cannot be told apart from the rest.",
+        "Turn off “Train on answers only”, or choose another chat template.",
         turn=i + 1,
     )
 

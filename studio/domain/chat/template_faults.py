@@ -19,6 +19,6 @@ def template_refusal(error: Exception) -> TemplateRefusal:
     """What a chat template raised, as words for the reader: a template is a foreign program, so it may be anything."""
     return TemplateRefusal(
         "The base model's chat template refuses this conversation: {reason}.",
-        "Change the conversation to what the template takes, or choose another chat template or base model.",
+        "Change the conversation to fit the template, or choose another chat template or base model.",
         reason=str(error)[:LONGEST_REASON].rstrip(".") or type(error).__name__,
     )

@@ -58,7 +58,7 @@ def check_suffix(file_name: str) -> str:
     kind = kind_of(file_name)
     if kind not in (*SUFFIXES, ".zip"):  # only the archive knows the name of what is inside
         raise InvalidInput(
-            "“{file}” is none of the kinds of file that can be read.",
+            "“{file}” is not a supported file type.",
             "Use one of {known}, or one of them as .gz or .zip.",
             file=file_name, known=", ".join(SUFFIXES),
         )  # fmt: skip

@@ -173,7 +173,7 @@ def recognise(rows: Sequence[Mapping[str, Any]]) -> Layout:
             return _rated(layout, rows, spelled) or layout
     raise UnclearFormat(
         StudioError(
-            "The columns are those of no known format: {columns}.",
+            "The columns match no known format: {columns}.",
             "Say which column holds what.",
             columns=", ".join(map(excerpt, columns[:20])) or "–",
         ),
@@ -247,8 +247,8 @@ def read_layout(value: Mapping[str, Any], columns: Sequence[str] | None = None) 
     if parts.either and not any(all(part in chosen for part in group) for group in parts.either):
         faults |= {part: StudioError("Choose the column that holds it.") for part in parts.either[-1]}
     if columns is not None:
-        unknown = StudioError("There is no such column.", "There are: {columns}.", columns=", ".join(columns))
+        unknown = StudioError("There is no such column.", "Available columns: {columns}.", columns=", ".join(columns))
         faults |= {part: unknown for part, column in chosen.items() if column not in columns}
     if faults:
-        raise InvalidInput("The column map is not whole: {parts}.", parts=", ".join(faults), fields=faults)
+        raise InvalidInput("The column mapping is incomplete: {parts}.", parts=", ".join(faults), fields=faults)
     return Layout(format, chosen)

@@ -24,7 +24,7 @@ class ProblemKind:
     heals: str = SKIP
 
 
-_WHOLE_OBJECT = "Look for a missing quotation mark, comma or bracket there; in .jsonl each line is one whole object."
+_WHOLE_OBJECT = "Look for a missing quotation mark, comma or bracket there; in .jsonl each line is one complete object."
 _FILL_IN = "Fill it in, or skip the row."
 _TURNS = 'Write it as [{{"role": "user", "content": "…"}}, {{"role": "assistant", "content": "…"}}].'
 _TEXT = "Write it as text, in quotation marks."
@@ -43,7 +43,7 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
     "json_too_deep": ProblemKind(
         "JSON that cannot be read",
         "This JSON cannot be read: {reason}.",
-        "Write it flatter or smaller, or skip the row.",
+        "Reduce its nesting or size, or skip the row.",
     ),
     "bad_encoding": ProblemKind(
         "Broken encoding",
@@ -52,51 +52,51 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
     ),
     "cell_count": ProblemKind(
         "Too many or too few cells",
-        "This row has {cells} {cells:cell|cells}, and the header has {columns}.",
-        "Put text that has the delimiter or a line break in it in quotation marks.",
+        "This row has {cells} {cells:cell|cells}, but the header has {columns}.",
+        "Quote text that contains the delimiter or a line break.",
     ),
     "not_csv": ProblemKind(
         "Not valid CSV",
-        "The row that begins here cannot be read: {reason}.",
-        "Look for a quotation mark without its partner; inside a text, quotation marks are doubled.",
+        "The row that starts here cannot be read: {reason}.",
+        "Look for an unmatched quotation mark; inside a text, quotation marks are doubled.",
     ),
     "truncated": ProblemKind(
         "The file ends early",
-        "The file breaks off here: {reason}.",
-        "Copy or download the file again; the rows before this place are kept.",
+        "The file is cut off here: {reason}.",
+        "Copy or download the file again; the rows up to here are kept.",
     ),
     "unread": ProblemKind(
         "Rest of the file",
-        "What follows this place could not be read.",
-        "Mend the problem before it, or save the file as JSON Lines, where one fault costs one row.",
+        "Nothing after this point could be read.",
+        "Fix the problem before it, or save the file as JSON Lines, where one fault costs only one row.",
     ),
     # the row's form
     "not_an_object": ProblemKind(
-        "Not an object", "This is no object; its type is {found}.", "Each row must be an object with named fields."
+        "Not an object", "This is not an object; its type is {found}.", "Each row must be an object with named fields."
     ),
-    "missing": ProblemKind("Missing field", "There is no “{field}”.", _FILL_IN),
+    "missing": ProblemKind("Missing field", "“{field}” is missing.", _FILL_IN),
     "empty": ProblemKind("Empty field", "“{field}” is empty.", _FILL_IN),
     "no_turns": ProblemKind("No turns", "“{field}” has no turns.", _FILL_IN),
     "wrong_type": ProblemKind("Not text", "“{field}” must be text; its type is {found}.", _TEXT),
-    "not_a_list": ProblemKind("No list of turns", "“{field}” must be a list of turns; its type is {found}.", _TURNS),
-    "not_a_turn": ProblemKind("No turn", "“{field}” must be an object; its type is {found}.", _TURNS),
+    "not_a_list": ProblemKind("Not a list of turns", "“{field}” must be a list of turns; its type is {found}.", _TURNS),
+    "not_a_turn": ProblemKind("Not a turn", "“{field}” must be an object; its type is {found}.", _TURNS),
     "bad_history": ProblemKind(
         "Wrong history",
         "“{field}” must be a question and its answer in a list.",
         "Write the earlier turns as [[question, answer], …], or leave them out.",
     ),
     "not_text": ProblemKind(
-        "Content that is no text",
-        "“{field}” has a part that is no text, such as an image.",
-        "Leave the part out, or skip the row: only text is learned.",
+        "Non-text content",
+        "“{field}” has a part that is not text, such as an image.",
+        "Remove that part, or skip the row: only text can be trained on.",
     ),
     "broken_character": ProblemKind(
-        "Half of a character",
-        "“{field}” has half of a character (an unpaired surrogate).",
-        "Remove it, or write the whole character.",
+        "Half a character",
+        "“{field}” has half a character (an unpaired surrogate).",
+        "Remove it, or write the complete character.",
     ),
     "unknown_role": ProblemKind(
-        "Unknown role", "“{field}” is “{role}”, which is no known role.", "Use system, user, assistant or tool."
+        "Unknown role", "“{field}” is “{role}”, which is not a known role.", "Use system, user, assistant or tool."
     ),
     "bad_tools": ProblemKind(
         "Wrong tools",
@@ -121,21 +121,21 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
     ),
     "no_answer": ProblemKind(
         "No answer at the end",
-        "The last turn of “{field}” is by the {role}, so there is no answer to learn.",
+        "The last turn of “{field}” is by the {role}, so there is no answer to train on.",
         "Add the assistant's answer, or remove what follows the last one.",
     ),
     "not_one_answer": ProblemKind(
         "Not an answer",
         "“{field}” must be the assistant's answer alone.",
-        "Leave only the assistant's turns in it; what was asked belongs into the prompt.",
+        "Keep only the assistant's turns in it; the question belongs in the prompt.",
     ),
     "same_answers": ProblemKind(
-        "Chosen and rejected are equal",
+        "Chosen and rejected are identical",
         "“{field}” is the same answer as the chosen one, so there is nothing to prefer.",
         "Write two different answers, or skip the row.",
     ),
     "no_verdict": ProblemKind(
-        "No verdict",
+        "No rating",
         "“{field}” must be true or false; it is “{found}”.",
         "Label a good answer true and a bad one false.",
     ),
@@ -143,86 +143,87 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
     "control_characters": ProblemKind(
         "Control characters",
         "“{field}” has the control character {character}.",
-        "Remove it: it shows as nothing, and the model learns to write it.",
+        "Remove it: it is invisible, and the model learns to write it.",
         "warning", "",
     ),
     "mojibake": ProblemKind(
         "Garbled characters",
         "“{field}” has garbled characters: “{found}”.",
-        "Choose another encoding for the file, or mend the text where it came from.",
+        "Choose another encoding for the file, or fix the text at its source.",
         "warning", "",
     ),
     "secret": ProblemKind(
         "Likely secret",
         "“{field}” seems to hold a secret ({what}).",
-        "Remove it: a model repeats what it has learned to anyone who asks. Then make the secret invalid.",
+        "Remove it: a model can repeat what it was trained on to anyone who asks. Then revoke the secret.",
         "warning", "",
     ),
     "email": ProblemKind(
         "E-mail address",
         "“{field}” has an e-mail address.",
-        "Replace it where the person has not agreed to be learned by heart.",
+        "Replace it unless its owner has agreed to its use: a model may memorise it.",
         "warning", "",
     ),
     # the rows together
     "duplicate": ProblemKind(
         "Exact duplicate",
-        "This row is the same as number {twin}.",
-        "Drop duplicates: a row that stands twice is learned twice.",
+        "This row is the same as row {twin}.",
+        "Drop duplicates: a repeated row is trained on twice.",
         "warning", DROP,
     ),
     "near_duplicate": ProblemKind(
         "Near duplicate",
-        "This row is nearly the same as number {twin}: {similarity} alike.",
-        "Drop one of them, unless the difference is what is to be learned.",
+        "This row is almost the same as row {twin}: {similarity} similar.",
+        "Drop one of them, unless the difference is what the model should learn.",
         "warning", DROP,
     ),
     "leakage": ProblemKind(
-        "In the validation set too",
-        "This row stands in the validation set too, as number {twin}.",
-        "Drop it here or there: else the evaluation measures what was learned by heart.",
+        "Also in the validation set",
+        "This row is also in the validation set, as row {twin}.",
+        "Drop it from one of the two: otherwise the evaluation measures memorisation.",
         "warning", DROP,
     ),
     "label_imbalance": ProblemKind(
         "Unbalanced labels",
         "“{most}” has {share} of the rows, and “{least}” has {count}.",
-        "Add rows with the rare label, or expect the model to guess the frequent one.",
+        "Add rows with the rare label, or expect the model to favour the frequent one.",
         "warning", "",
     ),
     # the tokens of a base model
     "template_refuses": ProblemKind(
         "Refused by the chat template",
         "The base model's chat template refuses this conversation: {reason}.",
-        "Change the conversation to what the template takes, or choose another chat template or base model.",
+        "Change the conversation to fit the template, or choose another chat template or base model.",
     ),
     "no_trained_token": ProblemKind(
-        "Nothing left to learn",
-        "Within {max_length} {max_length:token|tokens} no answer begins, so nothing is learned from this row.",
+        "Nothing to train on",
+        "No answer starts within {max_length} {max_length:token|tokens}, so there is nothing to train on in this row.",
         "Raise max length, shorten the question, or trim the row.",
     ),
     "too_long": ProblemKind(
         "Longer than max length",
-        "This row has {tokens} {tokens:token|tokens}; {lost} of them {lost:is|are} cut off, {lost_trained} of those to "
-        "be learned.",
-        "Raise max length, or trim the row so that it ends with a whole answer.",
+        "This row has {tokens} {tokens:token|tokens}; {lost} of them {lost:is|are} cut off, including {lost_trained} "
+        "that would be trained on.",
+        "Raise max length, or trim the row so that it ends with a complete answer.",
         "warning", TRIM,
     ),
     # what the base model's chat template leaves out: see template_losses
     "call_dropped": ProblemKind(
-        "Tool calls that are not learned",
-        "The base model's chat template leaves out the call of “{tool}” in turn {turn}, so it is not learned.",
+        "Tool calls that are not trained on",
+        "The base model's chat template leaves out the call to “{tool}” in turn {turn}, so it is not trained on.",
         _OTHER_TEMPLATE,
         "warning", "",
     ),
     "reasoning_dropped": ProblemKind(
-        "Reasoning that is not learned",
-        "The base model's chat template leaves out the reasoning in turn {turn}, so it is not learned.",
+        "Reasoning that is not trained on",
+        "The base model's chat template leaves out the reasoning in turn {turn}, so it is not trained on.",
         _OTHER_TEMPLATE,
         "warning", "",
     ),
     "prefix_differs": ProblemKind(
-        "Answers that begin differently in use",
-        "Before the answer in turn {turn}, the chat template writes something else than when the model is asked.",
+        "Answers that start differently at inference",
+        "Before the answer in turn {turn}, the chat template writes something different from what it writes at "
+        "inference.",
         "Write the model's reasoning between <think> and </think> at the start of each answer, or choose another chat "
         "template for the run.",
         "warning", "",
@@ -242,7 +243,7 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
     "special_tokens": ProblemKind(
         "Special tokens in the text",
         "“{field}” has the special token {token} of the base model.",
-        "Remove it, unless it is meant: the model takes it for the end or the beginning of a turn.",
+        "Remove it unless it is intended: the model takes it for the start or end of a turn.",
         "warning", "",
     ),
 }  # fmt: skip

@@ -47,11 +47,11 @@ class Section(BaseModel):
 class ModelSpec(Section):
     """Base model"""
 
-    name: str = knob("starter", "Base model", "The model that the adapter is trained on.", min_length=1)
+    name: str = knob("starter", "Base model", "The model to fine-tune.", min_length=1)
     precision: Literal["auto", "fp32", "bf16", "8-bit", "4-bit"] = knob(
         "auto",
         "Precision",
-        "How the base model's weights are kept. Fewer bits need less memory; on a CPU 8-bit and 4-bit are slower.",
+        "Number format of the base model's weights. Fewer bits need less memory; on a CPU, 8-bit and 4-bit are slower.",
         advanced=True,
         choices={
             "auto": "Automatic",
@@ -64,9 +64,9 @@ class ModelSpec(Section):
     chat_template: TemplateChoice = knob(
         AUTOMATIC,
         "Chat template",
-        "How conversations are written. Automatic is the model's own template, or ChatML where it has none. A model "
-        "that has its own was trained with it: choose another only where its own leaves out what is to be learned. "
-        "It is saved with the adapter.",
+        "How conversations are formatted. Automatic uses the model's own template, or ChatML if it has none. A model "
+        "with its own template was trained with it: choose another only if its own leaves out something the adapter "
+        "should learn. Saved with the adapter.",
         choices={AUTOMATIC: "Automatic", **{name: template.label for name, template in TEMPLATES.items()}},
     )
 
@@ -74,24 +74,24 @@ class ModelSpec(Section):
 class DataSpec(Section):
     """Dataset"""
 
-    name: str = knob("", "Dataset", "The rows that the adapter learns from.", min_length=1)
+    name: str = knob("", "Dataset", "The rows to train on.", min_length=1)
     validation_split: float = knob(
         0.1,
         "Validation split",
-        "Share of the rows that is never trained on, to measure how well the adapter does on new ones.",
+        "Fraction of the rows held out to measure how well the adapter does on new ones.",
         ge=0,
         le=0.5,
     )
     validation_name: str = knob(
         "",
         "Validation set",
-        "Another dataset that is never trained on; replaces the split.",
+        "A separate dataset, used only for validation; replaces the split.",
         advanced=True,
     )
     answers_only: bool = knob(
         True,
-        "Learn from answers only",
-        "On: only the assistant's words are learned. Off: the user's words too.",
+        "Train on answers only",
+        "On: only the assistant's words are trained on. Off: the user's words too.",
         advanced=True,
     )
 
@@ -105,12 +105,12 @@ class DataSpec(Section):
 class LoraSpec(Section):
     """LoRA adapter"""
 
-    r: int = knob(16, "Rank", "Width of the adapter matrices: more learns more, and costs more.", ge=1, le=1024)
+    r: int = knob(16, "Rank", "Width of the adapter matrices: a higher rank learns more and costs more.", ge=1, le=1024)
     lora_alpha: int = knob(32, "Alpha", "Strength of the adapter: its update is scaled by alpha / rank.", ge=1, le=4096)
     lora_dropout: float = knob(
         0.0,
         "Dropout",
-        "Share of the adapter's inputs that is left out at random, against learning by heart.",
+        "Fraction of the adapter's inputs dropped at random to reduce overfitting.",
         ge=0,
         lt=1,
         advanced=True,
@@ -125,13 +125,14 @@ class LoraSpec(Section):
     bias: Literal["none", "all", "lora_only"] = knob(
         "none",
         "Bias",
-        "Which bias terms are trained too. With any of them, the base is no longer exact when the adapter is off.",
+        "Which bias terms are also trained. With any of them, switching the adapter off no longer restores the exact "
+        "base model.",
         advanced=True,
-        choices={"none": "None", "all": "All", "lora_only": "Only beside adapters"},
+        choices={"none": "None", "all": "All", "lora_only": "Adapted layers only"},
     )
     use_rslora: bool = knob(False, "rsLoRA", "Scales by alpha / √rank, which keeps high ranks stable.", advanced=True)
     use_dora: bool = knob(
-        False, "DoRA", "Learns direction and length apart: often better at low rank, slower.", advanced=True
+        False, "DoRA", "Learns direction and magnitude separately: often better at low rank, but slower.", advanced=True
     )
 
     @field_validator("target_modules", mode="before")
@@ -153,65 +154,69 @@ class TrainingSpec(Section):
     """Training"""
 
     learning_rate: float = knob(
-        2e-4, "Learning rate", "Size of each step: too high forgets, too low learns nothing.", gt=0, le=1
+        2e-4, "Learning rate", "Step size: too high and the model forgets, too low and it learns nothing.", gt=0, le=1
     )
-    num_train_epochs: float = knob(3, "Epochs", "How often the whole dataset is gone through.", gt=0, le=1000)
+    num_train_epochs: float = knob(3, "Epochs", "Number of passes over the dataset.", gt=0, le=1000)
     max_steps: int = knob(
-        -1, "Most steps", "Ends after so many steps, whatever the epochs say; -1 for no limit.", ge=-1, advanced=True
+        -1, "Max steps", "Stops after this many steps, whatever the epochs; -1 for no limit.", ge=-1, advanced=True
     )
     per_device_train_batch_size: int = knob(
-        4, "Batch size", "Examples that are worked on at once: more is steadier and needs more memory.", ge=1, le=1024
+        4,
+        "Batch size",
+        "Examples processed at once; larger batches give a less noisy gradient and need more memory.",
+        ge=1,
+        le=1024,
     )
     gradient_accumulation_steps: int = knob(
         1,
         "Gradient accumulation",
-        "Batches that are added up before each step: a larger batch for the same memory.",
+        "Batches accumulated before each step: a larger effective batch in the same memory.",
         ge=1,
         le=1024,
         advanced=True,
     )
     max_length: int = knob(
-        1024, "Max length", "Longest example in tokens; what is longer is cut at the end.", ge=8, le=131072
+        1024, "Max length", "Maximum tokens per example; longer ones are cut off at the end.", ge=8, le=131072
     )
     lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial"] = knob(
         "cosine",
-        "Scheduler",
-        "How the learning rate goes down over the run.",
+        "Learning rate scheduler",
+        "How the learning rate changes during the run.",
         advanced=True,
         choices={
             "linear": "Linear",
             "cosine": "Cosine",
             "constant": "Constant",
-            "constant_with_warmup": "Constant with warm-up",
+            "constant_with_warmup": "Constant with warmup",
             "polynomial": "Polynomial",
         },
     )
     warmup_steps: float = knob(
         0.05,
-        "Warm-up",
-        "Steps in which the learning rate rises to its full size; below 1 it is a share of all steps.",
+        "Warmup",
+        "Steps over which the learning rate rises to its peak; below 1, a fraction of all steps.",
         ge=0,
         advanced=True,
     )
     weight_decay: float = knob(
         0.0,
         "Weight decay",
-        "Pulls the adapter's weights towards zero, against learning by heart.",
+        "Pulls the adapter's weights towards zero to reduce overfitting.",
         ge=0,
         le=1,
         advanced=True,
     )
     max_grad_norm: float = knob(
-        1.0, "Gradient clipping", "Longest gradient that is applied as it is.", gt=0, advanced=True
+        1.0, "Gradient clipping", "Maximum gradient norm; larger gradients are scaled down.", gt=0, advanced=True
     )
     eval_steps: int = knob(
-        20, "Evaluate every", "Steps between two measurements on the validation rows.", ge=1, advanced=True
+        20, "Evaluate every", "Steps between evaluations on the validation rows.", ge=1, advanced=True
     )
-    save_steps: int = knob(50, "Save every", "Steps between two checkpoints.", ge=1, advanced=True)
+    save_steps: int = knob(50, "Save every", "Steps between checkpoints.", ge=1, advanced=True)
     gradient_checkpointing: bool = knob(
         False,
         "Gradient checkpointing",
-        "Computes parts twice instead of keeping them: less memory, about a third more time.",
+        "Recomputes activations in the backward pass instead of storing them: less memory, about a third slower.",
         advanced=True,
     )
     seed: int = knob(42, "Seed", "The same seed and data give the same run.", ge=0, le=2**32 - 1, advanced=True)
@@ -230,7 +235,7 @@ class WatchSpec(Section):
     early_stopping_patience: int = knob(
         0,
         "Early stopping",
-        "Ends the run after so many evaluations without a better loss; 0 never does.",
+        "Stops after this many evaluations in a row without a lower loss; 0 turns it off.",
         ge=0,
         le=1000,
         advanced=True,
@@ -238,16 +243,21 @@ class WatchSpec(Section):
     keep_best: bool = knob(
         True,
         "Keep the best",
-        "On: the adapter is the checkpoint with the lowest evaluation loss. Off: what the last step left.",
+        "On: the adapter is the checkpoint with the lowest evaluation loss. Off: the last step's weights.",
         advanced=True,
     )
     keep_checkpoints: int = knob(
-        2, "Checkpoints kept", "So many of the newest, besides the best one.", ge=1, le=100, advanced=True
+        2,
+        "Checkpoints to keep",
+        "How many recent checkpoints to keep, besides the best one.",
+        ge=1,
+        le=100,
+        advanced=True,
     )
     samples: int = knob(
         2,
         "Sample answers",
-        "Prompts that are answered at each evaluation, to read how the adapter comes along; 0 for none.",
+        "Prompts answered at each evaluation, to follow the adapter's progress; 0 for none.",
         ge=0,
         le=8,
         advanced=True,
@@ -255,13 +265,13 @@ class WatchSpec(Section):
     sample_prompts: list[str] = knob(
         [],
         "Sample prompts",
-        "Prompts of your own, one a line; else the first of the validation rows are asked.",
+        "Your own prompts, one per line; if empty, the first validation rows are used.",
         advanced=True,
     )
     automatic_resumes: int = knob(
         1,
         "Automatic resumes",
-        "How often a run that ended without a word is resumed by itself from its newest checkpoint.",
+        "How many times a run that ended unexpectedly resumes automatically from its latest checkpoint.",
         ge=0,
         le=100,
         advanced=True,
@@ -348,7 +358,7 @@ def _fault(section: type[Section], field: str, item: Mapping[str, Any]) -> Studi
     match kind:
         case "extra_forbidden":
             return StudioError(
-                "There is no such setting.", "Known here: {known}.", known=", ".join(section.model_fields)
+                "There is no such setting.", "Available: {known}.", known=", ".join(section.model_fields)
             )
         case "missing" | "string_too_short":
             return StudioError("Choose one.")

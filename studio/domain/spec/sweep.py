@@ -42,7 +42,7 @@ def read_axes(given: Mapping[str, str]) -> dict[str, list[str]]:
     faults: dict[str, StudioError] = {}
     for place, values in axes.items():
         if not can_vary(place):
-            faults[place] = StudioError("This setting cannot have several values.", "Take it out of the sweep.")
+            faults[place] = StudioError("This setting cannot have several values.", "Remove it from the sweep.")
         elif not values:
             faults[place] = StudioError("Enter at least one value.", "Separate several by commas, such as 8, 16.")
     if faults:
@@ -59,7 +59,7 @@ def combine(values: Values, axes: Mapping[str, Sequence[str]]) -> list[Combinati
     count = prod(len(each) for each in axes.values())
     if count > MOST_RUNS:
         raise InvalidInput(
-            "That makes {count} runs.", "Take fewer values: {most} runs at most.", count=count, most=MOST_RUNS
+            "That makes {count} runs.", "Use fewer values: at most {most} runs.", count=count, most=MOST_RUNS
         )
     faults: dict[str, StudioError] = {}
     found = []

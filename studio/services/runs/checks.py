@@ -27,7 +27,7 @@ def faults(spec: RunSpec, *, context: int = 0, plan: Plan | None = None) -> dict
     found: dict[str, StudioError] = {}
     if training.lr_scheduler_type == "polynomial" and training.learning_rate <= POLYNOMIAL_END:
         found["training.learning_rate"] = StudioError(
-            "The polynomial scheduler goes down to {end}, so it has to begin higher.",
+            "The polynomial scheduler decays to {end}, so the learning rate must start higher.",
             "Raise the learning rate, or choose another scheduler.",
             end=POLYNOMIAL_END,
         )
@@ -37,8 +37,8 @@ def faults(spec: RunSpec, *, context: int = 0, plan: Plan | None = None) -> dict
         )
     if plan and _is_all_warm_up(training, plan.steps) and not _is_rounded_up(training, plan.steps):
         found["training.warmup_steps"] = StudioError(
-            "The warm-up takes {warm_up} steps, and the run has {steps}: it would never reach its learning rate.",
-            "Enter fewer steps, a share such as 0.05, or 0 for none.",
+            "Warmup takes {warm_up} steps, but the run has only {steps}: it would never reach its learning rate.",
+            "Enter fewer steps, a fraction such as 0.05, or 0 for none.",
             warm_up=warm_up_steps(training, plan.steps),
             steps=plan.steps,
         )
@@ -62,7 +62,7 @@ def notes(spec: RunSpec, plan: Plan) -> list[StudioError]:
     if plan.eval_rows > 0 and training.eval_steps > steps:
         found.append(
             StudioError(
-                "It is evaluated only once, at its end: “Evaluate every” is {every}, and the run has {steps} "
+                "The run is evaluated only once, at the end: “Evaluate every” is {every}, and the run has {steps} "
                 "{steps:step|steps}.",
                 every=training.eval_steps,
                 steps=steps,
@@ -71,8 +71,8 @@ def notes(spec: RunSpec, plan: Plan) -> list[StudioError]:
     if training.save_steps > steps and not (is_measured and spec.watch.keep_best):
         found.append(
             StudioError(
-                "There is no checkpoint before its end: “Save every” is {every}, and the run has {steps} "
-                "{steps:step|steps}. If it is interrupted, it begins anew.",
+                "There is no checkpoint before the end: “Save every” is {every}, and the run has {steps} "
+                "{steps:step|steps}. If interrupted, it starts over.",
                 every=training.save_steps,
                 steps=steps,
             )
@@ -80,15 +80,15 @@ def notes(spec: RunSpec, plan: Plan) -> list[StudioError]:
     if _is_rounded_up(training, steps):
         found.append(
             StudioError(
-                "The only step of this run is warm-up, in which nothing is learned. More rows or epochs, or a warm-up "
-                "of 0, change that."
+                "This run's only step is warmup, in which nothing is learned. Use more rows or epochs, or set warmup "
+                "to 0."
             )
         )
     by_epochs = total_steps(plan.train_rows, training.model_copy(update={"max_steps": -1}))
     if steps > FAR_BEYOND * by_epochs:
         found.append(
             StudioError(
-                "“Most steps” counts more than “Epochs”: {steps} steps go through the rows {times} times.",
+                "“Max steps” overrides “Epochs”: {steps} steps go through the rows {times} times.",
                 steps=steps,
                 times=round(steps / plan.steps_per_epoch),
             )

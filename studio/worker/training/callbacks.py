@@ -203,14 +203,14 @@ def _unstable(step: int, folder: Path) -> StudioError:
     good = next(iter(checkpoints(folder)), None)
     if good is None:
         return StudioError(
-            "The loss is no number any more after step {step}: the training has become unstable.",
-            "Lower the learning rate, add warm-up, or choose full precision (fp32).",
+            "The loss is no longer a number after step {step}: training has become unstable.",
+            "Lower the learning rate, add warmup, or choose full precision (fp32).",
             step=step,
         )
     return StudioError(
-        "The loss is no number any more after step {step}: the training has become unstable. The checkpoint after "
-        "step {good} is still good.",
-        "Keep that checkpoint as an adapter; or lower the learning rate, add warm-up, or choose full precision (fp32), "
+        "The loss is no longer a number after step {step}: training has become unstable. The checkpoint at step {good} "
+        "is still good.",
+        "Keep that checkpoint as an adapter; or lower the learning rate, add warmup, or choose full precision (fp32), "
         "and train again.",
         step=step,
         good=good.step,
