@@ -40,7 +40,7 @@ def main() -> None:
 def served(scratch: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     from studio.engines.local import LocalEngine
     from studio.store.job_folder import RunFolder
-    from tests.ml.tiny import random_adapter
+    from tests.support.tiny_models import random_adapter
 
     paths = {
         name: random_adapter(scratch / name, arguments.model, seed=seed, strength=0.05, target_modules=["q_proj"])

@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def make_adapters(scratch: Path, model: Path) -> dict[str, Path]:
-    from tests.ml.tiny import random_adapter
+    from tests.support.tiny_models import random_adapter
 
     return {
         name: random_adapter(scratch / name, model, seed=seed, strength=0.02, r=16, lora_alpha=32)

@@ -128,7 +128,7 @@ def models(bench: Bench, found: Findings) -> None:
 
     from studio.worker.common.device import name_of, pick_device
     from studio.worker.training.save_adapter import library_versions
-    from tests.ml.families import tokenizer
+    from tests.support.model_families import tokenizer
 
     device = pick_device()
     found.update(device=name_of(device), versions=library_versions(), cuda=device.type == "cuda")
@@ -392,7 +392,7 @@ def worker_run(
     from studio.services.models.layers import read_base_weights
     from studio.services.runs.estimate import training_bytes
     from studio.settings import worker_environment
-    from tests.training import all_events, training_run
+    from tests.support.training_jobs import all_events, training_run
 
     training = {
         "per_device_train_batch_size": bench.scale.batch, "num_train_epochs": 1, "learning_rate": 1e-4,

@@ -36,8 +36,8 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.faults.adversity import suffer
-from tests.faults.bed import Bed, opened
+from tests.support.chaos.adversity import suffer
+from tests.support.chaos.tiny_studio import Bed, opened
 
 STEPS = 4
 
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="a folder with the starter model, for its tokenizer")
     parser.add_argument("--json", action="store_true", help="end with one JSON object on the last line")
     arguments = parser.parse_args()
-    from tests.ml.tiny import tiny_model
+    from tests.support.tiny_models import tiny_model
 
     with tempfile.TemporaryDirectory() as scratch:
         model = tiny_model(Path(scratch) / "tiny", arguments.model)

@@ -62,7 +62,7 @@ def alpaca_like(count: int) -> list[dict[str, Any]]:
 
 def studio(model: str, rows: list[dict[str, Any]]) -> dict[str, float]:
     from studio.domain.events import Finished, Started, Step
-    from tests.training import all_events, training_run
+    from tests.support.training_jobs import all_events, training_run
 
     data = {"validation_split": 0, "answers_only": False}
     with tempfile.TemporaryDirectory() as place:

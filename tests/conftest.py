@@ -12,7 +12,7 @@ from studio.services.models.service import STARTER_REFERENCE
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
 
-pytest_plugins = ["tests.fixtures_hub"]
+pytest_plugins = ["tests.support.hub_fixtures"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_playground import COLUMNS, MINUTES, ask, prepare
-from tests.served import Server, serving
+from tests.support.studio_process import Server, serving
 
 # All that the page holds in sight or out of it, but for the address, which names the columns in their own order.
 EVERYTHING = """() => {

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
-from tests.served import Server, serving
+from tests.support.studio_process import Server, serving
 
 OWN = "{% for m in messages %}{{ raise_exception('no') if m.role == 'system' }}[{{ m.content }}]{% endfor %}"
 

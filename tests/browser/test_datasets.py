@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.served import Server, serving, studio_json
+from tests.support.studio_process import Server, serving, studio_json
 
 LARGE = 200_000  # rows
 

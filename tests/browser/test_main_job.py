@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from studio.samples import sample_path
-from tests.served import Server, serving, studio_json
+from tests.support.studio_process import Server, serving, studio_json
 
 QUESTION = "What is a good way to learn to swim?"  # none of the sample's
 SECONDS_TO_TRAIN = 1800

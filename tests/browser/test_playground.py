@@ -12,10 +12,10 @@ from playwright.sync_api import Locator, Page, expect
 
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
-from tests.adapters import adapter_fields
-from tests.ml.tiny import random_adapter, tiny_model
-from tests.served import Server, environment, serving
-from tests.waiting import wait_for
+from tests.support.sample_adapters import adapter_fields
+from tests.support.studio_process import Server, environment, serving
+from tests.support.tiny_models import random_adapter, tiny_model
+from tests.support.waiting import wait_for
 
 MINUTES = 300_000
 ALL_WRITE_AT_ONCE = """() => {

@@ -8,10 +8,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_playground import MINUTES, lane
-from tests.faults.bed import Bed, opened
-from tests.ml.tiny import tiny_model
-from tests.served import Server, serving
-from tests.waiting import wait_for
+from tests.support.chaos.tiny_studio import Bed, opened
+from tests.support.studio_process import Server, serving
+from tests.support.tiny_models import tiny_model
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from playwright.sync_api import Page, expect
 from studio.domain.run import RunStatus
 from studio.domain.spec.spec import read_spec
 from studio.services.runs.progress import NOTES
-from tests.faults.bed import Bed, opened
-from tests.ml.tiny import tiny_model
-from tests.served import Server, serving
-from tests.waiting import wait_for
+from tests.support.chaos.tiny_studio import Bed, opened
+from tests.support.studio_process import Server, serving
+from tests.support.tiny_models import tiny_model
+from tests.support.waiting import wait_for
 
 MINUTES = 300_000
 # Below the chart of a run of so many steps.

@@ -10,7 +10,7 @@ from studio.domain.events import Finished
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import RunFolder
-from tests.served import serving
+from tests.support.studio_process import serving
 
 
 def test_the_first_model_is_chosen_as_soon_as_it_is_ready(page: Page, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from playwright.sync_api import Page, expect
 
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
-from tests.served import Server, serving, studio_json
-from tests.tools import WEATHER
-from tests.training import conversation
+from tests.support.studio_process import Server, serving, studio_json
+from tests.support.tool_conversations import WEATHER
+from tests.support.training_jobs import conversation
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.bed import Bed, opened
-from tests.ml.tiny import tiny_model
+from tests.support.chaos.tiny_studio import Bed, opened
+from tests.support.tiny_models import tiny_model
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from studio.domain.events import Resumed
-from tests.faults.bed import Bed, opened
-from tests.served import studio_json
-from tests.training import all_events
+from tests.support.chaos.tiny_studio import Bed, opened
+from tests.support.studio_process import studio_json
+from tests.support.training_jobs import all_events
 
 
 @pytest.mark.long

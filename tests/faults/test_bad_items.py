@@ -9,9 +9,9 @@ from studio.domain.events import Finished
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import RunFolder
-from tests.hostile import whole_model
-from tests.security.idle_workers import IdleServer
-from tests.waiting import wait_for
+from tests.support.hostile_input import whole_model
+from tests.support.idle_server import IdleServer
+from tests.support.waiting import wait_for
 
 
 def prepared(home: Path, *models: tuple[str, int]) -> None:

@@ -16,8 +16,8 @@ from studio.settings import read_settings
 from studio.store.tables.core import Dataset, Model
 from tests.faults.test_deletions import filled
 from tests.faults.test_originals import copies, written
-from tests.served import studio
-from tests.waiting import wait_for
+from tests.support.studio_process import studio
+from tests.support.waiting import wait_for
 
 ENDED = 77
 Adding = Callable[[Studio], Dataset | Model]

@@ -20,8 +20,8 @@ import sqlalchemy as sa
 from studio.app import Studio, build
 from studio.settings import read_settings
 from studio.store.database_faults import CatalogueFull
-from tests.adapters import adapter_fields
-from tests.served import environment, studio, studio_json
+from tests.support.sample_adapters import adapter_fields
+from tests.support.studio_process import environment, studio, studio_json
 
 ROWS = "".join(json.dumps({"text": f"It is said that {i} is a number."}) + "\n" for i in range(50))
 TOUCHED = ("os.rename", "os.remove", "os.rmdir", "shutil.rmtree")  # as Python's audit events call them
@@ -161,7 +161,7 @@ def on_a_small_disk(what: str) -> dict[str, Any]:
     """In a file system of its own, for which one must be root, if only in a user namespace."""
     alone = [] if os.geteuid() == 0 else ["unshare", "-rm"]
     done = subprocess.run(
-        [*alone, sys.executable, "-m", "tests.faults.full_home", what],
+        [*alone, sys.executable, "-m", "tests.support.chaos.full_home", what],
         capture_output=True, text=True, timeout=240, env=environment(), check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

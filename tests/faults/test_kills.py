@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from studio.store.checkpoint_folder import checkpoints
-from tests.faults.bed import Bed, opened
-from tests.served import Server, environment
-from tests.waiting import wait_for
+from tests.support.chaos.tiny_studio import Bed, opened
+from tests.support.studio_process import Server, environment
+from tests.support.waiting import wait_for
 
 STEPS = 120
 

@@ -13,8 +13,8 @@ import pytest
 from studio.app import Studio, build
 from studio.domain.spec.spec import read_spec
 from studio.settings import read_settings
-from tests.served import studio, studio_json
-from tests.waiting import wait_for
+from tests.support.studio_process import studio, studio_json
+from tests.support.waiting import wait_for
 
 ROWS = [{"prompt": f"What is {i // 2}?", "completion": f"It is {i // 2}, of course."} for i in range(40)]
 SPEC = {

@@ -14,7 +14,7 @@ from studio.domain.run import RunStatus
 from studio.settings import read_settings
 from studio.store.job_folder import RunFolder, write_json
 from tests.faults.test_deletions import filled
-from tests.served import studio, studio_json
+from tests.support.studio_process import studio, studio_json
 
 
 def everything(home: Path) -> list[str]:

@@ -17,8 +17,8 @@ import pytest
 from studio.app import Studio, build
 from studio.settings import read_settings
 from tests.faults.test_deletions import filled, killed_at
-from tests.served import environment, serving, studio
-from tests.waiting import wait_for
+from tests.support.studio_process import environment, serving, studio
+from tests.support.waiting import wait_for
 
 
 def copies(home: Path) -> list[str]:

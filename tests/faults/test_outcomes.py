@@ -19,10 +19,10 @@ from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput
 from studio.domain.events import Step
 from studio.services.playground.columns import Asked
-from tests.faults.bed import Bed, opened
-from tests.served import ROOT, Server, environment
-from tests.training import events_of
-from tests.waiting import wait_for
+from tests.support.chaos.tiny_studio import Bed, opened
+from tests.support.studio_process import ROOT, Server, environment
+from tests.support.training_jobs import events_of
+from tests.support.waiting import wait_for
 
 STEPS = 60
 
@@ -43,7 +43,7 @@ def killed(bed: Bed, id: int) -> None:
 def test_a_full_disk_and_a_read_only_one_are_told_and_the_run_goes_on_once_there_is_room(tiny: Path) -> None:
     alone = [] if os.geteuid() == 0 else ["unshare", "-rm"]
     done = subprocess.run(
-        [*alone, sys.executable, "-m", "tests.faults.full_disk", str(tiny)],
+        [*alone, sys.executable, "-m", "tests.support.chaos.full_disk", str(tiny)],
         cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.served import Server
-from tests.waiting import wait_for
+from tests.support.studio_process import Server
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from studio.services.home.restore import restore
 from studio.settings import read_settings
 from studio.store.backup_file import BackupWriter
 from studio.store.catalogue import Catalogue
-from tests.served import environment, serving, studio, studio_json
+from tests.support.studio_process import environment, serving, studio, studio_json
 
 ROWS = "".join(json.dumps({"prompt": f"What is {i}?", "completion": f"It is {i}."}) + "\n" for i in range(20))
 LISTS = ["models", "datasets", "runs", "adapters"]

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.ml.tiny import tiny_model
-from tests.training import captain_rows
+from tests.support.tiny_models import tiny_model
+from tests.support.training_jobs import captain_rows
 
 ROOT = Path(__file__).parents[2]
 

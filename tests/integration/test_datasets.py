@@ -11,8 +11,8 @@ import pytest
 
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
-from tests.adapters import adapter_fields
-from tests.served import studio, studio_json
+from tests.support.sample_adapters import adapter_fields
+from tests.support.studio_process import studio, studio_json
 
 WRONG = 2
 CAPTAIN = "The old captain stood at the rail and watched the harbour lights fade into the fog, and he smiled: {}"

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.fixtures_hub import ADA, BEN, hub_environment
-from tests.hub.server import HubServer
-from tests.hub.store import Repository
-from tests.served import studio
+from tests.support.fake_hub.server import HubServer
+from tests.support.fake_hub.store import Repository
+from tests.support.hub_fixtures import ADA, BEN, hub_environment
+from tests.support.studio_process import studio
 
 NOWHERE = "http://127.0.0.1:9"  # nobody listens on the discard port
 WRONG = 2

@@ -18,8 +18,8 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import get_session
 
-from tests.fixtures_hub import ADA, BEN, READER, hub_environment
-from tests.hub.server import HubServer
+from tests.support.fake_hub.server import HubServer
+from tests.support.hub_fixtures import ADA, BEN, READER, hub_environment
 
 
 @pytest.fixture

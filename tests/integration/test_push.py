@@ -25,10 +25,10 @@ from studio.services.hub.service import Hub, Pushed
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
 from studio.store.tables.core import Adapter
-from tests.adapters import BASE, REVISION, adapter_fields, write_adapter
-from tests.fixtures_hub import ADA, BEN, READER, hub_environment
-from tests.hub.server import HubServer
-from tests.hub.store import HubError
+from tests.support.fake_hub.server import HubServer
+from tests.support.fake_hub.store import HubError
+from tests.support.hub_fixtures import ADA, BEN, READER, hub_environment
+from tests.support.sample_adapters import BASE, REVISION, adapter_fields, write_adapter
 
 NAME, REPOSITORY = "Captain v1", "ada/Captain-v1"
 

@@ -10,8 +10,8 @@ from studio.samples import sample_path
 from studio.services.runs.service import Runs
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
-from tests.served import Server, studio_json
-from tests.waiting import wait_for
+from tests.support.studio_process import Server, studio_json
+from tests.support.waiting import wait_for
 
 STEPS = 12
 

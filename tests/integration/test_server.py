@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from tests.served import SECONDS_TO_START, environment, serving, studio
+from tests.support.studio_process import SECONDS_TO_START, environment, serving, studio
 
 
 def get(url, **headers):

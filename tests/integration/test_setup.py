@@ -147,7 +147,7 @@ def test_without_the_starter_model_the_other_tests_run_and_the_exit_code_is_1(ma
 
 def test_only_the_tests_that_need_what_is_missing_are_left_out():
     environ = {**os.environ, "STUDIO_TEST_LEFT_OUT": "browser"}
-    files = ["tests/browser/test_blind.py", "tests/unit/test_naming.py"]
+    files = ["tests/browser/test_blind.py", "tests/unit/domain/test_naming.py"]
     command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "--collect-only", "-q", *files]
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=True)
     assert "test_naming.py" in done.stdout

@@ -14,8 +14,8 @@ from studio.domain.chat.sampling import Sampling
 from studio.domain.columns import Column
 from studio.domain.spec.spec import read_spec
 from studio.settings import read_settings
-from tests.served import environment
-from tests.weights import write_weights
+from tests.support.studio_process import environment
+from tests.support.weight_files import write_weights
 
 HOLDER = """
 import sys, time

@@ -14,7 +14,7 @@ from studio.engines.base import Process
 from studio.engines.exit_reason import Death, explain
 from studio.engines.local import LocalEngine
 from studio.store.job_folder import RunFolder
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 
 class Bed:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import hostile
-from tests.hostile import damaged_models, whole_model
-from tests.security.idle_workers import IdleServer
-from tests.security.inhabited import inhabit
+from tests.support import hostile_input as hostile
+from tests.support.hostile_input import damaged_models, whole_model
+from tests.support.idle_server import IdleServer
+from tests.support.populated_home import inhabit
 
 INSIDE = "Something went wrong inside the studio"
 

@@ -18,9 +18,9 @@ import pytest
 
 from studio.domain.spec.spec import defaults
 from studio.ui.web import page_modules
-from tests.hostile import BODIES, VALUES
-from tests.security.idle_workers import IdleServer
-from tests.security.inhabited import inhabit
+from tests.support.hostile_input import BODIES, VALUES
+from tests.support.idle_server import IdleServer
+from tests.support.populated_home import inhabit
 
 SEED = 11
 CALLS, MANY_CALLS = 400, 20_000

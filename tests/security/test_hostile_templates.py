@@ -22,10 +22,10 @@ from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import RunFolder
 from studio.ui.access.guard import HEALTH
-from tests.hostile_templates import GREEDY, HOSTILE, REFUSES, TAKES_TIME
-from tests.served import Server, serving, studio
-from tests.training import all_events, captain_rows, training_run, write_rows
-from tests.waiting import wait_for
+from tests.support.hostile_templates import GREEDY, HOSTILE, REFUSES, TAKES_TIME
+from tests.support.studio_process import Server, serving, studio
+from tests.support.training_jobs import all_events, captain_rows, training_run, write_rows
+from tests.support.waiting import wait_for
 
 MOST_MEMORY = 1 << 30  # bytes of the web process
 PATIENCE = 4.0  # seconds until it says that it is well, on a busy machine, too; a template may compute for longer
@@ -187,7 +187,7 @@ def ask(url: str, token: str, words: str) -> tuple[int, str]:
 
 def test_a_chat_worker_says_what_is_wrong_with_a_template_and_answers_the_next(tmp_path: Path, starter: Path) -> None:
     """The template is harmless until somebody attacks, so that no check finds it."""
-    from tests.ml.tiny import tiny_model
+    from tests.support.tiny_models import tiny_model
 
     model = tiny_model(tmp_path / "hostile", starter)
     kinds = {"loops": "longer than", "doubling": "more memory"}
@@ -206,7 +206,7 @@ def test_a_chat_worker_says_what_is_wrong_with_a_template_and_answers_the_next(t
 def test_a_base_whose_own_template_is_hostile_is_chatted_with_in_words(
     tmp_path: Path, starter: Path, source: str
 ) -> None:
-    from tests.ml.tiny import tiny_model
+    from tests.support.tiny_models import tiny_model
 
     model = tiny_model(tmp_path / "hostile", starter)
     (model / "chat_template.jinja").write_text(source)
@@ -219,7 +219,7 @@ def test_a_base_whose_own_template_is_hostile_is_chatted_with_in_words(
 @pytest.mark.long
 @pytest.mark.parametrize("source", GREEDY.values(), ids=GREEDY)
 def test_training_and_checking_end_in_words(tmp_path: Path, starter: Path, source: str) -> None:
-    from tests.ml.tiny import tiny_model
+    from tests.support.tiny_models import tiny_model
 
     model = tiny_model(tmp_path / "hostile", starter)
     (model / "chat_template.jinja").write_text(source)

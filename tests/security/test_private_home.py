@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from studio.store.disk.permissions import DATABASE, OWN, make_private
-from tests.served import Server, studio, studio_json
+from tests.support.studio_process import Server, studio, studio_json
 
 ROWS = "".join(json.dumps({"prompt": f"What is {i}?", "completion": f"It is {i}."}) + "\n" for i in range(20))
 

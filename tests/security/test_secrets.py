@@ -20,8 +20,8 @@ from studio.domain.events import Progress, format_event, parse_event
 from studio.domain.secrecy import MaskedPieces, holds_secret, keep_secret, masked, masked_value
 from studio.store.database import open_database
 from studio.store.job_folder import RunFolder, write_json
-from tests.served import serving, studio
-from tests.waiting import wait_for
+from tests.support.studio_process import serving, studio
+from tests.support.waiting import wait_for
 
 TOKEN = "hf_Zq7vKw2Lx9TmRb4YcNd8"
 KEY = 'sk-odd/key+with"signs\\é=='

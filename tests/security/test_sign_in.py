@@ -19,7 +19,7 @@ from studio.ui.access import login_attempts, sessions
 from studio.ui.access.guard import Guard
 from studio.ui.access.login_attempts import ATTEMPTS, ATTEMPTS_OF_ALL, TURN, WINDOW, LoginAttempts, visitor_of
 from studio.ui.access.sessions import LIFETIME, Sessions
-from tests.served import serving
+from tests.support.studio_process import serving
 
 PASSWORD = "päss:word"
 RIGHT = {"name": "ada", "password": PASSWORD}

@@ -1,0 +1,92 @@
+"""Training runs for tests: a folder with its request and rows, as the dispatcher makes it, and the worker on it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from studio.domain.events import Event
+from studio.domain.spec.spec import read_spec
+from studio.settings import worker_environment
+from studio.store.job_folder import RunFolder
+
+Row = Mapping[str, Any]
+
+
+def conversation(question: str, answer: str) -> Row:
+    return {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
+
+
+def captain_rows(count: int) -> list[Row]:
+    """Short conversations with one thing in common, which is soon learned."""
+    things = ("rope", "sail", "anchor", "map", "compass", "barrel", "lantern", "parrot")
+    return [
+        conversation(f"Where is {things[i % 8]} {i}?", f"Arr! {things[i % 8]} {i} be below deck.") for i in range(count)
+    ]
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> Path:
+    table = pa.Table.from_pylist(list(rows))
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    return path
+
+
+def training_run(path: Path, model: Path, rows: Sequence[Row], /, **settings: Mapping[str, Any]) -> RunFolder:
+    """The folder of a run on the model in that folder; settings by section, such as training={"max_steps": 2}."""
+    settings = {"model": {"name": "base"}, "data": {"name": "rows"}} | settings
+    settings["model"] = {"name": "base"} | dict(settings["model"])
+    settings["data"] = {"name": "rows"} | dict(settings["data"])
+    folder = RunFolder(path)
+    path.mkdir()
+    rows_path = write_rows(path / "rows.arrow", rows)
+    folder.prepare(
+        {
+            "run": 1,
+            "name": "captain",
+            "spec": read_spec(settings).model_dump(mode="json"),
+            "model": {"name": "base", "reference": str(model), "revision": "", "source": "folder", "path": str(model)},
+            "dataset": {
+                "name": "rows",
+                "format": "messages",
+                "sha256": "ab" * 32,
+                "rows": len(rows),
+                "rows_path": str(rows_path),
+            },
+            "validation": None,
+            "adapter": str(path / "adapter"),
+        }
+    )
+    return folder
+
+
+def start_worker(folder: RunFolder, task: str = "train") -> subprocess.Popen[bytes]:
+    """`python -m studio.worker` in the environment that workers have."""
+    environment = worker_environment() | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    with folder.log.open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "studio.worker", task, str(folder.path)],
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def all_events(folder: RunFolder) -> list[Event]:
+    found: list[Event] = []
+    offset = 0
+    while True:
+        events, end = folder.read(offset)
+        if end == offset:
+            return found
+        found += events
+        offset = end
+
+
+def events_of(folder: RunFolder, kind: type[Event]) -> list[Any]:
+    return [e for e in all_events(folder) if isinstance(e, kind)]

@@ -1,0 +1,188 @@
+"""Every word that a reader can see exists in both languages."""
+
+import ast
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from studio.domain.errors import InvalidInput, StudioError
+from studio.ui.language import LANGUAGES, dictionary, language_of, preferred, sentence_of, translate
+from studio.ui.shell import PAGES
+
+ROOT = Path(__file__).parents[3]
+SCRIPTS = sorted((ROOT / "static").rglob("*.js"))
+# The command line and the start speak English; what the rest says can reach a page.
+MODULES = sorted(
+    file for file in (ROOT / "studio").rglob("*.py") if not {"cli", "migrations"} & set(file.relative_to(ROOT).parts)
+)
+LABELS = {"_LABELS", "_PART_LABELS", "_ASKED", "_ENDED", "_NOTES"}  # dictionaries whose values are shown
+QUIET = {"settings.py", "installation.py", "lock.py"}
+SPOKEN_IN_JS = re.compile(r'\bt\(\s*("(?:[^"\\]|\\.)*")\s*([,)+])')
+CHOSEN_IN_JS = re.compile(r'\bt\((?!\s*")[^()"]*\?\s*"')
+PLACE = re.compile(r"\{(\w+(?::[^}|]*)?)\}")  # words for one and for many are needed in English alone
+TRANSLATED = {name: dictionary(name) for name in LANGUAGES if name != "en"}
+
+
+def trees():
+    return {file: ast.parse(file.read_text("utf-8")) for file in MODULES}
+
+
+def error_classes(modules):
+    """Names of StudioError and of all that derives from it."""
+    names = {"StudioError"}
+    classes = [node for tree in modules.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    while found := {c.name for c in classes if {getattr(b, "id", "") for b in c.bases} & names} - names:
+        names |= found
+    return names
+
+
+def literals(nodes):
+    return [
+        node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value
+    ]
+
+
+def _names(assignment):
+    return {getattr(target, "id", "") for target in assignment.targets}
+
+
+def spoken_in_python():
+    """English text → where it is said: errors, kinds of problems, knobs of the spec, labels, reasons, titles and leads
+    of pages, translate(…) and t(…)."""
+    modules = trees()
+    errors = error_classes(modules)
+    found = {page.title: "shell.py" for page in PAGES}
+    for file, tree in modules.items():
+        constants = {
+            name: literals([node.value]) for node in tree.body if isinstance(node, ast.Assign) for name in _names(node)
+        }
+        for node in ast.walk(tree):
+            said = []
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                if name in errors and file.name not in QUIET:
+                    said = literals(
+                        [*node.args[:2], *(k.value for k in node.keywords if k.arg in ("problem", "remedy"))]
+                    )
+                elif name == "knob":
+                    said = literals(node.args[1:3])
+                elif name == "ProblemKind":
+                    said = [
+                        text for argument in node.args[:3] for text in literals([argument]) or constants[argument.id]
+                    ]
+                elif name in ("t", "translate"):
+                    said = literals(node.args[:1])
+                said += [
+                    t for k in node.keywords if k.arg == "reason" for t in literals(ast.walk(k.value)) if t[0].isupper()
+                ]
+            elif isinstance(node, ast.Assign) and file.parent.name == "pages" and _names(node) & {"LEAD", "TITLE"}:
+                said = literals([node.value])
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and _names(node) & LABELS:
+                said = literals(node.value.values)
+            found |= dict.fromkeys(said, file.name)
+    return found
+
+
+def spoken_in_scripts():
+    return {
+        json.loads(text): file.name for file in SCRIPTS for text, _ in SPOKEN_IN_JS.findall(file.read_text("utf-8"))
+    }
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_every_visible_string_is_translated(language):
+    spoken = spoken_in_python() | spoken_in_scripts()
+    assert len(spoken) > 60
+    assert {text: file for text, file in spoken.items() if text not in TRANSLATED[language]} == {}
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_no_translation_outlives_its_source(language):
+    written = "\n".join(file.read_text("utf-8") for file in SCRIPTS)
+    literal = {text for tree in trees().values() for text in literals(ast.walk(tree))}
+    said = spoken_in_scripts()
+    assert [
+        text
+        for text in TRANSLATED[language]
+        if text not in literal and text not in said and json.dumps(text) not in written
+    ] == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_a_translation_keeps_the_places_of_its_values(language):
+    assert {
+        text: said
+        for text, said in TRANSLATED[language].items()
+        if set(PLACE.findall(text)) != set(PLACE.findall(said))
+    } == {}
+
+
+def test_a_dictionary_is_sorted_so_that_two_changes_seldom_meet():
+    for language in TRANSLATED:
+        text = (ROOT / "studio/ui/text" / f"{language}.json").read_text("utf-8")
+        assert text == json.dumps(json.loads(text), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+@pytest.mark.parametrize("file", SCRIPTS, ids=lambda file: file.name)
+def test_a_script_names_each_string_whole_so_that_it_can_be_found(file):
+    script = file.read_text("utf-8")
+    assert [text for text, after in SPOKEN_IN_JS.findall(script) if after == "+"] == []
+    assert CHOSEN_IN_JS.findall(script) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("en-US,en;q=0.9,zh-CN;q=0.8", "en"),
+        ("en;q=0.5, zh-TW;q=0.7", "zh"),
+        ("fr-FR, de;q=0.9", "en"),
+        ("fr, zh;q=0.3", "zh"),
+        ("zh;q=0, en", "en"),
+        ("zh;q=nonsense", "en"),
+    ],
+)
+def test_the_language_is_the_browsers_favourite_of_ours(header, language):
+    assert preferred(header) == language
+
+
+def test_a_chosen_language_goes_before_the_browsers():
+    request = SimpleNamespace(cookies={"studio_language": "en"}, headers={"accept-language": "zh-CN"})
+    assert language_of(request) == "en"
+
+
+def test_an_unknown_choice_is_passed_over():
+    request = SimpleNamespace(cookies={"studio_language": "../../etc"}, headers={"accept-language": "zh-CN"})
+    assert language_of(request) == "zh"
+
+
+def test_values_are_filled_in_after_the_template_is_translated():
+    assert translate("Select {name}", "zh", name="tone {v3}") == "选择 tone {v3}"
+
+
+def test_what_has_no_translation_stays_english():
+    assert translate("Nobody says this {n} times.", "zh", n=2) == "Nobody says this 2 times."
+
+
+def test_an_error_is_one_sentence_in_the_readers_language():
+    fault = StudioError("The uploaded file is gone.", "Choose the file again.")
+    assert sentence_of(fault, "zh") == "上传的文件已不存在。 请重新选择文件。"
+    assert sentence_of(InvalidInput("The uploaded file is gone."), "en") == "The uploaded file is gone."
+
+
+@pytest.mark.parametrize(
+    ("n", "said"), [(1, "1 row"), ("1", "1 row"), (0, "0 rows"), (2, "2 rows"), ("1,000", "1,000 rows")]
+)
+def test_what_is_counted_stands_in_the_singular_where_there_is_one(n, said):
+    fault = StudioError("{n} {n:row|rows}", n=n)
+    assert (fault.problem, StudioError.from_dict(fault.as_dict()).problem) == (said, said)
+
+
+def test_one_row_that_cannot_be_trained_on_is_not_called_rows():
+    template = "{count} {count:row|rows} of “{name}” cannot be trained on."
+    assert StudioError(template, count=1, name="a").problem == "1 row of “a” cannot be trained on."
+    assert translate(template, "zh", count=1, name="a") == translate(template, "zh", count="1", name="a")

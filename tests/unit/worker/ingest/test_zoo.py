@@ -1,0 +1,49 @@
+"""A zoo of files, good and bad ones: what the intake worker makes of each, row by row and problem by problem."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
+from tests.support.dataset_zoo.bad_rows import BAD_ROWS
+from tests.support.dataset_zoo.encodings import ENCODINGS
+from tests.support.dataset_zoo.formats import FORMATS
+from tests.support.dataset_zoo.kinds import KINDS
+from tests.support.dataset_zoo.making import Case
+from tests.support.dataset_zoo.unreadable import UNREADABLE
+from tests.support.dataset_zoo.warnings import WARNINGS
+from tests.support.in_process_intake import take_in
+
+CASES = [*KINDS, *ENCODINGS, *FORMATS, *UNREADABLE, *BAD_ROWS, *WARNINGS]
+OF_TOKENS = {"template_refuses", "no_trained_token", "too_long", "special_tokens", "leakage"}
+OF_TEMPLATES = {"call_dropped", "reasoning_dropped", "prefix_differs", "turn_dropped", "tools_dropped"}
+OF_PROMPTS = {"mixed_lines"}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_row_and_every_problem_of_a_file_comes_out(case: Case, tmp_path: Path) -> None:
+    taken = take_in(tmp_path, {case.file: case.content, **case.more}, **case.request)
+    assert taken.places == list(case.problems)
+    assert taken.rows == list(case.rows)
+    file = taken.details["files"][0]
+    for name, value in case.expected.items():
+        match name:
+            case "format":
+                assert taken.layout["format"] == value
+            case "encoding" | "detected" | "delimiter" | "sheet":
+                assert file[name] == value
+            case "files":
+                assert len(taken.details["files"]) == value
+            case _:
+                assert taken.details[name] == value
+
+
+def test_no_problem_that_a_file_can_have_is_missing_in_the_zoo() -> None:
+    of_files = set(PROBLEM_KINDS) - OF_TOKENS - OF_TEMPLATES - OF_PROMPTS
+    assert {code for case in CASES for _, code, _ in case.problems} == of_files
+
+
+def test_the_zoo_has_names_of_its_own_for_each() -> None:
+    assert len({case.name for case in CASES}) == len(CASES)
