@@ -25,7 +25,7 @@ from studio.domain.spec.spec import read_spec
 from studio.engines.base import Process
 from studio.settings import read_settings
 from studio.store.job_folder import RunFolder
-from studio.store.tables.core import Metric, Run, Transition
+from studio.store.tables.runs import Metric, Run, Transition
 
 TARGET_MS = 5.0
 LONG_CURVE = 50_000  # steps of one of the runs

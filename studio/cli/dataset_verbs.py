@@ -20,7 +20,7 @@ from studio.services.datasets import browse as dataset_view
 from studio.services.datasets.check import Report, check
 from studio.services.datasets.status import fault_of
 from studio.services.datasets.token_counts import Question
-from studio.store.tables.core import Dataset
+from studio.store.tables.datasets import Dataset
 
 WRONG = 2
 SHOWN_PROBLEMS = 20  # in text; JSON has them all

@@ -15,7 +15,7 @@ from studio.domain.run import RunStatus
 from studio.domain.spec.spec import RunSpec
 from studio.services.runs.service import stage_of, state_word
 from studio.services.runs.settings_diff import compare_settings
-from studio.store.tables.core import Run
+from studio.store.tables.runs import Run
 
 _COLUMNS = ["id", "name", "status", "model_name", "dataset_name", "step", "total_steps", "train_loss", "eval_loss"]
 

@@ -24,7 +24,7 @@ from studio.services.inference.chat_client import BASE
 from studio.services.models.status import fault_of
 from studio.services.playground.columns import Asked, ColumnState
 from studio.store.bounded_json import read_object
-from studio.store.tables.core import Model
+from studio.store.tables.models import Model
 
 # base models
 

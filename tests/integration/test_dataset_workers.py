@@ -24,7 +24,7 @@ from studio.services.datasets.service import Datasets
 from studio.services.datasets.status import check_ready, fault_of
 from studio.store.catalogue import Catalogue
 from studio.store.datasets.row_file import BATCH
-from studio.store.tables.core import Dataset
+from studio.store.tables.datasets import Dataset
 from tests.support.waiting import wait_for
 
 MANY = 150_000  # rows that take a worker seconds to read

@@ -24,7 +24,7 @@ from studio.services.hub.client import PATIENCE
 from studio.services.hub.service import Hub, Pushed
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
-from studio.store.tables.core import Adapter
+from studio.store.tables.adapters import Adapter
 from tests.support.fake_hub.server import HubServer
 from tests.support.fake_hub.store import HubError
 from tests.support.hub_fixtures import ADA, BEN, READER, hub_environment

@@ -10,7 +10,7 @@ import numpy
 from safetensors.numpy import save_file
 
 from studio.domain.spec.spec import defaults
-from studio.store.tables.core import Adapter
+from studio.store.tables.adapters import Adapter
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 REVISION = "12fd25f77366fa6b3b4b768ec3050bf629380bac"

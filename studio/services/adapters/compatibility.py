@@ -8,7 +8,9 @@ from studio.services.models.status import check_ready
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import checkpoint_path, damage
 from studio.store.job_folder import RunFolder
-from studio.store.tables.core import Adapter, Model, Run
+from studio.store.tables.adapters import Adapter
+from studio.store.tables.models import Model
+from studio.store.tables.runs import Run
 
 
 def ready_model(catalogue: Catalogue, name: str) -> Model:

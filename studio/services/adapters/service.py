@@ -13,7 +13,7 @@ from studio.domain.naming import check_name
 from studio.store.catalogue import Catalogue
 from studio.store.disk.deletion import deleting, finish_deletions
 from studio.store.disk.reserve import Reserve
-from studio.store.tables.core import Adapter
+from studio.store.tables.adapters import Adapter
 
 
 class Adapters:

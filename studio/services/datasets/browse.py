@@ -33,7 +33,8 @@ from studio.store.datasets.problem_file import count_problems, read_problems
 from studio.store.datasets.row_file import BATCH, RowLookup, read_batches, read_rows, rows_from
 from studio.store.datasets.row_lines import row_line
 from studio.store.job_folder import read_json
-from studio.store.tables.core import Dataset, Model
+from studio.store.tables.datasets import Dataset
+from studio.store.tables.models import Model
 
 MOST_ROWS = 1000
 

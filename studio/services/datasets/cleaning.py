@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS, SKIP
-from studio.store.tables.core import Dataset
+from studio.store.tables.datasets import Dataset
 
 PROBLEMS = "problems.arrow"
 

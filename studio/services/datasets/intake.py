@@ -11,7 +11,7 @@ from studio.engines.base import Engine
 from studio.services.shared.fault_isolation import SECONDS_TO_START, worker_of
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import RunFolder
-from studio.store.tables.core import Dataset
+from studio.store.tables.datasets import Dataset
 
 
 class DatasetIntakes:

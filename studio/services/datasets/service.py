@@ -28,7 +28,8 @@ from studio.store.database_faults import CatalogueFull
 from studio.store.disk.deletion import deleting, finish_deletions
 from studio.store.disk.reserve import Reserve
 from studio.store.job_folder import RunFolder
-from studio.store.tables.core import Adapter, Dataset
+from studio.store.tables.adapters import Adapter
+from studio.store.tables.datasets import Dataset
 
 LOOK = 0.05  # seconds between two looks at a worker: there is no event to await across processes
 SAMPLE, EXAMINED = "sample.json", "examined"

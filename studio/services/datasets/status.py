@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from studio.domain.errors import InvalidInput, StudioError
-from studio.store.tables.core import Dataset
+from studio.store.tables.datasets import Dataset
 
 
 def check_ready(dataset: Dataset) -> None:

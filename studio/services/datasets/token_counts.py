@@ -14,7 +14,8 @@ from studio.engines.base import Engine, Process
 from studio.services.datasets.service import EXAMINED
 from studio.services.datasets.status import check_ready
 from studio.store.job_folder import RunFolder, read_process, write_json
-from studio.store.tables.core import Dataset, Model
+from studio.store.tables.datasets import Dataset
+from studio.store.tables.models import Model
 
 TOKENS = "tokens.arrow"
 LOOKS_FOR = 2  # counts up with what the worker looks for, so that what an older one found is not taken for all there is

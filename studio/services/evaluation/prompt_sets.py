@@ -17,8 +17,8 @@ from studio.store.arrow_file import DamagedFile
 from studio.store.catalogue import Catalogue
 from studio.store.datasets.row_file import RowLookup
 from studio.store.job_folder import RunFolder
-from studio.store.tables.core import Dataset
-from studio.store.tables.playground import Prompt, PromptSet
+from studio.store.tables.datasets import Dataset
+from studio.store.tables.evaluations import Prompt, PromptSet
 
 MOST_PROMPTS = 5000
 MOST_CHARACTERS = 8_000_000

@@ -13,8 +13,9 @@ from studio.services.playground.column_identity import contender, name_of
 from studio.services.shared.csv_export import csv_text
 from studio.store.catalogue import Catalogue
 from studio.store.catalogue.evaluations import SCORES
-from studio.store.tables.core import Adapter
-from studio.store.tables.playground import Evaluation, EvaluationAnswer, Vote
+from studio.store.tables.adapters import Adapter
+from studio.store.tables.evaluations import Evaluation, EvaluationAnswer
+from studio.store.tables.playground import Vote
 
 EXPORTED_AT_ONCE = 200  # prompts
 LOWER_IS_BETTER = ("loss", "perplexity")

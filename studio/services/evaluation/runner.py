@@ -20,7 +20,7 @@ from studio.services.playground.columns import Asked, Comparison, Likelihood
 from studio.services.shared.json_limits import kept_json, kept_text
 from studio.store.catalogue import Catalogue
 from studio.store.catalogue.evaluations import OPEN
-from studio.store.tables.playground import Evaluation, EvaluationAnswer, Prompt
+from studio.store.tables.evaluations import Evaluation, EvaluationAnswer, Prompt
 
 logger = logging.getLogger(__name__)
 

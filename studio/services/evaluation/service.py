@@ -23,7 +23,7 @@ from studio.services.playground.votes import Votes, check_format
 from studio.services.shared.fault_isolation import tend
 from studio.store.catalogue import Catalogue
 from studio.store.catalogue.evaluations import OPEN
-from studio.store.tables.playground import Evaluation
+from studio.store.tables.evaluations import Evaluation
 
 SECONDS_TO_END = 10.0
 MOST_ROWS = 200  # of a page

@@ -24,7 +24,10 @@ from studio.services.home.folders import OF_WORKERS, is_original
 from studio.settings import Settings
 from studio.store.backup_file import DATABASE, FOLDERS, BackupFile, BackupWriter, no_room
 from studio.store.database import NEWEST, open_database
-from studio.store.tables.core import Adapter, Dataset, Model, Run
+from studio.store.tables.adapters import Adapter
+from studio.store.tables.datasets import Dataset
+from studio.store.tables.models import Model
+from studio.store.tables.runs import Run
 
 _PASSES = 6
 _LITTLE = 64 << 20  # bytes: copied so fast that hardly anything changes meanwhile

@@ -9,8 +9,11 @@ from typing import Any, Literal
 
 from studio.services.home.folders import Kept, reserve_ids, unknown_folders
 from studio.services.home.rebuild import Rebuilding
-from studio.store.catalogue import REMOVED, Catalogue
-from studio.store.tables.core import Adapter, Dataset, Model, Run
+from studio.store.catalogue import Catalogue
+from studio.store.tables.adapters import Adapter
+from studio.store.tables.datasets import Dataset
+from studio.store.tables.models import REMOVED, Model
+from studio.store.tables.runs import Run
 
 Fault = Literal["unknown", "missing"]
 WORDS: dict[type[Kept], str] = {Model: "base model", Dataset: "dataset", Run: "run", Adapter: "adapter"}

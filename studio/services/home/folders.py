@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from studio.store.catalogue import Catalogue
-from studio.store.tables.core import Adapter, Dataset, Model, Run
+from studio.store.tables.adapters import Adapter
+from studio.store.tables.datasets import Dataset
+from studio.store.tables.models import Model
+from studio.store.tables.runs import Run
 
 Kept = Model | Dataset | Run | Adapter
 

@@ -14,9 +14,12 @@ from studio.services.home.folders import Kept
 from studio.services.home.relocated_paths import rebase_to
 from studio.services.runs.progress import record_events
 from studio.store.adapter_folder import STORY
-from studio.store.catalogue import REMOVED, Catalogue
+from studio.store.catalogue import Catalogue
 from studio.store.job_folder import RunFolder, folder_size, read_json
-from studio.store.tables.core import Adapter, Dataset, Model, Run, Sweep
+from studio.store.tables.adapters import Adapter
+from studio.store.tables.datasets import Dataset
+from studio.store.tables.models import REMOVED, Model
+from studio.store.tables.runs import Run, Sweep
 
 NO_RESUMES = 1_000  # as many as a run may have had: what is found again begins nothing by itself
 

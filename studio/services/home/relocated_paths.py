@@ -11,7 +11,7 @@ from typing import Any
 from studio.services.home.folders import is_original
 from studio.store.checkpoint_folder import MANIFEST
 from studio.store.job_folder import write_json
-from studio.store.tables.core import Table
+from studio.store.tables.base import Table
 
 Rebase = Callable[[Any], Any]
 _MOST_JSON = 64 << 20  # bytes

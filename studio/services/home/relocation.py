@@ -15,7 +15,10 @@ from studio.domain.run import RunStatus
 from studio.services.home.folders import OF_WORKERS, is_original
 from studio.services.home.relocated_paths import rebase_files, rebase_row, rebase_to
 from studio.store.catalogue import Catalogue
-from studio.store.tables.core import Adapter, Dataset, Model, Run, Transition
+from studio.store.tables.adapters import Adapter
+from studio.store.tables.datasets import Dataset
+from studio.store.tables.models import Model
+from studio.store.tables.runs import Run, Transition
 
 UNDER_WAY = [status for status in RunStatus if status.has_worker]
 _MOVED = "The home was moved or copied while it was under way."

@@ -21,7 +21,10 @@ from studio.store.backup_file import DATABASE, BackupFile, no_room
 from studio.store.catalogue import Catalogue
 from studio.store.database import NEWEST, open_database
 from studio.store.lock import HomeLock
-from studio.store.tables.core import Adapter, Dataset, Model, Run
+from studio.store.tables.adapters import Adapter
+from studio.store.tables.datasets import Dataset
+from studio.store.tables.models import Model
+from studio.store.tables.runs import Run
 
 _ASIDE = ".restoring"
 _ALLOWED = {_ASIDE, "studio.lock", "studio.holder"}  # by a restore that was broken off

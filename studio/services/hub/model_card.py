@@ -10,7 +10,7 @@ from typing import Any
 from studio.domain.datasets.formats import trained_part
 from studio.domain.naming import slug
 from studio.services.hub.files import AdapterFolder
-from studio.store.tables.core import Adapter
+from studio.store.tables.adapters import Adapter
 
 # The identifiers that the Hub knows; it refuses a card with any other.
 _LICENSES = """

@@ -20,7 +20,7 @@ from studio.services.hub.model_card import base_on_hub, model_card
 from studio.services.hub.token import HubToken, checked
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
-from studio.store.tables.core import Adapter
+from studio.store.tables.adapters import Adapter
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -10,7 +10,7 @@ from studio.domain.quantization import stored_quantization
 from studio.engines.base import Device
 from studio.services.runs.placement import CPU
 from studio.store.model_config import model_config
-from studio.store.tables.core import Model
+from studio.store.tables.models import Model
 
 _PROCESS = 400_000_000  # bytes of a chat worker beside its weights
 _BYTES = {"fp32": 4.0, "bf16": 2.0, "8-bit": 1.4, "4-bit": 0.9}  # a parameter, embeddings in full included

@@ -14,7 +14,7 @@ from studio.services.models.status import check_ready
 from studio.store.training_templates import training_variant
 
 if TYPE_CHECKING:
-    from studio.store.tables.core import Model
+    from studio.store.tables.models import Model
 
 SAMPLE: Messages = (
     {"role": "system", "content": "You are a helpful assistant."},

@@ -16,10 +16,10 @@ from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.naming import slug
 from studio.engines.base import Engine, Process
 from studio.services.shared.fault_isolation import worker_of
-from studio.store.catalogue import REMOVED, Catalogue
+from studio.store.catalogue import Catalogue
 from studio.store.catalogue.evaluations import OPEN
 from studio.store.job_folder import read_process
-from studio.store.tables.core import Model
+from studio.store.tables.models import REMOVED, Model
 
 CHECK, PROCESS = "check", "process.json"  # in a model's folder: that of its check, and in it which worker does it
 SECONDS_TO_END, LOOK = 5.0, 0.05  # of a worker that is killed; between two looks at it

@@ -18,12 +18,13 @@ from studio.services.models.layers import weight_files
 from studio.services.models.removal import CHECK, PROCESS, ModelRemoval, folder_of
 from studio.services.models.status import check_ready, folder_gone
 from studio.services.shared.fault_isolation import SECONDS_TO_START, tend, worker_of
-from studio.store.catalogue import REMOVED, Catalogue
+from studio.store.catalogue import Catalogue
 from studio.store.disk.reserve import Reserve
 from studio.store.job_folder import RunFolder, read_process, write_json
 from studio.store.model_config import read_model_config
 from studio.store.safetensors_header import read_tensors
-from studio.store.tables.core import Adapter, Model
+from studio.store.tables.adapters import Adapter
+from studio.store.tables.models import REMOVED, Model
 
 STARTER = "starter"
 STARTER_REFERENCE = "HuggingFaceTB/SmolLM2-135M-Instruct"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio.domain.errors import InvalidInput, StudioError
-from studio.store.tables.core import Model
+from studio.store.tables.models import Model
 
 
 def check_ready(model: Model) -> None:

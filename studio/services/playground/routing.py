@@ -20,7 +20,7 @@ from studio.services.inference.worker_pool import ChatWorkers, Seat
 from studio.services.inference.worker_process import LOOK
 from studio.services.playground.columns import Asked, ColumnState, Comparison
 from studio.store.catalogue import Catalogue
-from studio.store.tables.core import Model
+from studio.store.tables.models import Model
 
 WAITING_FOR_TRAINING = "Waiting: a run trains and needs the memory"
 

@@ -16,7 +16,8 @@ from studio.store.bounded_json import read_object
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import MANIFEST, checkpoints, damage
 from studio.store.job_folder import RunFolder, folder_size, whole_folder, write_json
-from studio.store.tables.core import Adapter, Run
+from studio.store.tables.adapters import Adapter
+from studio.store.tables.runs import Run
 
 _TRAINING_STATE = ("optimizer.*", "scheduler.pt", "rng_state*", "trainer_state.json", "training_args.*", MANIFEST)
 

@@ -14,7 +14,7 @@ from studio.services.runs.service import Runs
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import Checkpoint, checkpoints
 from studio.store.job_folder import RunFolder
-from studio.store.tables.core import Run
+from studio.store.tables.runs import Run
 
 FROM_CHECKPOINT = (RunStatus.FINISHED, RunStatus.STOPPED)
 

@@ -25,7 +25,8 @@ from studio.services.runs.progress import record_events
 from studio.services.shared.fault_isolation import tend
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import RunFolder
-from studio.store.tables.core import Dataset, Run
+from studio.store.tables.datasets import Dataset
+from studio.store.tables.runs import Run
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from studio.services.models.layers import BaseWeights, read_base_weights
 from studio.services.runs.estimate import row_tokens, training_bytes
 from studio.services.runs.placement import CPU
 from studio.store.catalogue import Catalogue
-from studio.store.tables.core import Dataset, Run
+from studio.store.tables.datasets import Dataset
+from studio.store.tables.runs import Run
 
 
 def expected_bytes(catalogue: Catalogue, run: Run) -> int | None:

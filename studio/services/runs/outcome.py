@@ -15,7 +15,8 @@ from studio.engines.base import Engine, Process
 from studio.engines.exit_reason import explain
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import RunFolder
-from studio.store.tables.core import Adapter, Run
+from studio.store.tables.adapters import Adapter
+from studio.store.tables.runs import Run
 
 
 @dataclass(frozen=True)

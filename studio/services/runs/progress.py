@@ -21,7 +21,7 @@ from studio.domain.events import (
 )
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import RunFolder
-from studio.store.tables.core import Run
+from studio.store.tables.runs import Run
 
 _NO_FIGURES = {"learning_rate": None, "grad_norm": None, "tokens_per_second": None, "memory": None}
 NOTES = {

@@ -18,7 +18,9 @@ from studio.services.runs.estimate import Plan, plan
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import RunFolder
 from studio.store.model_config import model_config
-from studio.store.tables.core import Dataset, Metric, Model, Run, Sample, Transition
+from studio.store.tables.datasets import Dataset
+from studio.store.tables.models import Model
+from studio.store.tables.runs import Metric, Run, Sample, Transition
 
 MOST_POINTS = 1000  # of a curve that is drawn at once
 

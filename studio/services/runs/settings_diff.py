@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from studio.store.tables.core import Run
+from studio.store.tables.runs import Run
 
 Settings = dict[str, Any]
 

@@ -9,7 +9,7 @@ from studio.domain.spec.spec import Values
 from studio.domain.spec.sweep import combine, read_axes
 from studio.services.runs.service import Runs
 from studio.store.catalogue import Catalogue
-from studio.store.tables.core import Run
+from studio.store.tables.runs import Run
 
 
 class Sweeps:

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from studio.domain.errors import InvalidInput, NotFound
 from studio.store.catalogue.idempotency import KeyedRecords
 from studio.store.catalogue.paging import page_of
-from studio.store.tables.playground import Comparison, Evaluation, EvaluationAnswer, Prompt, PromptSet
+from studio.store.tables.evaluations import Evaluation, EvaluationAnswer, Prompt, PromptSet
+from studio.store.tables.playground import Comparison
 
 OPEN = ("queued", "running")
 SCORES = ("exact_match", "contains", "rouge_l", "bleu", "chrf")  # columns of EvaluationAnswer

@@ -13,7 +13,7 @@ from sqlalchemy.orm import defer
 from studio.domain.errors import NotFound
 from studio.store.catalogue.idempotency import KeyedRecords
 from studio.store.catalogue.paging import page_of
-from studio.store.tables.core import Adapter
+from studio.store.tables.adapters import Adapter
 from studio.store.tables.playground import Comparison, Conversation, Vote
 
 

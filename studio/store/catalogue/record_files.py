@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.store.job_folder import read_json, write_json
-from studio.store.tables.core import Table
+from studio.store.tables.base import Table
 
 logger = logging.getLogger(__name__)
 

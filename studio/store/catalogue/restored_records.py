@@ -5,11 +5,11 @@ from __future__ import annotations
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
-from studio.store.catalogue.idempotency import KeyedRecords
-from studio.store.tables.core import Table
+from studio.store.catalogue.session import CatalogueSession
+from studio.store.tables.base import Table
 
 
-class RestoredRecords(KeyedRecords):
+class RestoredRecords(CatalogueSession):
     def restore(self, record: Table) -> bool:
         """Adds the row with the id that it has; whether it could be, beside those there are."""
         try:

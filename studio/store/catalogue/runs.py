@@ -15,7 +15,8 @@ from studio.domain.errors import NotFound
 from studio.domain.run import RunStatus, check_transition
 from studio.store.catalogue.idempotency import KeyedRecords
 from studio.store.catalogue.paging import page_of
-from studio.store.tables.core import Metric, Run, Sample, Sweep, Table, Transition
+from studio.store.tables.base import Table
+from studio.store.tables.runs import Metric, Run, Sample, Sweep, Transition
 
 Fields = Mapping[str, Any]
 

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from studio.store.tables.core import Table
+from studio.store.tables.base import Table
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=Table.metadata, render_as_batch=True

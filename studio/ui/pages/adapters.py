@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from studio.app import Studio
-    from studio.store.tables.core import Adapter
+    from studio.store.tables.adapters import Adapter
 
 LEAD = "Everything you have trained, with where it came from."
 

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from studio.app import Studio
-    from studio.store.tables.core import Dataset, Model
+    from studio.store.tables.datasets import Dataset
+    from studio.store.tables.models import Model
 
 LEAD = "The examples that an adapter learns from. Files are copied into the studio; yours stay as they are."
 

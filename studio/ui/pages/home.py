@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from studio.app import Studio
-    from studio.store.tables.core import Adapter, Run
+    from studio.store.tables.adapters import Adapter
+    from studio.store.tables.runs import Run
 
 TITLE = "Adapter Studio"
 LEAD = "Teach a small open model your own style in four steps. Everything stays on this machine until you push it."

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from studio.app import Studio
-    from studio.store.tables.core import Dataset
+    from studio.store.tables.datasets import Dataset
 
 LEAD = "Choose a base model, data and a method. Every setting has a default that works."
 

@@ -13,7 +13,7 @@ from studio.ui.language import problem_of, translate
 
 if TYPE_CHECKING:
     from studio.app import Studio
-    from studio.store.tables.core import Dataset
+    from studio.store.tables.datasets import Dataset
 
 AT_ONCE = 20_000  # rows up to which they are looked at without being asked
 

@@ -6,7 +6,7 @@ kept from a checkpoint has one of its own beside it, as has an adapter without a
 
 from __future__ import annotations
 
-from studio.store.tables.core import Adapter
+from studio.store.tables.adapters import Adapter
 
 
 def colour_of(adapter: Adapter) -> int:

@@ -16,7 +16,7 @@ from studio.services.datasets.status import fault_of
 from studio.ui.language import problem_of, remedy_of, sentence_of, translate
 
 if TYPE_CHECKING:
-    from studio.store.tables.core import Dataset
+    from studio.store.tables.datasets import Dataset
 
 LONGEST = 2000  # characters of a row, or of a turn in it, that a list shows
 WHOLE = 1_000_000  # characters of one row that is asked for by itself

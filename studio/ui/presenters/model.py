@@ -10,7 +10,7 @@ from studio.services.models.status import fault_of
 from studio.ui.language import problem_of, remedy_of
 
 if TYPE_CHECKING:
-    from studio.store.tables.core import Model
+    from studio.store.tables.models import Model
 
 SHOWN = (
     "id", "name", "source", "status", "stage", "done", "total", "parameters", "license", "context", "size",

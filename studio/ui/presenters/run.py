@@ -10,7 +10,8 @@ from studio.domain.spec.spec import defaults
 from studio.services.runs.placement import NO_DEVICE
 from studio.services.runs.progress import NOTES
 from studio.services.runs.service import Runs, stage_of
-from studio.store.tables.core import Adapter, Run
+from studio.store.tables.adapters import Adapter
+from studio.store.tables.runs import Run
 from studio.ui.language import problem_of, remedy_of, sentence_of, translate
 
 _IN_LISTS = (

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from studio.app import Studio, build
 from studio.services.datasets import browse as dataset_view
 from studio.settings import read_settings
-from studio.store.tables.core import Dataset
+from studio.store.tables.datasets import Dataset
 from tests.support.waiting import wait_for
 
 SECONDS_TO_CLEAR = 20  # what the server removes with its next ticks

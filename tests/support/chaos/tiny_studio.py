@@ -16,7 +16,7 @@ from studio.domain.events import Resumed, Saved, Step
 from studio.domain.spec.spec import read_spec
 from studio.settings import read_settings
 from studio.store.job_folder import RunFolder
-from studio.store.tables.core import Run
+from studio.store.tables.runs import Run
 from tests.support.training_jobs import all_events, captain_rows, write_rows
 
 SECONDS = 240

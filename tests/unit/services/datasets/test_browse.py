@@ -14,7 +14,8 @@ from studio.domain.errors import InvalidInput, StudioError
 from studio.services.datasets import browse as dataset_view
 from studio.services.datasets.token_counts import Examinations, Question
 from studio.services.shared.csv_export import harmless
-from studio.store.tables.core import Dataset, Model
+from studio.store.tables.datasets import Dataset
+from studio.store.tables.models import Model
 from tests.support.dataset_zoo.making import chat, lines, said
 from tests.support.in_process_intake import Content, ImmediateEngine, take_in
 

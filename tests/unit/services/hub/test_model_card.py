@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 
 from studio.services.hub.files import read_adapter_folder
 from studio.services.hub.model_card import model_card
-from studio.store.tables.core import Adapter
+from studio.store.tables.adapters import Adapter
 from tests.support.sample_adapters import BASE, REVISION, adapter_record, write_adapter
 
 

@@ -25,7 +25,7 @@ from studio.services.runs.sweeps import Sweeps
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import Checkpoint, seal
 from studio.store.job_folder import RunFolder
-from studio.store.tables.core import Run
+from studio.store.tables.runs import Run
 
 
 @dataclass

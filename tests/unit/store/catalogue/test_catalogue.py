@@ -13,7 +13,8 @@ from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.run import ImpossibleTransition, RunStatus
 from studio.store.catalogue import Catalogue
 from studio.store.database import MIGRATIONS
-from studio.store.tables.core import Dataset, Table
+from studio.store.tables.base import Table
+from studio.store.tables.datasets import Dataset
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from studio.services.datasets.check import check
 from studio.store.arrow_file import ArrowFileWriter, DamagedFile
 from studio.store.datasets.problem_file import SCHEMA, ProblemFileWriter, count_problems, read_problems, rows_with
 from studio.store.datasets.row_file import RowFileWriter, read_rows
-from studio.store.tables.core import Dataset
+from studio.store.tables.datasets import Dataset
 from studio.worker.ingest.writer import VersionWriter
 from tests.support.dataset_zoo.making import lines
 from tests.support.in_process_intake import ImmediateEngine, Taken, run_intake, take_in
