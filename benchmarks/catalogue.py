@@ -24,7 +24,7 @@ from studio.domain.run import RunStatus
 from studio.domain.spec.spec import read_spec
 from studio.engines.base import Process
 from studio.settings import read_settings
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.store.tables.runs import Metric, Run, Transition
 
 TARGET_MS = 5.0
@@ -74,11 +74,11 @@ def fill(studio: Studio, runs: int, metrics: int) -> int:
     return 1
 
 
-def one_in_training(studio: Studio) -> RunFolder:
+def one_in_training(studio: Studio) -> JobFolder:
     """A run whose worker is this process, so that each tick looks after it, and a few that wait behind it."""
     spec = read_spec({"model": {"name": "m"}, "data": {"name": "rows"}})
     ids = [studio.runs.submit(spec, f"now-{n}") for n in range(1 + WAITING)]
-    folder = RunFolder(studio.settings.folder("runs") / str(ids[0]))
+    folder = JobFolder(studio.settings.folder("runs") / str(ids[0]))
     folder.prepare({"dataset": {}, "model": {}})
     studio.catalogue.change_run(ids[0], RunStatus.STARTING, folder=str(folder.path), placed_on="cpu")
     import psutil

@@ -39,14 +39,14 @@ def main() -> None:
 
 def served(scratch: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     from studio.engines.local import LocalEngine
-    from studio.store.job_folder import RunFolder
+    from studio.store.job_folder import JobFolder
     from tests.support.tiny_models import random_adapter
 
     paths = {
         name: random_adapter(scratch / name, arguments.model, seed=seed, strength=0.05, target_modules=["q_proj"])
         for seed, name in enumerate(MODELS[1:])
     }
-    folder = RunFolder(scratch / "worker")
+    folder = JobFolder(scratch / "worker")
     folder.prepare({"model": {"name": "starter", "path": str(arguments.model)}, "precision": "fp32"})
     engine = LocalEngine()
     process = engine.start("serve", folder.path)

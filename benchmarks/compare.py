@@ -52,27 +52,27 @@ def make_adapters(scratch: Path, model: Path) -> dict[str, Path]:
 def compared(arguments: argparse.Namespace, adapters: dict[str, Path]) -> dict[str, Any]:
     import torch
 
-    from studio.worker.inference.adapter_manager import AdapterShelf
+    from studio.worker.inference.adapter_manager import AdapterManager
     from studio.worker.models.load import load_base
 
     base = load_base(arguments.model, arguments.precision)
-    shelf = AdapterShelf(base)
+    manager = AdapterManager(base)
     text = base.tokenizer.apply_chat_template(
         [{"role": "user", "content": PROMPT}], add_generation_prompt=True, tokenize=False
     )
     prompt = base.tokenizer.encode(text, add_special_tokens=False)
-    together(base, shelf, [()], prompt, arguments.tokens)
+    together(base, manager, [()], prompt, arguments.tokens)
     alone = memory()
     for name, path in adapters.items():
-        shelf.add(name, path)
+        manager.add(name, path)
     rows = [(), *(((name, 1.0),) for name in adapters)]
-    together(base, shelf, rows, prompt, arguments.tokens)
+    together(base, manager, rows, prompt, arguments.tokens)
     beside = memory()
     plain = PlainPeft(arguments, adapters, prompt)
     plain.write(8)
     ours, theirs, first = [], [], []
     for _ in range(arguments.rounds):
-        seconds, first_token = together(base, shelf, rows, prompt, arguments.tokens)
+        seconds, first_token = together(base, manager, rows, prompt, arguments.tokens)
         ours.append(len(rows) * arguments.tokens / seconds)
         first.append(1000 * first_token)
         theirs.append(len(rows) * arguments.tokens / plain.write(arguments.tokens))
@@ -83,27 +83,27 @@ def compared(arguments: argparse.Namespace, adapters: dict[str, Path]) -> dict[s
         "peft_tokens_per_second": round(statistics.median(theirs), 1),
         "speedup": round(statistics.median(a / b for a, b in zip(ours, theirs, strict=True)), 2),
         "memory_ratio": round(beside / alone, 3),
-        "switch_ms": round(switching(shelf, rows), 2),
-        "from_disk_ms": round(loading(shelf, adapters), 2),
+        "switch_ms": round(switching(manager, rows), 2),
+        "from_disk_ms": round(loading(manager, adapters), 2),
         "first_token_ms": round(statistics.median(first), 1),
     }
 
 
-def together(base: Any, shelf: Any, rows: list[Any], prompt: list[int], tokens: int) -> tuple[float, float]:
+def together(base: Any, manager: Any, rows: list[Any], prompt: list[int], tokens: int) -> tuple[float, float]:
     """Seconds of the whole batch, and until its first token."""
     from studio.domain.chat.sampling import Sampling
     from studio.worker.generation.generate import generate
-    from studio.worker.generation.sequence import Answer
+    from studio.worker.generation.sequence import GeneratedSequence
 
     answers = [
-        Answer(
-            mix, prompt, Sampling(temperature=0, max_tokens=tokens), tokenizer=base.tokenizer, ends=frozenset(),
+        GeneratedSequence(
+            adapter_set, prompt, Sampling(temperature=0, max_tokens=tokens), tokenizer=base.tokenizer, ends=frozenset(),
             device=base.device, deliver=lambda piece: None,
         )
-        for mix in sorted(rows)
+        for adapter_set in sorted(rows)
     ]  # fmt: skip
     begin = time.perf_counter()
-    with shelf.serving([answer.mix for answer in answers]) as model:
+    with manager.serving([answer.adapter_set for answer in answers]) as model:
         generate(model, answers, pad=base.tokenizer.pad_token_id, device=base.device)
     return time.perf_counter() - begin, answers[0].timings.first
 
@@ -139,26 +139,26 @@ class PlainPeft:
         self._model.generate(**self._asked, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False)
 
 
-def switching(shelf: Any, rows: list[Any]) -> float:
+def switching(manager: Any, rows: list[Any]) -> float:
     """Milliseconds until the model answers with another choice of columns, at the median."""
     times = []
     for turn in range(20):
         off = 1 + turn % (len(rows) - 1)
         chosen = sorted(row for place, row in enumerate(rows) if place != off)
         begin = time.perf_counter()
-        with shelf.serving(chosen):
+        with manager.serving(chosen):
             times.append(1000 * (time.perf_counter() - begin))
     return statistics.median(times)
 
 
-def loading(shelf: Any, adapters: dict[str, Path]) -> float:
+def loading(manager: Any, adapters: dict[str, Path]) -> float:
     """Milliseconds until an adapter's folder is checked and its weights are in memory, at the median."""
     times = []
     for _ in range(5):
         for name, path in adapters.items():
-            shelf.remove(name)
+            manager.remove(name)
             begin = time.perf_counter()
-            shelf.add(name, path)
+            manager.add(name, path)
             times.append(1000 * (time.perf_counter() - begin))
     return statistics.median(times)
 

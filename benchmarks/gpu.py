@@ -217,16 +217,16 @@ def trainer_on(model: Path, precision: str, place: Path, length: int) -> tuple[A
     from datasets import Dataset
 
     from studio.domain.spec.spec import read_spec
-    from studio.store.job_folder import RunFolder
+    from studio.store.job_folder import JobFolder
     from studio.worker.models.load import load_base
     from studio.worker.training.setup import build_trainer
     from studio.worker.training.stop import StopRequest
-    from studio.worker.training.tokenized_dataset import Examples
+    from studio.worker.training.tokenized_dataset import TokenizedDataset
 
     loaded = load_base(model, precision)
     spec = read_spec({"data": {"name": "rows"}, "lora": LORA, "training": {"max_length": length}})
-    examples = Examples(Dataset.from_list(documents()).with_format("numpy"), tokens=1, learned=1, dropped=0)
-    stop = StopRequest(RunFolder(place))
+    examples = TokenizedDataset(Dataset.from_list(documents()).with_format("numpy"), tokens=1, learned=1, dropped=0)
+    stop = StopRequest(JobFolder(place))
     return build_trainer(loaded, examples, examples, spec, place / "checkpoints", stop), loaded
 
 
@@ -304,9 +304,9 @@ def plain_step(plain: Any, loaded: Any) -> tuple[float, list[Any]]:
     """In rows that are padded on the right, with all logits, under the autocast that Trainer uses with bf16."""
     import torch
 
-    from studio.worker.training.collators import PaddedBatch
+    from studio.worker.training.collators import PaddingCollator
 
-    batch = {name: value.to(loaded.device) for name, value in PaddedBatch(0)(documents()).items()}
+    batch = {name: value.to(loaded.device) for name, value in PaddingCollator(0)(documents()).items()}
     labels = batch.pop("labels")[:, 1:]
     is_half = loaded.compute_dtype is torch.bfloat16
     with torch.autocast(loaded.device.type, torch.bfloat16, enabled=is_half):
@@ -326,19 +326,19 @@ def answers_compared(
     another by rounding, so that they must be the same in fp32 only."""
     from contextlib import nullcontext
 
-    from studio.worker.inference.adapter_manager import AdapterShelf
+    from studio.worker.inference.adapter_manager import AdapterManager
 
-    shelf = AdapterShelf(base)
-    shelf.add("tuned", adapter)
+    manager = AdapterManager(base)
+    manager.add("tuned", adapter)
     asked = [(length % 2 == 0, prompt(length, length)[0].tolist()) for length in (6, 31, 17, 2, 64, 9)]
     rows = [((("tuned", 1.0),) if is_tuned else (), ids) for is_tuned, ids in asked]
     expected = []
     for is_tuned, ids in asked:
         with nullcontext() if is_tuned else theirs.disable_adapter():
             expected.append(plain_answer(theirs, ids, bench.scale.tokens))
-    ways = {"alone": [written(base, shelf, [row], bench.scale.tokens)[0] for row in rows]}
-    if not any(shelf.why_alone(mix) for mix, _ in rows):
-        ways["beside"] = written(base, shelf, rows, bench.scale.tokens)
+    ways = {"alone": [written(base, manager, [row], bench.scale.tokens)[0] for row in rows]}
+    if not any(manager.why_alone(adapter_set) for adapter_set, _ in rows):
+        ways["beside"] = written(base, manager, rows, bench.scale.tokens)
     for way, tokens in ways.items():
         same = sum(mine == plain for mine, plain in zip(tokens, expected, strict=True))
         figures[f"answers_{way}_same"] = f"{same} of {len(rows)}"
@@ -360,22 +360,22 @@ def plain_answer(model: Any, ids: list[int], most: int) -> list[int]:
     return found[: found.index(2)] if 2 in found else found
 
 
-def written(base: Any, shelf: Any, rows: Sequence[Any], most: int) -> list[list[int]]:
+def written(base: Any, manager: Any, rows: Sequence[Any], most: int) -> list[list[int]]:
     from studio.domain.chat.sampling import Sampling
     from studio.worker.generation.generate import generate
-    from studio.worker.generation.sequence import Answer
+    from studio.worker.generation.sequence import GeneratedSequence
 
     tokens: list[list[int]] = [[] for _ in rows]
     order = sorted(range(len(rows)), key=lambda row: rows[row][0])  # equal ones stand side by side
     answers = [
-        Answer(
+        GeneratedSequence(
             rows[row][0], rows[row][1], Sampling(temperature=0, max_tokens=most), tokenizer=base.tokenizer,
             ends=frozenset([2]), device=base.device,
             deliver=lambda piece, row=row: tokens[row].extend(token.id for token in piece.tokens),
         )
         for row in order
     ]  # fmt: skip
-    with shelf.serving([answer.mix for answer in answers]) as model:
+    with manager.serving([answer.adapter_set for answer in answers]) as model:
         generate(model, answers, pad=0, device=base.device)
     return tokens
 
@@ -542,23 +542,23 @@ def answers(bench: Bench, found: Findings) -> None:
     from peft import PeftModel
 
     from benchmarks.compare import together
-    from studio.worker.inference.adapter_manager import AdapterShelf
+    from studio.worker.inference.adapter_manager import AdapterManager
     from studio.worker.models.load import load_base
 
     precision, count = ("bf16" if bench.cuda else "fp32"), bench.scale.tokens
     paths = random_adapters(bench, precision, 8)
     ids = prompt(64)[0].tolist()
     base = load_base(bench.large, precision)
-    shelf = AdapterShelf(base)
+    manager = AdapterManager(base)
     for name, path in paths.items():
-        shelf.add(name, path)
+        manager.add(name, path)
     rows: list[Any] = [(), *(((name, 1.0),) for name in paths)]
-    together(base, shelf, rows, ids, 4)
-    batch = len(rows) * count / together(base, shelf, rows, ids, count)[0]
-    singly = len(rows) * count / sum(together(base, shelf, [row], ids, count)[0] for row in rows)
+    together(base, manager, rows, ids, 4)
+    batch = len(rows) * count / together(base, manager, rows, ids, count)[0]
+    singly = len(rows) * count / sum(together(base, manager, [row], ids, count)[0] for row in rows)
     found.update(rows=len(rows), batch_tokens_per_second=round(batch), singly_tokens_per_second=round(singly))
     found["batch_to_singly"] = round(batch / singly, 2)
-    del base, shelf
+    del base, manager
     free()
     (name, path), *_ = paths.items()
     plain = PeftModel.from_pretrained(plain_base(bench.large, precision), path).eval()
@@ -632,12 +632,12 @@ def answers_without_memory(bench: Bench, found: Findings) -> None:
     """Too many long prompts at once for what this process may take; then one that fits."""
     import torch
 
-    from studio.worker.inference.adapter_manager import AdapterShelf
+    from studio.worker.inference.adapter_manager import AdapterManager
     from studio.worker.inference.scheduler import Scheduler
     from studio.worker.models.load import load_base
 
     base = load_base(bench.small, "bf16")
-    scheduler = Scheduler(base, AdapterShelf(base), {"equal_lengths": True, "any_lengths": True, "readings": True})
+    scheduler = Scheduler(base, AdapterManager(base), {"equal_lengths": True, "any_lengths": True, "readings": True})
     total = torch.cuda.mem_get_info()[1]
     torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_allocated() + (1 << 30)) / total)
     try:
@@ -653,7 +653,7 @@ def answers_without_memory(bench: Bench, found: Findings) -> None:
 def said_by(base: Any, scheduler: Any, prompts: list[list[int]]) -> list[str]:
     """The error of each answer, or an empty text."""
     from studio.domain.chat.sampling import Sampling
-    from studio.worker.generation.sequence import Answer
+    from studio.worker.generation.sequence import GeneratedSequence
 
     said: list[str] = [""] * len(prompts)
     over = [threading.Event() for _ in prompts]
@@ -665,7 +665,7 @@ def said_by(base: Any, scheduler: Any, prompts: list[list[int]]) -> list[str]:
 
     for row, ids in enumerate(prompts):
         scheduler.submit(
-            Answer(
+            GeneratedSequence(
                 (), ids, Sampling(temperature=0, max_tokens=4), tokenizer=base.tokenizer, ends=frozenset(),
                 device=base.device, deliver=lambda piece, row=row: deliver(piece, row),
             )

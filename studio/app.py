@@ -15,7 +15,7 @@ from studio.engines.local import LocalEngine
 from studio.platform.host_memory import give_back
 from studio.services.adapters.service import Adapters
 from studio.services.datasets.service import Datasets
-from studio.services.datasets.token_counts import Examinations
+from studio.services.datasets.token_counts import TokenCounts
 from studio.services.datasets.uploads import Uploads
 from studio.services.evaluation.prompt_sets import PromptSets
 from studio.services.evaluation.service import Evaluations
@@ -23,7 +23,7 @@ from studio.services.home.doctor import Doctor
 from studio.services.home.folders import reserve_ids
 from studio.services.home.relocation import settle
 from studio.services.hub.service import Hub
-from studio.services.inference.remote_server import StandIn
+from studio.services.inference.remote_server import RemoteServer
 from studio.services.models.service import Models
 from studio.services.playground.conversations import Conversations
 from studio.services.playground.service import Playground
@@ -31,7 +31,7 @@ from studio.services.playground.votes import Votes
 from studio.services.runs.checkpoints import Checkpoints
 from studio.services.runs.control import RunControl
 from studio.services.runs.dispatcher import Dispatcher
-from studio.services.runs.eviction import DeviceLease
+from studio.services.runs.eviction import PlaygroundEviction
 from studio.services.runs.service import Runs
 from studio.services.runs.sweeps import Sweeps
 from studio.settings import Settings
@@ -54,7 +54,7 @@ class Studio:
     lock: HomeLock
     engine: Engine
     datasets: Datasets
-    examinations: Examinations
+    token_counts: TokenCounts
     models: Models
     runs: Runs
     sweeps: Sweeps
@@ -63,7 +63,7 @@ class Studio:
     adapters: Adapters
     hub: Hub
     playground: Playground
-    stand_in: StandIn
+    remote_server: RemoteServer
     conversations: Conversations
     votes: Votes
     prompt_sets: PromptSets
@@ -134,12 +134,12 @@ def build(settings: Settings) -> Studio:
     models = Models(catalogue, engine, settings.folder("models"), hub.token, reserve)
     datasets = Datasets(catalogue, engine, settings.folder("datasets"), hub.token, reserve)
     runs = Runs(catalogue)
-    stand_in = StandIn(settings)
+    remote_server = RemoteServer(settings)
     adapters = Adapters(catalogue, settings.folder("adapters"), reserve)
     for deleted in (datasets, adapters):
         deleted.finish_deletions()
     reserve.keep()
-    playground = Playground(catalogue, engine, settings.folder("playground"), stand_in)
+    playground = Playground(catalogue, engine, settings.folder("playground"), remote_server)
     votes = Votes(catalogue)
     return Studio(
         settings=settings,
@@ -147,7 +147,7 @@ def build(settings: Settings) -> Studio:
         lock=HomeLock(settings.home),
         engine=engine,
         datasets=datasets,
-        examinations=Examinations(engine),
+        token_counts=TokenCounts(engine),
         models=models,
         runs=runs,
         sweeps=Sweeps(catalogue, runs),
@@ -156,7 +156,7 @@ def build(settings: Settings) -> Studio:
         adapters=adapters,
         hub=hub,
         playground=playground,
-        stand_in=stand_in,
+        remote_server=remote_server,
         conversations=Conversations(catalogue),
         votes=votes,
         prompt_sets=PromptSets(catalogue),
@@ -167,7 +167,7 @@ def build(settings: Settings) -> Studio:
             [reserve, engine, models, datasets, adapters],
             runs=settings.folder("runs"),
             adapters=settings.folder("adapters"),
-            lease=DeviceLease(engine, playground),
+            eviction=PlaygroundEviction(engine, playground),
         ),
         doctor=Doctor(catalogue, settings.home),
         uploads=Uploads(settings.folder("uploads")),

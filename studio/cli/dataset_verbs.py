@@ -12,14 +12,14 @@ from typing import Any
 from studio.app import Studio
 from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import opened, records
-from studio.domain.datasets.file_format import Reading
+from studio.domain.datasets.file_format import ReadOptions
 from studio.domain.datasets.formats import trained_part
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import InvalidInput
 from studio.services.datasets import browse as dataset_view
 from studio.services.datasets.check import Report, check
 from studio.services.datasets.status import fault_of
-from studio.services.datasets.token_counts import Question
+from studio.services.datasets.token_counts import TokenCountRequest
 from studio.store.tables.datasets import Dataset
 
 WRONG = 2
@@ -100,7 +100,7 @@ def check_file(arguments: argparse.Namespace) -> int:
         report = check(
             studio.engine, [Path(file) for file in arguments.file], reading=_reading(arguments),
             layout=_layout(arguments), layouts=studio.catalogue.column_maps(),
-            question=Question(model, arguments.max_length, arguments.chat_template, validation=validation)
+            question=TokenCountRequest(model, arguments.max_length, arguments.chat_template, validation=validation)
             if model
             else None,
             progress=line.update,
@@ -201,8 +201,8 @@ def delete(arguments: argparse.Namespace) -> None:
     show(arguments, {"deleted": arguments.name}, f"{arguments.name} is deleted.")
 
 
-def _reading(arguments: argparse.Namespace) -> Reading:
-    return Reading(encoding=arguments.encoding, delimiter=arguments.delimiter, sheet=arguments.sheet)
+def _reading(arguments: argparse.Namespace) -> ReadOptions:
+    return ReadOptions(encoding=arguments.encoding, delimiter=arguments.delimiter, sheet=arguments.sheet)
 
 
 def _layout(arguments: argparse.Namespace) -> dict[str, Any] | None:

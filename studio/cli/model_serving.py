@@ -18,7 +18,7 @@ from studio.engines.base import Engine, Process
 from studio.services.adapters.compatibility import check_base, ready_model
 from studio.services.playground.routing import worker_request
 from studio.store.bounded_json import read_object
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 
 LOOK = 0.2  # seconds: across processes there is no event to await
 
@@ -32,7 +32,7 @@ def serve_model(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.model_port <= 65535:
         raise InvalidInput("There is no port {port}.", "Choose one up to 65535.", port=arguments.model_port)
     with opened(arguments) as studio:
-        folder = RunFolder(studio.settings.folder("serving") / str(os.getpid()))
+        folder = JobFolder(studio.settings.folder("serving") / str(os.getpid()))
         request = _request(studio, arguments)
         engine = studio.engine
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def _request(studio: Any, arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _endpoint(engine: Engine, process: Process, folder: RunFolder) -> dict[str, Any]:
+def _endpoint(engine: Engine, process: Process, folder: JobFolder) -> dict[str, Any]:
     """Where it listens, once it does. Raises StudioError where it ended before."""
     endpoint: Path = folder.path / "endpoint.json"
     while True:

@@ -22,7 +22,7 @@ from studio.domain.spec.presets import PRESETS, preset_values
 from studio.domain.spec.spec import SECTIONS, RunSpec, defaults, read_spec
 from studio.services.inference.chat_client import BASE
 from studio.services.models.status import fault_of
-from studio.services.playground.columns import Asked, ColumnState
+from studio.services.playground.columns import ColumnPrompt, ColumnState
 from studio.store.bounded_json import read_object
 from studio.store.tables.models import Model
 
@@ -219,7 +219,9 @@ def compare(arguments: argparse.Namespace) -> int:
     wanted: list[str | None] = [*([None] if arguments.base or not arguments.adapter else []), *arguments.adapter]
     shares = [(Share(adapter=name),) if name else () for name in wanted]
     messages = [Message(role="user", content=arguments.prompt)]
-    asked = [Asked(Column(model=arguments.model, precision=arguments.precision, shares=s), messages) for s in shares]
+    asked = [
+        ColumnPrompt(Column(model=arguments.model, precision=arguments.precision, shares=s), messages) for s in shares
+    ]
     line, last = ProgressLine(), None
     with opened(arguments) as studio:
         for last in studio.playground.answer(asked, sampling):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from studio.engines.exit_reason import Death
+from studio.platform.hardware import Device
 
 
 @dataclass(frozen=True)
@@ -19,16 +20,6 @@ class Process:
 
     pid: int
     started: float
-
-
-@dataclass(frozen=True)
-class Device:
-    """Where a run can compute: "cpu", or "cuda:0" and so on. `memory` and `free` are bytes, `label` is for people."""
-
-    name: str
-    label: str
-    memory: int
-    free: int
 
 
 class Engine(Protocol):

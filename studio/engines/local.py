@@ -13,9 +13,9 @@ import psutil
 
 from studio import settings
 from studio.domain.errors import StudioError
-from studio.engines.base import Device, Process
+from studio.engines.base import Process
 from studio.engines.exit_reason import Death
-from studio.platform.hardware import devices, forget_gpus
+from studio.platform.hardware import Device, devices, forget_gpus
 from studio.platform.host_memory import count_kills, killed_since
 from studio.store.job_folder import read_json, write_json
 

@@ -13,7 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from studio import settings
-from studio.engines.base import Device
 from studio.platform.host_memory import host_memory
 
 PATIENCE = 5.0  # seconds that nvidia-smi may take; it wakes sleeping GPUs
@@ -21,6 +20,19 @@ FRESH = 10.0  # seconds for which its answer is good
 
 _QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,memory.total,memory.free", "--format=csv,noheader,nounits")
 _QUICK_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}  # as Linux names what x86 and ARM have
+
+
+CPU = "cpu"  # its name among the devices
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a run can compute: "cpu", or "cuda:0" and so on. `memory` and `free` are bytes, `label` is for people."""
+
+    name: str
+    label: str
+    memory: int
+    free: int
 
 
 @dataclass(frozen=True)
@@ -38,7 +50,7 @@ def devices() -> list[Device]:
     """Where runs can compute, GPUs first. On an Apple chip GPU and CPU share memory, and only the GPU is used."""
     gpus = look_at_gpus()
     found = [Device(gpu.device, gpu.name, gpu.memory, gpu.free) for gpu in gpus]
-    return found if _is_apple() else [*found, Device("cpu", "CPU", *host_memory())]
+    return found if _is_apple() else [*found, Device(CPU, "CPU", *host_memory())]
 
 
 def look_at_gpus() -> tuple[Gpu, ...]:

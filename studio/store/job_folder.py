@@ -26,7 +26,7 @@ _CHUNK = 4 << 20
 _RESERVED = 64 << 10  # bytes
 
 
-class RunFolder:
+class JobFolder:
     """The files of one run (or of one model being fetched) under `path`."""
 
     def __init__(self, path: str | Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from studio.domain.secrecy import keep_secret, masked_output
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.worker.common.faults import disk_is_full, failure
 
 TASKS = {
@@ -40,18 +40,18 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _work(task: str, path: Path) -> int:
-    RunFolder(path).introduce(os.getpid(), psutil.Process().create_time())
+    JobFolder(path).introduce(os.getpid(), psutil.Process().create_time())
     if task in WITHOUT_TORCH:
         sys.modules["torch"] = None  # type: ignore[assignment] # Python's own way to say that there is none
     try:
         import_module(TASKS[task]).main(path)
     except Exception as error:
         traceback.print_exc(file=sys.stdout)
-        return _last_word(RunFolder(path), error)
+        return _last_word(JobFolder(path), error)
     return 0
 
 
-def _last_word(folder: RunFolder, error: Exception) -> int:
+def _last_word(folder: JobFolder, error: Exception) -> int:
     if not folder.path.is_dir():  # deleted under the worker: there is nowhere to say it, and whoever did it knows
         return 1
     if disk_is_full(error):

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from studio.domain.events import Finished
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from tests.support.studio_process import serving
 
 
@@ -18,7 +18,7 @@ def test_the_first_model_is_chosen_as_soon_as_it_is_ready(page: Page, tmp_path: 
     for folder in (home, model):
         folder.mkdir()
     (model / "tokenizer_config.json").write_text(json.dumps({"eos_token": "</s>"}))
-    fetching = RunFolder(tmp_path / "fetching")
+    fetching = JobFolder(tmp_path / "fetching")
     fetching.path.mkdir()
     worker = psutil.Process()  # this very test stands for the one that fetches
     catalogue = Catalogue(read_settings({}, home=home).url)

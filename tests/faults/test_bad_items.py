@@ -8,7 +8,7 @@ from pathlib import Path
 from studio.domain.events import Finished
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from tests.support.hostile_input import whole_model
 from tests.support.idle_server import IdleServer
 from tests.support.waiting import wait_for
@@ -18,7 +18,7 @@ def prepared(home: Path, *models: tuple[str, int]) -> None:
     """Models whose workers have said their last word, with so many parameters, and that nobody has read yet."""
     catalogue = Catalogue(read_settings({}, home=home).url)
     for name, parameters in models:
-        folder = RunFolder(home / "models" / name)
+        folder = JobFolder(home / "models" / name)
         folder.prepare({})
         path = whole_model(home / "brought" / name)
         folder.append(Finished(path=str(path), size=1, details={"parameters": parameters}))

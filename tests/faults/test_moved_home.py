@@ -12,7 +12,7 @@ import pytest
 from studio.app import build
 from studio.domain.run import RunStatus
 from studio.settings import read_settings
-from studio.store.job_folder import RunFolder, write_json
+from studio.store.job_folder import JobFolder, write_json
 from tests.faults.test_deletions import filled
 from tests.support.studio_process import studio, studio_json
 
@@ -82,14 +82,14 @@ def test_a_run_that_was_under_way_in_the_home_that_was_copied_is_left_alone(home
     folder = home / "runs" / str(run.id)
     for status in (RunStatus.STARTING, RunStatus.RUNNING):
         built.catalogue.change_run(run.id, status=status, folder=str(folder), pid=1, process_started=1.0)
-    RunFolder(folder).prepare({"paths": [str(folder)]})
+    JobFolder(folder).prepare({"paths": [str(folder)]})
     write_json(folder / "worker.json", {"pid": 1, "started": 1.0})
     built.close()
     shutil.copytree(home, tmp_path / "copy")
     copy = build(read_settings({}, home=tmp_path / "copy"))
     found = copy.catalogue.run(run.id)
     assert (found.status, found.pid) == (RunStatus.INTERRUPTED, None)
-    assert RunFolder(found.folder).read_request() == {"paths": [str(tmp_path / "copy" / "runs" / str(run.id))]}
+    assert JobFolder(found.folder).read_request() == {"paths": [str(tmp_path / "copy" / "runs" / str(run.id))]}
     assert not (Path(found.folder) / "worker.json").exists()
     assert "moved or copied" in copy.runs.history(run.id)[-1].reason
     copy.close()

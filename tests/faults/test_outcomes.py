@@ -18,7 +18,7 @@ from studio.domain.chat.sampling import Message, Sampling
 from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput
 from studio.domain.events import Step
-from studio.services.playground.columns import Asked
+from studio.services.playground.columns import ColumnPrompt
 from tests.support.chaos.tiny_studio import Bed, opened
 from tests.support.studio_process import ROOT, Server, environment
 from tests.support.training_jobs import events_of
@@ -156,7 +156,7 @@ def test_a_checkpoint_is_a_column_and_becomes_an_adapter_while_its_run_goes_on(b
     id = begun(bed, steps=10**6, save_steps=50, watch={"keep_checkpoints": 100})
     step = bed.studio.checkpoints.list(id)[0].step
     asked = [
-        Asked(Column(model="tiny", shares=shares), [Message(role="user", content="Who are you?")])
+        ColumnPrompt(Column(model="tiny", shares=shares), [Message(role="user", content="Who are you?")])
         for shares in ((), (Share(run=id, step=step),), (Share(run=id, step=step + 1),))
     ]
     *_, last = bed.studio.playground.compare(asked, Sampling(temperature=0, max_tokens=4))

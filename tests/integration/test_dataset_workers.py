@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from studio.domain.datasets.file_format import Reading
+from studio.domain.datasets.file_format import ReadOptions
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.run import RunStatus
 from studio.engines.base import Process
@@ -113,7 +113,7 @@ def test_a_worker_that_is_killed_leaves_a_dataset_that_says_so_and_can_be_read_a
         check_ready(dead)
     assert Path(dead.path).read_bytes() == large.read_bytes()
 
-    again = datasets.wait(datasets.read_again("large", reading=Reading(encoding="utf-8")), 120)
+    again = datasets.wait(datasets.read_again("large", reading=ReadOptions(encoding="utf-8")), 120)
     assert (again.id, again.version, again.status, again.rows, again.problem) == (dead.id, 1, "ready", MANY, "")
     assert [step["action"] for step in again.steps] == ["add", "read_again"]
 

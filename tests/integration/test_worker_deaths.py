@@ -13,7 +13,7 @@ import pytest
 from studio.engines.base import Process
 from studio.engines.exit_reason import Death, explain
 from studio.engines.local import LocalEngine
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from tests.support.waiting import wait_for
 
 
@@ -22,7 +22,7 @@ class Bed:
 
     def __init__(self, folder: Path) -> None:
         self.engine = LocalEngine()
-        self.folder = RunFolder(folder)
+        self.folder = JobFolder(folder)
         os.mkfifo(self.folder.request)
         self.process = self.engine.start("examine", folder)
         wait_for(lambda: self.folder.worker, seconds=60, what="the worker's introduction")
@@ -115,7 +115,7 @@ def test_a_worker_that_gives_up_by_itself_leaves_its_exit_code(tmp_path):
     wait_for(lambda: not engine.is_alive(process), seconds=60, what="the worker's end")
     death = engine.death(process, tmp_path)
     assert death.exit_code == 2
-    told = explain(death, RunFolder(tmp_path).last_lines())
+    told = explain(death, JobFolder(tmp_path).last_lines())
     assert "exit code 2" in told.problem
     assert "Usage" in told.problem
 

@@ -20,7 +20,7 @@ from studio.engines.local import LocalEngine
 from studio.rendering.process import MOST_PROCESSES
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.ui.access.guard import HEALTH
 from tests.support.hostile_templates import GREEDY, HOSTILE, REFUSES, TAKES_TIME
 from tests.support.studio_process import Server, serving, studio
@@ -163,7 +163,7 @@ def test_no_process_that_renders_outlives_a_server_that_is_killed(tmp_path: Path
 @contextmanager
 def chat_worker(path: Path, model: Path) -> Iterator[tuple[psutil.Process, str, str]]:
     """Its process, address and token."""
-    folder = RunFolder(path)
+    folder = JobFolder(path)
     folder.prepare({"model": {"name": "hostile", "path": str(model)}, "precision": "fp32"})
     engine = LocalEngine()
     started = engine.start("serve", folder.path)
@@ -224,7 +224,7 @@ def test_training_and_checking_end_in_words(tmp_path: Path, starter: Path, sourc
     model = tiny_model(tmp_path / "hostile", starter)
     (model / "chat_template.jinja").write_text(source)
     engine = LocalEngine()
-    check = RunFolder(tmp_path / "check")
+    check = JobFolder(tmp_path / "check")
     check.prepare({"path": str(model)})
     train = training_run(tmp_path / "train", model, captain_rows(8), training={"max_steps": 1, "max_length": 64})
     for task, folder in (("check", check), ("train", train)):

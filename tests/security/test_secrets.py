@@ -19,7 +19,7 @@ from studio.domain.errors import StudioError
 from studio.domain.events import Progress, format_event, parse_event
 from studio.domain.secrecy import MaskedPieces, holds_secret, keep_secret, masked, masked_value
 from studio.store.database import open_database
-from studio.store.job_folder import RunFolder, write_json
+from studio.store.job_folder import JobFolder, write_json
 from tests.support.studio_process import serving, studio
 from tests.support.waiting import wait_for
 
@@ -85,7 +85,7 @@ def test_a_file_an_event_and_a_log_hold_no_secret(tmp_path: Path) -> None:
     heard = parse_event(f'{{"kind": "progress", "stage": "x {escaped}"}}')
     assert isinstance(heard, Progress)
     assert heard.stage == "x ***"
-    folder = RunFolder(tmp_path)
+    folder = JobFolder(tmp_path)
     folder.log.write_text(f"asked with {TOKEN}\nand hf_somebodyelses0 and Bearer abc\n")
     assert folder.log_tail() == "asked with ***\nand *** and ***\n"
 

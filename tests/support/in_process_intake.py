@@ -12,11 +12,12 @@ from typing import Any
 
 from studio.domain.datasets.problem import Problem
 from studio.domain.events import Finished
-from studio.engines.base import Device, Process
+from studio.engines.base import Process
 from studio.engines.exit_reason import Death
+from studio.platform.hardware import Device
 from studio.store.datasets.problem_file import read_problems
 from studio.store.datasets.row_file import read_batches, read_rows
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.worker.common.faults import failure
 from studio.worker.ingest import task as intake
 
@@ -63,7 +64,7 @@ def take_in(folder: Path, files: Mapping[str, Content], **request: Any) -> Taken
 
 
 def run_intake(folder: Path, request: dict[str, Any]) -> Taken:
-    run = RunFolder(folder)
+    run = JobFolder(folder)
     run.prepare(request)
     intake.main(folder)
     finished = run.last_event()
@@ -108,7 +109,7 @@ class ImmediateEngine:
         try:
             intake.main(folder)
         except Exception as error:
-            RunFolder(folder).append(failure(error))
+            JobFolder(folder).append(failure(error))
         return Process(os.getpid(), 0.0)
 
     def is_alive(self, process: Process) -> bool:

@@ -13,7 +13,7 @@ from studio.domain.run import RunStatus
 from studio.domain.spec.spec import read_spec
 from studio.services.datasets.service import Datasets
 from studio.settings import read_settings
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from tests.support.hostile_input import whole_model
 from tests.support.in_process_intake import ImmediateEngine
 from tests.support.sample_adapters import adapter_fields, write_adapter
@@ -43,7 +43,7 @@ def inhabit(home: Path) -> None:
         assert [d.status for d in datasets.list()] == ["ready", "ready"]
         spec = read_spec({"model": {"name": "tiny"}, "data": {"name": "rows"}})
         done, _ = studio.runs.submit(spec, "done"), studio.run_control.hold(studio.runs.submit(spec, "waits"))
-        folder = RunFolder(studio.settings.folder("runs") / str(done))
+        folder = JobFolder(studio.settings.folder("runs") / str(done))
         folder.prepare({"run": done, "name": "done", "spec": spec.model_dump(mode="json")})
         catalogue.change_run(done, RunStatus.STARTING, attempt=1, folder=str(folder.path))
         catalogue.change_run(done, RunStatus.RUNNING)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from studio.domain.events import Event
 from studio.domain.spec.spec import read_spec
 from studio.settings import worker_environment
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 
 Row = Mapping[str, Any]
 
@@ -37,12 +37,12 @@ def write_rows(path: Path, rows: Sequence[Row]) -> Path:
     return path
 
 
-def training_run(path: Path, model: Path, rows: Sequence[Row], /, **settings: Mapping[str, Any]) -> RunFolder:
+def training_run(path: Path, model: Path, rows: Sequence[Row], /, **settings: Mapping[str, Any]) -> JobFolder:
     """The folder of a run on the model in that folder; settings by section, such as training={"max_steps": 2}."""
     settings = {"model": {"name": "base"}, "data": {"name": "rows"}} | settings
     settings["model"] = {"name": "base"} | dict(settings["model"])
     settings["data"] = {"name": "rows"} | dict(settings["data"])
-    folder = RunFolder(path)
+    folder = JobFolder(path)
     path.mkdir()
     rows_path = write_rows(path / "rows.arrow", rows)
     folder.prepare(
@@ -65,7 +65,7 @@ def training_run(path: Path, model: Path, rows: Sequence[Row], /, **settings: Ma
     return folder
 
 
-def start_worker(folder: RunFolder, task: str = "train") -> subprocess.Popen[bytes]:
+def start_worker(folder: JobFolder, task: str = "train") -> subprocess.Popen[bytes]:
     """`python -m studio.worker` in the environment that workers have."""
     environment = worker_environment() | {"PYTHONPATH": str(Path(__file__).parents[2])}
     with folder.log.open("wb") as log:
@@ -77,7 +77,7 @@ def start_worker(folder: RunFolder, task: str = "train") -> subprocess.Popen[byt
         )
 
 
-def all_events(folder: RunFolder) -> list[Event]:
+def all_events(folder: JobFolder) -> list[Event]:
     found: list[Event] = []
     offset = 0
     while True:
@@ -88,5 +88,5 @@ def all_events(folder: RunFolder) -> list[Event]:
         offset = end
 
 
-def events_of(folder: RunFolder, kind: type[Event]) -> list[Any]:
+def events_of(folder: JobFolder, kind: type[Event]) -> list[Any]:
     return [e for e in all_events(folder) if isinstance(e, kind)]

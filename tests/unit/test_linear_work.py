@@ -19,7 +19,7 @@ from studio.domain import secrecy
 from studio.domain.chat.spans import answer_spans
 from studio.domain.chat.template_losses import reasoning_of
 from studio.domain.datasets import text_checks
-from studio.domain.datasets.file_format import Reading
+from studio.domain.datasets.file_format import ReadOptions
 from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
 from studio.worker.ingest.readers import delimited, json_document, json_stream
@@ -147,7 +147,7 @@ def a_deadline(seconds: int) -> Iterator[None]:
 def work_of(path: Path, monkeypatch: pytest.MonkeyPatch) -> Work:
     with a_deadline(60), counted(monkeypatch) as work:
         try:
-            for _ in open_source(path, path.name, Reading()).items:
+            for _ in open_source(path, path.name, ReadOptions()).items:
                 pass
         except InvalidInput as error:
             assert len(f"{error.problem} {error.remedy} {error.values}") < 2_000
@@ -225,7 +225,7 @@ def test_a_row_beyond_all_rows_ends_a_workbook(tmp_path: Path) -> None:
     path = tmp_path / "far.xlsx"
     workbook(path, "".join(f'<row r="{n}"><c t="str"><v>a</v></c></row>' for n in (1, 2, 99_999_999_999)))
     with a_deadline(60):
-        row, end = open_source(path, path.name, Reading()).items
+        row, end = open_source(path, path.name, ReadOptions()).items
     assert row == (2, {"a": "a"})
     assert isinstance(end, Problem) and end.code == "unread"
 

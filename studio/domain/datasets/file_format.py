@@ -35,7 +35,7 @@ def shown_encoding(name: str) -> str:
     return f"Windows-{windows[1]}" if windows else _SHOWN.get(codec, codec.replace("iso8859", "ISO-8859").upper())
 
 
-class Reading(BaseModel):
+class ReadOptions(BaseModel):
     """What a person chose; empty where it is to be found out."""
 
     model_config = ConfigDict(frozen=True)

@@ -7,7 +7,7 @@ from studio.domain.errors import InvalidInput
 from studio.services.models.status import check_ready
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import checkpoint_path, damage
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.store.tables.adapters import Adapter
 from studio.store.tables.models import Model
 from studio.store.tables.runs import Run
@@ -33,7 +33,7 @@ def adapter_folder(catalogue: Catalogue, share: Share, model: Model) -> str:
         return adapter.path
     run = catalogue.run(share.run)
     _check_run(run, model)
-    path = checkpoint_path(RunFolder(run.folder).checkpoints, share.step)
+    path = checkpoint_path(JobFolder(run.folder).checkpoints, share.step)
     if reason := damage(path):
         raise InvalidInput(
             "The checkpoint of step {step} of run {run} cannot be used: {reason}.",

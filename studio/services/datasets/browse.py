@@ -25,7 +25,7 @@ from studio.rendering.template import Rendered
 from studio.services.datasets.cleaning import PROBLEMS
 from studio.services.datasets.service import SAMPLE
 from studio.services.datasets.status import check_ready
-from studio.services.datasets.token_counts import TOKENS, Examination
+from studio.services.datasets.token_counts import TOKENS, TokenCount
 from studio.services.models.chat_template import load_chat_template
 from studio.services.models.status import check_ready as check_model
 from studio.services.shared.csv_export import harmless
@@ -47,7 +47,7 @@ def rows(
     search: str = "",
     model: Model | None = None,
     chat_template: TemplateChoice = AUTOMATIC,
-    examination: Examination | None = None,
+    examination: TokenCount | None = None,
 ) -> dict[str, Any]:
     """Up to `limit` rows (at most 1,000) from the `offset`-th on, and `total` rows in all; only those in which the
     words of `search` stand, upper and lower case alike.
@@ -138,7 +138,7 @@ def _conversations(
         return [fault] * len(contents)
 
 
-def _counted(examination: Examination, numbers: Sequence[int]) -> list[dict[str, Any]]:
+def _counted(examination: TokenCount, numbers: Sequence[int]) -> list[dict[str, Any]]:
     with RowLookup(examination.folder / TOKENS) as lookup:
         counted = lookup.records(numbers)
     for row in counted:
@@ -154,7 +154,7 @@ def problems(
     *,
     codes: Sequence[str] = (),
     search: str = "",
-    examination: Examination | None = None,
+    examination: TokenCount | None = None,
 ) -> tuple[list[Problem], int]:
     """Problems from the `offset`-th on, errors first, and how many there are in all.
 
@@ -187,14 +187,14 @@ def _by_level(codes: Sequence[str]) -> list[list[str]]:
     return [level for level in levels if level]
 
 
-def _problem_files(dataset: Dataset, examination: Examination | None) -> list[Path]:
+def _problem_files(dataset: Dataset, examination: TokenCount | None) -> list[Path]:
     files = [dataset.own_folder / PROBLEMS]
     if examination is not None and examination.status == "done":
         files.append(examination.folder / PROBLEMS)
     return [file for file in files if file.exists()]
 
 
-def problem_lines(dataset: Dataset, examination: Examination | None = None) -> Iterator[str]:
+def problem_lines(dataset: Dataset, examination: TokenCount | None = None) -> Iterator[str]:
     """All problems as a CSV file, a piece at a time."""
     names = [original["name"] for original in dataset.details.get("originals", [])] or [dataset.file_name]
     buffer = io.StringIO()

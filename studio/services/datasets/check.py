@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from studio.domain.datasets.file_format import Reading, check_suffix
+from studio.domain.datasets.file_format import ReadOptions, check_suffix
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import InvalidInput, StudioError
@@ -18,9 +18,9 @@ from studio.engines.base import Engine
 from studio.services.datasets.cleaning import PROBLEMS
 from studio.services.datasets.service import LOOK
 from studio.services.datasets.source_files import check_regular
-from studio.services.datasets.token_counts import Question
+from studio.services.datasets.token_counts import TokenCountRequest
 from studio.store.datasets.problem_file import read_problems
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 
 Show = Callable[[str, int, int], None]  # stage, done, total
 
@@ -55,10 +55,10 @@ def check(
     engine: Engine,
     files: Sequence[Path],
     *,
-    reading: Reading | None = None,
+    reading: ReadOptions | None = None,
     layout: Mapping[str, Any] | None = None,
     layouts: Mapping[str, Any] | None = None,
-    question: Question | None = None,
+    question: TokenCountRequest | None = None,
     progress: Show = lambda stage, done, total: None,
 ) -> Report:
     """Reads the files as one dataset, in a worker, and counts the tokens of the question's model where one is given.
@@ -72,11 +72,11 @@ def check(
         if not file.exists():
             raise InvalidInput("There is no file “{file}”.", "See how its name is written.", file=file)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = RunFolder(Path(scratch) / "intake")
+        folder = JobFolder(Path(scratch) / "intake")
         folder.prepare(
             {
                 "sources": [{"path": str(file.absolute()), "name": file.name} for file in files],
-                "reading": (reading or Reading()).model_dump(), "layout": layout, "layouts": layouts,
+                "reading": (reading or ReadOptions()).model_dump(), "layout": layout, "layouts": layouts,
             }
         )  # fmt: skip
         done = _run(engine, "intake", folder, progress)
@@ -88,7 +88,7 @@ def check(
         )  # fmt: skip
         found = [problem for problem, _ in read_problems(folder.path / PROBLEMS)]
         if question is not None and report.rows:
-            counting = RunFolder(Path(scratch) / "examined")
+            counting = JobFolder(Path(scratch) / "examined")
             counting.prepare(question.request_for(done.path))
             report.tokens = _run(engine, "examine", counting, progress).details
             report.counts |= report.tokens.pop("problems", {})
@@ -101,7 +101,7 @@ def _place(problem: Problem) -> tuple[int, int]:
     return problem.file, problem.line
 
 
-def _run(engine: Engine, task: str, folder: RunFolder, progress: Show) -> Finished:
+def _run(engine: Engine, task: str, folder: JobFolder, progress: Show) -> Finished:
     process = engine.start(task, folder.path)
     try:
         while engine.is_alive(process):

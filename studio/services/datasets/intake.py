@@ -10,7 +10,7 @@ from studio.domain.events import Failed, Finished, Progress
 from studio.engines.base import Engine
 from studio.services.shared.fault_isolation import SECONDS_TO_START, worker_of
 from studio.store.catalogue import Catalogue
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.store.tables.datasets import Dataset
 
 
@@ -24,7 +24,7 @@ class DatasetIntakes:
         # Asked first: a worker's last word comes before its death.
         process = worker_of(dataset)
         alive = process is not None and self._engine.is_alive(process)
-        match RunFolder(dataset.folder).last_event() if dataset.folder else None:
+        match JobFolder(dataset.folder).last_event() if dataset.folder else None:
             case Finished() as finished:
                 self._finish(dataset, finished)
             case Failed(problem=problem, remedy=remedy, fault=fault):
@@ -49,7 +49,7 @@ class DatasetIntakes:
 
     def _finish(self, dataset: Dataset, finished: Finished) -> None:
         details = {**dataset.details, **finished.details}
-        request = RunFolder(dataset.folder).read_request()
+        request = JobFolder(dataset.folder).read_request()
         for key, value in (("reading", request.get("reading")), ("chosen_layout", request.get("layout"))):
             if value:
                 details[key] = value

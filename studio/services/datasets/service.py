@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from studio.domain.datasets.file_format import Reading, check_suffix
+from studio.domain.datasets.file_format import ReadOptions, check_suffix
 from studio.domain.datasets.formats import header_key, read_layout
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import check_name
@@ -19,15 +19,15 @@ from studio.engines.base import Engine
 from studio.services.adapters.service import cannot_remove
 from studio.services.datasets.cleaning import Healing
 from studio.services.datasets.intake import DatasetIntakes
-from studio.services.datasets.source_files import Original, Originals, cannot_store, check_regular
+from studio.services.datasets.source_files import SourceFile, SourceFiles, cannot_store, check_regular
 from studio.services.datasets.sources import check_hub_source, name_of_file, name_taken
 from studio.services.datasets.status import check_ready, still_reading
-from studio.services.shared.fault_isolation import tend, worker_of
+from studio.services.shared.fault_isolation import each_by_itself, worker_of
 from studio.store.catalogue import Catalogue
 from studio.store.database_faults import CatalogueFull
 from studio.store.disk.deletion import deleting, finish_deletions
 from studio.store.disk.reserve import Reserve
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.store.tables.adapters import Adapter
 from studio.store.tables.datasets import Dataset
 
@@ -50,7 +50,7 @@ class Datasets:
         self._engine = engine
         self._folder = folder
         self._token = token
-        self._originals = Originals(folder / "originals")
+        self._originals = SourceFiles(folder / "originals")
         self._intakes = DatasetIntakes(catalogue, engine)
         self._lock = FileLock(folder / ".lock")
         self._reserve = reserve or Reserve(folder / "reserve", 0)
@@ -63,7 +63,7 @@ class Datasets:
         name: str | None = None,
         *,
         file_names: Sequence[str] = (),
-        reading: Reading | None = None,
+        reading: ReadOptions | None = None,
         layout: Mapping[str, Any] | None = None,
         owner: str = "",
     ) -> Dataset:
@@ -96,7 +96,7 @@ class Datasets:
                 raise name_taken(wanted)
             request = {
                 "sources": [{"path": str(o.path), "name": o.name} for o in originals],
-                "reading": (reading or Reading()).model_dump(), "layout": layout and dict(layout),
+                "reading": (reading or ReadOptions()).model_dump(), "layout": layout and dict(layout),
             }  # fmt: skip
             dataset = self._catalogue.add_dataset(
                 name=free, format="", sha256="", path=str(originals[0].path), rows_path="", rows=0, size=0, owner=owner,
@@ -107,9 +107,9 @@ class Datasets:
             return self._start(dataset, request)
 
     @contextmanager
-    def _keeping(self, files: Sequence[Path], names: Sequence[str]) -> Iterator[list[Original]]:
+    def _keeping(self, files: Sequence[Path], names: Sequence[str]) -> Iterator[list[SourceFile]]:
         """Their copies. Where the block fails, those go again that no version comes from."""
-        originals: list[Original] = []
+        originals: list[SourceFile] = []
         try:
             for file, name in zip(files, names, strict=True):
                 originals.append(self._originals.keep(file, name))
@@ -164,7 +164,7 @@ class Datasets:
             return self._start(dataset, {"hub": source})
 
     def _known(
-        self, originals: Sequence[Original], wanted: str, shown: Sequence[str], *, named: bool, owner: str
+        self, originals: Sequence[SourceFile], wanted: str, shown: Sequence[str], *, named: bool, owner: str
     ) -> Dataset | None:
         """The newest version of what is there already of these files."""
         hashes = [o.sha256 for o in originals]
@@ -176,7 +176,7 @@ class Datasets:
         return None
 
     def _start(self, dataset: Dataset, request: dict[str, Any]) -> Dataset:
-        folder = RunFolder(self._folder / str(dataset.id))
+        folder = JobFolder(self._folder / str(dataset.id))
         request = {"layouts": self._catalogue.column_maps(), **request}
         try:
             shutil.rmtree(folder.path, ignore_errors=True)
@@ -200,7 +200,7 @@ class Datasets:
     # versions
 
     def read_again(
-        self, reference: str, *, reading: Reading | None = None, layout: Mapping[str, Any] | None = None
+        self, reference: str, *, reading: ReadOptions | None = None, layout: Mapping[str, Any] | None = None
     ) -> Dataset:
         """The same files, or the same commit on the Hub, read in another way: with another encoding, delimiter or
         sheet, or other columns. Where nothing could be read before it is the same version, else the next. A layout is
@@ -229,7 +229,8 @@ class Datasets:
                 layout = dataset.details.get("chosen_layout")
             request = {
                 **({"hub": hub} if hub else {"sources": [{"path": o["path"], "name": o["name"]} for o in originals]}),
-                "reading": (reading or Reading(**dataset.details.get("reading", {}))).model_dump(), "layout": layout,
+                "reading": (reading or ReadOptions(**dataset.details.get("reading", {}))).model_dump(),
+                "layout": layout,
             }  # fmt: skip
             step = {"action": "read_again", "at": time.time()} | _choices(reading, layout)
             if dataset.status != "ready":
@@ -287,7 +288,7 @@ class Datasets:
 
     def tick(self) -> None:
         """Records what the reading workers say, and ends deletes that were broken off."""
-        tend(self._catalogue.datasets("reading"), self._intakes.look_after, self._intakes.fail)
+        each_by_itself(self._catalogue.datasets("reading"), self._intakes.look_after, self._intakes.fail)
         self.finish_deletions()
 
     # looked up
@@ -369,9 +370,9 @@ class Datasets:
         """Also of one whose server was killed before it could put it down."""
         return dataset.own_folder if dataset.folder or dataset.rows_path else self._folder / str(dataset.id)
 
-    def _clear_originals(self, of: Sequence[Dataset] | Sequence[Original]) -> None:
+    def _clear_originals(self, of: Sequence[Dataset] | Sequence[SourceFile]) -> None:
         """Removes those of `of` that no version comes from any more. What the catalogue does not know stays."""
-        gone = {o.sha256 for o in of if isinstance(o, Original)}
+        gone = {o.sha256 for o in of if isinstance(o, SourceFile)}
         gone |= {o["sha256"] for d in of if isinstance(d, Dataset) for o in _originals_of(d)}
         needed = {o["sha256"] for d in self._catalogue.datasets() for o in _originals_of(d)}
         self._originals.remove(gone - needed)
@@ -382,6 +383,6 @@ def _originals_of(dataset: Dataset) -> Sequence[Mapping[str, Any]]:
     return found
 
 
-def _choices(reading: Reading | None, layout: Mapping[str, Any] | None) -> dict[str, Any]:
+def _choices(reading: ReadOptions | None, layout: Mapping[str, Any] | None) -> dict[str, Any]:
     chosen = {key: value for key, value in (reading.model_dump() if reading else {}).items() if value}
     return chosen | ({"layout": dict(layout)} if layout else {})

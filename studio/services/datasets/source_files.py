@@ -21,7 +21,7 @@ _NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
 
 @dataclass(frozen=True)
-class Original:
+class SourceFile:
     """`name` is what the file was called; `path` where it is kept."""
 
     name: str
@@ -33,11 +33,11 @@ class Original:
         return {"name": self.name, "path": str(self.path), "sha256": self.sha256, "size": self.size}
 
 
-class Originals:
+class SourceFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def keep(self, file: Path, name: str) -> Original:
+    def keep(self, file: Path, name: str) -> SourceFile:
         """A copy of the file, streamed. What is read later is the copy, which nobody changes.
 
         Raises:
@@ -56,7 +56,7 @@ class Originals:
             folder.mkdir(exist_ok=True)
             path = folder / _NOT_IN_FILE_NAMES.sub("_", name)[-60:]
             copy.replace(path)
-            return Original(name, path, folder.name, path.stat().st_size)
+            return SourceFile(name, path, folder.name, path.stat().st_size)
         except OSError as error:
             raise cannot_store(error, self._folder) from error
         finally:

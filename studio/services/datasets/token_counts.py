@@ -1,4 +1,4 @@
-"""Examinations: how many tokens a base model makes of each row, and what is lost of it. A worker does the counting."""
+"""Token counts: how many tokens a base model makes of each row, and what is lost of it. A worker does the counting."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from studio.domain.events import Failed, Finished, Progress
 from studio.engines.base import Engine, Process
 from studio.services.datasets.service import EXAMINED
 from studio.services.datasets.status import check_ready
-from studio.store.job_folder import RunFolder, read_process, write_json
+from studio.store.job_folder import JobFolder, read_process, write_json
 from studio.store.tables.datasets import Dataset
 from studio.store.tables.models import Model
 
@@ -22,7 +22,7 @@ LOOKS_FOR = 2  # counts up with what the worker looks for, so that what an older
 
 
 @dataclass(frozen=True)
-class Question:
+class TokenCountRequest:
     """What is to be counted: for which model, and with which of the settings that a run has."""
 
     model: Model
@@ -46,7 +46,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Examination:
+class TokenCount:
     """`status` is none, running, done or failed; `details` are those of worker.tokenization.task once it is done."""
 
     status: str
@@ -57,11 +57,11 @@ class Examination:
     fault: StudioError | None = None
 
 
-class Examinations:
+class TokenCounts:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def start(self, dataset: Dataset, question: Question) -> Examination:
+    def start(self, dataset: Dataset, question: TokenCountRequest) -> TokenCount:
         """The examination, which is begun where it was not made before, or failed.
 
         Raises:
@@ -72,7 +72,7 @@ class Examinations:
         known = self.look(dataset, question)
         if known.status in ("running", "done"):
             return known
-        folder = RunFolder(known.folder)
+        folder = JobFolder(known.folder)
         try:
             folder.events.unlink(missing_ok=True)
             folder.prepare(question.request_for(dataset.rows_path))
@@ -83,36 +83,36 @@ class Examinations:
                 "The folder {folder} cannot be written: {reason}.", "Free some space or mend its permissions.",
                 folder=folder.path, reason=error.strerror or str(error),
             ) from error  # fmt: skip
-        return Examination("running", folder.path, total=dataset.rows)
+        return TokenCount("running", folder.path, total=dataset.rows)
 
-    def look(self, dataset: Dataset, question: Question) -> Examination:
+    def look(self, dataset: Dataset, question: TokenCountRequest) -> TokenCount:
         """How far it is."""
         request = json.dumps(question.request_for(dataset.rows_path), sort_keys=True)
         path = dataset.own_folder / EXAMINED / hashlib.sha256(request.encode()).hexdigest()[:16]
         alive = self._is_alive(path)  # asked first: a worker's last word comes before its death
-        match RunFolder(path).last_event() if path.is_dir() else None:
+        match JobFolder(path).last_event() if path.is_dir() else None:
             case Finished(details=details):
-                return Examination("done", path, dataset.rows, dataset.rows, details)
+                return TokenCount("done", path, dataset.rows, dataset.rows, details)
             case Failed() as failed:
-                return Examination("failed", path, fault=StudioError.from_dict(failed.told))
+                return TokenCount("failed", path, fault=StudioError.from_dict(failed.told))
             case Progress(done=done, total=total) if alive:
-                return Examination("running", path, done, total)
+                return TokenCount("running", path, done, total)
             case _ if alive:
-                return Examination("running", path, total=dataset.rows)
+                return TokenCount("running", path, total=dataset.rows)
             case Progress():
-                return Examination(
+                return TokenCount(
                     "failed", path,
                     fault=StudioError("Counting the tokens ended without a word.", "Start it once more."),
                 )  # fmt: skip
-        return Examination("none", path)
+        return TokenCount("none", path)
 
-    def stop(self, dataset: Dataset, question: Question) -> None:
+    def stop(self, dataset: Dataset, question: TokenCountRequest) -> None:
         """Ends it where it is under way; what was counted is forgotten."""
         path = self.look(dataset, question).folder
         process = self._process(path)
         if process is not None and self._engine.is_alive(process):
             self._engine.stop(process, force=True)
-            RunFolder(path).events.unlink(missing_ok=True)
+            JobFolder(path).events.unlink(missing_ok=True)
 
     def _process(self, path: Path) -> Process | None:
         said = read_process(path / "process.json")

@@ -16,7 +16,7 @@ from studio.services.datasets.status import check_ready
 from studio.store.arrow_file import DamagedFile
 from studio.store.catalogue import Catalogue
 from studio.store.datasets.row_file import RowLookup
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.store.tables.datasets import Dataset
 from studio.store.tables.evaluations import Prompt, PromptSet
 
@@ -80,7 +80,7 @@ class PromptSets:
             StudioError: the rows cannot be read.
         """
         run = self._catalogue.run(run_id)
-        folder = RunFolder(run.folder) if run.folder else None
+        folder = JobFolder(run.folder) if run.folder else None
         if folder is None or not folder.request.exists():
             raise InvalidInput("Run {run} has not begun, or its folder is gone.", "Wait until it trains.", run=run_id)
         request = folder.read_request("validation", "dataset")

@@ -9,7 +9,7 @@ from typing import Any
 
 from studio.domain.columns import Column
 from studio.domain.errors import StudioError
-from studio.services.playground.column_identity import contender, name_of
+from studio.services.playground.column_identity import identity_of, name_of
 from studio.services.shared.csv_export import csv_text
 from studio.store.catalogue import Catalogue
 from studio.store.catalogue.evaluations import SCORES
@@ -27,7 +27,7 @@ def columns_of(evaluation: Evaluation, names: Mapping[int, str]) -> list[dict[st
     for place, given in enumerate(evaluation.columns):
         column = Column.model_validate(given)
         shown.append(
-            {"place": place, "name": name_of(contender(column, evaluation.adapters), names)}
+            {"place": place, "name": name_of(identity_of(column, evaluation.adapters), names)}
             | {"model": column.model, "precision": column.precision, "shares": given["shares"]}
         )
     return shown

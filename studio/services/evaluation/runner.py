@@ -15,8 +15,8 @@ from studio.domain.chat.sampling import Message, Sampling
 from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.services.evaluation.metrics import score, score_corpus
-from studio.services.playground.column_identity import MOST_COLUMNS
-from studio.services.playground.columns import Asked, Comparison, Likelihood
+from studio.services.playground.column_identity import MAX_COLUMNS
+from studio.services.playground.columns import ColumnPrompt, Comparison, Likelihood
 from studio.services.shared.json_limits import kept_json, kept_text
 from studio.store.catalogue import Catalogue
 from studio.store.catalogue.evaluations import OPEN
@@ -24,32 +24,34 @@ from studio.store.tables.evaluations import Evaluation, EvaluationAnswer, Prompt
 
 logger = logging.getLogger(__name__)
 
-ROWS = MOST_COLUMNS  # answers that can be written at once
+ROWS = MAX_COLUMNS  # answers that can be written at once
 PAUSES = (5.0, 30.0)  # seconds before it is tried again, where nobody could answer
 LOOK = 0.5  # seconds between two looks at whether somebody has stopped it
 
 Result = TypeVar("Result")
 
 
-class Bench(Protocol):
+class Responder(Protocol):
     """What answers: see services.playground.Playground."""
 
-    def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Comparison]: ...
+    def answer(self, asked: Sequence[ColumnPrompt], sampling: Sampling) -> Iterator[Comparison]: ...
 
-    def likelihoods(self, asked: Sequence[Asked], references: Sequence[str]) -> Sequence[Likelihood | StudioError]: ...
+    def likelihoods(
+        self, asked: Sequence[ColumnPrompt], references: Sequence[str]
+    ) -> Sequence[Likelihood | StudioError]: ...
 
 
 class Ended(Exception):
     """Somebody has stopped or deleted the evaluation, or the server ends."""
 
 
-class EvaluationWork:
+class EvaluationRunner:
     """`over` ends it between two looks; `now` counts seconds."""
 
     def __init__(
         self,
         catalogue: Catalogue,
-        bench: Bench,
+        bench: Responder,
         evaluation: Evaluation,
         over: threading.Event,
         now: Callable[[], float] = time.monotonic,
@@ -112,7 +114,7 @@ class EvaluationWork:
         names = self._catalogue.adapter_names()
         columns = [current(column, self._evaluation.adapters, names) for column in self._columns]
         cells: list[tuple[Prompt, int]] = []
-        asked: list[Asked] = []
+        asked: list[ColumnPrompt] = []
         for prompt, there in batch:
             messages = [Message.model_validate(message) for message in prompt.messages]
             for place, column in enumerate(columns):
@@ -122,7 +124,7 @@ class EvaluationWork:
                     self._record(prompt, place, failed=True, error=column.as_dict())
                 else:
                     cells.append((prompt, place))
-                    asked.append(Asked(column, messages))
+                    asked.append(ColumnPrompt(column, messages))
         if not asked:
             return
         faults = self._patiently(lambda: self._answers(cells, asked))
@@ -133,7 +135,7 @@ class EvaluationWork:
         for number, fault in faults.items():
             self._record(*cells[number], failed=True, error=fault)
 
-    def _answers(self, cells: Sequence[tuple[Prompt, int]], asked: Sequence[Asked]) -> dict[int, dict[str, Any]]:
+    def _answers(self, cells: Sequence[tuple[Prompt, int]], asked: Sequence[ColumnPrompt]) -> dict[int, dict[str, Any]]:
         """Records the answers as they are done; returns what went wrong with the others, by their number."""
         recorded: set[int] = set()
         faults: dict[int, dict[str, Any]] = {}
@@ -186,7 +188,7 @@ class EvaluationWork:
             if isinstance(column, StudioError):
                 self._catalogue.record_loss(answer, None, 0)
                 continue
-            asked.append(Asked(column, [Message.model_validate(message) for message in prompt.messages]))
+            asked.append(ColumnPrompt(column, [Message.model_validate(message) for message in prompt.messages]))
             references.append(prompt.reference)
             answers.append(answer)
         if not asked:

@@ -16,11 +16,11 @@ from studio.domain.graphemes import cut
 from studio.domain.naming import LONGEST_NAME, check_name
 from studio.services.adapters.compatibility import check_base
 from studio.services.evaluation import results
-from studio.services.evaluation.runner import Bench, EvaluationWork
+from studio.services.evaluation.runner import EvaluationRunner, Responder
 from studio.services.models.status import check_ready
-from studio.services.playground.column_identity import contender, identity, read_columns
+from studio.services.playground.column_identity import compared_as, identity_of, read_columns
 from studio.services.playground.votes import Votes, check_format
-from studio.services.shared.fault_isolation import tend
+from studio.services.shared.fault_isolation import each_by_itself
 from studio.store.catalogue import Catalogue
 from studio.store.catalogue.evaluations import OPEN
 from studio.store.tables.evaluations import Evaluation
@@ -28,13 +28,13 @@ from studio.store.tables.evaluations import Evaluation
 SECONDS_TO_END = 10.0
 MOST_ROWS = 200  # of a page
 
-__all__ = ["Bench", "Evaluations"]
+__all__ = ["Evaluations", "Responder"]
 
 
 class Evaluations:
     """`bench` is what answers. One evaluation is worked on at a time, by the process that calls `tick`."""
 
-    def __init__(self, catalogue: Catalogue, bench: Bench, votes: Votes) -> None:
+    def __init__(self, catalogue: Catalogue, bench: Responder, votes: Votes) -> None:
         self._catalogue = catalogue
         self._bench = bench
         self._votes = votes
@@ -101,7 +101,7 @@ class Evaluations:
                 raise type(fault)(
                     fault.template, fault.remedy_template, fields={f"columns[{number}]": fault}, **fault.values
                 ) from fault
-            who = identity(contender(column, adapters))
+            who = compared_as(identity_of(column, adapters))
             if who in seen:
                 raise InvalidInput.at(
                     f"columns[{number}]",
@@ -138,11 +138,11 @@ class Evaluations:
             return
         waiting = self._catalogue.all_evaluations(*OPEN)
         if waiting:
-            tend(waiting[-1:], self._work_on, self._fail)
+            each_by_itself(waiting[-1:], self._work_on, self._fail)
 
     def _work_on(self, evaluation: Evaluation) -> None:
         self._over = threading.Event()
-        work = EvaluationWork(self._catalogue, self._bench, evaluation, self._over)
+        work = EvaluationRunner(self._catalogue, self._bench, evaluation, self._over)
         self._thread = threading.Thread(target=work.run, name="evaluation", daemon=True)
         self._thread.start()
 

@@ -15,7 +15,7 @@ from studio.services.home.relocated_paths import rebase_to
 from studio.services.runs.progress import record_events
 from studio.store.adapter_folder import STORY
 from studio.store.catalogue import Catalogue
-from studio.store.job_folder import RunFolder, folder_size, read_json
+from studio.store.job_folder import JobFolder, folder_size, read_json
 from studio.store.tables.adapters import Adapter
 from studio.store.tables.datasets import Dataset
 from studio.store.tables.models import REMOVED, Model
@@ -139,7 +139,7 @@ class Rebuilding:
 
     def _measured(self, run: int, step: int, folder: Path) -> Mapping[str, Any]:
         """What the run says of the adapter that it ended with, or of a checkpoint of its that was kept."""
-        last = RunFolder(self._home / "runs" / str(run)).last_event()
+        last = JobFolder(self._home / "runs" / str(run)).last_event()
         if isinstance(last, Finished) and Path(last.path or "").name == folder.name:
             return {
                 "steps": last.details.get("from_step") or last.step, "train_loss": last.train_loss,
@@ -199,7 +199,7 @@ def _model(number: int, folder: Path) -> Mapping[str, Any] | None:
 
 
 def _worker(folder: Path) -> dict[str, Any]:
-    pid, started = RunFolder(folder).worker or (0, 0.0)  # 0: nobody, so that it counts as ended
+    pid, started = JobFolder(folder).worker or (0, 0.0)  # 0: nobody, so that it counts as ended
     return {"pid": pid, "process_started": started}
 
 

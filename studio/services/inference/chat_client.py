@@ -48,7 +48,7 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class Subject:
+class ChatPrompt:
     """Who is asked what. `adapters` are names of attached adapters with their strengths; none are the base."""
 
     adapters: Sequence[tuple[str, float]]
@@ -66,17 +66,17 @@ class Subject:
 class Answerer(Protocol):
     """Who can be asked: a chat worker, or a server that stands in for it."""
 
-    def stream(self, question: Question) -> AsyncIterator[Chunk]:
+    def stream(self, question: ChatRequest) -> AsyncIterator[Chunk]:
         """The answer piece by piece. Whoever stops reading it also stops it being written. Raises StudioError."""
         ...
 
 
 @dataclass(frozen=True)
-class Question:
+class ChatRequest:
     """What one column asks `client`."""
 
     client: Answerer
-    subject: Subject
+    subject: ChatPrompt
     sampling: Sampling
     comparison: str = ""  # `id/size` of those that are asked together; see COMPARISON
 
@@ -86,7 +86,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Reading:
+class TokenScores:
     """How likely each token of an answer is to a model: logarithms of probabilities, the texts of the tokens, and the
     token (id, text) that was likeliest there."""
 
@@ -123,13 +123,13 @@ class ChatClient:
         models: list[dict[str, Any]] = self._ask("GET", "/v1/models", timeout=30.0).json()["data"]
         return models[0]
 
-    def read(self, asked: Sequence[tuple[Subject, str | Sequence[int]]]) -> list[Reading | StudioError]:
+    def read(self, asked: Sequence[tuple[ChatPrompt, str | Sequence[int]]]) -> list[TokenScores | StudioError]:
         """How likely an answer is: in words, which then ends with the model's end token, or as token ids.
 
         Raises:
             WorkerGone: there is nobody to read it.
         """
-        found: list[Reading | StudioError] = []
+        found: list[TokenScores | StudioError] = []
         for begin in range(0, len(asked), READINGS_AT_ONCE):
             part = asked[begin : begin + READINGS_AT_ONCE]
             body = [
@@ -165,7 +165,7 @@ class ChatClient:
             raise _fault_in(response.content)
         return response
 
-    async def stream(self, question: Question) -> AsyncIterator[Chunk]:
+    async def stream(self, question: ChatRequest) -> AsyncIterator[Chunk]:
         """The answer piece by piece. Whoever stops reading it also stops it being written.
 
         Raises:
@@ -199,7 +199,7 @@ class ChatClient:
 
 @contextmanager
 def answers(
-    questions: Sequence[Question],
+    questions: Sequence[ChatRequest],
 ) -> Iterator[queue.SimpleQueue[tuple[int, Chunk | StudioError]]]:
     """Asks all at once. The queue gets each chunk, or what went wrong, with the question's index.
 
@@ -209,7 +209,7 @@ def answers(
     id, sizes = secrets.token_hex(8), Counter(question.client for question in questions)
     loop = asyncio.new_event_loop()
 
-    async def follow(index: int, question: Question) -> None:
+    async def follow(index: int, question: ChatRequest) -> None:
         try:
             together = replace(question, comparison=f"{id}/{sizes[question.client]}")
             async for chunk in question.client.stream(together):
@@ -257,8 +257,8 @@ def _chunk(data: str) -> Chunk:
     )
 
 
-def _reading(value: dict[str, Any]) -> Reading:
-    return Reading(value["logprobs"], value["tokens"], [(each["id"], each["text"]) for each in value["likeliest"]])
+def _reading(value: dict[str, Any]) -> TokenScores:
+    return TokenScores(value["logprobs"], value["tokens"], [(each["id"], each["text"]) for each in value["likeliest"]])
 
 
 def _fault_in(body: bytes) -> StudioError:

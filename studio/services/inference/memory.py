@@ -7,8 +7,7 @@ from typing import Any
 
 from studio.domain.errors import StudioError
 from studio.domain.quantization import stored_quantization
-from studio.engines.base import Device
-from studio.services.runs.placement import CPU
+from studio.platform.hardware import CPU, Device
 from studio.store.model_config import model_config
 from studio.store.tables.models import Model
 

@@ -18,7 +18,7 @@ from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
 from studio.domain.secrecy import MaskedPieces, keep_secret, masked, masked_words
-from studio.services.inference.chat_client import ANSWER_SECONDS, ATTACH_SECONDS, Chunk, Question
+from studio.services.inference.chat_client import ANSWER_SECONDS, ATTACH_SECONDS, ChatRequest, Chunk
 
 _REMEDY = "See what that server's log says, or remove the server in Settings to answer on this machine."
 _LISTED = 8  # names in an error
@@ -110,8 +110,8 @@ class Server:
             models=_listed(model.id for model in served.models if model.id != base.id),
         )
 
-    def client(self, id: str) -> StandInClient:
-        return StandInClient(self, id)
+    def client(self, id: str) -> OpenAIClient:
+        return OpenAIClient(self, id)
 
     def options(self) -> dict[str, Any]:
         """Of httpx's clients."""
@@ -150,14 +150,14 @@ class _Refused(StudioError):
         self.status = status
 
 
-class StandInClient:
+class OpenAIClient:
     """Asks the model that the server calls `id`."""
 
     def __init__(self, server: Server, id: str) -> None:
         self._server = server
         self._id = id
 
-    async def stream(self, question: Question) -> AsyncIterator[Chunk]:
+    async def stream(self, question: ChatRequest) -> AsyncIterator[Chunk]:
         """The answer piece by piece; figures are taken here, where the pieces arrive.
 
         Raises:
@@ -188,7 +188,7 @@ class StandInClient:
             raise StudioError("The server {url} ended in the middle of the answer.", _REMEDY, url=self._server.url)
         yield replace(progress.end(), text=pieces.end())
 
-    def _body(self, question: Question) -> dict[str, Any]:
+    def _body(self, question: ChatRequest) -> dict[str, Any]:
         return {
             "model": self._id,
             "messages": [message.model_dump() for message in question.subject.messages],

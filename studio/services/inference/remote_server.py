@@ -16,7 +16,7 @@ from studio.settings import Settings
 _KEY = re.compile(r"[\x21-\x7e]{0,512}")  # what an HTTP header can carry
 
 
-class StandIn:
+class RemoteServer:
     """A server of the OpenAI chat protocol with several adapters, such as vLLM; none by default. On a Space there is
     none: a visitor must never ask in the owner's name."""
 

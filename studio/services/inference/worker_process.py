@@ -13,7 +13,7 @@ from studio.domain.events import Failed, Finished, Progress
 from studio.engines.base import Engine, Process
 from studio.services.inference.chat_client import ChatClient, WorkerGone
 from studio.store.bounded_json import read_object
-from studio.store.job_folder import RunFolder, read_process, write_json
+from studio.store.job_folder import JobFolder, read_process, write_json
 
 LOOK = 0.1  # seconds between two looks at a process
 SECONDS_TO_END = 5.0
@@ -43,7 +43,7 @@ class ChatWorker:
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         self._engine = engine
-        self._folder = RunFolder(folder)
+        self._folder = JobFolder(folder)
         self._process_file = folder / "worker.json"
         self._endpoint = folder / "endpoint.json"
         self._lock = threading.Lock()

@@ -17,10 +17,10 @@ from studio.engines.base import Engine, Process
 from studio.services.models.layers import weight_files
 from studio.services.models.removal import CHECK, PROCESS, ModelRemoval, folder_of
 from studio.services.models.status import check_ready, folder_gone
-from studio.services.shared.fault_isolation import SECONDS_TO_START, tend, worker_of
+from studio.services.shared.fault_isolation import SECONDS_TO_START, each_by_itself, worker_of
 from studio.store.catalogue import Catalogue
 from studio.store.disk.reserve import Reserve
-from studio.store.job_folder import RunFolder, read_process, write_json
+from studio.store.job_folder import JobFolder, read_process, write_json
 from studio.store.model_config import read_model_config
 from studio.store.safetensors_header import read_tensors
 from studio.store.tables.adapters import Adapter
@@ -132,17 +132,17 @@ class Models:
             self._catalogue.change_model(model.id, report=report)
         return report
 
-    def _check_folder(self, model: Model) -> RunFolder:
-        return RunFolder(folder_of(self._folder, model) / CHECK)
+    def _check_folder(self, model: Model) -> JobFolder:
+        return JobFolder(folder_of(self._folder, model) / CHECK)
 
-    def _is_being_checked(self, folder: RunFolder) -> bool:
+    def _is_being_checked(self, folder: JobFolder) -> bool:
         if isinstance(folder.last_event(), Finished | Failed):  # its process may take a moment to end
             return False
         process = read_process(folder.path / PROCESS)
         return process is not None and self._engine.is_alive(Process(*process))
 
     def _fetch(self, model: Model) -> None:
-        folder = RunFolder(folder_of(self._folder, model))
+        folder = JobFolder(folder_of(self._folder, model))
         folder.events.unlink(missing_ok=True)
         self._check_folder(model).events.unlink(missing_ok=True)  # it was of what is fetched anew
         hub_id, _, revision = model.reference.partition("@")
@@ -194,8 +194,8 @@ class Models:
     def tick(self) -> None:
         """Records what the workers say that fetch and check, and ends a removal that was broken off."""
         models = self._catalogue.models(removed=True)
-        tend([model for model in models if model.status == "preparing"], self._look_after, self._fail)
-        tend([model for model in models if model.status == "ready"], self._keep_report, self._report_fault)
+        each_by_itself([model for model in models if model.status == "preparing"], self._look_after, self._fail)
+        each_by_itself([model for model in models if model.status == "ready"], self._keep_report, self._report_fault)
         for model in models:
             if model.status == REMOVED and model.folder:
                 with suppress(StudioError):  # the disk still refuses
@@ -212,7 +212,7 @@ class Models:
     def _look_after(self, model: Model) -> None:
         process = worker_of(model)
         alive = process is not None and self._engine.is_alive(process)
-        events, _ = RunFolder(model.folder).read() if model.folder else ([], 0)
+        events, _ = JobFolder(model.folder).read() if model.folder else ([], 0)
         change = partial(self._catalogue.change_model, model.id, only="preparing")  # it may be removed meanwhile
         match events[-1] if events else None:
             case Finished(path=path, size=size, details=details):

@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput
 
-MOST_COLUMNS = 16
+MAX_COLUMNS = 16
 
-Contender = dict[str, Any]
+ColumnIdentity = dict[str, Any]
 
 
 def read_columns(columns: Sequence[Column | Mapping[str, Any]]) -> list[Column]:
@@ -29,10 +29,8 @@ def read_columns(columns: Sequence[Column | Mapping[str, Any]]) -> list[Column]:
     """
     if not columns:
         raise InvalidInput("There is no column.", "Choose the base model or an adapter.")
-    if len(columns) > MOST_COLUMNS:
-        raise InvalidInput(
-            "There are {count} columns.", "Choose at most {most}.", count=len(columns), most=MOST_COLUMNS
-        )
+    if len(columns) > MAX_COLUMNS:
+        raise InvalidInput("There are {count} columns.", "Choose at most {most}.", count=len(columns), most=MAX_COLUMNS)
     read = []
     for number, column in enumerate(columns, 1):
         try:
@@ -50,7 +48,9 @@ def read_columns(columns: Sequence[Column | Mapping[str, Any]]) -> list[Column]:
     return read
 
 
-def contender(column: Column, ids: Mapping[str, int], *, precision: str = "", answered: bool = True) -> Contender:
+def identity_of(
+    column: Column, ids: Mapping[str, int], *, precision: str = "", answered: bool = True
+) -> ColumnIdentity:
     """`ids` are the adapters' in the catalogue by name; `precision` the one it has in truth, where that is known."""
     shares = [share.model_dump() | {"id": ids.get(share.adapter)} for share in column.shares]
     return {
@@ -58,7 +58,7 @@ def contender(column: Column, ids: Mapping[str, int], *, precision: str = "", an
     }  # fmt: skip
 
 
-def identity(one: Contender) -> str:
+def compared_as(one: ColumnIdentity) -> str:
     """Equal for the same contender, whatever its adapters were called and in whatever order they were named."""
     shares = sorted(
         (s["id"] or 0, "" if s["id"] else s["adapter"], s["run"], s["step"], float(s["strength"]))
@@ -67,12 +67,12 @@ def identity(one: Contender) -> str:
     return json.dumps([one["model"], one["precision"], shares])
 
 
-def base_of(one: Contender) -> str:
+def base_of(one: ColumnIdentity) -> str:
     """The identity of its base model alone."""
-    return identity({**one, "shares": []})
+    return compared_as({**one, "shares": []})
 
 
-def name_of(one: Contender, names: Mapping[int, str]) -> str:
+def name_of(one: ColumnIdentity, names: Mapping[int, str]) -> str:
     """As a column shows it, by what its adapters are called now (`names`, by id); empty for a base model."""
     shares = tuple(
         Share(
@@ -84,7 +84,7 @@ def name_of(one: Contender, names: Mapping[int, str]) -> str:
     return Column(model=one["model"], shares=shares).name
 
 
-def key_of(prompt: str, system: str, contenders: Sequence[Contender]) -> str:
+def key_of(prompt: str, system: str, contenders: Sequence[ColumnIdentity]) -> str:
     """Equal for the same prompt, system prompt and set of contenders that answered."""
-    answered = sorted({identity(one) for one in contenders if one["answered"]})
+    answered = sorted({compared_as(one) for one in contenders if one["answered"]})
     return hashlib.sha256(json.dumps([prompt, system, answered]).encode()).hexdigest()

@@ -13,7 +13,7 @@ from studio.services.inference.chat_client import Chunk
 
 
 @dataclass(frozen=True)
-class Asked:
+class ColumnPrompt:
     """What a column is asked. One that is off is not."""
 
     column: Column

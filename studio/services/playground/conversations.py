@@ -7,7 +7,7 @@ from typing import Any
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
-from studio.services.playground.column_identity import MOST_COLUMNS
+from studio.services.playground.column_identity import MAX_COLUMNS
 from studio.services.shared.json_limits import kept_json, kept_text
 from studio.store.catalogue import Catalogue
 from studio.store.tables.playground import Conversation
@@ -75,10 +75,10 @@ def _turns(content: Mapping[str, Any]) -> int:
         raise InvalidInput.at(
             "columns", StudioError("The conversation has no columns.", "Reload the page and try again.")
         )
-    if len(columns) > MOST_COLUMNS:
+    if len(columns) > MAX_COLUMNS:
         raise InvalidInput.at(
             "columns",
-            StudioError("There are {count} columns.", "Choose at most {most}.", count=len(columns), most=MOST_COLUMNS),
+            StudioError("There are {count} columns.", "Choose at most {most}.", count=len(columns), most=MAX_COLUMNS),
         )
     turns = [column.get("turns", []) for column in columns]
     if not all(isinstance(each, list) for each in turns):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
 
-from studio.services.playground.column_identity import Contender, base_of, identity, name_of
+from studio.services.playground.column_identity import ColumnIdentity, base_of, compared_as, name_of
 from studio.store.catalogue.playground import CastVote
 
 Z = 1.959964  # of a 95 % interval
@@ -30,7 +30,7 @@ def wilson(successes: float, trials: int) -> tuple[float, float]:
 class Record:
     """One contender's votes, in comparisons where it answered; and those where it stood against its base."""
 
-    contender: Contender
+    contender: ColumnIdentity
     wins: int = 0
     ties: int = 0
     bad: int = 0
@@ -63,7 +63,7 @@ def standings(votes: Iterable[CastVote], names: Mapping[int, str]) -> list[dict[
     """
     records: dict[str, Record] = {}
     for vote in votes:
-        who = {identity(one): one for one in vote.contenders if one["answered"]}
+        who = {compared_as(one): one for one in vote.contenders if one["answered"]}
         best = winner(vote)
         for key, one in who.items():
             record = records.setdefault(key, Record(one))
@@ -80,7 +80,7 @@ def standings(votes: Iterable[CastVote], names: Mapping[int, str]) -> list[dict[
 
 def winner(vote: CastVote) -> str:
     """The identity of the one that was found best; empty where none was."""
-    return identity(vote.contenders[vote.place]) if vote.choice == "best" and vote.place is not None else ""
+    return compared_as(vote.contenders[vote.place]) if vote.choice == "best" and vote.place is not None else ""
 
 
 def agreement(votes: Sequence[CastVote]) -> list[dict[str, Any]]:

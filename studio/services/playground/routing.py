@@ -12,13 +12,13 @@ from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, StudioError
 from studio.engines.base import Engine
 from studio.services.adapters.compatibility import adapter_folder, ready_model
-from studio.services.inference.chat_client import Answerer, ChatClient, Subject
+from studio.services.inference.chat_client import Answerer, ChatClient, ChatPrompt
 from studio.services.inference.memory import why_no_room
 from studio.services.inference.openai_client import Server
-from studio.services.inference.remote_server import StandIn
-from studio.services.inference.worker_pool import ChatWorkers, Seat
+from studio.services.inference.remote_server import RemoteServer
+from studio.services.inference.worker_pool import Lease, WorkerPool
 from studio.services.inference.worker_process import LOOK
-from studio.services.playground.columns import Asked, ColumnState, Comparison
+from studio.services.playground.columns import ColumnPrompt, ColumnState, Comparison
 from studio.store.catalogue import Catalogue
 from studio.store.tables.models import Model
 
@@ -26,32 +26,32 @@ WAITING_FOR_TRAINING = "Waiting: a run trains and needs the memory"
 
 
 @dataclass
-class Place:
+class RoutedColumn:
     """A column on its way: who answers it, who can read its tokens again, and the tokens heard of it."""
 
-    asked: Asked
+    asked: ColumnPrompt
     model: Model | None = None
     request: dict[str, Any] = field(default_factory=dict)
-    seat: Seat | None = None
+    lease: Lease | None = None
     client: Answerer | None = None
     reader: ChatClient | None = None
-    subject: Subject | None = None
+    subject: ChatPrompt | None = None
     heard: list[tuple[int, str, float]] = field(default_factory=list)
 
     def explained(self, fault: StudioError) -> StudioError:
-        return self.seat.place.explained(fault, self.seat.worker) if self.seat else fault
+        return self.lease.place.explained(fault, self.lease.worker) if self.lease else fault
 
 
-class Seating:
+class Router:
     """`folder` is the chat workers'."""
 
-    def __init__(self, catalogue: Catalogue, engine: Engine, folder: Path, stand_in: StandIn) -> None:
+    def __init__(self, catalogue: Catalogue, engine: Engine, folder: Path, remote_server: RemoteServer) -> None:
         self._catalogue = catalogue
         self._engine = engine
-        self._stand_in = stand_in
-        self.workers = ChatWorkers(engine, folder)
+        self._remote_server = remote_server
+        self.workers = WorkerPool(engine, folder)
 
-    def seat(self, places: Sequence[Place], states: list[ColumnState]) -> Iterator[Comparison]:
+    def route(self, places: Sequence[RoutedColumn], states: list[ColumnState]) -> Iterator[Comparison]:
         """Fills in the places: loads the models, waits for memory where a run trains, and puts the adapters on. What
         is wrong with a column becomes its state."""
         for at, place in enumerate(places):
@@ -64,7 +64,7 @@ class Seating:
         if not any(place.request for place in places):
             return
         try:
-            server = self._stand_in.server()
+            server = self._remote_server.server()
         except StudioError as fault:
             _fail(places, states, fault)
             return
@@ -73,13 +73,13 @@ class Seating:
         else:
             yield from self._seat_here(places, states)
 
-    def _seat_here(self, places: Sequence[Place], states: list[ColumnState]) -> Iterator[Comparison]:
+    def _seat_here(self, places: Sequence[RoutedColumn], states: list[ColumnState]) -> Iterator[Comparison]:
         wanted: list[dict[str, Any]] = []
         for place in places:
             if place.request and place.request not in wanted:
                 wanted.append(place.request)
         if missing := self.workers.missing(wanted):
-            self.workers.make_way(wanted)
+            self.workers.evict_others(wanted)
             models = {place.request["model"]["name"]: place.model for place in places if place.model}
             while short := why_no_room(self._engine.devices(), missing, models):
                 if not self._catalogue.runs_with_worker():
@@ -88,20 +88,20 @@ class Seating:
                 yield Comparison(list(states), WAITING_FOR_TRAINING)
                 time.sleep(1.0)
         try:
-            seats = self.workers.serving(wanted)
+            leases = self.workers.lease(wanted)
         except StudioError as fault:
             _fail(places, states, fault)
             return
-        for request, seat in zip(wanted, seats, strict=True):
+        for request, lease in zip(wanted, leases, strict=True):
             own = [at for at, place in enumerate(places) if place.request == request]
             try:
-                while (client := seat.place.client(seat.worker)) is None:
-                    yield Comparison(list(states), seat.place.stage())
+                while (client := lease.place.client(lease.worker)) is None:
+                    yield Comparison(list(states), lease.place.stage())
                     time.sleep(LOOK)
                 about = client.about()
             except StudioError as fault:
                 for at in own:
-                    states[at] = states[at].after(seat.place.explained(fault, seat.worker))
+                    states[at] = states[at].after(lease.place.explained(fault, lease.worker))
                 continue
             if any(places[at].asked.column.shares for at in own):
                 yield Comparison(list(states), "Putting the adapters on the model")
@@ -110,18 +110,22 @@ class Seating:
                 column, model = place.asked.column, place.model
                 if model is None:
                     continue
-                place.seat, place.client, place.reader = seat, client, client
+                place.lease, place.client, place.reader = lease, client, client
                 try:
                     for share in column.shares:
                         client.attach(share.name, adapter_folder(self._catalogue, share, model))
                 except StudioError as fault:
                     states[at] = states[at].after(place.explained(fault))
                     continue
-                place.subject = Subject([(share.name, share.strength) for share in column.shares], place.asked.messages)
+                place.subject = ChatPrompt(
+                    [(share.name, share.strength) for share in column.shares], place.asked.messages
+                )
                 label = _label(model, column, precision=about["precision"], template=about["template"])
                 states[at] = replace(states[at], label=label)
 
-    def _seat_there(self, server: Server, places: Sequence[Place], states: list[ColumnState]) -> Iterator[Comparison]:
+    def _seat_there(
+        self, server: Server, places: Sequence[RoutedColumn], states: list[ColumnState]
+    ) -> Iterator[Comparison]:
         yield Comparison(list(states), "Asking the other server which models it has")
         try:
             served = server.models()
@@ -144,7 +148,7 @@ class Seating:
                 states[at] = states[at].after(fault)
                 continue
             place.client = server.client(id)
-            place.subject = Subject([(share.name, 1.0) for share in column.shares], place.asked.messages)
+            place.subject = ChatPrompt([(share.name, 1.0) for share in column.shares], place.asked.messages)
             states[at] = replace(states[at], label=_label(model, column, server=server.url))
 
 
@@ -166,7 +170,7 @@ def _not_there(server: Server, column: Column) -> InvalidInput | None:
     return None
 
 
-def _fail(places: Sequence[Place], states: list[ColumnState], fault: StudioError) -> None:
+def _fail(places: Sequence[RoutedColumn], states: list[ColumnState], fault: StudioError) -> None:
     for at, place in enumerate(places):
         if place.request:
             states[at] = states[at].after(fault)

@@ -14,43 +14,45 @@ from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import InvalidInput, StudioError
 from studio.engines.base import Engine
 from studio.services.adapters.compatibility import ready_model
-from studio.services.inference.chat_client import ChatClient, Chunk, Question, Reading, Subject, answers
-from studio.services.inference.remote_server import StandIn
+from studio.services.inference.chat_client import ChatClient, ChatPrompt, ChatRequest, Chunk, TokenScores, answers
+from studio.services.inference.remote_server import RemoteServer
 from studio.services.inference.worker_process import LOOK, WorkerStatus
-from studio.services.playground.columns import Asked, ColumnState, Comparison, Likelihood
-from studio.services.playground.routing import Place, Seating, worker_request
+from studio.services.playground.columns import ColumnPrompt, ColumnState, Comparison, Likelihood
+from studio.services.playground.routing import RoutedColumn, Router, worker_request
 from studio.store.catalogue import Catalogue
 
 FRAME = 0.05  # seconds between two states that are yielded
 
 
 class Playground:
-    """`folder` is the chat workers'; `stand_in` may name a server that answers in their place."""
+    """`folder` is the chat workers'; `remote_server` may name a server that answers in their place."""
 
-    def __init__(self, catalogue: Catalogue, engine: Engine, folder: Path, stand_in: StandIn) -> None:
+    def __init__(self, catalogue: Catalogue, engine: Engine, folder: Path, remote_server: RemoteServer) -> None:
         self._catalogue = catalogue
-        self._seating = Seating(catalogue, engine, folder, stand_in)
+        self._router = Router(catalogue, engine, folder, remote_server)
 
-    def compare(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Comparison]:
+    def compare(self, asked: Sequence[ColumnPrompt], sampling: Sampling) -> Iterator[Comparison]:
         """As `answer`, and then the columns are compared with their bases, token by token."""
-        places = [Place(a) for a in asked]
+        places = [RoutedColumn(a) for a in asked]
         states = yield from self._answered(places, sampling)
         _compare_with_base(places, states)
         yield Comparison(list(states))
 
-    def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Comparison]:
+    def answer(self, asked: Sequence[ColumnPrompt], sampling: Sampling) -> Iterator[Comparison]:
         """Asks all columns at once and yields their states, at most twenty a second, until all are done.
 
         What is wrong with one column is its state, and the others go on. Closing the iterator ends all answers.
         """
-        yield from self._answered([Place(a) for a in asked], sampling)
+        yield from self._answered([RoutedColumn(a) for a in asked], sampling)
 
-    def _answered(self, places: Sequence[Place], sampling: Sampling) -> Generator[Comparison, None, list[ColumnState]]:
+    def _answered(
+        self, places: Sequence[RoutedColumn], sampling: Sampling
+    ) -> Generator[Comparison, None, list[ColumnState]]:
         states = [ColumnState(p.asked.column.name, "waiting" if p.asked.on else "idle") for p in places]
-        yield from self._seating.seat(places, states)
+        yield from self._router.route(places, states)
         yield Comparison(list(states))
         answering = [i for i, place in enumerate(places) if place.subject is not None]
-        questions = [Question(p.client, p.subject, sampling) for p in places if p.client and p.subject]
+        questions = [ChatRequest(p.client, p.subject, sampling) for p in places if p.client and p.subject]
         with answers(questions) as heard:
             while any(state.is_open for state in states):
                 for index, news in _heard_in_a_frame(heard):
@@ -63,11 +65,11 @@ class Playground:
                 yield Comparison(list(states))
         return states
 
-    def likelihoods(self, asked: Sequence[Asked], references: Sequence[str]) -> list[Likelihood | StudioError]:
+    def likelihoods(self, asked: Sequence[ColumnPrompt], references: Sequence[str]) -> list[Likelihood | StudioError]:
         """How likely each reference is as the answer of its column. Waits until the models are loaded."""
         states = [ColumnState(a.column.name, "waiting") for a in asked]
-        places = [Place(a) for a in asked]
-        for _ in self._seating.seat(places, states):
+        places = [RoutedColumn(a) for a in asked]
+        for _ in self._router.route(places, states):
             pass
         found: list[Likelihood | StudioError] = [state.error or _cannot_read() for state in states]
         for reader, some in _by_reader(places):
@@ -84,14 +86,14 @@ class Playground:
             StudioError: it is not ready, or the worker cannot load it.
         """
         request = worker_request(ready_model(self._catalogue, model_name), precision)
-        seat = self._seating.workers.serving([request])[0]
-        while (client := seat.place.client(seat.worker)) is None:
+        lease = self._router.workers.lease([request])[0]
+        while (client := lease.place.client(lease.worker)) is None:
             time.sleep(LOOK)
         return client
 
     def workers(self) -> Sequence[WorkerStatus]:
         """Of the base models that are in memory, or being loaded."""
-        return self._seating.workers.statuses()
+        return self._router.workers.statuses()
 
     def status(self) -> WorkerStatus:
         """Of the first of them."""
@@ -99,11 +101,11 @@ class Playground:
 
     def dismiss(self) -> bool:
         """Unloads the models where nobody is being answered; see ChatWorker.dismiss."""
-        return self._seating.workers.dismiss()
+        return self._router.workers.dismiss()
 
     def close(self) -> None:
         """Ends the chat workers that this server used."""
-        self._seating.workers.close()
+        self._router.workers.close()
 
 
 def _heard_in_a_frame(heard: queue.SimpleQueue[tuple[int, Chunk | StudioError]]) -> Iterator[tuple[int, Any]]:
@@ -115,14 +117,14 @@ def _heard_in_a_frame(heard: queue.SimpleQueue[tuple[int, Chunk | StudioError]])
             return
 
 
-def _compare_with_base(places: Sequence[Place], states: list[ColumnState]) -> None:
+def _compare_with_base(places: Sequence[RoutedColumn], states: list[ColumnState]) -> None:
     """Tells each token's probability, and for adapters that of the base for the very same tokens."""
     for at, place in enumerate(places):
         pieces = [[text, round(math.exp(log), 4), None, None] for _, text, log in place.heard]
         states[at] = replace(states[at], pieces=pieces)
     for reader, some in _by_reader(places):
         shown = [i for i in some if states[i].state == "done" and places[i].heard and places[i].asked.column.shares]
-        questions: list[tuple[Subject, Sequence[int]]] = []
+        questions: list[tuple[ChatPrompt, Sequence[int]]] = []
         for i in shown:
             ids = [id for id, _, _ in places[i].heard]
             subject = places[i].subject
@@ -131,11 +133,11 @@ def _compare_with_base(places: Sequence[Place], states: list[ColumnState]) -> No
         read = _read(reader, questions, places[some[0]]) if questions else []
         for number, i in enumerate(shown):
             own, base = read[2 * number], read[2 * number + 1]
-            if isinstance(own, Reading) and isinstance(base, Reading):
+            if isinstance(own, TokenScores) and isinstance(base, TokenScores):
                 states[i] = _compared(states[i], own, base)
 
 
-def _by_reader(places: Sequence[Place]) -> Iterator[tuple[ChatClient, list[int]]]:
+def _by_reader(places: Sequence[RoutedColumn]) -> Iterator[tuple[ChatClient, list[int]]]:
     """The places that each worker can read."""
     readers: list[ChatClient] = []
     for place in places:
@@ -145,14 +147,14 @@ def _by_reader(places: Sequence[Place]) -> Iterator[tuple[ChatClient, list[int]]
         yield reader, [i for i, place in enumerate(places) if place.reader is reader and place.subject is not None]
 
 
-def _read(reader: ChatClient, questions: Any, place: Place) -> list[Reading | StudioError]:
+def _read(reader: ChatClient, questions: Any, place: RoutedColumn) -> list[TokenScores | StudioError]:
     try:
         return reader.read(questions)
     except StudioError as fault:
         return [place.explained(fault)] * len(questions)
 
 
-def _compared(state: ColumnState, own: Reading, base: Reading) -> ColumnState:
+def _compared(state: ColumnState, own: TokenScores, base: TokenScores) -> ColumnState:
     pieces = []
     for piece, other, mine, bases in zip(
         state.pieces, base.log_probabilities, own.likeliest, base.likeliest, strict=True
@@ -162,7 +164,7 @@ def _compared(state: ColumnState, own: Reading, base: Reading) -> ColumnState:
     return replace(state, pieces=pieces, effect=round(max(apart), 6))
 
 
-def _likelihood(reading: Reading) -> Likelihood:
+def _likelihood(reading: TokenScores) -> Likelihood:
     count = len(reading.log_probabilities)
     return Likelihood(count, -sum(reading.log_probabilities) / count)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, StudioError
-from studio.services.playground.column_identity import contender, key_of, name_of, read_columns
+from studio.services.playground.column_identity import identity_of, key_of, name_of, read_columns
 from studio.services.playground.leaderboard import agreement, standings
 from studio.services.shared.csv_export import csv_text
 from studio.services.shared.json_limits import kept_json, kept_text
@@ -71,7 +71,7 @@ class Votes:
         if ids is None:
             ids = {name: id for id, name in self._catalogue.adapter_names().items()}
         contenders = [
-            contender(
+            identity_of(
                 column, ids,
                 precision=str((state.get("label") or {}).get("precision") or ""),
                 answered=state["state"] == "done" and is_seen(str(state.get("text") or "")),

@@ -15,7 +15,7 @@ from studio.store.adapter_folder import STORY, name_magnitudes
 from studio.store.bounded_json import read_object
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import MANIFEST, checkpoints, damage
-from studio.store.job_folder import RunFolder, folder_size, whole_folder, write_json
+from studio.store.job_folder import JobFolder, folder_size, whole_folder, write_json
 from studio.store.tables.adapters import Adapter
 from studio.store.tables.runs import Run
 
@@ -23,7 +23,7 @@ _TRAINING_STATE = ("optimizer.*", "scheduler.pt", "rng_state*", "trainer_state.j
 
 
 @dataclass(frozen=True)
-class Kept:
+class CheckpointInfo:
     """A whole checkpoint. `at` is when it was written, `size` bytes, `adapter` what it was kept as: by a person, or by
     its run where that ended with these weights."""
 
@@ -40,7 +40,7 @@ class Checkpoints:
         self._catalogue = catalogue
         self._adapters = adapters
 
-    def list(self, run_id: int) -> Sequence[Kept]:
+    def list(self, run_id: int) -> Sequence[CheckpointInfo]:
         """Newest first. Raises NotFound."""
         run = self._catalogue.run(run_id)
         if not run.folder:
@@ -50,7 +50,7 @@ class Checkpoints:
         if made := self._catalogue.adapter_of_run(run_id):  # of the last step, or of the best
             kept.setdefault(made.steps, made.name)
         return [
-            Kept(
+            CheckpointInfo(
                 step=found.step,
                 eval_loss=losses.get(found.step),
                 best=found.step == run.best_step,
@@ -58,7 +58,7 @@ class Checkpoints:
                 size=folder_size(found.path),
                 adapter=kept.get(found.step),
             )
-            for found in checkpoints(RunFolder(run.folder).checkpoints)
+            for found in checkpoints(JobFolder(run.folder).checkpoints)
         ]
 
     def promote(self, run_id: int, step: int, name: str) -> Adapter:
@@ -74,7 +74,7 @@ class Checkpoints:
                 "The checkpoint after step {step} is kept already: “{name}”.", step=step, name=earlier.name
             )
         name = check_name(name)
-        folder = RunFolder(run.folder)
+        folder = JobFolder(run.folder)
         found = next((c for c in checkpoints(folder.checkpoints) if c.step == step), None) if run.folder else None
         if found is None:
             raise NotFound(

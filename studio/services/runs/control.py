@@ -13,7 +13,7 @@ from studio.services.runs.estimate import total_steps
 from studio.services.runs.service import Runs
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import Checkpoint, checkpoints
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.store.tables.runs import Run
 
 FROM_CHECKPOINT = (RunStatus.FINISHED, RunStatus.STOPPED)
@@ -88,7 +88,7 @@ class RunControl:
         """Ends a run and deletes its checkpoints: nothing is left of it but its record."""
         run = self._catalogue.run(id)
         if run.status == RunStatus.INTERRUPTED:
-            RunFolder(run.folder).remove_checkpoints()
+            JobFolder(run.folder).remove_checkpoints()
             self._catalogue.change_run(id, RunStatus.CANCELLED, reason="Discarded.", at=now)
         else:
             self._end(id, Ending.DISCARD, now)
@@ -101,7 +101,7 @@ class RunControl:
             self._catalogue.change_run(id, RunStatus.CANCELLED, reason="Taken out of the queue.", at=now, ended_at=now)
         elif status.has_worker:
             if ending is Ending.SAVE:
-                RunFolder(run.folder).ask_stop()
+                JobFolder(run.folder).ask_stop()
             self._catalogue.change_run(
                 id, RunStatus.STOPPING, reason=_ASKED[ending], at=now, stop_asked=now, ending=ending
             )
@@ -159,7 +159,7 @@ class RunControl:
             )
         if key and (earlier := self._catalogue.run_by_key(key)):
             return earlier.id
-        newest = next(iter(checkpoints(RunFolder(run.folder).checkpoints)), None)
+        newest = next(iter(checkpoints(JobFolder(run.folder).checkpoints)), None)
         if newest is None:
             raise InvalidInput(
                 "Run {id} has no whole checkpoint left to go on from.", "Train it again with more epochs.", id=id

@@ -17,14 +17,14 @@ from studio.domain.naming import slug
 from studio.domain.run import Ending, RunStatus, verdict
 from studio.engines.base import Engine, Process
 from studio.services.models.status import check_ready as check_model
-from studio.services.runs.eviction import DeviceLease
+from studio.services.runs.eviction import PlaygroundEviction
 from studio.services.runs.memory_estimate import expected_bytes
-from studio.services.runs.outcome import Endings, Outcome
+from studio.services.runs.outcome import Outcome, RunOutcomes
 from studio.services.runs.placement import place
 from studio.services.runs.progress import record_events
-from studio.services.shared.fault_isolation import tend
+from studio.services.shared.fault_isolation import each_by_itself
 from studio.store.catalogue import Catalogue
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.store.tables.datasets import Dataset
 from studio.store.tables.runs import Run
 
@@ -42,7 +42,7 @@ class Ticking(Protocol):
 
 class Dispatcher:
     """`others` are looked after with each tick; `runs` and `adapters` are the folders that run folders
-    and finished adapters are made in. `lease` asks whoever else holds a device's memory to make room."""
+    and finished adapters are made in. `eviction` asks whoever else holds a device's memory to make room."""
 
     def __init__(
         self,
@@ -52,15 +52,15 @@ class Dispatcher:
         *,
         runs: Path,
         adapters: Path,
-        lease: DeviceLease | None = None,
+        eviction: PlaygroundEviction | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._engine = engine
         self._others = others
         self._runs = runs
         self._adapters = adapters
-        self._lease = lease
-        self._endings = Endings(catalogue, engine)
+        self._eviction = eviction
+        self._endings = RunOutcomes(catalogue, engine)
         self._needs: dict[tuple[int, int, str], int | None] = {}
 
     def tick(self, now: float | None = None) -> None:
@@ -71,7 +71,7 @@ class Dispatcher:
                 other.tick()
             except Exception:
                 logger.exception("%s could not be looked after", type(other).__name__)
-        tend(
+        each_by_itself(
             self._catalogue.runs_with_worker(),
             lambda run: self._look_after(run, now),
             lambda run, fault: self._fail(run, fault, now),
@@ -88,12 +88,12 @@ class Dispatcher:
         placed = place(queue, busy, devices, {run.id: self._need(run) for run in queue})
         for run in queue:
             reason, need = placed.reasons.get(run.id), self._need(run)
-            if (device := placed.short.get(run.id)) and need and self._lease:
-                reason = self._lease.make_room(device, need) or reason
+            if (device := placed.short.get(run.id)) and need and self._eviction:
+                reason = self._eviction.evict_for(device, need) or reason
             waiting = reason.as_dict() if reason else {}
             if run.id in placed.starts:
                 begin = partial(self._start, now=now, device=placed.starts[run.id])
-                tend([run], begin, lambda run, fault: self._fail(run, fault, now))
+                each_by_itself([run], begin, lambda run, fault: self._fail(run, fault, now))
             elif waiting != run.waiting:
                 self._catalogue.change_run(run.id, waiting=waiting)
 
@@ -109,7 +109,7 @@ class Dispatcher:
         return self._needs[key]
 
     def _start(self, run: Run, now: float, device: str) -> None:
-        folder = RunFolder(self._runs / str(run.id))
+        folder = JobFolder(self._runs / str(run.id))
         try:
             folder.prepare(self._request(run, device))
             # Recorded before the process is: a server that dies in between finds the process by what that writes first.
@@ -177,12 +177,12 @@ class Dispatcher:
         alive = process is not None and self._engine.is_alive(process)  # asked first: the last word comes before death
         last = record_events(self._catalogue, run)
         if last is None and not alive:  # recorded by a server that died before it drew the conclusion
-            last = RunFolder(run.folder).last_event(run.attempt_offset)
+            last = JobFolder(run.folder).last_event(run.attempt_offset)
         ending = Ending(run.ending) if run.ending else None
         status = verdict(RunStatus(run.status), last, alive=alive, ending=ending)
         if status.is_over:
             self._endings.end(run, status, last, process, now)
-        elif process is not None and not RunFolder(run.folder).request.exists():
+        elif process is not None and not JobFolder(run.folder).request.exists():
             # The folder was deleted. A worker that was just writing a checkpoint has made it again and would go on.
             self._engine.stop(process, force=True)
         elif status is not RunStatus(run.status):
@@ -199,7 +199,7 @@ class Dispatcher:
     def _process(self, run: Run) -> Process | None:
         if run.pid:
             return Process(run.pid, run.process_started or 0.0)
-        written = RunFolder(run.folder).worker  # by a worker whose server died before it could put it down
+        written = JobFolder(run.folder).worker  # by a worker whose server died before it could put it down
         if written is None:
             return None
         process = Process(*written)

@@ -8,9 +8,9 @@ from typing import Protocol
 import psutil
 
 from studio.domain.errors import StudioError
-from studio.engines.base import Device, Engine
+from studio.engines.base import Engine
+from studio.platform.hardware import CPU, Device
 from studio.services.inference.worker_process import WorkerStatus
-from studio.services.runs.placement import CPU
 
 
 class Tenant(Protocol):
@@ -21,12 +21,12 @@ class Tenant(Protocol):
     def dismiss(self) -> bool: ...
 
 
-class DeviceLease:
+class PlaygroundEviction:
     def __init__(self, engine: Engine, tenant: Tenant) -> None:
         self._engine = engine
         self._tenant = tenant
 
-    def make_room(self, device: Device, need: int) -> StudioError | None:
+    def evict_for(self, device: Device, need: int) -> StudioError | None:
         """For a run that needs so many bytes on a device that has fewer free: unloads the playground's model where
         that helps. What is freed shows a moment later. The reason to wait, where it is answering."""
         workers = self._tenant.workers()

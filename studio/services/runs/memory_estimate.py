@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from studio.domain.errors import StudioError
 from studio.domain.spec.spec import RunSpec
-from studio.platform.hardware import cpu_has_bf16, look_at_gpus
+from studio.platform.hardware import CPU, cpu_has_bf16, look_at_gpus
 from studio.services.models.layers import BaseWeights, read_base_weights
 from studio.services.runs.estimate import row_tokens, training_bytes
-from studio.services.runs.placement import CPU
 from studio.store.catalogue import Catalogue
 from studio.store.tables.datasets import Dataset
 from studio.store.tables.runs import Run

@@ -14,7 +14,7 @@ from studio.domain.spec.spec import WatchSpec
 from studio.engines.base import Engine, Process
 from studio.engines.exit_reason import explain
 from studio.store.catalogue import Catalogue
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.store.tables.adapters import Adapter
 from studio.store.tables.runs import Run
 
@@ -28,7 +28,7 @@ class Outcome:
     out_of_memory: bool = False
 
 
-class Endings:
+class RunOutcomes:
     def __init__(self, catalogue: Catalogue, engine: Engine) -> None:
         self._catalogue = catalogue
         self._engine = engine
@@ -37,7 +37,7 @@ class Endings:
         """Records that the run is `status` now, after its worker's last word, and queues it again where it was
         interrupted and may go on by itself."""
         run = self._catalogue.run(run.id)  # with what its events have just said
-        folder = RunFolder(run.folder)
+        folder = JobFolder(run.folder)
         if status is RunStatus.CANCELLED:
             _leave_nothing(folder, last)
         elif isinstance(last, Finished) and last.path:
@@ -67,7 +67,7 @@ class Endings:
         self._catalogue.change_run(run.id, outcome.status, reason=reason, values=values, at=now, **fields)
 
     def _outcome(self, run: Run, status: RunStatus, last: RunEvent | None, process: Process | None) -> Outcome:
-        folder = RunFolder(run.folder)
+        folder = JobFolder(run.folder)
         match last:
             case Failed():
                 return Outcome(status, StudioError.from_dict(last.told))
@@ -102,7 +102,7 @@ _OF_START = ("trainable", "parameters", "device", "precision", "dropped_rows", "
 def lineage(catalogue: Catalogue, run: Run, details: dict[str, Any]) -> dict[str, Any]:
     """Where an adapter of this run comes from, as fields of its record."""
     model = catalogue.model_by_id(run.model_id)
-    request = RunFolder(run.folder).read_request("model", "dataset")
+    request = JobFolder(run.folder).read_request("model", "dataset")
     data, base = request["dataset"], request["model"]
     return {
         "model_id": run.model_id,
@@ -131,7 +131,7 @@ def automatic_resumes(run: Run) -> int:
     return WatchSpec.model_validate(run.spec.get("watch", {})).automatic_resumes
 
 
-def _leave_nothing(folder: RunFolder, last: RunEvent | None) -> None:
+def _leave_nothing(folder: JobFolder, last: RunEvent | None) -> None:
     folder.remove_checkpoints()
     if isinstance(last, Finished) and last.path:  # it was quicker than the wish to discard it
         shutil.rmtree(last.path, ignore_errors=True)

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from studio.domain.errors import StudioError
-from studio.engines.base import Device
+from studio.platform.hardware import CPU, Device
 
-CPU = "cpu"
 NO_DEVICE = "It is to run on {device}, which this machine does not have now."
 
 

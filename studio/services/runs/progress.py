@@ -20,7 +20,7 @@ from studio.domain.events import (
     Step,
 )
 from studio.store.catalogue import Catalogue
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.store.tables.runs import Run
 
 _NO_FIGURES = {"learning_rate": None, "grad_norm": None, "tokens_per_second": None, "memory": None}
@@ -102,7 +102,7 @@ def _go_back(summary: Summary, event: Resumed) -> None:
 def record_events(catalogue: Catalogue, run: Run) -> RunEvent | None:
     """Lets the catalogue keep all that is new in the run's folder; returns the newest word."""
     last: RunEvent | None = None
-    offset, folder = run.offset, RunFolder(run.folder)
+    offset, folder = run.offset, JobFolder(run.folder)
     while True:
         events, end = folder.read(offset)
         if end == offset:

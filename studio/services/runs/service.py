@@ -16,7 +16,7 @@ from studio.services.models.status import check_ready as check_model
 from studio.services.runs import checks as run_checks
 from studio.services.runs.estimate import Plan, plan
 from studio.store.catalogue import Catalogue
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.store.model_config import model_config
 from studio.store.tables.datasets import Dataset
 from studio.store.tables.models import Model
@@ -216,7 +216,7 @@ class Runs:
 
     def last_beat(self, run: Run) -> float | None:
         """When its worker last gave a sign of life."""
-        return RunFolder(run.folder).last_beat() if run.folder else None
+        return JobFolder(run.folder).last_beat() if run.folder else None
 
     def newest_steps(self, id: int) -> Sequence[Metric]:
         """The last twenty, in their order."""
@@ -225,7 +225,7 @@ class Runs:
     def log_tail(self, id: int) -> str:
         """What the worker printed last."""
         run = self._catalogue.run(id)
-        return RunFolder(run.folder).log_tail() if run.folder else ""
+        return JobFolder(run.folder).log_tail() if run.folder else ""
 
 
 def _planned(spec: RunSpec, dataset: Dataset | None, validation: Dataset | None) -> Plan | None:

@@ -12,7 +12,7 @@ Settings = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SettingsDiff:
     """`differing` has each run's values of the settings that are not the same in all, in the runs' order; `same` the
     others, once."""
 
@@ -21,7 +21,7 @@ class Comparison:
     same: Settings
 
 
-def compare_settings(runs: Sequence[Run]) -> Comparison:
+def compare_settings(runs: Sequence[Run]) -> SettingsDiff:
     """Settings by their place, such as "lora.r"; the dataset with its very version."""
     all_of_them = [
         {f"{section}.{field}": value for section, fields in run.spec.items() for field, value in fields.items()}
@@ -30,7 +30,7 @@ def compare_settings(runs: Sequence[Run]) -> Comparison:
     ]
     names = list(dict.fromkeys(name for settings in all_of_them for name in settings))
     differing = [name for name in names if len({repr(settings.get(name)) for settings in all_of_them}) > 1]
-    return Comparison(
+    return SettingsDiff(
         names=differing,
         differing=[{name: settings.get(name) for name in differing} for settings in all_of_them],
         same={name: all_of_them[0].get(name) for name in names if name not in differing} if all_of_them else {},

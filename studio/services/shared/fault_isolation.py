@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from studio.domain.errors import StudioError
 from studio.engines.base import Process
 from studio.store.arrow_file import DamagedFile
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class _HasWorker(Protocol):
 Item = TypeVar("Item", bound=_HasId)
 
 
-def tend(
+def each_by_itself(
     items: Iterable[Item], look_after: Callable[[Item], object], fail: Callable[[Item, StudioError], None]
 ) -> None:
     """Calls `look_after` with each. What is wrong with the machine or the catalogue is written to the log and tried
@@ -56,7 +56,7 @@ def worker_of(record: _HasWorker) -> Process | None:
     """Its worker. One whose server died before it could put it down is known by what it wrote first of all."""
     if record.pid is not None:
         return Process(record.pid, record.process_started or 0.0)
-    written = RunFolder(record.folder).worker if record.folder else None
+    written = JobFolder(record.folder).worker if record.folder else None
     return Process(*written) if written else None
 
 

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES, Reading, shown_encoding
+from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES, ReadOptions, shown_encoding
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.samples import sample_path
 from studio.services.datasets import browse as dataset_view
 from studio.services.datasets.status import check_ready
-from studio.services.datasets.token_counts import Examination, Question
+from studio.services.datasets.token_counts import TokenCount, TokenCountRequest
 from studio.ui.language import language_of
 from studio.ui.presenters.dataset import (
     WHOLE,
@@ -217,7 +217,7 @@ def examine(
     if chosen is None:
         return {"status": "none", "model": ""}
     question = _question(studio, chosen, max_length, validation)
-    found = studio.examinations.start(dataset, question) if start else studio.examinations.look(dataset, question)
+    found = studio.token_counts.start(dataset, question) if start else studio.token_counts.look(dataset, question)
     language = language_of(request)
     return {
         "status": found.status,
@@ -233,7 +233,7 @@ def examine(
 
 def stop_examining(studio: Studio, name: str, model: str, max_length: int = MAX_LENGTH, validation: str = "") -> None:
     if (chosen := _chosen(studio, model)) is not None:
-        studio.examinations.stop(studio.datasets.get(name), _question(studio, chosen, max_length, validation))
+        studio.token_counts.stop(studio.datasets.get(name), _question(studio, chosen, max_length, validation))
 
 
 def clean(
@@ -259,7 +259,7 @@ def read_again(
     layout: dict[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The same files in another encoding or with another delimiter, sheet, or column map."""
-    reading = Reading(encoding=encoding, delimiter=delimiter, sheet=sheet)
+    reading = ReadOptions(encoding=encoding, delimiter=delimiter, sheet=sheet)
     made = studio.datasets.read_again(name, reading=reading, layout=layout)
     return {"dataset": shown_dataset(made, language_of(request))}
 
@@ -303,17 +303,17 @@ def _chosen(studio: Studio, name: str) -> Model | None:
     return next((model for model in ready if model.name == name), ready[0] if ready else None)
 
 
-def _question(studio: Studio, model: Model, max_length: int, validation: str) -> Question:
+def _question(studio: Studio, model: Model, max_length: int, validation: str) -> TokenCountRequest:
     against = studio.datasets.get(validation) if validation else None
     if against is not None:
         check_ready(against)
-    return Question(model, max_length=min(max(8, max_length), 131072), validation=against)
+    return TokenCountRequest(model, max_length=min(max(8, max_length), 131072), validation=against)
 
 
-def _counted(studio: Studio, dataset: Dataset, model: str, max_length: int, validation: str) -> Examination | None:
+def _counted(studio: Studio, dataset: Dataset, model: str, max_length: int, validation: str) -> TokenCount | None:
     """What was counted for that model already; None where nothing was."""
     chosen = _chosen(studio, model) if model else None
     if chosen is None or dataset.status != "ready":
         return None
-    found = studio.examinations.look(dataset, _question(studio, chosen, max_length, validation))
+    found = studio.token_counts.look(dataset, _question(studio, chosen, max_length, validation))
     return found if found.status == "done" else None

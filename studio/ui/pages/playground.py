@@ -16,7 +16,7 @@ from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.run import RunStatus
 from studio.services.adapters.compatibility import fits
-from studio.services.playground.columns import Asked, ColumnState
+from studio.services.playground.columns import ColumnPrompt, ColumnState
 from studio.ui.language import language_of, problem_of, remedy_of
 from studio.ui.pages import playground_sets
 from studio.ui.presenters.colours import colour_of
@@ -96,7 +96,7 @@ def _what_became_of(studio: Studio, id: int) -> dict[str, Any]:
 
 def _server(studio: Studio) -> str:
     try:
-        return studio.stand_in.url
+        return studio.remote_server.url
     except StudioError:  # each answer says what is wrong with it
         return ""
 
@@ -132,7 +132,7 @@ def answer(
 
     Where two columns at least have answered to the end, the comparison is kept, and the last value has its number.
     """
-    asked = [Asked(each.column, each.messages) for each in columns]
+    asked = [ColumnPrompt(each.column, each.messages) for each in columns]
     drawn = sampling_of(sampling)
     language = language_of(request)
     states: Sequence[ColumnState] = ()
@@ -145,7 +145,7 @@ def answer(
         yield shown | {"status": "", "comparison": _recorded(studio, asked, drawn, states)}
 
 
-def _recorded(studio: Studio, asked: Sequence[Asked], drawn: Sampling, states: Sequence[ColumnState]) -> int:
+def _recorded(studio: Studio, asked: Sequence[ColumnPrompt], drawn: Sampling, states: Sequence[ColumnState]) -> int:
     messages = asked[0].messages
     return studio.votes.record(
         prompt=messages[-1].content,

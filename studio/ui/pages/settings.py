@@ -74,20 +74,20 @@ def remove_token(studio: Studio) -> None:
 
 def _server(studio: Studio) -> dict[str, Any]:
     try:
-        return {"url": studio.stand_in.url, "has_key": studio.stand_in.has_key}
+        return {"url": studio.remote_server.url, "has_key": studio.remote_server.has_key}
     except StudioError:  # damaged: it can be removed, or entered again
         return {"url": "", "has_key": False, "is_damaged": True}
 
 
 def save_server(studio: Studio, url: str, key: str) -> dict[str, Any]:
     """Raises InvalidInput: address or key cannot be used. StudioError: this is a Space."""
-    studio.stand_in.save(url, key)
+    studio.remote_server.save(url, key)
     return _server(studio)
 
 
 def test_server(studio: Studio) -> dict[str, Any]:
     """The models that the server has. Raises StudioError: it cannot be reached, refuses the key, or tells of none."""
-    server = studio.stand_in.server()
+    server = studio.remote_server.server()
     served = server.models().models if server else []
     return {
         "models": [model.id for model in served if not model.parent],
@@ -96,7 +96,7 @@ def test_server(studio: Studio) -> dict[str, Any]:
 
 
 def remove_server(studio: Studio) -> None:
-    studio.stand_in.forget()
+    studio.remote_server.forget()
 
 
 def models(studio: Studio, request: gr.Request | None = None) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import StudioError
 from studio.domain.spec.spec import RunSpec
-from studio.services.datasets.token_counts import Examination, Question
+from studio.services.datasets.token_counts import TokenCount, TokenCountRequest
 from studio.store.datasets.problem_file import read_problems
 from studio.ui.language import problem_of, translate
 
@@ -36,14 +36,14 @@ def reviewed(studio: Studio, spec: RunSpec, language: str, *, start: bool) -> di
         StudioError: the model or the dataset cannot be used yet.
     """
     dataset = studio.datasets.get(spec.data.name)
-    question = Question(
+    question = TokenCountRequest(
         studio.models.ready(spec.model.name),
         max_length=spec.training.max_length,
         chat_template=spec.model.chat_template,
         answers_only=spec.data.answers_only,
     )
     begins = start or dataset.rows <= AT_ONCE
-    found = studio.examinations.start(dataset, question) if begins else studio.examinations.look(dataset, question)
+    found = studio.token_counts.start(dataset, question) if begins else studio.token_counts.look(dataset, question)
     return {
         "status": found.status,
         "rows": dataset.rows,
@@ -53,7 +53,7 @@ def reviewed(studio: Studio, spec: RunSpec, language: str, *, start: bool) -> di
     }
 
 
-def _notes(dataset: Dataset, found: Examination, language: str) -> list[dict[str, str]]:
+def _notes(dataset: Dataset, found: TokenCount, language: str) -> list[dict[str, str]]:
     counts = found.details.get("problems", {})
     rows = f"{dataset.trainable_rows:,}"
     return [
@@ -68,7 +68,7 @@ def _notes(dataset: Dataset, found: Examination, language: str) -> list[dict[str
     ]
 
 
-def _example(found: Examination, code: str, language: str) -> str:
+def _example(found: TokenCount, code: str, language: str) -> str:
     """The first row that is like that."""
     for problem, row in read_problems(found.folder / "problems.arrow", 0, 1, codes=[code]):
         fault: StudioError = problem.error

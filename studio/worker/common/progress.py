@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from studio.domain.events import Progress
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 
 Report = Callable[[str, int, int], None]  # stage, done, total (bytes; 0 where unknown)
 
@@ -15,7 +15,7 @@ Report = Callable[[str, int, int], None]  # stage, done, total (bytes; 0 where u
 class Reporter:
     """Writes progress into the folder, at most every `interval` seconds in one stage."""
 
-    def __init__(self, folder: RunFolder, interval: float = 0.5) -> None:
+    def __init__(self, folder: JobFolder, interval: float = 0.5) -> None:
         self._folder = folder
         self._interval = interval
         self._stage = ""

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 import psutil
 
 from studio.platform.host_memory import host_memory
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.worker.common.out_of_memory import HostMemoryShort
 
 BEAT = 2.0  # seconds between two signs of life
@@ -19,8 +19,8 @@ MOST_SPARED = 512 << 20
 GREEDY = 0.25  # whoever has less of the memory than this is not the one that fills it
 
 
-class Vitals:
-    def __init__(self, folder: RunFolder) -> None:
+class Watchdog:
+    def __init__(self, folder: JobFolder) -> None:
         self._folder = folder
         self._over = threading.Event()
         self._is_short = False

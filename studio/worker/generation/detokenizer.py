@@ -8,7 +8,7 @@ from typing import Any
 _INCOMPLETE = "\ufffd"  # what a decoder writes for bytes that do not make a character yet
 
 
-class TextStream:
+class IncrementalDetokenizer:
     """Decodes one token after another. All pieces and `rest()` together are the decoded whole."""
 
     def __init__(self, tokenizer: Any) -> None:

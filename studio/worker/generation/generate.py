@@ -11,10 +11,10 @@ from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria
 
 from studio.worker.generation.logits_rules import rules_of, set_aside
 from studio.worker.generation.sampler import PerRowChoice
-from studio.worker.generation.sequence import Answer
+from studio.worker.generation.sequence import GeneratedSequence
 
 
-def generate(model: Any, answers: Sequence[Answer], *, pad: int, device: torch.device) -> None:
+def generate(model: Any, answers: Sequence[GeneratedSequence], *, pad: int, device: torch.device) -> None:
     """Writes all answers to their ends.
 
     Each row has its own length, sampling and end. A row never sees another: shorter prompts are padded on the left
@@ -52,7 +52,7 @@ def left_padded(prompts: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tenso
 class _Rows(StoppingCriteria):
     """Hands each row its new token, and says which rows are over."""
 
-    def __init__(self, answers: Sequence[Answer], rules: Sequence[LogitsProcessorList], pad: int) -> None:
+    def __init__(self, answers: Sequence[GeneratedSequence], rules: Sequence[LogitsProcessorList], pad: int) -> None:
         self._answers = answers
         self.choice = PerRowChoice([a.sampler for a in answers], rules, [len(a.prompt) for a in answers], pad)
 

@@ -11,9 +11,11 @@ import torch
 
 from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import StudioError
-from studio.worker.generation.detokenizer import StopStrings, TextStream
+from studio.worker.generation.detokenizer import IncrementalDetokenizer, StopStrings
 from studio.worker.generation.sampler import RowSampler
-from studio.worker.inference.batched_lora import Mix
+
+AdapterSet = tuple[tuple[str, float], ...]
+"""The adapters that act on a row, with their strengths; empty for the base."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Token:
 
 
 @dataclass(frozen=True)
-class Piece:
+class Delta:
     """What is new of an answer. `finish` is "stop", "length" or "cancelled" in the last one. `tokens` are those that
     came with it."""
 
@@ -36,8 +38,8 @@ class Piece:
     error: StudioError | None = None
     tokens: tuple[Token, ...] = ()
 
-    def __add__(self, later: Piece) -> Piece:
-        return Piece(self.text + later.text, later.finish, later.error, self.tokens + later.tokens)
+    def __add__(self, later: Delta) -> Delta:
+        return Delta(self.text + later.text, later.finish, later.error, self.tokens + later.tokens)
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,8 @@ class Timings:
         }
 
 
-class Answer:
-    """The answer to `prompt` (token ids) by the adapters of `mix`, or (where it is empty) by the base.
+class GeneratedSequence:
+    """The answer to `prompt` (token ids) by the adapters of `adapter_set`, or (where it is empty) by the base.
 
     `deliver` gets each Piece, in the thread that generates. Tokens in `ends` end the answer and are no part of it.
     `comparison` is what it belongs to.
@@ -83,17 +85,17 @@ class Answer:
 
     def __init__(
         self,
-        mix: Mix,
+        adapter_set: AdapterSet,
         prompt: Sequence[int],
         sampling: Sampling,
         *,
         tokenizer: Any,
         ends: frozenset[int],
         device: torch.device,
-        deliver: Callable[[Piece], None],
+        deliver: Callable[[Delta], None],
         comparison: Comparison | None = None,
     ) -> None:
-        self.mix = mix
+        self.adapter_set = adapter_set
         self.comparison = comparison
         self.prompt = list(prompt)
         self.max_tokens = sampling.max_tokens
@@ -103,7 +105,7 @@ class Answer:
         self.apart = ""  # why it was kept from the batch of an answer that waited with it
         self.is_over = False
         self._ends = ends
-        self._text = TextStream(tokenizer)
+        self._text = IncrementalDetokenizer(tokenizer)
         self._stops = StopStrings(sampling.stop)
         self._deliver = deliver
         self._is_cancelled = False
@@ -116,7 +118,7 @@ class Answer:
         self.alone = alone
         self.timings.rows = rows
         self.timings.began = self._now()
-        self._deliver(Piece())
+        self._deliver(Delta())
 
     def accept(self, token: int) -> None:
         """The next token of the row, which its sampler drew last; one that is over passes over what the batch still
@@ -145,22 +147,22 @@ class Answer:
         text, stopped = self._stops.add(text)
         if stopped:
             self.is_over = True
-            self._deliver(Piece(text, "stop", tokens=said))
+            self._deliver(Delta(text, "stop", tokens=said))
         elif self.timings.tokens >= self.max_tokens:
             self._finish("length", text, said)
         else:
-            self._deliver(Piece(text, tokens=said))
+            self._deliver(Delta(text, tokens=said))
 
     def fail(self, error: StudioError) -> None:
         if not self.is_over:
             self.is_over = True
-            self._deliver(Piece(error=error))
+            self._deliver(Delta(error=error))
 
     def _finish(self, reason: str, text: str = "", said: tuple[Token, ...] = ()) -> None:
         self.is_over = True
         rest, stopped = self._stops.add(self._text.rest())
         text += rest if stopped else rest + self._stops.rest()
-        self._deliver(Piece(text, "stop" if stopped else reason, tokens=said))
+        self._deliver(Delta(text, "stop" if stopped else reason, tokens=said))
 
     def _now(self) -> float:
         return time.perf_counter() - self.timings.asked

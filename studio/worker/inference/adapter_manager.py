@@ -17,6 +17,7 @@ from peft.utils.transformers_weight_conversion import convert_peft_config_for_tr
 from studio.domain.chat.template_faults import TemplateExceeds
 from studio.domain.errors import InvalidInput, NotFound
 from studio.worker.common.device import free_memory
+from studio.worker.generation.sequence import AdapterSet
 from studio.worker.inference.adapter_checks import (
     Fit,
     check_fit,
@@ -26,7 +27,7 @@ from studio.worker.inference.adapter_checks import (
     why_by_itself,
 )
 from studio.worker.inference.adapter_folder import WEIGHTS, read_config, read_template
-from studio.worker.inference.batched_lora import AdapterBank, Matrices, Mix, layers_by_row, read_matrices
+from studio.worker.inference.batched_lora import BatchedLora, Matrices, layers_by_row, read_matrices
 from studio.worker.inference.peft_adapters import PeftAdapters, misfit
 from studio.worker.models.load import LoadedModel
 from studio.worker.tokenization.chat_template import TurnEnd, turn_end
@@ -38,7 +39,7 @@ RESERVE = 256 << 20  # bytes that stay free for the answers' own state when an a
 
 
 @dataclass(frozen=True)
-class ShelvedAdapter:
+class ManagedAdapter:
     """`alone` says why its answers share no batch, `by_itself` that it also bears no other adapter on the model.
 
     `template` is the chat template that it was trained with, where that is not the base's, and `end` how an answer ends
@@ -54,7 +55,7 @@ class ShelvedAdapter:
     end: TurnEnd
 
 
-class AdapterShelf:
+class AdapterManager:
     """Not for several threads: all calls come from the one that generates.
 
     Adapters are loaded when they are used first. Those that were not used for the longest time are dropped where
@@ -67,9 +68,9 @@ class AdapterShelf:
         modules = dict(base.model.named_modules())
         self._layers = {name: modules[name] for name in self._shapes.linear}
         self._by_row: set[str] | None = None
-        self._bank = AdapterBank(self._layers)
+        self._bank = BatchedLora(self._layers)
         self._peft = PeftAdapters(base, self._shapes.linear)
-        self._adapters: dict[str, ShelvedAdapter] = {}
+        self._adapters: dict[str, ManagedAdapter] = {}
         self._end = _end_of(base.tokenizer)
         self._loaded: OrderedDict[str, Matrices] = OrderedDict()  # the one that was used last is the last
 
@@ -103,7 +104,7 @@ class AdapterShelf:
         alone = by_itself or why_alone(config) or self._why_not_by_row(fit)
         template = self._other_template(path)
         end = turn_end(self._base.tokenizer, template, name=name) if template else self._end
-        adapter = ShelvedAdapter(name, path, _stamp(path), alone, bool(by_itself), template, end)
+        adapter = ManagedAdapter(name, path, _stamp(path), alone, bool(by_itself), template, end)
         if name in self._adapters:
             self.remove(name)
         self._load(adapter, keep=())
@@ -116,26 +117,26 @@ class AdapterShelf:
         self._drop(name)
         self._peft.take_off(name)
 
-    def find(self, name: str) -> ShelvedAdapter:
+    def find(self, name: str) -> ManagedAdapter:
         """Raises NotFound."""
         try:
             return self._adapters[name]
         except KeyError:
             raise NotFound("There is no adapter “{name}” on this model.", "Attach it first.", name=name) from None
 
-    def template(self, mix: Mix) -> tuple[str | None, TurnEnd]:
+    def template(self, adapter_set: AdapterSet) -> tuple[str | None, TurnEnd]:
         """The chat template of these adapters (the first that has its own; None: the base's), and how an answer ends
         under it. Raises NotFound."""
-        found = (self.find(name) for name, _ in mix)
+        found = (self.find(name) for name, _ in adapter_set)
         return next(((adapter.template, adapter.end) for adapter in found if adapter.template), (None, self._end))
 
-    def check(self, mix: Mix) -> None:
+    def check(self, adapter_set: AdapterSet) -> None:
         """Raises:
-        NotFound: an adapter of the mix is not here.
+        NotFound: an adapter of it is not here.
         InvalidInput: it acts only as a whole and by itself, so that it cannot be mixed or weakened.
         """
-        for name, strength in mix:
-            if (alone := self.find(name).alone) and (len(mix) > 1 or strength != 1):
+        for name, strength in adapter_set:
+            if (alone := self.find(name).alone) and (len(adapter_set) > 1 or strength != 1):
                 raise InvalidInput(
                     "The adapter “{name}” acts only alone and at full strength. {reason}",
                     "Give it a column of its own, at strength 1.",
@@ -143,19 +144,19 @@ class AdapterShelf:
                     reason=alone,
                 )
 
-    def why_alone(self, mix: Mix) -> str:
+    def why_alone(self, adapter_set: AdapterSet) -> str:
         """Why answers of these adapters (none: of the base) share no batch; empty where they do. Raises NotFound."""
         if self._base.precision == "8-bit":
             return "In 8-bit, the rows of a batch change each other."
-        return next((alone for name, _ in mix if (alone := self.find(name).alone)), "")
+        return next((alone for name, _ in adapter_set if (alone := self.find(name).alone)), "")
 
     @contextmanager
-    def serving(self, mixes: Sequence[Mix]) -> Iterator[Any]:
-        """The model, with which row i is answered by the adapters of `mixes[i]`. Equal rows stand side by side.
+    def active(self, adapter_sets: Sequence[AdapterSet]) -> Iterator[Any]:
+        """The model, with which row i is answered by the adapters of `adapter_sets[i]`. Equal rows stand side by side.
 
         Several rows must be such as share a batch. Raises StudioError where an adapter cannot be loaded again.
         """
-        wanted = {name: self.find(name) for mix in mixes for name, _ in mix}
+        wanted = {name: self.find(name) for adapter_set in adapter_sets for name, _ in adapter_set}
         for adapter in wanted.values():
             self._load(adapter, keep=wanted)
         special = next((name for name, adapter in wanted.items() if adapter.alone), None)
@@ -163,7 +164,7 @@ class AdapterShelf:
             with self._peft.acting(special) as model:
                 yield model
             return
-        with self._peft.resting() as model, self._bank.open(mixes, self._loaded):
+        with self._peft.resting() as model, self._bank.open(adapter_sets, self._loaded):
             yield model
 
     def _config(self, path: Path, name: str) -> PeftConfig:
@@ -191,7 +192,7 @@ class AdapterShelf:
             return "It changes layers in which this model mixes the rows of a batch."
         return ""
 
-    def _load(self, adapter: ShelvedAdapter, keep: Any) -> None:
+    def _load(self, adapter: ManagedAdapter, keep: Any) -> None:
         if adapter.alone:
             self._peft.put_on(adapter.name, adapter.path, by_itself=adapter.by_itself)
         elif adapter.name in self._loaded:
@@ -200,7 +201,7 @@ class AdapterShelf:
             self._make_room(adapter, keep)
             self._loaded[adapter.name] = self._read(adapter)
 
-    def _read(self, adapter: ShelvedAdapter) -> Matrices:
+    def _read(self, adapter: ManagedAdapter) -> Matrices:
         config = self._config(adapter.path, adapter.name)
         try:
             matrices = read_matrices(adapter.path, config, self._base.device)
@@ -214,7 +215,7 @@ class AdapterShelf:
             raise misfit(adapter.name, f"{len(missing)} layers have no weights, such as {missing[0]}")
         return matrices
 
-    def _make_room(self, adapter: ShelvedAdapter, keep: Any) -> None:
+    def _make_room(self, adapter: ManagedAdapter, keep: Any) -> None:
         """Its matrices in fp32, which may be twice its file, and the batch's that are stacked out of them."""
         needed = 4 * (adapter.path / WEIGHTS).stat().st_size + RESERVE
         for name in [n for n in self._loaded if n not in keep]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from studio.worker.generation.logits_rules import set_aside
-from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.worker.inference.adapter_manager import AdapterManager
 from studio.worker.inference.log_likelihood import padded_readings_stand_alone
 from studio.worker.models.load import LoadedModel
 from studio.worker.models.probes import equal_rows_stand_alone, rows_stand_alone
@@ -42,13 +42,13 @@ def _stand_alone(probe: Probe, model: Any, pad: int) -> bool:
         return False
 
 
-class Company:
+class BatchIndependence:
     """Not for several threads: all calls come from the one that generates. `known` is what try_batches has found of
     this model before; what is not in it is tried when it is needed, which takes seconds."""
 
-    def __init__(self, base: LoadedModel, shelf: AdapterShelf, known: Mapping[str, bool] | None = None) -> None:
+    def __init__(self, base: LoadedModel, manager: AdapterManager, known: Mapping[str, bool] | None = None) -> None:
         self._base = base
-        self._shelf = shelf
+        self._manager = manager
         self._known = dict(known or {})
 
     def why_apart(self, lengths: Sequence[int]) -> str:
@@ -67,7 +67,7 @@ class Company:
 
     def _may(self, what: str) -> bool:
         if what not in self._known:
-            with self._shelf.serving([()]) as model:
+            with self._manager.active([()]) as model:
                 self._known[what] = _stand_alone(PROBES[what], model, self._base.tokenizer.pad_token_id)
             logger.info("In one batch, %s: %s", what, "stand alone" if self._known[what] else "change each other")
         return self._known[what]

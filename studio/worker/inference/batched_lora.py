@@ -22,6 +22,7 @@ from safetensors import safe_open
 from torch import nn
 from torch.nn.functional import linear
 
+from studio.worker.generation.sequence import AdapterSet
 from studio.worker.inference.adapter_folder import PREFIX, WEIGHTS
 
 
@@ -35,8 +36,6 @@ class Pair:
 
 
 Matrices = Mapping[str, Pair]  # by layer
-# The adapters that act on a row, with their strengths; empty for the base.
-Mix = tuple[tuple[str, float], ...]
 
 
 def read_matrices(path: Path, config: PeftConfig, device: torch.device) -> dict[str, Pair]:
@@ -61,7 +60,7 @@ def _scaling(config: Any, layer: str, a: torch.Tensor) -> float:
     return float(alpha / (math.sqrt(rank) if config.use_rslora else rank))
 
 
-class _OneMix:
+class _OneAdapterSet:
     """What is added at one layer where all rows have the same adapters: the operations of peft, in its order."""
 
     def __init__(self, parts: Sequence[Pair]) -> None:
@@ -74,43 +73,45 @@ class _OneMix:
 
 
 @dataclass(frozen=True)
-class _SeveralMixes:
-    """The matrices of all mixes at one layer: a (mixes, in, rank), b (mixes, rank, out) with the scaling."""
+class _SeveralAdapterSets:
+    """The matrices of all adapter sets at one layer: a (sets, in, rank), b (sets, rank, out) with the scaling."""
 
     a: torch.Tensor
     b: torch.Tensor
 
     def add(self, x: torch.Tensor, out: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
-        """counts: how many rows each mix has. As many for each: one batched product."""
+        """counts: how many rows each set has. As many for each: one batched product."""
         if len(set(counts)) == 1:
             low = torch.bmm(x.reshape(len(counts), -1, x.shape[-1]), self.a)
             return torch.baddbmm(out.reshape(len(counts), -1, out.shape[-1]), low, self.b).view(out.shape)
-        updates = [rows @ self.a[mix] @ self.b[mix] for mix, rows in enumerate(x.split(list(counts)))]
+        updates = [
+            rows @ self.a[adapter_set] @ self.b[adapter_set] for adapter_set, rows in enumerate(x.split(list(counts)))
+        ]
         return out + torch.cat(updates)
 
 
-_Layer = _OneMix | _SeveralMixes
+_Layer = _OneAdapterSet | _SeveralAdapterSets
 
 
-class AdapterBank:
+class BatchedLora:
     """Over the linear layers of a base model, by their names."""
 
     def __init__(self, layers: Mapping[str, nn.Module]) -> None:
         self._layers = layers
-        self._stacked: tuple[tuple[Mix, ...], dict[str, _Layer]] = ((), {})  # of the newest batch
+        self._stacked: tuple[tuple[AdapterSet, ...], dict[str, _Layer]] = ((), {})  # of the newest batch
 
     @contextmanager
-    def open(self, rows: Sequence[Mix], matrices: Mapping[str, Matrices]) -> Iterator[None]:
+    def open(self, rows: Sequence[AdapterSet], matrices: Mapping[str, Matrices]) -> Iterator[None]:
         """Inside, row i of what the model is given is answered by `rows[i]`. Equal rows stand side by side.
 
         `matrices` has those of every adapter that is named.
         """
-        mixes = tuple(mix for mix, _ in groupby(rows))
+        adapter_sets = tuple(adapter_set for adapter_set, _ in groupby(rows))
         counts = [len(list(same)) for _, same in groupby(rows)]
-        if mixes == ((),):
+        if adapter_sets == ((),):
             yield
             return
-        layers = self._stack(mixes, matrices)
+        layers = self._stack(adapter_sets, matrices)
         hooks = [self._layers[name].register_forward_hook(_Update(counts, layer)) for name, layer in layers.items()]
         try:
             yield
@@ -120,26 +121,31 @@ class AdapterBank:
 
     def forget(self, name: str | None = None) -> None:
         """Frees what was stacked, if the adapter is among it."""
-        if name is None or any(name == part for mix in self._stacked[0] for part, _ in mix):
+        if name is None or any(name == part for adapter_set in self._stacked[0] for part, _ in adapter_set):
             self._stacked = ((), {})
 
-    def _stack(self, mixes: tuple[Mix, ...], matrices: Mapping[str, Matrices]) -> dict[str, _Layer]:
-        if self._stacked[0] != mixes:
+    def _stack(self, adapter_sets: tuple[AdapterSet, ...], matrices: Mapping[str, Matrices]) -> dict[str, _Layer]:
+        if self._stacked[0] != adapter_sets:
             self.forget()
-            names = sorted({layer for mix in mixes for part, _ in mix for layer in matrices[part]})
-            self._stacked = (mixes, {layer: _stacked(layer, mixes, matrices) for layer in names})
+            names = sorted(
+                {layer for adapter_set in adapter_sets for part, _ in adapter_set for layer in matrices[part]}
+            )
+            self._stacked = (adapter_sets, {layer: _stacked(layer, adapter_sets, matrices) for layer in names})
         return self._stacked[1]
 
 
-def _stacked(layer: str, mixes: Sequence[Mix], matrices: Mapping[str, Matrices]) -> _Layer:
-    """Adapters of one mix stand one after another in the rank: their updates add up. What is left is zero."""
-    rows = [[_weaker(matrices[n][layer], strength) for n, strength in mix if layer in matrices[n]] for mix in mixes]
+def _stacked(layer: str, adapter_sets: Sequence[AdapterSet], matrices: Mapping[str, Matrices]) -> _Layer:
+    """Adapters of one set stand one after another in the rank: their updates add up. What is left is zero."""
+    rows = [
+        [_weaker(matrices[n][layer], strength) for n, strength in adapter_set if layer in matrices[n]]
+        for adapter_set in adapter_sets
+    ]
     if len(rows) == 1:
-        return _OneMix(rows[0])
+        return _OneAdapterSet(rows[0])
     some = next(parts[0] for parts in rows if parts)
     rank = max(sum(part.a.shape[0] for part in parts) for parts in rows)
-    a = some.a.new_zeros(len(mixes), some.a.shape[1], rank)
-    b = some.b.new_zeros(len(mixes), rank, some.b.shape[0])
+    a = some.a.new_zeros(len(adapter_sets), some.a.shape[1], rank)
+    b = some.b.new_zeros(len(adapter_sets), rank, some.b.shape[0])
     for row, parts in enumerate(rows):
         at = 0
         for part in parts:
@@ -147,7 +153,7 @@ def _stacked(layer: str, mixes: Sequence[Mix], matrices: Mapping[str, Matrices])
             a[row, :, at:end] = part.a.T
             b[row, at:end] = part.b.T * part.scaling
             at = end
-    return _SeveralMixes(a, b)
+    return _SeveralAdapterSets(a, b)
 
 
 def _weaker(pair: Pair, strength: float) -> Pair:

@@ -16,7 +16,7 @@ MOST_BYTES = 256 << 20  # of the logits that are there at one time
 
 
 @dataclass(frozen=True)
-class Reading:
+class TokenScores:
     """For each token of the answer: the logarithm of its probability, and the token that was likeliest there."""
 
     log_probabilities: list[float]
@@ -26,7 +26,7 @@ class Reading:
 Text = tuple[Sequence[int], Sequence[int]]  # token ids of a prompt and of the answer to it
 
 
-def read_answers(model: Any, texts: Sequence[Text], *, pad: int, device: torch.device) -> list[Reading]:
+def read_answers(model: Any, texts: Sequence[Text], *, pad: int, device: torch.device) -> list[TokenScores]:
     """One reading for each text, all in one batch. A prompt has at least one token. The probabilities are the model's
     own: nothing of its generation_config, no temperature, no top-p."""
     whole = [[*prompt, *answer] for prompt, answer in texts]
@@ -71,11 +71,11 @@ def portions(texts: Sequence[Text], vocabulary: int) -> Iterator[slice]:
             begin = end
 
 
-def _reading(logits: torch.Tensor, prompt: Sequence[int], answer: Sequence[int], first: int) -> Reading:
+def _reading(logits: torch.Tensor, prompt: Sequence[int], answer: Sequence[int], first: int) -> TokenScores:
     at = len(prompt) - 1 - first
     own = logits[at : at + len(answer)].float()
     chosen = own.gather(1, torch.tensor(answer, device=own.device)[:, None])[:, 0]
-    return Reading((chosen - own.logsumexp(-1)).tolist(), own.argmax(-1).tolist())
+    return TokenScores((chosen - own.logsumexp(-1)).tolist(), own.argmax(-1).tolist())
 
 
 def _keeps_some(model: Any) -> bool:

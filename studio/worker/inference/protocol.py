@@ -12,9 +12,8 @@ from studio.domain.chat.sampling import LARGEST_SEED, Message, Sampling
 from studio.domain.chat.template_faults import TemplateExceeds
 from studio.domain.columns import STRONGEST
 from studio.domain.errors import InvalidInput, NotFound, StudioError
-from studio.worker.generation.sequence import Answer, Comparison, Piece
+from studio.worker.generation.sequence import AdapterSet, Comparison, Delta, GeneratedSequence
 from studio.worker.inference.adapter_manager import BASE
-from studio.worker.inference.batched_lora import Mix
 
 _NEUTRAL: tuple[Any, ...] = (None, False, 0, "", [], {}, "auto", {"type": "text"})  # ask for nothing
 _IGNORED = {"user", "metadata", "store", "safety_identifier", "service_tier", "parallel_tool_calls"}
@@ -37,7 +36,7 @@ class Subject(BaseModel):
     messages: list[Message] = Field(min_length=1)
 
     @property
-    def mix(self) -> Mix:
+    def adapter_set(self) -> AdapterSet:
         if self.adapters is None:
             return () if self.model == BASE else ((self.model, 1.0),)
         return tuple((a.name, a.strength) for a in self.adapters if a.strength)
@@ -144,25 +143,25 @@ def error_body(error: StudioError, status: int) -> dict[str, Any]:
 class Reply:
     """One answer in the protocol's words. Every object carries the timings so far, beyond the protocol."""
 
-    def __init__(self, id: str, asked: ChatRequest, answer: Answer) -> None:
+    def __init__(self, id: str, asked: ChatRequest, answer: GeneratedSequence) -> None:
         self._head = {"id": f"chatcmpl-{id}", "created": int(time.time()), "model": asked.model}
         self._answer = answer
         self._tells_tokens = asked.logprobs
 
-    def chunk(self, piece: Piece, *, first: bool) -> dict[str, Any]:
+    def chunk(self, piece: Delta, *, first: bool) -> dict[str, Any]:
         """A piece of a streamed answer; the last one has the finish reason and the usage."""
         delta = ({"role": "assistant"} if first else {}) | ({"content": piece.text} if piece.text or first else {})
         end = {"usage": self._usage()} if piece.finish else {}
         choice = {"index": 0, "delta": delta, **self._ending(piece)}
         return {**self._head, "object": "chat.completion.chunk", "choices": [choice], **end, **self._extra()}
 
-    def whole(self, answer: Piece) -> dict[str, Any]:
+    def whole(self, answer: Delta) -> dict[str, Any]:
         choice = {"index": 0, "message": {"role": "assistant", "content": answer.text}, **self._ending(answer)}
         return {
             **self._head, "object": "chat.completion", "choices": [choice], "usage": self._usage(), **self._extra(),
         }  # fmt: skip
 
-    def _ending(self, piece: Piece) -> dict[str, Any]:
+    def _ending(self, piece: Delta) -> dict[str, Any]:
         """`id` of a token is beyond the protocol: a text can be cut into tokens in more than one way."""
         told = [
             {

@@ -14,9 +14,9 @@ import torch
 
 from studio.domain.errors import StudioError
 from studio.worker.generation.generate import generate
-from studio.worker.generation.sequence import Answer, Comparison
-from studio.worker.inference.adapter_manager import AdapterShelf
-from studio.worker.inference.batch_independence import Company
+from studio.worker.generation.sequence import Comparison, GeneratedSequence
+from studio.worker.inference.adapter_manager import AdapterManager
+from studio.worker.inference.batch_independence import BatchIndependence
 from studio.worker.models.load import LoadedModel
 
 logger = logging.getLogger(__name__)
@@ -31,19 +31,19 @@ Result = TypeVar("Result")
 
 class Scheduler:
     """Owns the model. Everything that touches it is done in this thread, in the order it was asked for. `batches` is
-    what is known of what may share one; see Company."""
+    what is known of what may share one; see BatchIndependence."""
 
-    def __init__(self, base: LoadedModel, shelf: AdapterShelf, batches: Mapping[str, bool] | None = None) -> None:
+    def __init__(self, base: LoadedModel, manager: AdapterManager, batches: Mapping[str, bool] | None = None) -> None:
         self._base = base
-        self._shelf = shelf
-        self._waiting: deque[Answer | Callable[[], None]] = deque()
+        self._manager = manager
+        self._waiting: deque[GeneratedSequence | Callable[[], None]] = deque()
         self._change = threading.Condition()
-        self._current: list[Answer] = []
+        self._current: list[GeneratedSequence] = []
         self._arrived: Counter[Comparison] = Counter()  # questions of those comparisons that no batch has begun with
-        self.company = Company(base, shelf, batches)
+        self.company = BatchIndependence(base, manager, batches)
         threading.Thread(target=self._run, name="generation", daemon=True).start()
 
-    def submit(self, answer: Answer) -> None:
+    def submit(self, answer: GeneratedSequence) -> None:
         """Any thread may call it; the answer's `deliver` hears of everything that follows."""
         self._put(answer)
 
@@ -69,17 +69,17 @@ class Scheduler:
     def cancel_all(self) -> None:
         with self._change:
             for item in [*self._waiting, *self._current]:
-                if isinstance(item, Answer):
+                if isinstance(item, GeneratedSequence):
                     item.cancel()
 
     @property
     def is_busy(self) -> bool:
         return bool(self._waiting or self._current)
 
-    def _put(self, item: Answer | Callable[[], None]) -> None:
+    def _put(self, item: GeneratedSequence | Callable[[], None]) -> None:
         with self._change:
             self._waiting.append(item)
-            if isinstance(item, Answer):
+            if isinstance(item, GeneratedSequence):
                 self._count(item.comparison)
             self._change.notify()
 
@@ -97,30 +97,30 @@ class Scheduler:
             else:
                 batch()
 
-    def _next(self) -> list[Answer] | Callable[[], None]:
+    def _next(self) -> list[GeneratedSequence] | Callable[[], None]:
         with self._change:
             while not self._waiting:
                 self._change.wait()
-            if not isinstance(first := self._waiting[0], Answer):
+            if not isinstance(first := self._waiting[0], GeneratedSequence):
                 self._waiting.popleft()
                 return first
             self._wait_for_company()
             waiting = []
             for item in self._waiting:
-                if not isinstance(item, Answer):
-                    break  # nothing overtakes a change of the shelf
+                if not isinstance(item, GeneratedSequence):
+                    break  # nothing overtakes a change of the manager
                 waiting.append(item)
         # Only this thread takes out what waits, so the rest can be thought over without holding up whoever asks.
         chosen = self._chosen(waiting)
         with self._change:
             for answer in chosen:
                 self._waiting.remove(answer)
-            still = {item.comparison for item in self._waiting if isinstance(item, Answer)}
+            still = {item.comparison for item in self._waiting if isinstance(item, GeneratedSequence)}
             self._arrived = Counter({each: count for each, count in self._arrived.items() if each in still})
             self._current = chosen
             return list(chosen)
 
-    def _chosen(self, waiting: list[Answer]) -> list[Answer]:
+    def _chosen(self, waiting: list[GeneratedSequence]) -> list[GeneratedSequence]:
         """The first, and those after it that can share its batch."""
         first, *others = waiting
         chosen = [first]
@@ -147,19 +147,19 @@ class Scheduler:
                 return
 
     def _is_incomplete(self) -> bool:
-        comparisons = (item.comparison for item in self._waiting if isinstance(item, Answer))
+        comparisons = (item.comparison for item in self._waiting if isinstance(item, GeneratedSequence))
         return any(each is not None and self._arrived[each] < each.size for each in comparisons)
 
-    def _why_alone(self, answer: Answer) -> str:
+    def _why_alone(self, answer: GeneratedSequence) -> str:
         try:
-            return self._shelf.why_alone(answer.mix)
+            return self._manager.why_alone(answer.adapter_set)
         except StudioError:  # removed since: its own turn will say so
             return "gone"
 
-    def _write(self, answers: list[Answer]) -> None:
+    def _write(self, answers: list[GeneratedSequence]) -> None:
         try:
-            answers.sort(key=lambda answer: answer.mix)  # equal ones stand side by side
-            with self._shelf.serving([a.mix for a in answers]) as model:
+            answers.sort(key=lambda answer: answer.adapter_set)  # equal ones stand side by side
+            with self._manager.active([a.adapter_set for a in answers]) as model:
                 for answer in answers:
                     answer.begin(len(answers), self._why_alone(answer) or (answer.apart if len(answers) == 1 else ""))
                 generate(model, answers, pad=self._base.tokenizer.pad_token_id, device=self._base.device)
@@ -188,6 +188,6 @@ class Scheduler:
             )
 
 
-def _fail(answers: list[Answer], fault: StudioError) -> None:
+def _fail(answers: list[GeneratedSequence], fault: StudioError) -> None:
     for answer in answers:
         answer.fail(fault)

@@ -7,31 +7,31 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from studio.domain.errors import StudioError
-from studio.worker.generation.detokenizer import TextStream
-from studio.worker.inference.adapter_manager import AdapterShelf
-from studio.worker.inference.batch_independence import Company
-from studio.worker.inference.batched_lora import Mix
-from studio.worker.inference.log_likelihood import Reading, Text, portions, read_answers
+from studio.worker.generation.detokenizer import IncrementalDetokenizer
+from studio.worker.generation.sequence import AdapterSet
+from studio.worker.inference.adapter_manager import AdapterManager
+from studio.worker.inference.batch_independence import BatchIndependence
+from studio.worker.inference.log_likelihood import Text, TokenScores, portions, read_answers
 from studio.worker.models.load import LoadedModel
 
 logger = logging.getLogger(__name__)
 
 
-class Readings:
-    """`texts` are read by the adapters of `mixes`, both by the place of the question."""
+class Scoring:
+    """`texts` are read by the adapters of `adapter_sets`, both by the place of the question."""
 
     def __init__(
         self,
         base: LoadedModel,
-        shelf: AdapterShelf,
-        company: Company,
-        mixes: Mapping[int, Mix],
+        manager: AdapterManager,
+        company: BatchIndependence,
+        adapter_sets: Mapping[int, AdapterSet],
         texts: Mapping[int, Text],
     ) -> None:
         self._base = base
-        self._shelf = shelf
+        self._manager = manager
         self._company = company
-        self._mixes = mixes
+        self._adapter_sets = adapter_sets
         self._texts = texts
 
     def all(self) -> dict[int, dict[str, Any] | StudioError]:
@@ -43,19 +43,19 @@ class Readings:
         return results
 
     def _batches(self) -> Iterator[list[int]]:
-        """Of the places whose texts can be read together. Equal mixes stand side by side."""
+        """Of the places whose texts can be read together. Equal sets stand side by side."""
         width = self._base.model.config.get_text_config().vocab_size
-        places = sorted(self._texts, key=lambda place: (self._mixes[place], place))
-        alone = [place for place in places if self._is_alone(self._mixes[place])]
+        places = sorted(self._texts, key=lambda place: (self._adapter_sets[place], place))
+        alone = [place for place in places if self._is_alone(self._adapter_sets[place])]
         yield from ([place] for place in alone)
         others = [place for place in places if place not in alone]
         for group in self._that_share(others):
             for part in portions([self._texts[place] for place in group], width):
                 yield group[part]
 
-    def _is_alone(self, mix: Mix) -> bool:
+    def _is_alone(self, adapter_set: AdapterSet) -> bool:
         try:
-            return bool(self._shelf.why_alone(mix))
+            return bool(self._manager.why_alone(adapter_set))
         except StudioError:  # removed since: its own turn will say so
             return True
 
@@ -70,7 +70,7 @@ class Readings:
 
     def _together(self, places: list[int]) -> dict[int, dict[str, Any] | StudioError]:
         try:
-            with self._shelf.serving([self._mixes[p] for p in places]) as model:
+            with self._manager.active([self._adapter_sets[p] for p in places]) as model:
                 pad = self._base.tokenizer.pad_token_id
                 found = read_answers(model, [self._texts[p] for p in places], pad=pad, device=self._base.device)
         except StudioError as fault:
@@ -82,8 +82,8 @@ class Readings:
             return dict.fromkeys(places, unread)
         return {place: self._told(reading, self._texts[place][1]) for place, reading in zip(places, found, strict=True)}
 
-    def _told(self, reading: Reading, answer: Any) -> dict[str, Any]:
-        stream = TextStream(self._base.tokenizer)
+    def _told(self, reading: TokenScores, answer: Any) -> dict[str, Any]:
+        stream = IncrementalDetokenizer(self._base.tokenizer)
         return {
             "logprobs": [round(p, 5) for p in reading.log_probabilities],
             "tokens": [stream.add(token) for token in answer],

@@ -21,8 +21,8 @@ from studio.domain.chat.spans import learned_turns
 from studio.domain.chat.template_faults import TemplateRefusal
 from studio.domain.errors import InvalidInput, StudioError
 from studio.rendering.template import Template
-from studio.worker.generation.sequence import Answer, Comparison, Piece
-from studio.worker.inference.adapter_manager import BASE, AdapterShelf
+from studio.worker.generation.sequence import Comparison, Delta, GeneratedSequence
+from studio.worker.inference.adapter_manager import BASE, AdapterManager
 from studio.worker.inference.log_likelihood import Text
 from studio.worker.inference.protocol import (
     ChatRequest,
@@ -36,7 +36,7 @@ from studio.worker.inference.protocol import (
     status_of,
 )
 from studio.worker.inference.scheduler import Scheduler
-from studio.worker.inference.scoring import Readings
+from studio.worker.inference.scoring import Scoring
 from studio.worker.models import kind as model_kind
 from studio.worker.models.load import LoadedModel
 from studio.worker.tokenization.chat_template import TurnEnd
@@ -46,9 +46,11 @@ from studio.worker.tokenization.load import renderer, token_ids
 class ChatService:
     """One base model and its adapters, as an ASGI application (`app`)."""
 
-    def __init__(self, base: LoadedModel, shelf: AdapterShelf, scheduler: Scheduler, *, name: str, token: str) -> None:
+    def __init__(
+        self, base: LoadedModel, manager: AdapterManager, scheduler: Scheduler, *, name: str, token: str
+    ) -> None:
         self._base = base
-        self._shelf = shelf
+        self._manager = manager
         self._scheduler = scheduler
         self._name = name
         self._token = token
@@ -88,7 +90,7 @@ class ChatService:
 
     async def _models(self, request: Request) -> Response:
         told = {"object": "model", "created": 0, "owned_by": "studio"}
-        adapters = [{"id": name, **told, "parent": BASE} for name in self._shelf.names]
+        adapters = [{"id": name, **told, "parent": BASE} for name in self._manager.names]
         base = {
             "id": BASE,
             **told,
@@ -105,7 +107,7 @@ class ChatService:
             raise InvalidInput("An adapter needs a name and a path.", "Mend the request.")
         name = body["name"]
         await self._hold(name, Path(body["path"]))
-        return JSONResponse({"name": name, "alone": self._shelf.why_alone(((name, 1.0),))})
+        return JSONResponse({"name": name, "alone": self._manager.why_alone(((name, 1.0),))})
 
     async def _load(self, request: Request) -> Response:
         """The same in the words of vLLM's server."""
@@ -116,17 +118,17 @@ class ChatService:
         return JSONResponse({"name": body["lora_name"]})
 
     async def _hold(self, name: str, path: Path) -> None:
-        if not self._shelf.holds(name, path):
-            await asyncio.wrap_future(self._scheduler.call(lambda: self._shelf.add(name, path)))
+        if not self._manager.holds(name, path):
+            await asyncio.wrap_future(self._scheduler.call(lambda: self._manager.add(name, path)))
 
     async def _detach(self, request: Request) -> Response:
         name = request.path_params["name"]
-        await asyncio.wrap_future(self._scheduler.call(lambda: self._shelf.remove(name)))
+        await asyncio.wrap_future(self._scheduler.call(lambda: self._manager.remove(name)))
         return Response(status_code=204)
 
     async def _chat(self, request: Request) -> Response:
         comparison = comparison_in(request.headers.get(COMPARISON, ""))
-        pieces: asyncio.Queue[Piece] = asyncio.Queue()
+        pieces: asyncio.Queue[Delta] = asyncio.Queue()
         try:
             asked = read_request(ChatRequest, await _json(request))
             answer = await self._answer(asked, pieces, comparison)
@@ -136,7 +138,7 @@ class ChatService:
         reply = Reply(secrets.token_hex(12), asked, answer)
         if asked.stream:
             return StreamingResponse(self._stream(answer, pieces, reply), media_type="text/event-stream")
-        whole = Piece()
+        whole = Delta()
         async with self._writing(answer):
             while not whole.finish:
                 whole += await _next(pieces)
@@ -146,15 +148,17 @@ class ChatService:
                     break
         return JSONResponse(reply.whole(whole))
 
-    async def _answer(self, asked: ChatRequest, pieces: asyncio.Queue[Piece], comparison: Comparison | None) -> Answer:
+    async def _answer(
+        self, asked: ChatRequest, pieces: asyncio.Queue[Delta], comparison: Comparison | None
+    ) -> GeneratedSequence:
         """Yet to be written, into `pieces`. Raises StudioError."""
-        self._shelf.check(asked.mix)
-        template, end = self._shelf.template(asked.mix)
+        self._manager.check(asked.adapter_set)
+        template, end = self._manager.template(asked.adapter_set)
         prompt = await asyncio.to_thread(self._prompt, asked, template)
         sampling = asked.sampling(self._room(prompt))
         loop = asyncio.get_running_loop()
-        return Answer(
-            asked.mix,
+        return GeneratedSequence(
+            asked.adapter_set,
             prompt,
             sampling.model_copy(update={"stop": (*sampling.stop, *end.strings)}),
             tokenizer=self._base.tokenizer,
@@ -164,7 +168,9 @@ class ChatService:
             comparison=comparison,
         )
 
-    async def _stream(self, answer: Answer, pieces: asyncio.Queue[Piece], reply: Reply) -> AsyncIterator[str]:
+    async def _stream(
+        self, answer: GeneratedSequence, pieces: asyncio.Queue[Delta], reply: Reply
+    ) -> AsyncIterator[str]:
         first = True
         async with self._writing(answer):
             while True:
@@ -185,12 +191,14 @@ class ChatService:
         texts: dict[int, Text] = {}
         for place, reading in enumerate(asked):
             try:
-                self._shelf.check(reading.mix)
-                texts[place] = await asyncio.to_thread(self._text, reading, *self._shelf.template(reading.mix))
+                self._manager.check(reading.adapter_set)
+                texts[place] = await asyncio.to_thread(
+                    self._text, reading, *self._manager.template(reading.adapter_set)
+                )
             except StudioError as fault:
                 results[place] = error_body(fault, status_of(fault))
-        mixes = {place: asked[place].mix for place in texts}
-        read = Readings(self._base, self._shelf, self._scheduler.company, mixes, texts)
+        adapter_sets = {place: asked[place].adapter_set for place in texts}
+        read = Scoring(self._base, self._manager, self._scheduler.company, adapter_sets, texts)
         for place, value in (await asyncio.wrap_future(self._scheduler.call(read.all))).items():
             results[place] = error_body(value, status_of(value)) if isinstance(value, StudioError) else value
         self.last_request = time.monotonic()
@@ -207,7 +215,7 @@ class ChatService:
         return prompt, answer
 
     @asynccontextmanager
-    async def _writing(self, answer: Answer) -> AsyncIterator[None]:
+    async def _writing(self, answer: GeneratedSequence) -> AsyncIterator[None]:
         """From here the answer is being written; whoever leaves early cancels it."""
         self._scheduler.submit(answer)
         try:
@@ -245,7 +253,7 @@ class ChatService:
         return self._encoded(text)
 
     def _render(self, asked: Subject, template: str | None) -> Template:
-        owner = ", ".join(name for name, _ in asked.mix) if template else self._name
+        owner = ", ".join(name for name, _ in asked.adapter_set) if template else self._name
         return renderer(self._base.tokenizer, template, name=owner)
 
     def _encoded(self, text: str) -> list[int]:
@@ -278,7 +286,7 @@ async def _json(request: Request) -> Any:
         raise InvalidInput("The request is not JSON.", "Mend the request.") from error
 
 
-async def _next(pieces: asyncio.Queue[Piece]) -> Piece:
+async def _next(pieces: asyncio.Queue[Delta]) -> Delta:
     """The next piece, together with all that follow it already."""
     piece = await pieces.get()
     while not (piece.finish or piece.error or pieces.empty()):
@@ -286,7 +294,7 @@ async def _next(pieces: asyncio.Queue[Piece]) -> Piece:
     return piece
 
 
-def _deliver(loop: asyncio.AbstractEventLoop, pieces: asyncio.Queue[Piece], piece: Piece) -> None:
+def _deliver(loop: asyncio.AbstractEventLoop, pieces: asyncio.Queue[Delta], piece: Delta) -> None:
     if not loop.is_closed():  # it is while the worker ends
         loop.call_soon_threadsafe(pieces.put_nowait, piece)
 

@@ -16,9 +16,9 @@ import uvicorn
 
 from studio.domain.events import Finished, Progress
 from studio.domain.secrecy import keep_secret
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.worker.common.device import pick_device
-from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.worker.inference.adapter_manager import AdapterManager
 from studio.worker.inference.scheduler import Scheduler
 from studio.worker.inference.server import ChatService
 from studio.worker.models.load import LoadedModel, load_base
@@ -38,7 +38,7 @@ def main(path: Path) -> None:
     Raises:
         StudioError, OSError, ValueError: the model cannot be loaded.
     """
-    folder = RunFolder(path)
+    folder = JobFolder(path)
     request = folder.read_request()
     endpoint = path / ENDPOINT
     endpoint.unlink(missing_ok=True)
@@ -46,12 +46,12 @@ def main(path: Path) -> None:
     base = _load(request)
     token = secrets.token_urlsafe(32)
     keep_secret(token)
-    shelf = AdapterShelf(base)
+    manager = AdapterManager(base)
     for adapter in request.get("adapters", []):
-        shelf.add(adapter["name"], Path(adapter["path"]))
+        manager.add(adapter["name"], Path(adapter["path"]))
     folder.append(Progress(stage="Ready"))
-    scheduler = Scheduler(base, shelf, request["model"].get("batches"))
-    service = ChatService(base, shelf, scheduler, name=request["model"]["name"], token=token)
+    scheduler = Scheduler(base, manager, request["model"].get("batches"))
+    service = ChatService(base, manager, scheduler, name=request["model"]["name"], token=token)
     with socket.create_server(("127.0.0.1", int(request.get("port", 0)))) as listener:
         process = psutil.Process()
         port = listener.getsockname()[1]

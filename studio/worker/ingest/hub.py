@@ -29,7 +29,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from studio.domain.datasets.file_format import Reading, check_suffix
+from studio.domain.datasets.file_format import ReadOptions, check_suffix
 from studio.domain.errors import StudioError
 from studio.platform.deadline import within
 from studio.worker.common.progress import Report
@@ -50,7 +50,7 @@ class Split:
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def open_hub(source: Mapping[str, str], reading: Reading, report: Report) -> tuple[OpenSource, str]:
+def open_hub(source: Mapping[str, str], reading: ReadOptions, report: Report) -> tuple[OpenSource, str]:
     """The rows of a split, and the commit that they are of.
 
     Where the Hub does not answer, a whole split in the cache does.

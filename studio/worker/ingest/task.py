@@ -10,7 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from studio.domain.datasets.file_format import Reading
+from studio.domain.datasets.file_format import ReadOptions
 from studio.domain.datasets.formats import (
     Format,
     Layout,
@@ -28,7 +28,7 @@ from studio.domain.events import Finished
 from studio.domain.graphemes import cut
 from studio.store.datasets.problem_file import read_problems, rows_with
 from studio.store.datasets.row_file import BATCH, read_batches, rows_from
-from studio.store.job_folder import RunFolder, write_json
+from studio.store.job_folder import JobFolder, write_json
 from studio.worker.common.progress import Reporter
 from studio.worker.ingest.fast_path import plain_columns, plain_rows
 from studio.worker.ingest.readers.columnar import Block, items_of
@@ -59,7 +59,7 @@ def main(path: Path) -> None:
         InvalidInput: a file has no rows, or cannot be read at all.
     """
     sys.setswitchinterval(0.0005)  # the second thread asks for Python's lock often, and only for a moment
-    folder = RunFolder(path)
+    folder = JobFolder(path)
     request = folder.read_request()
     began = time.monotonic()
     report = Reporter(folder)
@@ -92,8 +92,8 @@ def read_hub(request: dict[str, Any], folder: Path, report: Reporter) -> dict[st
     return read_files(request, [(hub["repository"], source)], folder, report) | {"hub": hub | {"commit": commit}}
 
 
-def _reading(request: dict[str, Any]) -> Reading:
-    return Reading.model_validate(request.get("reading") or {})
+def _reading(request: dict[str, Any]) -> ReadOptions:
+    return ReadOptions.model_validate(request.get("reading") or {})
 
 
 def read_files(

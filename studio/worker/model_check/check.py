@@ -17,14 +17,15 @@ from studio.domain.events import Finished
 from studio.domain.quantization import StoredQuantization, stored_quantization
 from studio.domain.spec.spec import LoraSpec
 from studio.platform.host_memory import host_memory
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.store.model_config import model_config
+from studio.worker.common.configuration import read_configuration
 from studio.worker.common.device import free_memory, pick_device
 from studio.worker.common.faults import recognise
 from studio.worker.common.progress import Report, Reporter
 from studio.worker.inference.batch_independence import try_batches
 from studio.worker.models.causality import check_causal, check_numbers
-from studio.worker.models.files import hollow_model, read_configuration, stored_in
+from studio.worker.models.files import hollow_model, stored_in
 from studio.worker.models.kind import check_kind, context_of
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.tokenization.chat_template import describe_template
@@ -36,7 +37,7 @@ from studio.worker.tokenization.load import (
     read_tokenizer,
 )
 from studio.worker.training.adapter_targets import Targets, reached
-from studio.worker.training.collators import PackedBatch
+from studio.worker.training.collators import PackingCollator
 from studio.worker.training.setup import offers_of
 
 logger = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ class ModelReport:
 def main(path: Path) -> None:
     """Does what FOLDER/run.json asks for: {"path"}, the folder of a model. Its last event is Finished, whose details
     hold the report."""
-    folder = RunFolder(path)
+    folder = JobFolder(path)
     reporter = Reporter(folder)
     found = check_model(Path(folder.read_request()["path"]), reporter)
     folder.append(Finished(path=str(path), details={"report": found.as_dict()}))
@@ -206,7 +207,7 @@ def _probe(loaded: LoadedModel, found: ModelReport) -> None:
     offers = offers_of(loaded, context_of(loaded.model.config, loaded.model))
     found.head = "linear" if "linear" in offers.heads else "own"
     found.batches = try_batches(loaded.model, loaded.tokenizer.pad_token_id)
-    found.packing = "exact" if isinstance(offers.batches[0], PackedBatch) else "padded"
+    found.packing = "exact" if isinstance(offers.batches[0], PackingCollator) else "padded"
 
 
 def _adapters(config: Any, targets: Targets) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from studio.domain.errors import StudioError
 from studio.domain.events import Finished
-from studio.store.job_folder import RunFolder, folder_size
+from studio.store.job_folder import JobFolder, folder_size
 from studio.worker.common.progress import Report, Reporter
 from studio.worker.model_check.check import check_model
 from studio.worker.models.files import describe_model
@@ -22,7 +22,7 @@ def main(path: Path) -> None:
     Raises:
         StudioError: the model cannot be had, or is none that can be used.
     """
-    folder = RunFolder(path)
+    folder = JobFolder(path)
     request = folder.read_request()
     report = Reporter(folder)
     model, details = _fetch(request, path / "model", report)

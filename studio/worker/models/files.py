@@ -11,8 +11,9 @@ from typing import Any
 from studio.domain.errors import StudioError
 from studio.domain.quantization import StoredQuantization, stored_quantization
 from studio.store.arrow_file import DamagedFile
-from studio.store.model_config import model_config, read_model_config
+from studio.store.model_config import model_config
 from studio.store.safetensors_header import Tensor, listed_shards, read_tensors
+from studio.worker.common.configuration import read_configuration
 
 logger = logging.getLogger(__name__)
 
@@ -213,28 +214,6 @@ def check_configuration(path: Path) -> tuple[Any, StoredQuantization | None]:
     config = read_configuration(path)
     check_kind(config)
     return config, stored_in(path)
-
-
-def read_configuration(path: str | Path) -> Any:
-    """Raises StudioError where transformers cannot read it without running code of the model's own."""
-    from transformers import AutoConfig
-
-    read_model_config(path)
-    try:
-        return AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
-    except (ValueError, OSError, KeyError) as error:
-        raise StudioError(
-            "The model in {path} is of a kind that cannot be opened here.",
-            "Choose a model that transformers knows without code of the model's own.",
-            path=path,
-        ) from error
-    except Exception as error:  # whatever a family's own code makes of a setting that it does not expect
-        raise StudioError(
-            "A setting in the config.json of {path} is not as transformers expects it: {reason}.",
-            "Mend it, or add the whole model again.",
-            path=path,
-            reason=[type(error).__name__, *str(error).strip().splitlines()][-1].strip().rstrip("."),
-        ) from error
 
 
 def hollow_model(config: Any) -> Any:

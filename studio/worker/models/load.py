@@ -12,8 +12,9 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, FineGrainedFP
 from studio.domain.chat.templates import TemplateChoice
 from studio.domain.errors import StudioError
 from studio.domain.quantization import StoredQuantization
+from studio.worker.common.configuration import read_configuration
 from studio.worker.common.device import PRECISIONS, bf16_is_quicker, pick_device, resolve_precision
-from studio.worker.models.files import read_configuration, stored_in
+from studio.worker.models.files import stored_in
 from studio.worker.models.kind import check_kind
 from studio.worker.tokenization.load import give_template, load_tokenizer
 

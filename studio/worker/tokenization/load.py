@@ -15,7 +15,7 @@ from studio.domain.errors import StudioError
 from studio.rendering.template import Template
 from studio.rendering.template_files import check_sizes
 from studio.store.training_templates import training_variant
-from studio.worker.models.files import read_configuration
+from studio.worker.common.configuration import read_configuration
 
 _REMEDY = (
     "Give the model an embedding for each token (resize_token_embeddings of transformers), save it and add that, or "

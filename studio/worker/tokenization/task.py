@@ -22,7 +22,7 @@ from studio.domain.spec.spec import DataSpec
 from studio.store.arrow_file import ArrowFileWriter
 from studio.store.datasets.problem_file import ProblemFileWriter
 from studio.store.datasets.row_file import read_batches, rows_from
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.worker.common.progress import Reporter
 from studio.worker.tokenization.encoder import Encoded, Encoder
 from studio.worker.tokenization.lengths import describe_lengths
@@ -56,7 +56,7 @@ def main(path: Path) -> None:
         OSError: the rows cannot be read.
     """
     os.environ["TOKENIZERS_PARALLELISM"] = "true"  # nothing forks here
-    folder = RunFolder(path)
+    folder = JobFolder(path)
     request = folder.read_request()
     tokenizer = load_chat_tokenizer(request["model"]["path"], request["chat_template"])
     details = examine(request, path, tokenizer, Reporter(folder))

@@ -16,7 +16,7 @@ from studio.domain.errors import StudioError
 from studio.domain.events import Evaluated, Progress, Sampled, Saved, Started, Step
 from studio.domain.spec.spec import WatchSpec
 from studio.store.checkpoint_folder import checkpoint_path, checkpoints
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.worker.common.device import memory_in_use
 from studio.worker.training.stop import StopRequest
 from studio.worker.training.trainer import StudioTrainer
@@ -24,7 +24,7 @@ from studio.worker.training.trainer import StudioTrainer
 LAST_STEPS = 10  # of which the final loss is the mean: that of a single step says more about its rows than the adapter
 
 
-class Reports(TrainerCallback):
+class RunEventCallback(TrainerCallback):
     """Writes the events of the beginning, of steps, evaluations and checkpoints; ends the training on request, or when
     it gets no better.
 
@@ -33,7 +33,7 @@ class Reports(TrainerCallback):
 
     def __init__(
         self,
-        folder: RunFolder,
+        folder: JobFolder,
         stop: StopRequest,
         started: Started,
         device: torch.device,

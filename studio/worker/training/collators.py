@@ -14,7 +14,7 @@ Example = Mapping[str, Sequence[int]]
 
 
 @dataclass(frozen=True)
-class PackedBatch:
+class PackingCollator:
     """The documents one behind the other in a single row, with positions that begin anew in each: no padding.
     `with_lengths` adds the list `document_lengths`, for attention that asks for it.
 
@@ -37,7 +37,7 @@ class PackedBatch:
 
 
 @dataclass(frozen=True)
-class PaddedBatch:
+class PaddingCollator:
     """A row for each document, filled up at the right: for models that do not tell documents apart in one row.
     `one_by_one`: a model that is not the same beside other rows gets them one after another, without their padding."""
 

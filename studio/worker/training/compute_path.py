@@ -13,7 +13,7 @@ import torch
 from studio.worker.common.numerics import amplified, apart, rounded_otherwise, rounding, rounding_of_gradients
 from studio.worker.common.out_of_memory import is_out_of_memory
 from studio.worker.tokenization.encoder import IGNORED
-from studio.worker.training.collators import PackedBatch, PaddedBatch
+from studio.worker.training.collators import PackingCollator, PaddingCollator
 from studio.worker.training.model_loss import ComputePath, Head
 from studio.worker.training.trainer import StudioTrainer
 
@@ -24,10 +24,10 @@ _SMALL = 0.03  # of all gradients together: one that is smaller is compared as i
 
 
 @dataclass(frozen=True)
-class Offers:
+class PathOptions:
     """What may be quicker, the quickest first; the last of each is the plain way."""
 
-    batches: Sequence[PackedBatch | PaddedBatch]
+    batches: Sequence[PackingCollator | PaddingCollator]
     heads: Sequence[Head]
 
     @property
@@ -45,7 +45,7 @@ class Offers:
         yield "batches", self.batches[:-1]
 
 
-def choose_path(trainer: StudioTrainer, offers: Offers) -> ComputePath:
+def choose_path(trainer: StudioTrainer, offers: PathOptions) -> ComputePath:
     """Lets the trainer compute in the quickest of these ways that gives the loss and the gradients of the plain one,
     and returns it. What fails, or differs by more than rounding, is left out, thing by thing.
 
@@ -74,7 +74,7 @@ class _Trial:
         self._is_measured = False
         self._expected = self._run(plain)
 
-    def choice(self, offers: Offers) -> ComputePath:
+    def choice(self, offers: PathOptions) -> ComputePath:
         path = self._plain
         if not self._expected:  # it cannot be trained at all, and will say why
             return path

@@ -10,7 +10,7 @@ import torch
 
 from studio.worker.models.output_head import OwnHead, backbone_of
 from studio.worker.training.chunked_loss import learned, linear_loss, loss_by
-from studio.worker.training.collators import PackedBatch, PaddedBatch, rows_of
+from studio.worker.training.collators import PackingCollator, PaddingCollator, rows_of
 
 Head = Literal["linear", "own", "whole"]
 """How logits are made. linear: the head is one linear layer, and loss and gradient are made together, in chunks; own:
@@ -21,14 +21,14 @@ by what the model does after its last layer, in chunks; whole: by the model, of 
 class ComputePath:
     """What may be quicker than the plain way, and is taken only where it computes the same."""
 
-    batches: PackedBatch | PaddedBatch
+    batches: PackingCollator | PaddingCollator
     head: Head
     fused_lora: bool
 
     def names(self) -> list[str]:
         """What it is made of, in words that a person and a program can read."""
         batches = self.batches
-        if isinstance(batches, PackedBatch):
+        if isinstance(batches, PackingCollator):
             found = ["packed", "document attention"] if batches.with_lengths else ["packed"]
         else:
             found = ["one row at a time" if batches.one_by_one else "padded"]
@@ -48,7 +48,7 @@ class Losses:
 def losses_of(model: Any, path: ComputePath, batch: dict[str, Any], *, with_router: bool) -> Losses:
     """The losses of a batch that `path.batches` made, by the causal language model inside of peft's."""
     batches = path.batches
-    if not (isinstance(batches, PaddedBatch) and batches.one_by_one):
+    if not (isinstance(batches, PaddingCollator) and batches.one_by_one):
         return _losses(model, path.head, batch, with_router)
     rows = list(rows_of(batch))
     found = [_losses(model, path.head, row, with_router) for row in rows]

@@ -83,7 +83,7 @@ def _check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         )
 
 
-def what_is_fixed(request: Mapping[str, Any], spec: RunSpec) -> dict[str, Any]:
+def resume_fingerprint(request: Mapping[str, Any], spec: RunSpec) -> dict[str, Any]:
     """Everything that decides what a step does, by name. The effective batch counts, not how it is worked off."""
     training = spec.training
     validation = request["validation"]

@@ -17,11 +17,11 @@ from studio.worker.models.output_head import OwnHead, backbone_of
 from studio.worker.models.probes import DocumentProbe, has_plain_head, positions_stand_alone
 from studio.worker.training import document_attention as attention
 from studio.worker.training.adapter_targets import Targets
-from studio.worker.training.collators import PackedBatch, PaddedBatch
-from studio.worker.training.compute_path import Offers, choose_path
+from studio.worker.training.collators import PackingCollator, PaddingCollator
+from studio.worker.training.compute_path import PathOptions, choose_path
 from studio.worker.training.model_loss import Head
 from studio.worker.training.stop import StopRequest
-from studio.worker.training.tokenized_dataset import Examples
+from studio.worker.training.tokenized_dataset import TokenizedDataset
 from studio.worker.training.trainer import StudioTrainer
 
 logger = logging.getLogger(__name__)
@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 
 def build_trainer(
     loaded: LoadedModel,
-    train: Examples,
-    evaluation: Examples,
+    train: TokenizedDataset,
+    evaluation: TokenizedDataset,
     spec: RunSpec,
     checkpoints: Path,
     stop: StopRequest,
@@ -62,22 +62,22 @@ def build_trainer(
     return trainer
 
 
-def offers_of(loaded: LoadedModel, longest: int) -> Offers:
+def offers_of(loaded: LoadedModel, longest: int) -> PathOptions:
     """All that may be quicker. Documents are packed only where the model computes what it does for each alone."""
     model, probe, pad = loaded.model, DocumentProbe(loaded.model), loaded.tokenizer.pad_token_id
-    batches: list[PackedBatch | PaddedBatch] = [PaddedBatch(pad, one_by_one=True)]
+    batches: list[PackingCollator | PaddingCollator] = [PaddingCollator(pad, one_by_one=True)]
     if positions_stand_alone(model, longest):
-        batches.insert(0, PaddedBatch(pad))
+        batches.insert(0, PaddingCollator(pad))
         if _attends_by_document(model, probe):
-            batches.insert(0, PackedBatch(with_lengths=True))
+            batches.insert(0, PackingCollator(with_lengths=True))
         elif probe.passes():
-            batches.insert(0, PackedBatch())
+            batches.insert(0, PackingCollator())
     heads: list[Head] = ["whole"]
     if backbone_of(model) is not model and model.get_output_embeddings() is not None:
         heads.insert(0, "own")
         if has_plain_head(model):
             heads.insert(0, "linear")
-    return Offers(batches, heads)
+    return PathOptions(batches, heads)
 
 
 def _attends_by_document(model: Any, probe: DocumentProbe) -> bool:

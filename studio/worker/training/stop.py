@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 
 
 class Stopped(Exception):
@@ -15,7 +15,7 @@ class Stopped(Exception):
 class StopRequest:
     """Asked by the stop flag in the run folder, or by SIGTERM. The signal only sets a flag: the work ends in order."""
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: JobFolder) -> None:
         self._folder = folder
         self._signalled = False
 

@@ -19,21 +19,21 @@ from studio.domain.events import Finished, Halved, Progress, Resumed, Started
 from studio.domain.spec.spec import RunSpec
 from studio.platform.host_memory import host_memory
 from studio.store.checkpoint_folder import checkpoint_path, checkpoints
-from studio.store.job_folder import RunFolder, write_json
+from studio.store.job_folder import JobFolder, write_json
 from studio.worker.common.device import name_of
 from studio.worker.common.out_of_memory import HostMemoryShort, halved, is_out_of_memory, nothing_left_to_halve
-from studio.worker.common.watchdog import Vitals
+from studio.worker.common.watchdog import Watchdog
 from studio.worker.models.causality import check_causal
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.tokenization.split import Split
 from studio.worker.training.adapter_targets import Targets
-from studio.worker.training.callbacks import Reports, mean_loss
-from studio.worker.training.resume import Beginning, find_beginning, what_is_fixed
+from studio.worker.training.callbacks import RunEventCallback, mean_loss
+from studio.worker.training.resume import Beginning, find_beginning, resume_fingerprint
 from studio.worker.training.sample_answers import Conversation, Samples, choose_prompts
 from studio.worker.training.save_adapter import library_versions, save_adapter
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import Stopped, StopRequest
-from studio.worker.training.tokenized_dataset import Examples, ExampleSets, read_examples
+from studio.worker.training.tokenized_dataset import TokenizedDataset, TokenizedSplits, read_examples
 from studio.worker.training.trainer import StudioTrainer
 
 logger = logging.getLogger(__name__)
@@ -49,10 +49,10 @@ def main(path: Path) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     transformers.utils.logging.disable_progress_bar()
-    folder = RunFolder(path)
+    folder = JobFolder(path)
     stop = StopRequest(folder)
     stop.listen()
-    vitals = Vitals(folder)
+    vitals = Watchdog(folder)
     with vitals.watched():
         try:
             finished = run(folder, stop, vitals)
@@ -63,7 +63,7 @@ def main(path: Path) -> None:
         folder.append(finished)
 
 
-def run(folder: RunFolder, stop: StopRequest, vitals: Vitals) -> Finished:
+def run(folder: JobFolder, stop: StopRequest, vitals: Watchdog) -> Finished:
     """Loads, trains and saves; where memory runs out, anew with smaller micro-batches from the last step on.
 
     Raises Stopped where a stop is asked before the first step is done.
@@ -90,7 +90,7 @@ def start_anew(path: Path) -> NoReturn:
 class Attempt:
     """One way through a run's work, from the model on. `spec` has the micro-batches that memory allows."""
 
-    def __init__(self, folder: RunFolder, stop: StopRequest, vitals: Vitals) -> None:
+    def __init__(self, folder: JobFolder, stop: StopRequest, vitals: Watchdog) -> None:
         self._folder = folder
         self._stop = stop
         self._vitals = vitals
@@ -99,14 +99,14 @@ class Attempt:
         self._halvings = self._request.get("halvings", 0)
         self._spec = halved(self._asked, self._halvings)
         self._trainer: StudioTrainer | None = None
-        self._reports: Reports | None = None
+        self._reports: RunEventCallback | None = None
 
     def run(self) -> Finished:
         began = time.monotonic()
         folder, request, spec = self._folder, self._request, self._spec
         self._stop.check()
         folder.append(Progress(stage="loading"))
-        fixed = what_is_fixed(request, self._asked)
+        fixed = resume_fingerprint(request, self._asked)
         beginning = find_beginning(folder.checkpoints, request.get("continue_from"), fixed)
         set_seed(spec.training.seed)
         # What "automatic" was is kept: measured again, it might be something else, and so the curve.
@@ -123,7 +123,7 @@ class Attempt:
             loaded, train, evaluation, spec, folder.checkpoints, self._stop, self._vitals.check, targets
         )
         samples = Samples(loaded.tokenizer, self._prompts(loaded, split))
-        reports = self._reports = Reports(
+        reports = self._reports = RunEventCallback(
             folder,
             self._stop,
             _started(loaded, trainer, train, evaluation, request["dataset"]["format"]),
@@ -141,7 +141,7 @@ class Attempt:
             raise Stopped
         return self._save(loaded, trainer, reports, train, evaluation, split, began)
 
-    def _examples(self, loaded: LoadedModel) -> ExampleSets:
+    def _examples(self, loaded: LoadedModel) -> TokenizedSplits:
         def progress(done: int, total: int) -> None:
             self._stop.check()
             self._folder.append(Progress(stage="tokenizing", done=done, total=total))
@@ -163,7 +163,7 @@ class Attempt:
             path, rows = (validation or self._request["dataset"])["rows_path"], split.evaluation
         return choose_prompts(self._spec.watch, loaded.tokenizer, path, rows)
 
-    def _go_on(self, beginning: Beginning, reports: Reports, trainer: StudioTrainer) -> None:
+    def _go_on(self, beginning: Beginning, reports: RunEventCallback, trainer: StudioTrainer) -> None:
         checkpoint = beginning.checkpoint
         if checkpoint is None:
             if self._request.get("attempt", 1) > 1 or beginning.skipped:
@@ -181,9 +181,9 @@ class Attempt:
         self,
         loaded: LoadedModel,
         trainer: StudioTrainer,
-        reports: Reports,
-        train: Examples,
-        evaluation: Examples,
+        reports: RunEventCallback,
+        train: TokenizedDataset,
+        evaluation: TokenizedDataset,
         split: Split,
         began: float,
     ) -> Finished:
@@ -221,7 +221,7 @@ class Attempt:
             path=request["adapter"], size=size, stopped=reports.was_stopped, step=step, details=details, **losses
         )
 
-    def _best_weights(self, trainer: StudioTrainer, reports: Reports) -> tuple[int, float | None]:
+    def _best_weights(self, trainer: StudioTrainer, reports: RunEventCallback) -> tuple[int, float | None]:
         """Takes the best checkpoint's weights where they are wanted and were measured to be better than the last ones;
         returns the step that the adapter is of, and the training loss there. What came after an evaluation that was the
         best so far is kept: there is no sign that it is worse."""
@@ -279,7 +279,7 @@ def describe_split(split: Split, spec: RunSpec, validation: dict[str, Any] | Non
 
 
 def _started(
-    loaded: LoadedModel, trainer: StudioTrainer, train: Examples, evaluation: Examples, format: str
+    loaded: LoadedModel, trainer: StudioTrainer, train: TokenizedDataset, evaluation: TokenizedDataset, format: str
 ) -> Started:
     return Started(
         total_steps=0,  # known to the trainer once it begins

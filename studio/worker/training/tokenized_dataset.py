@@ -26,7 +26,7 @@ _SCHEMA = pa.schema([("input_ids", pa.large_list(pa.int32())), ("labels", pa.lar
 
 
 @dataclass(frozen=True)
-class Examples:
+class TokenizedDataset:
     """`rows` holds input_ids and labels. `dropped` counts rows of which no learned token was left."""
 
     rows: Dataset
@@ -38,9 +38,9 @@ class Examples:
         return len(self.rows)
 
 
-class ExampleSets(NamedTuple):
-    train: Examples
-    evaluation: Examples
+class TokenizedSplits(NamedTuple):
+    train: TokenizedDataset
+    evaluation: TokenizedDataset
     split: Split
 
 
@@ -52,7 +52,7 @@ def read_examples(
     progress: Progress = lambda done, total: None,
     *,
     validation: str | Path | None = None,
-) -> ExampleSets:
+) -> TokenizedSplits:
     """Training and evaluation examples of the rows in `path`, a store.row_file: a share of them that the seed draws is
     for the evaluation, or all rows of the file `validation`. They are kept in `folder` and not in memory.
 
@@ -78,7 +78,7 @@ def read_examples(
             "Raise max length, or shorten the questions in the dataset.",
             length=spec.training.max_length,
         )
-    return ExampleSets(train, evaluation, split)
+    return TokenizedSplits(train, evaluation, split)
 
 
 class _Counted:
@@ -101,7 +101,9 @@ def _contents(path: str | Path, wanted: np.ndarray) -> Iterator[list[Row]]:
         first += batch.num_rows
 
 
-def _encode(chunks: Iterator[list[Row]], encoder: Encoder, max_length: int, target: Path, done: _Counted) -> Examples:
+def _encode(
+    chunks: Iterator[list[Row]], encoder: Encoder, max_length: int, target: Path, done: _Counted
+) -> TokenizedDataset:
     tokens = count = dropped = 0
     with pa.ipc.new_stream(str(target), _SCHEMA) as file:
         for rows in chunks:
@@ -113,7 +115,7 @@ def _encode(chunks: Iterator[list[Row]], encoder: Encoder, max_length: int, targ
             columns = [_lists([ids for ids, _ in made]), _lists([labels for _, labels in made])]
             file.write_batch(pa.record_batch(columns, schema=_SCHEMA))
             done.add(len(rows))
-    return Examples(Dataset.from_file(str(target)).with_format("numpy"), tokens, count, dropped)
+    return TokenizedDataset(Dataset.from_file(str(target)).with_format("numpy"), tokens, count, dropped)
 
 
 def _accepted(found: Encoded | StudioError) -> Encoded:

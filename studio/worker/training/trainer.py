@@ -18,7 +18,7 @@ from studio.domain.errors import StudioError
 from studio.store.checkpoint_folder import all_checkpoints, checkpoint_path, seal, sync_folder
 from studio.worker.tokenization.encoder import IGNORED
 from studio.worker.training import document_attention as attention
-from studio.worker.training.collators import PackedBatch, token_count
+from studio.worker.training.collators import PackingCollator, token_count
 from studio.worker.training.fused_lora import fuse_lora, unfuse_lora
 from studio.worker.training.model_loss import ComputePath, Losses, losses_of
 from studio.worker.training.save_adapter import save_usage
@@ -68,7 +68,7 @@ class StudioTrainer(SFTTrainer):
 
     def use(self, path: ComputePath) -> None:
         """Computes on this path from now on."""
-        by_document = isinstance(path.batches, PackedBatch) and path.batches.with_lengths
+        by_document = isinstance(path.batches, PackingCollator) and path.batches.with_lengths
         wanted = attention.NAME if by_document else self._own_attention
         if self._base.config._attn_implementation != wanted:
             self._base.set_attn_implementation(wanted)

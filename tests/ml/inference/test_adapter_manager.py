@@ -16,9 +16,8 @@ from transformers import AutoModelForCausalLM
 from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.worker.generation.generate import generate
-from studio.worker.generation.sequence import Answer, Piece
-from studio.worker.inference.adapter_manager import AdapterShelf
-from studio.worker.inference.batched_lora import Mix
+from studio.worker.generation.sequence import AdapterSet, Delta, GeneratedSequence
+from studio.worker.inference.adapter_manager import AdapterManager
 from studio.worker.models.load import LoadedModel, load_base
 from tests.support.tiny_models import random_adapter, tiny_model
 
@@ -66,8 +65,8 @@ def base(model: Path) -> LoadedModel:
 
 
 @pytest.fixture
-def shelf(base: LoadedModel) -> AdapterShelf:
-    return AdapterShelf(base)
+def manager(base: LoadedModel) -> AdapterManager:
+    return AdapterManager(base)
 
 
 def plain(model: Path) -> Any:
@@ -83,7 +82,7 @@ def alone(model: Path, adapter: Path | None, prompt: list[int] = PROMPT) -> list
     return written[0, len(prompt) :].tolist()
 
 
-def mix_of(name: str | Mix | None) -> Mix:
+def adapter_set_of(name: str | AdapterSet | None) -> AdapterSet:
     return name if isinstance(name, tuple) else () if name is None else ((name, 1.0),)
 
 
@@ -96,7 +95,7 @@ class Recorder:
 
 def together(
     base: LoadedModel,
-    shelf: AdapterShelf,
+    manager: AdapterManager,
     names: list[Any],
     sampling: Sampling | None = None,
     prompts: list[list[int]] | None = None,
@@ -105,19 +104,19 @@ def together(
     texts = [""] * len(names)
 
     def into(row: int) -> Any:
-        def deliver(piece: Piece) -> None:
+        def deliver(piece: Delta) -> None:
             texts[row] += piece.text
 
         return deliver
 
     answers = [
-        Answer(
-            mix_of(name), prompt, sampling or Sampling(temperature=0, max_tokens=TOKENS),
+        GeneratedSequence(
+            adapter_set_of(name), prompt, sampling or Sampling(temperature=0, max_tokens=TOKENS),
             tokenizer=Recorder(), ends=frozenset({2}), device=base.device, deliver=into(row),
         )
         for row, (name, prompt) in enumerate(zip(names, prompts or [PROMPT] * len(names), strict=True))
     ]  # fmt: skip
-    with shelf.serving([a.mix for a in answers]) as subject:
+    with manager.active([a.adapter_set for a in answers]) as subject:
         generate(subject, answers, pad=2, device=base.device)
     return [[int(t) for t in text.split()] for text in texts]
 
@@ -126,184 +125,188 @@ def until_end(tokens: list[int]) -> list[int]:
     return tokens[: tokens.index(2)] if 2 in tokens else tokens
 
 
-def base_logits(base: LoadedModel, shelf: AdapterShelf) -> torch.Tensor:
-    with shelf.serving([()]) as subject, torch.inference_mode():
+def base_logits(base: LoadedModel, manager: AdapterManager) -> torch.Tensor:
+    with manager.active([()]) as subject, torch.inference_mode():
         return subject(input_ids=torch.tensor([PROMPT])).logits
 
 
 def test_adapters_that_share_a_batch_answer_in_it_as_each_does_alone(
-    base: LoadedModel, shelf: AdapterShelf, model: Path, adapters: dict[str, Path]
+    base: LoadedModel, manager: AdapterManager, model: Path, adapters: dict[str, Path]
 ):
     names = [name for name, (_, reason) in KINDS.items() if not reason]
     for name in names:
-        shelf.add(name, adapters[name])
-        assert shelf.why_alone(mix_of(name)) == ""
+        manager.add(name, adapters[name])
+        assert manager.why_alone(adapter_set_of(name)) == ""
     rows: list[str | None] = [None, *names, None]
     expected = [until_end(alone(model, adapters[n] if n else None)) for n in rows]
     assert len({tuple(tokens) for tokens in expected}) == len(names) + 1, "they do differ"
-    assert together(base, shelf, rows) == expected
+    assert together(base, manager, rows) == expected
 
 
 @pytest.mark.parametrize("name", [*(n for n, (_, reason) in KINDS.items() if reason), "another kind"])
 def test_an_adapter_that_shares_no_batch_answers_right_and_leaves_base_and_others_as_they_were(
-    base: LoadedModel, shelf: AdapterShelf, model: Path, adapters: dict[str, Path], name: str
+    base: LoadedModel, manager: AdapterManager, model: Path, adapters: dict[str, Path], name: str
 ):
     untouched = plain(model)(input_ids=torch.tensor([PROMPT])).logits
-    shelf.add("plain", adapters["plain"])
-    shelf.add(name, adapters[name])
-    assert shelf.why_alone(mix_of(name)).startswith(KINDS.get(name, ({}, "Adapters of this kind"))[1])
+    manager.add("plain", adapters["plain"])
+    manager.add(name, adapters[name])
+    assert manager.why_alone(adapter_set_of(name)).startswith(KINDS.get(name, ({}, "Adapters of this kind"))[1])
     for _ in range(2):
-        assert together(base, shelf, [name]) == [until_end(alone(model, adapters[name]))]
-        assert torch.equal(base_logits(base, shelf), untouched)
-        assert together(base, shelf, [None, "plain"]) == [
+        assert together(base, manager, [name]) == [until_end(alone(model, adapters[name]))]
+        assert torch.equal(base_logits(base, manager), untouched)
+        assert together(base, manager, [None, "plain"]) == [
             until_end(alone(model, None)), until_end(alone(model, adapters["plain"])),
         ]  # fmt: skip
-    assert together(base, shelf, [name]) != together(base, shelf, [None])
+    assert together(base, manager, [name]) != together(base, manager, [None])
 
 
 def test_switching_fifty_times_leaves_the_base_as_it_was_to_the_bit(
-    base: LoadedModel, shelf: AdapterShelf, model: Path, adapters: dict[str, Path]
+    base: LoadedModel, manager: AdapterManager, model: Path, adapters: dict[str, Path]
 ):
     untouched = plain(model)(input_ids=torch.tensor([PROMPT])).logits
     names = ["plain", "dora", "whole layers", "bias"]
     for name in names:
-        shelf.add(name, adapters[name])
+        manager.add(name, adapters[name])
     for turn in range(50):
-        with shelf.serving([mix_of(names[turn % len(names)])]):
+        with manager.active([adapter_set_of(names[turn % len(names)])]):
             pass
-    assert torch.equal(base_logits(base, shelf), untouched)
+    assert torch.equal(base_logits(base, manager), untouched)
     for name in names:
-        shelf.remove(name)
+        manager.remove(name)
     assert torch.equal(base.model(input_ids=torch.tensor([PROMPT])).logits, untouched)
     assert type(base.model.model.layers[0].self_attn.q_proj) is torch.nn.Linear, "nothing of peft is left"
 
 
 def test_shorter_prompts_beside_longer_ones_change_nothing(
-    base: LoadedModel, shelf: AdapterShelf, model: Path, adapters: dict[str, Path]
+    base: LoadedModel, manager: AdapterManager, model: Path, adapters: dict[str, Path]
 ):
-    shelf.add("plain", adapters["plain"])
+    manager.add("plain", adapters["plain"])
     prompts = [[7, 8], list(range(100, 140)), PROMPT]
     expected = [
         until_end(alone(model, None, prompts[0])),
         until_end(alone(model, adapters["plain"], prompts[1])),
         until_end(alone(model, None, prompts[2])),
     ]
-    assert together(base, shelf, [None, "plain", None], prompts=prompts) == expected
+    assert together(base, manager, [None, "plain", None], prompts=prompts) == expected
 
 
 def test_a_sampled_row_is_the_same_with_and_without_neighbours(
-    base: LoadedModel, shelf: AdapterShelf, adapters: dict[str, Path]
+    base: LoadedModel, manager: AdapterManager, adapters: dict[str, Path]
 ):
-    shelf.add("plain", adapters["plain"])
-    shelf.add("dropout", adapters["dropout"])
+    manager.add("plain", adapters["plain"])
+    manager.add("dropout", adapters["dropout"])
     for settings in ({"top_p": 1.0}, {"top_p": 0.8}):
         sampling = Sampling(temperature=1.0, max_tokens=TOKENS, seed=7, **settings)
-        rows = together(base, shelf, [None, "plain", "dropout"], sampling)
-        assert [together(base, shelf, [n], sampling)[0] for n in (None, "plain", "dropout")] == rows
-        assert together(base, shelf, [None], sampling.model_copy(update={"seed": 8}))[0] != rows[0]
+        rows = together(base, manager, [None, "plain", "dropout"], sampling)
+        assert [together(base, manager, [n], sampling)[0] for n in (None, "plain", "dropout")] == rows
+        assert together(base, manager, [None], sampling.model_copy(update={"seed": 8}))[0] != rows[0]
 
 
 def test_what_fits_no_layer_of_this_base_is_refused_and_changes_nothing(
-    base: LoadedModel, shelf: AdapterShelf, model: Path, adapters: dict[str, Path], starter: Path, tmp_path: Path
+    base: LoadedModel, manager: AdapterManager, model: Path, adapters: dict[str, Path], starter: Path, tmp_path: Path
 ):
-    untouched = base_logits(base, shelf).clone()
+    untouched = base_logits(base, manager).clone()
     wider = tiny_model(tmp_path / "wider", starter, "qwen2", hidden_size=64)
     deeper = tiny_model(tmp_path / "deeper", starter, "qwen2", num_hidden_layers=3)
-    shelf.add("plain", adapters["plain"])
+    manager.add("plain", adapters["plain"])
     for other in (wider, deeper):
         misfit = random_adapter(tmp_path / f"of-{other.name}", other, seed=0)
         with pytest.raises(InvalidInput, match="was made for another base model"):
-            shelf.add("misfit", misfit)
-    assert shelf.names == ["plain"]
-    assert torch.equal(base_logits(base, shelf), untouched)
+            manager.add("misfit", misfit)
+    assert manager.names == ["plain"]
+    assert torch.equal(base_logits(base, manager), untouched)
 
 
 def test_missing_and_damaged_weights_are_refused(
-    base: LoadedModel, shelf: AdapterShelf, adapters: dict[str, Path], tmp_path: Path
+    base: LoadedModel, manager: AdapterManager, adapters: dict[str, Path], tmp_path: Path
 ):
-    untouched = base_logits(base, shelf).clone()
+    untouched = base_logits(base, manager).clone()
     with pytest.raises(InvalidInput, match=r"has no adapter_model\.safetensors"):
-        shelf.add("nothing", tmp_path / "nothing")
+        manager.add("nothing", tmp_path / "nothing")
     partial = tmp_path / "partial"
     shutil.copytree(adapters["dora"], partial)
     weights = load_file(partial / "adapter_model.safetensors")
     save_file({k: v for k, v in weights.items() if "magnitude" not in k}, partial / "adapter_model.safetensors")
     with pytest.raises(StudioError, match=r"cannot be put on this base model: .* weights have no counterpart"):
-        shelf.add("partial", partial)
+        manager.add("partial", partial)
     (partial / "adapter_model.safetensors").write_bytes(b"damaged")
     with pytest.raises(StudioError, match="are damaged"):
-        shelf.add("partial", partial)
-    assert shelf.names == []
-    assert torch.equal(base_logits(base, shelf), untouched)
+        manager.add("partial", partial)
+    assert manager.names == []
+    assert torch.equal(base_logits(base, manager), untouched)
 
 
 @pytest.mark.parametrize("start", ["pissa", "olora"])
 def test_an_adapter_that_needs_a_base_of_its_own_is_refused(
-    shelf: AdapterShelf, adapters: dict[str, Path], tmp_path: Path, start: str
+    manager: AdapterManager, adapters: dict[str, Path], tmp_path: Path, start: str
 ):
     folder = tmp_path / start
     shutil.copytree(adapters["plain"], folder)
     config = folder / "adapter_config.json"
     config.write_text(config.read_text().replace('"init_lora_weights": true', f'"init_lora_weights": "{start}"'))
     with pytest.raises(InvalidInput, match=f"a base model that was changed for it \\({start}\\)"):
-        shelf.add(start, folder)
+        manager.add(start, folder)
 
 
 def test_the_same_again_is_held_and_a_newer_one_of_that_name_replaces_it(
-    base: LoadedModel, shelf: AdapterShelf, model: Path, adapters: dict[str, Path]
+    base: LoadedModel, manager: AdapterManager, model: Path, adapters: dict[str, Path]
 ):
-    shelf.add("one", adapters["plain"])
-    held = shelf.find("one")
-    shelf.add("one", adapters["plain"])
-    assert shelf.find("one") is held
-    shelf.add("one", adapters["other layers"])
-    assert together(base, shelf, ["one"]) == [until_end(alone(model, adapters["other layers"]))]
+    manager.add("one", adapters["plain"])
+    held = manager.find("one")
+    manager.add("one", adapters["plain"])
+    assert manager.find("one") is held
+    manager.add("one", adapters["other layers"])
+    assert together(base, manager, ["one"]) == [until_end(alone(model, adapters["other layers"]))]
 
 
-def test_names_that_are_taken_or_unknown_are_said(shelf: AdapterShelf, adapters: dict[str, Path]):
+def test_names_that_are_taken_or_unknown_are_said(manager: AdapterManager, adapters: dict[str, Path]):
     with pytest.raises(InvalidInput, match="is the name of the base model"):
-        shelf.add("base", adapters["plain"])
-    with pytest.raises(NotFound, match="no adapter “ghost”"), shelf.serving([mix_of("ghost")]):
+        manager.add("base", adapters["plain"])
+    with pytest.raises(NotFound, match="no adapter “ghost”"), manager.active([adapter_set_of("ghost")]):
         pass
 
 
 def test_in_8_bit_every_row_answers_alone(model: Path, adapters: dict[str, Path]):
-    shelf = AdapterShelf(load_base(model, "8-bit"))
-    shelf.add("plain", adapters["plain"])
-    assert shelf.why_alone(()) == shelf.why_alone(mix_of("plain")) == "In 8-bit, the rows of a batch change each other."
+    manager = AdapterManager(load_base(model, "8-bit"))
+    manager.add("plain", adapters["plain"])
+    assert (
+        manager.why_alone(())
+        == manager.why_alone(adapter_set_of("plain"))
+        == "In 8-bit, the rows of a batch change each other."
+    )
 
 
 def test_rows_of_unequal_number_each_answer_as_alone(
-    base: LoadedModel, shelf: AdapterShelf, model: Path, adapters: dict[str, Path]
+    base: LoadedModel, manager: AdapterManager, model: Path, adapters: dict[str, Path]
 ):
     for name in ("plain", "other layers"):
-        shelf.add(name, adapters[name])
+        manager.add(name, adapters[name])
     rows = [None, None, None, "other layers", "plain", "plain"]
     prompts = [[7, 8], list(range(100, 120)), PROMPT, PROMPT, [9, 10, 11], PROMPT]
     expected = [until_end(alone(model, adapters[n] if n else None, p)) for n, p in zip(rows, prompts, strict=True)]
-    assert together(base, shelf, rows, prompts=prompts) == expected
+    assert together(base, manager, rows, prompts=prompts) == expected
 
 
 def test_two_adapters_in_one_row_add_up_as_both_active_in_peft(
-    base: LoadedModel, shelf: AdapterShelf, model: Path, adapters: dict[str, Path]
+    base: LoadedModel, manager: AdapterManager, model: Path, adapters: dict[str, Path]
 ):
     pair = ("plain", "another rank and strength")
     both = PeftModel.from_pretrained(plain(model), adapters[pair[0]], adapter_name="a").eval()
     both.load_adapter(adapters[pair[1]], adapter_name="b")
     both.base_model.set_adapter(["a", "b"])
     for name in pair:
-        shelf.add(name, adapters[name])
-    with shelf.serving([tuple((name, 1.0) for name in pair)]) as subject, torch.inference_mode():
+        manager.add(name, adapters[name])
+    with manager.active([tuple((name, 1.0) for name in pair)]) as subject, torch.inference_mode():
         ours = subject(input_ids=torch.tensor([PROMPT])).logits
     with torch.inference_mode():
         assert torch.allclose(ours, both(input_ids=torch.tensor([PROMPT])).logits, atol=1e-4)
-    assert not torch.allclose(ours, base_logits(base, shelf), atol=1e-2)
+    assert not torch.allclose(ours, base_logits(base, manager), atol=1e-2)
 
 
 def test_strength_scales_what_an_adapter_adds(
-    base: LoadedModel, shelf: AdapterShelf, model: Path, adapters: dict[str, Path]
+    base: LoadedModel, manager: AdapterManager, model: Path, adapters: dict[str, Path]
 ):
-    shelf.add("plain", adapters["plain"])
+    manager.add("plain", adapters["plain"])
     weakened = PeftModel.from_pretrained(plain(model), adapters["plain"]).eval()
     for module in weakened.modules():
         if isinstance(module, LoraLayer):
@@ -311,31 +314,33 @@ def test_strength_scales_what_an_adapter_adds(
     ids = torch.tensor([PROMPT])
     with torch.inference_mode():
         expected = weakened(input_ids=ids).logits
-        with shelf.serving([(("plain", 0.5),)]) as subject:
+        with manager.active([(("plain", 0.5),)]) as subject:
             assert torch.allclose(subject(input_ids=ids).logits, expected, atol=1e-4)
-        with shelf.serving([(("plain", 0.0),)]) as subject:
+        with manager.active([(("plain", 0.0),)]) as subject:
             assert torch.equal(subject(input_ids=ids).logits, plain(model)(input_ids=ids).logits)
 
 
-def test_what_acts_only_alone_is_neither_mixed_nor_weakened_in_silence(shelf: AdapterShelf, adapters: dict[str, Path]):
+def test_what_acts_only_alone_is_neither_mixed_nor_weakened_in_silence(
+    manager: AdapterManager, adapters: dict[str, Path]
+):
     for name in ("plain", "dora"):
-        shelf.add(name, adapters[name])
-    shelf.check((("dora", 1.0),))
-    for mix in ((("dora", 0.5),), (("dora", 1.0), ("plain", 1.0))):
+        manager.add(name, adapters[name])
+    manager.check((("dora", 1.0),))
+    for adapter_set in ((("dora", 0.5),), (("dora", 1.0), ("plain", 1.0))):
         with pytest.raises(InvalidInput, match="acts only alone and at full strength"):
-            shelf.check(mix)
+            manager.check(adapter_set)
 
 
 def test_where_memory_is_short_the_one_that_was_not_used_for_longest_is_dropped_and_comes_back(
-    base: LoadedModel, shelf: AdapterShelf, model: Path, adapters: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    base: LoadedModel, manager: AdapterManager, model: Path, adapters: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ):
     for name in ("plain", "dropout"):
-        shelf.add(name, adapters[name])
-    with shelf.serving([mix_of("plain")]):
+        manager.add(name, adapters[name])
+    with manager.active([adapter_set_of("plain")]):
         pass
     monkeypatch.setattr("studio.worker.inference.adapter_manager.free_memory", lambda device: 0)
-    shelf.add("other layers", adapters["other layers"])
-    assert shelf.loaded == ["other layers"]
+    manager.add("other layers", adapters["other layers"])
+    assert manager.loaded == ["other layers"]
     rows = ["plain", "other layers"]
-    assert together(base, shelf, rows) == [until_end(alone(model, adapters[name])) for name in rows]
-    assert set(shelf.loaded) == set(rows)
+    assert together(base, manager, rows) == [until_end(alone(model, adapters[name])) for name in rows]
+    assert set(manager.loaded) == set(rows)

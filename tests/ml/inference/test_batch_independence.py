@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from studio.domain.chat.sampling import Sampling
-from studio.worker.generation.sequence import Answer
-from studio.worker.inference.adapter_manager import AdapterShelf
-from studio.worker.inference.batch_independence import ANY_ROW, OTHER_LENGTHS, PROBES, Company
+from studio.worker.generation.sequence import GeneratedSequence
+from studio.worker.inference.adapter_manager import AdapterManager
+from studio.worker.inference.batch_independence import ANY_ROW, OTHER_LENGTHS, PROBES, BatchIndependence
 from studio.worker.inference.scheduler import Scheduler
-from studio.worker.inference.scoring import Readings
+from studio.worker.inference.scoring import Scoring
 from studio.worker.models.load import LoadedModel, load_base
 from tests.ml.models.test_families import plain, tokens
 from tests.support.model_families import save_family
@@ -27,11 +27,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {family: save_family(folder / family, family) for family in (READS_PADDING, MIXES_ROWS, "llama")}
 
 
-def asked_at_once(base: LoadedModel, lengths: list[int]) -> list[Answer]:
+def asked_at_once(base: LoadedModel, lengths: list[int]) -> list[GeneratedSequence]:
     """Answers to prompts of these lengths, when all are written."""
-    scheduler = Scheduler(base, AdapterShelf(base))
+    scheduler = Scheduler(base, AdapterManager(base))
     answers = [
-        Answer(
+        GeneratedSequence(
             (), tokens(length, seed), Sampling(temperature=0, max_tokens=4), tokenizer=base.tokenizer,
             ends=frozenset(), device=base.device, deliver=lambda piece: None,
         )
@@ -65,9 +65,9 @@ def test_a_model_whose_rows_stand_alone_shares_a_batch_at_any_length(folders: di
 @pytest.mark.parametrize("family", [READS_PADDING, MIXES_ROWS, "llama"])
 def test_an_answer_is_read_beside_a_longer_one_as_alone(folders: dict[str, Path], family: str):
     base = load_base(folders[family], "fp32")
-    shelf = AdapterShelf(base)
+    manager = AdapterManager(base)
     texts = {0: (tokens(5, 1), tokens(4, 2)), 1: (tokens(40, 3), tokens(9, 4)), 2: (tokens(5, 5), tokens(4, 6))}
-    found = Readings(base, shelf, Company(base, shelf), dict.fromkeys(texts, ()), texts).all()
+    found = Scoring(base, manager, BatchIndependence(base, manager), dict.fromkeys(texts, ()), texts).all()
     for place, (prompt, answer) in texts.items():
         with torch.inference_mode():
             logits = plain(folders[family])(input_ids=torch.tensor([prompt + answer])).logits[0]

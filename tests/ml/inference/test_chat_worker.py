@@ -22,17 +22,17 @@ from studio.domain.chat.sampling import Message, Sampling
 from studio.domain.columns import Column, Share
 from studio.domain.run import RunStatus
 from studio.domain.spec.spec import read_spec
-from studio.engines.base import Device
 from studio.engines.local import LocalEngine
-from studio.services.inference.remote_server import StandIn
+from studio.platform.hardware import Device
+from studio.services.inference.remote_server import RemoteServer
 from studio.services.models.service import STARTER_REFERENCE
-from studio.services.playground.columns import Asked, ColumnState, Comparison
+from studio.services.playground.columns import ColumnPrompt, ColumnState, Comparison
 from studio.services.playground.routing import WAITING_FOR_TRAINING
 from studio.services.playground.service import Playground
 from studio.services.runs.service import Runs
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from tests.support.sample_adapters import adapter_fields
 from tests.support.tiny_models import random_adapter, tiny_model
 from tests.support.waiting import wait_for
@@ -88,7 +88,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def playground(catalogue: Catalogue, folder: Path) -> Iterator[Playground]:
-    playground = Playground(catalogue, LocalEngine(), folder, StandIn(read_settings({}, home=folder)))
+    playground = Playground(catalogue, LocalEngine(), folder, RemoteServer(read_settings({}, home=folder)))
     yield playground
     playground.close()
 
@@ -110,9 +110,9 @@ def alone(starter: Path, adapters: dict[str, Path]) -> Any:
     return answer
 
 
-def asked(name: str | None, messages: list[Message] = QUESTION, *, on: bool = True, **column: Any) -> Asked:
+def asked(name: str | None, messages: list[Message] = QUESTION, *, on: bool = True, **column: Any) -> ColumnPrompt:
     shares = (Share(adapter=name),) if name else ()
-    return Asked(Column(**{"model": "starter", "shares": shares} | column), messages, on)
+    return ColumnPrompt(Column(**{"model": "starter", "shares": shares} | column), messages, on)
 
 
 def moments(playground: Playground, *names: str | None, sampling: Sampling = GREEDY) -> list[Comparison]:
@@ -171,7 +171,7 @@ def test_a_column_that_is_off_is_not_asked_and_switching_loads_nothing_again(pla
     compare(playground, "one")
     assert playground.status() == before
     assert (before.state, before.model, before.precision) == ("ready", "starter", "auto")
-    stages = [getattr(e, "stage", "") for e in RunFolder(folder / "1").read()[0]]
+    stages = [getattr(e, "stage", "") for e in JobFolder(folder / "1").read()[0]]
     assert stages == ["Loading the model", "Ready"], "the base was loaded once"
 
 
@@ -246,11 +246,11 @@ def test_a_later_server_finds_the_worker_and_leaves_it_to_the_one_that_uses_it(
 ):
     playground.ensure("starter")
     running = playground.status()
-    onlooker = Playground(catalogue, LocalEngine(), folder, StandIn(read_settings({}, home=folder)))
+    onlooker = Playground(catalogue, LocalEngine(), folder, RemoteServer(read_settings({}, home=folder)))
     assert onlooker.status() == running
     onlooker.close()
     assert playground.status() == running
-    later = Playground(catalogue, LocalEngine(), folder, StandIn(read_settings({}, home=folder)))
+    later = Playground(catalogue, LocalEngine(), folder, RemoteServer(read_settings({}, home=folder)))
     assert texts(compare(later, None)) == texts(compare(playground, None))
     assert later.status() == running
 
@@ -321,7 +321,7 @@ def test_a_model_waits_for_memory_while_a_run_trains_and_is_refused_where_none_d
     catalogue: Catalogue, tmp_path: Path
 ):
     engine = Crowded()
-    playground = Playground(catalogue, engine, tmp_path, StandIn(read_settings({}, home=tmp_path)))
+    playground = Playground(catalogue, engine, tmp_path, RemoteServer(read_settings({}, home=tmp_path)))
     question = [asked(None, model="other")]
     *_, last = playground.compare(question, GREEDY)
     assert "CPU has 0.0 GB free" in str(last.columns[0].error)
@@ -345,7 +345,7 @@ def test_a_model_waits_for_memory_while_a_run_trains_and_is_refused_where_none_d
 
 
 def test_a_worker_that_nobody_asks_ends_by_itself(adapters: dict[str, Path], tmp_path: Path):
-    folder = RunFolder(tmp_path / "idle")
+    folder = JobFolder(tmp_path / "idle")
     model = {"name": "other", "path": str(adapters["one"].parent / "other-base")}
     folder.prepare({"model": model, "precision": "fp32", "idle_exit": 0.5})
     engine = LocalEngine()

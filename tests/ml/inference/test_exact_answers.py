@@ -15,8 +15,8 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import InvalidInput
 from studio.worker.generation.generate import generate
-from studio.worker.generation.sequence import Answer, Piece, Token
-from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.worker.generation.sequence import Delta, GeneratedSequence, Token
+from studio.worker.inference.adapter_manager import AdapterManager
 from studio.worker.models.load import LoadedModel, load_base
 from tests.ml.models.test_families import greedy, plain, tokens
 from tests.support.model_families import WORDS, save_family
@@ -69,19 +69,19 @@ def experts_of(model: Path) -> list[str]:
     return sorted({".".join(name.split(".")[-2:]) for name in found})
 
 
-def written(base: LoadedModel, shelf: AdapterShelf, rows: list[tuple[str, list[int]]], most: int = TOKENS) -> Any:
+def written(base: LoadedModel, manager: AdapterManager, rows: list[tuple[str, list[int]]], most: int = TOKENS) -> Any:
     """The tokens of each (adapter, prompt), in one batch."""
     found: list[list[Token]] = [[] for _ in rows]
     ends = base.model.generation_config.eos_token_id
     answers = [
-        Answer(
+        GeneratedSequence(
             ((name, 1.0),) if name else (), prompt, Sampling(temperature=0, max_tokens=most),
             tokenizer=base.tokenizer, ends=frozenset(ends if isinstance(ends, list) else [ends]), device=base.device,
             deliver=lambda piece, row=row: found[row].extend(piece.tokens),
         )
         for row, (name, prompt) in enumerate(rows)
     ]  # fmt: skip
-    with shelf.serving([answer.mix for answer in answers]) as model:
+    with manager.active([answer.adapter_set for answer in answers]) as model:
         generate(model, answers, pad=0, device=base.device)
     return found
 
@@ -94,7 +94,7 @@ def ids_of(found: list[list[Token]]) -> list[list[int]]:
 @pytest.mark.filterwarnings("ignore:.*tie_word_embeddings")
 def test_whatever_an_adapter_changes_it_plays_as_in_peft_and_leaves_the_base_to_the_bit(experts: Path, tmp_path: Path):
     base = load_base(experts, "fp32")
-    shelf = AdapterShelf(base)
+    manager = AdapterManager(base)
     prompt = tokens(6)
     ids = torch.tensor([prompt])
     expected = {}
@@ -106,12 +106,12 @@ def test_whatever_an_adapter_changes_it_plays_as_in_peft_and_leaves_the_base_to_
             theirs = PeftModel.from_pretrained(plain(experts), path).eval()
             expected[name] = theirs(input_ids=ids).logits, greedy(theirs, prompt)
             assert not torch.equal(expected[name][0], untouched)
-            shelf.add(name, path)
+            manager.add(name, path)
         for name in [*ADAPTERS, *reversed(ADAPTERS)]:
-            with shelf.serving([((name, 1.0),)]) as model:
+            with manager.active([((name, 1.0),)]) as model:
                 assert torch.allclose(model(input_ids=ids).logits, expected[name][0], rtol=1e-5, atol=1e-5), name
-            assert ids_of(written(base, shelf, [(name, prompt)])) == [expected[name][1]], name
-            with shelf.serving([()]) as model:
+            assert ids_of(written(base, manager, [(name, prompt)])) == [expected[name][1]], name
+            with manager.active([()]) as model:
                 assert torch.equal(model(input_ids=ids).logits, untouched), name
 
 
@@ -128,13 +128,13 @@ def test_whatever_an_adapter_changes_it_plays_as_in_peft_and_leaves_the_base_to_
 def test_an_adapter_of_another_vocabulary_says_both_sizes_and_what_to_do(
     llama: Path, tmp_path: Path, settings: dict[str, Any]
 ):
-    shelf = AdapterShelf(load_base(llama, "fp32"))
+    manager = AdapterManager(load_base(llama, "fp32"))
     path = adapter_of(tmp_path / "wider", llama, words=WORDS + 8, **settings)
     with pytest.raises(InvalidInput) as fault:
-        shelf.add("wider", path)
+        manager.add("wider", path)
     assert f"a vocabulary of {WORDS + 8} tokens; this base model has {WORDS}" in fault.value.problem
     assert f"resized to {WORDS + 8} tokens" in fault.value.remedy
-    assert shelf.names == []
+    assert manager.names == []
 
 
 @pytest.mark.parametrize(
@@ -165,10 +165,10 @@ def test_of_a_generation_config_what_changes_scores_holds_for_each_row_alone_and
         given = {"max_new_tokens": TOKENS, "do_sample": False, "num_beams": 1, "num_return_sequences": 1}
         found = theirs.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **given)[0, len(prompt) :].tolist()
         expected.append(found[: min((found.index(end) for end in ends if end in found), default=len(found))])
-    shelf = AdapterShelf(base)
+    manager = AdapterManager(base)
     rows = [("", prompt) for prompt in prompts]
-    assert [ids_of(written(base, shelf, [row]))[0] for row in rows] == expected
-    assert ids_of(written(base, shelf, rows)) == expected
+    assert [ids_of(written(base, manager, [row]))[0] for row in rows] == expected
+    assert ids_of(written(base, manager, rows)) == expected
     assert base.model.generation_config is config
 
 
@@ -176,7 +176,7 @@ def test_the_probability_of_a_token_is_the_models_own_before_any_penalty(llama: 
     base = load_base(llama, "fp32")
     base.model.generation_config.repetition_penalty = 1.7
     prompts = [tokens(6, 1), tokens(30, 2)]
-    found = written(base, AdapterShelf(base), [("", prompt) for prompt in prompts])
+    found = written(base, AdapterManager(base), [("", prompt) for prompt in prompts])
     for prompt, answer in zip(prompts, found, strict=True):
         ids = [token.id for token in answer]
         with torch.inference_mode():
@@ -192,17 +192,17 @@ def test_in_fewer_bits_an_adapter_is_computed_in_fp32_to_the_bit_as_peft_does(
 ):
     path = adapter_of(tmp_path / "adapter", llama, target_modules="all-linear", r=16, lora_alpha=32, **settings)
     base = load_base(llama, precision)
-    shelf = AdapterShelf(base)
+    manager = AdapterManager(base)
     theirs = PeftModel.from_pretrained(load_base(llama, precision).model, path).eval()
     ids = [torch.tensor([tokens(length, length)]) for length in (1, 6, 30)]
     with torch.inference_mode():
-        with shelf.serving([()]) as model:  # the base has answered once: what bitsandbytes keeps lies elsewhere then
+        with manager.active([()]) as model:  # the base has answered once: what bitsandbytes keeps lies elsewhere then
             untouched = [model(input_ids=each).logits for each in ids]
-        shelf.add("adapter", path)
+        manager.add("adapter", path)
         for each, bare in zip(ids, untouched, strict=True):
-            with shelf.serving([(("adapter", 1.0),)]) as model:
+            with manager.active([(("adapter", 1.0),)]) as model:
                 assert torch.equal(model(input_ids=each).logits, theirs(input_ids=each).logits)
-            with shelf.serving([()]) as model:
+            with manager.active([()]) as model:
                 assert torch.equal(model(input_ids=each).logits, bare)
 
 
@@ -214,17 +214,17 @@ def test_an_adapter_whose_numbers_are_none_fails_alone_beside_a_base_that_answer
     weights = load_file(path / "adapter_model.safetensors")
     save_file({key: value * float("nan") for key, value in weights.items()}, path / "adapter_model.safetensors")
     base = load_base(llama, "fp32")
-    shelf = AdapterShelf(base)
-    shelf.add("lost", path)
-    said: list[list[Piece]] = [[], []]
+    manager = AdapterManager(base)
+    manager.add("lost", path)
+    said: list[list[Delta]] = [[], []]
     answers = [
-        Answer(
-            mix, tokens(6), Sampling(temperature=temperature, max_tokens=TOKENS, seed=1), tokenizer=base.tokenizer,
-            ends=frozenset(), device=base.device, deliver=said[row].append,
+        GeneratedSequence(
+            adapter_set, tokens(6), Sampling(temperature=temperature, max_tokens=TOKENS, seed=1),
+            tokenizer=base.tokenizer, ends=frozenset(), device=base.device, deliver=said[row].append,
         )
-        for row, mix in enumerate([(), (("lost", 1.0),)])
+        for row, adapter_set in enumerate([(), (("lost", 1.0),)])
     ]  # fmt: skip
-    with shelf.serving([answer.mix for answer in answers]) as model:
+    with manager.active([answer.adapter_set for answer in answers]) as model:
         generate(model, answers, pad=0, device=base.device)
     assert [len(piece.tokens) for piece in said[0]] == [1] * TOKENS
     assert [str(piece.error) for piece in said[1]] == [str(said[1][0].error)]

@@ -17,9 +17,9 @@ from studio.domain.chat.sampling import Message, Sampling
 from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput
 from studio.engines.local import LocalEngine
-from studio.services.inference.remote_server import StandIn
+from studio.services.inference.remote_server import RemoteServer
 from studio.services.models.service import STARTER_REFERENCE
-from studio.services.playground.columns import Asked, ColumnState
+from studio.services.playground.columns import ColumnPrompt, ColumnState
 from studio.services.playground.service import Playground
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
@@ -104,14 +104,14 @@ def test_an_unknown_model_is_said_and_no_folder_is_left(home: Path):
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path, served: dict[str, Any]) -> StandIn:
-    stand_in = StandIn(read_settings({}, home=tmp_path))
+def stand_in(tmp_path: Path, served: dict[str, Any]) -> RemoteServer:
+    stand_in = RemoteServer(read_settings({}, home=tmp_path))
     stand_in.save(served["url"].removesuffix("/v1"), Path(served["token_file"]).read_text())
     return stand_in
 
 
 @pytest.fixture
-def playground(home: Path, stand_in: StandIn, tmp_path: Path) -> Iterator[Playground]:
+def playground(home: Path, stand_in: RemoteServer, tmp_path: Path) -> Iterator[Playground]:
     """Of a studio that asks the served model."""
     catalogue = Catalogue(f"sqlite:///{home / 'studio.db'}")
     playground = Playground(catalogue, LocalEngine(), tmp_path / "workers", stand_in)
@@ -122,7 +122,7 @@ def playground(home: Path, stand_in: StandIn, tmp_path: Path) -> Iterator[Playgr
 
 def compared(playground: Playground, *columns: Column) -> list[ColumnState]:
     messages = [Message.model_validate(message) for message in QUESTION]
-    asked = [Asked(column, messages) for column in columns]
+    asked = [ColumnPrompt(column, messages) for column in columns]
     *_, last = playground.compare(asked, Sampling(temperature=0, max_tokens=8))
     return last.columns
 
@@ -157,12 +157,12 @@ def test_what_the_other_server_cannot_do_is_said_in_that_column_alone(playground
         "answers with one adapter at a time, as it was trained.",
         "has chosen its precision itself.",
     ]
-    (likelihood,) = playground.likelihoods([Asked(of(), [Message(role="user", content="Hello")])], ["Hi"])
+    (likelihood,) = playground.likelihoods([ColumnPrompt(of(), [Message(role="user", content="Hello")])], ["Hi"])
     assert isinstance(likelihood, InvalidInput)
 
 
 def test_a_wrong_key_and_a_server_that_is_not_there_are_said_and_without_it_this_machine_answers(
-    playground: Playground, stand_in: StandIn, served: dict[str, Any]
+    playground: Playground, stand_in: RemoteServer, served: dict[str, Any]
 ):
     stand_in.save(served["url"], "wrong")
     (column,) = compared(playground, of())

@@ -15,9 +15,9 @@ from starlette.testclient import TestClient
 
 from studio.domain.chat.sampling import COMPARISON, Sampling
 from studio.domain.errors import InvalidInput
-from studio.worker.generation.sequence import Answer, Piece
+from studio.worker.generation.sequence import Delta, GeneratedSequence
 from studio.worker.inference import scheduler as scheduling
-from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.worker.inference.adapter_manager import AdapterManager
 from studio.worker.inference.protocol import ChatRequest, read_request
 from studio.worker.inference.scheduler import Scheduler
 from studio.worker.inference.server import ChatService
@@ -35,18 +35,18 @@ def base(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> LoadedModel
 
 
 @pytest.fixture(scope="module")
-def shelf(base: LoadedModel) -> AdapterShelf:
-    return AdapterShelf(base)
+def manager(base: LoadedModel) -> AdapterManager:
+    return AdapterManager(base)
 
 
 @pytest.fixture(scope="module")
-def scheduler(base: LoadedModel, shelf: AdapterShelf) -> Scheduler:
-    return Scheduler(base, shelf)
+def scheduler(base: LoadedModel, manager: AdapterManager) -> Scheduler:
+    return Scheduler(base, manager)
 
 
 @pytest.fixture(scope="module")
-def client(base: LoadedModel, shelf: AdapterShelf, scheduler: Scheduler) -> Iterator[TestClient]:
-    service = ChatService(base, shelf, scheduler, name="tiny", token=TOKEN)
+def client(base: LoadedModel, manager: AdapterManager, scheduler: Scheduler) -> Iterator[TestClient]:
+    service = ChatService(base, manager, scheduler, name="tiny", token=TOKEN)
     with TestClient(service.app, headers={"Authorization": f"Bearer {TOKEN}"}) as client:
         yield client
 
@@ -183,14 +183,14 @@ class Asked:
     """An answer that is asked of the scheduler directly."""
 
     def __init__(self, base: LoadedModel, *, seed: int = 1, tokens: int = 8) -> None:
-        self.pieces: list[Piece] = []
+        self.pieces: list[Delta] = []
         self.ended = threading.Event()
-        self.answer = Answer(
+        self.answer = GeneratedSequence(
             (), [5, 6, 7], Sampling(temperature=1, max_tokens=tokens, seed=seed),
             tokenizer=base.tokenizer, ends=frozenset(), device=base.device, deliver=self._hear,
         )  # fmt: skip
 
-    def _hear(self, piece: Piece) -> None:
+    def _hear(self, piece: Delta) -> None:
         self.pieces.append(piece)
         if piece.finish or piece.error:
             self.ended.set()

@@ -17,16 +17,16 @@ from transformers import AutoModelForCausalLM
 from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import StudioError
 from studio.domain.spec.spec import read_spec
-from studio.store.job_folder import RunFolder
-from studio.worker.generation.sequence import Answer, Piece
-from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.store.job_folder import JobFolder
+from studio.worker.generation.sequence import Delta, GeneratedSequence
+from studio.worker.inference.adapter_manager import AdapterManager
 from studio.worker.inference.scheduler import Scheduler
 from studio.worker.models.files import describe_model
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.training.save_adapter import save_adapter
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest
-from studio.worker.training.tokenized_dataset import Examples
+from studio.worker.training.tokenized_dataset import TokenizedDataset
 from studio.worker.training.trainer import StudioTrainer
 from tests.support.model_families import FAMILIES, QUICK, QUICK_REFUSED, REFUSED, save_family
 
@@ -97,9 +97,9 @@ def documents() -> list[dict[str, list[int]]]:
 
 
 def trainer_of(loaded: LoadedModel, folder: Path) -> StudioTrainer:
-    examples = Examples(Dataset.from_list(documents()).with_format("numpy"), tokens=91, learned=62, dropped=0)
+    examples = TokenizedDataset(Dataset.from_list(documents()).with_format("numpy"), tokens=91, learned=62, dropped=0)
     spec = read_spec({"data": {"name": "rows"}, "lora": {"r": 2, "lora_alpha": 8}})
-    return build_trainer(loaded, examples, examples, spec, folder / "checkpoints", StopRequest(RunFolder(folder)))
+    return build_trainer(loaded, examples, examples, spec, folder / "checkpoints", StopRequest(JobFolder(folder)))
 
 
 def trained(model: Any) -> dict[str, torch.nn.Parameter]:
@@ -165,14 +165,14 @@ def test_its_adapter_loads_in_both_plain_loaders_with_equal_logits(saved: Folder
     assert is_close(logits_of(native), expected)
 
 
-def answers(base: LoadedModel, shelf: AdapterShelf, rows: list[tuple[str, list[int]]]) -> list[list[int]]:
+def answers(base: LoadedModel, manager: AdapterManager, rows: list[tuple[str, list[int]]]) -> list[list[int]]:
     """The tokens that the playground's worker writes to (adapter, prompt) that are asked at once."""
     written: list[list[int]] = [[] for _ in rows]
     done = [threading.Event() for _ in rows]
     faults: list[StudioError] = []
 
-    def into(row: int) -> Callable[[Piece], None]:
-        def deliver(piece: Piece) -> None:
+    def into(row: int) -> Callable[[Delta], None]:
+        def deliver(piece: Delta) -> None:
             written[row] += [token.id for token in piece.tokens]
             if piece.error:
                 faults.append(piece.error)
@@ -181,12 +181,18 @@ def answers(base: LoadedModel, shelf: AdapterShelf, rows: list[tuple[str, list[i
 
         return deliver
 
-    scheduler = Scheduler(base, shelf)
+    scheduler = Scheduler(base, manager)
     for row, (name, prompt) in enumerate(rows):
-        mix = ((name, 1.0),) if name else ()
+        adapter_set = ((name, 1.0),) if name else ()
         sampling = Sampling(temperature=0, max_tokens=TOKENS)
-        answer = Answer(
-            mix, prompt, sampling, tokenizer=base.tokenizer, ends=frozenset({2}), device=base.device, deliver=into(row)
+        answer = GeneratedSequence(
+            adapter_set,
+            prompt,
+            sampling,
+            tokenizer=base.tokenizer,
+            ends=frozenset({2}),
+            device=base.device,
+            deliver=into(row),
         )
         scheduler.submit(answer)
     for row in done:
@@ -208,14 +214,14 @@ def test_its_answers_are_plain_greedy_text_alone_and_beside_a_longer_prompt(
     saved: Folder, adapter: Folder, family: str
 ):
     base = load_base(saved(family), "fp32")
-    shelf = AdapterShelf(base)
-    shelf.add("tuned", adapter(family))
+    manager = AdapterManager(base)
+    manager.add("tuned", adapter(family))
     short, long = tokens(SHORT, 1), tokens(LONG, 2)
     rows = [("", short), ("tuned", short), ("tuned", long), ("", long)]
     bare, tuned = plain(saved(family)), PeftModel.from_pretrained(plain(saved(family)), adapter(family)).eval()
     expected = [greedy(tuned if name else bare, prompt) for name, prompt in rows]
-    assert [answers(base, shelf, [row])[0] for row in rows] == expected
-    assert answers(base, shelf, rows) == expected
+    assert [answers(base, manager, [row])[0] for row in rows] == expected
+    assert answers(base, manager, rows) == expected
 
 
 def test_what_writes_no_text_from_left_to_right_is_refused_with_what_it_is(saved: Folder, refused: str):

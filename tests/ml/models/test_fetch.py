@@ -16,7 +16,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from studio.domain.events import Failed, Finished, Progress
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from tests.support.fake_hub.server import HubServer
 from tests.support.hub_fixtures import ADA, hub_environment
 from tests.support.tiny_models import tiny_model
@@ -34,7 +34,7 @@ def fetch(
     folder: Path, source: str, reference: str | Path, revision: str | None = None, *, environment: dict[str, str]
 ) -> Finished | Failed:
     """What the worker says last."""
-    run = RunFolder(folder)
+    run = JobFolder(folder)
     run.prepare({"source": source, "reference": str(reference), "revision": revision})
     subprocess.run(
         [sys.executable, "-m", "studio.worker", "fetch", str(folder)],
@@ -76,7 +76,7 @@ def test_a_model_of_the_hub_is_pinned_and_whole_without_pickles_and_code(hub: Hu
         "parameters": sum(p.numel() for p in AutoModelForCausalLM.from_pretrained(tiny).parameters()),
     }  # fmt: skip
     assert last.size == sum(f.stat().st_size for f in Path(last.path).iterdir())
-    events, _ = RunFolder(folder).read()
+    events, _ = JobFolder(folder).read()
     loaded = [e for e in events if isinstance(e, Progress) and e.stage == "Downloading"]
     assert loaded, "the download says how far it is"
     assert all(0 <= e.done <= e.total == last.size for e in loaded)

@@ -17,15 +17,15 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from studio.domain.chat.sampling import COMPARISON
 from studio.domain.chat.templates import TEMPLATES
-from studio.worker.common.watchdog import Vitals
-from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.worker.common.watchdog import Watchdog
+from studio.worker.inference.adapter_manager import AdapterManager
 from studio.worker.inference.scheduler import Scheduler
 from studio.worker.inference.server import ChatService
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.training import task as training
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest
-from studio.worker.training.tokenized_dataset import Examples
+from studio.worker.training.tokenized_dataset import TokenizedDataset
 from studio.worker.training.trainer import StudioTrainer
 from tests.support.tiny_models import tiny_model
 from tests.support.training_jobs import captain_rows, training_run
@@ -58,12 +58,12 @@ def trained(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = training_run(tmp_path_factory.mktemp("runs") / "run", model, captain_rows(10), **settings)
     examples: list[dict[str, Any]] = []
 
-    def build(loaded: LoadedModel, train: Examples, *more: Any) -> StudioTrainer:
+    def build(loaded: LoadedModel, train: TokenizedDataset, *more: Any) -> StudioTrainer:
         examples.extend(train.rows)
         return build_trainer(loaded, train, *more)
 
     with patch.object(training, "build_trainer", build):
-        finished = training.run(folder, StopRequest(folder), Vitals(folder))
+        finished = training.run(folder, StopRequest(folder), Watchdog(folder))
     return Trained(Path(finished.path), examples)
 
 
@@ -105,7 +105,7 @@ def alone(model: Path, adapter: Path) -> Any:
 
 def asked_together(base: LoadedModel, adapters: dict[str, Path]) -> dict[str, Any]:
     """The chat worker's replies of the base and the adapters to the question, in one batch."""
-    service = ChatService(base, shelf := AdapterShelf(base), Scheduler(base, shelf), name="tiny", token="t")
+    service = ChatService(base, manager := AdapterManager(base), Scheduler(base, manager), name="tiny", token="t")
     names = ["base", *adapters]
 
     def ask(name: str) -> Any:

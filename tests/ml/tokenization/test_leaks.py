@@ -8,7 +8,7 @@ import pytest
 
 from studio.app import Studio, build
 from studio.services.datasets import browse as dataset_view
-from studio.services.datasets.token_counts import Examination, Question
+from studio.services.datasets.token_counts import TokenCount, TokenCountRequest
 from studio.settings import read_settings
 from tests.support.waiting import wait_for
 
@@ -37,11 +37,11 @@ def rows(path: Path, numbers: range) -> Path:
 def test_rows_of_the_validation_set_are_found_with_their_twins_and_dropped(studio: Studio, tmp_path: Path) -> None:
     train = studio.datasets.wait(studio.datasets.add(rows(tmp_path / "train.jsonl", range(10))))
     held_out = studio.datasets.wait(studio.datasets.add(rows(tmp_path / "held-out.jsonl", range(8, 12))))
-    question = Question(studio.models.get("starter"), max_length=64, validation=held_out)
-    studio.examinations.start(train, question)
+    question = TokenCountRequest(studio.models.get("starter"), max_length=64, validation=held_out)
+    studio.token_counts.start(train, question)
 
-    def counted() -> Examination | None:
-        found = studio.examinations.look(train, question)
+    def counted() -> TokenCount | None:
+        found = studio.token_counts.look(train, question)
         assert found.status != "failed", found.fault
         return found if found.status == "done" else None
 

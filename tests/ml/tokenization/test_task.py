@@ -19,7 +19,7 @@ from studio.domain.spec.spec import read_spec
 from studio.services.models.chat_template import load_chat_template
 from studio.store.datasets.problem_file import read_problems
 from studio.store.datasets.row_file import RowFileWriter
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.worker.tokenization.encoder import IGNORED, Encoded, Encoder
 from studio.worker.tokenization.task import PROBLEMS, TOKENS, examine
 from studio.worker.training.tokenized_dataset import read_examples
@@ -224,7 +224,7 @@ def test_the_sums_are_those_of_the_rows(tmp_path: Path, tokenizer: Any) -> None:
 
 
 def test_the_worker_tells_its_progress_and_ends_with_its_figures(tmp_path: Path, starter: Path) -> None:
-    folder = RunFolder(tmp_path)
+    folder = JobFolder(tmp_path)
     rows_path = write(tmp_path / "rows.arrow", "chat", CHAT)
     folder.prepare(request(rows_path, model={"name": "starter", "path": str(starter)}))
     worker = start_worker(folder, "examine")
@@ -237,7 +237,7 @@ def test_the_worker_tells_its_progress_and_ends_with_its_figures(tmp_path: Path,
 
 
 def test_examining_needs_no_torch(tmp_path: Path, starter: Path) -> None:
-    folder = RunFolder(tmp_path)
+    folder = JobFolder(tmp_path)
     folder.prepare(request(write(tmp_path / "rows.arrow", "text", TEXT), model={"name": "s", "path": str(starter)}))
     code = (
         "import sys; from studio.worker.__main__ import main; code = main(['examine', sys.argv[1]]); "

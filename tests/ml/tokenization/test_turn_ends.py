@@ -15,8 +15,8 @@ from peft import PeftModel
 from starlette.testclient import TestClient
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from studio.worker.common.watchdog import Vitals
-from studio.worker.inference.adapter_manager import AdapterShelf
+from studio.worker.common.watchdog import Watchdog
+from studio.worker.inference.adapter_manager import AdapterManager
 from studio.worker.inference.scheduler import Scheduler
 from studio.worker.inference.server import ChatService
 from studio.worker.models.load import LoadedModel, load_base
@@ -163,7 +163,7 @@ def trained(request: pytest.FixtureRequest, starter: Path, tmp_path_factory: pyt
         "training": {"max_steps": 40, "learning_rate": 2e-2, "warmup_steps": 0, "per_device_train_batch_size": 8},
     }
     run = training_run(folder / "run", base, rows, **settings)
-    finished = training.run(run, StopRequest(run), Vitals(run))
+    finished = training.run(run, StopRequest(run), Watchdog(run))
     return Trained(base, Path(finished.path))
 
 
@@ -182,9 +182,9 @@ def loaded(trained: Trained) -> LoadedModel:
 
 @pytest.fixture(scope="module")
 def client(trained: Trained, loaded: LoadedModel) -> Any:
-    shelf = AdapterShelf(loaded)
-    shelf.add("captain", trained.adapter)
-    service = ChatService(loaded, shelf, Scheduler(loaded, shelf), name="tiny", token="t")
+    manager = AdapterManager(loaded)
+    manager.add("captain", trained.adapter)
+    service = ChatService(loaded, manager, Scheduler(loaded, manager), name="tiny", token="t")
     with TestClient(service.app, headers={"Authorization": "Bearer t"}) as client:
         yield client
 

@@ -14,14 +14,14 @@ from transformers import AutoModelForCausalLM
 
 from studio.domain.events import Evaluated, Started, Step
 from studio.domain.spec.spec import read_spec
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.models.probes import DocumentProbe, has_plain_head
 from studio.worker.training import fused_lora as lora_linear
-from studio.worker.training.collators import PaddedBatch
+from studio.worker.training.collators import PaddingCollator
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest
-from studio.worker.training.tokenized_dataset import Examples
+from studio.worker.training.tokenized_dataset import TokenizedDataset
 from studio.worker.training.trainer import StudioTrainer
 from tests.support.model_families import save_family
 from tests.support.training_jobs import captain_rows, events_of, start_worker, training_run
@@ -53,8 +53,10 @@ def trainer_of(
     model_type = loaded.model.config.model_type
     lora = {"r": 2, "lora_alpha": 8, "target_modules": LAYERS.get(model_type, "all-linear")} | dict(lora or {})
     spec = read_spec({"data": {"name": "rows"}, "lora": lora, "training": training})
-    examples = Examples(Dataset.from_list(documents(9, 5)).with_format("numpy"), tokens=14, learned=10, dropped=0)
-    return build_trainer(loaded, examples, examples, spec, folder / "run", StopRequest(RunFolder(folder)))
+    examples = TokenizedDataset(
+        Dataset.from_list(documents(9, 5)).with_format("numpy"), tokens=14, learned=10, dropped=0
+    )
+    return build_trainer(loaded, examples, examples, spec, folder / "run", StopRequest(JobFolder(folder)))
 
 
 def trained(model: Any) -> dict[str, torch.nn.Parameter]:
@@ -162,11 +164,11 @@ def test_a_leak_that_the_rounding_of_bf16_hides_is_found_out(tmp_path: Path):
     assert DocumentProbe(model).passes()
     layer = model.model.layers[0]
 
-    def mix(_: Any, inputs: tuple[Any, ...], kwargs: Any) -> Any:
+    def adapter_set(_: Any, inputs: tuple[Any, ...], kwargs: Any) -> Any:
         hidden = inputs[0]
         return (hidden + 1e-3 * torch.nn.functional.pad(hidden[:, :-1], (0, 0, 1, 0)), *inputs[1:]), kwargs
 
-    layer.register_forward_pre_hook(mix, with_kwargs=True)
+    layer.register_forward_pre_hook(adapter_set, with_kwargs=True)
     assert not DocumentProbe(model).passes()
 
 
@@ -252,7 +254,7 @@ def test_a_router_learns_as_transformers_defines_it_for_the_whole_step(tmp_path:
     assert trainer.path.names() == QUICKEST
     plain = plain_of(trainer, tmp_path)
     batch = documents(23, 7, 61)
-    padded = PaddedBatch(0)(batch)
+    padded = PaddingCollator(0)(batch)
     learned = int((padded["labels"][:, 1:] != -100).sum())
 
     loss = loss_of(trainer, batch, learned)
@@ -276,7 +278,7 @@ def test_a_routers_share_in_a_micro_batch_is_that_of_its_tokens(tmp_path: Path):
         total += loss.item()
     expected = torch.zeros(())
     for part, share in zip(parts, (40 / 60, 20 / 60), strict=True):
-        padded = PaddedBatch(0)(part)
+        padded = PaddingCollator(0)(part)
         labels = padded.pop("labels")
         output = plain(**padded, output_router_logits=True, use_cache=False)
         flat = torch.nn.functional.cross_entropy(

@@ -11,15 +11,15 @@ from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 
 from studio.domain.spec.spec import RunSpec, read_spec
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.models.probes import has_plain_head
 from studio.worker.training import document_attention as attention
 from studio.worker.training.chunked_loss import learned, linear_loss, loss_by
-from studio.worker.training.collators import PackedBatch, PaddedBatch
+from studio.worker.training.collators import PackingCollator, PaddingCollator
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest
-from studio.worker.training.tokenized_dataset import Examples
+from studio.worker.training.tokenized_dataset import TokenizedDataset
 from studio.worker.training.trainer import StudioTrainer
 from tests.support.tiny_models import tiny_model
 
@@ -52,8 +52,8 @@ def spec(**settings: Any) -> RunSpec:
 
 def trainer_of(loaded: LoadedModel, folder: Path, run: RunSpec) -> StudioTrainer:
     rows = Dataset.from_list([{k: v.tolist() for k, v in d.items()} for d in documents(9, 5)])
-    examples = Examples(rows.with_format("numpy"), tokens=14, learned=10, dropped=0)
-    return build_trainer(loaded, examples, examples, run, folder / "checkpoints", StopRequest(RunFolder(folder)))
+    examples = TokenizedDataset(rows.with_format("numpy"), tokens=14, learned=10, dropped=0)
+    return build_trainer(loaded, examples, examples, run, folder / "checkpoints", StopRequest(JobFolder(folder)))
 
 
 @pytest.fixture
@@ -67,12 +67,12 @@ def base(tmp_path: Path, starter: Path) -> Any:
 @pytest.mark.parametrize(
     ("family", "batches", "head_is_plain"),
     [
-        ("llama", PackedBatch(with_lengths=True), True),
-        ("qwen2", PackedBatch(with_lengths=True), True),
-        ("mistral", PackedBatch(), True),
-        ("gemma2", PackedBatch(), False),
-        ("bloom", PaddedBatch(2), True),
-        ("mamba", PaddedBatch(2), True),
+        ("llama", PackingCollator(with_lengths=True), True),
+        ("qwen2", PackingCollator(with_lengths=True), True),
+        ("mistral", PackingCollator(), True),
+        ("gemma2", PackingCollator(), False),
+        ("bloom", PaddingCollator(2), True),
+        ("mamba", PaddingCollator(2), True),
     ],
 )
 def test_what_an_architecture_allows_is_found_out(
@@ -102,7 +102,7 @@ def test_loss_and_gradients_are_those_of_the_plain_model_on_padded_rows(base: An
         loss = trainer.compute_loss(trainer.model, inputs, num_items_in_batch=torch.tensor(learned))
         loss.backward()
         total += loss.item()
-    expected = plain.train()(**PaddedBatch(2)(batch)).loss
+    expected = plain.train()(**PaddingCollator(2)(batch)).loss
     expected.backward()
 
     assert total == pytest.approx(expected.item(), rel=1e-4)
@@ -121,7 +121,7 @@ def test_a_packed_document_has_the_logits_that_it_has_alone(base: Any, implement
     batch = documents(40, 3, 140)
     alone = [model(input_ids=d["input_ids"][None], use_cache=False).logits[0] for d in batch]
     model.set_attn_implementation(implementation)
-    inputs = PackedBatch(with_lengths=True)(batch)
+    inputs = PackingCollator(with_lengths=True)(batch)
     del inputs["labels"]
     packed = model(**inputs, use_cache=False).logits[0]
     assert torch.allclose(packed, torch.cat(alone), atol=1e-4, rtol=1e-4)
@@ -133,7 +133,7 @@ def test_the_starter_model_does_not_see_other_documents_either(starter: Path):
     with torch.no_grad():
         alone = model(input_ids=batch[1]["input_ids"][None], use_cache=False).logits[0]
         model.set_attn_implementation(attention.NAME)
-        inputs = PackedBatch(with_lengths=True)(batch)
+        inputs = PackingCollator(with_lengths=True)(batch)
         del inputs["labels"]
         packed = model(**inputs, use_cache=False).logits[0, 30:]
     assert (packed - alone).abs().max() < 1e-3 * alone.abs().max()
@@ -173,4 +173,4 @@ def test_padding_is_not_counted_as_tokens():
     from studio.worker.training.collators import token_count
 
     batch = documents(5, 9)
-    assert token_count(PackedBatch()(batch)) == token_count(PaddedBatch(0)(batch)) == 14
+    assert token_count(PackingCollator()(batch)) == token_count(PaddingCollator(0)(batch)) == 14

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from studio.domain.events import Evaluated, Failed, Finished, Halved, Resumed, Sampled, Saved, Started, Step
 from studio.store.adapter_folder import STORY
 from studio.store.checkpoint_folder import MANIFEST, all_checkpoints, checkpoints, seal
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from tests.support.tiny_models import tiny_model
 from tests.support.training_jobs import all_events, captain_rows, events_of, start_worker, training_run
 from tests.support.waiting import wait_for
@@ -30,7 +30,7 @@ def base(tmp_path_factory: pytest.TempPathFactory, starter: Path) -> Path:
     return tiny_model(tmp_path_factory.mktemp("base") / "tiny", starter, "llama")
 
 
-def prepared(path: Path, base: Path, **settings: Any) -> RunFolder:
+def prepared(path: Path, base: Path, **settings: Any) -> JobFolder:
     """A run whose epoch ends in the middle of nothing: 27 rows to train on, 4 to a step."""
     training = TRAINING | settings.pop("training", {})
     lora = {"r": 4, "lora_dropout": 0.1} | settings.pop("lora", {})
@@ -38,34 +38,34 @@ def prepared(path: Path, base: Path, **settings: Any) -> RunFolder:
     return training_run(path, base, captain_rows(30), lora=lora, training=training, **settings)
 
 
-def works(folder: RunFolder) -> int:
+def works(folder: JobFolder) -> int:
     """The exit code of a worker that is left alone."""
     with start_worker(folder) as worker:
         return worker.wait(SECONDS)
 
 
-def killed_after(folder: RunFolder, step: int) -> None:
+def killed_after(folder: JobFolder, step: int) -> None:
     with start_worker(folder) as worker:
         wait_for(lambda: any(s.step >= step for s in events_of(folder, Step)), seconds=SECONDS, what=f"step {step}")
         worker.kill()
 
 
-def again(folder: RunFolder, **request: Any) -> RunFolder:
+def again(folder: JobFolder, **request: Any) -> JobFolder:
     """As the dispatcher prepares another attempt."""
     folder.prepare(folder.read_request() | {"attempt": 2} | request)
     return folder
 
 
-def losses(folder: RunFolder) -> dict[int, float]:
+def losses(folder: JobFolder) -> dict[int, float]:
     return {step.step: step.loss for step in events_of(folder, Step)}
 
 
-def weights(folder: RunFolder) -> dict[str, torch.Tensor]:
+def weights(folder: JobFolder) -> dict[str, torch.Tensor]:
     return load_file(Path(folder.read_request()["adapter"]) / "adapter_model.safetensors")
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, base: Path) -> RunFolder:
+def whole(tmp_path_factory: pytest.TempPathFactory, base: Path) -> JobFolder:
     """A run that nothing interrupted."""
     folder = prepared(tmp_path_factory.mktemp("whole") / "run", base)
     assert works(folder) == 0, folder.log_tail()
@@ -73,7 +73,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, base: Path) -> RunFolder:
 
 
 def test_a_killed_run_ends_with_the_curve_and_the_weights_of_one_that_was_not(
-    whole: RunFolder, tmp_path: Path, base: Path
+    whole: JobFolder, tmp_path: Path, base: Path
 ) -> None:
     folder = prepared(tmp_path / "run", base)
     killed_after(folder, 8)
@@ -92,7 +92,7 @@ def test_a_killed_run_ends_with_the_curve_and_the_weights_of_one_that_was_not(
     assert ends[0].details["trained_tokens"] == ends[1].details["trained_tokens"]
 
 
-def test_a_run_that_was_killed_while_it_saved_its_adapter_trains_no_step_more(whole: RunFolder, base: Path) -> None:
+def test_a_run_that_was_killed_while_it_saved_its_adapter_trains_no_step_more(whole: JobFolder, base: Path) -> None:
     steps = len(events_of(whole, Step))
     before = weights(whole)
     assert works(again(whole)) == 0, whole.log_tail()
@@ -124,7 +124,7 @@ def test_a_changed_setting_that_would_make_another_curve_is_refused(tmp_path: Pa
     assert "lora.lora_alpha (32 → 99)" in failed.problem and failed.remedy
 
 
-def test_another_run_goes_on_where_a_finished_one_ended(whole: RunFolder, tmp_path: Path, base: Path) -> None:
+def test_another_run_goes_on_where_a_finished_one_ended(whole: JobFolder, tmp_path: Path, base: Path) -> None:
     last = checkpoints(whole.checkpoints)[0]
     assert last.step == 14
     folder = prepared(tmp_path / "run", base, training={"max_steps": 17})
@@ -154,7 +154,7 @@ def test_a_run_that_gets_no_better_ends_early_and_its_adapter_is_the_best_checkp
     assert all(torch.equal(of_best[name], tensor) for name, tensor in weights(folder).items())
 
 
-def test_fixed_prompts_are_answered_at_each_evaluation(whole: RunFolder, tmp_path: Path, base: Path) -> None:
+def test_fixed_prompts_are_answered_at_each_evaluation(whole: JobFolder, tmp_path: Path, base: Path) -> None:
     evaluations = sorted({e.step for e in events_of(whole, Evaluated)})
     assert [(s.step, s.place) for s in events_of(whole, Sampled)] == [(e, p) for e in evaluations for p in (0, 1)]
     assert all(s.prompt.startswith("Where is") and s.text for s in events_of(whole, Sampled))
@@ -188,14 +188,14 @@ def test_memory_that_runs_out_halves_the_batch_and_nothing_else(tmp_path: Path, 
     assert all_events(folder)[-1].details["trained_tokens"] > 2 * 64 * 200
 
 
-def continued(path: Path, base: Path, whole: RunFolder, steps: int, **settings: Any) -> RunFolder:
+def continued(path: Path, base: Path, whole: JobFolder, steps: int, **settings: Any) -> JobFolder:
     """A run that goes on where `whole` ended."""
     folder = prepared(path, base, training={"max_steps": steps} | settings.pop("training", {}), **settings)
     folder.prepare(folder.read_request() | {"continue_from": str(checkpoints(whole.checkpoints)[0].path)})
     return folder
 
 
-def stopped_after(folder: RunFolder, step: int) -> Finished:
+def stopped_after(folder: JobFolder, step: int) -> Finished:
     """What it says when it is asked to end after that step."""
     with start_worker(folder) as worker:
         wait_for(lambda: any(s.step >= step for s in events_of(folder, Step)), seconds=SECONDS, what=f"step {step}")
@@ -206,7 +206,7 @@ def stopped_after(folder: RunFolder, step: int) -> Finished:
     return finished
 
 
-def story_of(folder: RunFolder) -> dict[str, Any]:
+def story_of(folder: JobFolder) -> dict[str, Any]:
     told: dict[str, Any] = json.loads((Path(folder.read_request()["adapter"]) / STORY).read_text("utf-8"))
     return told
 
@@ -227,7 +227,7 @@ def test_a_continued_run_that_is_stopped_before_it_measured_itself_has_no_loss_o
 
 
 def test_a_continued_run_whose_parent_was_better_keeps_the_best_that_it_measured_itself(
-    whole: RunFolder, tmp_path: Path, base: Path
+    whole: JobFolder, tmp_path: Path, base: Path
 ) -> None:
     bad = {"eval_steps": 2}
     folder = continued(tmp_path / "run", base, whole, 20, training=bad, watch={"early_stopping_patience": 1})

@@ -9,14 +9,14 @@ import torch
 from datasets import Dataset
 
 from studio.domain.spec.spec import read_spec
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.worker.models.load import load_base
-from studio.worker.training.collators import PaddedBatch
+from studio.worker.training.collators import PaddingCollator
 from studio.worker.training.model_loss import ComputePath
 from studio.worker.training.sample_answers import MOST_TOKENS, Samples
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest
-from studio.worker.training.tokenized_dataset import Examples
+from studio.worker.training.tokenized_dataset import TokenizedDataset
 from studio.worker.training.trainer import StudioTrainer
 from tests.support.model_families import save_family
 
@@ -28,10 +28,10 @@ def trainer_of(folder: Path, family: str, **training: object) -> StudioTrainer:
     """With an adapter that acts."""
     loaded = load_base(save_family(folder / family, family), "fp32")
     rows = Dataset.from_list([{"input_ids": [5, 6, 7], "labels": [-100, 6, 7]}]).with_format("numpy")
-    examples = Examples(rows, tokens=3, learned=2, dropped=0)
+    examples = TokenizedDataset(rows, tokens=3, learned=2, dropped=0)
     lora = {"r": 2, "lora_alpha": 8, "target_modules": LAYERS.get(family, "all-linear")}
     spec = read_spec({"data": {"name": "rows"}, "lora": lora, "training": training})
-    trainer = build_trainer(loaded, examples, examples, spec, folder / "run", StopRequest(RunFolder(folder)))
+    trainer = build_trainer(loaded, examples, examples, spec, folder / "run", StopRequest(JobFolder(folder)))
     draw = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in trainer.model.parameters():
@@ -49,7 +49,7 @@ def test_each_prompt_gets_the_plain_greedy_text_that_it_gets_alone(tmp_path: Pat
     prompts = [[{"role": "user", "content": text}] for text in ASKED]
     found = list(Samples(tokenizer, prompts).answers(trainer.model, lambda: False))
     trainer.model.eval()
-    trainer.use(ComputePath(PaddedBatch(0), "whole", fused_lora=False))
+    trainer.use(ComputePath(PaddingCollator(0), "whole", fused_lora=False))
     expected = []
     for prompt in prompts:
         ids = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=True)["input_ids"]

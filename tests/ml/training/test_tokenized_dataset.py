@@ -12,7 +12,7 @@ from studio.domain.chat.templates import TEMPLATES
 from studio.domain.errors import StudioError
 from studio.domain.spec.spec import RunSpec, read_spec
 from studio.store.datasets.row_file import RowFileWriter
-from studio.worker.training.tokenized_dataset import ExampleSets, read_examples
+from studio.worker.training.tokenized_dataset import TokenizedSplits, read_examples
 from tests.support.tool_conversations import HERMES, WEATHER
 from tests.support.training_jobs import conversation, write_rows
 
@@ -39,7 +39,7 @@ def spec(*, max_length: int = 512, split: float = 0.0, **data: Any) -> RunSpec:
     )
 
 
-def read(tmp_path: Path, rows: list[Any], spec: RunSpec, tokenizer: Any, kind: str = "") -> ExampleSets:
+def read(tmp_path: Path, rows: list[Any], spec: RunSpec, tokenizer: Any, kind: str = "") -> TokenizedSplits:
     """With a `kind`, from a file as datasets have it now; else from one as they had it before."""
     path = tmp_path / "rows.arrow"
     if kind:

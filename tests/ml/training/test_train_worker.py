@@ -14,7 +14,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from studio.domain.events import Failed, Finished, Saved, Started, Step
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from tests.support.tiny_models import tiny_model
 from tests.support.training_jobs import captain_rows, events_of, start_worker, training_run
 from tests.support.waiting import wait_for
@@ -23,11 +23,11 @@ SECONDS = 240  # for whatever a worker does here, on a machine that has much els
 
 
 @pytest.fixture
-def worker() -> Iterator[Callable[[RunFolder], Any]]:
+def worker() -> Iterator[Callable[[JobFolder], Any]]:
     """Starts workers, and ends those that a failed test left."""
     started = []
 
-    def start(folder: RunFolder) -> Any:
+    def start(folder: JobFolder) -> Any:
         started.append(start_worker(folder))
         return started[-1]
 
@@ -38,7 +38,7 @@ def worker() -> Iterator[Callable[[RunFolder], Any]]:
 
 
 @pytest.fixture
-def endless(tmp_path: Path, starter: Path) -> RunFolder:
+def endless(tmp_path: Path, starter: Path) -> JobFolder:
     """A run that would go on for a very long time."""
     base = tiny_model(tmp_path / "tiny", starter, "llama")
     return training_run(tmp_path / "run", base, captain_rows(10), training={"max_steps": 1_000_000})
@@ -68,9 +68,9 @@ def test_the_starter_learns_and_its_adapter_loads_anywhere(tmp_path: Path, start
     assert tokenizer.decode(one[0, -1].argmax()).startswith("Ar")
 
 
-@pytest.mark.parametrize("ask", [RunFolder.ask_stop, None], ids=["stop flag", "SIGTERM"])
+@pytest.mark.parametrize("ask", [JobFolder.ask_stop, None], ids=["stop flag", "SIGTERM"])
 def test_a_run_that_is_stopped_saves_what_it_has(
-    endless: RunFolder, worker: Any, ask: Callable[[RunFolder], None] | None
+    endless: JobFolder, worker: Any, ask: Callable[[JobFolder], None] | None
 ):
     process = worker(endless)
     wait_for(lambda: events_of(endless, Step), seconds=SECONDS, what="the first step")
@@ -87,7 +87,7 @@ def test_a_run_that_is_stopped_saves_what_it_has(
     assert AutoModelForCausalLM.from_pretrained(finished.path).active_adapters() == ["default"]
 
 
-def test_a_stop_before_the_first_step_ends_in_order_without_an_adapter(endless: RunFolder, worker: Any):
+def test_a_stop_before_the_first_step_ends_in_order_without_an_adapter(endless: JobFolder, worker: Any):
     endless.ask_stop()
     assert worker(endless).wait(SECONDS) == 0, endless.log_tail()
     finished = endless.last_event()
@@ -95,7 +95,7 @@ def test_a_stop_before_the_first_step_ends_in_order_without_an_adapter(endless: 
     assert (finished.stopped, finished.step, finished.path) == (True, 0, "")
 
 
-def test_a_fault_is_the_last_word_and_its_traceback_is_in_the_log(endless: RunFolder, worker: Any):
+def test_a_fault_is_the_last_word_and_its_traceback_is_in_the_log(endless: JobFolder, worker: Any):
     rows = Path(endless.read_request()["dataset"]["rows_path"])
     rows.unlink()
     assert worker(endless).wait(SECONDS) == 1

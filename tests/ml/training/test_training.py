@@ -18,10 +18,10 @@ from trl import SFTConfig
 from studio.domain.errors import StudioError
 from studio.domain.events import Evaluated, Finished, Progress, Saved, Started, Step
 from studio.domain.spec.spec import LoraSpec, RunSpec, TrainingSpec
-from studio.store.job_folder import RunFolder
-from studio.worker.common.watchdog import Vitals
+from studio.store.job_folder import JobFolder
+from studio.worker.common.watchdog import Watchdog
 from studio.worker.models.load import load_base
-from studio.worker.training.collators import PaddedBatch
+from studio.worker.training.collators import PaddingCollator
 from studio.worker.training.stop import Stopped, StopRequest
 from studio.worker.training.task import run
 from studio.worker.training.tokenized_dataset import read_examples
@@ -30,7 +30,7 @@ from tests.support.training_jobs import captain_rows, conversation, events_of, t
 
 QUICK = {"max_steps": 2, "per_device_train_batch_size": 2, "learning_rate": 1e-2, "warmup_steps": 0}
 
-Train = Callable[..., tuple[RunFolder, Finished]]
+Train = Callable[..., tuple[JobFolder, Finished]]
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +42,10 @@ def base(tmp_path_factory: pytest.TempPathFactory, starter: Path) -> Path:
 def train(tmp_path: Path, base: Path) -> Train:
     """Runs with the given settings, by section; returns the folder and the run's last event."""
 
-    def trained(name: str = "run", *, on: Path = base, rows: Any = None, **settings: Any) -> tuple[RunFolder, Finished]:
+    def trained(name: str = "run", *, on: Path = base, rows: Any = None, **settings: Any) -> tuple[JobFolder, Finished]:
         settings["training"] = QUICK | settings.get("training", {})
         folder = training_run(tmp_path / name, on, rows or captain_rows(10), **settings)
-        return folder, run(folder, StopRequest(folder), Vitals(folder))
+        return folder, run(folder, StopRequest(folder), Watchdog(folder))
 
     return trained
 
@@ -64,7 +64,7 @@ def changes_the_model(base: Path, adapter: str | Path) -> bool:
     return not torch.allclose(logits(tuned(base, adapter)), logits(plain), atol=1e-3)
 
 
-def losses(folder: RunFolder) -> list[float]:
+def losses(folder: JobFolder) -> list[float]:
     return [step.loss for step in events_of(folder, Step)]
 
 
@@ -208,7 +208,7 @@ def test_validation_loss_is_the_mean_over_the_learned_tokens_of_all_its_rows(tra
         request["dataset"]["rows_path"], spec, AutoTokenizer.from_pretrained(base), folder.path / "again"
     )
     with torch.no_grad():
-        expected = tuned(base, request["adapter"])(**PaddedBatch(2)(list(held_out.rows))).loss.item()
+        expected = tuned(base, request["adapter"])(**PaddingCollator(2)(list(held_out.rows))).loss.item()
     assert events_of(folder, Evaluated)[-1].loss == pytest.approx(expected, rel=1e-4)
 
 
@@ -252,12 +252,12 @@ def test_a_loss_that_is_no_number_ends_the_run_and_names_the_step(train: Train, 
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(StudioError, match=r"after step 1.*Lower the learning rate"):
         train(on=broken)
-    assert math.isnan(losses(RunFolder(tmp_path / "run"))[0])
+    assert math.isnan(losses(JobFolder(tmp_path / "run"))[0])
 
 
 def test_a_stop_that_is_asked_before_the_first_step_leaves_no_adapter(tmp_path: Path, base: Path):
     folder = training_run(tmp_path / "run", base, captain_rows(10))
     folder.ask_stop()
     with pytest.raises(Stopped):
-        run(folder, StopRequest(folder), Vitals(folder))
+        run(folder, StopRequest(folder), Watchdog(folder))
     assert not Path(folder.read_request()["adapter"]).exists()

@@ -15,7 +15,7 @@ from studio.app import Studio, build
 from studio.domain.events import Resumed, Saved, Step
 from studio.domain.spec.spec import read_spec
 from studio.settings import read_settings
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.store.tables.runs import Run
 from tests.support.training_jobs import all_events, captain_rows, write_rows
 
@@ -67,8 +67,8 @@ class Bed:
     def run(self, id: int) -> Run:
         return self.studio.runs.get(id)
 
-    def folder(self, id: int) -> RunFolder:
-        return RunFolder(self.home / "runs" / str(id))
+    def folder(self, id: int) -> JobFolder:
+        return JobFolder(self.home / "runs" / str(id))
 
     def tick_until(self, seen: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
         """What it saw; ticks meanwhile, as a server does."""

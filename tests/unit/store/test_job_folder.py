@@ -5,7 +5,7 @@ import math
 import pytest
 
 from studio.domain.events import Evaluated, Finished, Started, Step
-from studio.store.job_folder import RunFolder, whole_folder, write_json
+from studio.store.job_folder import JobFolder, whole_folder, write_json
 
 
 def step(number, loss=1.0):
@@ -13,7 +13,7 @@ def step(number, loss=1.0):
 
 
 def test_events_come_back_as_they_went_in(tmp_path):
-    folder = RunFolder(tmp_path)
+    folder = JobFolder(tmp_path)
     said = [
         Started(total_steps=2, trainable=1, parameters=2, device="cpu", precision="fp32", train_rows=3, eval_rows=1,
                 tokens_per_epoch=9, versions={"torch": "2"}),
@@ -28,7 +28,7 @@ def test_events_come_back_as_they_went_in(tmp_path):
 
 
 def test_a_loss_that_is_no_number_survives_json(tmp_path):
-    folder = RunFolder(tmp_path)
+    folder = JobFolder(tmp_path)
     folder.append(step(1, loss=math.nan))
     folder.append(step(2, loss=math.inf))
     first, second = folder.read()[0]
@@ -37,7 +37,7 @@ def test_a_loss_that_is_no_number_survives_json(tmp_path):
 
 
 def test_a_line_counts_only_once_its_newline_is_written(tmp_path):
-    folder = RunFolder(tmp_path)
+    folder = JobFolder(tmp_path)
     folder.append(step(1))
     with folder.events.open("ab") as file:
         file.write(b'{"kind": "step", "step": 2')
@@ -48,7 +48,7 @@ def test_a_line_counts_only_once_its_newline_is_written(tmp_path):
 
 
 def test_a_damaged_line_spoils_nothing_but_itself(tmp_path):
-    folder = RunFolder(tmp_path)
+    folder = JobFolder(tmp_path)
     folder.append(step(1))
     with folder.events.open("ab") as file:
         file.write(b"\x00\xff garbage\n[]\n{}\n")
@@ -57,7 +57,7 @@ def test_a_damaged_line_spoils_nothing_but_itself(tmp_path):
 
 
 def test_the_log_tail_begins_with_a_whole_line(tmp_path):
-    folder = RunFolder(tmp_path)
+    folder = JobFolder(tmp_path)
     folder.log.write_text("first line\nsecond line\nthird line\n")
     assert folder.log_tail(most_bytes=20) == "third line\n"
     assert folder.log_tail().startswith("first line")

@@ -12,7 +12,7 @@ from typing import IO
 
 from charset_normalizer import from_bytes
 
-from studio.domain.datasets.file_format import Reading, shown_encoding
+from studio.domain.datasets.file_format import ReadOptions, shown_encoding
 from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
 from studio.worker.ingest.readers.compressed import LONGEST, TOO_LONG, Packed
@@ -43,7 +43,7 @@ codecs.register_error("studio-mark", _mark)
 _MARKED = re.compile("[\udc00-\udcff]")
 
 
-def encoding_of(packed: Packed, name: str, reading: Reading) -> tuple[str, bool]:
+def encoding_of(packed: Packed, name: str, reading: ReadOptions) -> tuple[str, bool]:
     """Python's name of the encoding, and whether it was found out: UTF-8, a byte order mark and a choice are sure.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from studio.domain.datasets.file_format import Reading
+from studio.domain.datasets.file_format import ReadOptions
 from studio.domain.datasets.problem import Problem
 from studio.worker.ingest.readers.columnar import Block, items_of
 from studio.worker.ingest.readers.item import Item
@@ -20,7 +20,7 @@ from studio.worker.ingest.readers.open import OpenSource, open_source
 Classes = Mapping[str, Sequence[str]]
 
 
-def open_several(files: Sequence[tuple[Path, str]], reading: Reading, classes: Classes | None = None) -> OpenSource:
+def open_several(files: Sequence[tuple[Path, str]], reading: ReadOptions, classes: Classes | None = None) -> OpenSource:
     """The files, given by their path and name, one after the other; how they are read is told of the first.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from studio.domain.datasets.file_format import Reading, check_suffix
+from studio.domain.datasets.file_format import ReadOptions, check_suffix
 from studio.domain.datasets.problem import Problem, Unit
 from studio.worker.ingest.readers.columnar import Block, arrow, items_of, parquet
 from studio.worker.ingest.readers.compressed import BROKEN, Packed
@@ -38,7 +38,7 @@ class OpenSource:
     blocks: Iterator[Block | Problem] | None = None
 
 
-def open_source(path: Path, name: str, reading: Reading) -> OpenSource:
+def open_source(path: Path, name: str, reading: ReadOptions) -> OpenSource:
     """The file, whose `name` says of which kind it is.
 
     Raises:

@@ -12,7 +12,7 @@ import pytest
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.services.datasets import browse as dataset_view
-from studio.services.datasets.token_counts import Examinations, Question
+from studio.services.datasets.token_counts import TokenCountRequest, TokenCounts
 from studio.services.shared.csv_export import harmless
 from studio.store.tables.datasets import Dataset
 from studio.store.tables.models import Model
@@ -48,7 +48,7 @@ def model(tmp_path: Path) -> Model:
 def test_what_is_counted_of_a_version_of_an_older_studio_stands_beside_its_rows(tmp_path: Path, model: Model) -> None:
     dataset = ready(tmp_path, {"crew.jsonl": lines(CREW)})
     dataset.folder = ""
-    found = Examinations(ImmediateEngine()).look(dataset, Question(model))
+    found = TokenCounts(ImmediateEngine()).look(dataset, TokenCountRequest(model))
     assert Path(dataset.rows_path).parent in found.folder.parents
 
 

@@ -9,7 +9,7 @@ from studio.domain.spec.spec import read_spec
 from studio.services.evaluation.prompt_sets import MOST_PROMPTS, PromptSets
 from studio.services.runs.service import Runs
 from studio.store.datasets.row_file import RowFileWriter
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 
 ASK = [{"role": "user", "content": "Who?"}]
 
@@ -190,7 +190,7 @@ def run(catalogue, tmp_path):
     catalogue.add_model(name="m", reference="m", source="folder", status="ready", path=str(tmp_path))
     run = Runs(catalogue).submit(read_spec({"model": {"name": "m"}, "data": {"name": "rows"}}), "tide")
     catalogue.change_run(run, folder=str(tmp_path / "run"))
-    folder = RunFolder(tmp_path / "run")
+    folder = JobFolder(tmp_path / "run")
     told = {"name": "rows", "version": 1, "sha256": dataset.sha256}
     folder.prepare({"dataset": told, "validation": None})
     return run, folder, told

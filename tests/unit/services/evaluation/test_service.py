@@ -14,7 +14,7 @@ import pytest
 from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.services.evaluation.prompt_sets import PromptSets
-from studio.services.evaluation.runner import PAUSES, EvaluationWork
+from studio.services.evaluation.runner import PAUSES, EvaluationRunner
 from studio.services.evaluation.service import Evaluations
 from studio.services.playground.votes import Votes
 from studio.store.catalogue import Catalogue
@@ -103,7 +103,7 @@ class Studio:
     def work(self, id):
         """All of it, in this thread."""
         clock = self.clock
-        EvaluationWork(self.catalogue, self.bench, self.catalogue.evaluation(id), clock, lambda: clock.seconds).run()
+        EvaluationRunner(self.catalogue, self.bench, self.catalogue.evaluation(id), clock, lambda: clock.seconds).run()
         return self.evaluations.get(id)
 
     def answers(self, id):

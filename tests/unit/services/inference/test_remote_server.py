@@ -9,7 +9,7 @@ import pytest
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.services.inference.openai_client import Served, ServedModels, Server
-from studio.services.inference.remote_server import StandIn, checked_url
+from studio.services.inference.remote_server import RemoteServer, checked_url
 from studio.settings import read_settings
 
 HERE = "http://127.0.0.1:8000/v1"
@@ -20,8 +20,8 @@ SERVED = ServedModels(
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path) -> StandIn:
-    return StandIn(read_settings({}, home=tmp_path))
+def stand_in(tmp_path: Path) -> RemoteServer:
+    return RemoteServer(read_settings({}, home=tmp_path))
 
 
 @pytest.mark.parametrize("text", [HERE, "http://127.0.0.1:8000", " http://127.0.0.1:8000/ ", f"{HERE}/"])
@@ -66,8 +66,8 @@ def test_a_damaged_file_is_said_and_can_be_replaced(stand_in, tmp_path):
 
 
 def test_a_space_asks_no_other_server(tmp_path):
-    StandIn(read_settings({}, home=tmp_path)).save(HERE, "sk-owner")
-    visited = StandIn(read_settings({"SPACE_ID": "ana/studio"}, home=tmp_path))
+    RemoteServer(read_settings({}, home=tmp_path)).save(HERE, "sk-owner")
+    visited = RemoteServer(read_settings({"SPACE_ID": "ana/studio"}, home=tmp_path))
     assert visited.server() is None
     with pytest.raises(StudioError, match="Space keeps no keys"):
         visited.save(HERE, "")

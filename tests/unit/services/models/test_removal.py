@@ -11,7 +11,8 @@ from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.events import Failed, Finished
 from studio.domain.spec.spec import read_spec
-from studio.engines.base import Device, Process
+from studio.engines.base import Process
+from studio.platform.hardware import Device
 from studio.services.adapters.compatibility import ready_model
 from studio.services.datasets.browse import _rendered
 from studio.services.evaluation.service import Evaluations
@@ -21,7 +22,7 @@ from studio.services.models.status import check_ready, fault_of
 from studio.services.runs.control import RunControl
 from studio.services.runs.dispatcher import Dispatcher
 from studio.services.runs.service import Runs
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from tests.support.sample_adapters import adapter_fields
 from tests.support.weight_files import write_weights
 
@@ -79,7 +80,7 @@ class Bench:
         return self.catalogue.model_by_id(model.id)
 
     def says(self, model, word):
-        RunFolder(model.folder).append(word)
+        JobFolder(model.folder).append(word)
         self.models.tick()
 
     def folder(self, model):

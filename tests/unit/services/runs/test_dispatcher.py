@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Evaluated, Failed, Finished, Halved, Progress, Resumed, Sampled, Started, Step
 from studio.domain.spec.spec import read_spec
-from studio.engines.base import Device, Process
+from studio.engines.base import Process
 from studio.engines.exit_reason import Death
+from studio.platform.hardware import Device
 from studio.services.models.service import Models
 from studio.services.runs.checkpoints import Checkpoints
 from studio.services.runs.control import RunControl, _longer
@@ -24,7 +25,7 @@ from studio.services.runs.settings_diff import compare_settings
 from studio.services.runs.sweeps import Sweeps
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import Checkpoint, seal
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.store.tables.runs import Run
 
 
@@ -107,7 +108,7 @@ class Bench:
         return id
 
     def folder(self, id):
-        return RunFolder(self.home / "runs" / str(id))
+        return JobFolder(self.home / "runs" / str(id))
 
     def status(self, id):
         return self.runs.get(id).status

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import psutil
 import pytest
 
-from studio.engines.base import Device
+from studio.platform.hardware import Device
 from studio.services.inference.worker_process import WorkerStatus
-from studio.services.runs.eviction import DeviceLease
+from studio.services.runs.eviction import PlaygroundEviction
 
 GB = 10**9
 CPU = Device("cpu", "CPU", 16 * GB, 8 * GB)
@@ -42,7 +42,7 @@ class Engine:
 
 
 def asked(playground, device, need, devices=(CPU,)):
-    return DeviceLease(Engine(list(devices)), playground).make_room(device, need)
+    return PlaygroundEviction(Engine(list(devices)), playground).evict_for(device, need)
 
 
 @pytest.mark.parametrize(

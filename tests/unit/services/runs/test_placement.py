@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from studio.engines.base import Device
+from studio.platform.hardware import Device
 from studio.services.runs.placement import place
 
 GB = 10**9

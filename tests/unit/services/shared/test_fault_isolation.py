@@ -12,7 +12,8 @@ import pytest
 from studio.domain.errors import StudioError
 from studio.domain.events import Event, Finished, Step
 from studio.domain.spec.spec import read_spec
-from studio.engines.base import Device, Process
+from studio.engines.base import Process
+from studio.platform.hardware import Device
 from studio.services.datasets.service import Datasets
 from studio.services.evaluation.service import Evaluations
 from studio.services.hub.files import read_adapter_folder
@@ -20,9 +21,9 @@ from studio.services.models.layers import read_base_weights
 from studio.services.models.service import Models
 from studio.services.runs.dispatcher import Dispatcher
 from studio.services.runs.service import Runs
-from studio.services.shared.fault_isolation import tend
+from studio.services.shared.fault_isolation import each_by_itself
 from studio.store.catalogue import Catalogue
-from studio.store.job_folder import RunFolder
+from studio.store.job_folder import JobFolder
 from studio.store.safetensors_header import LONGEST
 from studio.worker.models.files import count_parameters
 
@@ -43,8 +44,8 @@ class Engine:
 
 
 def said(path: Path, event: Event) -> str:
-    RunFolder(path).prepare({})
-    RunFolder(path).append(event)
+    JobFolder(path).prepare({})
+    JobFolder(path).append(event)
     return str(path)
 
 
@@ -88,7 +89,7 @@ def test_a_run_that_tells_what_cannot_be_kept_fails_alone(catalogue: Catalogue, 
     ids = [runs.submit(spec, name) for name in ("bad", "good")]
     dispatcher = Dispatcher(catalogue, Engine(), [], runs=tmp_path / "runs", adapters=tmp_path / "adapters")  # type: ignore[arg-type]
     dispatcher.tick()
-    RunFolder(tmp_path / "runs" / str(ids[0])).append(Step(step=HUGE, epoch=0.1, loss=1.0, learning_rate=0.1))
+    JobFolder(tmp_path / "runs" / str(ids[0])).append(Step(step=HUGE, epoch=0.1, loss=1.0, learning_rate=0.1))
     dispatcher.tick()
     assert catalogue.run(ids[0]).status == "failed"
     assert "cannot be used" in catalogue.run(ids[0]).problem
@@ -103,7 +104,7 @@ def test_a_passing_fault_marks_nothing_as_failed() -> None:
         faults = [StudioError("Locked."), OSError(28, "full"), FileNotFoundError("gone"), KeyError("x")]
         raise faults[item.id]
 
-    tend([SimpleNamespace(id=i) for i in range(4)], look, lambda item, fault: failed.append(item.id))
+    each_by_itself([SimpleNamespace(id=i) for i in range(4)], look, lambda item, fault: failed.append(item.id))
     assert failed == [2, 3]
 
 

@@ -17,10 +17,10 @@ from studio.domain.spec.presets import preset_values
 from studio.domain.spec.spec import defaults
 from studio.services.adapters.service import Adapters
 from studio.services.datasets.service import Datasets
-from studio.services.datasets.token_counts import Examinations
+from studio.services.datasets.token_counts import TokenCounts
 from studio.services.datasets.uploads import Uploads
 from studio.services.home.doctor import Doctor
-from studio.services.inference.remote_server import StandIn
+from studio.services.inference.remote_server import RemoteServer
 from studio.services.models.service import Models
 from studio.services.runs.checkpoints import Checkpoints
 from studio.services.runs.control import RunControl
@@ -54,14 +54,14 @@ class Parts:
     settings: Settings
     catalogue: Catalogue
     datasets: Datasets
-    examinations: Examinations
+    token_counts: TokenCounts
     models: Models
     runs: Runs
     sweeps: Sweeps
     run_control: RunControl
     checkpoints: Checkpoints
     adapters: Adapters
-    stand_in: StandIn
+    remote_server: RemoteServer
     doctor: Doctor
     uploads: Uploads
 
@@ -76,11 +76,11 @@ def studio(tmp_path: Path, migrated: Path) -> Iterator[Any]:
     engine = ImmediateEngine()
     runs = Runs(catalogue)
     yield Parts(
-        options, catalogue, Datasets(catalogue, engine, options.folder("datasets")), Examinations(engine),
+        options, catalogue, Datasets(catalogue, engine, options.folder("datasets")), TokenCounts(engine),
         Models(catalogue, no_engine, options.folder("models"), lambda: None), runs, Sweeps(catalogue, runs),
         RunControl(catalogue, runs),
         Checkpoints(catalogue, options.folder("adapters")), Adapters(catalogue, options.folder("adapters")),
-        StandIn(options),
+        RemoteServer(options),
         Doctor(catalogue, options.home), Uploads(options.folder("uploads")),
     )  # fmt: skip
     catalogue.close()

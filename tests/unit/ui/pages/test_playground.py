@@ -96,7 +96,7 @@ def test_a_column_is_offered_ready_models_and_the_adapters_that_fit_them(catalog
         adapters=Adapters(catalogue, tmp_path),
         catalogue=catalogue,
         checkpoints=Recorder(),
-        stand_in=SimpleNamespace(url="http://far:8000/v1"),
+        remote_server=SimpleNamespace(url="http://far:8000/v1"),
     )
     answer = playground.options(parts)
     assert answer["server"] == "http://far:8000/v1"
@@ -111,7 +111,7 @@ def test_checkpoints_of_runs_under_way_are_offered():
     kept = [SimpleNamespace(step=20, eval_loss=0.5), SimpleNamespace(step=10, eval_loss=None)]
     parts: Any = SimpleNamespace(
         models=Recorder(list=[[]]), adapters=Recorder(list=[[]]),
-        catalogue=Recorder(runs_with_worker=[[run]]), checkpoints=Recorder(list=[kept]), stand_in=Recorder(),
+        catalogue=Recorder(runs_with_worker=[[run]]), checkpoints=Recorder(list=[kept]), remote_server=Recorder(),
     )  # fmt: skip
     assert playground.options(parts)["checkpoints"] == [
         {"run": 4, "name": "tide", "model": "starter", "step": 20, "eval_loss": 0.5},

@@ -15,7 +15,7 @@ from studio.domain.errors import InvalidInput, NotFound
 from studio.domain.events import Evaluated, Finished, Progress, Saved, Step
 from studio.domain.run import RunStatus
 from studio.domain.spec.spec import read_spec
-from studio.engines.base import Device
+from studio.platform.hardware import Device
 from studio.services.runs.placement import place
 from studio.services.runs.progress import NOTES, summarise
 from studio.settings import Settings

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.worker.generation.detokenizer import StopStrings, TextStream
+from studio.worker.generation.detokenizer import IncrementalDetokenizer, StopStrings
 
 
 class Bytes:
@@ -20,7 +20,7 @@ class Bytes:
 
 @given(st.text())
 def test_the_pieces_are_the_text_and_no_piece_has_half_a_character(text: str):
-    stream = TextStream(Bytes())
+    stream = IncrementalDetokenizer(Bytes())
     pieces = [stream.add(byte) for byte in text.encode()]
     assert "".join(pieces) + stream.rest() == text
     if "\ufffd" not in text:
@@ -28,12 +28,12 @@ def test_the_pieces_are_the_text_and_no_piece_has_half_a_character(text: str):
 
 
 def test_a_character_is_shown_with_its_last_byte():
-    stream = TextStream(Bytes())
+    stream = IncrementalDetokenizer(Bytes())
     assert [stream.add(b) for b in "你😀".encode()] == ["", "", "你", "", "", "", "😀"]
 
 
 def test_bytes_that_never_become_a_character_are_shown_at_the_end():
-    stream = TextStream(Bytes())
+    stream = IncrementalDetokenizer(Bytes())
     assert stream.add(ord("a")) == "a"
     assert stream.add(0xE4) == ""
     assert stream.rest() == "\ufffd"

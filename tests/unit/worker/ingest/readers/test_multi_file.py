@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from studio.domain.datasets.file_format import Reading
+from studio.domain.datasets.file_format import ReadOptions
 from studio.domain.datasets.problem import Problem
 from studio.domain.errors import StudioError
 from studio.worker.ingest.readers.multi_file import open_several
@@ -29,7 +29,7 @@ def table(path: Path, *moods: object) -> Path:
 
 def test_rows_of_tables_are_counted_through_and_have_the_names_of_their_classes(tmp_path: Path):
     files = places(table(tmp_path / "a.parquet", 0, 1, -1), table(tmp_path / "b.parquet", None, 1, 2))
-    opened = open_several(files, Reading(), CLASSES)
+    opened = open_several(files, ReadOptions(), CLASSES)
     assert opened.blocks is not None
     assert [(n, row["text"], row["mood"]) for n, row in opened.items] == [
         (1, "a 0", "calm"), (2, "a 1", "stormy"), (3, "a 2", None),
@@ -39,7 +39,7 @@ def test_rows_of_tables_are_counted_through_and_have_the_names_of_their_classes(
 
 
 def test_words_in_the_place_of_numbers_stay(tmp_path: Path):
-    opened = open_several(places(table(tmp_path / "a.parquet", "calm", "odd")), Reading(), CLASSES)
+    opened = open_several(places(table(tmp_path / "a.parquet", "calm", "odd")), ReadOptions(), CLASSES)
     assert [row["mood"] for _, row in opened.items] == ["calm", "odd"]
 
 
@@ -47,7 +47,7 @@ def test_rows_of_lines_are_counted_through_with_those_that_cannot_be_read(tmp_pa
     first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     first.write_text('{"mood": 1}\n{"mood": \n')
     second.write_text('{"mood": true}\n{"mood": 7}\n[1]\n')
-    opened = open_several(places(first, second), Reading(), CLASSES)
+    opened = open_several(places(first, second), ReadOptions(), CLASSES)
     seen = [(i.line, i.code) if isinstance(i, Problem) else i for i in opened.items]
     assert seen == [(1, {"mood": "stormy"}), (2, "not_json"), (3, {"mood": True}), (4, {"mood": None}), (5, [1])]
     assert opened.unit == "row"

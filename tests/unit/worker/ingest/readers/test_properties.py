@@ -16,7 +16,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from studio.domain.datasets.file_format import SUFFIXES, Reading
+from studio.domain.datasets.file_format import SUFFIXES, ReadOptions
 from studio.domain.datasets.formats import PARTS, Format, Layout
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.rows import ROLE_OF, read_row
@@ -61,7 +61,7 @@ def items_of(name: str, content: bytes) -> list[Item] | None:
         path = Path(folder) / name
         path.write_bytes(content)
         try:
-            return list(open_source(path, name, Reading()).items)
+            return list(open_source(path, name, ReadOptions()).items)
         except InvalidInput:
             return None
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from studio.domain.datasets.file_format import Reading
+from studio.domain.datasets.file_format import ReadOptions
 from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
 from studio.worker.ingest.readers import (
@@ -42,7 +42,7 @@ def opened(tmp_path: Path) -> Callable[..., OpenSource]:
     def open_bytes(name: str, content: bytes, **reading: str) -> OpenSource:
         path = tmp_path / name
         path.write_bytes(content)
-        return open_source(path, name, Reading(**reading))
+        return open_source(path, name, ReadOptions(**reading))
 
     return open_bytes
 
@@ -77,7 +77,7 @@ READ_DAMAGED = """
 import random, sys, tempfile
 from pathlib import Path
 from studio.domain.errors import InvalidInput
-from studio.domain.datasets.file_format import Reading
+from studio.domain.datasets.file_format import ReadOptions
 from studio.worker.ingest.readers.open import open_source
 path = Path(sys.argv[1])
 whole, draw = path.read_bytes(), random.Random(7)
@@ -87,7 +87,7 @@ for _ in range(400):
         damaged[draw.randrange(len(damaged))] = draw.choice([0, 1, 127, 128, 255, draw.randrange(256)])
     path.write_bytes(damaged)
     try:
-        list(open_source(path, path.name, Reading()).items)
+        list(open_source(path, path.name, ReadOptions()).items)
     except InvalidInput:
         pass
 print("whole", end="")
