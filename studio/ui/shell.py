@@ -59,8 +59,8 @@ CORE_SCRIPTS = (
     "domain/base_model.js",
     "domain/run_status.js",
     "frame/index.js",
-    "ui/chart.js",
-    "ui/form.js",
+    "ui/chart/line_chart.js",
+    "ui/form/form.js",
 )
 PRELOADED_FONTS = ("inter-latin.woff2", "jetbrains-mono-latin.woff2")
 

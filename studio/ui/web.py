@@ -200,14 +200,14 @@ class Frame:
 
     def framed(self, page: Page, html: str, request: Request, nonce: str) -> str:
         theme = request.cookies.get(THEME_COOKIE, "")
-        parts = sorted((STATIC / "pages" / page.name).glob("*.js"), key=lambda part: (part.stem == "index", part.name))
+        parts = sorted((STATIC / "pages" / page.name).rglob("*.js"), key=lambda part: (part.stem == "index", part))
         return document(
             page,
             self.headings.get(page, Heading(page.title, "")),
             self.skeletons[page],
             GradioParts.of(html),
             pages=tuple(self.pages.values()),
-            scripts=tuple(f"pages/{page.name}/{part.name}" for part in parts),
+            scripts=tuple(part.relative_to(STATIC).as_posix() for part in parts),
             version=self.version,
             language=language_of(request),
             theme=theme if theme in THEMES else "system",

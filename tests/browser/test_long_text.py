@@ -60,7 +60,7 @@ def alone(page: Page) -> Page:
     for script in (
         "lib/dom.js",
         "ui/controls.js",
-        *(f"pages/playground/{name}.js" for name in ("markdown", "text_diff", "token_view", "answer_column")),
+        *(f"pages/playground/answers/{name}.js" for name in ("markdown", "text_diff", "token_view", "answer_column")),
     ):
         page.add_script_tag(content=(STATIC / script).read_text("utf-8"))
     return page
