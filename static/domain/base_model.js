@@ -1,53 +1,81 @@
 // Base models: what each state is called, why one could not be fetched, and what a check of one found, in plain words.
-(() => {
-  "use strict";
-  const { h, t } = window.Studio;
+// @ts-check
 
-  const STATES = { ready: [t("Ready"), "ok"], preparing: [t("Being prepared"), "busy"], failed: [t("Failed"), "err"] };
-  const PACKING = {
-    exact: t("Examples share a row, one behind the other: nothing is wasted"),
-    padded: t("Examples are filled up to the same length: slower where their lengths differ"),
-  };
-  const HEAD = { linear: t("Worked out in pieces: saves memory"), own: t("Worked out by the model itself: takes more memory") };
+import { h } from "../lib/dom.js";
+import { formatBytes, formatCompact, formatNumber } from "../lib/format.js";
+import { t } from "../lib/i18n.js";
+import { icon } from "../lib/icons.js";
+import { facts, pill } from "../ui/card.js";
+import { notePanel } from "../ui/panels.js";
+import { progressBar } from "../ui/progress.js";
 
-  Studio.models = {
-    pill: (model) => Studio.pill(...(model.is_gone ? [t("Folder gone"), "err"] : STATES[model.status] || [model.status, ""])),
+const STATES = { ready: [t("Ready"), "ok"], preparing: [t("Being prepared"), "busy"], failed: [t("Failed"), "err"] };
+const PACKING = {
+  exact: t("Examples share a row, one behind the other: nothing is wasted"),
+  padded: t("Examples are filled up to the same length: slower where their lengths differ"),
+};
+const HEAD = {
+  linear: t("Worked out in pieces: saves memory"),
+  own: t("Worked out by the model itself: takes more memory"),
+};
 
-    progress: (model, label = model.name) =>
-      Studio.progress({ label: `${label}: ${model.stage ? t(model.stage) : t("Waiting to begin")}`, share: model.total ? model.done / model.total : null }),
+export const modelPill = (model) =>
+  pill(...(model.is_gone ? [t("Folder gone"), "err"] : STATES[model.status] || [model.status, ""]));
 
-    about: (model) => [
-      model.parameters > 0 && t("{n} parameters", { n: Studio.compact(model.parameters) }), model.size > 0 && Studio.bytes(model.size),
-      model.context > 0 && t("reads up to {n} tokens", { n: Studio.number(model.context) }), model.license && t("licence {name}", { name: model.license }),
-      model.status === "ready" && (model.chat_template ? t("has a chat template") : t("has no chat template")),
-    ].filter(Boolean).join(" · "),
+export const modelProgress = (model, label = model.name) =>
+  progressBar({
+    label: `${label}: ${model.stage ? t(model.stage) : t("Waiting to begin")}`,
+    share: model.total ? model.done / model.total : null,
+  });
 
-    // report(model) → nodes: what is wrong first, then what is known. Nothing of a model that was never checked.
-    report({ name, report }) {
-      if (!report) return [];
-      const facts = found(report);
-      return [
-        ...report.problems.map(({ problem, remedy }) => Studio.note("warn", h("b", {}, problem), remedy && h("p", {}, remedy))),
-        facts.length + report.notes.length > 0 && h("details", { class: "advanced", data: { key: `report-${name}` } },
-          h("summary", {}, Studio.icon("next", 14), t("What a check of it found")),
-          Studio.facts(facts), report.notes.map(({ problem, remedy }) => h("p", { class: "hint" }, `${problem} ${remedy}`.trim()))),
-      ];
-    },
-  };
+export const modelSummary = (model) =>
+  [
+    model.parameters > 0 && t("{n} parameters", { n: formatCompact(model.parameters) }),
+    model.size > 0 && formatBytes(model.size),
+    model.context > 0 && t("reads up to {n} tokens", { n: formatNumber(model.context) }),
+    model.license && t("licence {name}", { name: model.license }),
+    model.status === "ready" && (model.chat_template ? t("has a chat template") : t("has no chat template")),
+  ]
+    .filter(Boolean)
+    .join(" · ");
 
-  function found({ causal, quantization, packing, head, layers, template }) {
-    const { end_of_turn: end, keeps_tools: tools, keeps_reasoning: reasoning, prefix_equals_prompt: same } = template;
-    const kept = (value) => (value ? t("seen by the model") : t("dropped by the chat template, and so never learned"));
-    return [
-      causal != null && [t("Kind"), causal ? t("writes text word by word, as a language model does") : t("no language model that writes text")],
-      [t("Stored weights"), quantization || t("full, not quantised")],
-      layers.length > 0 && [t("Layers with an adapter"), h("span", { class: "mono" }, layers.join(", "))],
-      PACKING[packing] && [t("Batches"), PACKING[packing]],
-      HEAD[head] && [t("Loss"), HEAD[head]],
-      end && [t("An answer ends with"), h("code", {}, end)],
-      tools != null && [t("Tool calls"), kept(tools)],
-      reasoning != null && [t("Reasoning"), kept(reasoning)],
-      same != null && [t("Beginning of an answer"), same ? t("the same in training and afterwards") : t("not the same in training and afterwards")],
-    ].filter(Boolean);
-  }
-})();
+// report(model) → nodes: what is wrong first, then what is known. Nothing of a model that was never checked.
+export function modelReport({ name, report }) {
+  if (!report) return [];
+  const known = reportFacts(report);
+  return [
+    ...report.problems.map(({ problem, remedy }) =>
+      notePanel("warn", h("b", {}, problem), remedy && h("p", {}, remedy)),
+    ),
+    known.length + report.notes.length > 0 &&
+      h(
+        "details",
+        { class: "advanced", data: { key: `report-${name}` } },
+        h("summary", {}, icon("next", 14), t("What a check of it found")),
+        facts(known),
+        report.notes.map(({ problem, remedy }) => h("p", { class: "hint" }, `${problem} ${remedy}`.trim())),
+      ),
+  ];
+}
+
+function reportFacts({ causal, quantization, packing, head, layers, template }) {
+  const { end_of_turn: end, keeps_tools: tools, keeps_reasoning: reasoning, prefix_equals_prompt: same } = template;
+  const kept = (value) => (value ? t("seen by the model") : t("dropped by the chat template, and so never learned"));
+  return [
+    causal != null && [
+      t("Kind"),
+      causal ? t("writes text word by word, as a language model does") : t("no language model that writes text"),
+    ],
+    [t("Stored weights"), quantization || t("full, not quantised")],
+    layers.length > 0 && [t("Layers with an adapter"), h("span", { class: "mono" }, layers.join(", "))],
+    PACKING[packing] && [t("Batches"), PACKING[packing]],
+    HEAD[head] && [t("Loss"), HEAD[head]],
+    end && [t("An answer ends with"), h("code", {}, end)],
+    tools != null && [t("Tool calls"), kept(tools)],
+    reasoning != null && [t("Reasoning"), kept(reasoning)],
+    same != null && [
+      t("Beginning of an answer"),
+      same ? t("the same in training and afterwards") : t("not the same in training and afterwards"),
+    ],
+  ].filter(Boolean);
+}

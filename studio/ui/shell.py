@@ -7,12 +7,14 @@ and its assets.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from html import escape
 from typing import NamedTuple
 
 from studio.ui.language import LANGUAGES, translate
+from studio.ui.static_files import imported_modules
 from studio.ui.theme import css_variables
 
 PRODUCT = "Adapter Studio"
@@ -22,7 +24,7 @@ HTML_LANGUAGE = {"en": "en", "zh": "zh-CN"}
 
 
 class Page(NamedTuple):
-    """`name` is the module in studio/ui/pages and the script in static/pages; `icon` a stroked path in 24×24."""
+    """`name` is the module in studio/ui/pages and the folder in static/pages; `icon` a stroked path in 24×24."""
 
     name: str
     path: str
@@ -50,33 +52,28 @@ SUN = (
 )
 GLOBE = "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM3 12h18M12 3c-5 5.5-5 12.5 0 18M12 3c5 5.5 5 12.5 0 18"
 DOOR = "M14 4h5v16h-5M4 12h10M10 8l4 4-4 4"
-CORE_SCRIPTS = (
-    "lib/dom.js",
-    "api/view.js",
-    "ui/controls.js",
-    "ui/table.js",
-    "domain/metrics.js",
-    "domain/base_model.js",
-    "domain/run_status.js",
-    "frame/index.js",
-    "ui/chart/line_chart.js",
-    "ui/form/form.js",
-)
+FRAME_SCRIPT = "frame/index.js"
 PRELOADED_FONTS = ("inter-latin.woff2", "jetbrains-mono-latin.woff2")
 
 # Before the first paint: the scheme that was chosen, else that of the page around (a Space asks so), else the system's.
+# And whenever the choice changes, the system's scheme does, or Gradio puts its own in the place of the chosen one.
 SCHEME_SCRIPT = """
 (() => {
   const root = document.documentElement, dark = matchMedia("(prefers-color-scheme: dark)");
   const around = new URLSearchParams(location.search).get("__theme");
-  window.applyScheme = () => {
+  const apply = () => {
     const theme = root.dataset.theme !== "system" ? root.dataset.theme : around || "system";
     const on = theme === "dark" || (theme !== "light" && dark.matches);
     root.classList.toggle("dark", on);
     document.body?.classList.toggle("dark", on);
   };
-  applyScheme();
-  dark.addEventListener("change", () => setTimeout(applyScheme));
+  apply();
+  dark.addEventListener("change", () => setTimeout(apply));
+  new MutationObserver(apply).observe(root, {attributeFilter: ["data-theme"]});
+  addEventListener("DOMContentLoaded", () => {
+    apply();
+    new MutationObserver(apply).observe(document.body, {attributeFilter: ["class"]});
+  });
 })();
 """
 
@@ -118,7 +115,7 @@ def document(
     gradio: GradioParts,
     *,
     pages: tuple[Page, ...],
-    scripts: tuple[str, ...],
+    script: str | None,
     version: str,
     language: str,
     theme: str,
@@ -130,7 +127,7 @@ def document(
     Args:
         skeleton: HTML of the page's views before they are drawn.
         pages: those in the navigation.
-        scripts: static paths of scripts, loaded in this order after the core.
+        script: static path of the page's own module, if it has one.
         version: of the static files; part of their address, so that they can be kept for ever.
         theme: light, dark or system.
         nonce: of the inline scripts, as the Content-Security-Policy names it.
@@ -141,12 +138,20 @@ def document(
         return escape(translate(text, language))
 
     title = t(heading.title)
-    dictionary = f'<script defer src="./text/{language}.js?v={version}"></script>' if language != "en" else ""
+    static, dictionary = f"./static/{version}", f"./text/{language}.js?v={version}"
+    scripts = (FRAME_SCRIPT, *([script] if script else []))
+    imported = dict.fromkeys(module for each in scripts for module in imported_modules(each) if module not in scripts)
+    preloads = (*(f"{static}/{module}" for module in imported), dictionary)
+    # For what does not know the version: import("studio/lib/dom.js"). Modules name each other by relative paths.
+    import_map = json.dumps({"imports": {"studio/": f"{static}/", "studio/text": dictionary}})
     fonts = "".join(
-        f'<link rel="preload" href="./static/fonts/{name}" as="font" type="font/woff2" crossorigin>'
+        f'<link rel="preload" href="{static}/fonts/{name}" as="font" type="font/woff2" crossorigin>'
         for name in PRELOADED_FONTS
     )
-    loaded = "".join(f'<script defer src="./static/{path}?v={version}"></script>' for path in (*CORE_SCRIPTS, *scripts))
+    modules = "".join(
+        [f'<link rel="modulepreload" href="{address}">' for address in preloads]
+        + [f'<script type="module" src="{static}/{path}"></script>' for path in scripts]
+    )
     return f"""<!doctype html>
 <html lang="{"zh-CN" if language == "zh" else "en"}" data-theme="{theme}" class="{"dark" if theme == "dark" else ""}">
 <head>
@@ -154,22 +159,23 @@ def document(
 <base href="./">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title if page.path == "" else f"{title} · {PRODUCT}"}</title>
-<link rel="icon" href="./static/icon.svg?v={version}" type="image/svg+xml">
+<link rel="icon" href="{static}/icon.svg" type="image/svg+xml">
 {fonts}
 {gradio.stylesheets}
 <style>{css_variables()}</style>
-<link rel="stylesheet" href="./static/studio.css?v={version}">
+<link rel="stylesheet" href="{static}/studio.css">
 <script nonce="{nonce}">{SCHEME_SCRIPT}</script>
-<script nonce="{nonce}">window.STUDIO = {{language: "{language}"}}; window.__gradio_mode__ = "app";
+<script nonce="{nonce}">window.__gradio_mode__ = "app";
 {gradio.configuration}</script>
-{dictionary}{loaded}
+<script nonce="{nonce}" type="importmap">{import_map}</script>
+{modules}
 {gradio.modules}
 </head>
 <body>
 <a class="skip" href="{escape(page.path) or "./"}#page-title">{t("Skip to the content")}</a>
 <div class="frame">
 <header class="side">
-<a class="brand" href="./"><img src="./static/icon.svg?v={version}" width="22" height="22" alt="">{PRODUCT}</a>
+<a class="brand" href="./"><img src="{static}/icon.svg" width="22" height="22" alt="">{PRODUCT}</a>
 <nav class="nav" aria-label="{t("Pages")}">{"".join(_link(p, p == page, t(p.title)) for p in pages)}</nav>
 <div class="foot">
 <a class="live" id="live" href="./runs" hidden></a>

@@ -47,7 +47,7 @@ def view(
     value: Any = None,
     skeleton: str = "cards",
 ) -> gr.HTML:
-    """The place on a page where the script's `Studio.define(name, …)` draws.
+    """The place on a page where the script's `define(name, …)` draws.
 
     Args:
         functions: handlers that the script calls by their name, `ctx.call("rename", {…})`; see `served`.
@@ -60,7 +60,8 @@ def view(
     box = gr.HTML(
         value=value,
         html_template=f'<div class="view" data-view={label} aria-busy="true">{SKELETONS[skeleton]}</div>',
-        js_on_load=f"Studio.mount({label}, {{element, props, server, trigger, watch, events: {json.dumps(events)}}})",
+        js_on_load='import("studio/api/view.js").then(({mount}) => '
+        f"mount({label}, {{element, props, server, trigger, watch, events: {json.dumps(events)}}}))",
         apply_default_css=False,
         server_functions=[served(function) for function in functions],
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import secrets
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,7 +19,6 @@ import gradio as gr  # noqa: E402
 from fastapi import FastAPI, Request  # noqa: E402
 from fastapi.middleware.cors import CORSMiddleware  # noqa: E402
 from fastapi.responses import JSONResponse, Response  # noqa: E402
-from fastapi.staticfiles import StaticFiles  # noqa: E402
 from starlette.datastructures import MutableHeaders  # noqa: E402
 from starlette.types import ASGIApp, Message, Receive, Scope, Send  # noqa: E402
 
@@ -38,12 +35,10 @@ from studio.ui.shell import (  # noqa: E402
     Page,
     document,
 )
+from studio.ui.static_files import FOR_EVER, STATIC, VersionedStatic, static_version  # noqa: E402
 from studio.ui.theme import gradio_theme  # noqa: E402
 
 SESSIONS_KEPT = 64  # A session costs 200 KB, and nothing of ours lives in one.
-FOR_EVER = "public, max-age=31536000, immutable"
-PACKAGE = Path(__file__).parents[1]
-STATIC = PACKAGE / "static" if (PACKAGE / "static").is_dir() else PACKAGE.parent / "static"
 
 Now = Callable[[Request], dict[str, Any] | None]
 
@@ -60,10 +55,10 @@ def build_web(
     """
     modules = page_modules() if modules is None else modules
     demo = build_blocks(studio, modules)
-    version = static_version(STATIC)
+    version = static_version()
 
     app = FastAPI(title=PRODUCT, docs_url=None, redoc_url=None, openapi_url=None)
-    app.mount("/static", Static(directory=STATIC))
+    app.mount("/static", VersionedStatic(version))
 
     @app.get(HEALTH)
     async def health() -> dict[str, bool]:  # needs no thread: it answers also where all are taken
@@ -76,9 +71,7 @@ def build_web(
     @app.get("/text/{language}.js")
     def text(language: str) -> Response:
         said = json.dumps(dictionary(language), ensure_ascii=False) if language in LANGUAGES else "{}"
-        return Response(
-            f"window.STUDIO.text = {said};", media_type="text/javascript", headers={"Cache-Control": FOR_EVER}
-        )
+        return Response(f"export default {said};", media_type="text/javascript", headers={"Cache-Control": FOR_EVER})
 
     @app.post("/gradio_api/upload")
     def no_upload() -> Response:
@@ -135,25 +128,6 @@ def build_blocks(studio: Any, modules: dict[Page, ModuleType]) -> gr.Blocks:
     return demo
 
 
-def static_version(folder: Path) -> str:
-    """Changes when a static file or a dictionary does."""
-    digest = hashlib.sha256()
-    for file in sorted([*folder.rglob("*"), *(PACKAGE / "ui" / "text").glob("*.json")]):
-        if file.is_file():
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-class Static(StaticFiles):
-    """Static files; what is asked for by its version, and a font, never changes."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        kept = b"v=" in scope["query_string"] or path.startswith("fonts")
-        response.headers["Cache-Control"] = FOR_EVER if kept and response.status_code == 200 else "no-cache"
-        return response
-
-
 class Frame:
     """ASGI middleware: puts what Gradio answers for a page into our own document."""
 
@@ -200,14 +174,14 @@ class Frame:
 
     def framed(self, page: Page, html: str, request: Request, nonce: str) -> str:
         theme = request.cookies.get(THEME_COOKIE, "")
-        parts = sorted((STATIC / "pages" / page.name).rglob("*.js"), key=lambda part: (part.stem == "index", part))
+        script = f"pages/{page.name}/index.js"
         return document(
             page,
             self.headings.get(page, Heading(page.title, "")),
             self.skeletons[page],
             GradioParts.of(html),
             pages=tuple(self.pages.values()),
-            scripts=tuple(part.relative_to(STATIC).as_posix() for part in parts),
+            script=script if (STATIC / script).is_file() else None,
             version=self.version,
             language=language_of(request),
             theme=theme if theme in THEMES else "system",

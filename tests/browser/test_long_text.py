@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page
 
 STATIC = Path(__file__).parents[2] / "static"
@@ -52,20 +51,6 @@ TEXTS = {
 }
 
 
-@pytest.fixture
-def alone(page: Page) -> Page:
-    """The page's scripts without a server."""
-    page.set_content("<html><body></body></html>")
-    page.evaluate("window.STUDIO = {text: {}}")
-    for script in (
-        "lib/dom.js",
-        "ui/controls.js",
-        *(f"pages/playground/answers/{name}.js" for name in ("markdown", "text_diff", "token_view", "answer_column")),
-    ):
-        page.add_script_tag(content=(STATIC / script).read_text("utf-8"))
-    return page
-
-
 def test_no_expression_in_any_script_goes_back_and_forth(page: Page) -> None:
     found = {
         (match[1], match[2].replace("g", "") + "g")
@@ -85,11 +70,12 @@ def test_the_expressions_are_seen_to_be_slow_where_they_are(page: Page) -> None:
 
 
 def test_markdown_is_drawn_in_work_that_is_in_proportion(alone: Page) -> None:
-    jobs = [["markdown", "(text) => Studio.playground.markdown(text)"]]
+    alone.evaluate("async () => { window.modules = await import('studio/pages/playground/answers/markdown.js') }")
+    jobs = [["markdown", "(text) => modules.markdown(text)"]]
     assert alone.evaluate(SLOW, [jobs, UNITS, MANY // 2]) == []
     for name, text in TEXTS.items():
         took = alone.evaluate(
-            "(text) => { const t = performance.now(); Studio.playground.markdown(text); return performance.now() - t }",
+            "(text) => { const t = performance.now(); modules.markdown(text); return performance.now() - t }",
             text,
         )
         assert took < 3_000, name
@@ -97,9 +83,10 @@ def test_markdown_is_drawn_in_work_that_is_in_proportion(alone: Page) -> None:
 
 def test_a_long_answer_is_drawn_as_far_as_it_is_read(alone: Page) -> None:
     alone.evaluate(
-        """(text) => {
-      const bench = {isHidden: () => false, isBusy: () => true, state: {view: "formatted", shade: false}};
-      document.body.append(Studio.playground.answer(bench, {}, {}, {state: "done", text}));
+        """async (text) => {
+      const { answerText } = await import("studio/pages/playground/answers/answer_text.js");
+      const comparison = {isHidden: () => false, isBusy: () => true, state: {view: "formatted", shade: false}};
+      document.body.append(answerText(comparison, {}, {}, {state: "done", text}));
     }""",
         "Word " * 10_000 + "end",
     )

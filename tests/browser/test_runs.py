@@ -19,11 +19,12 @@ from tests.support.waiting import wait_for
 MINUTES = 300_000
 # Below the chart of a run of so many steps.
 TICKS = """async (total) => {
+  const { lineChart } = await import('studio/ui/chart/line_chart.js');
   const place = document.createElement('div');
   place.style.width = '1000px';
   document.body.append(place);
   const series = [{name: 'loss', points: [[1, 2], [total, 1]]}];
-  Studio.lineChart(place, {label: 'loss', xMax: total, height: 300, series});
+  lineChart(place, {label: 'loss', xMax: total, height: 300, series});
   await new Promise(requestAnimationFrame);
   await new Promise(requestAnimationFrame);
   const ticks = [...place.querySelectorAll('.tick[text-anchor=middle]')].map((tick) => tick.textContent).join(' ');
@@ -208,26 +209,6 @@ def test_a_double_click_on_start_makes_one_run_and_its_open_menu_stays_while_it_
     page.get_by_role("menuitem", name="Discard…").click()
     page.get_by_role("button", name="Discard", exact=True).click()
     expect(page.locator("#run-status")).to_have_attribute("data-status", "cancelled", timeout=MINUTES)
-
-
-SMOOTHED = """() => [Studio.smoothed([[1, 4], [2, 2]], 0.5), Studio.smoothed([[2, 3, 2], [3, 1]], 0.5)]"""
-WORDS = """() => [
-  Studio.t("{n} {n:row|rows}", {n: 1}), Studio.t("{n} {n:row|rows}", {n: "1,000"}),
-  Studio.cut("a🇫🇷🇩🇪", 4), Studio.cut("ab👩‍👩‍👧", 5),
-  Studio.percent(1), Studio.percent(0.9999), Studio.percent(0.004), Studio.percent(0), Studio.percent(0.5),
-]"""
-
-
-def test_the_smoothed_loss_is_bias_corrected_and_what_is_counted_and_cut_reads_as_a_person_writes_it(
-    server: Server, page: Page
-) -> None:
-    page.goto(f"{server.url}/runs")
-    even, stretched = page.evaluate(SMOOTHED)
-    assert even == [[1, 4], [2, pytest.approx((0.25 * 4 + 0.5 * 2) / 0.75)]]
-    assert stretched == [[2, 3], [3, pytest.approx((0.75 / 2 * 3 + 0.5 * 1) / 0.875)]]
-    assert page.evaluate(WORDS) == ["1 row", "1,000 rows", "a🇫🇷", "ab", "100%", "99%", "<1%", "0%", "50%"]
-    said = ["CPU, 1 thread", "CPU, 1 threads", "CPU, 8 threads", "NVIDIA H100", ""]
-    assert page.evaluate("(said) => said.map(Studio.deviceName)", said) == [said[0], said[0], *said[2:]]
 
 
 def test_a_chart_has_no_half_step(server: Server, page: Page) -> None:

@@ -1,98 +1,172 @@
 // Which column holds what, with the first rows as they would be read; and how the file itself is read.
-(() => {
-  "use strict";
-  const { h, t, render } = Studio;
-  const parts = (Studio.datasets = Studio.datasets || {});
+// @ts-check
 
-  // columns(view) → {element, open(), refresh()}
-  parts.columns = (view) => {
-    const { ctx, dataset } = view;
-    const form = h("div", { class: "stack" });
-    const preview = h("div", { class: "stack" });
-    const reading = parts.reading(view);
-    const element = h("div", { class: "stack columns" }, h("div", { class: "map" }, form, preview), dataset.from_files && reading);
-    for (const place of [element, form, preview]) place.draws = true;
-    let known = null;
-    let layout = null;
-    let faults = {};
-    let tried = null;
-    let ticket = 0;
-    render(form, Studio.skeleton(6));
+import { h, render } from "../../lib/dom.js";
+import { t } from "../../lib/i18n.js";
+import { button } from "../../ui/button.js";
+import { selectField } from "../../ui/controls.js";
+import { errorPanel, skeleton } from "../../ui/panels.js";
+import { toastFault } from "../../ui/toast.js";
+import { messageNodes } from "./messages.js";
+import { readOptions } from "./read_options.js";
 
-    async function load() {
-      try {
-        known = await ctx.read("columns", { name: dataset.reference });
-      } catch (fault) {
-        render(form, Studio.errorPanel(fault, load));
-        return;
-      }
-      layout = known.layout ? { format: known.layout.format, columns: { ...known.layout.columns } } : { format: known.formats[0].value, columns: {} };
-      draw();
-      attempt();
+// columns(view) → {element, open(), refresh()}
+export function columnMapping(view) {
+  const { ctx, dataset } = view;
+  const form = h("div", { class: "stack" });
+  const preview = h("div", { class: "stack" });
+  const reading = readOptions(view);
+  const element = h(
+    "div",
+    { class: "stack columns" },
+    h("div", { class: "map" }, form, preview),
+    dataset.from_files && reading,
+  );
+  for (const place of [element, form, preview]) place.draws = true;
+  let known = null;
+  let layout = null;
+  let faults = {};
+  let tried = null;
+  let ticket = 0;
+  render(form, skeleton(6));
+
+  async function load() {
+    try {
+      known = await ctx.read("columns", { name: dataset.reference });
+    } catch (fault) {
+      render(form, errorPanel(fault, load));
+      return;
     }
+    layout = known.layout
+      ? { format: known.layout.format, columns: { ...known.layout.columns } }
+      : { format: known.formats[0].value, columns: {} };
+    draw();
+    attempt();
+  }
 
-    // What the first rows are with these columns; the fields that are missing are told in their places.
-    async function attempt() {
-      const mine = ++ticket;
-      try {
-        const answer = await ctx.read("try_columns", { name: dataset.reference, layout });
-        if (mine !== ticket) return;
-        [tried, faults] = [answer, {}];
-      } catch (fault) {
-        if (mine !== ticket) return;
-        [tried, faults] = [null, fault.fields || {}];
-        if (!Object.keys(faults).length) Studio.toastFault(fault);
-      }
-      draw();
+  // What the first rows are with these columns; the fields that are missing are told in their places.
+  async function attempt() {
+    const mine = ++ticket;
+    try {
+      const answer = await ctx.read("try_columns", { name: dataset.reference, layout });
+      if (mine !== ticket) return;
+      [tried, faults] = [answer, {}];
+    } catch (fault) {
+      if (mine !== ticket) return;
+      [tried, faults] = [null, fault.fields || {}];
+      if (!Object.keys(faults).length) toastFault(fault);
     }
+    draw();
+  }
 
-    function draw() {
-      const format = known.formats.find((each) => each.value === layout.format) || known.formats[0];
-      render(form,
-        h("h3", {}, t("Which column holds what")),
-        field("column-format", t("Format"), "", Studio.select({
-          label: t("Format"), id: "column-format", value: layout.format, items: known.formats.map(({ value, label }) => ({ value, label })),
+  function draw() {
+    const format = known.formats.find((each) => each.value === layout.format) || known.formats[0];
+    render(
+      form,
+      h("h3", {}, t("Which column holds what")),
+      field(
+        "column-format",
+        t("Format"),
+        "",
+        selectField({
+          label: t("Format"),
+          id: "column-format",
+          value: layout.format,
+          items: known.formats.map(({ value, label }) => ({ value, label })),
           onChange: (value) => {
             layout = { format: value, columns: kept(value) };
             attempt();
             draw();
           },
-        })),
-        format.parts.map((part) => field(`column-${part.name}`, part.needed ? part.label : t("{part} (optional)", { part: part.label }), faults[part.name], Studio.select({
-          label: part.label, id: `column-${part.name}`, value: layout.columns[part.name] || "", "aria-invalid": faults[part.name] ? "true" : null,
-          "aria-describedby": faults[part.name] ? `column-${part.name}-error` : null,
-          items: [{ value: "", label: part.needed ? t("Choose a column") : t("None") }, ...known.columns.map((column) => ({ value: column, label: column }))],
-          onChange: (column) => {
-            layout.columns = { ...layout.columns, [part.name]: column };
-            attempt();
-          },
-        }))),
-        h("div", { class: "row" }, Studio.button(t("Read with these columns"), apply, { kind: "primary", id: "apply-columns", disabled: !tried })),
-        h("p", { class: "hint" }, t("It is remembered for files with the same header.")));
-      render(preview, h("h3", {}, t("The first rows, read that way")), rows());
-    }
+        }),
+      ),
+      format.parts.map((part) =>
+        field(
+          `column-${part.name}`,
+          part.needed ? part.label : t("{part} (optional)", { part: part.label }),
+          faults[part.name],
+          selectField({
+            label: part.label,
+            id: `column-${part.name}`,
+            value: layout.columns[part.name] || "",
+            "aria-invalid": faults[part.name] ? "true" : null,
+            "aria-describedby": faults[part.name] ? `column-${part.name}-error` : null,
+            items: [
+              { value: "", label: part.needed ? t("Choose a column") : t("None") },
+              ...known.columns.map((column) => ({ value: column, label: column })),
+            ],
+            onChange: (column) => {
+              layout.columns = { ...layout.columns, [part.name]: column };
+              attempt();
+            },
+          }),
+        ),
+      ),
+      h(
+        "div",
+        { class: "row" },
+        button(t("Read with these columns"), apply, { kind: "primary", id: "apply-columns", disabled: !tried }),
+      ),
+      h("p", { class: "hint" }, t("It is remembered for files with the same header.")),
+    );
+    render(preview, h("h3", {}, t("The first rows, read that way")), rows());
+  }
 
-    // Columns that were chosen for a part stay chosen where another format has that part too.
-    const kept = (value) => {
-      const names = known.formats.find((each) => each.value === value).parts.map((part) => part.name);
-      return Object.fromEntries(Object.entries(layout.columns).filter(([name]) => names.includes(name)));
-    };
-
-    const rows = () => {
-      if (!tried) return h("p", { class: "hint" }, Object.keys(faults).length ? t("Choose the columns first.") : t("Reading…"));
-      if (!tried.length) return h("p", { class: "hint" }, t("The first rows of this file were not kept."));
-      const kind = { text: "text", preference: "preference", unpaired: "unpaired" }[layout.format] || "chat";
-      return h("ol", { class: "rows", id: "column-preview" }, tried.map((one, i) => h("li", { data: { key: String(i) } }, h("span", { class: "num" }, i + 1),
-        h("div", {}, one.row && parts.turns(one.row, kind), one.problems.map((problem) => h("p", { class: problem.level === "error" ? "field-error" : "hint" }, problem.problem, " ", problem.remedy))))));
-    };
-
-    const field = (id, label, wrong, control) => h("div", { class: "field", data: { key: id } }, h("label", { for: id }, label), control, h("p", { class: "field-error", id: `${id}-error`, role: "alert" }, wrong));
-
-    async function apply(event) {
-      const answer = await ctx.act(event.currentTarget, "read_again", { name: dataset.reference, ...dataset.details.reading, layout });
-      if (answer) view.went(answer.dataset);
-    }
-
-    return { element, open: () => !known && load(), refresh: () => {} };
+  // Columns that were chosen for a part stay chosen where another format has that part too.
+  const kept = (value) => {
+    const names = known.formats.find((each) => each.value === value).parts.map((part) => part.name);
+    return Object.fromEntries(Object.entries(layout.columns).filter(([name]) => names.includes(name)));
   };
-})();
+
+  const rows = () => {
+    if (!tried)
+      return h("p", { class: "hint" }, Object.keys(faults).length ? t("Choose the columns first.") : t("Reading…"));
+    if (!tried.length) return h("p", { class: "hint" }, t("The first rows of this file were not kept."));
+    const kind = { text: "text", preference: "preference", unpaired: "unpaired" }[layout.format] || "chat";
+    return h(
+      "ol",
+      { class: "rows", id: "column-preview" },
+      tried.map((one, i) =>
+        h(
+          "li",
+          { data: { key: String(i) } },
+          h("span", { class: "num" }, i + 1),
+          h(
+            "div",
+            {},
+            one.row && messageNodes(one.row, kind),
+            one.problems.map((problem) =>
+              h(
+                "p",
+                { class: problem.level === "error" ? "field-error" : "hint" },
+                problem.problem,
+                " ",
+                problem.remedy,
+              ),
+            ),
+          ),
+        ),
+      ),
+    );
+  };
+
+  const field = (id, label, wrong, control) =>
+    h(
+      "div",
+      { class: "field", data: { key: id } },
+      h("label", { for: id }, label),
+      control,
+      h("p", { class: "field-error", id: `${id}-error`, role: "alert" }, wrong),
+    );
+
+  async function apply(event) {
+    const answer = await ctx.act(event.currentTarget, "read_again", {
+      name: dataset.reference,
+      ...dataset.details.reading,
+      layout,
+    });
+    if (answer) view.went(answer.dataset);
+  }
+
+  return { element, open: () => !known && load(), refresh: () => {} };
+}

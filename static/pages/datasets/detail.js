@@ -1,201 +1,327 @@
 // The card of the dataset that is chosen: its head, what can be healed, and its tabs, or why there are none yet.
-(() => {
-  "use strict";
-  const { h, t, render } = Studio;
-  const parts = (Studio.datasets = Studio.datasets || {});
-  const PLACE = { tab: null, offset: null, search: null, view: null, code: null, find: null, at: null, validation: null }; // of one version's page
+// @ts-check
 
-  const bare = (name) => name.replace(/@\d+$/, "");
+import { h, render } from "../../lib/dom.js";
+import { formatNumber } from "../../lib/format.js";
+import { t } from "../../lib/i18n.js";
+import { icon } from "../../lib/icons.js";
+import { readQuery, setQuery } from "../../lib/url.js";
+import { button } from "../../ui/button.js";
+import { selectField } from "../../ui/controls.js";
+import { errorPanel, notePanel, skeleton } from "../../ui/panels.js";
+import { progressBar } from "../../ui/progress.js";
+import { tabs } from "../../ui/tabs.js";
+import { toast } from "../../ui/toast.js";
+import { cleaningPanel } from "./cleaning.js";
+import { columnMapping } from "./column_mapping.js";
+import { datasetHeader } from "./header.js";
+import { versionHistory } from "./history.js";
+import { deleteDataset, intakeProgress } from "./list.js";
+import { problemList } from "./problems.js";
+import { readOptions } from "./read_options.js";
+import { rowList } from "./rows.js";
+import { tokenCounter } from "./token_counts.js";
+import { tokenLengths } from "./token_lengths.js";
 
-  // detail(ctx, {data: () => listing, changed: (reference) => {}}) → {element, show(name)}
-  parts.detail = (ctx, page) => {
-    const id = "dataset-name";
-    const head = h("div", { class: "stack head" });
-    const healing = h("div");
-    const content = h("div", { class: "stack" });
-    const element = h("section", { class: "card", id: "dataset", "aria-labelledby": id }, head, healing, content);
-    for (const place of [element, head, healing, content]) place.draws = true;
-    let wanted = "";
-    let seen = null;
-    let built = ""; // version and status that the content was made for
-    let counting = null;
-    let tabs = null;
-    let panels = {};
-    let ticket = 0;
-    let followed = null; // the version that was being read when it was seen last
+const PLACE = { tab: null, offset: null, search: null, view: null, code: null, find: null, at: null, validation: null }; // of one version's page
 
-    const models = () => page.data().models.filter((model) => model.ready);
+const bare = (name) => name.replace(/@\d+$/, "");
 
-    async function load() {
-      const mine = ++ticket;
-      let answer;
-      try {
-        answer = await ctx.read("look", { name: wanted });
-      } catch (fault) {
-        if (mine !== ticket) return;
-        forget();
-        render(head, h("h2", { id, tabindex: "-1" }, wanted));
-        render(content, Studio.errorPanel(fault));
-        return;
-      }
+// detail(ctx, {data: () => listing, changed: (reference) => {}}) → {element, show(name)}
+export function datasetDetail(ctx, page) {
+  const id = "dataset-name";
+  const head = h("div", { class: "stack head" });
+  const healing = h("div");
+  const content = h("div", { class: "stack" });
+  const element = h("section", { class: "card", id: "dataset", "aria-labelledby": id }, head, healing, content);
+  for (const place of [element, head, healing, content]) place.draws = true;
+  let wanted = "";
+  let seen = null;
+  let built = ""; // version and status that the content was made for
+  let counting = null;
+  let tabList = null;
+  let panels = {};
+  let ticket = 0;
+  let followed = null; // the version that was being read when it was seen last
+
+  const models = () => page.data().models.filter((model) => model.ready);
+
+  async function load() {
+    const mine = ++ticket;
+    let answer;
+    try {
+      answer = await ctx.read("look", { name: wanted });
+    } catch (fault) {
       if (mine !== ticket) return;
-      seen = answer;
-      draw();
+      forget();
+      render(head, h("h2", { id, tabindex: "-1" }, wanted));
+      render(content, errorPanel(fault));
+      return;
     }
+    if (mine !== ticket) return;
+    seen = answer;
+    draw();
+  }
 
-    function forget() {
+  function forget() {
+    counting?.end();
+    [seen, built, counting, tabList, panels] = [null, "", null, null, {}];
+    render(healing);
+    delete element.dataset.status;
+    delete element.dataset.reference;
+  }
+
+  function draw() {
+    const { dataset } = seen;
+    Object.assign(element.dataset, { status: dataset.status, reference: dataset.reference });
+    const held = element.contains(document.activeElement);
+    const made = `${dataset.id} ${dataset.status} ${dataset.created_at} ${models().length > 0}`;
+    if (made !== built) {
       counting?.end();
-      [seen, built, counting, tabs, panels] = [null, "", null, null, {}];
+      [counting, tabList, panels] = [null, null, {}];
       render(healing);
-      delete element.dataset.status;
-      delete element.dataset.reference;
-    }
+      build();
+      built = made;
+    } else if (dataset.status === "reading") build();
+    else panels.history?.refresh();
+    if (followed === dataset.id && dataset.status !== "reading") told(dataset);
+    followed = dataset.status === "reading" ? dataset.id : null;
+    drawHead();
+    if (held && !element.contains(document.activeElement)) document.getElementById(id).focus({ preventScroll: true });
+  }
 
-    function draw() {
-      const { dataset } = seen;
-      Object.assign(element.dataset, { status: dataset.status, reference: dataset.reference });
-      const held = element.contains(document.activeElement);
-      const made = `${dataset.id} ${dataset.status} ${dataset.created_at} ${models().length > 0}`;
-      if (made !== built) {
-        counting?.end();
-        [counting, tabs, panels] = [null, null, {}];
-        render(healing);
-        build();
-        built = made;
-      } else if (dataset.status === "reading") build();
-      else panels.history?.refresh();
-      if (followed === dataset.id && dataset.status !== "reading") told(dataset);
-      followed = dataset.status === "reading" ? dataset.id : null;
-      drawHead();
-      if (held && !element.contains(document.activeElement)) document.getElementById(id).focus({ preventScroll: true });
-    }
+  const drawHead = () =>
+    render(
+      head,
+      datasetHeader({
+        seen,
+        id,
+        tokens: counting?.shown?.tokens,
+        open: (reference) => go(reference, { tab: readQuery().tab }),
+        change: () => select("columns"),
+      }),
+    );
 
-    const drawHead = () => render(head, parts.heading({ seen, id, tokens: counting?.shown?.tokens, open: (reference) => go(reference, { tab: Studio.query().tab }), change: () => select("columns") }));
+  function told(dataset) {
+    if (dataset.status !== "ready") return;
+    if (!dataset.rows) return void toast(t("None of the rows of “{name}” can be used.", { name: dataset.name }), "err");
+    const healed = dataset.details.left_out && seen.steps.length > 1;
+    toast(
+      t("“{name}” is ready: {n} {n:row|rows}.", { name: dataset.name, n: formatNumber(dataset.rows) }),
+      dataset.bad_rows ? "warn" : "ok",
+      {
+        detail: healed
+          ? seen.steps[seen.steps.length - 1].text
+          : dataset.bad_rows
+            ? t("{n} more cannot be trained on; see its problems.", { n: formatNumber(dataset.bad_rows) })
+            : "",
+      },
+    );
+  }
 
-    function told(dataset) {
-      if (dataset.status !== "ready") return;
-      if (!dataset.rows) return void Studio.toast(t("None of the rows of “{name}” can be used.", { name: dataset.name }), "err");
-      const healed = dataset.details.left_out && seen.steps.length > 1;
-      Studio.toast(t("“{name}” is ready: {n} {n:row|rows}.", { name: dataset.name, n: Studio.number(dataset.rows) }), dataset.bad_rows ? "warn" : "ok", {
-        detail: healed ? seen.steps[seen.steps.length - 1].text : dataset.bad_rows ? t("{n} more cannot be trained on; see its problems.", { n: Studio.number(dataset.bad_rows) }) : "",
-      });
-    }
-
-    function build() {
-      const { dataset } = seen;
-      const view = {
-        ctx, dataset, encodings: page.data().encodings, went: (next) => go(next.name), seen: () => seen, groups, pick, modelSelect,
-        others: () => page.data().rows.filter((row) => row.status === "ready" && row.rows > 0 && row.name !== dataset.name).map((row) => row.name),
-        asked: () => { refreshAll(); counting.ask(dataset.rows <= 20000); },
-        remove: async (button, row) => (await parts.remove(ctx, button, row, { version: true })) && (row.id === dataset.id ? go(dataset.name) : load()),
-      };
-      if (dataset.status === "reading") return render(content, readingPart(dataset));
-      if (dataset.status === "failed") {
-        const readable = dataset.from_files && seen.steps[seen.steps.length - 1].action !== "clean";
-        return render(content, Studio.errorPanel(dataset.fault), readable && parts.reading(view), removeButton(dataset));
-      }
-      if (dataset.status === "unclear") {
-        const columns = parts.columns(view);
-        columns.open();
-        return render(content, Studio.note("warn", h("b", {}, dataset.fault.problem), h("p", {}, dataset.fault.remedy)), columns.element);
-      }
-      view.counting = counting = parts.counting(ctx, dataset, counted);
-      panels = { rows: parts.rows(view), problems: parts.problems(view), lengths: parts.lengths(view), columns: parts.columns(view), history: parts.history(view) };
-      const item = (name, label, count) => ({ name, label, count, draw: () => { panels[name].open(); return panels[name].element; } });
-      const offered = seen.dataset.rows ? Studio.query().tab : Studio.query().tab || "problems";
-      tabs = Studio.tabs({
-        label: dataset.name, selected: offered,
-        items: [item("rows", t("Rows")), item("problems", t("Problems"), total()), item("lengths", t("Lengths")), item("columns", t("Columns")), item("history", t("History"), seen.versions.length)],
-        onSelect: (tab) => Studio.setQuery({ tab: tab === "rows" ? null : tab }),
-      });
-      render(content, parts.healed(seen), tabs);
-      drawHealing();
-      if (dataset.rows) counting.begin();
-      return undefined;
-    }
-
-    const readingPart = (dataset) => h("div", { class: "row under-way" }, Studio.progress(parts.progressOf(dataset)),
-      Studio.button(t("Cancel"), async (event) => (await parts.remove(ctx, event.currentTarget, dataset)) && go(seen.versions.length > 1 ? dataset.name : ""), { small: true, id: "cancel-reading" }));
-    const removeButton = (dataset) => h("div", { class: "row" }, Studio.button(t("Delete"), async (event) => {
-      if (await parts.remove(ctx, event.currentTarget, dataset, { version: seen.versions.length > 1 })) go(seen.versions.length > 1 ? dataset.name : "");
-    }, { kind: "danger", icon: "remove", id: "delete-dataset" }));
-
-    const groups = () => {
-      const all = [...seen.groups, ...(counting?.state.status === "done" ? counting.state.groups : [])];
-      return all.sort((one, other) => (one.level !== "error") - (other.level !== "error"));
+  function build() {
+    const { dataset } = seen;
+    const view = {
+      ctx,
+      dataset,
+      encodings: page.data().encodings,
+      went: (next) => go(next.name),
+      seen: () => seen,
+      groups,
+      pick,
+      modelSelect,
+      others: () =>
+        page
+          .data()
+          .rows.filter((row) => row.status === "ready" && row.rows > 0 && row.name !== dataset.name)
+          .map((row) => row.name),
+      asked: () => {
+        refreshAll();
+        counting.ask(dataset.rows <= 20000);
+      },
+      remove: async (button, row) =>
+        (await deleteDataset(ctx, button, row, { version: true })) &&
+        (row.id === dataset.id ? go(dataset.name) : load()),
     };
-    const total = () => groups().reduce((sum, group) => sum + group.count, 0);
-    const drawHealing = () => render(healing, parts.healing({ ctx, dataset: seen.dataset, groups: seen.groups, counted: counting.state, healed: (next) => go(next.name) }));
-
-    let before = "";
-    function counted(state) {
-      panels.lengths.refresh();
-      const now = `${state.status} ${state.model} ${state.max_length} ${Studio.query().validation}`;
-      if (now === before) return;
-      before = now;
-      tabs.count("problems", total());
-      drawHealing();
-      drawHead();
-      if (state.status === "done") refreshAll();
+    if (dataset.status === "reading") return render(content, readingPart(dataset));
+    if (dataset.status === "failed") {
+      const readable = dataset.from_files && seen.steps[seen.steps.length - 1].action !== "clean";
+      return render(content, errorPanel(dataset.fault), readable && readOptions(view), removeButton(dataset));
     }
-    const refreshAll = () => Object.values(panels).forEach((panel) => panel.refresh());
+    if (dataset.status === "unclear") {
+      const columns = columnMapping(view);
+      columns.open();
+      return render(
+        content,
+        notePanel("warn", h("b", {}, dataset.fault.problem), h("p", {}, dataset.fault.remedy)),
+        columns.element,
+      );
+    }
+    view.counting = counting = tokenCounter(ctx, dataset, counted);
+    panels = {
+      rows: rowList(view),
+      problems: problemList(view),
+      lengths: tokenLengths(view),
+      columns: columnMapping(view),
+      history: versionHistory(view),
+    };
+    const item = (name, label, count) => ({
+      name,
+      label,
+      count,
+      draw: () => {
+        panels[name].open();
+        return panels[name].element;
+      },
+    });
+    const offered = seen.dataset.rows ? readQuery().tab : readQuery().tab || "problems";
+    tabList = tabs({
+      label: dataset.name,
+      selected: offered,
+      items: [
+        item("rows", t("Rows")),
+        item("problems", t("Problems"), total()),
+        item("lengths", t("Lengths")),
+        item("columns", t("Columns")),
+        item("history", t("History"), seen.versions.length),
+      ],
+      onSelect: (tab) => setQuery({ tab: tab === "rows" ? null : tab }),
+    });
+    render(content, cleanedNote(seen), tabList);
+    drawHealing();
+    if (dataset.rows) counting.begin();
+    return undefined;
+  }
 
-    function modelSelect(field) {
-      const { model } = Studio.query();
-      return models().length > 1 && Studio.select({
-        label: t("Base model"), id: field, value: models().some((each) => each.name === model) ? model : models()[0].name,
+  const readingPart = (dataset) =>
+    h(
+      "div",
+      { class: "row under-way" },
+      progressBar(intakeProgress(dataset)),
+      button(
+        t("Cancel"),
+        async (event) =>
+          (await deleteDataset(ctx, event.currentTarget, dataset)) && go(seen.versions.length > 1 ? dataset.name : ""),
+        { small: true, id: "cancel-reading" },
+      ),
+    );
+  const removeButton = (dataset) =>
+    h(
+      "div",
+      { class: "row" },
+      button(
+        t("Delete"),
+        async (event) => {
+          if (await deleteDataset(ctx, event.currentTarget, dataset, { version: seen.versions.length > 1 }))
+            go(seen.versions.length > 1 ? dataset.name : "");
+        },
+        { kind: "danger", icon: "remove", id: "delete-dataset" },
+      ),
+    );
+
+  const groups = () => {
+    const all = [...seen.groups, ...(counting?.state.status === "done" ? counting.state.groups : [])];
+    return all.sort((one, other) => (one.level !== "error") - (other.level !== "error"));
+  };
+  const total = () => groups().reduce((sum, group) => sum + group.count, 0);
+  const drawHealing = () =>
+    render(
+      healing,
+      cleaningPanel({
+        ctx,
+        dataset: seen.dataset,
+        groups: seen.groups,
+        counted: counting.state,
+        healed: (next) => go(next.name),
+      }),
+    );
+
+  let before = "";
+  function counted(state) {
+    panels.lengths.refresh();
+    const now = `${state.status} ${state.model} ${state.max_length} ${readQuery().validation}`;
+    if (now === before) return;
+    before = now;
+    tabList.count("problems", total());
+    drawHealing();
+    drawHead();
+    if (state.status === "done") refreshAll();
+  }
+  const refreshAll = () => Object.values(panels).forEach((panel) => panel.refresh());
+
+  function modelSelect(field) {
+    const { model } = readQuery();
+    return (
+      models().length > 1 &&
+      selectField({
+        label: t("Base model"),
+        id: field,
+        value: models().some((each) => each.name === model) ? model : models()[0].name,
         items: models().map((each) => ({ value: each.name, label: each.name })),
         onChange: (name) => {
-          Studio.setQuery({ model: name });
+          setQuery({ model: name });
           refreshAll();
           counting.ask(seen.dataset.rows <= 20000);
         },
-      });
-    }
+      })
+    );
+  }
 
-    function select(tab) {
-      tabs.select(tab);
-      Studio.setQuery({ tab });
-      tabs.querySelector("[aria-selected=true]").focus();
-    }
+  function select(tab) {
+    tabList.select(tab);
+    setQuery({ tab });
+    tabList.querySelector("[aria-selected=true]").focus();
+  }
 
-    function pick(event, reference) {
-      if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-      event.preventDefault();
-      go(reference, { tab: "history" });
-    }
+  function pick(event, reference) {
+    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    go(reference, { tab: "history" });
+  }
 
-    // To another version or dataset, from its beginning.
-    function go(reference, place = {}) {
-      Studio.setQuery({ ...PLACE, ...place, name: reference }, { push: true });
-      page.changed();
-    }
+  // To another version or dataset, from its beginning.
+  function go(reference, place = {}) {
+    setQuery({ ...PLACE, ...place, name: reference }, { push: true });
+    page.changed();
+  }
 
-    return {
-      element, go,
-      // Called with every listing: what has changed there is looked at again.
-      show(name) {
-        element.hidden = !name;
-        if (name !== wanted) {
-          const other = !seen || bare(name) !== bare(wanted); // Another version stands in the place of this one.
-          wanted = name;
-          if (other) forget();
-          if (!name) return;
-          if (other) render(head, h("h2", { id, tabindex: "-1" }, bare(name)));
-          if (other) render(content, Studio.skeleton(9));
-          load();
-          return;
-        }
-        if (!name || !seen) return;
-        const row = page.data().rows.find((each) => each.name === seen.dataset.name);
-        const newer = row && !name.includes("@") && (row.id !== seen.dataset.id || row.status !== seen.dataset.status);
-        if (seen.dataset.status === "reading" || newer || (row && row.versions !== seen.versions.length)) load();
-        else if (tabs === null || !built.endsWith(String(models().length > 0))) draw();
-      },
-    };
+  return {
+    element,
+    go,
+    // Called with every listing: what has changed there is looked at again.
+    show(name) {
+      element.hidden = !name;
+      if (name !== wanted) {
+        const other = !seen || bare(name) !== bare(wanted); // Another version stands in the place of this one.
+        wanted = name;
+        if (other) forget();
+        if (!name) return;
+        if (other) render(head, h("h2", { id, tabindex: "-1" }, bare(name)));
+        if (other) render(content, skeleton(9));
+        load();
+        return;
+      }
+      if (!name || !seen) return;
+      const row = page.data().rows.find((each) => each.name === seen.dataset.name);
+      const newer = row && !name.includes("@") && (row.id !== seen.dataset.id || row.status !== seen.dataset.status);
+      if (seen.dataset.status === "reading" || newer || (row && row.versions !== seen.versions.length)) load();
+      else if (tabList === null || !built.endsWith(String(models().length > 0))) draw();
+    },
   };
+}
 
-  // What was left out on the way to this version.
-  parts.healed = ({ dataset, steps }) => dataset.details.left_out && steps.length > 1 && h("div", { class: "panel", id: "healed" }, Studio.icon("check", 18),
-    h("div", {}, h("b", {}, steps[steps.length - 1].text), h("p", {}, t("The version before is still there, in the history."))));
-})();
+// What was left out on the way to this version.
+export const cleanedNote = ({ dataset, steps }) =>
+  dataset.details.left_out &&
+  steps.length > 1 &&
+  h(
+    "div",
+    { class: "panel", id: "healed" },
+    icon("check", 18),
+    h(
+      "div",
+      {},
+      h("b", {}, steps[steps.length - 1].text),
+      h("p", {}, t("The version before is still there, in the history.")),
+    ),
+  );

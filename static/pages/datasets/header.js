@@ -1,54 +1,104 @@
 // The head of a dataset's card: its name and version, what is known of it, and what can be done with it.
-(() => {
-  "use strict";
-  const { h, t } = Studio;
-  const parts = (Studio.datasets = Studio.datasets || {});
+// @ts-check
 
-  // heading({seen, tokens, open: (reference) => {}, change: () => {}, id}) → nodes
-  parts.heading = ({ seen, tokens, open, change, id }) => {
-    const { dataset, versions } = seen;
-    const newest = versions[0].reference === dataset.reference;
-    return [
-      h("div", { class: "row spread" },
-        h("h2", { id, tabindex: "-1" }, dataset.name, versions.length > 1 && h("span", { class: "pill version" }, `v${dataset.version}`)),
-        h("div", { class: "row" },
-          versions.length > 1 && Studio.select({
-            label: t("Version"), id: "dataset-version", value: dataset.reference, onChange: open,
+import { h } from "../../lib/dom.js";
+import { formatNumber } from "../../lib/format.js";
+import { t } from "../../lib/i18n.js";
+import { pageUrl } from "../../lib/url.js";
+import { button } from "../../ui/button.js";
+import { selectField } from "../../ui/controls.js";
+import { copyButton } from "../../ui/copy_button.js";
+import { canTrainOn } from "./list.js";
+
+// heading({seen, tokens, open: (reference) => {}, change: () => {}, id}) → nodes
+export function datasetHeader({ seen, tokens, open, change, id }) {
+  const { dataset, versions } = seen;
+  const newest = versions[0].reference === dataset.reference;
+  return [
+    h(
+      "div",
+      { class: "row spread" },
+      h(
+        "h2",
+        { id, tabindex: "-1" },
+        dataset.name,
+        versions.length > 1 && h("span", { class: "pill version" }, `v${dataset.version}`),
+      ),
+      h(
+        "div",
+        { class: "row" },
+        versions.length > 1 &&
+          selectField({
+            label: t("Version"),
+            id: "dataset-version",
+            value: dataset.reference,
+            onChange: open,
             items: versions.map((each) => ({ value: each.reference, label: versionLabel(each) })),
           }),
-          dataset.status === "ready" && dataset.rows > 0 && Studio.button(t("Download clean file"), null, { href: `./download/datasets/${dataset.id}/clean.jsonl`, download: true, icon: "download", small: true, id: "download-clean" }),
-          newest && parts.canTrain(dataset) && Studio.button(t("Train on it"), null, { href: Studio.href("train", { dataset: dataset.name }), icon: "play", kind: "primary", small: true }))),
-      dataset.status === "ready" && facts(dataset, tokens, change),
-    ];
-  };
+        dataset.status === "ready" &&
+          dataset.rows > 0 &&
+          button(t("Download clean file"), null, {
+            href: `./download/datasets/${dataset.id}/clean.jsonl`,
+            download: true,
+            icon: "download",
+            small: true,
+            id: "download-clean",
+          }),
+        newest &&
+          canTrainOn(dataset) &&
+          button(t("Train on it"), null, {
+            href: pageUrl("train", { dataset: dataset.name }),
+            icon: "play",
+            kind: "primary",
+            small: true,
+          }),
+      ),
+    ),
+    dataset.status === "ready" && facts(dataset, tokens, change),
+  ];
+}
 
-  const versionLabel = (each) => (each.status === "ready"
-    ? t("Version {version} · {n} {n:row|rows}", { version: each.version, n: Studio.number(each.rows) })
-    : t("Version {version}", { version: each.version }));
+const versionLabel = (each) =>
+  each.status === "ready"
+    ? t("Version {version} · {n} {n:row|rows}", { version: each.version, n: formatNumber(each.rows) })
+    : t("Version {version}", { version: each.version });
 
-  function facts(dataset, tokens, change) {
-    const { details } = dataset;
-    const file = details.files?.[0];
-    const link = (label) => h("button", { type: "button", class: "link", onclick: change }, label);
-    const left = details.ignored || [];
-    return h("ul", { class: "factline" }, [
-      [h("b", {}, Studio.number(dataset.rows)), " ", t("rows")],
+function facts(dataset, tokens, change) {
+  const { details } = dataset;
+  const file = details.files?.[0];
+  const link = (label) => h("button", { type: "button", class: "link", onclick: change }, label);
+  const left = details.ignored || [];
+  return h(
+    "ul",
+    { class: "factline" },
+    [
+      [h("b", {}, formatNumber(dataset.rows)), " ", t("rows")],
       dataset.trained_part,
-      details.turns > 0 && [h("b", {}, Studio.number(details.turns)), " ", t("turns")],
-      tokens != null ? [h("b", {}, Studio.number(tokens)), " ", t("tokens")] : details.characters > 0 && [h("b", {}, Studio.number(details.characters)), " ", t("characters")],
+      details.turns > 0 && [h("b", {}, formatNumber(details.turns)), " ", t("turns")],
+      tokens != null
+        ? [h("b", {}, formatNumber(tokens)), " ", t("tokens")]
+        : details.characters > 0 && [h("b", {}, formatNumber(details.characters)), " ", t("characters")],
       t(dataset.format),
       file?.encoding && [dataset.encoding, file.detected && t(", detected"), " · ", link(t("change"))],
       file?.sheet && [t("Sheet {sheet}", { sheet: file.sheet }), " · ", link(t("change"))],
-      details.files?.length > 1 && t("{n} {n:file|files}", { n: Studio.number(details.files.length) }),
+      details.files?.length > 1 && t("{n} {n:file|files}", { n: formatNumber(details.files.length) }),
       left.length > 0 && [t("Not used: {columns}", { columns: left.join(", ") }), " · ", link(t("change"))],
-      h("span", { class: "hash" }, "sha256 ", h("span", { class: "mono", title: dataset.sha256 }, dataset.sha256.slice(0, 12)), copy(dataset.sha256)),
-    ].filter(Boolean).map((fact) => h("li", {}, fact)));
-  }
+      h(
+        "span",
+        { class: "hash" },
+        "sha256 ",
+        h("span", { class: "mono", title: dataset.sha256 }, dataset.sha256.slice(0, 12)),
+        copy(dataset.sha256),
+      ),
+    ]
+      .filter(Boolean)
+      .map((fact) => h("li", {}, fact)),
+  );
+}
 
-  function copy(sha256) {
-    const button = Studio.copyButton(sha256, "");
-    button.classList.add("quiet", "only-icon");
-    button.setAttribute("aria-label", t("Copy the hash"));
-    return button;
-  }
-})();
+function copy(sha256) {
+  const button = copyButton(sha256, "");
+  button.classList.add("quiet", "only-icon");
+  button.setAttribute("aria-label", t("Copy the hash"));
+  return button;
+}

@@ -1,94 +1,166 @@
 // Bringing data: files that are dropped or chosen, as one dataset; a dataset of the Hub; the bundled sample.
-(() => {
-  "use strict";
-  const { h, t, render } = Studio;
-  const parts = (Studio.datasets = Studio.datasets || {});
+// @ts-check
 
-  // bring(ctx, {suffixes, added: (dataset) => {}}) → {element, slim(on)}
-  parts.bring = (ctx, { suffixes, added }) => {
-    const refusal = h("div");
-    const place = h("div");
-    const element = h("div", { class: "stack bring" }, place, refusal);
-    element.draws = refusal.draws = place.draws = true;
-    const zone = Studio.dropZone({
-      title: t("Drop files here"), accept: [...suffixes, ".gz", ".zip"].join(","), multiple: true, onFiles: send,
-      help: t("Chats, questions and answers, preference pairs or plain text, as JSON Lines, JSON, CSV, Parquet, Arrow, Excel or text, also packed. Several files make one dataset."),
-    });
-    zone.querySelector("input").id = "dataset-file";
-    zone.draws = true;
-    const choose = zone.querySelector("button");
-    const ways = h("div", { class: "row" });
-    choose.replaceWith(ways);
-    ways.append(choose, Studio.button(t("From the Hub…"), () => hubDialog(ctx, added), { kind: "quiet", id: "from-hub" }));
-    render(place, zone);
+import { h, render } from "../../lib/dom.js";
+import { t } from "../../lib/i18n.js";
+import { icon } from "../../lib/icons.js";
+import { button } from "../../ui/button.js";
+import { openDialog } from "../../ui/dialog.js";
+import { dropZone } from "../../ui/dropzone.js";
+import { progressBar } from "../../ui/progress.js";
 
-    const refuse = (fault) => render(refusal, fault && h("div", { class: "panel err", role: "alert" }, Studio.icon("warn", 18),
-      h("div", {}, h("b", {}, fault.problem || String(fault)), fault.remedy && h("p", {}, fault.remedy)),
-      Studio.button("", () => refuse(null), { icon: "close", kind: "quiet", small: true, "aria-label": t("Close") })));
+// bring(ctx, {suffixes, added: (dataset) => {}}) → {element, slim(on)}
+export function importPanel(ctx, { suffixes, added }) {
+  const refusal = h("div");
+  const place = h("div");
+  const element = h("div", { class: "stack bring" }, place, refusal);
+  element.draws = refusal.draws = place.draws = true;
+  const zone = dropZone({
+    title: t("Drop files here"),
+    accept: [...suffixes, ".gz", ".zip"].join(","),
+    multiple: true,
+    onFiles: send,
+    help: t(
+      "Chats, questions and answers, preference pairs or plain text, as JSON Lines, JSON, CSV, Parquet, Arrow, Excel or text, also packed. Several files make one dataset.",
+    ),
+  });
+  zone.querySelector("input").id = "dataset-file";
+  zone.draws = true;
+  const choose = zone.querySelector("button");
+  const ways = h("div", { class: "row" });
+  choose.replaceWith(ways);
+  ways.append(
+    choose,
+    button(t("From the Hub…"), () => hubDialog(ctx, added), { kind: "quiet", id: "from-hub" }),
+  );
+  render(place, zone);
 
-    async function send(files) {
-      const abort = new AbortController();
-      const whole = files.reduce((sum, file) => sum + file.size, 0);
-      const label = files.length === 1 ? t("Uploading {file}", { file: files[0].name }) : t("Uploading {n} files", { n: files.length });
-      const draw = (sent) => render(place, h("div", { class: "drop sending" }, Studio.icon("upload", 22),
-        Studio.progress({ label: sent < whole ? label : t("Storing it"), share: sent < whole ? sent / whole : null }),
-        Studio.button(t("Cancel"), () => abort.abort(), { small: true, disabled: sent >= whole && whole > 0 })));
-      refuse(null);
-      try {
-        const uploads = [];
-        let before = 0;
-        draw(0);
-        for (const file of files) {
-          uploads.push(await ctx.upload(file, { signal: abort.signal, onProgress: (share) => draw(before + share * file.size) }));
-          before += file.size;
-        }
-        draw(whole);
-        added((await ctx.call("add", { uploads, names: files.map((file) => file.name) })).dataset);
-      } catch (fault) {
-        if (!abort.signal.aborted) refuse(fault);
-      } finally {
-        render(place, zone);
+  const refuse = (fault) =>
+    render(
+      refusal,
+      fault &&
+        h(
+          "div",
+          { class: "panel err", role: "alert" },
+          icon("warn", 18),
+          h("div", {}, h("b", {}, fault.problem || String(fault)), fault.remedy && h("p", {}, fault.remedy)),
+          button("", () => refuse(null), { icon: "close", kind: "quiet", small: true, "aria-label": t("Close") }),
+        ),
+    );
+
+  async function send(files) {
+    const abort = new AbortController();
+    const whole = files.reduce((sum, file) => sum + file.size, 0);
+    const label =
+      files.length === 1
+        ? t("Uploading {file}", { file: files[0].name })
+        : t("Uploading {n} files", { n: files.length });
+    const draw = (sent) =>
+      render(
+        place,
+        h(
+          "div",
+          { class: "drop sending" },
+          icon("upload", 22),
+          progressBar({ label: sent < whole ? label : t("Storing it"), share: sent < whole ? sent / whole : null }),
+          button(t("Cancel"), () => abort.abort(), { small: true, disabled: sent >= whole && whole > 0 }),
+        ),
+      );
+    refuse(null);
+    try {
+      const uploads = [];
+      let before = 0;
+      draw(0);
+      for (const file of files) {
+        uploads.push(
+          await ctx.upload(file, { signal: abort.signal, onProgress: (share) => draw(before + share * file.size) }),
+        );
+        before += file.size;
       }
+      draw(whole);
+      added((await ctx.call("add", { uploads, names: files.map((file) => file.name) })).dataset);
+    } catch (fault) {
+      if (!abort.signal.aborted) refuse(fault);
+    } finally {
+      render(place, zone);
     }
+  }
 
-    return { element, slim: (on) => zone.classList.toggle("slim", on) };
-  };
+  return { element, slim: (on) => zone.classList.toggle("slim", on) };
+}
 
-  // A small form: which dataset of the Hub, and which part of it.
-  function hubDialog(ctx, added) {
-    const wrong = h("p", { class: "field-error", id: "dataset-hub-error", role: "alert" });
-    const field = (name, label, help, more) => h("div", { class: "field" }, h("label", { for: `dataset-hub-${name}` }, label),
+// A small form: which dataset of the Hub, and which part of it.
+function hubDialog(ctx, added) {
+  const wrong = h("p", { class: "field-error", id: "dataset-hub-error", role: "alert" });
+  const field = (name, label, help, more) =>
+    h(
+      "div",
+      { class: "field" },
+      h("label", { for: `dataset-hub-${name}` }, label),
       h("p", { class: "help", id: `dataset-hub-${name}-help` }, help),
-      h("input", { type: "text", id: `dataset-hub-${name}`, autocomplete: "off", spellcheck: "false", "aria-describedby": `dataset-hub-${name}-help`, ...more }));
-    const id = field("id", t("Dataset"), t("Its id on the Hub, owner/name."), { placeholder: "trl-lib/Capybara", "aria-describedby": "dataset-hub-id-help dataset-hub-error", oninput: () => complain(null) });
-    id.append(wrong);
-    const fields = [
-      id, field("split", t("Split"), t("The part of it that is brought."), { value: "train" }),
-      field("config", t("Configuration"), t("Empty where it has only one.")), field("revision", t("Revision"), t("A branch, tag or commit; empty for the newest.")),
-    ];
-    const value = (name) => form.querySelector(`#dataset-hub-${name}`).value;
-    function complain(fault) {
-      wrong.textContent = fault ? `${fault.problem || fault} ${fault.remedy || ""}`.trim() : "";
-      id.querySelector("input").setAttribute("aria-invalid", String(Boolean(fault)));
-    }
-    const form = h("form", {
-      id: "dataset-hub", novalidate: true, class: "stack",
+      h("input", {
+        type: "text",
+        id: `dataset-hub-${name}`,
+        autocomplete: "off",
+        spellcheck: "false",
+        "aria-describedby": `dataset-hub-${name}-help`,
+        ...more,
+      }),
+    );
+  const id = field("id", t("Dataset"), t("Its id on the Hub, owner/name."), {
+    placeholder: "trl-lib/Capybara",
+    "aria-describedby": "dataset-hub-id-help dataset-hub-error",
+    oninput: () => complain(null),
+  });
+  id.append(wrong);
+  const fields = [
+    id,
+    field("split", t("Split"), t("The part of it that is brought."), { value: "train" }),
+    field("config", t("Configuration"), t("Empty where it has only one.")),
+    field("revision", t("Revision"), t("A branch, tag or commit; empty for the newest.")),
+  ];
+  const value = (name) => form.querySelector(`#dataset-hub-${name}`).value;
+  function complain(fault) {
+    wrong.textContent = fault ? `${fault.problem || fault} ${fault.remedy || ""}`.trim() : "";
+    id.querySelector("input").setAttribute("aria-invalid", String(Boolean(fault)));
+  }
+  const form = h(
+    "form",
+    {
+      id: "dataset-hub",
+      novalidate: true,
+      class: "stack",
       onsubmit: async (event) => {
         event.preventDefault();
-        const asked = { repository: value("id"), config: value("config"), split: value("split"), revision: value("revision") };
+        const asked = {
+          repository: value("id"),
+          config: value("config"),
+          split: value("split"),
+          revision: value("revision"),
+        };
         const answer = await ctx.act(bring, "add_from_hub", asked, { onFault: complain });
         if (!answer) return;
         dialog.close("");
         added(answer.dataset);
       },
-    }, fields);
-    const bring = Studio.button(t("Bring it"), null, { kind: "primary", type: "submit", form: form.id });
-    const dialog = Studio.dialog({ title: t("A dataset from the Hub"), content: form, actions: [Studio.button(t("Cancel"), () => dialog.close("")), bring] });
-    form.querySelector("input").focus();
-  }
+    },
+    fields,
+  );
+  const bring = button(t("Bring it"), null, { kind: "primary", type: "submit", form: form.id });
+  const dialog = openDialog({
+    title: t("A dataset from the Hub"),
+    content: form,
+    actions: [button(t("Cancel"), () => dialog.close("")), bring],
+  });
+  form.querySelector("input").focus();
+}
 
-  parts.sampleButton = (ctx, added, more) => Studio.button(t("Add the bundled sample"), async (event) => {
-    const answer = await ctx.act(event.currentTarget, "add_sample", {});
-    if (answer) added(answer.dataset);
-  }, { id: "add-sample", ...more });
-})();
+export const sampleButton = (ctx, added, more) =>
+  button(
+    t("Add the bundled sample"),
+    async (event) => {
+      const answer = await ctx.act(event.currentTarget, "add_sample", {});
+      if (answer) added(answer.dataset);
+    },
+    { id: "add-sample", ...more },
+  );

@@ -1,98 +1,166 @@
 // Everything that is wrong with a dataset: by kind, searched, a page at a time, and as a file.
-(() => {
-  "use strict";
-  const { h, t, render } = Studio;
-  const parts = (Studio.datasets = Studio.datasets || {});
+// @ts-check
 
-  // problems(view) → {element, open(), refresh()}
-  parts.problems = (view) => {
-    const { ctx, dataset } = view;
-    const tools = h("div", { class: "stack" });
-    const list = h("div", { class: "stack" });
-    const element = h("div", { class: "stack" }, tools, list);
-    element.draws = true;
-    let shown = null;
-    let ticket = 0; // of the newest request; 0 before the first
-    const find = Studio.searchField({ label: t("Search the problems"), value: Studio.query().find || "", onInput: (text) => {
-      Studio.setQuery({ find: text, at: null });
+import { h, render } from "../../lib/dom.js";
+import { formatNumber } from "../../lib/format.js";
+import { t } from "../../lib/i18n.js";
+import { readQuery, setQuery } from "../../lib/url.js";
+import { button } from "../../ui/button.js";
+import { searchField } from "../../ui/controls.js";
+import { pager } from "../../ui/pager.js";
+import { emptyState, errorPanel, skeleton } from "../../ui/panels.js";
+import { dataTable } from "../../ui/table.js";
+import { countOptions } from "./token_counts.js";
+
+// problems(view) → {element, open(), refresh()}
+export function problemList(view) {
+  const { ctx, dataset } = view;
+  const tools = h("div", { class: "stack" });
+  const list = h("div", { class: "stack" });
+  const element = h("div", { class: "stack" }, tools, list);
+  element.draws = true;
+  let shown = null;
+  let ticket = 0; // of the newest request; 0 before the first
+  const find = searchField({
+    label: t("Search the problems"),
+    value: readQuery().find || "",
+    onInput: (text) => {
+      setQuery({ find: text, at: null });
       load();
-    } });
-    find.querySelector("input").id = "problem-search";
-    render(list, Studio.skeleton(6));
+    },
+  });
+  find.querySelector("input").id = "problem-search";
+  render(list, skeleton(6));
 
-    const asked = () => {
-      const { code, find: search, at, model } = Studio.query();
-      return { name: dataset.reference, code: code || "", search: search || "", offset: Number(at) || 0, model: model || view.counting.state.model || "", ...parts.counts() };
+  const asked = () => {
+    const { code, find: search, at, model } = readQuery();
+    return {
+      name: dataset.reference,
+      code: code || "",
+      search: search || "",
+      offset: Number(at) || 0,
+      model: model || view.counting.state.model || "",
+      ...countOptions(),
     };
-
-    async function load() {
-      const mine = ++ticket;
-      try {
-        const answer = await ctx.read("problems", asked());
-        if (mine !== ticket) return;
-        shown = answer;
-        draw();
-      } catch (fault) {
-        if (mine === ticket) render(list, Studio.errorPanel(fault, load));
-      }
-    }
-
-    function draw() {
-      const groups = view.groups();
-      if (!groups.length) {
-        const unknown = view.counting.state.status === "running" && h("p", { class: "hint", role: "status" }, t("The tokens are still being counted."));
-        render(tools);
-        render(list, Studio.empty({ title: t("Nothing is wrong"), body: t("Every row has been checked, and all of them can be trained on.") }), unknown);
-        return;
-      }
-      const { code, find: search } = Studio.query();
-      const total = groups.reduce((sum, group) => sum + group.count, 0);
-      render(tools,
-        h("div", { class: "chips", role: "group", "aria-label": t("Kinds of problems") },
-          chip({ title: t("All"), count: total, code: "", level: "" }, code || ""), groups.map((group) => chip(group, code || ""))),
-        h("div", { class: "row" }, find, Studio.button(t("Download as CSV"), null, { href: csv(), download: true, icon: "download", id: "download-problems" })));
-      render(list,
-        shown.problems.length > 0 ? table() : Studio.empty({ title: t("No problem like that"), body: search ? t("None has “{text}” in it.", { text: search }) : "" }),
-        Studio.pager({
-          page: Math.floor(shown.offset / shown.page), pages: Math.ceil(shown.total / shown.page),
-          onPage: async (page) => {
-            Studio.setQuery({ at: page * shown.page || null });
-            await load();
-            element.scrollIntoView({ block: "start" });
-          },
-        }));
-    }
-
-    const csv = () => {
-      const { model, max_length, validation } = asked();
-      return `./download/datasets/${dataset.id}/problems.csv?${new URLSearchParams({ model, max_length, validation })}`;
-    };
-
-    const chip = (group, chosen) => h("button", {
-      type: "button", class: `chip filter ${group.level}`, "aria-pressed": String(group.code === chosen), data: { key: group.code || "all", code: group.code },
-      onclick: () => {
-        Studio.setQuery({ code: group.code, at: null });
-        load();
-      },
-    }, group.level && h("i", { class: `level ${group.level === "error" ? "err" : "warn"}`, "aria-hidden": "true" }), group.title, h("span", { class: "num" }, Studio.number(group.count)));
-
-    function table() {
-      const lines = dataset.details.unit !== "row";
-      const place = (row) => (row.line > 0 ? Studio.number(row.line) : "–");
-      return Studio.table({
-        label: t("Problems"), rows: shown.problems.map((problem, i) => ({ ...problem, id: shown.offset + i })),
-        columns: [
-          { name: "line", label: lines ? t("Line") : t("Row"), class: "place", value: (row) => h("span", {},
-            h("i", { class: `level ${row.level === "error" ? "err" : "warn"}`, "aria-hidden": "true" }),
-            h("span", { class: "visually-hidden" }, row.level === "error" ? t("Error") : t("Warning")), " ", place(row)) },
-          dataset.details.files?.length > 1 && { name: "file", label: t("File"), value: (row) => row.file || "–" },
-          { name: "field", label: t("Field"), class: "mono", value: (row) => row.field || "–" },
-          { name: "problem", label: t("Problem"), class: "said", value: (row) => row.problem },
-          { name: "remedy", label: t("What to do"), class: "said todo", value: (row) => row.remedy },
-        ].filter(Boolean),
-      });
-    }
-
-    return { element, open: () => !ticket && load(), refresh: () => ticket && load() };
   };
-})();
+
+  async function load() {
+    const mine = ++ticket;
+    try {
+      const answer = await ctx.read("problems", asked());
+      if (mine !== ticket) return;
+      shown = answer;
+      draw();
+    } catch (fault) {
+      if (mine === ticket) render(list, errorPanel(fault, load));
+    }
+  }
+
+  function draw() {
+    const groups = view.groups();
+    if (!groups.length) {
+      const unknown =
+        view.counting.state.status === "running" &&
+        h("p", { class: "hint", role: "status" }, t("The tokens are still being counted."));
+      render(tools);
+      render(
+        list,
+        emptyState({
+          title: t("Nothing is wrong"),
+          body: t("Every row has been checked, and all of them can be trained on."),
+        }),
+        unknown,
+      );
+      return;
+    }
+    const { code, find: search } = readQuery();
+    const total = groups.reduce((sum, group) => sum + group.count, 0);
+    render(
+      tools,
+      h(
+        "div",
+        { class: "chips", role: "group", "aria-label": t("Kinds of problems") },
+        chip({ title: t("All"), count: total, code: "", level: "" }, code || ""),
+        groups.map((group) => chip(group, code || "")),
+      ),
+      h(
+        "div",
+        { class: "row" },
+        find,
+        button(t("Download as CSV"), null, { href: csv(), download: true, icon: "download", id: "download-problems" }),
+      ),
+    );
+    render(
+      list,
+      shown.problems.length > 0
+        ? table()
+        : emptyState({
+            title: t("No problem like that"),
+            body: search ? t("None has “{text}” in it.", { text: search }) : "",
+          }),
+      pager({
+        page: Math.floor(shown.offset / shown.page),
+        pages: Math.ceil(shown.total / shown.page),
+        onPage: async (page) => {
+          setQuery({ at: page * shown.page || null });
+          await load();
+          element.scrollIntoView({ block: "start" });
+        },
+      }),
+    );
+  }
+
+  const csv = () => {
+    const { model, max_length, validation } = asked();
+    return `./download/datasets/${dataset.id}/problems.csv?${new URLSearchParams({ model, max_length, validation })}`;
+  };
+
+  const chip = (group, chosen) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: `chip filter ${group.level}`,
+        "aria-pressed": String(group.code === chosen),
+        data: { key: group.code || "all", code: group.code },
+        onclick: () => {
+          setQuery({ code: group.code, at: null });
+          load();
+        },
+      },
+      group.level && h("i", { class: `level ${group.level === "error" ? "err" : "warn"}`, "aria-hidden": "true" }),
+      group.title,
+      h("span", { class: "num" }, formatNumber(group.count)),
+    );
+
+  function table() {
+    const lines = dataset.details.unit !== "row";
+    const place = (row) => (row.line > 0 ? formatNumber(row.line) : "–");
+    return dataTable({
+      label: t("Problems"),
+      rows: shown.problems.map((problem, i) => ({ ...problem, id: shown.offset + i })),
+      columns: [
+        {
+          name: "line",
+          label: lines ? t("Line") : t("Row"),
+          class: "place",
+          value: (row) =>
+            h(
+              "span",
+              {},
+              h("i", { class: `level ${row.level === "error" ? "err" : "warn"}`, "aria-hidden": "true" }),
+              h("span", { class: "visually-hidden" }, row.level === "error" ? t("Error") : t("Warning")),
+              " ",
+              place(row),
+            ),
+        },
+        dataset.details.files?.length > 1 && { name: "file", label: t("File"), value: (row) => row.file || "–" },
+        { name: "field", label: t("Field"), class: "mono", value: (row) => row.field || "–" },
+        { name: "problem", label: t("Problem"), class: "said", value: (row) => row.problem },
+        { name: "remedy", label: t("What to do"), class: "said todo", value: (row) => row.remedy },
+      ].filter(Boolean),
+    });
+  }
+
+  return { element, open: () => !ticket && load(), refresh: () => ticket && load() };
+}

@@ -1,43 +1,92 @@
 // How a file is read: its encoding, its delimiter, its sheet. What was found out can be changed.
-(() => {
-  "use strict";
-  const { h, t, render } = Studio;
-  const parts = (Studio.datasets = Studio.datasets || {});
+// @ts-check
 
-  const TEXTS = /\.(jsonl|ndjson|json|csv|tsv|txt)(\.gz|\.zip)?$|\.zip$/i;
-  const TABLES = /\.(csv|tsv)(\.gz|\.zip)?$|\.zip$/i;
+import { h, render } from "../../lib/dom.js";
+import { t } from "../../lib/i18n.js";
+import { button } from "../../ui/button.js";
+import { selectField } from "../../ui/controls.js";
 
-  // reading(view) → element
-  parts.reading = (view) => {
-    const { ctx, dataset } = view;
-    const file = dataset.details.files?.[0] || {};
-    const chosen = { encoding: "", delimiter: "", sheet: "", ...dataset.details.reading };
-    const DELIMITERS = [[",", t("Comma")], [";", t("Semicolon")], ["\t", t("Tab")], ["|", t("Vertical bar")]];
-    const delimiter = (value) => DELIMITERS.find(([sign]) => sign === value)?.[1] || value;
-    const unread = (kinds) => !dataset.details.files && kinds.test(dataset.file_name); // Nothing was found out: any of it may be wrong.
-    const sheets = file.sheets || [];
-    const itself = (found) => (found ? t("Found out by itself: {found}", { found }) : t("Found out by itself"));
-    const by = chosen.encoding ? "" : dataset.encoding;
-    const items = {
-      encoding: (unread(TEXTS) || file.encoding) && [t("Encoding"), t("How the letters are stored. Choose another where they look garbled."), itself(by), view.encodings],
-      delimiter: (unread(TABLES) || file.delimiter) && [t("Delimiter"), t("What stands between two cells of a row."), itself(chosen.delimiter ? "" : file.delimiter && delimiter(file.delimiter)), DELIMITERS.map(([value, label]) => ({ value, label }))],
-      sheet: sheets.length > 1 && [t("Sheet"), t("Which sheet of the workbook holds the rows."), t("The first"), sheets.map((value) => ({ value, label: value }))],
-    };
-    const element = h("section", { class: "reading-choices" });
-    element.draws = true;
-    const names = Object.keys(items).filter((name) => items[name]);
-    if (names.length)
-      render(element,
-        h("h3", {}, t("How the file is read")),
-        h("div", { class: "fields" }, names.map((name) => {
-          const [label, help, own, values] = items[name];
-          return h("div", { class: "field" }, h("label", { for: `reading-${name}` }, label), h("p", { class: "help", id: `reading-${name}-help` }, help),
-            Studio.select({ label, id: `reading-${name}`, value: chosen[name], "aria-describedby": `reading-${name}-help`, items: [{ value: "", label: own }, ...values], onChange: (value) => { chosen[name] = value; } }));
-        })),
-        h("div", { class: "row" }, Studio.button(t("Read again"), async (event) => {
-          const answer = await ctx.act(event.currentTarget, "read_again", { name: dataset.reference, ...chosen });
-          if (answer) view.went(answer.dataset);
-        }, { icon: "retry", id: "read-again" })));
-    return element;
+const TEXTS = /\.(jsonl|ndjson|json|csv|tsv|txt)(\.gz|\.zip)?$|\.zip$/i;
+const TABLES = /\.(csv|tsv)(\.gz|\.zip)?$|\.zip$/i;
+
+// reading(view) → element
+export function readOptions(view) {
+  const { ctx, dataset } = view;
+  const file = dataset.details.files?.[0] || {};
+  const chosen = { encoding: "", delimiter: "", sheet: "", ...dataset.details.reading };
+  const DELIMITERS = [
+    [",", t("Comma")],
+    [";", t("Semicolon")],
+    ["\t", t("Tab")],
+    ["|", t("Vertical bar")],
+  ];
+  const delimiter = (value) => DELIMITERS.find(([sign]) => sign === value)?.[1] || value;
+  const unread = (kinds) => !dataset.details.files && kinds.test(dataset.file_name); // Nothing was found out: any of it may be wrong.
+  const sheets = file.sheets || [];
+  const itself = (found) => (found ? t("Found out by itself: {found}", { found }) : t("Found out by itself"));
+  const by = chosen.encoding ? "" : dataset.encoding;
+  const items = {
+    encoding: (unread(TEXTS) || file.encoding) && [
+      t("Encoding"),
+      t("How the letters are stored. Choose another where they look garbled."),
+      itself(by),
+      view.encodings,
+    ],
+    delimiter: (unread(TABLES) || file.delimiter) && [
+      t("Delimiter"),
+      t("What stands between two cells of a row."),
+      itself(chosen.delimiter ? "" : file.delimiter && delimiter(file.delimiter)),
+      DELIMITERS.map(([value, label]) => ({ value, label })),
+    ],
+    sheet: sheets.length > 1 && [
+      t("Sheet"),
+      t("Which sheet of the workbook holds the rows."),
+      t("The first"),
+      sheets.map((value) => ({ value, label: value })),
+    ],
   };
-})();
+  const element = h("section", { class: "reading-choices" });
+  element.draws = true;
+  const names = Object.keys(items).filter((name) => items[name]);
+  if (names.length)
+    render(
+      element,
+      h("h3", {}, t("How the file is read")),
+      h(
+        "div",
+        { class: "fields" },
+        names.map((name) => {
+          const [label, help, own, values] = items[name];
+          return h(
+            "div",
+            { class: "field" },
+            h("label", { for: `reading-${name}` }, label),
+            h("p", { class: "help", id: `reading-${name}-help` }, help),
+            selectField({
+              label,
+              id: `reading-${name}`,
+              value: chosen[name],
+              "aria-describedby": `reading-${name}-help`,
+              items: [{ value: "", label: own }, ...values],
+              onChange: (value) => {
+                chosen[name] = value;
+              },
+            }),
+          );
+        }),
+      ),
+      h(
+        "div",
+        { class: "row" },
+        button(
+          t("Read again"),
+          async (event) => {
+            const answer = await ctx.act(event.currentTarget, "read_again", { name: dataset.reference, ...chosen });
+            if (answer) view.went(answer.dataset);
+          },
+          { icon: "retry", id: "read-again" },
+        ),
+      ),
+    );
+  return element;
+}

@@ -1,55 +1,59 @@
 // Counting the tokens of a dataset: asks the server for it, follows the worker, and tells the page each second.
-(() => {
-  "use strict";
-  const parts = (Studio.datasets = Studio.datasets || {});
-  const AT_ONCE = 20000; // rows up to which it is begun without being asked
-  const EVERY = 1000;
+// @ts-check
 
-  parts.DEFAULT_MAX_LENGTH = 1024;
-  parts.maxLength = () => {
-    const asked = Math.round(Number(Studio.query().max_length)) || parts.DEFAULT_MAX_LENGTH;
-    return Math.min(131072, Math.max(8, asked));
-  };
+import { readQuery } from "../../lib/url.js";
 
-  // What is counted beside the model: part of every question that an answer by tokens belongs to.
-  parts.counts = () => ({ max_length: parts.maxLength(), validation: Studio.query().validation || "" });
+const AT_ONCE = 20000; // rows up to which it is begun without being asked
+const EVERY = 1000;
 
-  // counting(ctx, dataset, changed: (state) => {}) → {state, begin(start), stop(), end()}. state is what the handler
-  // `examine` answers; `shown` are the details that were known last, while others are being counted.
-  parts.counting = (ctx, dataset, changed) => {
-    let ticket = 0;
-    let timer;
-    const counting = {
-      state: { status: "unknown", groups: [] },
-      shown: null,
-      ask, stop,
-      begin: () => ask(dataset.rows <= AT_ONCE),
-      end: () => { ticket += 1; clearTimeout(timer); },
-    };
-    const asked = () => ({ name: dataset.reference, model: Studio.query().model || "", ...parts.counts() });
+export const DEFAULT_MAX_LENGTH = 1024;
+export function readMaxLength() {
+  const asked = Math.round(Number(readQuery().max_length)) || DEFAULT_MAX_LENGTH;
+  return Math.min(131072, Math.max(8, asked));
+}
 
-    async function ask(start) {
-      const mine = ++ticket;
+// What is counted beside the model: part of every question that an answer by tokens belongs to.
+export const countOptions = () => ({ max_length: readMaxLength(), validation: readQuery().validation || "" });
+
+// counting(ctx, dataset, changed: (state) => {}) → {state, begin(start), stop(), end()}. state is what the handler
+// `examine` answers; `shown` are the details that were known last, while others are being counted.
+export function tokenCounter(ctx, dataset, changed) {
+  let ticket = 0;
+  let timer;
+  const counting = {
+    state: { status: "unknown", groups: [] },
+    shown: null,
+    ask,
+    stop,
+    begin: () => ask(dataset.rows <= AT_ONCE),
+    end: () => {
+      ticket += 1;
       clearTimeout(timer);
-      let state;
-      try {
-        state = await ctx.read("examine", { ...asked(), start });
-      } catch (fault) {
-        state = { status: "failed", groups: [], fault };
-      }
-      if (mine !== ticket) return;
-      if (state.status === "done") counting.shown = { ...state.details, model: state.model };
-      else if (counting.shown && counting.shown.model !== state.model) counting.shown = null;
-      counting.state = { groups: [], ...state };
-      if (state.status === "running") timer = setTimeout(() => ask(false), EVERY);
-      changed(counting.state);
-    }
-
-    async function stop(button) {
-      if ((await ctx.act(button, "stop_examining", asked())) === undefined) return;
-      await ask(false);
-    }
-
-    return counting;
+    },
   };
-})();
+  const asked = () => ({ name: dataset.reference, model: readQuery().model || "", ...countOptions() });
+
+  async function ask(start) {
+    const mine = ++ticket;
+    clearTimeout(timer);
+    let state;
+    try {
+      state = await ctx.read("examine", { ...asked(), start });
+    } catch (fault) {
+      state = { status: "failed", groups: [], fault };
+    }
+    if (mine !== ticket) return;
+    if (state.status === "done") counting.shown = { ...state.details, model: state.model };
+    else if (counting.shown && counting.shown.model !== state.model) counting.shown = null;
+    counting.state = { groups: [], ...state };
+    if (state.status === "running") timer = setTimeout(() => ask(false), EVERY);
+    changed(counting.state);
+  }
+
+  async function stop(button) {
+    if ((await ctx.act(button, "stop_examining", asked())) === undefined) return;
+    await ask(false);
+  }
+
+  return counting;
+}

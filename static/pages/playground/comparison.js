@@ -1,229 +1,299 @@
 // The bench: what is compared, what was said, and what is being said now.
-(() => {
-  "use strict";
-  const { h, t } = Studio;
-  const parts = (Studio.playground = Studio.playground || {});
-  const LARGEST_SEED = 2 ** 31;
-  const REFRESH = 5000;
-  parts.drawSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] % LARGEST_SEED;
+// @ts-check
 
-  parts.bench = (ctx, options, host, begin) => {
-    const kept = parts.recall();
-    const state = {
-      columns: begin.columns, turns: begin.turns || [], system: begin.system ?? kept.system ?? "", numbers: begin.numbers || kept.numbers || {}, fresh: Boolean(kept.fresh),
-      view: ["formatted", "plain", "tokens", "differences"].includes(kept.view) ? kept.view : "formatted", shade: kept.shade !== false, blind: Boolean(kept.blind),
-      conversation: begin.conversation || null,
-    };
-    let asking = false;
-    let stream = null;
-    let status = "";
-    let round = null; // of blind comparing: the order of the columns, and whether their names are shown again
-    const bench = { ctx, options, state, changed, draw, send, edit, again, begin: open, keep };
-    bench.isBusy = () => asking;
-    bench.status = () => status;
-    bench.stop = () => stream?.stop();
+import { h, render } from "../../lib/dom.js";
+import { t } from "../../lib/i18n.js";
+import { cutText } from "../../lib/text.js";
+import { setQuery } from "../../lib/url.js";
+import { button } from "../../ui/button.js";
+import { openDialog } from "../../ui/dialog.js";
+import { toast, toastFault } from "../../ui/toast.js";
+import { answerColumn } from "./answers/answer_column.js";
+import { hideStaleTip } from "./answers/token_view.js";
+import { bareColumn, missingName, newId, readRemembered, remember } from "./columns/column.js";
+import { encodeColumns } from "./columns/column_link.js";
+import { refreshPicker } from "./columns/column_picker.js";
+import { saveConversation } from "./conversations.js";
+import { promptForm } from "./prompt_form.js";
+import { comparisonToolbar, serverNote } from "./toolbar.js";
+import { voteBar } from "./votes.js";
 
-    // Blind rounds
+const LARGEST_SEED = 2 ** 31;
+const REFRESH = 5000;
+export const drawSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] % LARGEST_SEED;
 
-    const answering = () => state.columns.filter((column) => column.on && !parts.missing(column, options));
-    const isUnderWay = () => Boolean(round) && state.turns.some((turn) => turn.round === round.id);
-    bench.isHidden = () => state.blind && !bench.round()?.revealed && (answering().length > 1 || asking || isUnderWay());
-    bench.round = () => {
-      if (!state.blind) return null;
-      round ??= { id: parts.newId(), order: shuffled(answering().map((column) => column.id)), revealed: false };
-      return round;
-    };
-    bench.reveal = () => { round.revealed = true; draw(); };
-    bench.setBlind = (on) => {
-      if (on && answering().length < 2) {
-        Studio.toast(t("Blind comparing needs two columns that answer."), "warn");
-        return draw();
-      }
-      [state.blind, round] = [on, null];
-      return changed();
-    };
-    bench.columnsShown = () => {
-      if (!state.blind || (!bench.isHidden() && !round?.revealed)) return state.columns;
-      const { order } = bench.round();
-      const seated = order.map((id) => state.columns.find((column) => column.id === id)).filter(Boolean);
-      return bench.isHidden() ? seated : [...seated, ...state.columns.filter((column) => !seated.includes(column))];
-    };
-    // In a blind round what was said before would tell who is who.
-    bench.turnsShown = () => (bench.isHidden() ? state.turns.filter((turn) => turn.round === round.id) : state.turns);
-    bench.lastTurn = () => state.turns[state.turns.length - 1];
-    // While a blind round is answered, all columns go at the pace of the slowest: who is quick or fails would be known.
-    bench.answerShown = (turn, column) => {
-      const answer = turn.answers[column.id];
-      if (!asking || turn !== bench.lastTurn() || !bench.isHidden()) return answer;
-      const all = Object.values(turn.answers);
-      const shared = all.some((each) => each.error) ? [0] : all.filter((each) => ["waiting", "streaming"].includes(each.state)).map((each) => each.text.length);
-      const text = Studio.cut(answer.text, Math.min(Infinity, ...shared));
-      return { state: text ? "streaming" : "waiting", text, pieces: [] };
-    };
+export function createComparison(ctx, options, host, begin) {
+  const kept = readRemembered();
+  const state = {
+    columns: begin.columns,
+    turns: begin.turns || [],
+    system: begin.system ?? kept.system ?? "",
+    numbers: begin.numbers || kept.numbers || {},
+    fresh: Boolean(kept.fresh),
+    view: ["formatted", "plain", "tokens", "differences"].includes(kept.view) ? kept.view : "formatted",
+    shade: kept.shade !== false,
+    blind: Boolean(kept.blind),
+    conversation: begin.conversation || null,
+  };
+  let asking = false;
+  let stream = null;
+  let status = "";
+  let round = null; // of blind comparing: the order of the columns, and whether their names are shown again
+  const comparison = { ctx, options, state, changed, draw, send, edit, again, begin: open, keep };
+  comparison.isBusy = () => asking;
+  comparison.status = () => status;
+  comparison.stop = () => stream?.stop();
 
-    // The answer of the base that a column stands on, to the same prompt.
-    bench.baseOf = (column, turn) => {
-      if (!column.shares.length) return null;
-      const bases = state.columns.filter((each) => !each.shares.length && each.model === column.model && turn.answers[each.id]?.text);
-      const base = bases.find((each) => each.precision === column.precision) || bases[0];
-      return base ? turn.answers[base.id] : null;
-    };
+  // Blind rounds
 
-    // Drawing
-
-    const board = h("div", { class: "stack board" });
-    const composer = parts.composer(bench);
-    function draw() {
-      const shown = bench.columnsShown();
-      const anchored = [...board.querySelectorAll(".talk")].filter((talk) => talk.scrollHeight - talk.scrollTop - talk.clientHeight < 40);
-      Studio.render(board,
-        options.server && parts.serverNote(options.server),
-        parts.toolbar(bench),
-        h("div", { class: "lanes", style: { "--n": String(shown.length) }, data: { key: "lanes" }, tabindex: "-1" }, shown.map((column, place) => parts.lane(bench, column, place))),
-        parts.voteBar(bench));
-      if (!host.contains(board)) Studio.render(host, board, composer.element);
-      composer.update();
-      parts.settleTip();
-      if (stream) for (const talk of anchored) talk.scrollTop = talk.scrollHeight;
-    }
-    let scheduled = false;
-    function follow() { // At most once a frame.
-      if (scheduled) return;
-      scheduled = true;
-      requestAnimationFrame(() => {
-        scheduled = false;
-        draw();
-      });
-    }
-
-    function changed() {
-      keep();
-      draw();
-    }
-    function keep() {
-      const { columns, system, numbers, fresh, view, shade, blind, conversation } = state;
-      parts.remember({ columns, system, numbers, fresh, view, shade, blind, conversation: conversation?.id || null });
-      Studio.setQuery({ columns: parts.encode(columns), conversation: conversation?.id || null, model: null, adapter: null, adapters: null });
-    }
-
-    // Asking
-
-    const messagesOf = (column, asked) => [
-      ...(state.system.trim() ? [{ role: "system", content: state.system.trim() }] : []),
-      ...state.turns.filter((turn) => turn.answers[column.id]?.text).flatMap((turn) => [{ role: "user", content: turn.prompt }, { role: "assistant", content: turn.answers[column.id].text }]),
-      { role: "user", content: asked },
-    ];
-
-    async function send(asked, from = state.turns.length) {
-      const columns = answering();
-      if (asking || !asked) return false;
-      if (!columns.length) return void Studio.toast(t("Every column is switched off."), "warn");
-      asking = true;
-      if (state.fresh) composer.setSeed(parts.drawSeed());
-      const sampling = composer.sampling();
-      try {
-        await ctx.call("check", { sampling });
-      } catch (fault) {
-        asking = false;
-        composer.complain(fault);
-        draw();
-        return false;
-      }
-      const dropped = state.turns.splice(from);
-      const args = { columns: columns.map((column) => ({ column: parts.bare(column), messages: messagesOf(column, asked) })), sampling };
-      if (round?.revealed || !isUnderWay()) round = null;
-      const turn = { id: parts.newId(), prompt: asked, seed: sampling.seed, sampling, sent: columns.map((column) => column.id), answers: {}, comparison: null, vote: null, round: bench.round()?.id || null };
-      for (const column of columns) turn.answers[column.id] = { state: "waiting", text: "", pieces: [] };
-      state.turns.push(turn);
-      stream = ctx.stream("answer", args, (value) => {
-        status = value.status || "";
-        (value.columns || []).forEach((said, i) => { turn.answers[turn.sent[i]] = said; });
-        turn.comparison = value.comparison || null;
-        follow();
-      });
-      draw();
-      for (const talk of board.querySelectorAll(".talk")) talk.scrollTop = talk.scrollHeight;
-      let whole = false;
-      try {
-        whole = await stream.done;
-      } catch (fault) {
-        Studio.toastFault(fault);
-      }
-      [asking, stream, status] = [false, null, ""];
-      if (!end(turn)) {
-        state.turns.pop();
-        state.turns.push(...dropped);
-        composer.write(asked);
-      }
-      changed();
-      for (const talk of board.querySelectorAll(".talk")) talk.scrollTop = talk.scrollHeight;
-      parts.save(bench);
-      if (whole && bench.isHidden()) board.querySelector(".votes")?.focus();
-      return true;
-    }
-
-    // What was stopped before it said anything leaves no trace; false where that was all of it.
-    function end(turn) {
-      for (const [id, answer] of Object.entries(turn.answers)) {
-        if (!["waiting", "streaming"].includes(answer.state)) continue;
-        if (answer.text) turn.answers[id] = { ...answer, state: "done", finish: "stopped" };
-        else delete turn.answers[id];
-      }
-      return Object.keys(turn.answers).length > 0;
-    }
-
-    async function edit(at) {
-      const turn = state.turns[at];
-      const text = h("textarea", { rows: 5, value: turn.prompt, "aria-label": t("Prompt") });
-      const later = state.turns.length - at - 1;
-      const dialog = Studio.dialog({
-        title: t("Edit the prompt"), content: [text, later > 0 && h("p", { class: "hint" }, t("What was said after it is dropped."))],
-        actions: [Studio.button(t("Cancel"), () => dialog.close("")), Studio.button(t("Ask from here"), () => dialog.close("yes"), { kind: "primary" })],
-      });
-      text.focus();
-      if ((await dialog.closed) === "yes" && text.value.trim()) send(text.value.trim(), at);
-    }
-    function again(at) {
-      return send(state.turns[at].prompt, at);
-    }
-
-    // Another chat in the place of this one.
-    function open({ columns = state.columns, turns = [], system = "", numbers, conversation = null }) {
-      if (asking) return;
-      Object.assign(state, { columns, turns, system, conversation, numbers: numbers || state.numbers });
-      round = null;
-      composer.read();
-      changed();
-    }
-
-    // What a column can be made of changes while the page is open: runs end, adapters are kept, models become ready.
-    bench.refresh = async () => {
-      const runs = [...new Set(state.columns.flatMap((column) => column.shares.map((share) => share.run)).filter(Boolean))];
-      const fresh = await ctx.call("options", { runs });
-      if (!fresh.models.length || JSON.stringify(fresh) === JSON.stringify(options)) return;
-      Object.assign(options, fresh);
-      if (ctx.alive) draw();
-      parts.refreshPicker();
-    };
-    async function watch() {
-      while (ctx.alive) {
-        if (document.visibilityState === "visible") await bench.refresh().catch(() => {}); // The next time tells more.
-        await new Promise((done) => setTimeout(done, REFRESH));
-      }
-    }
-
-    keep();
+  const answering = () => state.columns.filter((column) => column.on && !missingName(column, options));
+  const isUnderWay = () => Boolean(round) && state.turns.some((turn) => turn.round === round.id);
+  comparison.isHidden = () =>
+    state.blind && !comparison.round()?.revealed && (answering().length > 1 || asking || isUnderWay());
+  comparison.round = () => {
+    if (!state.blind) return null;
+    round ??= { id: newId(), order: shuffled(answering().map((column) => column.id)), revealed: false };
+    return round;
+  };
+  comparison.reveal = () => {
+    round.revealed = true;
     draw();
-    watch();
-    return bench;
+  };
+  comparison.setBlind = (on) => {
+    if (on && answering().length < 2) {
+      toast(t("Blind comparing needs two columns that answer."), "warn");
+      return draw();
+    }
+    [state.blind, round] = [on, null];
+    return changed();
+  };
+  comparison.columnsShown = () => {
+    if (!state.blind || (!comparison.isHidden() && !round?.revealed)) return state.columns;
+    const { order } = comparison.round();
+    const seated = order.map((id) => state.columns.find((column) => column.id === id)).filter(Boolean);
+    return comparison.isHidden() ? seated : [...seated, ...state.columns.filter((column) => !seated.includes(column))];
+  };
+  // In a blind round what was said before would tell who is who.
+  comparison.turnsShown = () =>
+    comparison.isHidden() ? state.turns.filter((turn) => turn.round === round.id) : state.turns;
+  comparison.lastTurn = () => state.turns[state.turns.length - 1];
+  // While a blind round is answered, all columns go at the pace of the slowest: who is quick or fails would be known.
+  comparison.answerShown = (turn, column) => {
+    const answer = turn.answers[column.id];
+    if (!asking || turn !== comparison.lastTurn() || !comparison.isHidden()) return answer;
+    const all = Object.values(turn.answers);
+    const shared = all.some((each) => each.error)
+      ? [0]
+      : all.filter((each) => ["waiting", "streaming"].includes(each.state)).map((each) => each.text.length);
+    const text = cutText(answer.text, Math.min(Infinity, ...shared));
+    return { state: text ? "streaming" : "waiting", text, pieces: [] };
   };
 
-  function shuffled(items) {
-    const order = [...items];
-    for (let i = order.length - 1; i > 0; i--) {
-      const j = crypto.getRandomValues(new Uint32Array(1))[0] % (i + 1);
-      [order[i], order[j]] = [order[j], order[i]];
-    }
-    return order;
+  // The answer of the base that a column stands on, to the same prompt.
+  comparison.baseOf = (column, turn) => {
+    if (!column.shares.length) return null;
+    const bases = state.columns.filter(
+      (each) => !each.shares.length && each.model === column.model && turn.answers[each.id]?.text,
+    );
+    const base = bases.find((each) => each.precision === column.precision) || bases[0];
+    return base ? turn.answers[base.id] : null;
+  };
+
+  // Drawing
+
+  const board = h("div", { class: "stack board" });
+  const composer = promptForm(comparison);
+  function draw() {
+    const shown = comparison.columnsShown();
+    const anchored = [...board.querySelectorAll(".talk")].filter(
+      (talk) => talk.scrollHeight - talk.scrollTop - talk.clientHeight < 40,
+    );
+    render(
+      board,
+      options.server && serverNote(options.server),
+      comparisonToolbar(comparison),
+      h(
+        "div",
+        { class: "lanes", style: { "--n": String(shown.length) }, data: { key: "lanes" }, tabindex: "-1" },
+        shown.map((column, place) => answerColumn(comparison, column, place)),
+      ),
+      voteBar(comparison),
+    );
+    if (!host.contains(board)) render(host, board, composer.element);
+    composer.update();
+    hideStaleTip();
+    if (stream) for (const talk of anchored) talk.scrollTop = talk.scrollHeight;
   }
-})();
+  let scheduled = false;
+  function follow() {
+    // At most once a frame.
+    if (scheduled) return;
+    scheduled = true;
+    requestAnimationFrame(() => {
+      scheduled = false;
+      draw();
+    });
+  }
+
+  function changed() {
+    keep();
+    draw();
+  }
+  function keep() {
+    const { columns, system, numbers, fresh, view, shade, blind, conversation } = state;
+    remember({ columns, system, numbers, fresh, view, shade, blind, conversation: conversation?.id || null });
+    setQuery({
+      columns: encodeColumns(columns),
+      conversation: conversation?.id || null,
+      model: null,
+      adapter: null,
+      adapters: null,
+    });
+  }
+
+  // Asking
+
+  const messagesOf = (column, asked) => [
+    ...(state.system.trim() ? [{ role: "system", content: state.system.trim() }] : []),
+    ...state.turns
+      .filter((turn) => turn.answers[column.id]?.text)
+      .flatMap((turn) => [
+        { role: "user", content: turn.prompt },
+        { role: "assistant", content: turn.answers[column.id].text },
+      ]),
+    { role: "user", content: asked },
+  ];
+
+  async function send(asked, from = state.turns.length) {
+    const columns = answering();
+    if (asking || !asked) return false;
+    if (!columns.length) return void toast(t("Every column is switched off."), "warn");
+    asking = true;
+    if (state.fresh) composer.setSeed(drawSeed());
+    const sampling = composer.sampling();
+    try {
+      await ctx.call("check", { sampling });
+    } catch (fault) {
+      asking = false;
+      composer.complain(fault);
+      draw();
+      return false;
+    }
+    const dropped = state.turns.splice(from);
+    const args = {
+      columns: columns.map((column) => ({ column: bareColumn(column), messages: messagesOf(column, asked) })),
+      sampling,
+    };
+    if (round?.revealed || !isUnderWay()) round = null;
+    const turn = {
+      id: newId(),
+      prompt: asked,
+      seed: sampling.seed,
+      sampling,
+      sent: columns.map((column) => column.id),
+      answers: {},
+      comparison: null,
+      vote: null,
+      round: comparison.round()?.id || null,
+    };
+    for (const column of columns) turn.answers[column.id] = { state: "waiting", text: "", pieces: [] };
+    state.turns.push(turn);
+    stream = ctx.stream("answer", args, (value) => {
+      status = value.status || "";
+      (value.columns || []).forEach((said, i) => {
+        turn.answers[turn.sent[i]] = said;
+      });
+      turn.comparison = value.comparison || null;
+      follow();
+    });
+    draw();
+    for (const talk of board.querySelectorAll(".talk")) talk.scrollTop = talk.scrollHeight;
+    let whole = false;
+    try {
+      whole = await stream.done;
+    } catch (fault) {
+      toastFault(fault);
+    }
+    [asking, stream, status] = [false, null, ""];
+    if (!end(turn)) {
+      state.turns.pop();
+      state.turns.push(...dropped);
+      composer.write(asked);
+    }
+    changed();
+    for (const talk of board.querySelectorAll(".talk")) talk.scrollTop = talk.scrollHeight;
+    saveConversation(comparison);
+    if (whole && comparison.isHidden()) board.querySelector(".votes")?.focus();
+    return true;
+  }
+
+  // What was stopped before it said anything leaves no trace; false where that was all of it.
+  function end(turn) {
+    for (const [id, answer] of Object.entries(turn.answers)) {
+      if (!["waiting", "streaming"].includes(answer.state)) continue;
+      if (answer.text) turn.answers[id] = { ...answer, state: "done", finish: "stopped" };
+      else delete turn.answers[id];
+    }
+    return Object.keys(turn.answers).length > 0;
+  }
+
+  async function edit(at) {
+    const turn = state.turns[at];
+    const text = h("textarea", { rows: 5, value: turn.prompt, "aria-label": t("Prompt") });
+    const later = state.turns.length - at - 1;
+    const dialog = openDialog({
+      title: t("Edit the prompt"),
+      content: [text, later > 0 && h("p", { class: "hint" }, t("What was said after it is dropped."))],
+      actions: [
+        button(t("Cancel"), () => dialog.close("")),
+        button(t("Ask from here"), () => dialog.close("yes"), { kind: "primary" }),
+      ],
+    });
+    text.focus();
+    if ((await dialog.closed) === "yes" && text.value.trim()) send(text.value.trim(), at);
+  }
+  function again(at) {
+    return send(state.turns[at].prompt, at);
+  }
+
+  // Another chat in the place of this one.
+  function open({ columns = state.columns, turns = [], system = "", numbers, conversation = null }) {
+    if (asking) return;
+    Object.assign(state, { columns, turns, system, conversation, numbers: numbers || state.numbers });
+    round = null;
+    composer.read();
+    changed();
+  }
+
+  // What a column can be made of changes while the page is open: runs end, adapters are kept, models become ready.
+  comparison.refresh = async () => {
+    const runs = [
+      ...new Set(state.columns.flatMap((column) => column.shares.map((share) => share.run)).filter(Boolean)),
+    ];
+    const fresh = await ctx.call("options", { runs });
+    if (!fresh.models.length || JSON.stringify(fresh) === JSON.stringify(options)) return;
+    Object.assign(options, fresh);
+    if (ctx.alive) draw();
+    refreshPicker();
+  };
+  async function watch() {
+    while (ctx.alive) {
+      if (document.visibilityState === "visible") await comparison.refresh().catch(() => {}); // The next time tells more.
+      await new Promise((done) => setTimeout(done, REFRESH));
+    }
+  }
+
+  keep();
+  draw();
+  watch();
+  return comparison;
+}
+
+function shuffled(items) {
+  const order = [...items];
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = crypto.getRandomValues(new Uint32Array(1))[0] % (i + 1);
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return order;
+}

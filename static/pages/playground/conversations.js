@@ -1,125 +1,248 @@
 // Chats that are kept in the catalogue: saved by themselves, found again, renamed, deleted.
-(() => {
-  "use strict";
-  const { h, t } = Studio;
-  const parts = (Studio.playground = Studio.playground || {});
-  const MOST_CHARACTERS = 1_500_000; // beyond that the tokens of earlier answers are let go, not the answers
+// @ts-check
 
-  const rounded = (share) => (share == null ? null : Math.round(share * 1e4) / 1e4);
-  const compactAnswer = ({ pieces = [], ...answer }, whole) => ({ ...answer, pieces: whole ? pieces.map(([text, p, base, choice]) => [text, rounded(p), rounded(base), choice]) : [] });
-  parts.contentOf = ({ state }) => {
-    const content = (whole) => ({
-      // Of each column also which turns it has answered.
-      columns: state.columns.map((column) => ({ ...column, turns: state.turns.filter((turn) => turn.answers[column.id]).map((turn) => turn.id) })),
-      system: state.system, numbers: state.numbers,
-      turns: state.turns.map((turn, i) => ({ ...turn, answers: Object.fromEntries(Object.entries(turn.answers).map(([id, answer]) => [id, compactAnswer(answer, whole || i === state.turns.length - 1)])) })),
-    });
-    const all = content(true);
-    return JSON.stringify(all).length > MOST_CHARACTERS ? content(false) : all;
-  };
+import { h, render } from "../../lib/dom.js";
+import { t } from "../../lib/i18n.js";
+import { cutText } from "../../lib/text.js";
+import { button } from "../../ui/button.js";
+import { searchField } from "../../ui/controls.js";
+import { confirmDialog, openDialog, promptDialog } from "../../ui/dialog.js";
+import { emptyState, errorPanel, skeleton } from "../../ui/panels.js";
+import { toast } from "../../ui/toast.js";
+import { timeElement } from "../../ui/values.js";
+import { MAX_COLUMNS, newId } from "./columns/column.js";
+import { readColumn } from "./columns/column_link.js";
 
-  // What was saved, or came in a file, as the bench takes it; null where it is none. Nothing of it is trusted.
-  parts.readContent = (content) => {
-    const columns = (Array.isArray(content?.columns) ? content.columns : []).slice(0, parts.MOST).map(parts.readColumn).filter(Boolean);
-    if (!columns.length || !Array.isArray(content.turns)) return null;
-    const turns = content.turns.filter((turn) => typeof turn?.prompt === "string" && turn.answers && typeof turn.answers === "object").map((turn) => ({
-      id: parts.newId(), prompt: turn.prompt, seed: turn.seed, sampling: turn.sampling, comparison: Number.isInteger(turn.comparison) ? turn.comparison : null, round: null,
-      vote: ["best", "tie", "bad"].includes(turn.vote?.choice) ? turn.vote : null, sent: (Array.isArray(turn.sent) ? turn.sent : Object.keys(turn.answers)).map(String),
-      answers: Object.fromEntries(Object.entries(turn.answers).filter(([, answer]) => typeof answer?.text === "string").map(([id, answer]) => [id, readAnswer(answer)])),
+const MOST_CHARACTERS = 1_500_000; // beyond that the tokens of earlier answers are let go, not the answers
+
+const rounded = (share) => (share == null ? null : Math.round(share * 1e4) / 1e4);
+const compactAnswer = ({ pieces = [], ...answer }, whole) => ({
+  ...answer,
+  pieces: whole ? pieces.map(([text, p, base, choice]) => [text, rounded(p), rounded(base), choice]) : [],
+});
+export function conversationContent({ state }) {
+  const content = (whole) => ({
+    // Of each column also which turns it has answered.
+    columns: state.columns.map((column) => ({
+      ...column,
+      turns: state.turns.filter((turn) => turn.answers[column.id]).map((turn) => turn.id),
+    })),
+    system: state.system,
+    numbers: state.numbers,
+    turns: state.turns.map((turn, i) => ({
+      ...turn,
+      answers: Object.fromEntries(
+        Object.entries(turn.answers).map(([id, answer]) => [
+          id,
+          compactAnswer(answer, whole || i === state.turns.length - 1),
+        ]),
+      ),
+    })),
+  });
+  const all = content(true);
+  return JSON.stringify(all).length > MOST_CHARACTERS ? content(false) : all;
+}
+
+// What was saved, or came in a file, as the bench takes it; null where it is none. Nothing of it is trusted.
+export function readConversation(content) {
+  const columns = (Array.isArray(content?.columns) ? content.columns : [])
+    .slice(0, MAX_COLUMNS)
+    .map(readColumn)
+    .filter(Boolean);
+  if (!columns.length || !Array.isArray(content.turns)) return null;
+  const turns = content.turns
+    .filter((turn) => typeof turn?.prompt === "string" && turn.answers && typeof turn.answers === "object")
+    .map((turn) => ({
+      id: newId(),
+      prompt: turn.prompt,
+      seed: turn.seed,
+      sampling: turn.sampling,
+      comparison: Number.isInteger(turn.comparison) ? turn.comparison : null,
+      round: null,
+      vote: ["best", "tie", "bad"].includes(turn.vote?.choice) ? turn.vote : null,
+      sent: (Array.isArray(turn.sent) ? turn.sent : Object.keys(turn.answers)).map(String),
+      answers: Object.fromEntries(
+        Object.entries(turn.answers)
+          .filter(([, answer]) => typeof answer?.text === "string")
+          .map(([id, answer]) => [id, readAnswer(answer)]),
+      ),
     }));
-    const numbers = Object.fromEntries(Object.entries(content.numbers || {}).filter(([, value]) => ["string", "number"].includes(typeof value)).map(([name, value]) => [name, String(value)]));
-    return { columns, turns, system: typeof content.system === "string" ? content.system : "", numbers };
-  };
+  const numbers = Object.fromEntries(
+    Object.entries(content.numbers || {})
+      .filter(([, value]) => ["string", "number"].includes(typeof value))
+      .map(([name, value]) => [name, String(value)]),
+  );
+  return { columns, turns, system: typeof content.system === "string" ? content.system : "", numbers };
+}
 
-  function readAnswer(answer) {
-    const number = (value) => (Number.isFinite(value) ? value : 0);
-    const text = (value) => (typeof value === "string" ? value : "");
-    const label = answer.label && typeof answer.label === "object" ? answer.label : {};
-    const shown = ["base", "reference", "revision", "precision", "template"].filter((name) => typeof label[name] === "string").map((name) => [name, label[name]]);
-    return {
-      state: answer.error ? "error" : "done", text: answer.text, tokens: number(answer.tokens), tokens_per_second: number(answer.tokens_per_second), first_token_seconds: number(answer.first_token_seconds),
-      finish: text(answer.finish), note: text(answer.note), rows: number(answer.rows), effect: Number.isFinite(answer.effect) ? answer.effect : null,
-      error: answer.error ? { problem: text(answer.error.problem), remedy: text(answer.error.remedy) } : null,
-      label: {
-        ...Object.fromEntries(shown), seed: Number.isFinite(label.seed) ? label.seed : null,
-        adapters: (Array.isArray(label.adapters) ? label.adapters : []).map((each) => ({ name: text(each?.name), strength: number(each?.strength), checkpoint: number(each?.checkpoint) })),
-      },
-      pieces: (Array.isArray(answer.pieces) ? answer.pieces : []).filter((piece) => Array.isArray(piece) && typeof piece[0] === "string")
-        .map(([said, p, base, choice]) => [said, Number.isFinite(p) ? p : null, Number.isFinite(base) ? base : null, typeof choice === "string" ? choice : null]),
-    };
+function readAnswer(answer) {
+  const number = (value) => (Number.isFinite(value) ? value : 0);
+  const text = (value) => (typeof value === "string" ? value : "");
+  const label = answer.label && typeof answer.label === "object" ? answer.label : {};
+  const shown = ["base", "reference", "revision", "precision", "template"]
+    .filter((name) => typeof label[name] === "string")
+    .map((name) => [name, label[name]]);
+  return {
+    state: answer.error ? "error" : "done",
+    text: answer.text,
+    tokens: number(answer.tokens),
+    tokens_per_second: number(answer.tokens_per_second),
+    first_token_seconds: number(answer.first_token_seconds),
+    finish: text(answer.finish),
+    note: text(answer.note),
+    rows: number(answer.rows),
+    effect: Number.isFinite(answer.effect) ? answer.effect : null,
+    error: answer.error ? { problem: text(answer.error.problem), remedy: text(answer.error.remedy) } : null,
+    label: {
+      ...Object.fromEntries(shown),
+      seed: Number.isFinite(label.seed) ? label.seed : null,
+      adapters: (Array.isArray(label.adapters) ? label.adapters : []).map((each) => ({
+        name: text(each?.name),
+        strength: number(each?.strength),
+        checkpoint: number(each?.checkpoint),
+      })),
+    },
+    pieces: (Array.isArray(answer.pieces) ? answer.pieces : [])
+      .filter((piece) => Array.isArray(piece) && typeof piece[0] === "string")
+      .map(([said, p, base, choice]) => [
+        said,
+        Number.isFinite(p) ? p : null,
+        Number.isFinite(base) ? base : null,
+        typeof choice === "string" ? choice : null,
+      ]),
+  };
+}
+
+// Saving: one at a time, the newest state last.
+const nameFor = (turn) => cutText(turn.prompt.replace(/\s+/g, " "), 60);
+export async function saveConversation(comparison) {
+  if (!comparison.state.turns.length) return;
+  comparison.saving = { again: Boolean(comparison.saving), problem: "" };
+  if (comparison.saving.again) return;
+  const { state } = comparison;
+  const turns = state.turns;
+  try {
+    const { id, name } = await comparison.ctx.call("keep_conversation", {
+      id: state.conversation?.id ?? null,
+      name: state.conversation?.name || nameFor(turns[0]),
+      content: conversationContent(comparison),
+    });
+    if (state.turns === turns) state.conversation = { id, name };
+    comparison.saveProblem = "";
+  } catch (fault) {
+    comparison.saveProblem = `${fault.problem} ${fault.remedy}`.trim();
   }
+  const { again } = comparison.saving;
+  comparison.saving = null;
+  comparison.changed();
+  if (again) saveConversation(comparison);
+}
+export const saveNote = ({ state, saveProblem }) =>
+  saveProblem
+    ? t("This chat is not saved: {problem}", { problem: saveProblem })
+    : state.conversation && state.turns.length
+      ? t("Saved as “{name}”.", { name: state.conversation.name })
+      : t("Enter sends, Shift and Enter make a new line.");
 
-  // Saving: one at a time, the newest state last.
-  const nameFor = (turn) => Studio.cut(turn.prompt.replace(/\s+/g, " "), 60);
-  parts.save = async (bench) => {
-    if (!bench.state.turns.length) return;
-    bench.saving = { again: Boolean(bench.saving), problem: "" };
-    if (bench.saving.again) return;
-    const { state } = bench;
-    const turns = state.turns;
+// The list, in a dialog.
+export function showConversations(comparison) {
+  let search = "";
+  const list = h("div", { class: "picker chats" }, skeleton(3));
+  const field = searchField({
+    label: t("Search chats"),
+    onInput: (text) => {
+      search = text;
+      read();
+    },
+  });
+  const dialog = openDialog({
+    title: t("Chats"),
+    wide: true,
+    content: [field, list],
+    actions: [button(t("Close"), () => dialog.close(""))],
+  });
+  const { ctx } = comparison;
+
+  async function read() {
     try {
-      const { id, name } = await bench.ctx.call("keep_conversation", { id: state.conversation?.id ?? null, name: state.conversation?.name || nameFor(turns[0]), content: parts.contentOf(bench) });
-      if (state.turns === turns) state.conversation = { id, name };
-      bench.saveProblem = "";
+      const found = await ctx.call("conversations", { search });
+      render(
+        list,
+        found.length
+          ? h("ul", {}, found.map(row))
+          : emptyState({
+              title: search ? t("No chat has that in it.") : t("No chat yet"),
+              body: search ? "" : t("What you ask in the playground is saved here by itself."),
+            }),
+      );
     } catch (fault) {
-      bench.saveProblem = `${fault.problem} ${fault.remedy}`.trim();
+      render(list, errorPanel(fault, read));
     }
-    const { again } = bench.saving;
-    bench.saving = null;
-    bench.changed();
-    if (again) parts.save(bench);
-  };
-  parts.saveNote = ({ state, saveProblem }) =>
-    saveProblem ? t("This chat is not saved: {problem}", { problem: saveProblem }) : state.conversation && state.turns.length ? t("Saved as “{name}”.", { name: state.conversation.name }) : t("Enter sends, Shift and Enter make a new line.");
+  }
+  const row = (chat) =>
+    h(
+      "li",
+      { data: { key: String(chat.id) } },
+      h(
+        "button",
+        {
+          type: "button",
+          "aria-current": chat.id === comparison.state.conversation?.id ? "true" : null,
+          onclick: (event) => open(chat, event.currentTarget),
+        },
+        h("b", { class: "ellipsis" }, chat.name),
+        h("small", {}, t("{n} {n:turn|turns}", { n: chat.turns }), " · ", timeElement(chat.changed_at)),
+      ),
+      button("", () => rename(chat), {
+        icon: "edit",
+        kind: "quiet",
+        small: true,
+        "aria-label": t("Rename {name}", { name: chat.name }),
+      }),
+      button("", (event) => remove(chat, event.currentTarget), {
+        icon: "remove",
+        kind: "quiet danger",
+        small: true,
+        "aria-label": t("Delete {name}", { name: chat.name }),
+      }),
+    );
 
-  // The list, in a dialog.
-  parts.showConversations = (bench) => {
-    let search = "";
-    const list = h("div", { class: "picker chats" }, Studio.skeleton(3));
-    const field = Studio.searchField({ label: t("Search chats"), onInput: (text) => { search = text; read(); } });
-    const dialog = Studio.dialog({ title: t("Chats"), wide: true, content: [field, list], actions: [Studio.button(t("Close"), () => dialog.close(""))] });
-    const { ctx } = bench;
-
-    async function read() {
-      try {
-        const found = await ctx.call("conversations", { search });
-        Studio.render(list, found.length ? h("ul", {}, found.map(row))
-          : Studio.empty({ title: search ? t("No chat has that in it.") : t("No chat yet"), body: search ? "" : t("What you ask in the playground is saved here by itself.") }));
-      } catch (fault) {
-        Studio.render(list, Studio.errorPanel(fault, read));
-      }
-    }
-    const row = (chat) => h("li", { data: { key: String(chat.id) } },
-      h("button", { type: "button", "aria-current": chat.id === bench.state.conversation?.id ? "true" : null, onclick: (event) => open(chat, event.currentTarget) },
-        h("b", { class: "ellipsis" }, chat.name), h("small", {}, t("{n} {n:turn|turns}", { n: chat.turns }), " · ", Studio.time(chat.changed_at))),
-      Studio.button("", () => rename(chat), { icon: "edit", kind: "quiet", small: true, "aria-label": t("Rename {name}", { name: chat.name }) }),
-      Studio.button("", (event) => remove(chat, event.currentTarget), { icon: "remove", kind: "quiet danger", small: true, "aria-label": t("Delete {name}", { name: chat.name }) }));
-
-    async function open(chat, button) {
-      const found = await ctx.act(button, "conversation", { id: chat.id });
-      if (!found) return;
-      const content = parts.readContent(found.content);
-      if (!content) return void Studio.toast(t("This chat cannot be read."), "err");
-      bench.begin({ ...content, conversation: { id: chat.id, name: chat.name } });
-      dialog.close("");
-    }
-    async function rename(chat) {
-      const name = await Studio.prompt({
-        title: t("Rename the chat"), label: t("Name"), value: chat.name, help: t("By which you find it again"), confirm: t("Rename"),
-        save: (text) => ctx.call("rename_conversation", { id: chat.id, name: text }),
-      });
-      if (name === null) return;
-      if (chat.id === bench.state.conversation?.id) bench.state.conversation.name = name;
-      bench.draw();
-      read();
-    }
-    async function remove(chat, button) {
-      if (!(await Studio.ask({ title: t("Delete {name}?", { name: chat.name }), body: t("The chat is gone for good; votes that were given in it stay."), confirm: t("Delete chat"), danger: true }))) return;
-      if ((await ctx.act(button, "delete_conversation", { id: chat.id })) === undefined) return;
-      if (chat.id === bench.state.conversation?.id) bench.begin({});
-      read();
-    }
+  async function open(chat, button) {
+    const found = await ctx.act(button, "conversation", { id: chat.id });
+    if (!found) return;
+    const content = readConversation(found.content);
+    if (!content) return void toast(t("This chat cannot be read."), "err");
+    comparison.begin({ ...content, conversation: { id: chat.id, name: chat.name } });
+    dialog.close("");
+  }
+  async function rename(chat) {
+    const name = await promptDialog({
+      title: t("Rename the chat"),
+      label: t("Name"),
+      value: chat.name,
+      help: t("By which you find it again"),
+      confirm: t("Rename"),
+      save: (text) => ctx.call("rename_conversation", { id: chat.id, name: text }),
+    });
+    if (name === null) return;
+    if (chat.id === comparison.state.conversation?.id) comparison.state.conversation.name = name;
+    comparison.draw();
     read();
-    field.querySelector("input").focus();
-  };
-})();
+  }
+  async function remove(chat, button) {
+    if (
+      !(await confirmDialog({
+        title: t("Delete {name}?", { name: chat.name }),
+        body: t("The chat is gone for good; votes that were given in it stay."),
+        confirm: t("Delete chat"),
+        danger: true,
+      }))
+    )
+      return;
+    if ((await ctx.act(button, "delete_conversation", { id: chat.id })) === undefined) return;
+    if (chat.id === comparison.state.conversation?.id) comparison.begin({});
+    read();
+  }
+  read();
+  field.querySelector("input").focus();
+}

@@ -1,63 +1,108 @@
 // The curves of one run, with marks where something happened.
-(() => {
-  "use strict";
-  const { h, t } = Studio;
-  const parts = (Studio.runs = Studio.runs || {});
-  const MARKS = { resumed: t("went on"), halved: t("smaller batch") };
+// @ts-check
 
-  const MOST_POINTS = 5000; // more than that is read anew, in fewer
+import { h } from "../../lib/dom.js";
+import { formatBytes, formatLoss, formatNumber, formatRate } from "../../lib/format.js";
+import { t } from "../../lib/i18n.js";
+import { lineChart } from "../../ui/chart/line_chart.js";
+import { colorOf } from "../../ui/color.js";
+import { tabs } from "../../ui/tabs.js";
+import { smoothedCurve } from "./labels.js";
 
-  // charts() → {element, begin(means), add(metrics), draw(run, history), last, isLong}: begin forgets what was drawn before.
-  parts.charts = () => {
-    const names = { loss: t("Loss"), learning_rate: t("Learning rate"), grad_norm: t("Gradient norm"), tokens_per_second: t("Tokens per second"), memory: t("Memory") };
-    const places = Object.fromEntries(Object.keys(names).map((name) => [name, h("div")]));
-    const charts = {};
-    let points = { step: [], eval: [] };
-    let means = []; // of the stretches in which steps are left out
-    const element = Studio.tabs({
-      label: t("Charts"), selected: "loss",
-      items: Object.entries(names).map(([name, label]) => ({ name, label, draw: () => places[name] })),
-    });
+const MARKS = { resumed: t("went on"), halved: t("smaller batch") };
 
-    const chart = (run, name, options) => {
-      const all = { xMax: run.total_steps || 1, xLabel: t("Step"), height: 300, ...options };
-      if (charts[name]) charts[name].update(all);
-      else charts[name] = Studio.lineChart(places[name], all);
-    };
+const MOST_POINTS = 5000; // more than that is read anew, in fewer
 
-    return {
-      element,
-      get last() { return points.step[points.step.length - 1] || {}; },
-      get isLong() { return points.step.length > MOST_POINTS; },
-      begin: (told) => { [points, means] = [{ step: [], eval: [] }, told]; },
-      add: (metrics) => {
-        for (const metric of metrics) {
-          const list = points[metric.kind];
-          while (list.length && list[list.length - 1].step >= metric.step) list.pop();
-          list.push(metric);
-        }
-      },
-      draw: (run, history) => {
-        const color = Studio.color(run.id);
-        const xy = (list, name) => list.map((metric) => [metric.step, metric[name]]);
-        const train = xy(points.step, "loss");
-        const best = points.eval.filter((metric) => metric.step === run.best_step);
-        const marks = history.filter((line) => line.mark && line.step > 0).map((line) => ({ x: line.step, label: MARKS[line.mark] }));
-        chart(run, "loss", {
-          marks,
-          label: t("Loss by step"), yFormat: Studio.loss, empty: t("The curve begins with the first step."),
-          series: [
-            { name: t("loss"), color, points: train, faint: true },
-            { name: t("smoothed"), color, points: parts.smoothed(train, means) },
-            { name: t("evaluation loss"), color: "var(--s-text-2)", points: xy(points.eval, "loss"), dashed: "dashed", markers: true },
-            best.length && points.eval.length > 1 && { name: t("best evaluation loss"), color: "var(--s-ok)", points: xy(best, "loss"), markers: true },
-          ].filter(Boolean),
-        });
-        const formats = { learning_rate: Studio.rate, grad_norm: Studio.rate, tokens_per_second: Studio.number, memory: Studio.bytes };
-        for (const [name, yFormat] of Object.entries(formats)) {
-          chart(run, name, { label: names[name], yFormat, yMin: 0, marks, series: [{ name: names[name], color, points: xy(points.step, name) }] });
-        }
-      },
-    };
+// charts() → {element, begin(means), add(metrics), draw(run, history), last, isLong}: begin forgets what was drawn before.
+export function runCharts() {
+  const names = {
+    loss: t("Loss"),
+    learning_rate: t("Learning rate"),
+    grad_norm: t("Gradient norm"),
+    tokens_per_second: t("Tokens per second"),
+    memory: t("Memory"),
   };
-})();
+  const places = Object.fromEntries(Object.keys(names).map((name) => [name, h("div")]));
+  const charts = {};
+  let points = { step: [], eval: [] };
+  let means = []; // of the stretches in which steps are left out
+  const element = tabs({
+    label: t("Charts"),
+    selected: "loss",
+    items: Object.entries(names).map(([name, label]) => ({ name, label, draw: () => places[name] })),
+  });
+
+  const chart = (run, name, options) => {
+    const all = { xMax: run.total_steps || 1, xLabel: t("Step"), height: 300, ...options };
+    if (charts[name]) charts[name].update(all);
+    else charts[name] = lineChart(places[name], all);
+  };
+
+  return {
+    element,
+    get last() {
+      return points.step[points.step.length - 1] || {};
+    },
+    get isLong() {
+      return points.step.length > MOST_POINTS;
+    },
+    begin: (told) => {
+      [points, means] = [{ step: [], eval: [] }, told];
+    },
+    add: (metrics) => {
+      for (const metric of metrics) {
+        const list = points[metric.kind];
+        while (list.length && list[list.length - 1].step >= metric.step) list.pop();
+        list.push(metric);
+      }
+    },
+    draw: (run, history) => {
+      const color = colorOf(run.id);
+      const xy = (list, name) => list.map((metric) => [metric.step, metric[name]]);
+      const train = xy(points.step, "loss");
+      const best = points.eval.filter((metric) => metric.step === run.best_step);
+      const marks = history
+        .filter((line) => line.mark && line.step > 0)
+        .map((line) => ({ x: line.step, label: MARKS[line.mark] }));
+      chart(run, "loss", {
+        marks,
+        label: t("Loss by step"),
+        yFormat: formatLoss,
+        empty: t("The curve begins with the first step."),
+        series: [
+          { name: t("loss"), color, points: train, faint: true },
+          { name: t("smoothed"), color, points: smoothedCurve(train, means) },
+          {
+            name: t("evaluation loss"),
+            color: "var(--s-text-2)",
+            points: xy(points.eval, "loss"),
+            dashed: "dashed",
+            markers: true,
+          },
+          best.length &&
+            points.eval.length > 1 && {
+              name: t("best evaluation loss"),
+              color: "var(--s-ok)",
+              points: xy(best, "loss"),
+              markers: true,
+            },
+        ].filter(Boolean),
+      });
+      const formats = {
+        learning_rate: formatRate,
+        grad_norm: formatRate,
+        tokens_per_second: formatNumber,
+        memory: formatBytes,
+      };
+      for (const [name, yFormat] of Object.entries(formats)) {
+        chart(run, name, {
+          label: names[name],
+          yFormat,
+          yMin: 0,
+          marks,
+          series: [{ name: names[name], color, points: xy(points.step, name) }],
+        });
+      }
+    },
+  };
+}

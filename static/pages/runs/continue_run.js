@@ -1,46 +1,102 @@
 // Asks how far a run that is done is to go on, and under which name.
-(() => {
-  "use strict";
-  const { h, t } = Studio;
-  const parts = (Studio.runs = Studio.runs || {});
+// @ts-check
 
-  // goOn(ctx, run, training, freeName): a run that was counted in steps goes on in steps, else in epochs.
-  parts.goOn = async (ctx, run, training, freeName) => {
-    const key = Studio.key();
-    const unit = training.max_steps > 0 ? "steps" : "epochs";
-    const example = 2 * (unit === "steps" ? run.total_steps : training.num_train_epochs);
-    const fields = {
-      [unit]: field(unit, unit === "steps" ? t("Steps in all") : t("Epochs in all"), String(example), t("A new run goes on after its last checkpoint, with the same settings; the learning rate's course is that of the longer run.")),
-      name: field("name", t("Name of the adapter"), freeName, t("The adapter that there is stays as it is.")),
-    };
-    const ok = Studio.button(t("Queue the run"), null, { kind: "primary", type: "submit", form: "go-on" });
-    const form = h("form", {
-      id: "go-on", method: "dialog", novalidate: true, class: "stack", oninput: () => complain({}),
-      onsubmit: (event) => { event.preventDefault(); submit(); },
-    }, Object.values(fields).map(({ element }) => element));
-    const dialog = Studio.dialog({ title: t("Continue “{name}”", { name: run.name }), content: form, actions: [Studio.button(t("Cancel"), () => dialog.close("")), ok] });
-    fields[unit].input.select();
+import { h } from "../../lib/dom.js";
+import { t } from "../../lib/i18n.js";
+import { idempotencyKey } from "../../lib/random.js";
+import { pageUrl } from "../../lib/url.js";
+import { button } from "../../ui/button.js";
+import { openDialog } from "../../ui/dialog.js";
 
-    function complain(faults) {
-      for (const [name, { input, wrong }] of Object.entries(fields)) {
-        wrong.textContent = faults[name] || "";
-        input.setAttribute("aria-invalid", String(name in faults));
-      }
-    }
-
-    function submit() {
-      const many = Number(fields[unit].input.value);
-      if (!(many > 0) || (unit === "steps" && !Number.isInteger(many))) return complain({ [unit]: t("Enter a number, such as {example}.", { example }) });
-      return ctx.act(ok, "continue_with", { id: run.id, key, name: fields.name.input.value.trim(), [unit]: many }, {
-        onFault: (fault) => (Object.keys(fault.fields).some((name) => name in fields) ? complain(fault.fields) : complain({ [unit]: `${fault.problem} ${fault.remedy}`.trim() })),
-      }).then((made) => { if (made) location.href = Studio.href("runs", { id: made.id }); });
-    }
+// goOn(ctx, run, training, freeName): a run that was counted in steps goes on in steps, else in epochs.
+export async function continueRun(ctx, run, training, freeName) {
+  const key = idempotencyKey();
+  const unit = training.max_steps > 0 ? "steps" : "epochs";
+  const example = 2 * (unit === "steps" ? run.total_steps : training.num_train_epochs);
+  const fields = {
+    [unit]: field(
+      unit,
+      unit === "steps" ? t("Steps in all") : t("Epochs in all"),
+      String(example),
+      t(
+        "A new run goes on after its last checkpoint, with the same settings; the learning rate's course is that of the longer run.",
+      ),
+    ),
+    name: field("name", t("Name of the adapter"), freeName, t("The adapter that there is stays as it is.")),
   };
+  const ok = button(t("Queue the run"), null, { kind: "primary", type: "submit", form: "go-on" });
+  const form = h(
+    "form",
+    {
+      id: "go-on",
+      method: "dialog",
+      novalidate: true,
+      class: "stack",
+      oninput: () => complain({}),
+      onsubmit: (event) => {
+        event.preventDefault();
+        submit();
+      },
+    },
+    Object.values(fields).map(({ element }) => element),
+  );
+  const dialog = openDialog({
+    title: t("Continue “{name}”", { name: run.name }),
+    content: form,
+    actions: [button(t("Cancel"), () => dialog.close("")), ok],
+  });
+  fields[unit].input.select();
 
-  function field(name, label, value, help) {
-    const id = `go-on-${name}`;
-    const wrong = h("p", { id: `${id}-error`, class: "field-error", role: "alert" });
-    const input = h("input", { id, value, inputmode: name === "name" ? null : "decimal", autocomplete: "off", spellcheck: "false", "aria-describedby": `${id}-help ${id}-error` });
-    return { input, wrong, element: h("div", { class: "field" }, h("label", { for: id }, label), h("p", { id: `${id}-help`, class: "help" }, help), input, wrong) };
+  function complain(faults) {
+    for (const [name, { input, wrong }] of Object.entries(fields)) {
+      wrong.textContent = faults[name] || "";
+      input.setAttribute("aria-invalid", String(name in faults));
+    }
   }
-})();
+
+  function submit() {
+    const many = Number(fields[unit].input.value);
+    if (!(many > 0) || (unit === "steps" && !Number.isInteger(many)))
+      return complain({ [unit]: t("Enter a number, such as {example}.", { example }) });
+    return ctx
+      .act(
+        ok,
+        "continue_with",
+        { id: run.id, key, name: fields.name.input.value.trim(), [unit]: many },
+        {
+          onFault: (fault) =>
+            Object.keys(fault.fields).some((name) => name in fields)
+              ? complain(fault.fields)
+              : complain({ [unit]: `${fault.problem} ${fault.remedy}`.trim() }),
+        },
+      )
+      .then((made) => {
+        if (made) location.href = pageUrl("runs", { id: made.id });
+      });
+  }
+}
+
+function field(name, label, value, help) {
+  const id = `go-on-${name}`;
+  const wrong = h("p", { id: `${id}-error`, class: "field-error", role: "alert" });
+  const input = h("input", {
+    id,
+    value,
+    inputmode: name === "name" ? null : "decimal",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-describedby": `${id}-help ${id}-error`,
+  });
+  return {
+    input,
+    wrong,
+    element: h(
+      "div",
+      { class: "field" },
+      h("label", { for: id }, label),
+      h("p", { id: `${id}-help`, class: "help" }, help),
+      input,
+      wrong,
+    ),
+  };
+}

@@ -1,32 +1,69 @@
 // One run, live: its state and why, its curves, its sample answers, its checkpoints, its log.
-(() => {
-  "use strict";
-  const { h, t } = Studio;
-  const parts = (Studio.runs = Studio.runs || {});
-  const QUIET = 30; // seconds without a sign of life after which that is said
+// @ts-check
 
-  parts.one = (ctx, id) => {
-    const charts = parts.charts();
-    const samples = parts.samples();
-    const checkpoints = parts.checkpoints(ctx, id, () => run && draw());
-    const logText = h("pre", { class: "log", tabindex: "0", "aria-label": t("Log of the worker") });
-    logText.draws = true;
-    const logPlace = h("details", { class: "advanced", ontoggle: () => logPlace.open && readLog() },
-      h("summary", {}, Studio.icon("next", 14), t("Log of the worker")), logText);
-    const faulty = () => ["failed", "interrupted"].includes(run.status);
-    let run = null;
-    let settings = [];
-    let training = {};
-    let history = [];
-    let after = -1;
-    let freeName = "";
-    let logRead = 0;
-    let logOf = ""; // attempt and status that the log was read for
+import { versionedName } from "../../domain/dataset.js";
+import { deviceName, runPill, stageName, stateName } from "../../domain/run_status.js";
+import { setHeading } from "../../frame/heading.js";
+import { refreshLiveRun } from "../../frame/live_run.js";
+import { h } from "../../lib/dom.js";
+import {
+  formatAgo,
+  formatBytes,
+  formatCompact,
+  formatDuration,
+  formatLoss,
+  formatNumber,
+  formatPercent,
+  formatRate,
+} from "../../lib/format.js";
+import { t } from "../../lib/i18n.js";
+import { icon } from "../../lib/icons.js";
+import { pageUrl } from "../../lib/url.js";
+import { button } from "../../ui/button.js";
+import { card, facts, pill, stats } from "../../ui/card.js";
+import { copyButton } from "../../ui/copy_button.js";
+import { menuButton } from "../../ui/menu.js";
+import { errorPanel, notePanel } from "../../ui/panels.js";
+import { progressBar } from "../../ui/progress.js";
+import { measuredLoss, timeElement } from "../../ui/values.js";
+import { runCharts } from "./charts.js";
+import { checkpointTable } from "./checkpoints.js";
+import { continueRun } from "./continue_run.js";
+import { askRun, discardRun, endRunNow, formatSetting, isRunBusy, lossNote, runDuration, stopRun } from "./labels.js";
+import { sampleAnswers } from "./sample_answers.js";
 
-    // Where a run went back to an earlier step, what was drawn of later ones is not true any more.
-    const isStale = () => !run || charts.isLong || charts.last.step > run.step;
-    const polling = ctx.poll("progress", () => ({ id, after: isStale() ? -1 : after, attempt: run ? run.attempt : -1 }), 1000, (answer) => {
-      if (run && run.status !== answer.run.status) Studio.lookNow();
+const QUIET = 30; // seconds without a sign of life after which that is said
+
+export function runDetail(ctx, id) {
+  const charts = runCharts();
+  const samples = sampleAnswers();
+  const checkpoints = checkpointTable(ctx, id, () => run && draw());
+  const logText = h("pre", { class: "log", tabindex: "0", "aria-label": t("Log of the worker") });
+  logText.draws = true;
+  const logPlace = h(
+    "details",
+    { class: "advanced", ontoggle: () => logPlace.open && readLog() },
+    h("summary", {}, icon("next", 14), t("Log of the worker")),
+    logText,
+  );
+  const faulty = () => ["failed", "interrupted"].includes(run.status);
+  let run = null;
+  let settings = [];
+  let training = {};
+  let history = [];
+  let after = -1;
+  let freeName = "";
+  let logRead = 0;
+  let logOf = ""; // attempt and status that the log was read for
+
+  // Where a run went back to an earlier step, what was drawn of later ones is not true any more.
+  const isStale = () => !run || charts.isLong || charts.last.step > run.step;
+  const polling = ctx.poll(
+    "progress",
+    () => ({ id, after: isStale() ? -1 : after, attempt: run ? run.attempt : -1 }),
+    1000,
+    (answer) => {
+      if (run && run.status !== answer.run.status) refreshLiveRun();
       run = answer.run;
       history = answer.history;
       if (answer.begins) {
@@ -43,129 +80,287 @@
       checkpoints.look(run);
       draw();
       followLog();
+    },
+  );
+
+  function followLog() {
+    const now = `${run.attempt} ${run.status}`;
+    if (faulty() && logOf !== now) logPlace.open = true;
+    if (logPlace.open && (logOf !== now || (isRunBusy(run) && Date.now() - logRead > 3000))) readLog();
+    logOf = now;
+  }
+
+  async function readLog() {
+    logRead = Date.now();
+    const { text } = await ctx.read("log", { id });
+    const atEnd = logText.scrollTop + logText.clientHeight >= logText.scrollHeight - 8;
+    if (logText.textContent !== text) logText.textContent = text || t("The worker has printed nothing.");
+    if (atEnd) logText.scrollTop = logText.scrollHeight;
+  }
+
+  function draw() {
+    const { last } = charts;
+    setHeading({
+      title: run.name,
+      lead: t("Run {id}: {model} on {dataset}", { id: run.id, model: run.model_name, dataset: run.dataset_name }),
+      back: { href: "./runs", label: t("Runs") },
+      actions: actions(),
     });
-
-    function followLog() {
-      const now = `${run.attempt} ${run.status}`;
-      if (faulty() && logOf !== now) logPlace.open = true;
-      if (logPlace.open && (logOf !== now || (parts.isBusy(run) && Date.now() - logRead > 3000))) readLog();
-      logOf = now;
-    }
-
-    async function readLog() {
-      logRead = Date.now();
-      const { text } = await ctx.read("log", { id });
-      const atEnd = logText.scrollTop + logText.clientHeight >= logText.scrollHeight - 8;
-      if (logText.textContent !== text) logText.textContent = text || t("The worker has printed nothing.");
-      if (atEnd) logText.scrollTop = logText.scrollHeight;
-    }
-
-    function draw() {
-      const { last } = charts;
-      Studio.heading({
-        title: run.name, lead: t("Run {id}: {model} on {dataset}", { id: run.id, model: run.model_name, dataset: run.dataset_name }),
-        back: { href: "./runs", label: t("Runs") }, actions: actions(),
-      });
-      ctx.draw(
-        h("div", { class: "row", data: { key: "state" } }, h("span", { id: "run-status", data: { status: run.status } }, Studio.statePill(run)),
-          silence(), h("span", { class: "muted" }, howLong()), run.parent_id && h("a", { href: Studio.href("runs", { id: run.parent_id }) }, t("continues run {id}", { id: run.parent_id })),
-          run.sweep_id && h("a", { href: Studio.href("runs", { sweep: run.sweep_id }) }, t("part of a sweep"))),
-        outcome(), faulty() && log(), notes(),
-        parts.isBusy(run) && run.stage && h("div", { class: "card", data: { key: "stage" } }, Studio.progress({ label: Studio.stageName(run.stage), share: run.stage_total ? run.stage_done / run.stage_total : null })),
-        run.attempt > 0 && Studio.stats([
-          { label: t("Step"), value: Studio.number(run.step), note: run.total_steps ? t("of {total}", { total: Studio.number(run.total_steps) }) : "" },
-          { label: t("Training loss"), value: Studio.loss(run.train_loss), note: run.train_loss == null ? "" : parts.lossNote(run) },
-          { label: t("Evaluation loss"), value: (run.ended_at ? Studio.measured : Studio.loss)(run.eval_loss), note: run.best_eval_loss != null ? t("best {loss}", { loss: Studio.loss(run.best_eval_loss) }) : "" },
-          { label: t("Time left"), value: run.seconds_left == null ? "–" : Studio.duration(run.seconds_left), note: run.seconds_left == null ? "" : t("until the last step") },
-          { label: t("Tokens per second"), value: Studio.number(last.tokens_per_second) },
-          { label: t("Learning rate"), value: Studio.rate(last.learning_rate) },
-          { label: t("Gradient norm"), value: Studio.rate(last.grad_norm) },
-          { label: t("Memory"), value: Studio.bytes(last.memory) },
+    ctx.draw(
+      h(
+        "div",
+        { class: "row", data: { key: "state" } },
+        h("span", { id: "run-status", data: { status: run.status } }, runPill(run)),
+        silence(),
+        h("span", { class: "muted" }, howLong()),
+        run.parent_id &&
+          h("a", { href: pageUrl("runs", { id: run.parent_id }) }, t("continues run {id}", { id: run.parent_id })),
+        run.sweep_id && h("a", { href: pageUrl("runs", { sweep: run.sweep_id }) }, t("part of a sweep")),
+      ),
+      outcome(),
+      faulty() && log(),
+      notes(),
+      isRunBusy(run) &&
+        run.stage &&
+        h(
+          "div",
+          { class: "card", data: { key: "stage" } },
+          progressBar({
+            label: stageName(run.stage),
+            share: run.stage_total ? run.stage_done / run.stage_total : null,
+          }),
+        ),
+      run.attempt > 0 &&
+        stats([
+          {
+            label: t("Step"),
+            value: formatNumber(run.step),
+            note: run.total_steps ? t("of {total}", { total: formatNumber(run.total_steps) }) : "",
+          },
+          {
+            label: t("Training loss"),
+            value: formatLoss(run.train_loss),
+            note: run.train_loss == null ? "" : lossNote(run),
+          },
+          {
+            label: t("Evaluation loss"),
+            value: (run.ended_at ? measuredLoss : formatLoss)(run.eval_loss),
+            note: run.best_eval_loss != null ? t("best {loss}", { loss: formatLoss(run.best_eval_loss) }) : "",
+          },
+          {
+            label: t("Time left"),
+            value: run.seconds_left == null ? "–" : formatDuration(run.seconds_left),
+            note: run.seconds_left == null ? "" : t("until the last step"),
+          },
+          { label: t("Tokens per second"), value: formatNumber(last.tokens_per_second) },
+          { label: t("Learning rate"), value: formatRate(last.learning_rate) },
+          { label: t("Gradient norm"), value: formatRate(last.grad_norm) },
+          { label: t("Memory"), value: formatBytes(last.memory) },
         ]),
-        run.attempt > 0 && h("section", { class: "card", data: { key: "charts" } }, charts.element),
-        samples.draw(draw),
-        checkpoints.draw(run),
-        h("div", { class: "cards two", data: { key: "more" } },
-          timeline(), h("div", { class: "stack" }, trained(), chosen())),
-        !faulty() && log());
-    }
+      run.attempt > 0 && h("section", { class: "card", data: { key: "charts" } }, charts.element),
+      samples.draw(draw),
+      checkpoints.draw(run),
+      h(
+        "div",
+        { class: "cards two", data: { key: "more" } },
+        timeline(),
+        h("div", { class: "stack" }, trained(), chosen()),
+      ),
+      !faulty() && log(),
+    );
+  }
 
-    const log = () => h("div", { data: { key: "log" } }, logPlace);
+  const log = () => h("div", { data: { key: "log" } }, logPlace);
 
-    function chosen() {
-      const rows = (some) => Studio.facts(some.map(({ name, value }) => [h("span", { class: "mono" }, name), h("span", { class: "mono" }, parts.value(value))]));
-      const changed = settings.filter((each) => each.changed);
-      return Studio.card(t("Settings"),
-        changed.length > 0 ? rows(changed) : h("p", { class: "hint" }, t("All settings are the usual ones.")),
-        h("details", { class: "advanced" }, h("summary", {}, Studio.icon("next", 14), t("Settings that are as usual")), rows(settings.filter((each) => !each.changed))));
-    }
+  function chosen() {
+    const rows = (some) =>
+      facts(
+        some.map(({ name, value }) => [
+          h("span", { class: "mono" }, name),
+          h("span", { class: "mono" }, formatSetting(value)),
+        ]),
+      );
+    const changed = settings.filter((each) => each.changed);
+    return card(
+      t("Settings"),
+      changed.length > 0 ? rows(changed) : h("p", { class: "hint" }, t("All settings are the usual ones.")),
+      h(
+        "details",
+        { class: "advanced" },
+        h("summary", {}, icon("next", 14), t("Settings that are as usual")),
+        rows(settings.filter((each) => !each.changed)),
+      ),
+    );
+  }
 
-    const trained = () => Studio.card(t("What is trained"), Studio.facts([
-      [t("Base model"), run.model_name], [t("Dataset"), h("a", { href: Studio.href("datasets", { name: `${run.dataset_name}@${run.dataset_version}` }) }, Studio.versioned(run))],
-      [t("Training rows"), [Studio.number(run.started.train_rows), run.trained_part && h("p", { class: "help" }, run.trained_part)]],
-      run.started.dropped_rows > 0 && [t("Left out"), t("{n} {n:row|rows}: nothing to learn within max length", { n: Studio.number(run.started.dropped_rows) })], [t("Validation rows"), Studio.number(run.started.eval_rows)],
-      [t("Tokens per epoch"), Studio.number(run.started.tokens_per_epoch)],
-      [t("Trainable parameters"), run.started.trainable ? `${Studio.compact(run.started.trainable)} (${Studio.percent(run.started.trainable / run.started.parameters, 2)})` : "–"],
-      [t("Device"), Studio.deviceName(run.started.device) || run.placed_on || "–"], [t("Precision"), run.started.precision || "–"],
-    ]));
+  const trained = () =>
+    card(
+      t("What is trained"),
+      facts([
+        [t("Base model"), run.model_name],
+        [
+          t("Dataset"),
+          h(
+            "a",
+            { href: pageUrl("datasets", { name: `${run.dataset_name}@${run.dataset_version}` }) },
+            versionedName(run),
+          ),
+        ],
+        [
+          t("Training rows"),
+          [formatNumber(run.started.train_rows), run.trained_part && h("p", { class: "help" }, run.trained_part)],
+        ],
+        run.started.dropped_rows > 0 && [
+          t("Left out"),
+          t("{n} {n:row|rows}: nothing to learn within max length", { n: formatNumber(run.started.dropped_rows) }),
+        ],
+        [t("Validation rows"), formatNumber(run.started.eval_rows)],
+        [t("Tokens per epoch"), formatNumber(run.started.tokens_per_epoch)],
+        [
+          t("Trainable parameters"),
+          run.started.trainable
+            ? `${formatCompact(run.started.trainable)} (${formatPercent(run.started.trainable / run.started.parameters, 2)})`
+            : "–",
+        ],
+        [t("Device"), deviceName(run.started.device) || run.placed_on || "–"],
+        [t("Precision"), run.started.precision || "–"],
+      ]),
+    );
 
-    const timeline = () => Studio.card(t("What became of it"), h("ol", { class: "timeline", id: "history" }, history.map((line) =>
-      h("li", { data: { key: String(line.id), status: line.status } }, h("b", {}, Studio.stateName(line.status)), " ", Studio.time(line.at), line.reason && h("p", { class: "muted" }, line.reason)))));
+  const timeline = () =>
+    card(
+      t("What became of it"),
+      h(
+        "ol",
+        { class: "timeline", id: "history" },
+        history.map((line) =>
+          h(
+            "li",
+            { data: { key: String(line.id), status: line.status } },
+            h("b", {}, stateName(line.status)),
+            " ",
+            timeElement(line.at),
+            line.reason && h("p", { class: "muted" }, line.reason),
+          ),
+        ),
+      ),
+    );
 
-    function howLong() {
-      if (run.status === "queued") return run.held ? t("On hold: others pass it.") : run.waiting || t("Waits for its turn");
-      if (!run.started_at) return "";
-      const said = { ago: Studio.ago(run.started_at), time: parts.duration(run) };
-      return run.ended_at ? t("Started {ago}, took {time}", said) : t("Started {ago}, {time} so far", said);
-    }
+  function howLong() {
+    if (run.status === "queued")
+      return run.held ? t("On hold: others pass it.") : run.waiting || t("Waits for its turn");
+    if (!run.started_at) return "";
+    const said = { ago: formatAgo(run.started_at), time: runDuration(run) };
+    return run.ended_at ? t("Started {ago}, took {time}", said) : t("Started {ago}, {time} so far", said);
+  }
 
-    function silence() {
-      const silent = run.last_beat ? Date.now() / 1000 - run.last_beat : 0;
-      return silent > QUIET && run.status !== "stopping" && Studio.pill(t("No sign of life for {time}", { time: Studio.duration(silent) }), "warn");
-    }
+  function silence() {
+    const silent = run.last_beat ? Date.now() / 1000 - run.last_beat : 0;
+    return (
+      silent > QUIET &&
+      run.status !== "stopping" &&
+      pill(t("No sign of life for {time}", { time: formatDuration(silent) }), "warn")
+    );
+  }
 
-    function actions() {
-      const followUp = () => polling.now();
-      const act = (what) => async (event) => (await what(ctx, event.currentTarget, run)) && followUp();
-      const wish = (name) => async (event) => (await parts.ask(ctx, event.currentTarget, id, name)) && followUp();
-      const menu = (...items) => Studio.menu({ label: t("More actions"), items: items.map((item) => ({ ...item, run: item.does && (async (button) => (await item.does(ctx, button, run)) && followUp()) })) });
-      const again = { label: t("Train again with changes"), href: Studio.href("train", { from: run.id }), icon: "copy" };
-      const endNow = { label: t("End at once, keep checkpoints…"), icon: "stop", does: parts.endNow };
-      const discard = { label: t("Discard…"), icon: "remove", danger: true, does: parts.discard };
-      if (run.status === "queued") {
-        return [
-          run.may_start && Studio.button(t("Start anyway"), wish("start_anyway"), { icon: "play" }),
-          run.held ? Studio.button(t("Release"), wish("release"), { icon: "play" }) : Studio.button(t("Hold"), wish("hold"), { icon: "stop" }),
-          Studio.button(t("Run next"), wish("run_next"), { icon: "up" }),
-          Studio.button(t("Take out of the queue"), act(parts.stop), { kind: "danger", id: "stop-run" }),
-        ];
-      }
-      if (run.status === "stopping") return [Studio.button(run.ending === "save" ? t("Stopping after this step…") : t("Ending…"), null, { disabled: true, id: "stop-run" }), menu(endNow, discard)];
-      if (parts.isBusy(run)) return [Studio.button(t("Stop and keep the adapter"), act(parts.stop), { kind: "danger", icon: "stop", id: "stop-run" }), menu(endNow, discard)];
-      const copy = Studio.button(again.label, null, { href: again.href, icon: again.icon });
-      if (run.can_resume) {
-        return [Studio.button(t("Resume"), wish("resume"), { kind: "primary", icon: "play", id: "resume-run" }), copy, run.status === "interrupted" && menu(discard)];
-      }
+  function actions() {
+    const followUp = () => polling.now();
+    const act = (what) => async (event) => (await what(ctx, event.currentTarget, run)) && followUp();
+    const wish = (name) => async (event) => (await askRun(ctx, event.currentTarget, id, name)) && followUp();
+    const menu = (...items) =>
+      menuButton({
+        label: t("More actions"),
+        items: items.map((item) => ({
+          ...item,
+          run: item.does && (async (button) => (await item.does(ctx, button, run)) && followUp()),
+        })),
+      });
+    const again = { label: t("Train again with changes"), href: pageUrl("train", { from: run.id }), icon: "copy" };
+    const endNow = { label: t("End at once, keep checkpoints…"), icon: "stop", does: endRunNow };
+    const discard = { label: t("Discard…"), icon: "remove", danger: true, does: discardRun };
+    if (run.status === "queued") {
       return [
-        copy,
-        run.adapter && run.checkpoint_step > 0 && Studio.button(t("Continue with more epochs…"), () => parts.goOn(ctx, run, training, freeName), { icon: "next", id: "continue-run" }),
-        run.adapter && Studio.button(t("Open in the playground"), null, { href: Studio.href("playground", { model: run.model_name, adapter: run.adapter.name }), kind: "primary", icon: "play", id: "open-playground" }),
+        run.may_start && button(t("Start anyway"), wish("start_anyway"), { icon: "play" }),
+        run.held
+          ? button(t("Release"), wish("release"), { icon: "play" })
+          : button(t("Hold"), wish("hold"), { icon: "stop" }),
+        button(t("Run next"), wish("run_next"), { icon: "up" }),
+        button(t("Take out of the queue"), act(stopRun), { kind: "danger", id: "stop-run" }),
       ];
     }
+    if (run.status === "stopping")
+      return [
+        button(run.ending === "save" ? t("Stopping after this step…") : t("Ending…"), null, {
+          disabled: true,
+          id: "stop-run",
+        }),
+        menu(endNow, discard),
+      ];
+    if (isRunBusy(run))
+      return [
+        button(t("Stop and keep the adapter"), act(stopRun), { kind: "danger", icon: "stop", id: "stop-run" }),
+        menu(endNow, discard),
+      ];
+    const copy = button(again.label, null, { href: again.href, icon: again.icon });
+    if (run.can_resume) {
+      return [
+        button(t("Resume"), wish("resume"), { kind: "primary", icon: "play", id: "resume-run" }),
+        copy,
+        run.status === "interrupted" && menu(discard),
+      ];
+    }
+    return [
+      copy,
+      run.adapter &&
+        run.checkpoint_step > 0 &&
+        button(t("Continue with more epochs…"), () => continueRun(ctx, run, training, freeName), {
+          icon: "next",
+          id: "continue-run",
+        }),
+      run.adapter &&
+        button(t("Open in the playground"), null, {
+          href: pageUrl("playground", { model: run.model_name, adapter: run.adapter.name }),
+          kind: "primary",
+          icon: "play",
+          id: "open-playground",
+        }),
+    ];
+  }
 
-    function outcome() {
-      if (run.problem) return h("div", { data: { key: "outcome" } }, Studio.errorPanel({ problem: run.problem, remedy: run.remedy }));
-      if (!run.adapter) return null;
-      return h("div", { data: { key: "outcome" } }, Studio.note("ok",
+  function outcome() {
+    if (run.problem)
+      return h("div", { data: { key: "outcome" } }, errorPanel({ problem: run.problem, remedy: run.remedy }));
+    if (!run.adapter) return null;
+    return h(
+      "div",
+      { data: { key: "outcome" } },
+      notePanel(
+        "ok",
         h("b", {}, t("The adapter “{name}” is in the catalogue.", { name: run.adapter.name })),
-        h("p", { class: "row" }, h("a", { href: Studio.href("adapters", { name: run.adapter.name }) }, t("See it")),
-          h("code", { class: "ellipsis" }, run.adapter.path), Studio.copyButton(run.adapter.path))));
-    }
+        h(
+          "p",
+          { class: "row" },
+          h("a", { href: pageUrl("adapters", { name: run.adapter.name }) }, t("See it")),
+          h("code", { class: "ellipsis" }, run.adapter.path),
+          copyButton(run.adapter.path),
+        ),
+      ),
+    );
+  }
 
-    function notes() {
-      const halved = run.halvings > 0 && [...history].reverse().find((line) => line.mark === "halved");
-      return run.halvings > 0 && h("div", { data: { key: "notes" } }, Studio.note("warn",
-        h("b", {}, t("Memory was short: the batch is worked off in smaller parts. It learns the same, more slowly.")), halved && h("p", {}, halved.reason)));
-    }
-  };
-})();
+  function notes() {
+    const halved = run.halvings > 0 && [...history].reverse().find((line) => line.mark === "halved");
+    return (
+      run.halvings > 0 &&
+      h(
+        "div",
+        { data: { key: "notes" } },
+        notePanel(
+          "warn",
+          h("b", {}, t("Memory was short: the batch is worked off in smaller parts. It learns the same, more slowly.")),
+          halved && h("p", {}, halved.reason),
+        ),
+      )
+    );
+  }
+}

@@ -1,10 +1,15 @@
 // All runs with the queue; with ?id= one run, live; with ?ids= or ?sweep= some side by side. The parts are in runs/.
-(() => {
-  "use strict";
-  Studio.define("runs", (ctx) => {
-    const query = Studio.query();
-    if (query.ids || query.sweep) Studio.runs.compare(ctx, query);
-    else if (Number(query.id)) Studio.runs.one(ctx, Number(query.id));
-    else Studio.runs.all(ctx);
-  });
-})();
+// @ts-check
+
+import { define } from "../../api/view.js";
+import { readQuery } from "../../lib/url.js";
+import { compareRuns } from "./compare.js";
+import { runDetail } from "./detail.js";
+import { runList } from "./list.js";
+
+define("runs", (ctx) => {
+  const query = readQuery();
+  if (query.ids || query.sweep) compareRuns(ctx, query);
+  else if (Number(query.id)) runDetail(ctx, Number(query.id));
+  else runList(ctx);
+});

@@ -1,40 +1,68 @@
 // What the model answered to fixed prompts as it learned, the newest first.
-(() => {
-  "use strict";
-  const { h, t } = Studio;
-  const parts = (Studio.runs = Studio.runs || {});
+// @ts-check
 
-  // samples() → {begin(), add(samples), draw() → element or null}
-  parts.samples = () => {
-    let kept = [];
-    let shown = null; // the step whose answers are read; null: the newest
-    let redraw = () => {};
+import { h } from "../../lib/dom.js";
+import { formatNumber } from "../../lib/format.js";
+import { t } from "../../lib/i18n.js";
 
-    return {
-      begin: () => { kept = []; },
-      add: (samples) => {
-        for (const sample of samples) {
-          const at = kept.findIndex((each) => each.step === sample.step && each.place === sample.place);
-          kept.splice(at < 0 ? kept.length : at, at < 0 ? 0 : 1, sample);
-        }
-      },
-      draw: (again) => {
-        redraw = again;
-        if (!kept.length) return null;
-        const steps = [...new Set(kept.map((sample) => sample.step))];
-        const step = shown != null && steps.includes(shown) ? shown : steps[steps.length - 1];
-        const answers = kept.filter((sample) => sample.step === step);
-        return h("section", { class: "card", data: { key: "samples" }, id: "samples" },
-          h("h2", {}, t("Sample answers")),
-          h("div", { class: "row sample-step" },
-            h("label", { for: "sample-step" }, t("After step {step}", { step: Studio.number(step) })),
-            steps.length > 1 && h("input", {
-              id: "sample-step", type: "range", min: 0, max: steps.length - 1, step: 1, value: steps.indexOf(step),
-              oninput: (event) => { const at = Number(event.target.value); shown = at === steps.length - 1 ? null : steps[at]; redraw(); },
-            })),
-          h("div", { class: "cards two" }, answers.map((sample) => h("article", { class: "sample", data: { key: String(sample.place) } },
-            h("p", { class: "muted" }, sample.prompt), h("p", { class: "answer" }, sample.text || t("(nothing)"))))));
-      },
-    };
+// samples() → {begin(), add(samples), draw() → element or null}
+export function sampleAnswers() {
+  let kept = [];
+  let shown = null; // the step whose answers are read; null: the newest
+  let redraw = () => {};
+
+  return {
+    begin: () => {
+      kept = [];
+    },
+    add: (samples) => {
+      for (const sample of samples) {
+        const at = kept.findIndex((each) => each.step === sample.step && each.place === sample.place);
+        kept.splice(at < 0 ? kept.length : at, at < 0 ? 0 : 1, sample);
+      }
+    },
+    draw: (again) => {
+      redraw = again;
+      if (!kept.length) return null;
+      const steps = [...new Set(kept.map((sample) => sample.step))];
+      const step = shown != null && steps.includes(shown) ? shown : steps[steps.length - 1];
+      const answers = kept.filter((sample) => sample.step === step);
+      return h(
+        "section",
+        { class: "card", data: { key: "samples" }, id: "samples" },
+        h("h2", {}, t("Sample answers")),
+        h(
+          "div",
+          { class: "row sample-step" },
+          h("label", { for: "sample-step" }, t("After step {step}", { step: formatNumber(step) })),
+          steps.length > 1 &&
+            h("input", {
+              id: "sample-step",
+              type: "range",
+              min: 0,
+              max: steps.length - 1,
+              step: 1,
+              value: steps.indexOf(step),
+              oninput: (event) => {
+                const at = Number(event.target.value);
+                shown = at === steps.length - 1 ? null : steps[at];
+                redraw();
+              },
+            }),
+        ),
+        h(
+          "div",
+          { class: "cards two" },
+          answers.map((sample) =>
+            h(
+              "article",
+              { class: "sample", data: { key: String(sample.place) } },
+              h("p", { class: "muted" }, sample.prompt),
+              h("p", { class: "answer" }, sample.text || t("(nothing)")),
+            ),
+          ),
+        ),
+      );
+    },
   };
-})();
+}

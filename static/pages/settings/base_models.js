@@ -1,88 +1,148 @@
 // The base models: their states, what is known of them, and trying again, checking and removing them.
-(() => {
-  "use strict";
-  const { h, t, render } = Studio;
-  const parts = (Studio.settings = Studio.settings || {});
-  const PAUSE = 3000;
+// @ts-check
 
-  // models(ctx, changed) → the card. `changed` is called after one was removed.
-  parts.models = (ctx, changed) => {
-    const place = h("div", {}, Studio.skeleton(3));
-    place.draws = true;
-    const checking = new Set();
-    let rows = [];
+import { modelPill, modelProgress, modelReport, modelSummary } from "../../domain/base_model.js";
+import { h, render } from "../../lib/dom.js";
+import { formatBytes } from "../../lib/format.js";
+import { t } from "../../lib/i18n.js";
+import { button } from "../../ui/button.js";
+import { confirmDialog } from "../../ui/dialog.js";
+import { emptyState, notePanel, skeleton } from "../../ui/panels.js";
+import { toast, toastFault } from "../../ui/toast.js";
 
-    const look = async () => draw(await ctx.read("models"));
+const PAUSE = 3000;
 
-    function draw(found) {
-      rows = found;
-      render(place, rows.length ? h("ul", { class: "models" }, rows.map(item)) : Studio.empty({
-        title: t("No base model yet"), body: t("A run needs one to train on."),
-        action: Studio.button(t("Add the starter model"), () => again({ reference: "starter" }), { small: true, id: "add-starter" }),
-      }));
+// models(ctx, changed) → the card. `changed` is called after one was removed.
+export function baseModels(ctx, changed) {
+  const place = h("div", {}, skeleton(3));
+  place.draws = true;
+  const checking = new Set();
+  let rows = [];
+
+  const look = async () => draw(await ctx.read("models"));
+
+  function draw(found) {
+    rows = found;
+    render(
+      place,
+      rows.length
+        ? h("ul", { class: "models" }, rows.map(item))
+        : emptyState({
+            title: t("No base model yet"),
+            body: t("A run needs one to train on."),
+            action: button(t("Add the starter model"), () => again({ reference: "starter" }), {
+              small: true,
+              id: "add-starter",
+            }),
+          }),
+    );
+  }
+
+  const item = (model) =>
+    h(
+      "li",
+      { data: { key: `model-${model.id}`, model: model.name } },
+      h(
+        "div",
+        { class: "row spread" },
+        h("div", { class: "row" }, h("b", {}, model.name), modelPill(model)),
+        h("div", { class: "row" }, actions(model)),
+      ),
+      model.status === "preparing"
+        ? modelProgress(model, t("Progress"))
+        : h("p", { class: "hint" }, modelSummary(model)),
+      model.status === "failed" &&
+        notePanel("warn", h("b", {}, model.problem), model.remedy && h("p", {}, model.remedy)),
+      model.is_gone &&
+        notePanel(
+          "warn",
+          h("b", {}, t("Its folder is gone: {path}", { path: model.path })),
+          h("p", {}, t("Put it back, or remove the model and add it again.")),
+        ),
+      checking.has(model.name) &&
+        h("p", { class: "hint", role: "status" }, t("It is being checked: it is loaded and tried on a few words.")),
+      modelReport(model),
+    );
+
+  const actions = (model) => [
+    (model.status === "failed" || model.is_gone) &&
+      button(t("Try again"), () => again(model), {
+        small: true,
+        "aria-label": t("Try again: {name}", { name: model.name }),
+      }),
+    model.status === "ready" &&
+      !model.is_gone &&
+      button(t("Check"), () => check(model), {
+        small: true,
+        disabled: checking.has(model.name),
+        "aria-label": t("Check {name}", { name: model.name }),
+      }),
+    button(t("Remove"), () => remove(model), {
+      small: true,
+      kind: "danger",
+      "aria-label": t("Remove {name}", { name: model.name }),
+    }),
+  ];
+
+  async function again({ reference }) {
+    try {
+      await ctx.call("add_model", { reference });
+    } catch (fault) {
+      toastFault(fault);
     }
+    await look();
+  }
 
-    const item = (model) => h("li", { data: { key: `model-${model.id}`, model: model.name } },
-      h("div", { class: "row spread" }, h("div", { class: "row" }, h("b", {}, model.name), Studio.models.pill(model)), h("div", { class: "row" }, actions(model))),
-      model.status === "preparing" ? Studio.models.progress(model, t("Progress")) : h("p", { class: "hint" }, Studio.models.about(model)),
-      model.status === "failed" && Studio.note("warn", h("b", {}, model.problem), model.remedy && h("p", {}, model.remedy)),
-      model.is_gone && Studio.note("warn", h("b", {}, t("Its folder is gone: {path}", { path: model.path })), h("p", {}, t("Put it back, or remove the model and add it again."))),
-      checking.has(model.name) && h("p", { class: "hint", role: "status" }, t("It is being checked: it is loaded and tried on a few words.")),
-      Studio.models.report(model));
-
-    const actions = (model) => [
-      (model.status === "failed" || model.is_gone) && Studio.button(t("Try again"), () => again(model), { small: true, "aria-label": t("Try again: {name}", { name: model.name }) }),
-      model.status === "ready" && !model.is_gone && Studio.button(t("Check"), () => check(model), { small: true, disabled: checking.has(model.name), "aria-label": t("Check {name}", { name: model.name }) }),
-      Studio.button(t("Remove"), () => remove(model), { small: true, kind: "danger", "aria-label": t("Remove {name}", { name: model.name }) }),
-    ];
-
-    async function again({ reference }) {
-      try {
-        await ctx.call("add_model", { reference });
-      } catch (fault) {
-        Studio.toastFault(fault);
-      }
-      await look();
+  async function check({ name }) {
+    checking.add(name);
+    draw(rows);
+    try {
+      await ctx.call("check_model", { name });
+      while (ctx.alive && !(await ctx.read("checked_model", { name })))
+        await new Promise((done) => setTimeout(done, PAUSE / 3));
+      toast(t("{name} is checked.", { name }));
+    } catch (fault) {
+      toastFault(fault);
     }
+    checking.delete(name);
+    await look();
+  }
 
-    async function check({ name }) {
-      checking.add(name);
-      draw(rows);
-      try {
-        await ctx.call("check_model", { name });
-        while (ctx.alive && !(await ctx.read("checked_model", { name }))) await new Promise((done) => setTimeout(done, PAUSE / 3));
-        Studio.toast(t("{name} is checked.", { name }));
-      } catch (fault) {
-        Studio.toastFault(fault);
-      }
-      checking.delete(name);
-      await look();
+  async function remove(model) {
+    const { name, adapters } = model;
+    const sure = await confirmDialog({
+      title: t("Remove the base model “{name}”?", { name }),
+      body: [
+        model.status === "preparing" && t("Fetching it is ended."),
+        model.keeps_files
+          ? t("Only its entry is removed. Its files stay, since they are not the studio's own: {path}", {
+              path: model.path,
+            })
+          : model.size > 0 && t("Its files are deleted from this machine: {size}.", { size: formatBytes(model.size) }),
+        adapters.length > 0 &&
+          t("Adapters were trained on it: {names}. They stay, but cannot answer until it is added again.", {
+            names: adapters.join(", "),
+          }),
+      ].filter(Boolean),
+      confirm: t("Remove model"),
+      danger: true,
+    });
+    if (!sure) return;
+    try {
+      await ctx.call("remove_model", { name });
+      toast(t("“{name}” is removed.", { name }));
+    } catch (fault) {
+      toastFault(fault);
     }
+    await look();
+    changed();
+  }
 
-    async function remove(model) {
-      const { name, adapters } = model;
-      const sure = await Studio.ask({
-        title: t("Remove the base model “{name}”?", { name }),
-        body: [
-          model.status === "preparing" && t("Fetching it is ended."),
-          model.keeps_files ? t("Only its entry is removed. Its files stay, since they are not the studio's own: {path}", { path: model.path })
-            : model.size > 0 && t("Its files are deleted from this machine: {size}.", { size: Studio.bytes(model.size) }),
-          adapters.length > 0 && t("Adapters were trained on it: {names}. They stay, but cannot answer until it is added again.", { names: adapters.join(", ") }),
-        ].filter(Boolean),
-        confirm: t("Remove model"), danger: true,
-      });
-      if (!sure) return;
-      try {
-        await ctx.call("remove_model", { name });
-        Studio.toast(t("“{name}” is removed.", { name }));
-      } catch (fault) {
-        Studio.toastFault(fault);
-      }
-      await look();
-      changed();
-    }
-
-    ctx.poll("models", {}, PAUSE, draw);
-    return h("section", { class: "card", id: "base-models", "aria-label": t("Base models") }, h("h2", {}, t("Base models")), place);
-  };
-})();
+  ctx.poll("models", {}, PAUSE, draw);
+  return h(
+    "section",
+    { class: "card", id: "base-models", "aria-label": t("Base models") },
+    h("h2", {}, t("Base models")),
+    place,
+  );
+}

@@ -1,257 +1,270 @@
 // Line charts of our own, in SVG: they redraw on every poll without a jump, and cost a hundredth of a charting library.
-(() => {
-  "use strict";
-  const { h, svg, t } = window.Studio;
-  const DASHES = { dashed: "5 4", dotted: "1 4" };
-  const MARGIN = { top: 12, right: 14, bottom: 30, left: 52 };
+// @ts-check
 
-  // Exponential moving average of [[x, y]…], bias-corrected as Adam's: else the first points would weigh too much.
-  // A point [x, y, n] is the mean of n points up to x. y that is not finite is left out.
-  Studio.smoothed = (points, weight = 0.9) => {
-    let [sum, share] = [0, 0];
-    return points.filter(([, y]) => Number.isFinite(y)).map(([x, y, n = 1]) => {
-      const kept = weight ** n;
-      [sum, share] = [kept * sum + (1 - kept) * y, kept * share + (1 - kept)];
-      return [x, sum / share];
+import { h, render, svg } from "../../lib/dom.js";
+import { formatNumber, formatRate } from "../../lib/format.js";
+import { t } from "../../lib/i18n.js";
+import { logTicks, nearest, niceTicks, pointAt, range, round, thinned, tickText } from "./scale.js";
+
+const DASHES = { dashed: "5 4", dotted: "1 4" };
+const MARGIN = { top: 12, right: 14, bottom: 30, left: 52 };
+
+// lineChart(host, {
+//   series: [{name, color, points: [[x, y]…], dashed, faint, markers}],   dashed: "dashed" or "dotted"
+//   marks: [{x, label}…],               upright lines where something happened
+//   xMax, xLabel, yLabel, height, log: false, yFormat: (y) => text (values), tickFormat: (y) => text (axis), yMin, label: "Training loss", empty: "No steps yet."
+// }) → {update(options)}. Make it once for a host; update it with each new answer.
+export function lineChart(host, options) {
+  const chart = new LineChart(host);
+  chart.update(options);
+  return chart;
+}
+
+class LineChart {
+  constructor(host) {
+    this.host = host;
+    host.classList.add("chart");
+    host.draws = true;
+    this.legend = h("ul", { class: "chart-legend" });
+    this.plot = h("div", { class: "chart-plot", role: "img", tabindex: "0" });
+    this.tip = h("div", { class: "chart-tip", "aria-hidden": "true" });
+    host.replaceChildren(this.legend, this.plot, this.tip);
+    this.at = null;
+    this.plot.onpointermove = (event) => this.point(event);
+    this.plot.onpointerleave = () => this.focus(null);
+    this.plot.onblur = () => this.focus(null);
+    this.plot.onkeydown = (event) => this.step(event);
+    new ResizeObserver(() => this.options && this.host.clientWidth !== this.width && this.draw()).observe(host);
+  }
+
+  update(options) {
+    this.options = {
+      height: 260,
+      xLabel: "",
+      yLabel: "",
+      label: "",
+      log: false,
+      marks: [],
+      yFormat: formatRate,
+      ...options,
+    };
+    this.draw();
+  }
+
+  draw() {
+    const { height, log, xMax, xLabel, yLabel, yMin, tickFormat } = this.options;
+    this.series = this.options.series
+      .map((each) => ({
+        ...each,
+        points: each.points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y) && (!log || y > 0)),
+      }))
+      .filter((each) => each.points.length);
+    this.width = this.host.clientWidth || 640;
+    this.xs = [...new Set(this.series.flatMap((each) => each.points.map(([x]) => x)))].sort((a, b) => a - b);
+    this.describe();
+    this.drawLegend();
+    this.plot.style.height = `${height}px`;
+    if (!this.series.length) {
+      this.plot.replaceChildren(
+        h(
+          "div",
+          { class: "chart-empty", style: { height: `${height}px` } },
+          this.options.empty || t("Nothing to draw yet."),
+        ),
+      );
+      return;
+    }
+    const ys = this.series.flatMap((each) => each.points.map(([, y]) => y));
+    const [x0, x1] = [Math.min(0, this.xs[0]), Math.max(xMax || 0, this.xs[this.xs.length - 1])];
+    const [y0, y1] = range(ys, log, yMin);
+    const left = MARGIN.left + (yLabel ? 14 : 0);
+    const inner = {
+      left,
+      right: this.width - MARGIN.right,
+      top: MARGIN.top,
+      bottom: height - MARGIN.bottom - (xLabel ? 14 : 0),
+    };
+    const scale = (v, a, b, from, to) => from + ((to - from) * (v - a)) / (b - a || 1);
+    this.x = (v) => scale(v, x0, x1, inner.left, inner.right);
+    this.y = log
+      ? (v) => scale(Math.log(v), Math.log(y0), Math.log(y1), inner.bottom, inner.top)
+      : (v) => scale(v, y0, y1, inner.bottom, inner.top);
+    this.inner = inner;
+
+    const yTicks = log ? logTicks(y0, y1) : niceTicks(y0, y1, Math.max(2, Math.round(height / 56)));
+    const yText = tickFormat || (log ? formatRate : tickText(yTicks));
+    const xTicks = niceTicks(x0, x1, Math.max(2, Math.floor((inner.right - inner.left) / 90)))
+      .map(round)
+      .filter(Number.isInteger); // there is no half a step
+    const art = svg("svg", {
+      width: this.width,
+      height,
+      viewBox: `0 0 ${this.width} ${height}`,
+      "aria-hidden": "true",
     });
-  };
+    for (const y of yTicks)
+      art.append(
+        svg("line", { class: "grid", x1: inner.left, x2: inner.right, y1: this.y(y), y2: this.y(y) }),
+        svg("text", { class: "tick", x: inner.left - 8, y: this.y(y) + 4, "text-anchor": "end" }, yText(round(y))),
+      );
+    for (const x of xTicks)
+      art.append(
+        svg("text", { class: "tick", x: this.x(x), y: inner.bottom + 18, "text-anchor": "middle" }, formatNumber(x)),
+      );
+    if (xLabel)
+      art.append(
+        svg(
+          "text",
+          { class: "axis-label", x: (inner.left + inner.right) / 2, y: height - 4, "text-anchor": "middle" },
+          xLabel,
+        ),
+      );
+    if (yLabel)
+      art.append(
+        svg(
+          "text",
+          {
+            class: "axis-label",
+            transform: `translate(12 ${(inner.top + inner.bottom) / 2}) rotate(-90)`,
+            "text-anchor": "middle",
+          },
+          yLabel,
+        ),
+      );
+    this.drawMarks(art);
+    for (const each of this.series) this.drawSeries(art, each);
+    this.cross = svg("g", {});
+    art.append(this.cross);
+    this.plot.replaceChildren(art);
+    if (this.at !== null) this.focus(this.at);
+  }
 
-  // Round numbers between low and high, about `count` of them.
-  Studio.ticks = (low, high, count) => {
-    const span = high - low || Math.abs(high) || 1;
-    const rough = span / Math.max(1, count);
-    const power = 10 ** Math.floor(Math.log10(rough));
-    const step = power * [1, 2, 2.5, 5, 10].find((each) => each * power >= rough * 0.999);
-    const first = Math.ceil(low / step - 1e-9);
-    return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => (first + i) * step);
-  };
-
-  // A text for each tick, all with as many digits as their step needs.
-  Studio.tickText = (ticks) => {
-    const step = Math.abs(ticks[1] - ticks[0]) || Math.abs(ticks[0]) || 1;
-    const digits = Math.max(0, Math.min(6, -Math.floor(Math.log10(step) + 1e-9) + (/^[15]/.test(step.toExponential()) || /^2\.?0*e/.test(step.toExponential()) ? 0 : 1)));
-    return step < 1e-3 || step >= 1e6 ? Studio.rate : (value) => Studio.number(value, digits);
-  };
-
-  const logTicks = (low, high) => {
-    const all = [];
-    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
-      for (const digit of high / low > 1000 ? [1] : [1, 2, 5]) all.push(digit * 10 ** power);
-    return all.filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
-  };
-
-  // lineChart(host, {
-  //   series: [{name, color, points: [[x, y]…], dashed, faint, markers}],   dashed: "dashed" or "dotted"
-  //   marks: [{x, label}…],               upright lines where something happened
-  //   xMax, xLabel, yLabel, height, log: false, yFormat: (y) => text (values), tickFormat: (y) => text (axis), yMin, label: "Training loss", empty: "No steps yet."
-  // }) → {update(options)}. Make it once for a host; update it with each new answer.
-  Studio.lineChart = (host, options) => {
-    const chart = new LineChart(host);
-    chart.update(options);
-    return chart;
-  };
-
-  class LineChart {
-    constructor(host) {
-      this.host = host;
-      host.classList.add("chart");
-      host.draws = true;
-      this.legend = h("ul", { class: "chart-legend" });
-      this.plot = h("div", { class: "chart-plot", role: "img", tabindex: "0" });
-      this.tip = h("div", { class: "chart-tip", "aria-hidden": "true" });
-      host.replaceChildren(this.legend, this.plot, this.tip);
-      this.at = null;
-      this.plot.onpointermove = (event) => this.point(event);
-      this.plot.onpointerleave = () => this.focus(null);
-      this.plot.onblur = () => this.focus(null);
-      this.plot.onkeydown = (event) => this.step(event);
-      new ResizeObserver(() => this.options && this.host.clientWidth !== this.width && this.draw()).observe(host);
-    }
-
-    update(options) {
-      this.options = { height: 260, xLabel: "", yLabel: "", label: "", log: false, marks: [], yFormat: Studio.rate, ...options };
-      this.draw();
-    }
-
-    draw() {
-      const { height, log, xMax, xLabel, yLabel, yMin, tickFormat } = this.options;
-      this.series = this.options.series.map((each) => ({
-        ...each, points: each.points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y) && (!log || y > 0)),
-      })).filter((each) => each.points.length);
-      this.width = this.host.clientWidth || 640;
-      this.xs = [...new Set(this.series.flatMap((each) => each.points.map(([x]) => x)))].sort((a, b) => a - b);
-      this.describe();
-      this.drawLegend();
-      this.plot.style.height = `${height}px`;
-      if (!this.series.length) {
-        this.plot.replaceChildren(h("div", { class: "chart-empty", style: { height: `${height}px` } }, this.options.empty || t("Nothing to draw yet.")));
-        return;
-      }
-      const ys = this.series.flatMap((each) => each.points.map(([, y]) => y));
-      const [x0, x1] = [Math.min(0, this.xs[0]), Math.max(xMax || 0, this.xs[this.xs.length - 1])];
-      const [y0, y1] = range(ys, log, yMin);
-      const left = MARGIN.left + (yLabel ? 14 : 0);
-      const inner = { left, right: this.width - MARGIN.right, top: MARGIN.top, bottom: height - MARGIN.bottom - (xLabel ? 14 : 0) };
-      const scale = (v, a, b, from, to) => from + ((to - from) * (v - a)) / (b - a || 1);
-      this.x = (v) => scale(v, x0, x1, inner.left, inner.right);
-      this.y = log ? (v) => scale(Math.log(v), Math.log(y0), Math.log(y1), inner.bottom, inner.top) : (v) => scale(v, y0, y1, inner.bottom, inner.top);
-      this.inner = inner;
-
-      const yTicks = log ? logTicks(y0, y1) : Studio.ticks(y0, y1, Math.max(2, Math.round(height / 56)));
-      const yText = tickFormat || (log ? Studio.rate : Studio.tickText(yTicks));
-      const xTicks = Studio.ticks(x0, x1, Math.max(2, Math.floor((inner.right - inner.left) / 90))).map(round).filter(Number.isInteger); // there is no half a step
-      const art = svg("svg", { width: this.width, height, viewBox: `0 0 ${this.width} ${height}`, "aria-hidden": "true" });
-      for (const y of yTicks)
-        art.append(
-          svg("line", { class: "grid", x1: inner.left, x2: inner.right, y1: this.y(y), y2: this.y(y) }),
-          svg("text", { class: "tick", x: inner.left - 8, y: this.y(y) + 4, "text-anchor": "end" }, yText(round(y))));
-      for (const x of xTicks)
-        art.append(svg("text", { class: "tick", x: this.x(x), y: inner.bottom + 18, "text-anchor": "middle" }, Studio.number(x)));
-      if (xLabel) art.append(svg("text", { class: "axis-label", x: (inner.left + inner.right) / 2, y: height - 4, "text-anchor": "middle" }, xLabel));
-      if (yLabel) art.append(svg("text", { class: "axis-label", transform: `translate(12 ${(inner.top + inner.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, yLabel));
-      this.drawMarks(art);
-      for (const each of this.series) this.drawSeries(art, each);
-      this.cross = svg("g", {});
-      art.append(this.cross);
-      this.plot.replaceChildren(art);
-      if (this.at !== null) this.focus(this.at);
-    }
-
-    // Their labels stand in up to three lines, so that near ones do not cover each other.
-    drawMarks(art) {
-      const ends = [];
-      for (const { x, label } of this.options.marks) {
-        const at = this.x(x);
-        const width = 7 * label.length;
-        const before = at + width + 4 > this.inner.right;
-        const line = Math.max(0, [0, 1, 2].findIndex((each) => !(ends[each] > at - (before ? width : 0))));
-        ends[line] = before ? at : at + width + 10;
-        art.append(
-          svg("line", { class: "mark-line", x1: at, x2: at, y1: this.inner.top, y2: this.inner.bottom }),
-          svg("text", { class: "mark-label", x: before ? at - 4 : at + 4, y: this.inner.top + 10 + 14 * line, "text-anchor": before ? "end" : "start" }, label));
-      }
-    }
-
-    drawSeries(art, { color, points, dashed, faint, markers }) {
-      const at = thinned(points, Math.max(200, this.width)).map(([x, y]) => [this.x(x), this.y(y)]);
-      art.append(svg("path", {
-        d: at.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join(""), fill: "none", stroke: color, "stroke-width": faint ? 1 : 2,
-        "stroke-opacity": faint ? 0.3 : 1, "stroke-linejoin": "round", "stroke-linecap": "round", "stroke-dasharray": DASHES[dashed] || null,
-      }));
-      if (markers || points.length === 1) for (const [x, y] of at) art.append(svg("circle", { cx: x, cy: y, r: 3, fill: color }));
-    }
-
-    drawLegend() {
-      this.legend.hidden = this.series.length < 2;
-      Studio.render(this.legend, this.series.map((each) => h("li", {}, h("i", { class: each.faint ? "faint" : each.dashed || "", style: { "--c": each.color } }), each.name)));
-    }
-
-    describe() {
-      const { label, yFormat } = this.options;
-      const said = this.series.filter((each) => !each.faint).map((each) =>
-        t("{name}: from {first} to {last}", { name: each.name, first: yFormat(each.points[0][1]), last: yFormat(each.points[each.points.length - 1][1]) }));
-      const marked = this.options.marks.map((mark) => `${mark.label} (${this.options.xLabel || t("Step")} ${Studio.number(mark.x)})`);
-      this.plot.setAttribute("aria-label", [label || t("Chart"), ...said, ...marked].join(". "));
-    }
-
-    point(event) {
-      if (!this.series.length || !this.inner) return;
-      const place = this.plot.getBoundingClientRect();
-      const x = event.clientX - place.left;
-      this.focus(nearest(this.xs, x, this.x));
-    }
-
-    step(event) {
-      const step = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }[event.key];
-      if (event.key === "Escape") this.focus(null);
-      if (!step || !this.xs.length) return;
-      event.preventDefault();
-      const now = this.at === null ? (step > 0 ? -1 : this.xs.length) : this.xs.indexOf(this.at);
-      this.focus(this.xs[Math.min(this.xs.length - 1, Math.max(0, now + step))]);
-      this.plot.setAttribute("aria-label", this.tip.innerText.replace(/\n/g, " "));
-    }
-
-    focus(x) {
-      this.at = x;
-      this.tip.classList.toggle("on", x !== null);
-      if (!this.cross) return;
-      this.cross.replaceChildren();
-      if (x === null) return this.describe();
-      const values = this.series.map((each) => [each, pointAt(each, x)]).filter(([, point]) => point);
-      this.cross.append(svg("line", { class: "cross", x1: this.x(x), x2: this.x(x), y1: this.inner.top, y2: this.inner.bottom }));
-      for (const [each, [at, y]] of values) this.cross.append(svg("circle", { cx: this.x(at), cy: this.y(y), r: 3.5, fill: each.color, stroke: "var(--s-surface)", "stroke-width": 1.5 }));
-      Studio.render(this.tip,
-        h("b", {}, `${this.options.xLabel || t("Step")} ${Studio.number(x, Number.isInteger(x) ? 0 : 2)}`),
-        values.map(([each, [, y]]) => [h("span", {}, h("i", { class: each.dashed ? "dot hollow" : "dot", style: { "--c": each.color } }), each.name), h("span", { class: "num" }, this.options.yFormat(y))]));
-      const right = this.x(x) + 12 + this.tip.offsetWidth > this.width;
-      this.tip.style.transform = `translate(${right ? this.x(x) - 12 - this.tip.offsetWidth : this.x(x) + 12}px, ${this.plot.offsetTop + this.inner.top}px)`;
-      return undefined;
+  // Their labels stand in up to three lines, so that near ones do not cover each other.
+  drawMarks(art) {
+    const ends = [];
+    for (const { x, label } of this.options.marks) {
+      const at = this.x(x);
+      const width = 7 * label.length;
+      const before = at + width + 4 > this.inner.right;
+      const line = Math.max(
+        0,
+        [0, 1, 2].findIndex((each) => !(ends[each] > at - (before ? width : 0))),
+      );
+      ends[line] = before ? at : at + width + 10;
+      art.append(
+        svg("line", { class: "mark-line", x1: at, x2: at, y1: this.inner.top, y2: this.inner.bottom }),
+        svg(
+          "text",
+          {
+            class: "mark-label",
+            x: before ? at - 4 : at + 4,
+            y: this.inner.top + 10 + 14 * line,
+            "text-anchor": before ? "end" : "start",
+          },
+          label,
+        ),
+      );
     }
   }
 
-  const round = (v) => Number(v.toPrecision(10));
-
-  function range(ys, log, yMin) {
-    let low = Infinity;
-    let high = -Infinity;
-    for (const y of ys) {
-      if (y < low) low = y;
-      if (y > high) high = y;
-    }
-    if (log) return low === high ? [low / 2, high * 2] : [low, high];
-    if (yMin != null) low = Math.min(low, yMin);
-    const pad = high === low ? Math.abs(high) * 0.1 || 1 : (high - low) * 0.05;
-    return [low >= 0 && low - pad < 0 ? 0 : yMin === low ? low : low - pad, high + pad];
+  drawSeries(art, { color, points, dashed, faint, markers }) {
+    const at = thinned(points, Math.max(200, this.width)).map(([x, y]) => [this.x(x), this.y(y)]);
+    art.append(
+      svg("path", {
+        d: at.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join(""),
+        fill: "none",
+        stroke: color,
+        "stroke-width": faint ? 1 : 2,
+        "stroke-opacity": faint ? 0.3 : 1,
+        "stroke-linejoin": "round",
+        "stroke-linecap": "round",
+        "stroke-dasharray": DASHES[dashed] || null,
+      }),
+    );
+    if (markers || points.length === 1)
+      for (const [x, y] of at) art.append(svg("circle", { cx: x, cy: y, r: 3, fill: color }));
   }
 
-  // At most about two points for each pixel: the lowest and the highest of each bucket, so that no spike is lost.
-  function thinned(points, room) {
-    if (points.length <= 2 * room) return points;
-    const size = Math.ceil(points.length / room);
-    const kept = [];
-    for (let i = 0; i < points.length; i += size) {
-      const bucket = points.slice(i, i + size);
-      const low = bucket.reduce((a, b) => (b[1] < a[1] ? b : a));
-      const high = bucket.reduce((a, b) => (b[1] > a[1] ? b : a));
-      kept.push(...(low === high ? [low] : low[0] < high[0] ? [low, high] : [high, low]));
-    }
-    return kept;
+  drawLegend() {
+    this.legend.hidden = this.series.length < 2;
+    render(
+      this.legend,
+      this.series.map((each) =>
+        h(
+          "li",
+          {},
+          h("i", { class: each.faint ? "faint" : each.dashed || "", style: { "--c": each.color } }),
+          each.name,
+        ),
+      ),
+    );
   }
 
-  function nearest(xs, pixel, scale) {
-    let [low, high] = [0, xs.length - 1];
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (scale(xs[middle]) < pixel) low = middle;
-      else high = middle;
-    }
-    return Math.abs(scale(xs[low]) - pixel) < Math.abs(scale(xs[high]) - pixel) ? xs[low] : xs[high];
+  describe() {
+    const { label, yFormat } = this.options;
+    const said = this.series
+      .filter((each) => !each.faint)
+      .map((each) =>
+        t("{name}: from {first} to {last}", {
+          name: each.name,
+          first: yFormat(each.points[0][1]),
+          last: yFormat(each.points[each.points.length - 1][1]),
+        }),
+      );
+    const marked = this.options.marks.map(
+      (mark) => `${mark.label} (${this.options.xLabel || t("Step")} ${formatNumber(mark.x)})`,
+    );
+    this.plot.setAttribute("aria-label", [label || t("Chart"), ...said, ...marked].join(". "));
   }
 
-  // The point at x. Of a line that leaves some points out it may be the last one before; what has a dot for each point
-  // was not measured in between.
-  function pointAt({ points, markers }, x) {
-    if (x < points[0][0] || x > points[points.length - 1][0]) return null;
-    let [low, high] = [0, points.length - 1];
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (points[middle][0] <= x) low = middle;
-      else high = middle - 1;
-    }
-    return markers && points[low][0] !== x ? null : points[low];
+  point(event) {
+    if (!this.series.length || !this.inner) return;
+    const place = this.plot.getBoundingClientRect();
+    const x = event.clientX - place.left;
+    this.focus(nearest(this.xs, x, this.x));
   }
 
-  // sparkline([1.9, 1.2, …], {color}) → a small line without axes, for a row of a table.
-  Studio.sparkline = (values, { color = "var(--s-accent)", width = 96, height = 26, label = "" } = {}) => {
-    const known = values.map((y, i) => [i, y]).filter(([, y]) => Number.isFinite(y));
-    if (known.length < 2) return h("span", { class: "muted" }, "–");
-    const [low, high] = [Math.min(...known.map(([, y]) => y)), Math.max(...known.map(([, y]) => y))];
-    const x = (i) => 2 + ((width - 4) * i) / (values.length - 1 || 1);
-    const y = (v) => 2 + (height - 4) * (1 - (v - low) / (high - low || 1));
-    const d = known.map(([i, v], n) => `${n ? "L" : "M"}${x(i).toFixed(1)} ${y(v).toFixed(1)}`).join("");
-    const last = known[known.length - 1];
-    return svg("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label || t("from {first} to {last}", { first: Studio.loss(known[0][1]), last: Studio.loss(last[1]) }) },
-      svg("path", { d, fill: "none", stroke: color, "stroke-width": 1.5, "stroke-linejoin": "round", "stroke-linecap": "round" }),
-      svg("circle", { cx: x(last[0]), cy: y(last[1]), r: 2, fill: color }));
-  };
-})();
+  step(event) {
+    const step = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }[event.key];
+    if (event.key === "Escape") this.focus(null);
+    if (!step || !this.xs.length) return;
+    event.preventDefault();
+    const now = this.at === null ? (step > 0 ? -1 : this.xs.length) : this.xs.indexOf(this.at);
+    this.focus(this.xs[Math.min(this.xs.length - 1, Math.max(0, now + step))]);
+    this.plot.setAttribute("aria-label", this.tip.innerText.replace(/\n/g, " "));
+  }
+
+  focus(x) {
+    this.at = x;
+    this.tip.classList.toggle("on", x !== null);
+    if (!this.cross) return;
+    this.cross.replaceChildren();
+    if (x === null) return this.describe();
+    const values = this.series.map((each) => [each, pointAt(each, x)]).filter(([, point]) => point);
+    this.cross.append(
+      svg("line", { class: "cross", x1: this.x(x), x2: this.x(x), y1: this.inner.top, y2: this.inner.bottom }),
+    );
+    for (const [each, [at, y]] of values)
+      this.cross.append(
+        svg("circle", {
+          cx: this.x(at),
+          cy: this.y(y),
+          r: 3.5,
+          fill: each.color,
+          stroke: "var(--s-surface)",
+          "stroke-width": 1.5,
+        }),
+      );
+    render(
+      this.tip,
+      h("b", {}, `${this.options.xLabel || t("Step")} ${formatNumber(x, Number.isInteger(x) ? 0 : 2)}`),
+      values.map(([each, [, y]]) => [
+        h("span", {}, h("i", { class: each.dashed ? "dot hollow" : "dot", style: { "--c": each.color } }), each.name),
+        h("span", { class: "num" }, this.options.yFormat(y)),
+      ]),
+    );
+    const right = this.x(x) + 12 + this.tip.offsetWidth > this.width;
+    this.tip.style.transform = `translate(${right ? this.x(x) - 12 - this.tip.offsetWidth : this.x(x) + 12}px, ${this.plot.offsetTop + this.inner.top}px)`;
+    return undefined;
+  }
+}

@@ -21,7 +21,9 @@ from studio.ui.language import LANGUAGES, language_of
 from studio.ui.shell import THEME_COOKIE
 
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
-OPEN = re.compile(r"/static/(studio\.css|icon\.svg|fonts/[\w-]+\.woff2)")  # what the page itself is made of
+OPEN = re.compile(
+    r"/static/(?:[0-9a-f]{12}/)?(?:studio\.css|icon\.svg|fonts/[\w-]+\.woff2)"
+)  # what the page itself is made of
 MOST_BYTES = 8192  # of a form
 _NEXT = re.compile(r"[\w-]*(\?[\w=&.,:;~%*+()@/-]*)?", re.ASCII)  # a page of ours: no host, no other folder
 

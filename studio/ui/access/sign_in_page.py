@@ -24,7 +24,8 @@ def sign_in_page(
     said = f'<p class="field-error" id="wrong" role="alert">{t(problem, seconds=wait)}</p>' if problem else ""
     bad = ' aria-invalid="true" aria-describedby="wrong"' if problem else ""
     scheme = theme if theme in THEMES else "system"
-    icon = f"./static/icon.svg?v={version}"
+    static = f"./static/{version}"
+    icon = f"{static}/icon.svg"
     return f"""<!doctype html>
 <html lang="{HTML_LANGUAGE[language]}" data-theme="{scheme}" class="{"dark" if scheme == "dark" else ""}">
 <head>
@@ -34,7 +35,7 @@ def sign_in_page(
 <title>{t("Sign in")} · {PRODUCT}</title>
 <link rel="icon" href="{icon}" type="image/svg+xml">
 <style>{css_variables_without_script()}</style>
-<link rel="stylesheet" href="./static/studio.css?v={version}">
+<link rel="stylesheet" href="{static}/studio.css">
 </head>
 <body>
 <main class="entrance">

@@ -60,7 +60,7 @@ def test_no_two_adapters_share_a_colour(scheme):
 
 
 def test_the_script_knows_as_many_adapter_colours_as_there_are():
-    script = (STATIC / "lib/dom.js").read_text("utf-8")
+    script = (STATIC / "ui/color.js").read_text("utf-8")
     assert re.search(r"const COLOURS = (\d+);", script)[1] == str(ADAPTER_COLOURS)
 
 

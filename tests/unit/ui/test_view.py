@@ -164,7 +164,7 @@ def test_a_handler_may_have_the_name_of_a_gradio_event():
 
     box = asyncio.run(build())
     assert [function.__name__ for function in box.server_fns] == ["do_delete"]
-    assert 'Studio.mount("shelf"' in box.js_on_load
+    assert 'mount("shelf"' in box.js_on_load
     assert SKELETONS["table"] in box.html_template
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import posixpath
 import re
 from types import SimpleNamespace
 
@@ -76,8 +77,21 @@ def test_what_a_page_loads_exists_and_is_kept_for_ever(web):
         assert "immutable" in answer.headers["cache-control"], address
 
 
+def test_all_that_a_module_imports_is_loaded_with_the_page(web):
+    page = web.get("/").text
+    (version,) = set(re.findall(r"static/([0-9a-f]{12})/", page))
+    loaded = set(re.findall(rf'(?:src|href)="\./static/{version}/([^"]+\.js)"', page))
+    assert "pages/home/index.js" in loaded
+    for module in loaded:
+        script = web.get(f"/static/{version}/{module}").text
+        named = re.findall(r'^(?:import|export)\b[^;"]*"(\.{1,2}/[^"]+)"', script, re.MULTILINE)
+        assert {posixpath.normpath(posixpath.join(posixpath.dirname(module), path)) for path in named} <= loaded
+
+
 def test_a_static_file_without_its_version_is_asked_for_again(web):
-    assert web.get("/static/studio.css").headers["cache-control"] == "no-cache"
+    assert web.get("/static/icon.svg").headers["cache-control"] == "no-cache"
+    old = web.get("/static/0123456789ab/icon.svg")
+    assert (old.status_code, old.headers["cache-control"]) == (200, "no-cache")
     assert web.get("/static/../studio/settings.py").status_code == 404
 
 

@@ -1,75 +1,139 @@
 // What stands below an answer: what gave it, and how fast. The whole truth is behind the button.
-(() => {
-  "use strict";
-  const { h, t } = Studio;
-  const parts = (Studio.playground = Studio.playground || {});
-  const NO_EFFECT = 1e-4; // of a token's log-probability; below that nobody could tell the two apart
+// @ts-check
 
-  parts.hasNoEffect = (answer) => Boolean(answer.label?.adapters?.length) && answer.effect != null && answer.effect < NO_EFFECT;
+import { h } from "../../../lib/dom.js";
+import { formatNumber, formatRate } from "../../../lib/format.js";
+import { t } from "../../../lib/i18n.js";
+import { button } from "../../../ui/button.js";
+import { facts } from "../../../ui/card.js";
+import { errorPanel, notePanel } from "../../../ui/panels.js";
+import { openPopover } from "../../../ui/popover.js";
 
-  parts.label = (answer, turn) => {
-    if (!answer || (!answer.tokens && !answer.label?.base)) return h("div", { class: "truth" });
-    const { label = {} } = answer;
-    const made = [label.base && (label.revision ? `${label.base}@${label.revision.slice(0, 7)}` : label.base), ...(label.adapters || []).map(adapterName), label.server ? hostOf(label.server) : label.precision].filter(Boolean).join(" · ");
-    return h("div", { class: "truth" },
-      h("div", {}, h("div", { class: "ellipsis", title: made }, made), h("div", { class: "num" }, figures(answer))),
-      answer.note && h("span", { class: "pill", title: t(answer.note) }, t("alone")),
-      Studio.button("", (event) => parts.popover(event.currentTarget, facts(answer, turn)), { icon: "info", kind: "quiet", small: true, "aria-label": t("Details of this answer"), "aria-haspopup": "dialog" }));
-  };
+const NO_EFFECT = 1e-4; // of a token's log-probability; below that nobody could tell the two apart
 
-  const hostOf = (url) => URL.canParse(url) ? new URL(url).host : url;
+export const hasNoEffect = (answer) =>
+  Boolean(answer.label?.adapters?.length) && answer.effect != null && answer.effect < NO_EFFECT;
 
-  function adapterName({ name, strength, checkpoint }) {
-    const step = checkpoint ? ` (${t("step {step}", { step: checkpoint })})` : "";
-    return `${name}${name.includes(String(checkpoint)) ? "" : step}${strength === 1 ? "" : ` × ${strength}`}`;
-  }
+export function answerDetails(answer, turn) {
+  if (!answer || (!answer.tokens && !answer.label?.base)) return h("div", { class: "truth" });
+  const { label = {} } = answer;
+  const made = [
+    label.base && (label.revision ? `${label.base}@${label.revision.slice(0, 7)}` : label.base),
+    ...(label.adapters || []).map(adapterName),
+    label.server ? hostOf(label.server) : label.precision,
+  ]
+    .filter(Boolean)
+    .join(" · ");
+  return h(
+    "div",
+    { class: "truth" },
+    h("div", {}, h("div", { class: "ellipsis", title: made }, made), h("div", { class: "num" }, figures(answer))),
+    answer.note && h("span", { class: "pill", title: t(answer.note) }, t("alone")),
+    button("", (event) => openPopover(event.currentTarget, answerFacts(answer, turn)), {
+      icon: "info",
+      kind: "quiet",
+      small: true,
+      "aria-label": t("Details of this answer"),
+      "aria-haspopup": "dialog",
+    }),
+  );
+}
 
-  function figures(answer) {
-    return [
-      answer.tokens && t("{n} {n:token|tokens}", { n: Studio.number(answer.tokens) }),
-      answer.tokens_per_second && t("{n} tokens/s", { n: Studio.number(answer.tokens_per_second, 1) }),
-      answer.first_token_seconds && t("first token after {n} s", { n: Studio.number(answer.first_token_seconds, 2) }),
-    ].filter(Boolean).join(" · ");
-  }
+const hostOf = (url) => (URL.canParse(url) ? new URL(url).host : url);
 
-  // The model's context may end an answer before the most tokens that were asked for.
-  const contextIsFull = (answer, turn) => answer.finish === "length" && !answer.label?.server && answer.tokens < Number(turn?.sampling?.max_tokens);
+function adapterName({ name, strength, checkpoint }) {
+  const step = checkpoint ? ` (${t("step {step}", { step: checkpoint })})` : "";
+  return `${name}${name.includes(String(checkpoint)) ? "" : step}${strength === 1 ? "" : ` × ${strength}`}`;
+}
 
-  const ENDINGS = { stop: t("The model ended it"), length: t("Cut off at the most tokens"), stopped: t("You stopped it") };
+function figures(answer) {
+  return [
+    answer.tokens && t("{n} {n:token|tokens}", { n: formatNumber(answer.tokens) }),
+    answer.tokens_per_second && t("{n} tokens/s", { n: formatNumber(answer.tokens_per_second, 1) }),
+    answer.first_token_seconds && t("first token after {n} s", { n: formatNumber(answer.first_token_seconds, 2) }),
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
 
-  function facts(answer, turn) {
-    const { label = {} } = answer;
-    return Studio.facts([
-      [t("Base model"), label.base],
-      label.reference && label.reference !== label.base && [t("Reference"), label.reference],
-      label.server && [t("Answered by"), label.server],
-      [t("Revision"), label.revision || (label.server ? t("that server's") : t("not known"))],
-      ...(label.adapters || []).map(({ name, strength, checkpoint }) => [t("Adapter"), [name, checkpoint ? t("step {step}", { step: checkpoint }) : "", t("strength {n}", { n: strength })].filter(Boolean).join(" · ")]),
-      !(label.adapters || []).length && [t("Adapters"), t("none")],
-      [t("Precision"), label.server ? t("that server's") : label.precision],
-      [t("Chat template"), label.server ? t("that server's") : label.template === "own" ? t("the model's own") : label.template],
-      [t("Seed"), label.seed == null ? "–" : String(label.seed)],
-      [t("Tokens"), Studio.number(answer.tokens)],
-      [t("Time to first token"), answer.first_token_seconds ? `${Studio.number(answer.first_token_seconds, 2)} s` : "–"],
-      [t("Tokens per second"), answer.tokens_per_second ? Studio.number(answer.tokens_per_second, 1) : "–"],
-      [t("Ended"), contextIsFull(answer, turn) ? t("Cut off where the model's context ends") : ENDINGS[answer.finish] || "–"],
-      !label.server && [t("Batch"), answer.note ? t(answer.note) : batch(answer)],
-      (label.adapters || []).length > 0 && [t("Effect on the answer"), answer.effect == null ? t("not measured") : parts.hasNoEffect(answer) ? t("none") : t("up to {n} in log-probability", { n: Studio.rate(answer.effect) })],
-    ]);
-  }
+// The model's context may end an answer before the most tokens that were asked for.
+const contextIsFull = (answer, turn) =>
+  answer.finish === "length" && !answer.label?.server && answer.tokens < Number(turn?.sampling?.max_tokens);
 
-  function batch({ rows, label }) {
-    if (!(rows > 1)) return t("on its own");
-    const together = t("written together with {n} {n:other|others}", { n: rows - 1 });
-    // In fewer bits, what a neighbour does to the order of sums is sometimes enough to choose another word.
-    return (label?.precision || "fp32").startsWith("fp32") ? together : `${together}${t("; alone, rounding may choose another word")}`;
-  }
+const ENDINGS = {
+  stop: t("The model ended it"),
+  length: t("Cut off at the most tokens"),
+  stopped: t("You stopped it"),
+};
 
-  // What has to be said of an answer besides its text.
-  parts.remarks = (answer, turn) => [
-    parts.hasNoEffect(answer) && Studio.note("warn", h("b", {}, t("This adapter has no effect on this prompt.")), h("p", {}, t("Each token of the answer is just as likely without it. Look at its strength, or at what it was trained on."))),
-    answer.error && Studio.errorPanel(answer.error),
-    answer.finish === "length" && h("p", { class: "hint" }, contextIsFull(answer, turn) ? t("Cut off: the model reads no more tokens at once.") : t("Cut off at the most tokens.")),
-    answer.finish === "stopped" && h("p", { class: "hint" }, t("Stopped.")),
-  ];
-})();
+function answerFacts(answer, turn) {
+  const { label = {} } = answer;
+  return facts([
+    [t("Base model"), label.base],
+    label.reference && label.reference !== label.base && [t("Reference"), label.reference],
+    label.server && [t("Answered by"), label.server],
+    [t("Revision"), label.revision || (label.server ? t("that server's") : t("not known"))],
+    ...(label.adapters || []).map(({ name, strength, checkpoint }) => [
+      t("Adapter"),
+      [name, checkpoint ? t("step {step}", { step: checkpoint }) : "", t("strength {n}", { n: strength })]
+        .filter(Boolean)
+        .join(" · "),
+    ]),
+    !(label.adapters || []).length && [t("Adapters"), t("none")],
+    [t("Precision"), label.server ? t("that server's") : label.precision],
+    [
+      t("Chat template"),
+      label.server ? t("that server's") : label.template === "own" ? t("the model's own") : label.template,
+    ],
+    [t("Seed"), label.seed == null ? "–" : String(label.seed)],
+    [t("Tokens"), formatNumber(answer.tokens)],
+    [t("Time to first token"), answer.first_token_seconds ? `${formatNumber(answer.first_token_seconds, 2)} s` : "–"],
+    [t("Tokens per second"), answer.tokens_per_second ? formatNumber(answer.tokens_per_second, 1) : "–"],
+    [
+      t("Ended"),
+      contextIsFull(answer, turn) ? t("Cut off where the model's context ends") : ENDINGS[answer.finish] || "–",
+    ],
+    !label.server && [t("Batch"), answer.note ? t(answer.note) : batch(answer)],
+    (label.adapters || []).length > 0 && [
+      t("Effect on the answer"),
+      answer.effect == null
+        ? t("not measured")
+        : hasNoEffect(answer)
+          ? t("none")
+          : t("up to {n} in log-probability", { n: formatRate(answer.effect) }),
+    ],
+  ]);
+}
+
+function batch({ rows, label }) {
+  if (!(rows > 1)) return t("on its own");
+  const together = t("written together with {n} {n:other|others}", { n: rows - 1 });
+  // In fewer bits, what a neighbour does to the order of sums is sometimes enough to choose another word.
+  return (label?.precision || "fp32").startsWith("fp32")
+    ? together
+    : `${together}${t("; alone, rounding may choose another word")}`;
+}
+
+// What has to be said of an answer besides its text.
+export const answerRemarks = (answer, turn) => [
+  hasNoEffect(answer) &&
+    notePanel(
+      "warn",
+      h("b", {}, t("This adapter has no effect on this prompt.")),
+      h(
+        "p",
+        {},
+        t("Each token of the answer is just as likely without it. Look at its strength, or at what it was trained on."),
+      ),
+    ),
+  answer.error && errorPanel(answer.error),
+  answer.finish === "length" &&
+    h(
+      "p",
+      { class: "hint" },
+      contextIsFull(answer, turn)
+        ? t("Cut off: the model reads no more tokens at once.")
+        : t("Cut off at the most tokens."),
+    ),
+  answer.finish === "stopped" && h("p", { class: "hint" }, t("Stopped.")),
+];

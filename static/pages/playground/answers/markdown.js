@@ -1,171 +1,247 @@
 // Markdown as a model writes it, built of elements: nothing that it says becomes HTML, and links lead to http(s) only.
-(() => {
-  "use strict";
-  const { h, t } = Studio;
-  const parts = (Studio.playground = Studio.playground || {});
-  const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]*)/;
-  // No expression may look at the same characters over and over: a model writes whatever it likes.
-  const HEADING = /^ {0,3}(#{1,6})\s+([^]*)$/;
-  const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+([^]*)$/;
-  const RULE = /^ {0,3}([-*_])(\s*\1){2,}\s*$/;
-  const QUOTE = /^ {0,3}> ?/;
-  const DEEPEST = 8; // of quotes and lists in each other; beyond that it is text
-  const MOST_ROWS = 500, MOST_COLUMNS = 50; // of a table that are drawn
+// @ts-check
 
-  parts.markdown = (text) => blocks(text.replace(/\r\n?/g, "\n").split("\n"), 0);
+import { h } from "../../../lib/dom.js";
+import { formatNumber } from "../../../lib/format.js";
+import { t } from "../../../lib/i18n.js";
+import { copyButton } from "../../../ui/copy_button.js";
 
-  function blocks(lines, depth) {
-    const nodes = [];
-    let plain = [];
-    const end = () => {
-      if (plain.length) nodes.push(h("p", {}, withBreaks(plain)));
-      plain = [];
-    };
-    for (let i = 0; i < lines.length; i++) {
-      const line = lines[i];
-      const fence = FENCE.exec(line);
-      const heading = HEADING.exec(line);
-      if (fence) {
-        end();
-        const from = i + 1;
-        const closing = new RegExp(`^ {0,3}${fence[1][0]}{${fence[1].length},}\\s*$`);
-        while (++i < lines.length && !closing.test(lines[i]));
-        nodes.push(code(lines.slice(from, i).join("\n"), fence[2]));
-      } else if (heading) {
-        end();
-        nodes.push(h("p", { class: `heading h${heading[1].length}`, role: "heading", "aria-level": String(Math.min(6, heading[1].length + 2)) }, inline(withoutMarks(heading[2]))));
-      } else if (RULE.test(line)) {
-        end();
-        nodes.push(h("hr"));
-      } else if (QUOTE.test(line) && depth < DEEPEST) {
-        end();
-        const from = i;
-        while (i < lines.length && QUOTE.test(lines[i])) i++;
-        nodes.push(h("blockquote", {}, blocks(lines.slice(from, i--).map((each) => each.replace(QUOTE, "")), depth + 1)));
-      } else if (ITEM.test(line) && depth < DEEPEST && !(plain.length && !/^\s*([-*+]|1[.)])\s/.test(line))) {
-        end();
-        const from = i;
-        const indent = ITEM.exec(line)[1].length;
-        while (i < lines.length && belongs(lines, i, indent)) i++;
-        nodes.push(list(lines.slice(from, i--), indent, depth));
-      } else if (line.includes("|") && isTableLine(lines[i + 1] || "")) {
-        end();
-        const from = i;
-        while (i < lines.length && lines[i].includes("|")) i++;
-        nodes.push(table(lines.slice(from, i--)));
-      } else if (line.trim() === "") {
-        end();
-      } else {
-        plain.push(line.trimStart());
-      }
-    }
-    end();
-    return nodes;
-  }
+const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]*)/;
+// No expression may look at the same characters over and over: a model writes whatever it likes.
+const HEADING = /^ {0,3}(#{1,6})\s+([^]*)$/;
+const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+([^]*)$/;
+const RULE = /^ {0,3}([-*_])(\s*\1){2,}\s*$/;
+const QUOTE = /^ {0,3}> ?/;
+const DEEPEST = 8; // of quotes and lists in each other; beyond that it is text
+const MOST_ROWS = 500,
+  MOST_COLUMNS = 50; // of a table that are drawn
 
-  // Whether a line goes on with the list that began at this indent: an item, what is set further in, or a blank before it.
-  function belongs(lines, i, indent) {
-    const line = lines[i];
-    if (line.trim() === "") return i + 1 < lines.length && lines[i + 1].trim() !== "" && belongs(lines, i + 1, indent);
-    const item = ITEM.exec(line);
-    return item && !RULE.test(line) ? item[1].length >= indent : /^\s/.test(line) && line.search(/\S/) > indent;
-  }
+export const markdown = (text) => blocks(text.replace(/\r\n?/g, "\n").split("\n"), 0);
 
-  function list(lines, indent, depth) {
-    const items = [];
-    for (const line of lines) {
-      const item = ITEM.exec(line);
-      if (item && item[1].length <= indent + 1) items.push([item[3]]);
-      else items[items.length - 1].push(line.replace(new RegExp(`^\\s{0,${indent + 2}}`), ""));
-    }
-    const first = ITEM.exec(lines[0])[2];
-    const numbered = /\d/.test(first);
-    return h(numbered ? "ol" : "ul", numbered && parseInt(first, 10) !== 1 ? { start: String(parseInt(first, 10)) } : {}, items.map((own) => {
-      const within = blocks(own, depth + 1);
-      return h("li", {}, within.length && within[0].nodeName === "P" && !within[0].className ? [[...within[0].childNodes], within.slice(1)] : within);
-    }));
-  }
-
-  function code(text, language) {
-    return h("div", { class: "code" },
-      h("div", { class: "code-head" }, h("span", { class: "mono" }, language || t("code")), Studio.copyButton(text)),
-      h("pre", { tabindex: "0" }, h("code", {}, text)));
-  }
-
-  function table(lines) {
-    const cells = (line) => within(line).split(/(?<!\\)\|/).slice(0, MOST_COLUMNS).map((cell) => cell.trim().replace(/\\\|/g, "|"));
-    const sides = cells(lines[1]).map((cell) => (/^:-+:$/.test(cell) ? "center" : /-:$/.test(cell) ? "right" : "left"));
-    const row = (tag, line) => {
-      const own = cells(line);
-      return h("tr", {}, sides.map((side, i) => h(tag, { style: { "text-align": side } }, inline(own[i] || ""))));
-    };
-    const rows = lines.slice(2, 2 + MOST_ROWS).map((line) => row("td", line));
-    const left = lines.length - 2 - rows.length;
-    if (left > 0) rows.push(h("tr", {}, h("td", { colspan: String(sides.length), class: "muted" }, t("{n} more rows are not shown; copy the answer to see them.", { n: Studio.number(left) }))));
-    return h("div", { class: "table-wrap" }, h("table", { class: "table" }, h("thead", {}, row("th", lines[0])), h("tbody", {}, rows)));
-  }
-
-  // A line of a table without the bars around it.
-  const within = (line) => {
-    const text = line.trim();
-    return text.slice(text.startsWith("|") ? 1 : 0, text.length > 1 && text.endsWith("|") ? -1 : undefined);
+function blocks(lines, depth) {
+  const nodes = [];
+  let plain = [];
+  const end = () => {
+    if (plain.length) nodes.push(h("p", {}, withBreaks(plain)));
+    plain = [];
   };
-
-  const isTableLine = (line) => within(line).split("|").every((cell) => /^:?-+:?$/.test(cell.trim()));
-
-  // A heading without the marks that may close it.
-  function withoutMarks(text) {
-    const whole = text.trimEnd();
-    let end = whole.length;
-    while (whole[end - 1] === "#") end--;
-    return whole.slice(0, end).trimEnd();
-  }
-
-  const breaks = (line) => line.endsWith("  ") || line.endsWith("\\");
-  const withBreaks = (lines) => lines.flatMap((line, i) => [i ? (breaks(lines[i - 1]) ? h("br") : "\n") : null, inline(!breaks(line) ? line : line.endsWith("\\") ? line.slice(0, -1) : line.trimEnd())]);
-
-  // The signs within a line, the earliest one first; what is inside them is read again, code is not.
-  const SIGNS = [
-    [/(?<!`)(`+)(?!`)(.*?[^`])\1(?!`)/g, (found) => h("code", {}, found[2].trim() || found[2])],
-    [/!?\[([^[\]]*)\]\(\s{0,9}<?([^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)?)>?(?:\s{1,9}["'][^"']*["'])?\s{0,9}\)/g, (found) => link(found[2], found[1])],
-    [/<(https?:\/\/[^\s<>]+)>/g, (found) => link(found[1], found[1])],
-    [/\bhttps?:\/\/[^\s<>()[\]]*[^\s<>()[\].,;:!?'"*_`。，；：！？、）]/g, (found) => link(found[0], found[0])],
-    [/\*\*(?=\S)(.{1,400}?)(?<=\S)\*\*/g, (found) => h("strong", {}, inline(found[1]))],
-    [/(?<![\w_])__(?=\S)(.{1,400}?)(?<=\S)__(?![\w_])/g, (found) => h("strong", {}, inline(found[1]))],
-    [/~~(?=\S)(.{1,400}?)(?<=\S)~~/g, (found) => h("s", {}, inline(found[1]))],
-    [/\*(?=[^\s*])(.{1,400}?)(?<=[^\s*])\*(?!\*)/g, (found) => h("em", {}, inline(found[1]))],
-    [/(?<![\w_])_(?=[^\s_])(.{1,400}?)(?<=[^\s_])_(?![\w_])/g, (found) => h("em", {}, inline(found[1]))],
-    [/\\([\\`*_{}[\]()#+.!|~>-])/g, (found) => found[1]],
-  ];
-
-  function inline(text) {
-    const nodes = [];
-    const ahead = SIGNS.map(() => undefined); // of each sign the next one, null where there is none: each is looked for once
-    let here = 0;
-    while (here < text.length) {
-      let first = null;
-      SIGNS.forEach(([sign, build], i) => {
-        if (ahead[i] === undefined || (ahead[i] && ahead[i].index < here)) {
-          sign.lastIndex = here;
-          ahead[i] = sign.exec(text);
-        }
-        if (ahead[i] && (!first || ahead[i].index < first.found.index)) first = { found: ahead[i], build };
-      });
-      if (!first) break;
-      const { found, build } = first;
-      if (found.index > here) nodes.push(text.slice(here, found.index));
-      nodes.push(build(found));
-      here = found.index + found[0].length;
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i];
+    const fence = FENCE.exec(line);
+    const heading = HEADING.exec(line);
+    if (fence) {
+      end();
+      const from = i + 1;
+      const closing = new RegExp(`^ {0,3}${fence[1][0]}{${fence[1].length},}\\s*$`);
+      while (++i < lines.length && !closing.test(lines[i]));
+      nodes.push(code(lines.slice(from, i).join("\n"), fence[2]));
+    } else if (heading) {
+      end();
+      nodes.push(
+        h(
+          "p",
+          {
+            class: `heading h${heading[1].length}`,
+            role: "heading",
+            "aria-level": String(Math.min(6, heading[1].length + 2)),
+          },
+          inline(withoutMarks(heading[2])),
+        ),
+      );
+    } else if (RULE.test(line)) {
+      end();
+      nodes.push(h("hr"));
+    } else if (QUOTE.test(line) && depth < DEEPEST) {
+      end();
+      const from = i;
+      while (i < lines.length && QUOTE.test(lines[i])) i++;
+      nodes.push(
+        h(
+          "blockquote",
+          {},
+          blocks(
+            lines.slice(from, i--).map((each) => each.replace(QUOTE, "")),
+            depth + 1,
+          ),
+        ),
+      );
+    } else if (ITEM.test(line) && depth < DEEPEST && !(plain.length && !/^\s*([-*+]|1[.)])\s/.test(line))) {
+      end();
+      const from = i;
+      const indent = ITEM.exec(line)[1].length;
+      while (i < lines.length && belongs(lines, i, indent)) i++;
+      nodes.push(list(lines.slice(from, i--), indent, depth));
+    } else if (line.includes("|") && isTableLine(lines[i + 1] || "")) {
+      end();
+      const from = i;
+      while (i < lines.length && lines[i].includes("|")) i++;
+      nodes.push(table(lines.slice(from, i--)));
+    } else if (line.trim() === "") {
+      end();
+    } else {
+      plain.push(line.trimStart());
     }
-    return here < text.length ? [...nodes, text.slice(here)] : nodes;
   }
+  end();
+  return nodes;
+}
 
-  function link(address, words) {
-    let url = null;
-    try {
-      url = new URL(address);
-    } catch { /* Not an address of its own: its words alone. */ }
-    const safe = url && ["http:", "https:"].includes(url.protocol);
-    return safe ? h("a", { href: url.href, target: "_blank", rel: "noopener noreferrer nofollow", title: url.href }, words || address) : h("span", {}, words || address);
+// Whether a line goes on with the list that began at this indent: an item, what is set further in, or a blank before it.
+function belongs(lines, i, indent) {
+  const line = lines[i];
+  if (line.trim() === "") return i + 1 < lines.length && lines[i + 1].trim() !== "" && belongs(lines, i + 1, indent);
+  const item = ITEM.exec(line);
+  return item && !RULE.test(line) ? item[1].length >= indent : /^\s/.test(line) && line.search(/\S/) > indent;
+}
+
+function list(lines, indent, depth) {
+  const items = [];
+  for (const line of lines) {
+    const item = ITEM.exec(line);
+    if (item && item[1].length <= indent + 1) items.push([item[3]]);
+    else items[items.length - 1].push(line.replace(new RegExp(`^\\s{0,${indent + 2}}`), ""));
   }
-})();
+  const first = ITEM.exec(lines[0])[2];
+  const numbered = /\d/.test(first);
+  return h(
+    numbered ? "ol" : "ul",
+    numbered && parseInt(first, 10) !== 1 ? { start: String(parseInt(first, 10)) } : {},
+    items.map((own) => {
+      const within = blocks(own, depth + 1);
+      return h(
+        "li",
+        {},
+        within.length && within[0].nodeName === "P" && !within[0].className
+          ? [[...within[0].childNodes], within.slice(1)]
+          : within,
+      );
+    }),
+  );
+}
+
+function code(text, language) {
+  return h(
+    "div",
+    { class: "code" },
+    h("div", { class: "code-head" }, h("span", { class: "mono" }, language || t("code")), copyButton(text)),
+    h("pre", { tabindex: "0" }, h("code", {}, text)),
+  );
+}
+
+function table(lines) {
+  const cells = (line) =>
+    within(line)
+      .split(/(?<!\\)\|/)
+      .slice(0, MOST_COLUMNS)
+      .map((cell) => cell.trim().replace(/\\\|/g, "|"));
+  const sides = cells(lines[1]).map((cell) => (/^:-+:$/.test(cell) ? "center" : /-:$/.test(cell) ? "right" : "left"));
+  const row = (tag, line) => {
+    const own = cells(line);
+    return h(
+      "tr",
+      {},
+      sides.map((side, i) => h(tag, { style: { "text-align": side } }, inline(own[i] || ""))),
+    );
+  };
+  const rows = lines.slice(2, 2 + MOST_ROWS).map((line) => row("td", line));
+  const left = lines.length - 2 - rows.length;
+  if (left > 0)
+    rows.push(
+      h(
+        "tr",
+        {},
+        h(
+          "td",
+          { colspan: String(sides.length), class: "muted" },
+          t("{n} more rows are not shown; copy the answer to see them.", { n: formatNumber(left) }),
+        ),
+      ),
+    );
+  return h(
+    "div",
+    { class: "table-wrap" },
+    h("table", { class: "table" }, h("thead", {}, row("th", lines[0])), h("tbody", {}, rows)),
+  );
+}
+
+// A line of a table without the bars around it.
+const within = (line) => {
+  const text = line.trim();
+  return text.slice(text.startsWith("|") ? 1 : 0, text.length > 1 && text.endsWith("|") ? -1 : undefined);
+};
+
+const isTableLine = (line) =>
+  within(line)
+    .split("|")
+    .every((cell) => /^:?-+:?$/.test(cell.trim()));
+
+// A heading without the marks that may close it.
+function withoutMarks(text) {
+  const whole = text.trimEnd();
+  let end = whole.length;
+  while (whole[end - 1] === "#") end--;
+  return whole.slice(0, end).trimEnd();
+}
+
+const breaks = (line) => line.endsWith("  ") || line.endsWith("\\");
+const withBreaks = (lines) =>
+  lines.flatMap((line, i) => [
+    i ? (breaks(lines[i - 1]) ? h("br") : "\n") : null,
+    inline(!breaks(line) ? line : line.endsWith("\\") ? line.slice(0, -1) : line.trimEnd()),
+  ]);
+
+// The signs within a line, the earliest one first; what is inside them is read again, code is not.
+const SIGNS = [
+  [/(?<!`)(`+)(?!`)(.*?[^`])\1(?!`)/g, (found) => h("code", {}, found[2].trim() || found[2])],
+  [
+    /!?\[([^[\]]*)\]\(\s{0,9}<?([^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)?)>?(?:\s{1,9}["'][^"']*["'])?\s{0,9}\)/g,
+    (found) => link(found[2], found[1]),
+  ],
+  [/<(https?:\/\/[^\s<>]+)>/g, (found) => link(found[1], found[1])],
+  [/\bhttps?:\/\/[^\s<>()[\]]*[^\s<>()[\].,;:!?'"*_`。，；：！？、）]/g, (found) => link(found[0], found[0])],
+  [/\*\*(?=\S)(.{1,400}?)(?<=\S)\*\*/g, (found) => h("strong", {}, inline(found[1]))],
+  [/(?<![\w_])__(?=\S)(.{1,400}?)(?<=\S)__(?![\w_])/g, (found) => h("strong", {}, inline(found[1]))],
+  [/~~(?=\S)(.{1,400}?)(?<=\S)~~/g, (found) => h("s", {}, inline(found[1]))],
+  [/\*(?=[^\s*])(.{1,400}?)(?<=[^\s*])\*(?!\*)/g, (found) => h("em", {}, inline(found[1]))],
+  [/(?<![\w_])_(?=[^\s_])(.{1,400}?)(?<=[^\s_])_(?![\w_])/g, (found) => h("em", {}, inline(found[1]))],
+  [/\\([\\`*_{}[\]()#+.!|~>-])/g, (found) => found[1]],
+];
+
+function inline(text) {
+  const nodes = [];
+  const ahead = SIGNS.map(() => undefined); // of each sign the next one, null where there is none: each is looked for once
+  let here = 0;
+  while (here < text.length) {
+    let first = null;
+    SIGNS.forEach(([sign, build], i) => {
+      if (ahead[i] === undefined || (ahead[i] && ahead[i].index < here)) {
+        sign.lastIndex = here;
+        ahead[i] = sign.exec(text);
+      }
+      if (ahead[i] && (!first || ahead[i].index < first.found.index)) first = { found: ahead[i], build };
+    });
+    if (!first) break;
+    const { found, build } = first;
+    if (found.index > here) nodes.push(text.slice(here, found.index));
+    nodes.push(build(found));
+    here = found.index + found[0].length;
+  }
+  return here < text.length ? [...nodes, text.slice(here)] : nodes;
+}
+
+function link(address, words) {
+  let url = null;
+  try {
+    url = new URL(address);
+  } catch {
+    /* Not an address of its own: its words alone. */
+  }
+  const safe = url && ["http:", "https:"].includes(url.protocol);
+  return safe
+    ? h(
+        "a",
+        { href: url.href, target: "_blank", rel: "noopener noreferrer nofollow", title: url.href },
+        words || address,
+      )
+    : h("span", {}, words || address);
+}

@@ -1,36 +1,40 @@
 // The words of an answer that the base's answer does not have there: a longest common subsequence.
-(() => {
-  "use strict";
-  const { h, t } = Studio;
-  const parts = (Studio.playground = Studio.playground || {});
-  const DIFFERENT = 0.8; // beyond that share of other words, marks would only be noise
-  const LARGEST = 4e6; // cells of the table
-  const WORDS = /(\s+|[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}])/u;
+// @ts-check
 
-  parts.differences = (base, text) => {
-    const [a, b] = [base, text].map((each) => each.split(WORDS).filter(Boolean));
-    if (base === text) return [text, h("p", { class: "hint" }, t("Word for word what the base says."))];
-    if (a.length * b.length > LARGEST) return [text, h("p", { class: "hint" }, t("Too long to be compared word by word."))];
-    const length = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
-    for (let i = a.length - 1; i >= 0; i--)
-      for (let j = b.length - 1; j >= 0; j--) length[i][j] = a[i] === b[j] ? length[i + 1][j + 1] + 1 : Math.max(length[i + 1][j], length[i][j + 1]);
-    const nodes = [];
-    let [i, j, other, words] = [0, 0, 0, 0];
-    while (j < b.length) {
-      const word = b[j].trim() !== "";
-      if (i < a.length && a[i] === b[j]) {
-        words += word;
-        nodes.push(b[j]);
-        [i, j] = [i + 1, j + 1];
-      } else if (i < a.length && length[i + 1][j] >= length[i][j + 1]) {
-        i++;
-      } else {
-        words += word;
-        other += word;
-        nodes.push(word ? h("mark", {}, b[j]) : b[j]);
-        j++;
-      }
+import { h } from "../../../lib/dom.js";
+import { t } from "../../../lib/i18n.js";
+
+const DIFFERENT = 0.8; // beyond that share of other words, marks would only be noise
+const LARGEST = 4e6; // cells of the table
+const WORDS = /(\s+|[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}])/u;
+
+export function textDiff(base, text) {
+  const [a, b] = [base, text].map((each) => each.split(WORDS).filter(Boolean));
+  if (base === text) return [text, h("p", { class: "hint" }, t("Word for word what the base says."))];
+  if (a.length * b.length > LARGEST)
+    return [text, h("p", { class: "hint" }, t("Too long to be compared word by word."))];
+  const length = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
+  for (let i = a.length - 1; i >= 0; i--)
+    for (let j = b.length - 1; j >= 0; j--)
+      length[i][j] = a[i] === b[j] ? length[i + 1][j + 1] + 1 : Math.max(length[i + 1][j], length[i][j + 1]);
+  const nodes = [];
+  let [i, j, other, words] = [0, 0, 0, 0];
+  while (j < b.length) {
+    const word = b[j].trim() !== "";
+    if (i < a.length && a[i] === b[j]) {
+      words += word;
+      nodes.push(b[j]);
+      [i, j] = [i + 1, j + 1];
+    } else if (i < a.length && length[i + 1][j] >= length[i][j + 1]) {
+      i++;
+    } else {
+      words += word;
+      other += word;
+      nodes.push(word ? h("mark", {}, b[j]) : b[j]);
+      j++;
     }
-    return other > DIFFERENT * words ? [text, h("p", { class: "hint" }, t("Nearly every word is another one than the base's, so none is marked."))] : nodes;
-  };
-})();
+  }
+  return other > DIFFERENT * words
+    ? [text, h("p", { class: "hint" }, t("Nearly every word is another one than the base's, so none is marked."))]
+    : nodes;
+}

@@ -1,68 +1,99 @@
 // Choosing what a column answers with: a base model, an adapter, or a checkpoint of a run under way.
-(() => {
-  "use strict";
-  const { h, t } = Studio;
-  const parts = (Studio.playground = Studio.playground || {});
+// @ts-check
 
-  let redraw = null; // of the one that is open
+import { h, render } from "../../../lib/dom.js";
+import { formatLoss } from "../../../lib/format.js";
+import { t } from "../../../lib/i18n.js";
+import { pageUrl } from "../../../lib/url.js";
+import { button } from "../../../ui/button.js";
+import { colorDot } from "../../../ui/color.js";
+import { searchField } from "../../../ui/controls.js";
+import { openDialog } from "../../../ui/dialog.js";
+import { adapterFits } from "./column.js";
 
-  // `options` have changed: so does the list that is open.
-  parts.refreshPicker = () => redraw?.();
+let redraw = null; // of the one that is open
 
-  // Gives {model, share} (share null for a base), or null. With `over`, only what fits over that base model.
-  parts.pick = async (options, { title, over = "", preferred = "" }) => {
-    let search = "";
-    let chosen = null;
-    const list = h("div", { class: "picker" });
-    const field = Studio.searchField({ label: t("Search models, adapters and checkpoints"), onInput: (text) => { search = text.toLowerCase(); draw(); }, ms: 60 });
-    const dialog = Studio.dialog({ title, content: [field, list], actions: [Studio.button(t("Cancel"), () => dialog.close(""))] });
+// `options` have changed: so does the list that is open.
+export const refreshPicker = () => redraw?.();
 
-    function take(model, share) {
-      chosen = { model, share };
-      dialog.close("yes");
-    }
-    const modelFor = (fits) => over || (fits.includes(preferred) ? preferred : fits[0]);
-    const found = (...words) => words.join(" ").toLowerCase().includes(search);
+// Gives {model, share} (share null for a base), or null. With `over`, only what fits over that base model.
+export async function pickColumn(options, { title, over = "", preferred = "" }) {
+  let search = "";
+  let chosen = null;
+  const list = h("div", { class: "picker" });
+  const field = searchField({
+    label: t("Search models, adapters and checkpoints"),
+    onInput: (text) => {
+      search = text.toLowerCase();
+      draw();
+    },
+    ms: 60,
+  });
+  const dialog = openDialog({ title, content: [field, list], actions: [button(t("Cancel"), () => dialog.close(""))] });
 
-    function draw() {
-      const bases = over ? [] : options.models.filter((each) => found(each.name, each.reference));
-      const adapters = options.adapters.filter((each) => (over ? parts.fits(each, over) : each.fits.length) && found(each.name, each.base_name));
-      const checkpoints = options.checkpoints.filter((each) => (!over || each.model === over) && found(each.name, String(each.step)));
-      Studio.render(list,
-        group(t("Base models"), bases, (each) => option(0, each.name, each.reference === each.name ? "" : each.reference, () => take(each.name, null))),
-        group(t("Adapters"), adapters, (each) => option(each.colour, each.name, t("over {model}", { model: modelFor(each.fits) }), () => take(modelFor(each.fits), { adapter: each.name, strength: 1 }))),
-        group(t("Checkpoints of runs under way"), checkpoints, (each) =>
-          option(each.run, t("{run}, step {step}", { run: each.name, step: each.step }), each.eval_loss == null ? "" : t("evaluation loss {loss}", { loss: Studio.loss(each.eval_loss) }), () => take(each.model, { run: each.run, step: each.step, strength: 1 }))),
-        !bases.length && !adapters.length && !checkpoints.length && (search
+  function take(model, share) {
+    chosen = { model, share };
+    dialog.close("yes");
+  }
+  const modelFor = (fits) => over || (fits.includes(preferred) ? preferred : fits[0]);
+  const found = (...words) => words.join(" ").toLowerCase().includes(search);
+
+  function draw() {
+    const bases = over ? [] : options.models.filter((each) => found(each.name, each.reference));
+    const adapters = options.adapters.filter(
+      (each) => (over ? adapterFits(each, over) : each.fits.length) && found(each.name, each.base_name),
+    );
+    const checkpoints = options.checkpoints.filter(
+      (each) => (!over || each.model === over) && found(each.name, String(each.step)),
+    );
+    render(
+      list,
+      group(t("Base models"), bases, (each) =>
+        option(0, each.name, each.reference === each.name ? "" : each.reference, () => take(each.name, null)),
+      ),
+      group(t("Adapters"), adapters, (each) =>
+        option(each.colour, each.name, t("over {model}", { model: modelFor(each.fits) }), () =>
+          take(modelFor(each.fits), { adapter: each.name, strength: 1 }),
+        ),
+      ),
+      group(t("Checkpoints of runs under way"), checkpoints, (each) =>
+        option(
+          each.run,
+          t("{run}, step {step}", { run: each.name, step: each.step }),
+          each.eval_loss == null ? "" : t("evaluation loss {loss}", { loss: formatLoss(each.eval_loss) }),
+          () => take(each.model, { run: each.run, step: each.step, strength: 1 }),
+        ),
+      ),
+      !bases.length &&
+        !adapters.length &&
+        !checkpoints.length &&
+        (search
           ? h("p", { class: "hint" }, t("Nothing has such a name."))
-          : h("p", { class: "hint" }, t("No adapter was trained on this model yet."), " ", h("a", { href: Studio.href("train", { model: over }) }, t("Train one")))));
-    }
-    draw();
-    redraw = draw;
-    field.querySelector("input").focus();
-    await dialog.closed;
-    redraw = null;
-    return chosen;
-  };
-
-  function group(title, items, draw) {
-    return items.length > 0 && h("section", { data: { key: title } }, h("h3", {}, title), h("ul", {}, items.map(draw)));
+          : h(
+              "p",
+              { class: "hint" },
+              t("No adapter was trained on this model yet."),
+              " ",
+              h("a", { href: pageUrl("train", { model: over }) }, t("Train one")),
+            )),
+    );
   }
+  draw();
+  redraw = draw;
+  field.querySelector("input").focus();
+  await dialog.closed;
+  redraw = null;
+  return chosen;
+}
 
-  function option(colour, name, about, onclick) {
-    return h("li", {}, h("button", { type: "button", onclick }, Studio.dot(colour), h("b", {}, name), about && h("small", {}, about)));
-  }
+function group(title, items, draw) {
+  return items.length > 0 && h("section", { data: { key: title } }, h("h3", {}, title), h("ul", {}, items.map(draw)));
+}
 
-  // Something small beside its button; it closes by Escape and by a click elsewhere.
-  parts.popover = (opener, ...content) => {
-    const box = h("div", { class: "dialog popover", popover: "auto", role: "dialog", "aria-label": opener.getAttribute("aria-label") }, content);
-    box.ontoggle = (event) => event.newState === "closed" && box.remove();
-    document.body.append(box);
-    box.showPopover();
-    const place = opener.getBoundingClientRect();
-    const size = box.getBoundingClientRect();
-    const below = place.bottom + 6 + size.height <= innerHeight - 8;
-    box.style.setProperty("top", `${Math.max(8, below ? place.bottom + 6 : place.top - size.height - 6)}px`);
-    box.style.setProperty("left", `${Math.max(8, Math.min(place.right - size.width, document.documentElement.clientWidth - size.width - 8))}px`);
-  };
-})();
+function option(colour, name, about, onclick) {
+  return h(
+    "li",
+    {},
+    h("button", { type: "button", onclick }, colorDot(colour), h("b", {}, name), about && h("small", {}, about)),
+  );
+}

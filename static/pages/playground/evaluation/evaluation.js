@@ -1,116 +1,344 @@
 // One evaluation: how far it is, the scores of each column, and the answers side by side.
-(() => {
-  "use strict";
-  const { h, t } = Studio;
-  const parts = (Studio.playground = Studio.playground || {});
-  parts.evaluation = (bench, host, id, open) => {
-    const { ctx, options } = bench;
-    let page = 0;
-    let search = "";
-    let blind = false;
-    let data = null;
-    const orders = new Map(); // of a blind row, the order of its answers
-    const casting = new Set(); // places of prompts whose vote is on its way
-    const voted = new Map(); // what was chosen since the page was opened, by the place of the prompt
-    const field = Studio.searchField({ label: t("Search prompts and answers"), onInput: (text) => { [search, page] = [text, 0]; polling.now(); } });
-    const polling = ctx.poll("evaluation", () => ({ id, page, search }), 2000, (answer) => {
-      if (!ctx.alive || host.hidden || Number(Studio.query().evaluation) !== id) return false;
+// @ts-check
+
+import { METRICS } from "../../../domain/metrics.js";
+import { h, render } from "../../../lib/dom.js";
+import { formatNumber } from "../../../lib/format.js";
+import { t } from "../../../lib/i18n.js";
+import { saveAs } from "../../../lib/save_file.js";
+import { readQuery } from "../../../lib/url.js";
+import { button } from "../../../ui/button.js";
+import { colorDot, colorOf } from "../../../ui/color.js";
+import { searchField, toggle } from "../../../ui/controls.js";
+import { pager } from "../../../ui/pager.js";
+import { emptyState, errorPanel, notePanel } from "../../../ui/panels.js";
+import { progressBar } from "../../../ui/progress.js";
+import { dataTable } from "../../../ui/table.js";
+import { columnColour, columnTitle, makeColumn } from "../columns/column.js";
+import { hasVisibleText } from "../votes.js";
+import { canResume, evaluationPill, isEvaluationOpen } from "./status.js";
+export function evaluationView(comparison, host, id, open) {
+  const { ctx, options } = comparison;
+  let page = 0;
+  let search = "";
+  let blind = false;
+  let data = null;
+  const orders = new Map(); // of a blind row, the order of its answers
+  const casting = new Set(); // places of prompts whose vote is on its way
+  const voted = new Map(); // what was chosen since the page was opened, by the place of the prompt
+  const field = searchField({
+    label: t("Search prompts and answers"),
+    onInput: (text) => {
+      [search, page] = [text, 0];
+      polling.now();
+    },
+  });
+  const polling = ctx.poll(
+    "evaluation",
+    () => ({ id, page, search }),
+    2000,
+    (answer) => {
+      if (!ctx.alive || host.hidden || Number(readQuery().evaluation) !== id) return false;
       data = answer;
       draw();
       return true;
-    });
+    },
+  );
 
-    const columnsOf = () => data.evaluation.columns.map((column) => parts.column(column.model, column.shares || [], { precision: column.precision }));
+  const columnsOf = () =>
+    data.evaluation.columns.map((column) =>
+      makeColumn(column.model, column.shares || [], { precision: column.precision }),
+    );
 
-    function draw() {
-      const { evaluation, summary } = data;
-      const columns = columnsOf();
-      const titles = columns.map((column) => parts.titleOf(column, columns, options));
-      const isOpen = parts.evaluationIsOpen(evaluation);
-      const known = Studio.SCORES.filter(([name]) => summary.some((row) => figure(row, name) != null));
-      const best = Object.fromEntries(known.map(([name, , sign]) => [name, Math.max(...summary.map((row) => (figure(row, name) == null ? -Infinity : sign * figure(row, name))))]));
-      Studio.render(host,
-        h("section", { class: "card", id: "evaluation", data: { key: "scores", status: evaluation.status } },
-          h("div", { class: "row spread" },
-            h("div", { class: "row" }, Studio.button(t("All prompt sets"), () => open(0), { icon: "back", kind: "quiet", small: true }), h("h2", {}, evaluation.name), parts.evaluationPill(evaluation)),
-            h("div", { class: "row" },
-              isOpen && Studio.button(t("Stop"), (event) => steer("stop", event.currentTarget), { icon: "stop", small: true }),
-              parts.canResume(evaluation) && Studio.button(t("Resume"), (event) => steer("resume", event.currentTarget), { icon: "play", small: true }),
-              ["csv", "jsonl"].map((format) => Studio.button(format.toUpperCase(), (event) => file(format, event.currentTarget), { icon: "download", small: true, "aria-label": t("Export as {format}", { format: format.toUpperCase() }) })))),
-          isOpen && Studio.progress({ label: evaluation.status === "queued" ? t("Waiting") : t("{done} of {total} {total:answer|answers}", { done: Studio.number(evaluation.answered), total: Studio.number(evaluation.total) }), share: evaluation.total ? evaluation.answered / evaluation.total : 0 }),
-          evaluation.fault && (isOpen ? Studio.note("warn", h("b", {}, t("It waits, and tries again by itself.")), h("p", {}, evaluation.fault.problem)) : Studio.errorPanel(evaluation.fault)),
-          reachable(Studio.table({
-            label: t("Scores"), rows: summary.map((row, i) => ({ ...row, place: i })), key: (row) => row.place,
+  function draw() {
+    const { evaluation, summary } = data;
+    const columns = columnsOf();
+    const titles = columns.map((column) => columnTitle(column, columns, options));
+    const isOpen = isEvaluationOpen(evaluation);
+    const known = METRICS.filter(([name]) => summary.some((row) => figure(row, name) != null));
+    const best = Object.fromEntries(
+      known.map(([name, , sign]) => [
+        name,
+        Math.max(...summary.map((row) => (figure(row, name) == null ? -Infinity : sign * figure(row, name)))),
+      ]),
+    );
+    render(
+      host,
+      h(
+        "section",
+        { class: "card", id: "evaluation", data: { key: "scores", status: evaluation.status } },
+        h(
+          "div",
+          { class: "row spread" },
+          h(
+            "div",
+            { class: "row" },
+            button(t("All prompt sets"), () => open(0), { icon: "back", kind: "quiet", small: true }),
+            h("h2", {}, evaluation.name),
+            evaluationPill(evaluation),
+          ),
+          h(
+            "div",
+            { class: "row" },
+            isOpen && button(t("Stop"), (event) => steer("stop", event.currentTarget), { icon: "stop", small: true }),
+            canResume(evaluation) &&
+              button(t("Resume"), (event) => steer("resume", event.currentTarget), { icon: "play", small: true }),
+            ["csv", "jsonl"].map((format) =>
+              button(format.toUpperCase(), (event) => file(format, event.currentTarget), {
+                icon: "download",
+                small: true,
+                "aria-label": t("Export as {format}", { format: format.toUpperCase() }),
+              }),
+            ),
+          ),
+        ),
+        isOpen &&
+          progressBar({
+            label:
+              evaluation.status === "queued"
+                ? t("Waiting")
+                : t("{done} of {total} {total:answer|answers}", {
+                    done: formatNumber(evaluation.answered),
+                    total: formatNumber(evaluation.total),
+                  }),
+            share: evaluation.total ? evaluation.answered / evaluation.total : 0,
+          }),
+        evaluation.fault &&
+          (isOpen
+            ? notePanel(
+                "warn",
+                h("b", {}, t("It waits, and tries again by itself.")),
+                h("p", {}, evaluation.fault.problem),
+              )
+            : errorPanel(evaluation.fault)),
+        reachable(
+          dataTable({
+            label: t("Scores"),
+            rows: summary.map((row, i) => ({ ...row, place: i })),
+            key: (row) => row.place,
             columns: [
-              { name: "name", label: t("Column"), value: (row) => [Studio.dot(parts.colourOf(columns[row.place], options)), titles[row.place]] },
-              { name: "answered", label: t("Answers"), numeric: true, value: (row) => [Studio.number(row.answered), row.errors > 0 && h("small", { class: "field-error" }, ` ${t("{n} failed", { n: Studio.number(row.errors) })}`)] },
-              ...known.map(([name, label, sign, show]) => ({ name, label, numeric: true, value: (row) => h("span", { class: summary.length > 1 && figure(row, name) != null && sign * figure(row, name) === best[name] && summary.some((each) => figure(each, name) !== figure(row, name)) ? "score-best" : "" }, show(figure(row, name))) })),
-              { name: "votes", label: t("Best"), numeric: true, hide: "narrow", value: (row) => (row.votes.votes ? t("{done} of {total}", { done: row.votes.wins, total: row.votes.votes }) : "–") },
-              { name: "tokens", label: t("Tokens"), numeric: true, hide: "narrow", value: (row) => Studio.number(row.tokens) },
-              { name: "tokens_per_second", label: t("Tokens per second"), numeric: true, hide: "medium", value: (row) => Studio.number(row.tokens_per_second, 1) },
+              {
+                name: "name",
+                label: t("Column"),
+                value: (row) => [colorDot(columnColour(columns[row.place], options)), titles[row.place]],
+              },
+              {
+                name: "answered",
+                label: t("Answers"),
+                numeric: true,
+                value: (row) => [
+                  formatNumber(row.answered),
+                  row.errors > 0 &&
+                    h("small", { class: "field-error" }, ` ${t("{n} failed", { n: formatNumber(row.errors) })}`),
+                ],
+              },
+              ...known.map(([name, label, sign, show]) => ({
+                name,
+                label,
+                numeric: true,
+                value: (row) =>
+                  h(
+                    "span",
+                    {
+                      class:
+                        summary.length > 1 &&
+                        figure(row, name) != null &&
+                        sign * figure(row, name) === best[name] &&
+                        summary.some((each) => figure(each, name) !== figure(row, name))
+                          ? "score-best"
+                          : "",
+                    },
+                    show(figure(row, name)),
+                  ),
+              })),
+              {
+                name: "votes",
+                label: t("Best"),
+                numeric: true,
+                hide: "narrow",
+                value: (row) =>
+                  row.votes.votes ? t("{done} of {total}", { done: row.votes.wins, total: row.votes.votes }) : "–",
+              },
+              {
+                name: "tokens",
+                label: t("Tokens"),
+                numeric: true,
+                hide: "narrow",
+                value: (row) => formatNumber(row.tokens),
+              },
+              {
+                name: "tokens_per_second",
+                label: t("Tokens per second"),
+                numeric: true,
+                hide: "medium",
+                value: (row) => formatNumber(row.tokens_per_second, 1),
+              },
             ],
-          })),
-          !known.length && !isOpen && h("p", { class: "hint" }, t("Without references there is nothing to score against: vote on the answers below."))),
-        h("section", { class: "card", data: { key: "answers" } },
-          h("div", { class: "row spread" }, h("h2", {}, t("Answers")), Studio.toggle({ label: t("Blind"), checked: blind, onChange: (on) => { blind = on; draw(); } })),
-          h("div", { class: "row tools-row" }, field),
-          data.rows.length ? data.rows.map((row) => drawCase(row, columns, titles)) : Studio.empty({ title: search ? t("Nothing has that in it.") : t("No answer yet") }),
-          Studio.pager({ page, pages: data.pages, total: data.total, onPage: (to) => { page = to; polling.now(); } })));
-    }
-    const reachable = (table) => Object.assign(table, { tabIndex: 0 }); // It scrolls sideways where it is wide.
-    const figure = (row, name) => row.corpus?.[name] ?? row.scores?.[name] ?? row[name] ?? null; // BLEU and chrF of the whole set, where they are known
+          }),
+        ),
+        !known.length &&
+          !isOpen &&
+          h(
+            "p",
+            { class: "hint" },
+            t("Without references there is nothing to score against: vote on the answers below."),
+          ),
+      ),
+      h(
+        "section",
+        { class: "card", data: { key: "answers" } },
+        h(
+          "div",
+          { class: "row spread" },
+          h("h2", {}, t("Answers")),
+          toggle({
+            label: t("Blind"),
+            checked: blind,
+            onChange: (on) => {
+              blind = on;
+              draw();
+            },
+          }),
+        ),
+        h("div", { class: "row tools-row" }, field),
+        data.rows.length
+          ? data.rows.map((row) => drawCase(row, columns, titles))
+          : emptyState({ title: search ? t("Nothing has that in it.") : t("No answer yet") }),
+        pager({
+          page,
+          pages: data.pages,
+          total: data.total,
+          onPage: (to) => {
+            page = to;
+            polling.now();
+          },
+        }),
+      ),
+    );
+  }
+  const reachable = (table) => Object.assign(table, { tabIndex: 0 }); // It scrolls sideways where it is wide.
+  const figure = (row, name) => row.corpus?.[name] ?? row.scores?.[name] ?? row[name] ?? null; // BLEU and chrF of the whole set, where they are known
 
-    function drawCase(row, columns, titles) {
-      const vote = voted.get(row.place) || row.votes[row.votes.length - 1];
-      const hidden = blind && !vote;
-      const answers = row.answers.map((answer, i) => ({ answer, i })).filter(({ answer }) => answer.state !== "missing");
-      if (hidden) {
-        const order = orders.get(row.place) || answers.map(({ i }) => [crypto.getRandomValues(new Uint32Array(1))[0], i]).sort((a, b) => a[0] - b[0]).map(([, i]) => i);
-        orders.set(row.place, order);
-        answers.sort((a, b) => order.indexOf(a.i) - order.indexOf(b.i));
-      }
-      const closed = Boolean(vote?.blind); // A blind vote is the last one: now the names are known.
-      const button = (label, choice) => Studio.button(label, (event) => cast(row, choice, null, hidden, event.currentTarget), { small: true, disabled: closed, "aria-pressed": String(vote?.choice === choice), kind: vote?.choice === choice ? "primary" : "" });
-      const seen = answers.filter(({ answer }) => parts.isSeen(answer)).length;
-      const whole = answers.length === columns.length && seen > 1 && (!hidden || seen === columns.length);
-      return h("article", { class: "case", data: { key: `case-${row.place}` } },
-        h("p", { class: "asked" }, h("span", { class: "num muted" }, `${row.place + 1} `), row.text),
-        row.reference && h("p", { class: "reference" }, row.reference),
-        !answers.length && h("p", { class: "hint" }, t("Waiting…")),
-        h("div", { class: "lanes", style: { "--n": String(columns.length) } }, answers.map(({ answer, i }, seat) => {
+  function drawCase(row, columns, titles) {
+    const vote = voted.get(row.place) || row.votes[row.votes.length - 1];
+    const hidden = blind && !vote;
+    const answers = row.answers.map((answer, i) => ({ answer, i })).filter(({ answer }) => answer.state !== "missing");
+    if (hidden) {
+      const order =
+        orders.get(row.place) ||
+        answers
+          .map(({ i }) => [crypto.getRandomValues(new Uint32Array(1))[0], i])
+          .sort((a, b) => a[0] - b[0])
+          .map(([, i]) => i);
+      orders.set(row.place, order);
+      answers.sort((a, b) => order.indexOf(a.i) - order.indexOf(b.i));
+    }
+    const closed = Boolean(vote?.blind); // A blind vote is the last one: now the names are known.
+    const voteButton = (label, choice) =>
+      button(label, (event) => cast(row, choice, null, hidden, event.currentTarget), {
+        small: true,
+        disabled: closed,
+        "aria-pressed": String(vote?.choice === choice),
+        kind: vote?.choice === choice ? "primary" : "",
+      });
+    const seen = answers.filter(({ answer }) => hasVisibleText(answer)).length;
+    const whole = answers.length === columns.length && seen > 1 && (!hidden || seen === columns.length);
+    return h(
+      "article",
+      { class: "case", data: { key: `case-${row.place}` } },
+      h("p", { class: "asked" }, h("span", { class: "num muted" }, `${row.place + 1} `), row.text),
+      row.reference && h("p", { class: "reference" }, row.reference),
+      !answers.length && h("p", { class: "hint" }, t("Waiting…")),
+      h(
+        "div",
+        { class: "lanes", style: { "--n": String(columns.length) } },
+        answers.map(({ answer, i }, seat) => {
           const chosen = vote?.choice === "best" && vote.column === i;
           const title = hidden ? t("Column {letter}", { letter: "ABCDEFGHI"[seat] }) : titles[i];
-          return h("div", { class: "lane", role: "group", "aria-label": title, data: { key: hidden ? `seat-${seat}` : String(i) }, style: { "--c": hidden ? "var(--s-control)" : Studio.color(parts.colourOf(columns[i], options)) } },
+          return h(
+            "div",
+            {
+              class: "lane",
+              role: "group",
+              "aria-label": title,
+              data: { key: hidden ? `seat-${seat}` : String(i) },
+              style: { "--c": hidden ? "var(--s-control)" : colorOf(columnColour(columns[i], options)) },
+            },
             h("header", {}, title),
-            answer.error ? h("div", { class: "answer" }, hidden ? t("This column could not answer.") : Studio.errorPanel(answer.error)) : h("div", { class: "answer", tabindex: "0", role: "group", "aria-label": t("What {name} said", { name: title }) }, answer.text),
+            answer.error
+              ? h("div", { class: "answer" }, hidden ? t("This column could not answer.") : errorPanel(answer.error))
+              : h(
+                  "div",
+                  {
+                    class: "answer",
+                    tabindex: "0",
+                    role: "group",
+                    "aria-label": t("What {name} said", { name: title }),
+                  },
+                  answer.text,
+                ),
             !hidden && h("footer", {}, h("span", { class: "num" }, figures(answer))),
-            whole && h("div", { class: "vote" }, Studio.button(chosen ? t("Best answer") : t("Best"), (event) => cast(row, "best", i, hidden, event.currentTarget), { small: true, icon: chosen ? "star" : "check", kind: chosen ? "primary" : "", "aria-pressed": String(chosen), disabled: closed || !parts.isSeen(answer) })));
-        })),
-        hidden && !whole && answers.length === columns.length && h("p", { class: "hint" }, t("Not every column has an answer to be seen, so there is nothing to vote on blind.")),
-        whole && h("div", { class: "row" }, button(t("Tie"), "tie"), button(t("All bad"), "bad")));
-    }
+            whole &&
+              h(
+                "div",
+                { class: "vote" },
+                button(
+                  chosen ? t("Best answer") : t("Best"),
+                  (event) => cast(row, "best", i, hidden, event.currentTarget),
+                  {
+                    small: true,
+                    icon: chosen ? "star" : "check",
+                    kind: chosen ? "primary" : "",
+                    "aria-pressed": String(chosen),
+                    disabled: closed || !hasVisibleText(answer),
+                  },
+                ),
+              ),
+          );
+        }),
+      ),
+      hidden &&
+        !whole &&
+        answers.length === columns.length &&
+        h(
+          "p",
+          { class: "hint" },
+          t("Not every column has an answer to be seen, so there is nothing to vote on blind."),
+        ),
+      whole && h("div", { class: "row" }, voteButton(t("Tie"), "tie"), voteButton(t("All bad"), "bad")),
+    );
+  }
 
-    const figures = (answer) => [
-      ...Studio.SCORES.filter(([name]) => figure(answer, name) != null).map(([name, label, , show]) => `${label} ${show(figure(answer, name))}`),
-      answer.tokens && t("{n} {n:token|tokens}", { n: Studio.number(answer.tokens) }),
-    ].filter(Boolean).join(" · ");
+  const figures = (answer) =>
+    [
+      ...METRICS.filter(([name]) => figure(answer, name) != null).map(
+        ([name, label, , show]) => `${label} ${show(figure(answer, name))}`,
+      ),
+      answer.tokens && t("{n} {n:token|tokens}", { n: formatNumber(answer.tokens) }),
+    ]
+      .filter(Boolean)
+      .join(" · ");
 
-    async function cast(row, choice, column, hidden, button) {
-      if (casting.has(row.place)) return;
-      casting.add(row.place);
-      const given = await ctx.act(button, "vote_answer", { id, place: row.place, choice, column, blind: hidden });
-      casting.delete(row.place);
-      if (given === undefined) return;
-      voted.set(row.place, { choice, column, blind: hidden });
-      draw();
-    }
-    async function steer(wish, button) {
-      if ((await ctx.act(button, "steer", { id, wish })) !== undefined) polling.now();
-    }
-    async function file(format, button) {
-      const found = await ctx.act(button, "evaluation_file", { id, format });
-      if (found) parts.saveAs(found.text, `${data.evaluation.name.replace(/[^\p{L}\p{N}]+/gu, "-")}.${format}`, format === "csv" ? "text/csv" : "application/jsonl");
-    }
-    return polling;
-  };
-})();
+  async function cast(row, choice, column, hidden, button) {
+    if (casting.has(row.place)) return;
+    casting.add(row.place);
+    const given = await ctx.act(button, "vote_answer", { id, place: row.place, choice, column, blind: hidden });
+    casting.delete(row.place);
+    if (given === undefined) return;
+    voted.set(row.place, { choice, column, blind: hidden });
+    draw();
+  }
+  async function steer(wish, button) {
+    if ((await ctx.act(button, "steer", { id, wish })) !== undefined) polling.now();
+  }
+  async function file(format, button) {
+    const found = await ctx.act(button, "evaluation_file", { id, format });
+    if (found)
+      saveAs(
+        found.text,
+        `${data.evaluation.name.replace(/[^\p{L}\p{N}]+/gu, "-")}.${format}`,
+        format === "csv" ? "text/csv" : "application/jsonl",
+      );
+  }
+  return polling;
+}

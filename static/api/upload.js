@@ -1,0 +1,30 @@
+// Sends a file to the studio.
+// @ts-check
+
+import { t } from "../lib/i18n.js";
+import { Fault } from "./fault.js";
+
+export function uploadFile(file, onProgress, signal) {
+  return new Promise((done, failed) => {
+    const request = new XMLHttpRequest();
+    const lost = () =>
+      failed(
+        new Fault({
+          problem: t("The upload broke off."),
+          remedy: t("Check that the studio is still running, then try again."),
+          lost: true,
+        }),
+      );
+    request.open("PUT", "./uploads");
+    request.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
+    request.onerror = lost;
+    request.onabort = () => failed(new Fault({ problem: t("The upload was cancelled.") }));
+    request.onload = () => {
+      if (request.status === 200) return done(JSON.parse(request.responseText).token);
+      if ([413, 507].includes(request.status)) return failed(new Fault(JSON.parse(request.responseText)));
+      return lost();
+    };
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(file);
+  });
+}

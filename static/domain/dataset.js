@@ -1,0 +1,6 @@
+// How datasets are named.
+// @ts-check
+
+// The dataset that a run or an adapter learned from; its first version by the name alone.
+export const versionedName = ({ dataset_name: name, dataset_version: version }) =>
+  version > 1 ? `${name}@${version}` : name;

@@ -1,0 +1,93 @@
+// Columns in the address, and columns that come from somewhere else.
+// @ts-check
+
+import { adapterFits, MAX_COLUMNS, MAX_SHARES, MAX_STRENGTH, makeColumn, newId, PRECISIONS } from "./column.js";
+
+// The address: columns are joined by "~", a column is its model (none: that of the column before), its precision after
+// "'", its shares after "!" with their strength after "*", and ")" where it is switched off. A checkpoint is (run.step.
+
+const escaped = (name) =>
+  encodeURIComponent(name).replace(/[!'()*~]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
+export const encodeColumns = (columns) =>
+  columns
+    .map(({ model, precision, shares, on }, i) =>
+      [
+        i && columns[i - 1].model === model ? "" : escaped(model),
+        precision === "auto" ? "" : `'${escaped(precision)}`,
+        ...shares.map(
+          ({ adapter, run, step, strength }) =>
+            `!${adapter ? escaped(adapter) : `(${run}.${step}`}${strength === 1 ? "" : `*${Number(strength.toFixed(2))}`}`,
+        ),
+        on ? "" : ")",
+      ].join(""),
+    )
+    .join("~");
+
+export function decodeColumns(text) {
+  let model = "";
+  const columns = [];
+  for (const piece of text.split("~").slice(0, MAX_COLUMNS)) {
+    try {
+      const [head, ...shares] = piece.replace(/\)$/, "").split("!");
+      const [name, precision] = head.split("'").map(decodeURIComponent);
+      model = name || model;
+      if (!model) continue;
+      columns.push(
+        makeColumn(model, shares.slice(0, MAX_SHARES).map(readShare), {
+          precision: PRECISIONS.some(([known]) => known === precision) ? precision : "auto",
+          on: !piece.endsWith(")"),
+        }),
+      );
+    } catch {
+      /* A part of the address that nobody wrote is passed over. */
+    }
+  }
+  return columns;
+}
+
+function readShare(text) {
+  const [name, strength] = text.split("*");
+  const given = strength === undefined ? 1 : Number(strength);
+  const bounded = Number.isFinite(given) ? Math.min(MAX_STRENGTH, Math.max(0, given)) : 1;
+  const checkpoint = /^\((\d+)\.(\d+)$/.exec(name);
+  return checkpoint
+    ? { run: Number(checkpoint[1]), step: Number(checkpoint[2]), strength: bounded }
+    : { adapter: decodeURIComponent(name), strength: bounded };
+}
+
+// A column of a file or of a saved chat, or null where it is none.
+export function readColumn(told) {
+  if (!told || typeof told.model !== "string" || !told.model) return null;
+  const shares = (Array.isArray(told.shares) ? told.shares : []).slice(0, MAX_SHARES).map((share) => {
+    const strength = Number.isFinite(share?.strength) ? Math.min(MAX_STRENGTH, Math.max(0, share.strength)) : 1;
+    if (typeof share?.adapter === "string" && share.adapter) return { adapter: share.adapter, strength };
+    return Number.isInteger(share?.run) && Number.isInteger(share?.step)
+      ? { run: share.run, step: share.step, strength }
+      : null;
+  });
+  if (shares.includes(null)) return null;
+  const precision = PRECISIONS.some(([name]) => name === told.precision) ? told.precision : "auto";
+  return makeColumn(told.model, shares, {
+    precision,
+    on: told.on !== false,
+    id: /^\w{1,16}$/.test(told.id || "") ? told.id : newId(),
+  });
+}
+
+// What a visit begins with: what the link asks for, else what this browser kept, else a base and its newest adapter.
+export function columnsOfLink(query, options) {
+  if (query.columns) return decodeColumns(query.columns);
+  if (!query.model && !query.adapter && !query.adapters) return [];
+  const names = [...new Set([query.adapter, ...(query.adapters || "").split(",")].filter(Boolean))];
+  const adapters = names.map((name) => options.adapters.find((each) => each.name === name)).filter(Boolean);
+  const model =
+    options.models.find((each) => each.name === query.model)?.name || adapters.flatMap((each) => each.fits)[0];
+  if (!model) return [];
+  return [
+    makeColumn(model),
+    ...adapters
+      .filter((each) => adapterFits(each, model))
+      .slice(0, MAX_COLUMNS - 1)
+      .map((each) => makeColumn(model, [{ adapter: each.name, strength: 1 }])),
+  ];
+}

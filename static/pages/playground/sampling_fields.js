@@ -1,0 +1,99 @@
+// The settings of sampling, for a chat and for a prompt set.
+// @ts-check
+
+import { h, svg } from "../../lib/dom.js";
+import { t } from "../../lib/i18n.js";
+import { toastFault } from "../../ui/toast.js";
+import { drawSeed } from "./comparison.js";
+
+const NUMBERS = [
+  { name: "temperature", label: t("Temperature"), value: "0.7", help: t("0 always takes the likeliest word") },
+  { name: "top_p", label: t("Top-p"), value: "0.95", help: t("Share of likely words to choose from") },
+  { name: "max_tokens", label: t("Most tokens"), value: "256", help: t("Where an answer is cut off") },
+  { name: "seed", label: t("Seed"), value: "42", help: t("The same seed gives the same answer") },
+];
+const DIE =
+  "M5 4h14a1 1 0 0 1 1 1v14a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1zM8.5 8.5h.01M15.5 8.5h.01M12 12h.01M8.5 15.5h.01M15.5 15.5h.01";
+const die = () =>
+  svg(
+    "svg",
+    {
+      viewBox: "0 0 24 24",
+      width: 16,
+      height: 16,
+      fill: "none",
+      stroke: "currentColor",
+      "stroke-width": 1.8,
+      "stroke-linecap": "round",
+      "stroke-linejoin": "round",
+      "aria-hidden": "true",
+    },
+    svg("path", { d: DIE }),
+  );
+
+// The knobs of sampling, for a chat and for a prompt set.
+export function samplingFields(kept, changed, prefix = "") {
+  const fields = {};
+  const elements = NUMBERS.map(({ name, label, value, help }) => {
+    const id = `${prefix}${name}`;
+    const wrong = h("p", { class: "field-error", id: `${id}-error` });
+    const input = h("input", {
+      id,
+      class: "number",
+      inputmode: "decimal",
+      autocomplete: "off",
+      value: kept()[name] ?? value,
+      "aria-describedby": `${id}-help ${id}-error`,
+      oninput: () => {
+        kept()[name] = input.value;
+        wrong.textContent = "";
+        changed();
+      },
+    });
+    const set = (text) => {
+      input.value = kept()[name] = String(text);
+      wrong.textContent = "";
+      changed();
+    };
+    fields[name] = { input, wrong, set };
+    const dice =
+      name === "seed" &&
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button only-icon",
+          "aria-label": t("Draw a new seed"),
+          title: t("Draw a new seed"),
+          onclick: () => set(drawSeed()),
+        },
+        die(),
+      );
+    return h(
+      "div",
+      { class: "field" },
+      h("label", { for: id }, label),
+      h("p", { class: "help", id: `${id}-help` }, help),
+      dice ? h("div", { class: "with-dice" }, input, dice) : input,
+      wrong,
+    );
+  });
+  return {
+    elements,
+    set: (name, text) => fields[name].set(text),
+    read: () => {
+      for (const { name, value } of NUMBERS) fields[name].input.value = kept()[name] ?? value;
+    },
+    values() {
+      for (const { wrong } of Object.values(fields)) wrong.textContent = "";
+      return Object.fromEntries(NUMBERS.map(({ name }) => [name, fields[name].input.value.trim()]));
+    },
+    complain(fault) {
+      const wrong = Object.entries(fault.fields || {}).filter(([name]) => fields[name]);
+      for (const [name, words] of wrong) fields[name].wrong.textContent = words;
+      if (!wrong.length) return toastFault(fault);
+      fields[wrong[0][0]].input.closest("details")?.setAttribute("open", "");
+      return fields[wrong[0][0]].input.focus();
+    },
+  };
+}

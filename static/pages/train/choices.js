@@ -1,0 +1,43 @@
+// The base models and datasets that can be chosen.
+// @ts-check
+
+import { h } from "../../lib/dom.js";
+import { formatNumber } from "../../lib/format.js";
+import { t } from "../../lib/i18n.js";
+import { errorPanel } from "../../ui/panels.js";
+import { toastFault } from "../../ui/toast.js";
+
+// Fills a select whose options come and go, and keeps what is chosen. → whether the choice has changed
+export function fillSelect(id, placeholder, items, wanted) {
+  const select = document.getElementById(id);
+  const before = select.value;
+  const text = JSON.stringify(items);
+  if (select.dataset.items === text && wanted == null) return false;
+  select.dataset.items = text;
+  select.replaceChildren(
+    ...(placeholder ? [h("option", { value: "", disabled: true }, placeholder)] : []),
+    ...items.map((item) => h("option", { value: item.value, disabled: item.disabled }, item.label)),
+  );
+  const value = wanted ?? before;
+  select.value = items.some((item) => item.value === value) ? value : "";
+  return select.value !== before;
+}
+
+export const datasetLabel = ({ name, status, rows, bad_rows }) => {
+  if (status === "reading") return t("{name} (reading…)", { name });
+  if (status === "unclear") return t("{name} (needs a choice)", { name });
+  if (status === "failed") return t("{name} (cannot be read)", { name });
+  if (bad_rows) return t("{name} (bad rows: {n})", { name, n: formatNumber(bad_rows) });
+  return t("{name} · {n} {n:row|rows}", { name, n: formatNumber(rows) });
+};
+export const modelLabel = (model) =>
+  model.status === "ready"
+    ? model.name
+    : model.status === "preparing"
+      ? t("{name} (being prepared)", { name: model.name })
+      : t("{name} (failed)", { name: model.name });
+
+export const failedModel = (ctx, model) =>
+  errorPanel({ problem: `${model.name}: ${model.problem}`, remedy: model.remedy }, () =>
+    ctx.call("add_model", { reference: model.reference }).catch(toastFault),
+  );

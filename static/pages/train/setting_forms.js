@@ -1,0 +1,86 @@
+// The settings of a run as forms, and the field for the adapter's name.
+// @ts-check
+
+import { h } from "../../lib/dom.js";
+import { t } from "../../lib/i18n.js";
+import { buildForm } from "../../ui/form/form.js";
+
+const TITLES = { lora: t("LoRA adapter"), training: t("Training settings"), watch: t("While it trains") }; // Model and data have their own cards.
+
+// The sections of the spec as three forms. → {model, data, method: {host}, values(), set(values), complain(faults), suggest(id, names)}
+export function settingForms(sections, values, onInput) {
+  const translated = sections.map((section) => ({
+    ...section,
+    title: TITLES[section.name] || "",
+    fields: section.fields.map((field) => ({
+      ...field,
+      label: t(field.label),
+      help: t(field.help),
+      kind: ["name", "validation_name"].includes(field.name) ? "choice" : field.kind,
+      choices: field.kind === "list" ? [] : field.choices.map((choice) => ({ ...choice, label: t(choice.label) })),
+    })),
+  }));
+  const form = (...names) => {
+    const host = h("div");
+    return {
+      host,
+      ...buildForm(host, { sections: translated.filter((section) => names.includes(section.name)), values, onInput }),
+    };
+  };
+  const all = { model: form("model"), data: form("data"), method: form("lora", "training", "watch") };
+  const each = Object.values(all);
+  return {
+    ...all,
+    values: () => Object.assign({}, ...each.map((one) => one.values())),
+    set: (given) => each.forEach((one) => one.setValues(given)),
+    // The first field at fault gets the focus.
+    complain(faults, { focus = true } = {}) {
+      let free = focus;
+      for (const one of each) {
+        const here = Object.keys(one.values()).flatMap((section) =>
+          Object.keys(faults).filter((id) => id.startsWith(`${section}.`)),
+        );
+        one.setErrors(faults, { focus: free && here.length > 0 });
+        if (here.length) free = false;
+      }
+    },
+    suggest: (id, names) =>
+      document.getElementById(`${id}-options`)?.replaceChildren(...names.map((name) => h("option", { value: name }))),
+  };
+}
+
+export function nameField(value, onInput, onEnter) {
+  const wrong = h("p", { class: "field-error", id: "adapter-name-error" });
+  const input = h("input", {
+    id: "adapter-name",
+    type: "text",
+    value,
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-describedby": "adapter-name-help adapter-name-error",
+    oninput: () => {
+      complain("");
+      onInput();
+    },
+    onkeydown: ({ key }) => {
+      if (key === "Enter") onEnter();
+    },
+  });
+  const complain = (text, focus = false) => {
+    wrong.textContent = text;
+    input.setAttribute("aria-invalid", String(Boolean(text)));
+    if (text && focus) input.focus();
+  };
+  return {
+    input,
+    complain,
+    element: h(
+      "div",
+      { class: "field" },
+      h("label", { for: "adapter-name" }, t("Adapter name")),
+      h("p", { class: "help", id: "adapter-name-help" }, t("What you will find it by.")),
+      input,
+      wrong,
+    ),
+  };
+}

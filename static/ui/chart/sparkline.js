@@ -1,0 +1,35 @@
+// A small line without axes, for a row of a table.
+// @ts-check
+
+import { h, svg } from "../../lib/dom.js";
+import { formatLoss } from "../../lib/format.js";
+import { t } from "../../lib/i18n.js";
+
+// sparkline([1.9, 1.2, …], {color}) → a small line without axes, for a row of a table.
+export function sparkline(values, { color = "var(--s-accent)", width = 96, height = 26, label = "" } = {}) {
+  const known = values.map((y, i) => [i, y]).filter(([, y]) => Number.isFinite(y));
+  if (known.length < 2) return h("span", { class: "muted" }, "–");
+  const [low, high] = [Math.min(...known.map(([, y]) => y)), Math.max(...known.map(([, y]) => y))];
+  const x = (i) => 2 + ((width - 4) * i) / (values.length - 1 || 1);
+  const y = (v) => 2 + (height - 4) * (1 - (v - low) / (high - low || 1));
+  const d = known.map(([i, v], n) => `${n ? "L" : "M"}${x(i).toFixed(1)} ${y(v).toFixed(1)}`).join("");
+  const last = known[known.length - 1];
+  return svg(
+    "svg",
+    {
+      class: "spark",
+      viewBox: `0 0 ${width} ${height}`,
+      role: "img",
+      "aria-label": label || t("from {first} to {last}", { first: formatLoss(known[0][1]), last: formatLoss(last[1]) }),
+    },
+    svg("path", {
+      d,
+      fill: "none",
+      stroke: color,
+      "stroke-width": 1.5,
+      "stroke-linejoin": "round",
+      "stroke-linecap": "round",
+    }),
+    svg("circle", { cx: x(last[0]), cy: y(last[1]), r: 2, fill: color }),
+  );
+}

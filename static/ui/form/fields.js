@@ -1,0 +1,199 @@
+// The fields of a form, by kind.
+// @ts-check
+
+import { h } from "../../lib/dom.js";
+import { formatRate } from "../../lib/format.js";
+import { t } from "../../lib/i18n.js";
+import { icon } from "../../lib/icons.js";
+import { toggle } from "../controls.js";
+export const shownValue = (value) => (value == null ? "" : value);
+
+export function fieldControl(id, field, changed) {
+  const describedBy = `${id}-help ${id}-error`;
+  const shared = { id, "aria-describedby": describedBy };
+  const wrong = h("p", { class: "field-error", id: `${id}-error` });
+  const help = h("p", { class: "help", id: `${id}-help` }, field.help, limits(field));
+  const made = MAKERS[field.kind](field, shared, changed);
+  const label = made.labelled || h("label", { for: id }, field.label);
+  const element = h(
+    "div",
+    { class: `field ${made.wide ? "wide" : ""}`, data: { field: id } },
+    label,
+    help,
+    !made.labelled &&
+      h("div", { class: "input-line" }, made.input, field.unit && h("span", { class: "unit" }, field.unit)),
+    wrong,
+  );
+  return {
+    element,
+    read: made.read,
+    write: made.write,
+    focus: () => (made.focus || made.input).focus({ preventScroll: true }),
+    complain(text) {
+      wrong.textContent = text;
+      const target = made.focus || made.input;
+      if (text) target.setAttribute("aria-invalid", "true");
+      else target.removeAttribute("aria-invalid");
+    },
+  };
+}
+
+function limits({ kind, minimum, maximum }) {
+  if (!["integer", "number"].includes(kind) || (minimum == null && maximum == null)) return null;
+  const text =
+    minimum != null && maximum != null
+      ? t("{minimum} to {maximum}.", { minimum: formatRate(minimum), maximum: formatRate(maximum) })
+      : minimum != null
+        ? t("At least {minimum}.", { minimum: formatRate(minimum) })
+        : t("At most {maximum}.", { maximum: formatRate(maximum) });
+  return ` ${text}`;
+}
+
+function textInput(field, shared, changed, more) {
+  const input = h("input", {
+    type: "text",
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: field.placeholder,
+    oninput: changed,
+    ...shared,
+    ...more,
+  });
+  return {
+    input,
+    read: () => input.value.trim(),
+    write: (value) => {
+      input.value = shownValue(value);
+    },
+  };
+}
+
+const MAKERS = {
+  text: (field, shared, changed) => textInput(field, shared, changed),
+  integer: (field, shared, changed) => textInput(field, shared, changed, { inputmode: "numeric", class: "number" }),
+  number: (field, shared, changed) => {
+    const made = textInput(field, shared, changed, { inputmode: "decimal", class: "number" });
+    return {
+      ...made,
+      write: (value) => {
+        made.input.value = typeof value === "number" ? plain(value) : shownValue(value);
+      },
+    };
+  },
+  boolean: (field, shared, changed) => {
+    const labelled = toggle({ label: field.label, onChange: changed, ...shared });
+    const input = labelled.querySelector("input");
+    return {
+      input,
+      labelled,
+      read: () => input.checked,
+      write: (value) => {
+        input.checked = value === true || value === "true";
+      },
+    };
+  },
+  choice: (field, shared, changed) => {
+    const input = h(
+      "select",
+      { onchange: changed, ...shared },
+      field.choices.map((choice) => h("option", { value: String(choice.value ?? "") }, choice.label ?? choice.value)),
+    );
+    return {
+      input,
+      read: () => input.value,
+      write: (value) => {
+        input.value = String(shownValue(value));
+      },
+    };
+  },
+  list: (field, shared, changed) => listInput(field, shared, changed),
+  lines: (field, shared, changed) => {
+    const input = h("textarea", { rows: 3, oninput: changed, ...shared });
+    return {
+      input,
+      wide: true,
+      read: () => input.value,
+      write: (value) => {
+        input.value = Array.isArray(value) ? value.join("\n") : shownValue(value);
+      },
+    };
+  },
+};
+
+// 0.0002 is written 2e-4, as people who train write it.
+function plain(value) {
+  const short = String(value);
+  const power = value.toExponential().replace("e+", "e");
+  return value !== 0 && Math.abs(value) < 0.001 && power.length <= short.length ? power : short;
+}
+
+// Names as chips: typed and closed with Enter or a comma, or picked from the suggestions.
+function listInput(field, shared, changed) {
+  let items = [];
+  const chips = h("div", { class: "chips" });
+  const options = h(
+    "datalist",
+    { id: `${shared.id}-options` },
+    (field.choices || []).map((choice) => h("option", { value: choice.value }, choice.label)),
+  );
+  const entry = h("input", {
+    type: "text",
+    list: options.id,
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: field.placeholder || t("Add a name, then press Enter"),
+    ...shared,
+    onkeydown: (event) => {
+      if (event.key === "Enter" || event.key === ",") {
+        event.preventDefault();
+        add(entry.value);
+      } else if (event.key === "Backspace" && !entry.value && items.length) remove(items[items.length - 1]);
+    },
+    onchange: () => add(entry.value),
+  });
+  const add = (text) => {
+    const names = text.split(/[,\s]+/).filter((name) => name && !items.includes(name));
+    entry.value = "";
+    if (!names.length) return;
+    items = [...items, ...names];
+    draw();
+    changed();
+  };
+  const remove = (name) => {
+    items = items.filter((item) => item !== name);
+    draw();
+    changed();
+    entry.focus();
+  };
+  const draw = () =>
+    chips.replaceChildren(
+      ...items.map((name) =>
+        h(
+          "span",
+          { class: "chip" },
+          name,
+          h(
+            "button",
+            { type: "button", "aria-label": t("Remove {name}", { name }), onclick: () => remove(name) },
+            icon("close", 12),
+          ),
+        ),
+      ),
+    );
+  return {
+    input: h("div", { class: "stack", style: { gap: "6px", width: "100%" } }, chips, entry, options),
+    focus: entry,
+    wide: true,
+    read: () => items,
+    write: (value) => {
+      items = Array.isArray(value)
+        ? value.map(String)
+        : value
+          ? String(value)
+              .split(/[,\s]+/)
+              .filter(Boolean)
+          : [];
+      draw();
+    },
+  };
+}

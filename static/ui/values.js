@@ -1,0 +1,15 @@
+// Values that are elements: times, and losses that may not have been measured.
+// @ts-check
+
+import { h } from "../lib/dom.js";
+import { asDate, formatAgo, formatDate, formatLoss, known } from "../lib/format.js";
+import { t } from "../lib/i18n.js";
+// A loss on the validation rows belongs to the weights that it was measured on: of others there is none.
+export const measuredLoss = (value) =>
+  known(value) ? formatLoss(value) : h("span", { class: "muted" }, t("not measured"));
+export const timeElement = (
+  time, // An element: how long ago, and the moment itself on hover.
+) =>
+  time == null
+    ? document.createTextNode("–")
+    : h("time", { datetime: asDate(time).toISOString(), title: formatDate(time) }, formatAgo(time));
