@@ -9,7 +9,7 @@ LOAD = """
 import sys
 from studio.settings import quiet_libraries
 quiet_libraries()
-import studio.app, studio.cli, studio.cli.serving, studio.ui.web
+import studio.app, studio.cli, studio.cli.serve, studio.ui.web
 print(*[m for m in sys.argv[1:] if m in sys.modules])
 """
 

@@ -12,11 +12,19 @@ import time
 import webbrowser
 from typing import Any
 
+from studio.cli.commands import Commands
 from studio.domain.errors import InvalidInput, StudioError
 from studio.settings import Settings, quiet_libraries, read_settings
 
 SECONDS_FOR_LOCK = 3.0  # another `studio` command holds it for a moment
 SECONDS_TO_CLOSE = 3  # for answers that are under way when the server is told to end
+
+
+def add_parser(commands: Commands) -> None:
+    parser = commands.verb("serve", serve, "start the studio's web page")
+    parser.add_argument("--host", help="address to listen on (default: this machine alone)")
+    parser.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860; 0 takes a free one)")
+    parser.add_argument("--no-browser", action="store_true", help="do not open the browser")
 
 
 def serve(arguments: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The verbs of training runs: the queue, their ends, and that they go on."""
+"""`studio runs`: the queue, runs under way, how they end, and how they go on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from studio.app import Studio
+from studio.cli.commands import Commands, Verb
 from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import opened, records, wait
 from studio.domain.errors import InvalidInput, StudioError, fill
@@ -20,7 +21,33 @@ from studio.store.tables.runs import Run
 _COLUMNS = ["id", "name", "status", "model_name", "dataset_name", "step", "total_steps", "train_loss", "eval_loss"]
 
 
-def listing(arguments: argparse.Namespace) -> None:
+def add_parser(commands: Commands) -> None:
+    verbs = commands.noun("runs", "training runs")
+    verbs.verb("list", list_runs, "list the runs, newest first")
+    verbs.verb("queue", show_queue, "list what waits, the next one first, and why it waits")
+    for name, verb, help in _OF_ONE_RUN:
+        verbs.verb(name, verb, help).add_argument("id", type=int)
+    reorder = verbs.verb("reorder", reorder_runs, "put waiting runs first, in the order given")
+    reorder.add_argument("id", type=int, nargs="+")
+    reorder.add_argument("--before", type=int, metavar="ID", help="put them before this one instead")
+    pin = verbs.verb("pin", pin_run, "let a waiting run start on one device alone")
+    pin.add_argument("id", type=int)
+    pin.add_argument("device", help="cpu, cuda:0 …, or any")
+    further = verbs.verb("continue", continue_run, "go on after the last step of a finished run, as a new run")
+    further.add_argument("id", type=int)
+    further.add_argument("--epochs", type=float, help="epochs in all")
+    further.add_argument("--steps", type=int, help="steps in all")
+    further.add_argument("--name", default="", help="name of the new adapter (default: the next free one)")
+    compare = verbs.verb("compare", compare_runs, "show in which settings runs differ, and how they ended")
+    compare.add_argument("id", type=int, nargs="*")
+    compare.add_argument("--sweep", type=int, help="the runs of this sweep instead")
+    promote = verbs.verb("promote", promote_checkpoint, "keep a checkpoint as an adapter, also while the run goes on")
+    promote.add_argument("id", type=int)
+    promote.add_argument("step", type=int)
+    promote.add_argument("name")
+
+
+def list_runs(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         found = studio.runs.list()
         rows = records(found)
@@ -28,7 +55,7 @@ def listing(arguments: argparse.Namespace) -> None:
     show(arguments, rows, table(told, _COLUMNS, "No run yet."))
 
 
-def queue(arguments: argparse.Namespace) -> None:
+def show_queue(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         rows = [run.as_dict() | {"why": why_it_waits(run)} for run in studio.run_control.queue()]
     show(arguments, rows, table(rows, ["id", "name", "held", "device", "why"], "Nothing waits."))
@@ -41,7 +68,7 @@ def why_it_waits(run: Run) -> str:
     return str(StudioError.from_dict(run.waiting)) if run.waiting else ""
 
 
-def look(arguments: argparse.Namespace) -> None:
+def show_run(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         run = studio.runs.get(arguments.id)
         metrics = studio.runs.metrics(run.id)
@@ -69,19 +96,19 @@ def _text(
     return "\n\n".join(parts)
 
 
-def logs(arguments: argparse.Namespace) -> None:
+def show_log(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         text = studio.runs.log_tail(arguments.id)
     show(arguments, {"log": text}, text.rstrip("\n"))
 
 
-def watch(arguments: argparse.Namespace) -> int:
+def watch_run(arguments: argparse.Namespace) -> int:
     """Stays until the run is over."""
     with opened(arguments) as studio:
         run = follow(studio, arguments.id)
         result = outcome(studio, run)
     show(arguments, result)
-    return end(run)
+    return exit_code(run)
 
 
 def follow(studio: Studio, id: int) -> Run:
@@ -120,7 +147,7 @@ def outcome(studio: Studio, run: Run) -> dict[str, Any]:
     }
 
 
-def end(run: Run) -> int:
+def exit_code(run: Run) -> int:
     """The exit code; says why where the run has no adapter to show."""
     if run.status in (RunStatus.FINISHED, RunStatus.STOPPED):
         return 0
@@ -140,16 +167,16 @@ def ask(do: Callable[[Studio, int], None]) -> Callable[[argparse.Namespace], Non
     return verb
 
 
-stop = ask(lambda studio, id: studio.run_control.stop(id))
-end_now = ask(lambda studio, id: studio.run_control.end_now(id))
-discard = ask(lambda studio, id: studio.run_control.discard(id))
-resume = ask(lambda studio, id: studio.run_control.resume(id))
-hold = ask(lambda studio, id: studio.run_control.hold(id))
-release = ask(lambda studio, id: studio.run_control.release(id))
-start_anyway = ask(lambda studio, id: studio.run_control.start_anyway(id))
+stop_run = ask(lambda studio, id: studio.run_control.stop(id))
+end_run = ask(lambda studio, id: studio.run_control.end_now(id))
+discard_run = ask(lambda studio, id: studio.run_control.discard(id))
+resume_run = ask(lambda studio, id: studio.run_control.resume(id))
+hold_run = ask(lambda studio, id: studio.run_control.hold(id))
+release_run = ask(lambda studio, id: studio.run_control.release(id))
+start_run_anyway = ask(lambda studio, id: studio.run_control.start_anyway(id))
 
 
-def reorder(arguments: argparse.Namespace) -> None:
+def reorder_runs(arguments: argparse.Namespace) -> None:
     """The given runs first and in this order, or one of them before another."""
     with opened(arguments) as studio:
         if arguments.before is None:
@@ -158,15 +185,15 @@ def reorder(arguments: argparse.Namespace) -> None:
         else:
             for id in arguments.id:
                 studio.run_control.move(id, arguments.before)
-    queue(arguments)
+    show_queue(arguments)
 
 
-def pin(arguments: argparse.Namespace) -> None:
+def pin_run(arguments: argparse.Namespace) -> None:
     device = "" if arguments.device == "any" else arguments.device
     ask(lambda studio, id: studio.run_control.pin(id, device))(arguments)
 
 
-def continue_(arguments: argparse.Namespace) -> None:
+def continue_run(arguments: argparse.Namespace) -> None:
     if arguments.epochs is None and arguments.steps is None:
         raise InvalidInput("How far should it go?", "Give --epochs or --steps: in all, not in addition.")
     with opened(arguments) as studio:
@@ -179,7 +206,7 @@ def continue_(arguments: argparse.Namespace) -> None:
     show(arguments, run.as_dict(), f"Run {id} is queued: it goes on where run {arguments.id} ended.")
 
 
-def compare(arguments: argparse.Namespace) -> None:
+def compare_runs(arguments: argparse.Namespace) -> None:
     """Several runs, or those of a sweep: what differs in their settings, and how they ended."""
     with opened(arguments) as studio:
         runs = [studio.runs.get(id) for id in arguments.id] if arguments.id else studio.sweeps.runs(arguments.sweep)
@@ -193,7 +220,21 @@ def compare(arguments: argparse.Namespace) -> None:
     show(arguments, rows, table(told, ["id", "name", "status", *compared.names, *results], "No run to compare."))
 
 
-def promote(arguments: argparse.Namespace) -> None:
+def promote_checkpoint(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         adapter = studio.checkpoints.promote(arguments.id, arguments.step, arguments.name)
     show(arguments, adapter.as_dict(), f"{adapter.name} is in the catalogue: {adapter.path}")
+
+
+_OF_ONE_RUN: tuple[tuple[str, Verb, str], ...] = (
+    ("show", show_run, "show a run, its history, its checkpoints and its curve"),
+    ("watch", watch_run, "stay until a run is over; Ctrl-C leaves it running"),
+    ("logs", show_log, "print what its worker printed last"),
+    ("stop", stop_run, "stop a run and keep what it has learned as an adapter; one that waits is taken out"),
+    ("end", end_run, "end a run at once: no adapter, but its checkpoints stay"),
+    ("discard", discard_run, "end a run and delete its checkpoints"),
+    ("resume", resume_run, "let a run that ended early go on after its newest whole checkpoint"),
+    ("hold", hold_run, "keep a run in the queue while others pass"),
+    ("release", release_run, "let a held run take its turn"),
+    ("start-anyway", start_run_anyway, "let a run start whatever memory it is expected to need"),
+)

@@ -1,4 +1,4 @@
-"""The verbs of prompt sets, evaluations and votes."""
+"""`studio prompts`, `evaluate`, `evaluations` and `votes`: how good answers are, by reference and by vote."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from studio.app import Studio
+from studio.cli.commands import Commands
+from studio.cli.flags import add_sampling, read_sampling
 from studio.cli.output import ProgressLine, details, say, show, table
-from studio.cli.sampling_flags import read_sampling
 from studio.cli.session import opened, wait
 from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput, StudioError
@@ -20,10 +21,71 @@ LONGEST_CELL = 70  # characters
 _OPEN = ("queued", "running")
 _FIGURES = ("answered", "errors", "exact_match", "contains", "rouge_l", "bleu", "chrf", "loss", "perplexity")
 
+
+def add_parser(commands: Commands) -> None:
+    _add_prompts(commands.noun("prompts", "prompt sets"))
+    _add_evaluate(
+        commands.verb("evaluate", evaluate, "ask base model and adapters all prompts of a set, and score the answers")
+    )
+    _add_evaluations(commands.noun("evaluations", "evaluations"))
+    _add_votes(commands.verb("votes", show_votes, "show how often each column was found best"))
+
+
+def _add_prompts(prompts: Commands) -> None:
+    new = prompts.verb("add", add_prompt_set, "keep a list of prompts, or rows of a dataset with their answers")
+    new.add_argument("name")
+    new.add_argument(
+        "file", nargs="?", help="a prompt a line, JSON Lines or a table with prompt and reference; - for standard input"
+    )
+    new.add_argument("--run", type=int, metavar="ID", help="rows that this run did not train on, instead of a file")
+    new.add_argument("--dataset", help="rows of this dataset instead of a file; a run may have learned them")
+    new.add_argument("--most", type=int, default=200, help="how many rows at most (default: 200)")
+    new.add_argument("--skip-bad", action="store_true", help="leave out lines that cannot be used")
+    prompts.verb("list", list_prompt_sets, "list the prompt sets, newest first")
+    show = prompts.verb("show", show_prompt_set, "show the prompts of a set")
+    show.add_argument("name")
+    show.add_argument("--page", type=int, default=1, help="which page (default: 1)")
+    show.add_argument("--search", default="", help="only those with these words")
+    prompts.verb("rm", delete_prompt_set, "delete a set; evaluations keep the prompts they need").add_argument("name")
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("set", help="prompt set, by name")
+    parser.add_argument("--model", required=True, help="base model, by name")
+    parser.add_argument("--adapter", action="append", default=[], help="adapter, by name; give it again for more")
+    parser.add_argument("--no-base", action="store_true", help="no column for the base model alone")
+    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, 8-bit or 4-bit (default: auto)")
+    parser.add_argument("--name", default="", help="of the evaluation (default: the set's)")
+    parser.add_argument("--key", help="the same key submits once")
+    parser.add_argument("--wait", action="store_true", help="stay until it is over, and work on it if no server does")
+    add_sampling(parser, max_new_tokens=256)
+
+
+def _add_evaluations(evaluations: Commands) -> None:
+    evaluations.verb("list", list_evaluations, "list the evaluations, newest first")
+    evaluations.verb("show", show_evaluation, "show an evaluation with its scores").add_argument("id", type=int)
+    evaluations.verb("stop", stop_evaluation, "end an evaluation and keep its answers").add_argument("id", type=int)
+    resume = evaluations.verb("resume", resume_evaluation, "go on with an evaluation, and ask again what failed")
+    resume.add_argument("id", type=int)
+    resume.add_argument("--wait", action="store_true", help="stay until it is over")
+    export = evaluations.verb("export", export_evaluation, "print all answers of an evaluation")
+    export.add_argument("id", type=int)
+    export.add_argument("--format", choices=["csv", "jsonl"], default="csv", help="default: csv")
+    evaluations.verb("rm", delete_evaluation, "delete an evaluation with its answers").add_argument("id", type=int)
+
+
+def _add_votes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--export", choices=["csv", "jsonl"], help="print the votes themselves instead of the standings"
+    )
+    parser.add_argument("--search", default="", help="only those with these words in name or base model")
+    parser.add_argument("--blind", action="store_true", help="only votes that were cast without seeing the names")
+
+
 # prompt sets
 
 
-def prompts_add(arguments: argparse.Namespace) -> None:
+def add_prompt_set(arguments: argparse.Namespace) -> None:
     if sum(map(bool, (arguments.file, arguments.dataset, arguments.run))) != 1:
         raise InvalidInput("Where are the prompts?", "Give a file (- for standard input), or --run, or --dataset.")
     with opened(arguments) as studio:
@@ -48,13 +110,13 @@ def _read(file: str) -> str:
         ) from error
 
 
-def prompts_list(arguments: argparse.Namespace) -> None:
+def list_prompt_sets(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         rows = studio.prompt_sets.list()
     show(arguments, rows, table(rows, ["id", "name", "prompts", "references", "source"], "No prompt set yet."))
 
 
-def prompts_show(arguments: argparse.Namespace) -> None:
+def show_prompt_set(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         id = studio.prompt_sets.find(arguments.name)
         shown = studio.prompt_sets.get(id, arguments.page, search=arguments.search)
@@ -68,7 +130,7 @@ def _line(text: str) -> str:
     return line if len(line) <= LONGEST_CELL else cut(line, LONGEST_CELL - 1) + "…"
 
 
-def prompts_remove(arguments: argparse.Namespace) -> None:
+def delete_prompt_set(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         studio.prompt_sets.delete(studio.prompt_sets.find(arguments.name))
     show(arguments, {"deleted": arguments.name}, f"{arguments.name} is deleted.")
@@ -142,27 +204,27 @@ def _text(whole: Mapping[str, Any]) -> str:
     return f"{head}\n\n{table(rows, ['column', 'model', *figures], '')}"
 
 
-def evaluations_list(arguments: argparse.Namespace) -> None:
+def list_evaluations(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         rows = studio.evaluations.list()
     columns = ["id", "name", "status", "set_name", "answered", "total", "errors", "created_at"]
     show(arguments, rows, table(rows, columns, "No evaluation yet."))
 
 
-def evaluations_show(arguments: argparse.Namespace) -> None:
+def show_evaluation(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         whole = _whole(studio, arguments.id)
     show(arguments, whole, _text(whole))
 
 
-def evaluations_stop(arguments: argparse.Namespace) -> None:
+def stop_evaluation(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         studio.evaluations.stop(arguments.id)
         now = studio.evaluations.get(arguments.id)
     show(arguments, now, f"Evaluation {arguments.id} is stopped; its answers stay.")
 
 
-def evaluations_resume(arguments: argparse.Namespace) -> int:
+def resume_evaluation(arguments: argparse.Namespace) -> int:
     with opened(arguments) as studio:
         studio.evaluations.resume(arguments.id)
         end = _follow(studio, arguments.id) if arguments.wait else None
@@ -171,13 +233,13 @@ def evaluations_resume(arguments: argparse.Namespace) -> int:
     return _exit_code(end) if end else 0
 
 
-def evaluations_remove(arguments: argparse.Namespace) -> None:
+def delete_evaluation(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         studio.evaluations.delete(arguments.id)
     show(arguments, {"deleted": arguments.id}, f"Evaluation {arguments.id} is deleted.")
 
 
-def evaluations_export(arguments: argparse.Namespace) -> None:
+def export_evaluation(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         sys.stdout.write(studio.evaluations.export(arguments.id, arguments.format))
 
@@ -185,7 +247,7 @@ def evaluations_export(arguments: argparse.Namespace) -> None:
 # votes
 
 
-def votes(arguments: argparse.Namespace) -> None:
+def show_votes(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         if arguments.export:
             sys.stdout.write(studio.votes.export(arguments.export))

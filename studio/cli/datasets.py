@@ -1,4 +1,4 @@
-"""The verbs of datasets."""
+"""`studio datasets`: files in, what is wrong with them, clean versions, files out."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from studio.app import Studio
+from studio.cli.commands import Commands
 from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import opened, records
-from studio.domain.datasets.file_format import ReadOptions
-from studio.domain.datasets.formats import trained_part
+from studio.domain.chat.templates import AUTOMATIC, TemplateChoice
+from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES, ReadOptions
+from studio.domain.datasets.formats import Format, trained_part
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import InvalidInput
 from studio.services.datasets import browse as dataset_view
@@ -26,7 +28,76 @@ WRONG = 2
 SHOWN_PROBLEMS = 20  # in text; JSON has them all
 
 
-def add(arguments: argparse.Namespace) -> int:
+def add_parser(commands: Commands) -> None:
+    datasets = commands.noun("datasets", "datasets")
+    kinds = f"{', '.join(SUFFIXES)}, also as .gz or .zip; several are one dataset"
+
+    def reading(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        verb.add_argument("--encoding", default="", help=f"{', '.join(ENCODINGS)} … (default: found out)")
+        verb.add_argument("--delimiter", default="", help="between the cells of a .csv file (default: found out)")
+        verb.add_argument("--sheet", default="", help="of an .xlsx file (default: the first one with rows)")
+        verb.add_argument(
+            "--format", default="", choices=["", *Format], metavar="|".join(Format), help="what the columns make"
+        )
+        verb.add_argument(
+            "--column",
+            action="append",
+            default=[],
+            metavar="PART=COLUMN",
+            help="which column holds a part of the format",
+        )
+        return verb
+
+    add = reading(datasets.verb("add", add_dataset, "check files and keep them as a dataset"))
+    add.add_argument("file", nargs="*", help=f"{kinds}; sample for the bundled one")
+    add.add_argument("--name", help="name in the catalogue (default: the file's)")
+    add.add_argument("--hub", metavar="OWNER/NAME", help="a dataset on the Hub instead of files")
+    add.add_argument("--config", default="", help="of the dataset on the Hub (default: its own default)")
+    add.add_argument("--split", default="train", help="of the dataset on the Hub (default: train)")
+    add.add_argument("--revision", default="", help="of the dataset on the Hub (default: the newest)")
+
+    listing = "list every problem of a file; exit code 2 if any row cannot be trained on"
+    check = reading(datasets.verb("check", check_files, listing))
+    check.add_argument("file", nargs="+", help=kinds)
+    check.add_argument("--model", help="base model, by name: counts its tokens, and what is cut off")
+    check.add_argument("--max-length", type=int, default=1024, help="tokens that a row may have (default: 1024)")
+    check.add_argument(
+        "--chat-template", choices=get_args(TemplateChoice), default=AUTOMATIC, help="that --model is used with"
+    )
+    check.add_argument("--validation", help="dataset that no row may stand in; needs --model")
+
+    clean = datasets.verb("clean", clean_dataset, "make a new version without what is wrong")
+    clean.add_argument("name", help="dataset, or name@version")
+    clean.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be trained on")
+    clean.add_argument("--drop-duplicates", action="store_true", help="keep the first of equal rows")
+    clean.add_argument("--near", action="store_true", help="drop near duplicates too")
+    clean.add_argument(
+        "--trim", action="store_true", help="cut rows to --max-length tokens of --model, at a whole answer"
+    )
+    clean.add_argument("--model", default="starter", help="base model, by name (default: starter)")
+    clean.add_argument("--max-length", type=int, default=1024, help="tokens (default: 1024)")
+
+    datasets.verb("list", list_datasets, "list the datasets, each in its newest version")
+    show = datasets.verb("show", show_dataset, "show a dataset and its first rows")
+    show.add_argument("name", help="dataset, name@version, or the beginning of a hash")
+    show.add_argument("--offset", type=int, default=0, help="first row to show (default: 0)")
+    show.add_argument("--limit", type=int, default=5, help="how many rows to show (default: 5)")
+    show.add_argument("--search", default="", help="only rows with this text")
+    problems = datasets.verb("problems", show_problems, "list everything that is wrong in a dataset")
+    problems.add_argument("name")
+    problems.add_argument("--code", action="append", default=[], help="only this kind; give it again for more")
+    problems.add_argument("--csv", action="store_true", help="as a CSV file")
+    again = reading(datasets.verb("read", reread_dataset, "read its files again in another way"))
+    again.add_argument("name")
+    export = datasets.verb("export", export_dataset, "write the clean rows as JSON Lines")
+    export.add_argument("name")
+    export.add_argument("file")
+    delete = datasets.verb("delete", delete_dataset, "delete a dataset, or one version of it")
+    delete.add_argument("name", help="dataset, or name@version")
+    delete.add_argument("--yes", action="store_true", help="also if adapters were trained on it")
+
+
+def add_dataset(arguments: argparse.Namespace) -> int:
     """Fails where rows are at fault, though the dataset is kept: it can be healed."""
     with opened(arguments) as studio:
         if hub := arguments.hub:
@@ -45,7 +116,7 @@ def add(arguments: argparse.Namespace) -> int:
         return _made(arguments, studio, dataset, new=True)
 
 
-def clean(arguments: argparse.Namespace) -> int:
+def clean_dataset(arguments: argparse.Namespace) -> int:
     with opened(arguments) as studio:
         trim = None
         if arguments.trim:
@@ -91,7 +162,7 @@ def _read(studio: Studio, dataset: Dataset) -> Dataset:
         line.close()
 
 
-def check_file(arguments: argparse.Namespace) -> int:
+def check_files(arguments: argparse.Namespace) -> int:
     """Exits with 0 where the file can be trained on, with 2 where not."""
     with opened(arguments) as studio:
         model = studio.models.ready(arguments.model) if arguments.model else None
@@ -130,14 +201,14 @@ def _problem_text(problems: Sequence[Mapping[str, Any]], total: int) -> str:
     return "\n".join(lines + ([f"… and {total - len(lines)} more"] if total > len(lines) else []))
 
 
-def listing(arguments: argparse.Namespace) -> None:
+def list_datasets(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         rows = records(studio.datasets.list())
     columns = ["name", "version", "status", "format", "rows", "size", "created_at"]
     show(arguments, rows, table(rows, columns, "No dataset yet."))
 
 
-def look(arguments: argparse.Namespace) -> None:
+def show_dataset(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         dataset = studio.datasets.get(arguments.name)
         shown: dict[str, Any] = dataset.as_dict() | {
@@ -150,7 +221,7 @@ def look(arguments: argparse.Namespace) -> None:
     show(arguments, shown, details(shown))
 
 
-def problems(arguments: argparse.Namespace) -> None:
+def show_problems(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         dataset = studio.datasets.get(arguments.name)
         if arguments.csv:
@@ -164,13 +235,13 @@ def problems(arguments: argparse.Namespace) -> None:
     )
 
 
-def read_again(arguments: argparse.Namespace) -> int:
+def reread_dataset(arguments: argparse.Namespace) -> int:
     with opened(arguments) as studio:
         dataset = studio.datasets.read_again(arguments.name, reading=_reading(arguments), layout=_layout(arguments))
         return _made(arguments, studio, dataset, new=False)
 
 
-def export(arguments: argparse.Namespace) -> None:
+def export_dataset(arguments: argparse.Namespace) -> None:
     """Writes the clean file; its SHA-256 is the version's hash."""
     with opened(arguments) as studio:
         dataset = studio.datasets.get(arguments.name)
@@ -186,7 +257,7 @@ def export(arguments: argparse.Namespace) -> None:
     )
 
 
-def delete(arguments: argparse.Namespace) -> None:
+def delete_dataset(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         dataset = studio.datasets.get(arguments.name)
         alone = arguments.name == dataset.reference

@@ -1,0 +1,40 @@
+"""`studio adapters`: the adapters that were trained."""
+
+from __future__ import annotations
+
+import argparse
+
+from studio.cli.commands import Commands
+from studio.cli.output import details, show, table
+from studio.cli.session import opened, records
+
+
+def add_parser(commands: Commands) -> None:
+    adapters = commands.noun("adapters", "trained adapters")
+    listing = adapters.verb("list", list_adapters, "list the adapters, newest first")
+    listing.add_argument("--search", default="", help="only those with these words in name, base model or dataset")
+    adapters.verb("show", show_adapter, "show an adapter with its lineage").add_argument("name")
+    adapters.verb("delete", delete_adapter, "delete an adapter and its files").add_argument("name")
+
+
+def list_adapters(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        rows = records(studio.adapters.list(arguments.search))
+    columns = ["name", "base_name", "dataset_name", "eval_loss", "size", "created_at", "hub_url"]
+    show(arguments, rows, table(rows, columns, "No adapter yet."))
+
+
+def show_adapter(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        record = studio.adapters.get(arguments.name).as_dict()
+        measured = studio.evaluations.of_adapter(arguments.name)
+    text = details(record)
+    if measured:
+        text += "\n\nBefore and after:\n" + table(measured, ["set", "metric", "base", "adapter", "better", "n"], "")
+    show(arguments, record | {"before_and_after": measured}, text)
+
+
+def delete_adapter(arguments: argparse.Namespace) -> None:
+    with opened(arguments) as studio:
+        studio.adapters.delete(arguments.name)
+    show(arguments, {"deleted": arguments.name}, f"{arguments.name} is deleted.")

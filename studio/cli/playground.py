@@ -1,0 +1,61 @@
+"""`studio compare`: base model and adapters, asked the same thing."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from studio.cli.commands import Commands
+from studio.cli.flags import add_sampling, read_sampling
+from studio.cli.output import ProgressLine, say, show
+from studio.cli.session import opened
+from studio.domain.chat.sampling import Message
+from studio.domain.columns import Column, Share
+from studio.services.inference.chat_client import BASE
+from studio.services.playground.columns import ColumnPrompt, ColumnState
+
+
+def add_parser(commands: Commands) -> None:
+    compare = commands.verb("compare", compare_columns, "ask base model and adapters the same thing")
+    compare.add_argument("--model", required=True, help="base model, by name")
+    compare.add_argument("--adapter", action="append", default=[], help="adapter, by name; give it again for more")
+    compare.add_argument("--base", action="store_true", help="a column for the base model too")
+    compare.add_argument("--prompt", required=True)
+    compare.add_argument("--precision", default="auto", help="auto, fp32, bf16, 8-bit or 4-bit (default: auto)")
+    add_sampling(compare)
+
+
+def compare_columns(arguments: argparse.Namespace) -> int:
+    """Fails where a column could not answer; the others' answers are printed all the same."""
+    sampling = read_sampling(arguments)
+    wanted: list[str | None] = [*([None] if arguments.base or not arguments.adapter else []), *arguments.adapter]
+    shares = [(Share(adapter=name),) if name else () for name in wanted]
+    messages = [Message(role="user", content=arguments.prompt)]
+    asked = [
+        ColumnPrompt(Column(model=arguments.model, precision=arguments.precision, shares=s), messages) for s in shares
+    ]
+    line, last = ProgressLine(), None
+    with opened(arguments) as studio:
+        for last in studio.playground.answer(asked, sampling):
+            line.update(last.status or "Answering")
+    line.close()
+    states = last.columns if last else []
+    faults = [state for state in states if state.error]
+    shown = [_shown_column(state) for state in states]
+    text = "\n\n".join(
+        f"{c['name']}  ({c['tokens']} tokens, {c['tokens_per_second']:.1f}/s)\n{c['text']}" for c in shown
+    )
+    show(arguments, {"columns": shown}, text)
+    for state in faults:
+        say(f"{state.name or BASE}: {state.error}")
+    return 1 if faults else 0
+
+
+def _shown_column(state: ColumnState) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "name": state.name or BASE,
+        "text": state.text,
+        "tokens": state.tokens,
+        "tokens_per_second": state.tokens_per_second,
+    }
+    return shown | ({"error": str(state.error)} if state.error else {})
