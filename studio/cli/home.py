@@ -71,7 +71,7 @@ def _look_at_database(settings: Settings, *, repair: bool) -> None:
 
 def _in_use(settings: Settings, holder: str) -> StudioError:
     return StudioError(
-        "Another studio uses the home {home}: {holder}.",
+        "Another studio is using the home {home}: {holder}.",
         "Stop it, or repair from its Home page.",
         home=settings.home,
         holder=holder or "another process",

@@ -93,7 +93,7 @@ def _take_home(studio: Any, address: str) -> None:
     while not studio.lock.acquire(address):
         if time.monotonic() > deadline:
             raise StudioError(
-                "Another studio uses the home {home}: {holder}.",
+                "Another studio is using the home {home}: {holder}.",
                 "Open that one, stop it, or choose another folder with --home.",
                 home=studio.settings.home,
                 holder=studio.lock.holder() or "another process",

@@ -45,51 +45,51 @@ def explain(death: Death | None, last_lines: Sequence[str]) -> StudioError:
         return StudioError(
             "The system ran out of memory and ended the worker.",
             "Close other programs, or choose 4-bit, a shorter max length, a smaller batch size or gradient "
-            "checkpointing. Resumed, it goes on with half the batch.",
+            "checkpointing. When resumed, it continues with half the batch size.",
             **values,
         )
     if death is None or death.exit_code is None:
         return StudioError(
-            "The worker is gone without a word; it may have run out of memory, been ended from outside, or the "
-            "machine was switched off. Printed last: {lines}",
-            "Resume the run: it goes on after its newest checkpoint.",
+            "The worker disappeared without an error message: it may have run out of memory or been killed, or the "
+            "machine was switched off. Last output: {lines}",
+            "Resume the run: it continues from its latest checkpoint.",
             **values,
         )
     values["signal"] = death.signal_name
     match death.signal_name:
         case "SIGKILL" if death.out_of_memory is False:
             return StudioError(
-                "The worker was killed (SIGKILL) by a person or by another program, not by the system's kernel.",
-                "Resume the run: it goes on after its newest checkpoint. Where it happens again, use less memory: some "
-                "systems have a program that watches over it.",
+                "The worker was killed (SIGKILL) by a user or another program, not by the kernel.",
+                "Resume the run: it continues from its latest checkpoint. If it happens again, use less memory: some "
+                "systems have a daemon that ends processes when memory runs low.",
                 **values,
             )
         case "SIGKILL":
             return StudioError(
-                "The worker was killed (SIGKILL), by a person, or by the system for want of memory.",
-                "Resume the run: it goes on after its newest checkpoint. Where it happens again, use less memory.",
+                "The worker was killed (SIGKILL): by a user, or by the system because memory ran out.",
+                "Resume the run: it continues from its latest checkpoint. If it happens again, use less memory.",
                 **values,
             )
         case "SIGTERM" | "SIGHUP" | "SIGINT":
             return StudioError(
-                "The worker was told to end ({signal}), as it is when the machine shuts down or somebody logs out.",
-                "Resume the run: it goes on after its newest checkpoint.",
+                "The worker was asked to end ({signal}), as happens when the machine shuts down or a user logs out.",
+                "Resume the run: it continues from its latest checkpoint.",
                 **values,
             )
         case _ if death.is_crash:
             return StudioError(
-                "A library crashed in the worker ({signal}). Printed last: {lines}",
-                "Resume the run. Where it crashes again, choose another precision, or update the packages.",
+                "A library crashed in the worker ({signal}). Last output: {lines}",
+                "Resume the run. If it crashes again, choose another precision, or update the packages.",
                 **values,
             )
         case "":
             return StudioError(
-                "The worker ended with exit code {code} and without a word. Printed last: {lines}",
-                "Its log says more. Resume the run when the cause is mended.",
+                "The worker ended with exit code {code} and no error message. Last output: {lines}",
+                "See its log. Resume the run once the cause is fixed.",
                 **values,
             )
     return StudioError(
-        "The worker was ended from outside ({signal}).",
-        "Resume the run: it goes on after its newest checkpoint.",
+        "The worker was killed from outside ({signal}).",
+        "Resume the run: it continues from its latest checkpoint.",
         **values,
     )

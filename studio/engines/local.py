@@ -60,7 +60,7 @@ class LocalEngine:
         except OSError as error:
             raise StudioError(
                 "The worker could not be started: {reason}.",
-                "See that the disk has room and that {folder} can be written.",
+                "Check that the disk has room and that {folder} is writable.",
                 reason=error.strerror or str(error),
                 folder=folder,
             ) from error

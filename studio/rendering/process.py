@@ -181,7 +181,7 @@ class RenderingPool:
         may_wait = self._waiting.acquire(blocking=False)
         try:
             if not self._places.acquire(timeout=LONGEST_WAIT if may_wait else SHORT_WAIT):
-                raise StudioError("Too many chat templates are rendered at this moment.", "Try again in a moment.")
+                raise StudioError("Too many chat templates are being rendered right now.", "Try again in a moment.")
         finally:
             if may_wait:
                 self._waiting.release()

@@ -141,10 +141,10 @@ class Template:
 
 _REMEDY = "Choose another chat template, or another base model."
 _PROBLEMS: dict[What, str] = {
-    "seconds": "The chat template of {model} was stopped: it computes for longer than the {limit} s that it may take.",
-    "memory": "The chat template of {model} was stopped: it takes more memory than the {limit} MB that it may have.",
-    "characters": "The chat template of {model} was stopped: it writes more than {limit} characters.",
-    "ended": "The process that renders the chat template of {model} has ended before it was done.",
+    "seconds": "The chat template of {model} was stopped: it ran longer than the {limit} s allowed.",
+    "memory": "The chat template of {model} was stopped: it used more than the {limit} MB of memory allowed.",
+    "characters": "The chat template of {model} was stopped: it wrote more than {limit} characters.",
+    "ended": "The process that renders the chat template of {model} ended before it was done.",
 }
 
 

@@ -30,7 +30,7 @@ def check_sizes(folder: Path) -> None:
         if _size(file) > limit:
             raise TemplateExceeds(
                 "The file {file} has {size} bytes; at most {most} are read.",
-                "Replace it by the model's own, or add another model.",
+                "Replace it with the model's own, or add another model.",
                 file=file, size=f"{_size(file):,}", most=f"{limit:,}",
             )  # fmt: skip
 

@@ -150,13 +150,13 @@ class BackupFile:
 
     def damaged(self, reason: str) -> InvalidInput:
         return InvalidInput(
-            "{file} is no whole backup: {reason}.", "Take another copy of it.", file=self._path, reason=reason
+            "{file} is not a complete backup: {reason}.", "Use another copy.", file=self._path, reason=reason
         )
 
 
 def no_room(folder: Path, needed: int, free: int) -> StudioError:
     return StudioError(
-        "{folder} has no room: {needed} MB are needed, {free} MB are free.",
+        "{folder} has too little space: {needed} MB are needed, {free} MB are free.",
         "Free some space, or choose another disk.",
         folder=folder, needed=needed // 10**6 + 1, free=free // 10**6,
     )  # fmt: skip

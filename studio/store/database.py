@@ -40,7 +40,7 @@ def open_database(url: str) -> Engine:
             raise fault from error
         raise StudioError(
             "The catalogue {place} cannot be opened: {reason}.",
-            "Close other programs that hold it, restore it from a backup, or choose another --home.",
+            "Close other programs that use it, restore it from a backup, or choose another --home.",
             place=engine.url.render_as_string(hide_password=True),
             reason=error.orig,
         ) from error

@@ -26,18 +26,18 @@ def fault_of(error: DBAPIError) -> StudioError:
     if name.startswith(_FULL):
         return CatalogueFull(
             "There is no space left on the disk that holds the catalogue.",
-            "Nothing is lost. Delete datasets, adapters or models that nobody needs, or free space elsewhere, then try "
-            "again.",
+            "Nothing is lost. Delete datasets, adapters or models you no longer need, or free space elsewhere, then "
+            "try again.",
         )
     if name.startswith(_HELD):
         return StudioError(
-            "Another program holds the catalogue.",
+            "Another program is locking the catalogue.",
             "Nothing is lost, and nothing was changed. Close other programs that use it, then try again.",
         )
     if name.startswith(_READ_ONLY):
         return StudioError(
             "The catalogue cannot be written: it is read-only, or its file was moved away.",
-            "Nothing is lost. Mend the permissions of the studio's home, or start the studio anew.",
+            "Nothing is lost. Fix the permissions of the studio's home, or restart the studio.",
         )
     if name.startswith(_DAMAGED):
         return CatalogueDamaged(
@@ -47,6 +47,6 @@ def fault_of(error: DBAPIError) -> StudioError:
         )
     return StudioError(
         "The catalogue cannot be read or written now: {reason}.",
-        "Nothing is lost. Close other programs that hold it, or free some space on its disk, then try again.",
+        "Nothing is lost. Close other programs that use it, or free some space on its disk, then try again.",
         reason=error.orig,
     )

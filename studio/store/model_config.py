@@ -58,7 +58,7 @@ def _is_size(value: Any, most: int) -> bool:
 
 def _fault(path: Path, name: str, value: Any) -> StudioError:
     return StudioError(
-        "In {file}, “{name}” is {value}, which cannot be.",
-        "Put the file back as the model's maker wrote it, or add the whole model again.",
+        "“{name}” in {file} cannot be {value}.",
+        "Restore the original file, or add the whole model again.",
         file=path, name=name, value=repr(value)[:60],
     )  # fmt: skip

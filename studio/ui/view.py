@@ -144,9 +144,9 @@ def check_values(payload: Any) -> None:
         elif isinstance(value, list | tuple):
             waiting += [(part, depth + 1) for part in value]
         if depth > DEEPEST:
-            raise InvalidInput("What was sent is nested too deeply.", "Reload the page, then try again.")
+            raise InvalidInput("The request is nested too deeply.", "Reload the page, then try again.")
         if isinstance(value, str) and not value.isascii() and _HALF.search(value):
-            raise InvalidInput("A text holds half a character.", "Enter it again.")
+            raise InvalidInput("The text contains half a character (an unpaired surrogate).", "Enter it again.")
         if isinstance(value, int | float) and abs(value) > LARGEST:
             raise InvalidInput("A number of {number} or more is too large.", "Enter a smaller one.", number="2⁶³")
 
@@ -204,7 +204,7 @@ def described(error: Exception, language: str, place: str) -> dict[str, Any]:
         problem, remedy = "The page sent something that the studio did not expect.", "Reload the page, then try again."
     else:
         log.error("%s failed, reference %s", place, reference, exc_info=error)
-        problem, remedy = "Something went wrong inside the studio.", "Try again. The log says more under {reference}."
+        problem, remedy = "Something went wrong inside the studio.", "Try again. The log has details under {reference}."
     return {
         "problem": translate(problem, language),
         "remedy": translate(remedy, language, reference=reference),

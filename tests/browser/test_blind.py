@@ -113,7 +113,7 @@ def test_a_round_in_which_a_column_fails_cannot_be_voted_on_and_can_be_revealed(
     page.keyboard.press("t")
     page.locator("#reveal").click()
     expect(page.locator(".board")).to_contain_text("Run 99, step 5")
-    expect(page.locator(".board")).to_contain_text("The run of this checkpoint is gone.")
+    expect(page.locator(".board")).to_contain_text("The run of this checkpoint no longer exists.")
 
 
 def test_a_stopped_round_is_not_voted_on(server: Server, page: Page) -> None:

@@ -91,7 +91,7 @@ def test_a_sweep_is_queued_from_the_form_put_in_another_order_and_compared(
     page.get_by_role("button", name="End at once").last.click()
     expect(page.locator("#run-status")).to_have_attribute("data-status", "stopped", timeout=MINUTES)
     page.locator("#resume-run").click()
-    expect(page.locator("#history")).to_contain_text("Goes on after step", timeout=MINUTES)
+    expect(page.locator("#history")).to_contain_text("Continues from step", timeout=MINUTES)
     page.locator("#stop-run").click()
     page.get_by_role("button", name="Stop and keep the adapter").last.click()
     expect(page.locator("#open-playground")).to_be_visible(timeout=MINUTES)
@@ -139,7 +139,7 @@ def broken(bed: Bed) -> int:
     ]
     notes = [(2.0, NOTES["resumed"], {"step": 1500})]
     catalogue.record_progress(id, metrics, samples=samples, notes=notes, step=STEPS, train_loss=losses[STEPS])
-    catalogue.change_run(id, RunStatus.FAILED, ended_at=9.0, problem="It broke.", remedy="Mend it.")
+    catalogue.change_run(id, RunStatus.FAILED, ended_at=9.0, problem="It broke.", remedy="Fix it.")
     return id
 
 

@@ -51,7 +51,7 @@ def test_calls_that_the_template_drops_are_counted_until_another_template_is_cho
     page.goto(f"{server.url}/train?model=starter&dataset=calls")
     review = page.locator("#review")
     lost = review.locator("[data-code='call_dropped']")
-    expect(lost).to_contain_text("1 of 2 rows: calls of tools are not learned")
+    expect(lost).to_contain_text("1 of 2 rows: tool calls are not trained on")
     expect(lost).to_contain_text("ChatML leaves nothing out")
     expect(lost).to_contain_text("Row 1: The base model's chat template leaves out the call to “weather” in turn 2")
     expect(page.locator("#start-training")).to_be_enabled()
@@ -64,7 +64,7 @@ def test_calls_that_the_template_drops_are_counted_until_another_template_is_cho
 def test_rows_that_max_length_leaves_nothing_of_are_counted(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/train?model=starter&dataset=long")
     left = page.locator("#review [data-code='no_trained_token']")
-    expect(left).to_contain_text("1 of 2 rows is left out: nothing to learn is within max length.")
+    expect(left).to_contain_text("1 of 2 rows is left out: nothing to train on within max length.")
 
 
 def test_of_pairs_the_page_says_which_answers_are_trained_on(server: Server, page: Page) -> None:

@@ -150,7 +150,9 @@ def test_a_locked_catalogue_refuses_a_delete_and_nothing_has_changed(tmp_path: P
         for noun, name in (("datasets", "rows"), ("adapters", "brine"), ("models", "dory")):
             refused = studio(home, noun, "delete", name, "--database-url", url)
             assert refused.returncode == 1
-            assert "Another program holds the catalogue. Nothing is lost, and nothing was changed." in refused.stderr
+            assert (
+                "Another program is locking the catalogue. Nothing is lost, and nothing was changed." in refused.stderr
+            )
         other.execute("ROLLBACK")
     assert sorted(str(p) for p in home.rglob("*") if p.is_file() and not p.name.startswith("studio.")) == before
     assert studio(home, "datasets", "delete", "rows").returncode == 0

@@ -147,7 +147,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_checkpoin
         kept = bed.studio.checkpoints.list(id)
         assert run.status == "failed"
         assert "no longer a number" in run.problem and "learning rate" in run.remedy
-        assert f"after step {kept[0].step} is still good" in run.problem
+        assert f"at step {kept[0].step} is still good" in run.problem
         adapter = bed.studio.checkpoints.promote(id, kept[0].step, "still-good")
         assert (Path(adapter.path) / "adapter_model.safetensors").is_file()
 
@@ -171,7 +171,7 @@ def test_a_checkpoint_is_a_column_and_becomes_an_adapter_while_its_run_goes_on(b
     assert not (Path(adapter.path) / "optimizer.pt").exists()
     reached = bed.run(id).step
     bed.tick_until(lambda: bed.run(id).step > reached, "further steps")
-    with pytest.raises(InvalidInput, match="kept already"):
+    with pytest.raises(InvalidInput, match="already kept"):
         bed.studio.checkpoints.promote(id, step, "again")
 
 
@@ -193,7 +193,7 @@ def test_a_run_that_fails_lets_the_next_one_begin_and_can_be_resumed(bed: Bed, t
 def test_a_run_that_ended_early_is_continued_with_more_steps_as_a_new_one(bed: Bed) -> None:
     id = bed.submit("short", 6)
     assert bed.tick_until_over(id).status == "finished"
-    with pytest.raises(InvalidInput, match="6 are done already"):
+    with pytest.raises(InvalidInput, match="6 are already done"):
         bed.studio.run_control.continue_with(id, steps=6)
     longer = bed.studio.run_control.continue_with(id, steps=9)
     run = bed.tick_until_over(longer)

@@ -82,7 +82,7 @@ def test_nothing_is_overwritten_and_secrets_stay_at_home(home: Path, tmp_path: P
     file = tmp_path / "copy.studio"
     studio_json(home, "backup", str(file))
     assert not [name for name in zipfile.ZipFile(file).namelist() if "secret" in name or "upload" in name]
-    for place, words in ((file, "is there already"), (home / "copy.studio", "in the home itself")):
+    for place, words in ((file, "already exists"), (home / "copy.studio", "in the home itself")):
         refused = studio(home, "backup", str(place))
         assert (refused.returncode, words in refused.stderr) == (2, True), refused.stderr
     (tmp_path / "full").mkdir()
@@ -140,13 +140,13 @@ def newer(entries: dict[str, bytes], manifest: dict[str, Any]) -> None:
         (add_outside("datasets//evil"), "leads out of the home"),
         (another_row, "rows.arrow has changed"),
         (newer, "newer version of the studio"),
-        (lambda entries, manifest: entries.pop("studio.db"), "no whole backup"),
-        (lambda entries, manifest: manifest.update(files=[1]), "no whole backup"),
+        (lambda entries, manifest: entries.pop("studio.db"), "not a complete backup"),
+        (lambda entries, manifest: manifest.update(files=[1]), "not a complete backup"),
         (add_outside("runs/" + "a/" * 2000 + "evil"), "a path in it is too long"),
-        (add_outside("runs/\ud800"), "no whole backup"),
-        (add_outside("runs/" + "e" * 300), "no whole backup"),
-        (add_outside("records"), "no whole backup"),
-        (add_outside("datasets/1/rows.arrow/evil"), "no whole backup"),
+        (add_outside("runs/\ud800"), "not a complete backup"),
+        (add_outside("runs/" + "e" * 300), "not a complete backup"),
+        (add_outside("records"), "not a complete backup"),
+        (add_outside("datasets/1/rows.arrow/evil"), "not a complete backup"),
         (lambda entries, manifest: manifest.update(homes=5), "homes: Input should be a valid list"),
         (lambda entries, manifest: manifest.update(counts=[]), "counts: Input should be a valid dictionary"),
         (lambda entries, manifest: manifest.update(elsewhere=[None]), "elsewhere.0: Input should be a valid string"),
@@ -165,7 +165,7 @@ def test_every_cut_of_the_file_is_refused(one_backup: Path, tmp_path: Path) -> N
     whole, cut = one_backup.read_bytes(), tmp_path / "cut.studio"
     for size in (0, 1, len(whole) // 2, len(whole) - 1):
         cut.write_bytes(whole[:size])
-        with pytest.raises(InvalidInput, match="no whole backup"):
+        with pytest.raises(InvalidInput, match="not a complete backup"):
             restore(read_settings({}, home=tmp_path / "again"), cut, lambda *_: None)
 
 

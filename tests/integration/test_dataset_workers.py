@@ -107,7 +107,7 @@ def test_a_worker_that_is_killed_leaves_a_dataset_that_says_so_and_can_be_read_a
     assert (dead.status, dead.pid) == ("failed", None)
     fault = fault_of(dead)
     assert fault is not None
-    assert "ended without a word" in fault.problem
+    assert "ended unexpectedly" in fault.problem
     assert "memory" in fault.remedy
     with pytest.raises(InvalidInput, match="no rows yet"):
         check_ready(dead)
@@ -212,7 +212,7 @@ def test_a_dataset_is_kept_while_a_run_needs_any_of_its_versions(
         name="r", spec={}, model_id=model.id, dataset_id=healed.id, model_name="m", dataset_name="crew",
         dataset_version=2,
     )  # fmt: skip
-    with pytest.raises(InvalidInput, match="needed by a run"):
+    with pytest.raises(InvalidInput, match="in use by an unfinished run"):
         datasets.delete("crew")
     assert [version.version for version in datasets.versions("crew")] == [2, 1]
     datasets.delete("crew@1")
@@ -262,7 +262,7 @@ def test_a_folder_that_cannot_be_written_is_said_with_a_remedy(catalogue: Catalo
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / "originals").write_text("in the way")
     datasets = Datasets(catalogue, LocalEngine(), tmp_path / "datasets")
-    with pytest.raises(StudioError, match=r"cannot be stored: .*See that the disk has room"):
+    with pytest.raises(StudioError, match=r"cannot be stored: .*Check that the disk has room"):
         datasets.add(write(tmp_path, "crew.jsonl", "one"))
     assert list(catalogue.datasets()) == []
 

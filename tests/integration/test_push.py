@@ -218,7 +218,7 @@ def test_a_token_that_is_not_known_is_said_to_be_so(hub: HubServer, bench: Bench
 
 
 def test_a_token_that_only_reads_is_said_to_be_so(hub: HubServer, bench: Bench) -> None:
-    bench.refused(lambda: bench.push(token=READER), "may only read")
+    bench.refused(lambda: bench.push(token=READER), "is read-only")
     assert hub.count("/api/repos/create") == 0
 
 
@@ -258,9 +258,9 @@ def test_an_adapter_that_is_not_whole_is_not_pushed(hub: HubServer, bench: Bench
     whole = weights.read_bytes()
     for broken in (whole[:-4], whole[:20], b""):
         weights.write_bytes(broken)
-        bench.refused(bench.push, "not whole")
+        bench.refused(bench.push, "is incomplete")
     weights.unlink()
-    bench.refused(bench.push, "not whole")
+    bench.refused(bench.push, "is incomplete")
     assert hub.requests == []
 
 
@@ -392,7 +392,7 @@ def test_on_a_space_only_the_visitors_own_token_counts(
     monkeypatch.setenv("HF_TOKEN", ADA)
     space = Hub(bench.catalogue, replace(bench.settings, space_id="ada/studio"))
     assert (space.token_source(), space.token()) == ("", None)
-    with pytest.raises(StudioError, match="Space keeps no tokens"):
+    with pytest.raises(StudioError, match="Space does not store tokens"):
         space.save_token(BEN)
     with pytest.raises(StudioError, match="no Hugging Face token"):
         space.push(NAME)

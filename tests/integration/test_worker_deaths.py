@@ -54,10 +54,10 @@ def bed(tmp_path):
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        (signal.SIGTERM, "told to end (SIGTERM)"),
+        (signal.SIGTERM, "asked to end (SIGTERM)"),
         (signal.SIGABRT, "A library crashed in the worker (SIGABRT)"),
         (signal.SIGBUS, "A library crashed in the worker (SIGBUS)"),
-        (signal.SIGUSR2, "ended from outside (SIGUSR2)"),
+        (signal.SIGUSR2, "killed from outside (SIGUSR2)"),
     ],
 )
 def test_a_signal_is_told_by_its_name(bed, number, said):
@@ -70,14 +70,14 @@ def test_a_crash_is_told_with_what_python_printed_of_it(bed):
     death = bed.ends(signal.SIGSEGV)
     assert death.exit_code == -signal.SIGSEGV
     assert "Fatal Python error: Segmentation fault" in bed.folder.log_tail()
-    assert "Printed last" in bed.told(death)
+    assert "Last output" in bed.told(death)
 
 
 def test_a_worker_that_somebody_kills_was_not_short_of_memory(bed):
     bed.killed_by_the_kernel(0)
     death = bed.ends(signal.SIGKILL)
     assert death == Death(-signal.SIGKILL, out_of_memory=False)
-    assert "by a person or by another program" in bed.told(death)
+    assert "by a user or another program" in bed.told(death)
 
 
 def test_a_worker_that_the_kernel_kills_was_short_of_memory(bed):
@@ -100,7 +100,7 @@ def test_the_next_server_knows_no_exit_code_but_what_the_kernel_counted(bed):
     (bed.folder.path / "kills.json").unlink()
     death = LocalEngine().death(bed.process, bed.folder.path)
     assert death == Death(None, None)
-    assert "gone without a word" in bed.told(death)
+    assert "disappeared without an error message" in bed.told(death)
 
 
 def test_a_death_is_found_out_although_nobody_looked_before(bed):

@@ -190,7 +190,7 @@ def test_a_chat_worker_says_what_is_wrong_with_a_template_and_answers_the_next(t
     from tests.support.tiny_models import tiny_model
 
     model = tiny_model(tmp_path / "hostile", starter)
-    kinds = {"loops": "longer than", "doubling": "more memory"}
+    kinds = {"loops": "longer than", "doubling": "of memory"}
     attacks = "".join("{% elif messages[0].content == '" + name + "' %}" + GREEDY[name] for name in kinds)
     (model / "chat_template.jinja").write_text("{% if false %}" + attacks + "{% else %}" + TURNS + "{% endif %}")
     with chat_worker(tmp_path / "worker", model) as (process, url, token):

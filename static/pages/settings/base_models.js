@@ -57,7 +57,7 @@ export function baseModels(ctx, changed) {
         notePanel(
           "warn",
           h("b", {}, t("Its folder is gone: {path}", { path: model.path })),
-          h("p", {}, t("Put it back, or remove the model and add it again.")),
+          h("p", {}, t("Restore it, or remove the model and add it again.")),
         ),
       checking.has(model.name) &&
         h("p", { class: "hint", role: "status" }, t("It is being checked: it is loaded and tried on a few words.")),

@@ -37,7 +37,7 @@ def adapter_folder(catalogue: Catalogue, share: Share, model: Model) -> str:
     if reason := damage(path):
         raise InvalidInput(
             "The checkpoint of step {step} of run {run} cannot be used: {reason}.",
-            "Choose a newer one: a run keeps the newest ones and the best.",
+            "Choose a newer one: a run keeps its most recent checkpoints and the best one.",
             step=share.step,
             run=share.run,
             reason=reason.rstrip("."),

@@ -76,7 +76,7 @@ class Adapters:
 def cannot_remove(name: str, path: Path, error: OSError) -> StudioError:
     return StudioError(
         "The files of “{name}” cannot be removed: {reason}.",
-        "Close programs that use {path}, or mend its permissions.",
+        "Close programs that use {path}, or fix its permissions.",
         name=name,
         reason=error.strerror or str(error),
         path=error.filename or path,

@@ -70,7 +70,7 @@ def check(
         check_regular(file, file.name)
         check_suffix(file.name)
         if not file.exists():
-            raise InvalidInput("There is no file “{file}”.", "See how its name is written.", file=file)
+            raise InvalidInput("There is no file “{file}”.", "Check how its name is spelled.", file=file)
     with tempfile.TemporaryDirectory() as scratch:
         folder = JobFolder(Path(scratch) / "intake")
         folder.prepare(
@@ -116,4 +116,6 @@ def _run(engine: Engine, task: str, folder: JobFolder, progress: Show) -> Finish
             return finished
         case Failed() as failed:
             raise InvalidInput.from_dict(failed.told)
-    raise StudioError("Reading it ended without a word: {log}", "See that there is memory left.", log=folder.log_tail())
+    raise StudioError(
+        "Reading ended unexpectedly: {log}", "Check that there is enough memory left.", log=folder.log_tail()
+    )

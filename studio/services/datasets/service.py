@@ -264,11 +264,11 @@ class Datasets:
         with self._lock:
             dataset = self._catalogue.dataset(reference)
             if not (skip_bad_rows or drop_duplicates or drop_leaks or trim):
-                raise InvalidInput("There is nothing to do.", "Choose what to heal.")
+                raise InvalidInput("There is nothing to do.", "Choose what to clean up.")
             check_ready(dataset)
             if "layout" not in dataset.details:
                 raise InvalidInput(
-                    "“{name}” was added by an older studio, which did not keep what healing needs.",
+                    "“{name}” was added by an older version of the studio, which did not keep what cleaning up needs.",
                     "Add its file again.", name=dataset.name,
                 )  # fmt: skip
             healing = Healing(skip_bad_rows, drop_duplicates, near, drop_leaks, trim, examined)
@@ -330,8 +330,8 @@ class Datasets:
             for dataset in doomed:
                 if self._catalogue.dataset_is_in_use(dataset.id):
                     raise InvalidInput(
-                        "The dataset “{name}” is needed by a run that is not over.",
-                        "Wait until the run is over, or stop it.", name=dataset.name,
+                        "The dataset “{name}” is in use by an unfinished run.",
+                        "Wait until the run ends, or stop it.", name=dataset.name,
                     )  # fmt: skip
             with self._reserve.given_up():
                 self._delete(doomed)

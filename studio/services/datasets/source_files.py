@@ -87,7 +87,7 @@ def check_regular(file: Path, name: str) -> None:
 def cannot_store(error: OSError, folder: Path) -> StudioError:
     return StudioError(
         "The dataset cannot be stored: {reason}.",
-        "See that the disk has room and that {path} can be written.",
+        "Check that the disk has room and that {path} is writable.",
         reason=error.strerror or str(error), path=folder,
     )  # fmt: skip
 
@@ -97,6 +97,6 @@ def _opened(file: Path, name: str) -> BinaryIO:
         return file.open("rb")
     except OSError as error:
         raise InvalidInput(
-            "“{file}” cannot be read: {reason}.", "See that it is there and that you may read it.",
+            "“{file}” cannot be read: {reason}.", "Check that it exists and that you may read it.",
             file=name, reason=error.strerror or str(error),
         ) from error  # fmt: skip

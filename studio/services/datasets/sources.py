@@ -29,7 +29,7 @@ def check_hub_source(repository: str, config: str, split: str, revision: str) ->
     repository = repository.strip().removeprefix("https://huggingface.co/").removeprefix("datasets/").strip("/")
     if not _HUB_ID.fullmatch(repository):
         fault = StudioError(
-            "“{id}” is no id of a dataset on the Hub.",
+            "“{id}” is not the id of a dataset on the Hub.",
             "Enter it as owner/name, such as trl-lib/Capybara.",
             id=repository,
         )

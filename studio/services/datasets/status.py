@@ -11,7 +11,7 @@ def check_ready(dataset: Dataset) -> None:
     if dataset.status == "reading":
         raise still_reading(dataset)
     if dataset.status != "ready":
-        raise InvalidInput("“{name}” has no rows yet.", "See on the Datasets page what it needs.", name=dataset.name)
+        raise InvalidInput("“{name}” has no rows yet.", "See the Datasets page for what it needs.", name=dataset.name)
 
 
 def fault_of(dataset: Dataset) -> StudioError | None:

@@ -80,7 +80,7 @@ class TokenCounts:
             write_json(folder.path / "process.json", {"pid": process.pid, "started": process.started})
         except OSError as error:
             raise StudioError(
-                "The folder {folder} cannot be written: {reason}.", "Free some space or mend its permissions.",
+                "The folder {folder} cannot be written: {reason}.", "Free some space or fix its permissions.",
                 folder=folder.path, reason=error.strerror or str(error),
             ) from error  # fmt: skip
         return TokenCount("running", folder.path, total=dataset.rows)
@@ -102,7 +102,7 @@ class TokenCounts:
             case Progress():
                 return TokenCount(
                     "failed", path,
-                    fault=StudioError("Counting the tokens ended without a word.", "Start it once more."),
+                    fault=StudioError("Token counting ended unexpectedly.", "Start it again."),
                 )  # fmt: skip
         return TokenCount("none", path)
 

@@ -84,5 +84,5 @@ def too_large() -> InvalidInput:
 def no_room() -> StudioError:
     return StudioError(
         "There is no space left on the disk for this file.",
-        "Delete datasets, adapters or models that nobody needs, or free space elsewhere, then send it again.",
+        "Delete datasets, adapters or models you no longer need, or free space elsewhere, then send it again.",
     )

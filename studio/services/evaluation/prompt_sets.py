@@ -82,7 +82,9 @@ class PromptSets:
         run = self._catalogue.run(run_id)
         folder = JobFolder(run.folder) if run.folder else None
         if folder is None or not folder.request.exists():
-            raise InvalidInput("Run {run} has not begun, or its folder is gone.", "Wait until it trains.", run=run_id)
+            raise InvalidInput(
+                "Run {run} has not started, or its folder is missing.", "Wait until training has started.", run=run_id
+            )
         request = folder.read_request("validation", "dataset")
         match request["validation"] or request["dataset"]:
             case {"name": name_then, "version": version, "sha256": sha256}:
@@ -92,17 +94,17 @@ class PromptSets:
         check_ready(dataset)
         if dataset.sha256 != sha256:
             raise InvalidInput(
-                "The dataset {name} is another one than that of run {run}.", "Choose a dataset that was kept apart.",
+                "The dataset {name} is not the one that run {run} used.", "Choose a dataset that was held out.",
                 name=dataset.reference, run=run_id,
             )  # fmt: skip
         rows = range(dataset.rows) if request["validation"] else folder.held_out
         if rows is None:
             raise InvalidInput(
-                "Run {run} has not told which rows it holds out.",
-                "Wait until it trains its first step. A run of an older studio never tells: train again.", run=run_id,
+                "Run {run} has not recorded which rows it holds out.",
+                "Wait for its first training step. Runs of older versions do not record this: train again.", run=run_id,
             )  # fmt: skip
         if not rows:
-            raise InvalidInput("Run {run} trained on all rows.", "Choose a dataset that was kept apart.", run=run_id)
+            raise InvalidInput("Run {run} trained on all rows.", "Choose a dataset that was held out.", run=run_id)
         source = f"{dataset.reference}, run {run_id}"
         return self._add_rows(dataset, rows, most, name=name, free=f"{run.name} held out", source=source, owner=owner)
 
@@ -133,7 +135,7 @@ class PromptSets:
         asked = [prompt for prompt in prompts if prompt is not None]
         if not asked:
             raise InvalidInput(
-                "“{name}” has no row with a question and an answer in words alone.",
+                "“{name}” has no row with a text-only question and answer.",
                 "Choose a dataset of conversations, or write the prompts yourself.", name=dataset.name,
             )  # fmt: skip
         return self._add(wanted, asked, source=source, owner=owner)
@@ -167,10 +169,14 @@ class PromptSets:
 
     def _add(self, name: str, rows: Sequence[PromptRow], *, source: str = "", owner: str = "") -> int:
         if not rows:
-            raise _at("text", "There is no prompt.", "Write one a line.")
+            raise _at("text", "There is no prompt.", "Write one per line.")
         if len(rows) > MOST_PROMPTS:
             raise _at(
-                "text", "There are {count} prompts.", "A set has at most {most}.", count=len(rows), most=MOST_PROMPTS
+                "text",
+                "There are {count} prompts.",
+                "A prompt set holds at most {most}.",
+                count=len(rows),
+                most=MOST_PROMPTS,
             )
         return self._catalogue.add_prompt_set([row.as_dict() for row in rows], name=name, source=source, owner=owner).id
 
@@ -196,8 +202,8 @@ def _problems_of(problems: Sequence[Problem], good: int) -> InvalidInput:
     for problem in problems:
         fields.setdefault(f"line {problem.line}", problem.error)
     return InvalidInput(
-        "{bad} of {all} {all:prompt|prompts} cannot be used; the first stands in line {line}.",
-        "Mend them where they came from, or leave them out.",
+        "{bad} of {all} {all:prompt|prompts} cannot be used; the first is on line {line}.",
+        "Fix them at the source, or leave them out.",
         fields=dict(list(fields.items())[:NAMED]),
         bad=len(fields), all=len(fields) + good, line=problems[0].line,
     )  # fmt: skip

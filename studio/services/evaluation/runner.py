@@ -78,8 +78,8 @@ class EvaluationRunner:
             logger.exception("Evaluation %s ended", self._id)
             self._fail(
                 StudioError(
-                    "The evaluation ended in a way that was not foreseen: {reason}.",
-                    "Resume it: what is answered stays. The server's log says more.",
+                    "The evaluation ended unexpectedly: {reason}.",
+                    "Resume it: existing answers are kept. See the server's log.",
                     reason=f"{type(error).__name__}: {error}",
                 )
             )
@@ -251,4 +251,4 @@ def current(column: Column, adapters: Mapping[str, int], names: Mapping[int, str
 
 
 def _no_answer() -> StudioError:
-    return StudioError("There was no answer.", "Resume the evaluation: what is missing is asked again.")
+    return StudioError("There was no answer.", "Resume the evaluation: missing answers are asked for again.")

@@ -105,7 +105,7 @@ class Evaluations:
             if who in seen:
                 raise InvalidInput.at(
                     f"columns[{number}]",
-                    StudioError("Column {number} is there twice.", "Leave it out.", number=number + 1),
+                    StudioError("Column {number} appears twice.", "Leave it out.", number=number + 1),
                 )
             seen.add(who)
         return adapters
@@ -114,13 +114,13 @@ class Evaluations:
         """What is answered stays. Raises NotFound, or InvalidInput where it is over already."""
         evaluation = self._catalogue.evaluation(id)
         if not self._catalogue.change_evaluation(id, only=OPEN, status="stopped", fault={}, ended_at=time.time()):
-            raise InvalidInput("The evaluation “{name}” is over already.", name=evaluation.name)
+            raise InvalidInput("The evaluation “{name}” has already ended.", name=evaluation.name)
 
     def resume(self, id: int) -> None:
         """Goes on where it was, and asks again what failed. Raises NotFound, or InvalidInput where nothing is left."""
         evaluation = self._catalogue.evaluation(id)
         if evaluation.status in OPEN:
-            raise InvalidInput("The evaluation “{name}” is not over.", "Wait until it is.", name=evaluation.name)
+            raise InvalidInput("The evaluation “{name}” has not ended.", "Wait until it ends.", name=evaluation.name)
         failed = self._catalogue.answer_counts(id).get(id, (0, 0))[1]
         if evaluation.status == "finished" and not failed:
             raise InvalidInput("The evaluation “{name}” has all its answers.", name=evaluation.name)
@@ -200,7 +200,7 @@ class Evaluations:
         if comparison is None:
             answers = self._catalogue.answers(id, [place])
             if len(answers) < len(evaluation.columns):
-                raise InvalidInput("Not all columns have answered this prompt.", "Wait until they have.")
+                raise InvalidInput("Not all columns have answered this prompt.", "Wait until they have answered.")
             prompts, _ = self._catalogue.prompts(evaluation.set_id, place, 1)
             comparison_id = self._votes.record(
                 prompts[0].text, "", evaluation.sampling, evaluation.columns, results.states(answers),

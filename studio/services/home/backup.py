@@ -46,9 +46,9 @@ def back_up(settings: Settings, file: Path, tell: Told) -> dict[str, Any]:
     """
     file, home = file.expanduser().absolute(), settings.home
     if file.exists():
-        raise InvalidInput("{file} is there already.", "Choose another name.", file=file)
+        raise InvalidInput("{file} already exists.", "Choose another name.", file=file)
     if file.parent.resolve().is_relative_to(home.resolve()):
-        raise InvalidInput("{file} would lie in the home itself.", "Choose a place outside of it.", file=file)
+        raise InvalidInput("{file} would be inside the home itself.", "Choose a location outside it.", file=file)
     partial, copy = file.with_name(f"{file.name}.partial"), file.with_name(f"{file.name}.partial.db")
     try:
         with partial.open("xb") as target:
@@ -63,14 +63,14 @@ def back_up(settings: Settings, file: Path, tell: Told) -> dict[str, Any]:
                     left.unlink(missing_ok=True)
     except FileExistsError as error:
         raise InvalidInput(
-            "{file} is there: another backup is under way, or one was broken off.",
+            "{file} exists: another backup is in progress, or one was interrupted.",
             "Wait for it, or delete that file.",
             file=partial,
         ) from error
     except OSError as error:
         raise StudioError(
             "The backup {file} could not be written: {reason}.",
-            "Free some space or choose another place. Nothing is left of it.",
+            "Free some space or choose another location. No partial file is left.",
             file=file, reason=error.strerror or str(error),
         ) from error  # fmt: skip
     return about | {"file": str(file), "size": file.stat().st_size}
@@ -119,7 +119,7 @@ class _Home:
         if self._database is None:
             return [], {}, []
         if not self._database.is_file():
-            raise InvalidInput("{home} is no studio's home.", "Give another --home.", home=self._home)
+            raise InvalidInput("{home} is not a studio home.", "Give another --home.", home=self._home)
         for end in ("", "-wal", "-shm"):
             Path(f"{self._copy}{end}").unlink(missing_ok=True)
         try:

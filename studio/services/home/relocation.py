@@ -21,7 +21,7 @@ from studio.store.tables.models import Model
 from studio.store.tables.runs import Run, Transition
 
 UNDER_WAY = [status for status in RunStatus if status.has_worker]
-_MOVED = "The home was moved or copied while it was under way."
+_MOVED = "The home was moved or copied during the run."
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def settle(catalogue: Catalogue, home: Path) -> None:
     except OSError as error:
         raise StudioError(
             "The home {home} was moved, and its files cannot be brought up to date: {reason}.",
-            "Free some space or mend its permissions, then start again.",
+            "Free some space or fix its permissions, then start again.",
             home=home, reason=error.strerror or str(error),
         ) from error  # fmt: skip
 

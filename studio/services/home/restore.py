@@ -30,7 +30,7 @@ _ASIDE = ".restoring"
 _ALLOWED = {_ASIDE, "studio.lock", "studio.holder"}  # by a restore that was broken off
 # What a disk says of paths that no backup has.
 _IMPOSSIBLE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
-_RESTORED = "It was under way when the backup was made."
+_RESTORED = "It was running when the backup was made."
 
 
 def restore(settings: Settings, file: Path, tell: Told) -> dict[str, Any]:
@@ -48,8 +48,8 @@ def restore(settings: Settings, file: Path, tell: Told) -> dict[str, Any]:
             raise InvalidInput("{file} was written by a newer version of the studio.", "Update the studio.", file=file)
         if schema is not None and settings.database_url:
             raise InvalidInput(
-                "The backup holds a catalogue of its own, which goes into the home.",
-                "Leave out --database-url and STUDIO_DATABASE_URL.",
+                "The backup contains its own catalogue, which goes into the home.",
+                "Do not set --database-url or STUDIO_DATABASE_URL.",
             )
         if home.exists() and (not home.is_dir() or {entry.name for entry in home.iterdir()} - _ALLOWED):
             raise InvalidInput("{home} is not empty.", "Give another --home: nothing is overwritten.", home=home)
@@ -57,7 +57,7 @@ def restore(settings: Settings, file: Path, tell: Told) -> dict[str, Any]:
         lock = HomeLock(home)
         if not lock.acquire("studio restore"):
             raise StudioError(
-                "Another studio uses the home {home}: {holder}.", "Stop it, or give another --home.",
+                "Another studio is using the home {home}: {holder}.", "Stop it, or give another --home.",
                 home=home, holder=lock.holder() or "another process",
             )  # fmt: skip
         try:
@@ -90,7 +90,7 @@ def _fill(home: Path, backup: BackupFile, tell: Told) -> dict[str, Any]:
         if isinstance(error, OSError):
             raise StudioError(
                 "The backup could not be restored into {home}: {reason}.",
-                "Free some space or mend its permissions. Nothing is left of it.",
+                "Free some space or fix its permissions. No partial file is left.",
                 home=home, reason=error.strerror or str(error),
             ) from error  # fmt: skip
         raise

@@ -89,7 +89,7 @@ def explained(error: Exception, endpoint: str, repository: str = "") -> StudioEr
     if not isinstance(cause, HTTPError):
         return StudioError(
             "Pushing to {repository} failed: {reason}.",
-            "Nothing was changed here. Mend that, then push again.",
+            "Nothing was changed here. Fix that, then push again.",
             repository=repository,
             reason=str(error).strip().rstrip("."),
         )
@@ -104,7 +104,7 @@ def explained(error: Exception, endpoint: str, repository: str = "") -> StudioEr
         case 401:
             return StudioError(
                 "{endpoint} does not accept the token.",
-                "Make a new one with write access at {endpoint}/settings/tokens, and save it in the settings.",
+                "Create a new one with write access at {endpoint}/settings/tokens and save it in Settings.",
                 endpoint=endpoint,
             )
         case 403:

@@ -80,8 +80,8 @@ def read_adapter_folder(path: Path) -> AdapterFolder:
         tensors = tuple(read_tensors(path / WEIGHTS))
     except OSError as error:
         raise StudioError(
-            "The adapter in {path} is not whole: {reason}.",
-            "Put {config} and {weights} back, or train it again.",
+            "The adapter in {path} is incomplete: {reason}.",
+            "Restore {config} and {weights}, or train it again.",
             path=path,
             reason=error.strerror or error,
             config=CONFIG,

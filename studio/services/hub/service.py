@@ -88,8 +88,8 @@ class Hub:
             account = ask_account(api)
             if not account.writes:
                 raise StudioError(
-                    "The token of {account} may only read.",
-                    "Make one with write access at {endpoint}/settings/tokens, and save it in the settings.",
+                    "The token of {account} is read-only.",
+                    "Create one with write access at {endpoint}/settings/tokens and save it in Settings.",
                     account=account.name,
                     endpoint=self._endpoint,
                 )
@@ -107,7 +107,7 @@ class Hub:
         if not token:
             raise StudioError(
                 "There is no Hugging Face token.",
-                "Make one with write access at {endpoint}/settings/tokens, and save it in the settings.",
+                "Create one with write access at {endpoint}/settings/tokens and save it in Settings.",
                 endpoint=self._endpoint,
             )
         return hub_api(self._endpoint, token)

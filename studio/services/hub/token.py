@@ -33,7 +33,7 @@ class HubToken:
             StudioError: this is a Space, which others use too.
         """
         if self._settings.space_id:
-            raise StudioError("A Space keeps no tokens.", "Sign in with Hugging Face instead.")
+            raise StudioError("A Space does not store tokens.", "Sign in with Hugging Face instead.")
         self._file.write(checked(token))
 
     def forget(self) -> None:

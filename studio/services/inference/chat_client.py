@@ -265,7 +265,7 @@ def _fault_in(body: bytes) -> StudioError:
     try:
         return _fault(json.loads(body)["error"])
     except (ValueError, KeyError, TypeError):
-        return StudioError("The chat worker answered with something that cannot be read.", "Its log says more.")
+        return StudioError("The chat worker's response cannot be read.", "See its log.")
 
 
 def _fault(error: dict[str, Any]) -> StudioError:
@@ -277,6 +277,6 @@ def _fault(error: dict[str, Any]) -> StudioError:
 
 def _gone() -> WorkerGone:
     return WorkerGone(
-        "The chat worker ended while it was asked; it may have run out of memory.",
-        "Send the prompt again: it starts by itself.",
+        "The chat worker ended while it was answering; it may have run out of memory.",
+        "Send the prompt again: it starts automatically.",
     )

@@ -20,7 +20,7 @@ from studio.domain.graphemes import cut
 from studio.domain.secrecy import MaskedPieces, keep_secret, masked, masked_words
 from studio.services.inference.chat_client import ANSWER_SECONDS, ATTACH_SECONDS, ChatRequest, Chunk
 
-_REMEDY = "See what that server's log says, or remove the server in Settings to answer on this machine."
+_REMEDY = "Check that server's log, or remove the server in Settings to answer on this machine."
 _LISTED = 8  # names in an error
 
 
@@ -79,7 +79,7 @@ class Server:
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StudioError(
-                "What answers at {url} does not tell of its models as the OpenAI protocol has it.",
+                "The server at {url} does not list its models as the OpenAI protocol specifies.",
                 "Check the address in Settings.",
                 url=self.url,
             ) from error
@@ -127,9 +127,9 @@ class Server:
 
     def refused(self, status: int, body: bytes) -> StudioError:
         if status in (401, 403):
-            return _Refused(status, "The server {url} refuses the key.", "Mend the key in Settings.", url=self.url)
+            return _Refused(status, "The server {url} rejected the key.", "Fix the key in Settings.", url=self.url)
         said = _words(body) or f"HTTP {status}"
-        return _Refused(status, "The server {url} answers: {reason}", _REMEDY, url=self.url, reason=said)
+        return _Refused(status, "The server {url} replied: {reason}", _REMEDY, url=self.url, reason=said)
 
     def _ask(self, method: str, path: str, **options: Any) -> bytes:
         import httpx
@@ -185,7 +185,7 @@ class OpenAIClient:
         except httpx.HTTPError as error:
             raise self._server.unreachable(error) from error
         if not progress.finish:
-            raise StudioError("The server {url} ended in the middle of the answer.", _REMEDY, url=self._server.url)
+            raise StudioError("The server {url} stopped in the middle of the answer.", _REMEDY, url=self._server.url)
         yield replace(progress.end(), text=pieces.end())
 
     def _body(self, question: ChatRequest) -> dict[str, Any]:
@@ -204,7 +204,7 @@ class OpenAIClient:
         except ValueError:
             value = None
         if not isinstance(value, dict):
-            raise StudioError("The server {url} sends what cannot be read.", _REMEDY, url=self._server.url)
+            raise StudioError("The server {url} sent a response that cannot be read.", _REMEDY, url=self._server.url)
         if "error" in value:
             raise self._server.refused(500, data.encode())
         return value

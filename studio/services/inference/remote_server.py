@@ -34,10 +34,10 @@ class RemoteServer:
             StudioError: this is a Space, which others use too.
         """
         if self._is_space:
-            raise StudioError("A Space keeps no keys.", "Run the studio on a machine of your own.")
+            raise StudioError("A Space does not store keys.", "Run the studio on your own machine.")
         url, key = checked_url(url), key.strip()
         if not _KEY.fullmatch(key):
-            raise _at("key", "This is not an API key.", "Copy the whole key, without blanks.")
+            raise _at("key", "This is not an API key.", "Copy the whole key, without spaces.")
         with suppress(StudioError):  # damaged: it is replaced
             known = self._read()
             if not key and known.get("url") == url:

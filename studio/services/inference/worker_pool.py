@@ -51,7 +51,7 @@ class WorkerPool:
         if len(requests) > MAX_BASE_MODELS:
             raise InvalidInput(
                 "This compares {count} base models or precisions, and at most {most} are in memory at once.",
-                "Compare fewer at one time.",
+                "Compare fewer at once.",
                 count=len(requests),
                 most=MAX_BASE_MODELS,
             )

@@ -137,7 +137,7 @@ class ChatWorker:
         except OSError as error:
             raise StudioError(
                 "The chat worker's folder {folder} cannot be written: {reason}.",
-                "Free some space or mend its permissions.",
+                "Free some space or fix its permissions.",
                 folder=self._folder.path,
                 reason=error.strerror or str(error),
             ) from error
@@ -182,7 +182,7 @@ class ChatWorker:
         running = self._running()
         if running is not None and running.process != worker.process:
             return StudioError(
-                "Another model was loaded into the playground meanwhile: {name}.",
+                "Another model was loaded into the playground in the meantime: {name}.",
                 "Send the prompt again to load this one.",
                 name=running.request["model"]["name"],
             )
@@ -191,15 +191,17 @@ class ChatWorker:
             return StudioError(last.problem, last.remedy)
         if isinstance(last, Finished):
             return StudioError(
-                "The playground's model was unloaded meanwhile: a run needed the memory, or nobody asked for long.",
-                "Send the prompt again: it is loaded by itself.",
+                "The playground's model has been unloaded: a run needed the memory, or it was idle for too long.",
+                "Send the prompt again: it is loaded automatically.",
             )
-        remedy = "Send the prompt again: it starts by itself. If it ends again, choose 8-bit, 4-bit or a smaller model."
+        remedy = (
+            "Send the prompt again: it starts automatically. If it ends again, choose 8-bit, 4-bit or a smaller model."
+        )
         log = [line for line in self._folder.log_tail(2000).splitlines() if line.strip()]
         if not log:
-            return StudioError("The chat worker ended without a word; it may have run out of memory.", remedy)
+            return StudioError("The chat worker ended unexpectedly; it may have run out of memory.", remedy)
         return StudioError(
-            "The chat worker ended without a word; it may have run out of memory. Its log ends: {log}",
+            "The chat worker ended unexpectedly; it may have run out of memory. Its log ends: {log}",
             remedy,
             log=log[-1][-300:],
         )

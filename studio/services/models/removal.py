@@ -50,8 +50,8 @@ class ModelRemoval:
         # First of all: from then on nobody begins anything with it. A power cut later on is made good by `finish`.
         if runs := self._catalogue.remove_model(model.id):
             raise InvalidInput(
-                "The base model “{name}” is needed: these runs train on it or wait to: {runs}.",
-                "Stop them or take them out of the queue, then remove it.",
+                "The base model “{name}” is in use: these runs train on it or are waiting to: {runs}.",
+                "Stop them or remove them from the queue, then remove it.",
                 name=model.name, runs=", ".join(f"{run.name} ({run.id})" for run in runs),
             )  # fmt: skip
         self.finish(model)
@@ -60,13 +60,13 @@ class ModelRemoval:
         for other in self._catalogue.models():
             if other.id != model.id and self._holds(model, other.path):
                 raise InvalidInput(
-                    "The base model “{other}” lies in the folder of “{name}”.", "Remove “{other}” first.",
+                    "The base model “{other}” is in the folder of “{name}”.", "Remove “{other}” first.",
                     name=model.name, other=other.name,
                 )  # fmt: skip
         for evaluation in self._catalogue.all_evaluations(*OPEN):
             if any(column["model"] == model.name for column in evaluation.columns):
                 raise InvalidInput(
-                    "The base model “{name}” is needed: the evaluation “{evaluation}” asks it or waits to.",
+                    "The base model “{name}” is in use: the evaluation “{evaluation}” is running on it or waiting to.",
                     "Stop the evaluation, then remove it.", name=model.name, evaluation=evaluation.name,
                 )  # fmt: skip
 
@@ -82,7 +82,7 @@ class ModelRemoval:
         except OSError as error:
             raise StudioError(
                 "The files of “{name}” cannot be deleted now: {reason}.",
-                "Close programs that use {path}, or mend its permissions; it is tried again by itself.",
+                "Close programs that use {path}, or fix its permissions; the studio retries automatically.",
                 name=model.name, reason=error.strerror or str(error), path=folder,
             ) from error  # fmt: skip
         self._catalogue.change_model(model.id, only=REMOVED, folder="", path="", pid=None, report={})

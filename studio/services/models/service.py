@@ -117,7 +117,7 @@ class Models:
                 raise StudioError.from_dict(failed.told)
         if alive:
             return None
-        raise StudioError("The check of “{name}” ended without a word.", "Start it once more.", name=model.name)
+        raise StudioError("The check of “{name}” ended unexpectedly.", "Start it again.", name=model.name)
 
     def _keep_report(self, model: Model) -> dict[str, Any] | None:
         """Lets the catalogue keep what a check has found that is done."""
@@ -280,7 +280,7 @@ def _model_folder(path: Path) -> Path:
             read_tensors(file)
     except OSError as error:
         raise InvalidInput(
-            "The .safetensors weights in {path} are damaged or not whole.",
+            "The .safetensors weights in {path} are damaged or incomplete.",
             "Put the whole model there; pickled weights beside them are not opened.",
             path=path,
         ) from error

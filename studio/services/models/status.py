@@ -27,7 +27,7 @@ def check_ready(model: Model) -> None:
                 name=model.name, reference=model.reference,
             )  # fmt: skip
         case _:
-            raise InvalidInput("The base model “{name}” is not ready yet.", "Wait until it is.", name=model.name)
+            raise InvalidInput("The base model “{name}” is not ready yet.", "Wait until it is ready.", name=model.name)
 
 
 def fault_of(model: Model) -> StudioError:
@@ -40,6 +40,6 @@ def fault_of(model: Model) -> StudioError:
 
 def folder_gone(model: Model, path: Path) -> InvalidInput:
     return InvalidInput(
-        "The folder of the base model “{name}” is gone: {path}.",
-        "Put it back, or remove the model and add it again.", name=model.name, path=path,
+        "The folder of the base model “{name}” is missing: {path}.",
+        "Restore it, or remove the model and add it again.", name=model.name, path=path,
     )  # fmt: skip

@@ -39,7 +39,7 @@ def read_columns(columns: Sequence[Column | Mapping[str, Any]]) -> list[Column]:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"]) or "column"
             fault = InvalidInput(
-                "Column {number} cannot be used: {reason} at “{place}”.", "Choose its base model and adapters anew.",
+                "Column {number} cannot be used: {reason} at “{place}”.", "Choose its base model and adapters again.",
                 number=number, place=place, reason=first["msg"],
             )  # fmt: skip
             raise InvalidInput(

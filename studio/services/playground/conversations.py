@@ -64,7 +64,7 @@ def _clean_name(name: str) -> str:
     """In one line, cut where it is long: it is often the first question."""
     clean = " ".join("".join(c if c.isprintable() else " " for c in kept_text(name)).split())
     if not clean:
-        raise InvalidInput.at("name", StudioError("The conversation has no name.", "Give it one."))
+        raise InvalidInput.at("name", StudioError("The conversation has no name.", "Give it a name."))
     return clean if len(clean) <= LONGEST_NAME else cut(clean, LONGEST_NAME - 1).rstrip() + "…"
 
 
@@ -83,7 +83,7 @@ def _turns(content: Mapping[str, Any]) -> int:
     turns = [column.get("turns", []) for column in columns]
     if not all(isinstance(each, list) for each in turns):
         raise InvalidInput.at(
-            "columns", StudioError("The turns of a column are no list.", "Reload the page and try again.")
+            "columns", StudioError("The turns of a column are not a list.", "Reload the page and try again.")
         )
     return max(map(len, turns))
 

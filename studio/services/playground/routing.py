@@ -22,7 +22,7 @@ from studio.services.playground.columns import ColumnPrompt, ColumnState, Compar
 from studio.store.catalogue import Catalogue
 from studio.store.tables.models import Model
 
-WAITING_FOR_TRAINING = "Waiting: a run trains and needs the memory"
+WAITING_FOR_TRAINING = "Waiting: a run is training and needs the memory"
 
 
 @dataclass
@@ -104,7 +104,7 @@ class Router:
                     states[at] = states[at].after(lease.place.explained(fault, lease.worker))
                 continue
             if any(places[at].asked.column.shares for at in own):
-                yield Comparison(list(states), "Putting the adapters on the model")
+                yield Comparison(list(states), "Attaching the adapters to the model")
             for at in own:
                 place = places[at]
                 column, model = place.asked.column, place.model
@@ -166,7 +166,7 @@ def _not_there(server: Server, column: Column) -> InvalidInput | None:
             "The server {url} answers with one adapter at a time, as it was trained.", remedy, url=server.url
         )
     if column.precision != "auto":
-        return InvalidInput("The server {url} has chosen its precision itself.", remedy, url=server.url)
+        return InvalidInput("The server {url} sets its own precision.", remedy, url=server.url)
     return None
 
 

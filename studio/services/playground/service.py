@@ -171,6 +171,6 @@ def _likelihood(reading: TokenScores) -> Likelihood:
 
 def _cannot_read() -> InvalidInput:
     return InvalidInput(
-        "The other server does not tell how likely a given answer is.",
+        "The other server does not report how likely a given answer is.",
         "Remove the server in Settings to measure it on this machine.",
     )

@@ -101,25 +101,23 @@ class Votes:
         """
         comparison = self._catalogue.comparison(comparison_id)
         if choice not in CHOICES:
-            raise InvalidInput("“{choice}” is no vote.", "Choose best, tie or bad.", choice=choice)
+            raise InvalidInput("“{choice}” is not a vote.", "Choose best, tie or bad.", choice=choice)
         answered = [i for i, one in enumerate(comparison.contenders) if one["answered"]]
         if len(answered) < 2:
             raise InvalidInput("There is only one answer.", "Compare at least two columns, then vote.")
         if choice != "best":
             place = None
         elif place not in answered:
-            raise InvalidInput("There is no answer at this place.", "Choose a column that has answered.")
+            raise InvalidInput("There is no answer here.", "Choose a column that has answered.")
         if blind and len(answered) < len(comparison.contenders):
-            raise InvalidInput(
-                "Not every column has an answer that can be seen.", "Ask again, or vote with the names in sight."
-            )
+            raise InvalidInput("Not every column has a visible answer.", "Ask again, or vote with the names shown.")
         with self._one_at_a_time:
             earlier = self._catalogue.votes_on([comparison.id])[comparison.id]
             if any(vote.blind for vote in earlier):
-                raise InvalidInput("This comparison was judged blind already.", "Ask again to judge once more.")
+                raise InvalidInput("This comparison has already been judged blind.", "Ask again to judge once more.")
             if blind and earlier:
                 raise InvalidInput(
-                    "This comparison was judged with the names in sight.", "Ask again to judge it blind."
+                    "This comparison has already been judged with the names shown.", "Ask again to judge it blind."
                 )
             self._catalogue.add_vote(comparison_id=comparison.id, choice=choice, place=place, blind=blind, owner=owner)
 

@@ -70,16 +70,14 @@ class Checkpoints:
         """
         run = self._catalogue.run(run_id)
         if earlier := self._catalogue.adapter_of_run(run_id, step):
-            raise InvalidInput(
-                "The checkpoint after step {step} is kept already: “{name}”.", step=step, name=earlier.name
-            )
+            raise InvalidInput("The checkpoint at step {step} is already kept: “{name}”.", step=step, name=earlier.name)
         name = check_name(name)
         folder = JobFolder(run.folder)
         found = next((c for c in checkpoints(folder.checkpoints) if c.step == step), None) if run.folder else None
         if found is None:
             raise NotFound(
-                "Run {id} has no whole checkpoint after step {step}.",
-                "Only the newest ones and the best one are kept; look at the list again.",
+                "Run {id} has no intact checkpoint at step {step}.",
+                "Only the most recent ones and the best one are kept; reload the list.",
                 id=run_id,
                 step=step,
             )

@@ -37,7 +37,7 @@ class RunControl:
         self._waiting(id)
         order = [run.id for run in self.queue() if run.id != id]
         if before is not None and before not in order:
-            raise InvalidInput("Run {id} does not wait any more.", "Look at the queue again.", id=before)
+            raise InvalidInput("Run {id} is no longer waiting.", "Reload the queue.", id=before)
         order.insert(order.index(before) if before is not None else len(order), id)
         self._catalogue.order_queue(order)
 
@@ -70,7 +70,10 @@ class RunControl:
         run = self._catalogue.run(id)
         if run.status != RunStatus.QUEUED:
             raise InvalidInput(
-                "Run {id} does not wait: it is {status}.", "Only what waits can be arranged.", id=id, status=run.status
+                "Run {id} is not waiting: it is {status}.",
+                "Only waiting runs can be reordered.",
+                id=id,
+                status=run.status,
             )
         return run
 
@@ -98,7 +101,7 @@ class RunControl:
         status = RunStatus(run.status)
         now = time.time() if now is None else now
         if status is RunStatus.QUEUED:
-            self._catalogue.change_run(id, RunStatus.CANCELLED, reason="Taken out of the queue.", at=now, ended_at=now)
+            self._catalogue.change_run(id, RunStatus.CANCELLED, reason="Removed from the queue.", at=now, ended_at=now)
         elif status.has_worker:
             if ending is Ending.SAVE:
                 JobFolder(run.folder).ask_stop()
@@ -106,7 +109,7 @@ class RunControl:
                 id, RunStatus.STOPPING, reason=_ASKED[ending], at=now, stop_asked=now, ending=ending
             )
         else:
-            raise InvalidInput("Run {id} is {status} already.", "There is nothing to stop.", id=id, status=run.status)
+            raise InvalidInput("Run {id} is already {status}.", "There is nothing to stop.", id=id, status=run.status)
 
     # that it goes on
 
@@ -124,9 +127,9 @@ class RunControl:
             is_whole = RunStatus(run.status) in FROM_CHECKPOINT
             raise InvalidInput(
                 "Run {id} cannot be resumed: it is {status}.",
-                "Continue it instead: that makes a new run which goes on after its last step."
+                "Continue it instead: that starts a new run from its last step."
                 if is_whole
-                else "Only a run that ended before it was done can be.",
+                else "Only a run that ended early can be resumed.",
                 id=id,
                 status=run.status,
             )
@@ -134,10 +137,10 @@ class RunControl:
             check_ready(model)
         if any(other.name == run.name for other in self.queue()):
             raise InvalidInput(
-                "Another run named “{name}” waits already.", "Take it out of the queue first.", name=run.name
+                "Another run named “{name}” is already waiting.", "Remove it from the queue first.", name=run.name
             )
         self._catalogue.change_run(
-            id, RunStatus.QUEUED, reason="Resumed by hand.", resumes=0, held=False, waiting={}, ended_at=None
+            id, RunStatus.QUEUED, reason="Resumed manually.", resumes=0, held=False, waiting={}, ended_at=None
         )
 
     def continue_with(
@@ -162,7 +165,7 @@ class RunControl:
         newest = next(iter(checkpoints(JobFolder(run.folder).checkpoints)), None)
         if newest is None:
             raise InvalidInput(
-                "Run {id} has no whole checkpoint left to go on from.", "Train it again with more epochs.", id=id
+                "Run {id} has no intact checkpoint left to continue from.", "Train it again with more epochs.", id=id
             )
         spec = _longer(RunSpec.model_validate(run.spec), run, newest, epochs, steps)
         rows = spec.data.model_copy(update={"name": f"{run.dataset_name}@{run.dataset_version}"})  # those very rows
@@ -183,8 +186,8 @@ def _longer(spec: RunSpec, run: Run, newest: Checkpoint, epochs: float | None, s
     total = total_steps(run.started.get("train_rows", 0), TrainingSpec.model_validate(training))
     if total <= newest.step:
         fault = StudioError(
-            "That is {total} {total:step|steps}, and {step} {step:is|are} done already.",
-            "Choose more.",
+            "That is {total} {total:step|steps}, and {step} {step:is|are} already done.",
+            "Enter more epochs.",
             total=total,
             step=newest.step,
         )
@@ -198,7 +201,7 @@ def _longer(spec: RunSpec, run: Run, newest: Checkpoint, epochs: float | None, s
 
 
 _ASKED = {
-    Ending.SAVE: "A person asked it to stop and to keep the adapter.",
-    Ending.AT_ONCE: "A person asked it to end at once.",
-    Ending.DISCARD: "A person asked to discard it.",
+    Ending.SAVE: "Stop requested, keeping the adapter.",
+    Ending.AT_ONCE: "Immediate end requested.",
+    Ending.DISCARD: "Discard requested.",
 }

@@ -116,7 +116,7 @@ class Dispatcher:
             self._catalogue.change_run(
                 run.id,
                 RunStatus.STARTING,
-                reason="Started." if run.attempt == 0 else "Started again.",
+                reason="Started." if run.attempt == 0 else "Restarted.",
                 at=now,
                 folder=str(folder.path),
                 started_at=run.started_at or now,
@@ -144,7 +144,7 @@ class Dispatcher:
         check_model(model)
         if dataset is None:
             raise StudioError(
-                "The dataset “{name}” was deleted before the run began.", "Add it again.", name=run.dataset_name
+                "The dataset “{name}” was deleted before the run started.", "Add it again.", name=run.dataset_name
             )
         validation = self._validation_set(run)
         return {
@@ -169,7 +169,7 @@ class Dispatcher:
             return self._catalogue.dataset(reference) if reference else None
         except NotFound as error:
             raise StudioError(
-                "The validation set “{name}” was deleted before the run began.", "Add it again.", name=reference
+                "The validation set “{name}” was deleted before the run started.", "Add it again.", name=reference
             ) from error
 
     def _look_after(self, run: Run, now: float) -> None:
@@ -221,7 +221,7 @@ class Dispatcher:
 def _disk_fault(error: OSError, folder: Path) -> StudioError:
     return StudioError(
         "The run folder {folder} could not be written: {reason}.",
-        "Free some space or mend its permissions, then resume the run.",
+        "Free some space or fix its permissions, then resume the run.",
         folder=folder,
         reason=error.strerror or str(error),
     )

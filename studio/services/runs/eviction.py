@@ -35,8 +35,8 @@ class PlaygroundEviction:
         if self._tenant.dismiss():
             return None
         return StudioError(
-            "The playground is answering with {model}, and both do not fit into the memory of {device}.",
-            "The run starts when the answer is written. Or start it anyway.",
+            "The playground is answering with {model}, and {device} does not have enough memory for both.",
+            "The run starts once the answer is written. Or start it anyway.",
             model=workers[0].model,
             device=device.label,
         )

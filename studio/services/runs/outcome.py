@@ -48,7 +48,7 @@ class RunOutcomes:
             self._catalogue.change_run(
                 run.id,
                 RunStatus.QUEUED,
-                reason="It is resumed by itself, {count} of {most} {most:time|times}.",
+                reason="Resuming automatically, attempt {count} of {most}.",
                 values={"count": run.resumes + 1, "most": automatic_resumes(run)},
                 at=now,
                 resumes=run.resumes + 1,
@@ -141,10 +141,10 @@ def _no_adapter(run: Run) -> StudioError:
     if run.checkpoint_step:
         return StudioError(
             "The run was ended before it could save its adapter.",
-            "Resume it after step {step}, or keep that checkpoint as an adapter.",
+            "Resume it from step {step}, or keep that checkpoint as an adapter.",
             step=run.checkpoint_step,
         )
-    return StudioError("The run was ended before it had anything to save.", "Resume it, and it begins anew.")
+    return StudioError("The run was ended before it had anything to save.", "Resume it to start over.")
 
 
 def _folder_is_gone(folder: Path) -> StudioError:

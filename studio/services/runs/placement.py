@@ -9,7 +9,7 @@ from typing import Protocol
 from studio.domain.errors import StudioError
 from studio.platform.hardware import CPU, Device
 
-NO_DEVICE = "It is to run on {device}, which this machine does not have now."
+NO_DEVICE = "It is pinned to {device}, which this machine does not have now."
 
 
 class Waiting(Protocol):
@@ -83,15 +83,15 @@ def _no_memory(device: Device, need: int) -> StudioError:
     values = {"need": _gigabytes(need), "free": _gigabytes(device.free), "all": _gigabytes(device.memory)}
     if need > device.memory:
         return StudioError(
-            "It is expected to need {need} of memory, and {device} has {all} in all.",
+            "It is expected to need {need} of memory, but {device} has only {all}.",
             "Choose 4-bit, a shorter max length, a smaller batch size or gradient checkpointing; or start it anyway.",
             device=device.label,
             **values,
         )
     return StudioError(
-        "It is expected to need {need} of memory, and {free} of {all} are free on {device}.",
-        "It starts by itself when enough is free: close other programs, or wait until the playground's model has left. "
-        "Or start it anyway.",
+        "It is expected to need {need} of memory, but only {free} of {all} are free on {device}.",
+        "It starts automatically once enough is free: close other programs, wait until the playground's model is "
+        "unloaded, or start it anyway.",
         device=device.label,
         **values,
     )

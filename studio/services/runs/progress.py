@@ -25,10 +25,10 @@ from studio.store.tables.runs import Run
 
 _NO_FIGURES = {"learning_rate": None, "grad_norm": None, "tokens_per_second": None, "memory": None}
 NOTES = {
-    "resumed": "Goes on after step {step}.",
-    "anew": "Begins anew: there was no whole checkpoint.",
-    "skipped": "A damaged checkpoint was passed over: {damage}",
-    "halved": "Memory ran out in step {step}: goes on with batches of {batch}, {accumulation} of them to a step.",
+    "resumed": "Continues from step {step}.",
+    "anew": "Starts over: there was no intact checkpoint.",
+    "skipped": "Skipped a damaged checkpoint: {damage}",
+    "halved": "Memory ran out at step {step}: continuing with batches of {batch}, {accumulation} per step.",
 }
 LOSSES = ("train_loss", "eval_loss", "best_eval_loss", "best_step")  # of a run, as its curve has them
 _FIGURES = ("step", "at", "loss", *_NO_FIGURES)

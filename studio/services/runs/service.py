@@ -126,11 +126,11 @@ class Runs:
                 validation = self._ready_dataset(data.validation_name)
                 if validation.trainable_rows < 1:
                     faults["data.validation_name"] = StudioError(
-                        "“{name}” has no row that can be learned.", "Choose another dataset.", name=validation.name
+                        "“{name}” has no row that can be trained on.", "Choose another dataset.", name=validation.name
                     )
                 elif dataset is not None and validation.sha256 == dataset.sha256:
                     faults["data.validation_name"] = StudioError(
-                        "These are the rows that are trained on.", "Choose another dataset, or none to split this one."
+                        "This is the dataset that is trained on.", "Choose another dataset, or none to split this one."
                     )
         except InvalidInput as fault:
             faults["data.validation_name"] = fault

@@ -62,7 +62,7 @@ def worker_of(record: _HasWorker) -> Process | None:
 
 def _fault(error: Exception) -> StudioError:
     return StudioError(
-        "What was found in it cannot be used: {reason}.",
-        "See that its files are whole, then try again; the server's log says more.",
+        "Its contents cannot be used: {reason}.",
+        "Check that its files are intact, then try again; see the server's log.",
         reason=f"{type(error).__name__}: {error}"[:300].rstrip("."),
     )

@@ -32,7 +32,7 @@ def kept_json(value: Any, field: str) -> Any:
     if len(written) > MOST_BYTES:
         fault = InvalidInput(
             "“{field}” has {size:.1f} MB; at most {most:.0f} MB are kept.",
-            "Begin a new conversation, or ask for shorter answers.",
+            "Start a new conversation, or ask for shorter answers.",
             field=field, size=len(written) / 1e6, most=MOST_BYTES / 1e6,
         )  # fmt: skip
         raise InvalidInput.at(field, fault)

@@ -130,7 +130,7 @@ class EvaluationRecords(KeyedRecords):
         with self._session() as session:
             record = session.get(Evaluation, id)
         if record is None:
-            raise NotFound("There is no evaluation {id}.", "The list of evaluations has those there are.", id=id)
+            raise NotFound("There is no evaluation {id}.", "The list of evaluations shows all of them.", id=id)
         return record
 
     def all_evaluations(self, *statuses: str) -> Sequence[Evaluation]:

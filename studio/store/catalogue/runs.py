@@ -58,7 +58,7 @@ class RunRecords(KeyedRecords):
         with self._session() as session:
             run = session.get(Run, id)
         if run is None:
-            raise NotFound("There is no run {id}.", "The runs page lists those there are.", id=id)
+            raise NotFound("There is no run {id}.", "The Runs page lists all runs.", id=id)
         return run
 
     def sweep(self, id: int) -> Sweep:
@@ -66,7 +66,7 @@ class RunRecords(KeyedRecords):
         with self._session() as session:
             sweep = session.get(Sweep, id)
         if sweep is None:
-            raise NotFound("There is no sweep {id}.", "The runs page lists those there are.", id=id)
+            raise NotFound("There is no sweep {id}.", "The Runs page lists all runs.", id=id)
         return sweep
 
     def runs(self, *statuses: RunStatus, sweep_id: int | None = None) -> Sequence[Run]:

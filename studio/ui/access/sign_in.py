@@ -93,9 +93,9 @@ class SignIn:
         name, password, onward = (form.get(field, [""])[-1] for field in ("name", "password", "next"))
         wait = self._verdict(request, _credentials(name, password))
         if wait is None:
-            return self._page(request, onward, 401, name, "Name or password is wrong.")
+            return self._page(request, onward, 401, name, "Wrong name or password.")
         if wait:
-            return self._page(request, onward, 429, name, "Too many wrong answers. Try again in {seconds} s.", wait)
+            return self._page(request, onward, 429, name, "Too many failed attempts. Try again in {seconds} s.", wait)
         welcome = _see(request, _next(onward))
         self._set_cookie(welcome, request, self._cookie, self._sessions.begin(), LIFETIME)
         return welcome

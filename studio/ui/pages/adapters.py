@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from studio.app import Studio
     from studio.store.tables.adapters import Adapter
 
-LEAD = "Everything you have trained, with where it came from."
+LEAD = "Everything you have trained, and how it was made."
 
 
 def build(studio: Studio) -> None:

@@ -108,7 +108,7 @@ def add(studio: Studio, uploads: list[str], names: list[str], request: gr.Reques
     """
     with studio.uploads.taken(uploads) as files:
         if len(names) != len(files):
-            raise InvalidInput("Each file needs a name of its own.", "Bring the files again.")
+            raise InvalidInput("Each file needs a name of its own.", "Add the files again.")
         called = [Path(name).name or file.name for name, file in zip(names, files, strict=True)]
         return {"dataset": shown_dataset(studio.datasets.add(files, file_names=called), language_of(request))}
 
@@ -178,9 +178,7 @@ def whole_row(
     examination = _counted(studio, dataset, chosen.name if chosen else "", max_length, validation)
     seen = dataset_view.rows(dataset, number, 1, model=chosen, examination=examination)
     if not seen["rows"]:
-        raise NotFound(
-            "“{name}” has no such row.", "It has {count}: load the page anew.", name=name, count=seen["total"]
-        )
+        raise NotFound("“{name}” has no such row.", "It has {count}: reload the page.", name=name, count=seen["total"])
     return shown_row(seen["rows"][0], language_of(request), WHOLE)
 
 
@@ -244,7 +242,9 @@ def clean(
     """Begins the next version of the dataset, without what the actions take away."""
     dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
     if trim and chosen is None:
-        raise InvalidInput("No base model is ready, and only its tokens tell what is too long.", "Add one first.")
+        raise InvalidInput(
+            "No base model is ready, and only its tokenizer can tell what is too long.", "Add one first."
+        )
     counted = _counted(studio, dataset, chosen.name if chosen else "", max_length, validation)
     made = studio.datasets.clean(
         name, skip_bad_rows=skip_bad_rows, drop_duplicates=drop_duplicates, near=near, drop_leaks=drop_leaks,

@@ -116,7 +116,7 @@ def sampling_of(values: dict[str, str]) -> Sampling:
         raise InvalidInput(first.template, fields=faults) from error
 
 
-_FAULT = StudioError("This is no setting of an answer.", "Reload the page, then try again.")
+_FAULT = StudioError("This is not a generation setting.", "Reload the page, then try again.")
 _FAULTS = {
     "temperature": StudioError("Enter a number from 0 to 2."),
     "top_p": StudioError("Enter a number above 0, up to 1."),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from studio.app import Studio
 
-LEAD = "Everything that trains, waits or has ended. Closing this page changes nothing for them."
+LEAD = "All runs: training, waiting and ended. Closing this page does not affect them."
 
 ON_A_PAGE = 50
 PICTURED = 30  # newest runs with a picture of their loss

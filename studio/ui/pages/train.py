@@ -200,7 +200,7 @@ def start(studio: Studio, values: Values, name: str, key: str, axes: dict[str, s
     if faults:
         raise InvalidInput(
             "Some settings cannot be used yet." if len(faults) > 1 else "One setting cannot be used yet.",
-            "What is wrong stands at the field.",
+            "The problem is shown at the field.",
             fields=faults,
         )
     if axes:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 AT_ONCE = 20_000  # rows up to which they are looked at without being asked
 
 _NOTES = {
-    "template_refuses": "{n} of {rows} rows {n:is|are} refused by the chat template: training cannot begin.",
-    "no_trained_token": "{n} of {rows} rows {n:is|are} left out: nothing to learn is within max length.",
-    "call_dropped": "{n} of {rows} rows: calls of tools are not learned, since the chat template leaves them out.",
-    "reasoning_dropped": "{n} of {rows} rows: reasoning is not learned, since the chat template leaves it out.",
-    "prefix_differs": "{n} of {rows} rows: an answer begins differently than when the model is asked.",
+    "template_refuses": "{n} of {rows} rows {n:is|are} refused by the chat template: training cannot start.",
+    "no_trained_token": "{n} of {rows} rows {n:is|are} left out: nothing to train on within max length.",
+    "call_dropped": "{n} of {rows} rows: tool calls are not trained on, since the chat template leaves them out.",
+    "reasoning_dropped": "{n} of {rows} rows: reasoning is not trained on, since the chat template leaves it out.",
+    "prefix_differs": "{n} of {rows} rows: an answer starts differently than at inference.",
     "turn_dropped": "{n} of {rows} rows: the model does not see a whole turn, since the chat template leaves it out.",
     "tools_dropped": "{n} of {rows} rows: the model does not see its tools, since the chat template leaves them out.",
 }

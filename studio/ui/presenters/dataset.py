@@ -202,7 +202,7 @@ def _step(step: Mapping[str, Any], language: str) -> str:
         done.append(t("trimmed to {most} tokens ({n})", most=f"{most:,}", n=step.get("trimmed", "…")))
         if gone := left_out.get("trim"):
             done.append(t("left out because they cannot be trimmed ({n})", n=gone))
-    return t("Healed: {what}", what=", ".join(done))
+    return t("Cleaned up: {what}", what=", ".join(done))
 
 
 def shown_formats(language: str) -> list[dict[str, Any]]:

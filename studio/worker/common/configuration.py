@@ -19,13 +19,13 @@ def read_configuration(path: str | Path) -> Any:
     except (ValueError, OSError, KeyError) as error:
         raise StudioError(
             "The model in {path} is of a kind that cannot be opened here.",
-            "Choose a model that transformers knows without code of the model's own.",
+            "Choose a model that transformers supports without custom code.",
             path=path,
         ) from error
     except Exception as error:  # whatever a family's own code makes of a setting that it does not expect
         raise StudioError(
-            "A setting in the config.json of {path} is not as transformers expects it: {reason}.",
-            "Mend it, or add the whole model again.",
+            "The config.json in {path} has a setting that transformers rejects: {reason}.",
+            "Fix it, or add the whole model again.",
             path=path,
             reason=[type(error).__name__, *str(error).strip().splitlines()][-1].strip().rstrip("."),
         ) from error

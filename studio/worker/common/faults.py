@@ -76,22 +76,22 @@ def _known(error: BaseException) -> StudioError | None:
         )
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StudioError(
-            "{file} may not be read or written.", "Mend its permissions, then start again.", file=error.filename
+            "No permission to read or write {file}.", "Fix its permissions, then start again.", file=error.filename
         )
     if isinstance(error, DamagedFile):
         return StudioError(
             "The file {file} is damaged or cut short.",
-            "Put a whole copy back, or delete what it belongs to and add that again.",
+            "Restore an intact copy, or delete what it belongs to and add that again.",
             file=error.filename,
         )
     if isinstance(error, FileNotFoundError) and error.filename:
         return StudioError(
-            "The file {file} is gone.", "Put it back, or add what it belongs to again.", file=error.filename
+            "The file {file} is missing.", "Restore it, or add what it belongs to again.", file=error.filename
         )
     if "trust_remote_code" in text or "custom code" in text:
         return StudioError(
-            "This base model comes with program code of its own, which is not run.",
-            "Choose a model that transformers knows by itself.",
+            "This base model comes with its own code, which is not run.",
+            "Choose a model that transformers supports without custom code.",
         )
     if "does not recognize this architecture" in text or "Unrecognized model" in text:
         found = _UNKNOWN_TYPE.search(text)
@@ -108,7 +108,7 @@ def _known(error: BaseException) -> StudioError | None:
         )
     if isinstance(error, ImportError) and "bitsandbytes" in text:
         return StudioError(
-            "8-bit and 4-bit need bitsandbytes, which cannot be used here.",
+            "8-bit and 4-bit need bitsandbytes, which does not work on this machine.",
             "Choose full (fp32) or half (bf16) precision.",
         )
     return None

@@ -42,8 +42,8 @@ def _smaller(batch: int) -> int:
 def nothing_left_to_halve(device: torch.device, free: int, estimate: int | None) -> StudioError:
     """For a run whose micro-batch is a single example already."""
     return StudioError(
-        "There is not enough memory for this run, even with one example at a time: it used {used}, and {free} were "
-        "free when it ran out; {estimate} were expected.",
+        "There is not enough memory for this run, even with one example at a time: it used {used}, with {free} free "
+        "when it ran out; {estimate} was expected.",
         "Choose 4-bit, a shorter max length, a lower rank or gradient checkpointing, or close other programs; then "
         "train again.",
         used=_gigabytes(memory_in_use(device)),

@@ -131,8 +131,9 @@ class GeneratedSequence:
         if self.sampler.is_lost:
             self.fail(
                 StudioError(
-                    "What the model makes of this text are no numbers, so no word can be chosen.",
-                    "Choose another adapter or checkpoint, or less strength: weights that grew too large do this.",
+                    "For this text the model computes values that are not numbers (NaN), so no word can be chosen.",
+                    "Choose another adapter or checkpoint, or a lower strength: this happens when weights have grown "
+                    "too large.",
                 )
             )
             return

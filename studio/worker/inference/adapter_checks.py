@@ -96,25 +96,25 @@ def _compare(name: str, layer: str, shape: Shape, expected: _Sides, vocabulary: 
 def why_by_itself(config: PeftConfig, fit: Fit) -> str:
     """Why no other adapter may be on the model beside it: it is of another kind, or changes the base meanwhile."""
     if config.peft_type != PeftType.LORA:
-        return "Adapters of this kind share no batch."
+        return "Adapters of this kind cannot share a batch."
     if getattr(config, "bias", "none") != "none":
         return "It has trained bias terms of the base model."
     if getattr(config, "target_parameters", None):
-        return "It changes single parameters of the base model."
+        return "It changes individual parameters of the base model."
     if getattr(config, "modules_to_save", None) or getattr(config, "trainable_token_indices", None) or not fit.is_lora:
         return "It has whole layers of its own."
     if fit.others:
-        return "It changes layers of other kinds than linear ones."
+        return "It changes layers that are not linear."
     return ""
 
 
 def why_alone(config: PeftConfig) -> str:
     """Why it shares no batch, though others may be on the model beside it."""
     if getattr(config, "use_dora", False):
-        return "DoRA adapters share no batch."
+        return "DoRA adapters cannot share a batch."
     variants = [f.name for f in fields(config) if f.metadata.get("is_lora_variant")]
     if any(getattr(config, v) for v in variants) or getattr(config, "lora_bias", False):
-        return "This variant of LoRA shares no batch."
+        return "This variant of LoRA cannot share a batch."
     return ""
 
 

@@ -26,7 +26,7 @@ def read_config(path: Path, name: str) -> PeftConfig:
     if not (path / WEIGHTS).is_file():
         raise InvalidInput(
             "The adapter “{name}” has no {file} in {path}.",
-            "Put its files back, or train it again.",
+            "Restore its files, or train it again.",
             name=name, file=WEIGHTS, path=path,
         )  # fmt: skip
     try:
@@ -35,19 +35,19 @@ def read_config(path: Path, name: str) -> PeftConfig:
     except Exception as error:  # peft says it in many ways
         raise InvalidInput(
             "The adapter_config.json of “{name}” in {path} cannot be read.",
-            "Put its files back, or train it again.",
+            "Restore its files, or train it again.",
             name=name,
             path=path,
         ) from error
     if special := _needs_own_base(config):
         raise InvalidInput(
             "The adapter “{name}” needs a base model that was changed for it ({special}).",
-            "Save it as a plain LoRA adapter: peft converts such adapters when it is told where they began.",
+            "Save it as a plain LoRA adapter: peft can convert such adapters, given the weights they started from.",
             name=name, special=special,
         )  # fmt: skip
     if config.is_prompt_learning or config.peft_type in (PeftType.ADAPTION_PROMPT, PeftType.XLORA, PeftType.POLY):
         raise InvalidInput(
-            "Adapters of the kind {kind}, such as “{name}”, cannot be compared here.",
+            "{kind} adapters, such as “{name}”, cannot be compared here.",
             "Choose a LoRA adapter.",
             name=name, kind=config.peft_type.value,
         )  # fmt: skip

@@ -138,7 +138,7 @@ class AdapterManager:
         for name, strength in adapter_set:
             if (alone := self.find(name).alone) and (len(adapter_set) > 1 or strength != 1):
                 raise InvalidInput(
-                    "The adapter “{name}” acts only alone and at full strength. {reason}",
+                    "The adapter “{name}” works only alone and at full strength. {reason}",
                     "Give it a column of its own, at strength 1.",
                     name=name,
                     reason=alone,
@@ -147,7 +147,7 @@ class AdapterManager:
     def why_alone(self, adapter_set: AdapterSet) -> str:
         """Why answers of these adapters (none: of the base) share no batch; empty where they do. Raises NotFound."""
         if self._base.precision == "8-bit":
-            return "In 8-bit, the rows of a batch change each other."
+            return "In 8-bit, the rows of a batch affect each other."
         return next((alone for name, _ in adapter_set if (alone := self.find(name).alone)), "")
 
     @contextmanager
@@ -184,12 +184,12 @@ class AdapterManager:
 
     def _why_not_by_row(self, fit: Fit) -> str:
         if not fit.is_plain:
-            return "This variant of LoRA shares no batch."
+            return "This variant of LoRA cannot share a batch."
         if self._by_row is None:
             with self._peft.resting() as model:
                 self._by_row = layers_by_row(model, self._layers)
         if not fit.linear <= self._by_row:
-            return "It changes layers in which this model mixes the rows of a batch."
+            return "It changes layers where this model mixes the rows of a batch."
         return ""
 
     def _load(self, adapter: ManagedAdapter, keep: Any) -> None:

@@ -16,8 +16,8 @@ from studio.worker.models.probes import equal_rows_stand_alone, rows_stand_alone
 
 logger = logging.getLogger(__name__)
 
-ANY_ROW = "In this model, the rows of a batch change each other."
-OTHER_LENGTHS = "In this model, prompts of different lengths change each other in a batch."
+ANY_ROW = "In this model, the rows of a batch affect each other."
+OTHER_LENGTHS = "In this model, prompts of different lengths affect each other in a batch."
 
 Probe = Callable[[Any, int], bool]
 PROBES: dict[str, Probe] = {

@@ -115,7 +115,7 @@ def read_request(kind: type[Request], body: Any) -> Request:
         first = error.errors(include_url=False)[0]
         raise InvalidInput(
             "{field}: {reason}.",
-            "Mend the request.",
+            "Fix the request.",
             field=".".join(map(str, first["loc"])) or "body",
             reason=first["msg"].rstrip("."),
         ) from error

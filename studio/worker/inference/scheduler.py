@@ -182,7 +182,7 @@ class Scheduler:
                 answers,
                 StudioError(
                     "The model could not answer: {reason}.",
-                    "The worker's log says more.",
+                    "See the worker's log.",
                     reason=str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__,
                 ),
             )

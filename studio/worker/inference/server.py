@@ -74,7 +74,7 @@ class ChatService:
             kind, _, token = request.headers.get("authorization", "").partition(" ")
             if kind.lower() != "bearer" or not secrets.compare_digest(token.encode(), self._token.encode()):
                 fault = InvalidInput(
-                    "The token is missing or wrong.", "Send the token of endpoint.json as a bearer token."
+                    "The token is missing or wrong.", "Send the token in endpoint.json as a bearer token."
                 )
                 return JSONResponse(error_body(fault, 401), 401)
             self.last_request = time.monotonic()
@@ -104,7 +104,7 @@ class ChatService:
     async def _attach(self, request: Request) -> Response:
         body = await _json(request)
         if not (isinstance(body, dict) and isinstance(body.get("name"), str) and isinstance(body.get("path"), str)):
-            raise InvalidInput("An adapter needs a name and a path.", "Mend the request.")
+            raise InvalidInput("An adapter needs a name and a path.", "Fix the request.")
         name = body["name"]
         await self._hold(name, Path(body["path"]))
         return JSONResponse({"name": name, "alone": self._manager.why_alone(((name, 1.0),))})
@@ -113,7 +113,7 @@ class ChatService:
         """The same in the words of vLLM's server."""
         body = await _json(request)
         if not (isinstance(body, dict) and all(isinstance(body.get(k), str) for k in ("lora_name", "lora_path"))):
-            raise InvalidInput("An adapter needs lora_name and lora_path.", "Mend the request.")
+            raise InvalidInput("An adapter needs lora_name and lora_path.", "Fix the request.")
         await self._hold(body["lora_name"], Path(body["lora_path"]))
         return JSONResponse({"name": body["lora_name"]})
 
@@ -209,7 +209,7 @@ class ChatService:
         answer = self._learned(reading, template, end) if reading.tokens is None else reading.tokens
         vocabulary = self._base.model.config.get_text_config().vocab_size
         if not answer or not all(0 <= token < vocabulary for token in answer):
-            raise InvalidInput("The answer holds no token, or one that the model does not know.", "Mend the request.")
+            raise InvalidInput("The answer has no tokens, or one that the model does not know.", "Fix the request.")
         if len(answer) > self._room(prompt):
             raise self._too_long(len(prompt) + len(answer))
         return prompt, answer
@@ -246,8 +246,9 @@ class ChatService:
             text = self._render(asked, template)([m.model_dump() for m in asked.messages], True)
         except TemplateRefusal as error:
             raise InvalidInput(
-                "The model's chat template does not take these messages: {reason}.",
-                "Begin with the user, take turns, and leave the system prompt empty if the model knows none.",
+                "The model's chat template does not accept these messages: {reason}.",
+                "Start with the user, alternate turns, and leave the system prompt empty if the model does not support "
+                "one.",
                 reason=error.values.get("reason", ""),
             ) from error
         return self._encoded(text)
@@ -268,7 +269,7 @@ class ChatService:
     def _too_long(self, tokens: int) -> InvalidInput:
         return InvalidInput(
             "The conversation has {tokens} tokens, and the model reads at most {context}.",
-            "Shorten it, or begin a new one.",
+            "Shorten it, or start a new one.",
             tokens=tokens,
             context=self._context,
         )
@@ -283,7 +284,7 @@ async def _json(request: Request) -> Any:
     try:
         return await request.json()
     except ValueError as error:
-        raise InvalidInput("The request is not JSON.", "Mend the request.") from error
+        raise InvalidInput("The request is not JSON.", "Fix the request.") from error
 
 
 async def _next(pieces: asyncio.Queue[Delta]) -> Delta:

@@ -91,8 +91,8 @@ def _find(source: Mapping[str, str]) -> Split:
     script = f"{repository.rpartition('/')[2]}.py"
     if any(file.rfilename == script for file in info.siblings or []):
         raise StudioError(
-            "The dataset {repository} comes with program code of its own ({script}), which is not run.",
-            "Many such datasets have a copy without it: enter refs/convert/parquet as the revision.",
+            "The dataset {repository} comes with its own code ({script}), which is not run.",
+            "Many such datasets have a copy without code: enter refs/convert/parquet as the revision.",
             repository=repository, script=script,
         )  # fmt: skip
     commit = info.sha or ""
@@ -149,8 +149,8 @@ def _config(source: Mapping[str, str], commit: str) -> _Config:
                     repository=repository, names=_listed(names),
                 ) from error  # fmt: skip
             raise StudioError(
-                "Nothing in the dataset {repository} is recognised as rows: {reason}.",
-                "Look at its files at {page}; download those with rows, and add them.",
+                "No rows were recognised in the dataset {repository}: {reason}.",
+                "See its files at {page}; download those with rows and add them.",
                 repository=repository, page=_page(repository), reason=_first_line(error),
             ) from error  # fmt: skip
     features = builder.info.features or {}
@@ -215,20 +215,20 @@ def _fault(error: Exception, source: Mapping[str, str]) -> StudioError:
     match error:
         case GatedRepoError():
             return StudioError(
-                "The dataset {repository} is only for people who have accepted its terms.",
-                "Accept the terms at {page}, save a token of that account in the settings, then add it again.",
+                "The dataset {repository} is gated: its terms have to be accepted first.",
+                "Accept the terms at {page}, save a token of that account in Settings, then add it again.",
                 repository=repository, page=page,
             )  # fmt: skip
         case RepositoryNotFoundError() | HFValidationError():
             return StudioError(
                 "There is no dataset {repository} at {endpoint}, or it is private.",
-                "Check the spelling (owner/name); for a private one, save a token that may read it in the settings.",
+                "Check the spelling (owner/name); for a private one, save a token with read access in Settings.",
                 repository=repository, endpoint=constants.ENDPOINT,
             )  # fmt: skip
         case RevisionNotFoundError():
             return StudioError(
                 "The dataset {repository} has no revision “{revision}”.",
-                "Use a branch, a tag or a commit of it, or leave the revision away.",
+                "Use one of its branches, tags or commits, or leave the revision empty.",
                 repository=repository, revision=source.get("commit") or source.get("revision", ""),
             )  # fmt: skip
     fault = hub_fault(error, repository, None)

@@ -125,7 +125,7 @@ def read_files(
             elif samples and layout.format.kind != layouts[0].format.kind:
                 raise InvalidInput(
                     "“{file}” holds {found}, and “{first}” holds {expected}.",
-                    "Add files of different kinds as datasets of their own.",
+                    "Add files of different kinds as separate datasets.",
                     file=name, found=layout.format.label, first=opened[0]["name"],
                     expected=layouts[0].format.label,
                 )  # fmt: skip

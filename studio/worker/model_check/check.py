@@ -134,8 +134,8 @@ def _read_tokenizer(path: Path, found: ModelReport) -> None:
     if beyond:
         found.notes.append(
             StudioError(
-                "Of the tokenizer's tokens, {count} {count:has|have} no embedding in the model, such as “{token}”: "
-                "{count:it is|they are} read as ordinary text, and “{pad}” fills up short rows.",
+                "{count} of the tokenizer's tokens {count:has|have} no embedding in the model, such as “{token}”: "
+                "{count:it is|they are} read as ordinary text, and “{pad}” pads short rows.",
                 count=len(beyond),
                 token=beyond[0],
                 pad=tokenizer.pad_token,
@@ -156,8 +156,8 @@ def _try(path: Path, stored: StoredQuantization | None, hollow: Any, found: Mode
     if precision is None:
         found.notes.append(
             StudioError(
-                "The model was not tried: that takes about {need} GB, and {free} GB are free. It is tried when a run "
-                "starts.",
+                "The model was not tried: that takes about {need} GB, and {free} GB are free. It will be tried when a "
+                "run starts.",
                 need=round(
                     (parameters or 0) * _BYTES[stored.precision if stored and stored.precision else "bf16"] / 1e9, 1
                 ),
@@ -188,9 +188,9 @@ def _probe(loaded: LoadedModel, found: ModelReport) -> None:
     if loaded.passed_over:
         found.notes.append(
             StudioError(
-                "Of the weights in the folder, {count} {count:has|have} no place in this model, such as {first}. "
-                "What is left out of a part that reads pictures or guesses ahead is no loss.",
-                "Otherwise config.json is not that of these weights.",
+                "{count} of the weights in the folder {count:is|are} not used by this model, such as {first}. That is "
+                "fine for parts that read images or predict ahead.",
+                "Otherwise config.json does not belong to these weights.",
                 count=len(loaded.passed_over),
                 first=loaded.passed_over[0],
             )

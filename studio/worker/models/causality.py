@@ -45,13 +45,13 @@ def check_numbers(model: Any) -> None:
     broken = [n for n, p in model.named_parameters() if p.is_floating_point() and not p.isfinite().all()]
     if broken:
         raise StudioError(
-            "Of the model's weights, {count} {count:holds|hold} values that are no numbers, such as {first}: it cannot "
-            "answer.",
+            "{count} of the model's weights {count:contains|contain} values that are not numbers, such as {first}: it "
+            "cannot answer.",
             "Add the whole model again, or choose another version of it.",
             count=len(broken),
             first=broken[0],
         )
     raise StudioError(
-        "What the model makes of a text are no numbers: it cannot answer.",
+        "The model computes values that are not numbers (NaN): it cannot answer.",
         "Add the whole model again, or choose another version of it.",
     )

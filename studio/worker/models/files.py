@@ -40,13 +40,13 @@ def needed_files(names: Iterable[str]) -> list[str]:
         weights = [n for n in names if n.endswith(".safetensors") and not n.startswith("adapter_")]
     if not weights and "model_index.json" in names:
         raise StudioError(
-            "This is a pipeline of several models that makes pictures or sounds, and no language model.",
+            "This is a pipeline of several models that generates images or sound, not a language model.",
             "Choose a causal language model, such as HuggingFaceTB/SmolLM2-135M-Instruct.",
         )
     if not weights:
         if any(fnmatch(n, p) for n in names for p in _PICKLED):
             raise StudioError(
-                "This model has pickled weights only, which can hold harmful code and are not opened.",
+                "This model only has pickled weights, which can contain malicious code and are not opened.",
                 "Choose a version of it with .safetensors weights.",
             )
         raise StudioError("There are no .safetensors weights in this model.", "Choose another model.")
@@ -74,7 +74,7 @@ def stored_in(path: str | Path) -> StoredQuantization | None:
     if stored is not None and not stored.can_load:
         raise _unreadable(
             folder,
-            "The weights in {path} are quantised with {stored}, which can be neither trained on nor asked here.",
+            "The weights in {path} are quantised with {stored}, which the studio can neither train nor run.",
             stored=stored.name,
         )
     tensors = {name: tensor for header in _headers(folder) for name, tensor in header.items()}
@@ -88,7 +88,7 @@ def stored_in(path: str | Path) -> StoredQuantization | None:
     if stored is None and packed:
         raise _unreadable(
             folder,
-            "The weights in {path} are packed as {packed}, and config.json does not say how they are to be read.",
+            "The weights in {path} are packed as {packed}, and config.json does not say how to read them.",
             packed=", ".join(sorted(set(packed.values()))),
         )
     if stored is not None and stored.is_unpacked:
@@ -96,8 +96,9 @@ def stored_in(path: str | Path) -> StoredQuantization | None:
     mark = _MARKS.get(stored.precision or "") if stored is not None else None
     if stored is not None and mark and not any(mark in name for name in tensors):
         raise StudioError(
-            "By config.json the weights in {path} are stored as {stored}, but the files keep none in that way.",
-            "Take quantization_config out of config.json if they are ordinary numbers, or add the whole model again.",
+            "According to config.json, the weights in {path} are stored as {stored}, but the files contain none.",
+            "Remove quantization_config from config.json if the weights are not quantised, or add the whole model "
+            "again.",
             path=folder,
             stored=stored.name,
         )
@@ -122,8 +123,8 @@ def _check_scales(path: Path, packed: Iterable[str], tensors: Set[str], stored: 
     if bare:
         raise _unreadable(
             path,
-            "Of the {stored} weights in {path}, {count} {count:has|have} no scale beside {count:it|them} that can be "
-            "read here, such as {first}.",
+            "{count} of the {stored} weights in {path} {count:has|have} no scale that can be read here, such as "
+            "{first}.",
             stored=stored.name, count=len(bare), first=bare[0],
         )  # fmt: skip
 
@@ -147,9 +148,8 @@ def _headers(path: Path) -> list[dict[str, Tensor]]:
         missing = [s for s in shards if not (path / s).exists()]
         if missing:
             raise StudioError(
-                "Of the model in {path}, {missing} of {total} weight {total:file|files} {missing:is|are} missing: "
-                "{first} is one.",
-                "Put them back, or add the model again.",
+                "The model in {path} lacks {missing} of its {total} weight {total:file|files}, such as {first}.",
+                "Restore them, or add the model again.",
                 path=path, missing=len(missing), total=len(shards), first=missing[0],
             )  # fmt: skip
         return [_header(path / s) for s in shards]
@@ -162,7 +162,7 @@ def _header(file: Path) -> dict[str, Tensor]:
         return read_tensors(file)
     except DamagedFile as error:
         raise StudioError(
-            "The weights in {file} are damaged or cut short.", "Put a whole file there, or add the model again.",
+            "The weights in {file} are damaged or cut short.", "Put an intact file there, or add the model again.",
             file=file,
         ) from error  # fmt: skip
 
@@ -173,7 +173,7 @@ def _shards(index: Path) -> list[str]:
         return listed_shards(index)
     except DamagedFile as error:
         raise StudioError(
-            "The weights' index {file} is damaged.", "Put a whole file there, or add the model again.", file=index
+            "The weights' index {file} is damaged.", "Put an intact file there, or add the model again.", file=index
         ) from error
 
 

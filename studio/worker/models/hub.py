@@ -84,7 +84,7 @@ def hub_fault(error: Exception, repo: str, revision: str | None) -> StudioError:
     match error:
         case GatedRepoError():
             return StudioError(
-                "The model {repo} is only for people who have accepted its terms.",
+                "The model {repo} is gated: its terms have to be accepted first.",
                 "Accept the terms at {endpoint}/{repo}, sign in with a token of that account, then add it again.",
                 repo=repo, endpoint=endpoint,
             )  # fmt: skip
@@ -97,7 +97,7 @@ def hub_fault(error: Exception, repo: str, revision: str | None) -> StudioError:
         case RevisionNotFoundError():
             return StudioError(
                 "The model {repo} has no revision “{revision}”.",
-                "Use a branch, a tag or a commit of it, or leave the revision away.",
+                "Use one of its branches, tags or commits, or leave the revision empty.",
                 repo=repo, revision=revision,
             )  # fmt: skip
         case HfHubHTTPError(response=response) if response.status_code in (401, 403):
@@ -132,7 +132,7 @@ def check_room(needed: int) -> None:
     free = shutil.disk_usage(cache).free
     if needed > free:
         raise StudioError(
-            "It takes {needed:.1f} GB, and there are {free:.1f} GB left on the disk of {cache}.",
+            "It needs {needed:.1f} GB, and only {free:.1f} GB are left on the disk of {cache}.",
             "Free some space, or set HF_HOME to a folder on another disk.",
             needed=needed / 1e9, free=free / 1e9, cache=cache,
         )  # fmt: skip

@@ -11,19 +11,15 @@ from studio.domain.errors import StudioError
 
 _ENDINGS = ("ForCausalLM", "LMHeadModel", "ModelWithLMHead")  # of classes that write text from left to right
 _REMEDY = "Choose a causal language model, such as HuggingFaceTB/SmolLM2-135M-Instruct."
-_ENCODER = "{architecture} is an encoder: it fills gaps in a text that it sees as a whole, and writes none."
-_TRANSLATOR = "{architecture} is an encoder-decoder, as for translating and summarising, and no causal language model."
-_CLASSIFIER = (
-    "{architecture} is a classifier, as reward models are: it puts labels or scores on a text, and writes none."
-)
-_EMBEDDER = "{architecture} turns texts into vectors, as for a search: it has no output that writes text."
-_READER = "{architecture} reads pictures, and writes no text by itself."
-_DESCRIBER = (
-    "{architecture} reads pictures or sounds and writes about them; only models of text alone can be trained here."
-)
-_LISTENER = "{architecture} listens: it writes down or sorts what it hears."
-_SPEAKER = "{architecture} makes speech or music."
-_PAINTER = "{architecture} makes or changes pictures."
+_ENCODER = "{architecture} is an encoder: it fills gaps in a complete text but does not write any."
+_TRANSLATOR = "{architecture} is an encoder-decoder, as for translation and summarisation, not a causal language model."
+_CLASSIFIER = "{architecture} is a classifier, like reward models: it labels or scores text but does not write any."
+_EMBEDDER = "{architecture} turns text into vectors, as for search: it has no output for writing text."
+_READER = "{architecture} reads images and does not write text by itself."
+_DESCRIBER = "{architecture} reads images or audio and writes about them; only text-only models can be trained here."
+_LISTENER = "{architecture} is for audio: it transcribes or classifies what it hears."
+_SPEAKER = "{architecture} generates speech or music."
+_PAINTER = "{architecture} generates or edits images."
 _FORECASTER = "{architecture} forecasts series of numbers."
 _OTHER = "{architecture} is not a model that writes text."
 
@@ -84,7 +80,7 @@ def config_flag(config: Any, name: str) -> bool:
 def not_causal(config: Any) -> StudioError:
     """For a model that was tried, and whose every word depends on those behind it."""
     return _refusal(
-        "{architecture} looks ahead: what it makes of a word depends on the words behind it, so it cannot write text.",
+        "{architecture} looks ahead: its output for a token depends on later tokens, so it cannot write text.",
         architecture_of(config),
     )
 

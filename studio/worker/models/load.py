@@ -137,15 +137,15 @@ def _load_whole(path: str | Path, config: Any, device: torch.device, **how: Any)
         if "conversion of the weights" not in str(error):
             raise
         raise StudioError(
-            "The weights in {path} are not as this model keeps them: transformers could not put them together.",
+            "The weights in {path} do not match this model's layout: transformers could not assemble them.",
             "Add the model again, or choose another version of it.",
             path=path,
         ) from error
     other = {key if isinstance(key, str) else key[0] for key in found["mismatched_keys"]}
     if drawn := sorted(found["missing_keys"] | other):
         raise StudioError(
-            "Of the model's weights, {count} {count:is|are} not in {path} or {count:has|have} another shape there: "
-            "{first} is one. It would answer at random.",
+            "{count} of the model's weights {count:is|are} missing from {path} or {count:has|have} a different shape "
+            "there, such as {first}. The model would answer at random.",
             "Add the whole model again, or choose another version of it.",
             count=len(drawn),
             path=path,

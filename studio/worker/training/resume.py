@@ -64,8 +64,8 @@ def find_beginning(checkpoints: Path, continue_from: str | None, fixed: Mapping[
 def _of_another_run(path: Path, fixed: Mapping[str, Any]) -> Checkpoint:
     if reason := damage(path, thorough=True):
         raise StudioError(
-            "The checkpoint that this run goes on from is damaged or gone: {reason}",
-            "Train again from the beginning, with as many epochs as you want in all.",
+            "The checkpoint that this run continues from is damaged or missing: {reason}",
+            "Train again from the start, with the total number of epochs you want.",
             reason=reason,
         )
     found = next(c for c in all_checkpoints(path.parent) if c.path == path)
@@ -77,7 +77,7 @@ def _check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     differing = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     if differing:
         raise StudioError(
-            "The run cannot go on from its checkpoint, for these have changed since: {names}.",
+            "The run cannot continue from its checkpoint, because these have changed: {names}.",
             "Train it as a new run, or put back what was changed.",
             names=", ".join(f"{key} ({before.get(key)} → {now.get(key)})" for key in differing),
         )

@@ -74,7 +74,7 @@ def read_examples(
     )
     if not len(train):
         raise StudioError(
-            "No row has anything to learn within the first {length} {length:token|tokens}.",
+            "No row has anything to train on within the first {length} {length:token|tokens}.",
             "Raise max length, or shorten the questions in the dataset.",
             length=spec.training.max_length,
         )

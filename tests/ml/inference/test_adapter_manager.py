@@ -272,7 +272,7 @@ def test_in_8_bit_every_row_answers_alone(model: Path, adapters: dict[str, Path]
     assert (
         manager.why_alone(())
         == manager.why_alone(adapter_set_of("plain"))
-        == "In 8-bit, the rows of a batch change each other."
+        == "In 8-bit, the rows of a batch affect each other."
     )
 
 
@@ -327,7 +327,7 @@ def test_what_acts_only_alone_is_neither_mixed_nor_weakened_in_silence(
         manager.add(name, adapters[name])
     manager.check((("dora", 1.0),))
     for adapter_set in ((("dora", 0.5),), (("dora", 1.0), ("plain", 1.0))):
-        with pytest.raises(InvalidInput, match="acts only alone and at full strength"):
+        with pytest.raises(InvalidInput, match="works only alone and at full strength"):
             manager.check(adapter_set)
 
 

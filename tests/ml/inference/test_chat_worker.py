@@ -178,7 +178,7 @@ def test_a_column_that_is_off_is_not_asked_and_switching_loads_nothing_again(pla
 def test_a_dora_column_answers_alone_but_right_and_says_so(playground: Playground, alone: Any):
     base, dora = compare(playground, None, "dora")
     assert texts([base, dora]) == [alone(None), alone("dora")]
-    assert (base.note, dora.note) == ("", "DoRA adapters share no batch.")
+    assert (base.note, dora.note) == ("", "DoRA adapters cannot share a batch.")
 
 
 def test_what_is_wrong_with_a_column_stays_in_it(playground: Playground, alone: Any):
@@ -270,8 +270,8 @@ def test_a_killed_worker_is_told_and_the_next_question_starts_it_again(
     for column in last.columns:
         assert column.state == "error"
         assert column.text, "what was said before stays"
-        assert "ended without a word; it may have run out of memory" in str(column.error)
-        assert "it starts by itself" in str(column.error)
+        assert "ended unexpectedly; it may have run out of memory" in str(column.error)
+        assert "it starts automatically" in str(column.error)
     assert texts(compare(playground, None, "one")) == [alone(None), alone("one")]
     assert playground.status().pid != killed
 

@@ -228,4 +228,4 @@ def test_an_adapter_whose_numbers_are_none_fails_alone_beside_a_base_that_answer
         generate(model, answers, pad=0, device=base.device)
     assert [len(piece.tokens) for piece in said[0]] == [1] * TOKENS
     assert [str(piece.error) for piece in said[1]] == [str(said[1][0].error)]
-    assert "no numbers" in str(said[1][0].error)
+    assert "not numbers" in str(said[1][0].error)

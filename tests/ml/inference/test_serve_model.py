@@ -155,7 +155,7 @@ def test_what_the_other_server_cannot_do_is_said_in_that_column_alone(playground
     assert [c.error.problem.partition("/v1 ")[2] for c in columns[1:] if c.error] == [
         "answers with one adapter at a time, as it was trained.",
         "answers with one adapter at a time, as it was trained.",
-        "has chosen its precision itself.",
+        "sets its own precision.",
     ]
     (likelihood,) = playground.likelihoods([ColumnPrompt(of(), [Message(role="user", content="Hello")])], ["Hi"])
     assert isinstance(likelihood, InvalidInput)
@@ -166,7 +166,7 @@ def test_a_wrong_key_and_a_server_that_is_not_there_are_said_and_without_it_this
 ):
     stand_in.save(served["url"], "wrong")
     (column,) = compared(playground, of())
-    assert "refuses the key" in str(column.error)
+    assert "rejected the key" in str(column.error)
     stand_in.save("http://127.0.0.1:1", "")
     (column,) = compared(playground, of())
     assert "cannot be reached" in str(column.error)

@@ -167,14 +167,14 @@ def test_adapters_come_and_go(client: TestClient, base: LoadedModel, tmp_path: P
     assert client.post("/v1/adapters", json={"name": name}).status_code == 400
     nowhere = client.post("/v1/adapters", json={"name": name, "path": str(tmp_path / "nowhere")})
     assert nowhere.status_code == 400
-    assert nowhere.json()["error"]["studio"]["remedy"] == "Put its files back, or train it again."
+    assert nowhere.json()["error"]["studio"]["remedy"] == "Restore its files, or train it again."
 
 
 def test_messages_that_the_template_does_not_take_are_said(client: TestClient, base: LoadedModel):
     kept = base.tokenizer.chat_template
     base.tokenizer.chat_template = "{{ raise_exception('System role not supported') }}"
     try:
-        assert "does not take these messages: System role not supported." in refusal_of(client, 400)
+        assert "does not accept these messages: System role not supported." in refusal_of(client, 400)
     finally:
         base.tokenizer.chat_template = kept
 

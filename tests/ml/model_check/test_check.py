@@ -27,7 +27,7 @@ def test_a_model_is_checked_by_name_and_what_is_found_is_kept(tmp_path: Path):
     (tmp_path / "other" / "model.safetensors").rename(folder / "model.safetensors")
     done = studio(home, "models", "check", "tiny")
     assert done.returncode == 1
-    assert "Problem: Of the model's weights," in done.stdout
+    assert "of the model's weights" in done.stdout
     (kept,) = json.loads(studio(home, "models", "list", "--json").stdout)
     assert kept["report"]["problems"]
     assert studio(home, "models", "check", "nobody").returncode == 2

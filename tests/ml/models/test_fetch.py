@@ -90,10 +90,10 @@ def test_a_model_of_the_hub_is_pinned_and_whole_without_pickles_and_code(hub: Hu
 @pytest.mark.parametrize(
     ("reference", "revision", "problem", "remedy"),
     [
-        ("ben/gated", None, "only for people who have accepted its terms", "Accept the terms at {hub}/ben/gated"),
+        ("ben/gated", None, "is gated", "Accept the terms at {hub}/ben/gated"),
         ("ada/nothing", None, "There is no model ada/nothing", "Check the spelling"),
-        ("ada/pickled", "v9", "has no revision “v9”", "a branch, a tag or a commit"),
-        ("ada/pickled", None, "pickled weights only", "with .safetensors weights"),
+        ("ada/pickled", "v9", "has no revision “v9”", "branches, tags or commits"),
+        ("ada/pickled", None, "only has pickled weights", "with .safetensors weights"),
     ],
 )
 def test_what_the_hub_does_not_give_is_explained(
@@ -134,7 +134,7 @@ def test_what_cannot_be_used_is_refused_before_its_weights_are_fetched(hub: HubS
     assert "is an encoder" in said["encoder"]
     assert "quantised with GPTQ 4-bit" in said["gptq"]
     assert "Add ada/plain, and choose 4-bit" in said["gptq"]
-    assert "makes pictures" in said["painter"]
+    assert "generates images" in said["painter"]
     assert not list((tmp_path / "cache").rglob("*.safetensors"))
 
 
@@ -174,7 +174,7 @@ def changed(tiny: Path, folder: Path, damage: str) -> Path:
     [
         ("no tokenizer", "The tokenizer in"),
         ("half the weights", "damaged or cut short"),
-        ("not a language model", "ViTForImageClassification reads pictures"),
+        ("not a language model", "ViTForImageClassification reads images"),
         ("code of its own", "of a kind that cannot be opened here"),
     ],
 )
@@ -240,5 +240,5 @@ def test_a_package_with_other_bytes_is_not_opened(tmp_path: Path):
     environment = nowhere(tmp_path, PIP_FIND_LINKS=str(packages))
     last = fetch(tmp_path / "fetched", "starter", "someone/starter", environment=environment)
     assert isinstance(last, Failed)
-    assert "is not the one that is expected" in last.problem
+    assert "is not the expected one" in last.problem
     assert [f.name for f in (tmp_path / "fetched").iterdir() if f.is_dir()] == [], "nothing is left behind"

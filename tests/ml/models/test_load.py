@@ -152,7 +152,7 @@ def test_weights_that_cannot_be_read_here_are_refused_with_a_way_out(copy: Path,
     change_config(copy, quantization_config={"quant_method": method, "bits": 4})
     (copy / "README.md").write_text("---\nbase_model: ada/plain\n---\n")
     for look in (describe_model, load_base):
-        with pytest.raises(StudioError, match="can be neither trained on nor asked here") as fault:
+        with pytest.raises(StudioError, match="can neither train nor run") as fault:
             look(copy)
         assert "Add ada/plain, and choose 4-bit" in fault.value.remedy
     report = check_model(copy).as_dict()
@@ -170,7 +170,7 @@ def test_packed_weights_of_which_nothing_is_said_are_refused(llama: Path, tmp_pa
     else:
         folder = change_weights(Path(shutil.copytree(llama, tmp_path / "model")), change)
     for look in (describe_model, load_base):
-        with pytest.raises(StudioError, match="does not say how they are to be read"):
+        with pytest.raises(StudioError, match="does not say how to read them"):
             look(folder)
 
 
@@ -184,7 +184,7 @@ def test_fp8_weights_without_a_scale_that_can_be_read_are_refused(copy: Path, na
     change_weights(copy, other)
     change_config(copy, quantization_config={"quant_method": "fp8", "activation_scheme": "static"})
     for look in (describe_model, load_base):
-        with pytest.raises(StudioError, match="no scale beside"):
+        with pytest.raises(StudioError, match="no scale that can be read"):
             look(copy)
 
 
@@ -192,15 +192,15 @@ def test_fp8_weights_without_a_scale_that_can_be_read_are_refused(copy: Path, na
 def test_ordinary_weights_that_are_called_quantised_are_refused(copy: Path, bits: dict[str, bool]):
     change_config(copy, quantization_config={"quant_method": "bitsandbytes"} | bits)
     for look in (describe_model, load_base):
-        with pytest.raises(StudioError, match="keep none in that way") as fault:
+        with pytest.raises(StudioError, match="the files contain none") as fault:
             look(copy)
-        assert "Take quantization_config out" in fault.value.remedy
+        assert "Remove quantization_config" in fault.value.remedy
 
 
 def test_packed_experts_of_which_nothing_is_said_are_refused(tmp_path: Path):
     folder = save_family(tmp_path / "model", "gpt_oss")
     change_weights(folder, lambda n, t: {n: t.to(torch.float8_e4m3fn) if t.dim() == 3 else t})
-    with pytest.raises(StudioError, match="does not say how they are to be read"):
+    with pytest.raises(StudioError, match="does not say how to read them"):
         load_base(folder)
 
 
@@ -214,15 +214,15 @@ def without(part: str) -> Callable[[str, torch.Tensor], dict[str, torch.Tensor]]
 @pytest.mark.parametrize("part", ["layers.1.mlp.up_proj", "lm_head", "norm.weight"])
 def test_a_weight_that_is_missing_is_an_error(copy: Path, part: str):
     change_weights(copy, without(part))
-    with pytest.raises(StudioError, match="another shape there") as fault:
+    with pytest.raises(StudioError, match="a different shape there") as fault:
         load_base(copy, "fp32", CPU)
     assert part in fault.value.problem
-    assert "another shape there" in str(check_model(copy).refusal)
+    assert "a different shape there" in str(check_model(copy).refusal)
 
 
 def test_a_weight_of_another_shape_is_an_error(copy: Path):
     change_weights(copy, lambda n, t: {n: t[:, :32].contiguous() if "up_proj" in n else t})
-    with pytest.raises(StudioError, match="another shape"):
+    with pytest.raises(StudioError, match="a different shape"):
         load_base(copy, "fp32", CPU)
 
 
@@ -247,7 +247,10 @@ def test_weights_that_the_model_has_no_place_for_are_told_when_it_is_checked(cop
     assert check_model(copy).notes == []
     change_config(copy, num_hidden_layers=1)
     note = str(check_model(copy).notes[0])
-    assert "9 have no place in this model, such as model.layers.1.input_layernorm.weight" in note
+    assert (
+        "9 of the weights in the folder are not used by this model, such as model.layers.1.input_layernorm.weight"
+        in note
+    )
 
 
 def test_weights_that_are_no_numbers_are_found_when_the_model_is_checked(copy: Path):
@@ -259,9 +262,9 @@ def test_weights_that_are_no_numbers_are_found_when_the_model_is_checked(copy: P
 def test_a_setting_that_transformers_does_not_expect_is_said(copy: Path, change: dict[str, Any]):
     change_config(copy, **change)
     for look in (describe_model, load_base):
-        with pytest.raises(StudioError, match=r"A setting in the config\.json"):
+        with pytest.raises(StudioError, match=r"has a setting that transformers rejects"):
             look(copy)
-    assert "A setting in the config.json" in str(check_model(copy).refusal)
+    assert "has a setting that transformers rejects" in str(check_model(copy).refusal)
 
 
 @pytest.mark.parametrize(("index", "said"), [(None, "nor an index"), ('{"weight_map": {}}', "index .* is damaged")])

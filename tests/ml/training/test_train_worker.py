@@ -101,5 +101,5 @@ def test_a_fault_is_the_last_word_and_its_traceback_is_in_the_log(endless: JobFo
     assert worker(endless).wait(SECONDS) == 1
     failed = endless.last_event()
     assert isinstance(failed, Failed)
-    assert failed.problem == f"The file {rows} is gone."
+    assert failed.problem == f"The file {rows} is missing."
     assert "Traceback" in endless.log_tail()

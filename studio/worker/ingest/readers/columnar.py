@@ -85,7 +85,7 @@ def _blocks(packed: Packed, name: str, kind: str, batches: Any) -> Iterator[Bloc
             yield Problem(number + 1, "", "truncated", {"reason": reason})
             return
         raise InvalidInput(
-            "“{file}” cannot be read as {kind}: {reason}.", "Write it again, or bring it as .jsonl.",
+            "“{file}” cannot be read as {kind}: {reason}.", "Write it again, or add it as .jsonl.",
             file=name, kind=kind, reason=reason,
         ) from error  # fmt: skip
 

@@ -113,14 +113,14 @@ class Packed:
                     archive.open(files[0]).close()  # says whether its own header is whole
         except (*BROKEN, OSError, ValueError, NotImplementedError, UnicodeError) as error:
             raise InvalidInput(
-                "“{file}” is no zip archive that can be opened: {reason}.",
-                "Pack it again, or bring the file unpacked.",
+                "“{file}” is not a readable zip archive: {reason}.",
+                "Compress it again, or add the unpacked file.",
                 file=self._name, reason=str(error).rstrip(".") or type(error).__name__,
             ) from error  # fmt: skip
         if len(files) != 1 or not kind_of(files[0].filename):
             raise _wrong_archive(self._name, [info.filename for info in files])
         if files[0].flag_bits & 1:
-            raise InvalidInput("“{file}” is locked with a password.", "Bring the file unpacked.", file=self._name)
+            raise InvalidInput("“{file}” is locked with a password.", "Add the unpacked file.", file=self._name)
         return files[0].filename
 
 
@@ -132,6 +132,6 @@ def damaged(name: str, error: Exception) -> InvalidInput:
 def _wrong_archive(name: str, members: list[str]) -> InvalidInput:
     return InvalidInput(
         "“{file}” must have one file of rows in it; it has {count}: {members}.",
-        "Pack one file alone, or bring several unpacked: they become one dataset.",
+        "Compress a single file, or add several uncompressed ones: they become one dataset.",
         file=name, count=len(members), members=", ".join(members[:5]) or "–",
     )  # fmt: skip

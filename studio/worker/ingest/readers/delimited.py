@@ -199,7 +199,7 @@ def _score(lines: list[str], form: dict[str, Any]) -> tuple[float, int]:
         reader = csv.reader(lines, strict=True, **form)
     except (TypeError, ValueError, csv.Error) as error:
         raise InvalidInput(
-            "“{delimiter}” cannot be a delimiter.", "Use one character: a comma, a semicolon, a tab or a bar.",
+            "“{delimiter}” cannot be a delimiter.", "Use one character: a comma, a semicolon, a tab or a vertical bar.",
             delimiter=form["delimiter"],
         ) from error  # fmt: skip
     columns, fitting, rows = 0, 0, 0

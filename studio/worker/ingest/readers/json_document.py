@@ -98,7 +98,9 @@ def _piecewise(packed: Packed, name: str, encoding: str) -> tuple[str, Iterator[
     rows = _key_of_rows(members | arrays, name)
     if rows is None:
         raise InvalidInput(
-            "“{file}” is one large object.", "Save its rows as a JSON array, or one object a line as .jsonl.", file=name
+            "“{file}” is one large object.",
+            "Save its rows as a JSON array, or one object per line as .jsonl.",
+            file=name,
         )
     items: Iterator[Item] = (
         item for key, item in _members(packed, encoding)
@@ -126,7 +128,7 @@ def _key_of_rows(value: dict[str, Any], name: str) -> str | None:
     if len(keys) != 1:
         raise InvalidInput(
             "“{file}” is an object with {count} lists of rows in it, and must have one.",
-            "Save the rows as a JSON array, or one object a line as .jsonl.",
+            "Save the rows as a JSON array, or one object per line as .jsonl.",
             file=name, count=len(keys),
         )  # fmt: skip
     return keys[0]

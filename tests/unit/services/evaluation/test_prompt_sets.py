@@ -78,7 +78,7 @@ def test_every_line_that_cannot_be_used_is_named_with_what_is_wrong(sets, line, 
     fault = refused(sets, '{"prompt": "good"}\n' + line)
     assert list(fault.fields) == ["line 2"]
     assert said in str(fault.fields["line 2"])
-    assert "1 of 2 prompts cannot be used; the first stands in line 2." in str(fault)
+    assert "1 of 2 prompts cannot be used; the first is on line 2." in str(fault)
 
 
 def test_bad_lines_can_be_left_out(sets):
@@ -167,7 +167,7 @@ def test_preferred_answers_are_references_and_texts_are_no_prompts(sets, catalog
     assert [i["reference"] for i in sets.get(sets.from_dataset("rows"))["items"]] == ["chosen"]
     catalogue.delete_datasets([catalogue.dataset("rows").id])
     add_dataset(catalogue, tmp_path, [{"text": "Once."}], "text")
-    with pytest.raises(InvalidInput, match="no row with a question"):
+    with pytest.raises(InvalidInput, match="no row with a text-only question"):
         sets.from_dataset("rows")
 
 
@@ -221,16 +221,16 @@ def test_a_run_that_has_no_rows_to_give_is_said(sets, catalogue, run):
     id, folder, told = run
     with pytest.raises(NotFound):
         sets.from_run(99)
-    with pytest.raises(InvalidInput, match="has not told which rows"):
+    with pytest.raises(InvalidInput, match="has not recorded which rows"):
         sets.from_run(id)
     folder.keep_held_out([])
     with pytest.raises(InvalidInput, match="trained on all rows"):
         sets.from_run(id)
     folder.prepare({"dataset": told | {"sha256": "of before"}, "validation": None})
-    with pytest.raises(InvalidInput, match="another one than that of run"):
+    with pytest.raises(InvalidInput, match="is not the one that run"):
         sets.from_run(id)
     folder.request.unlink()
-    with pytest.raises(InvalidInput, match="folder is gone"):
+    with pytest.raises(InvalidInput, match="folder is missing"):
         sets.from_run(id)
     assert sets.list() == []
 

@@ -212,7 +212,7 @@ def test_a_stop_ends_the_answers_under_way_and_resuming_goes_on(studio):
     studio.bench.says = stopped
     assert studio.work(id)["status"] == "stopped"
     assert (len(studio.answers(id)), studio.bench.closed) == (2, 1)
-    with pytest.raises(InvalidInput, match="over already"):
+    with pytest.raises(InvalidInput, match="already ended"):
         studio.evaluations.stop(id)
     studio.evaluations.resume(id)
     studio.bench.says = studio.bench.knows
@@ -379,7 +379,7 @@ def test_closing_ends_the_thread_and_the_next_tick_goes_on(studio):
         ([Column(model="nobody")], "columns[0]", "nobody"),
         ([BASE, Column(model="m", shares=(Share(adapter="nobody"),))], "columns[1]", "nobody"),
         ([BASE, Column(model="m", shares=(Share(run=7, step=1),))], "columns[1]", "no run 7"),
-        ([BASE, CAPTAIN, BASE], "columns[2]", "there twice"),
+        ([BASE, CAPTAIN, BASE], "columns[2]", "appears twice"),
         ([BASE, {"model": "m", "shares": [{"adapter": "captain", "strength": 9}]}], "columns[1]", "strength"),
         ([BASE, CAPTAIN.model_copy(update={"model": "other"})], "columns[1]", "not on other"),
         ([Column(model="late")], "columns[0]", "not ready yet"),

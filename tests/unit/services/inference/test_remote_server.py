@@ -69,7 +69,7 @@ def test_a_space_asks_no_other_server(tmp_path):
     RemoteServer(read_settings({}, home=tmp_path)).save(HERE, "sk-owner")
     visited = RemoteServer(read_settings({"SPACE_ID": "ana/studio"}, home=tmp_path))
     assert visited.server() is None
-    with pytest.raises(StudioError, match="Space keeps no keys"):
+    with pytest.raises(StudioError, match="Space does not store keys"):
         visited.save(HERE, "")
 
 

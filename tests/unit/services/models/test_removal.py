@@ -117,7 +117,7 @@ def everywhere(bench, model):
 
 def test_a_model_that_is_being_fetched_is_waited_for_wherever_it_is_wanted(bench):
     model = bench.models.add("org/late")
-    assert everywhere(bench, model) == {"The base model “late” is not ready yet. Wait until it is."}
+    assert everywhere(bench, model) == {"The base model “late” is not ready yet. Wait until it is ready."}
 
 
 def test_a_model_whose_fetch_failed_says_why_and_is_never_waited_for(bench):
@@ -133,7 +133,7 @@ def test_a_model_whose_folder_is_gone_says_so_wherever_it_is_wanted(bench):
         file.unlink()
     (bench.folder(model) / "model").rmdir()
     (said,) = everywhere(bench, model)
-    assert said.startswith("The folder of the base model “small” is gone: ")
+    assert said.startswith("The folder of the base model “small” is missing: ")
 
 
 def test_a_removed_model_says_how_it_comes_back_and_is_in_no_list(bench):
@@ -175,7 +175,7 @@ def test_a_model_that_lies_in_anothers_folder_keeps_that_one(bench):
     write_weights(inner / "model.safetensors", {"w": [1]})
     added = bench.models.add(str(inner))
     bench.says(added, Finished(path=str(inner), size=1))
-    with pytest.raises(InvalidInput, match="“model” lies in the folder of “small”"):
+    with pytest.raises(InvalidInput, match="“model” is in the folder of “small”"):
         bench.models.delete("small")
     bench.models.delete("model")
     bench.models.delete("small")
@@ -209,7 +209,7 @@ def test_a_model_stays_as_long_as_a_run_needs_it(bench, begins):
     id = bench.submit(model)
     if begins:
         bench.dispatcher.tick()
-    with pytest.raises(InvalidInput, match=f"train on it or wait to: a \\({id}\\)"):
+    with pytest.raises(InvalidInput, match=f"train on it or are waiting to: a \\({id}\\)"):
         bench.models.delete("small")
     assert (bench.folder(model) / "model" / "weights").exists()
     assert bench.models.ready("small")
@@ -220,7 +220,7 @@ def test_a_run_that_waits_to_be_resumed_by_itself_needs_its_model_and_its_datase
     id = bench.submit(model)
     bench.dispatcher.tick()
     bench.catalogue.change_run(id, ended_at=5.0)  # as it is of one that was interrupted and queued again
-    with pytest.raises(InvalidInput, match="train on it or wait"):
+    with pytest.raises(InvalidInput, match="train on it or are waiting"):
         bench.models.delete("small")
     assert bench.catalogue.dataset_is_in_use(1)
 
@@ -232,7 +232,7 @@ def test_a_model_stays_as_long_as_an_evaluation_asks_it(bench):
         name="quiz", key=None, set_id=kept.id, set_name="few", prompts=1, references=0, columns=[{"model": "small"}],
         adapters={}, sampling={},
     )  # fmt: skip
-    with pytest.raises(InvalidInput, match="“quiz” asks it"):
+    with pytest.raises(InvalidInput, match="“quiz” is running on it"):
         bench.models.delete("small")
 
 
@@ -279,8 +279,8 @@ def test_a_run_whose_model_is_gone_by_the_time_it_begins_says_so(bench):
     bench.dispatcher.tick()
     run = bench.runs.get(id)
     assert run.status == "failed"
-    assert "The folder of the base model “small” is gone" in run.problem
-    with pytest.raises(InvalidInput, match="is gone"):
+    assert "The folder of the base model “small” is missing" in run.problem
+    with pytest.raises(InvalidInput, match="is missing"):
         bench.control.resume(id)
 
 

@@ -113,7 +113,7 @@ def test_where_one_column_alone_has_answered_there_is_nothing_to_vote_on(votes):
 @pytest.mark.parametrize("text", ["", " \n\t", "\u200b\u2060", "\u3000"])
 def test_an_answer_of_which_nothing_is_seen_is_no_answer(votes, text):
     id = record(votes, BASE, tuned("a"), tuned("b"), states=[done("x"), done("y"), done(text)])
-    with pytest.raises(InvalidInput, match="no answer at this place"):
+    with pytest.raises(InvalidInput, match="no answer here"):
         votes.vote(id, "best", 2)
     with pytest.raises(InvalidInput, match="only one answer"):
         votes.vote(record(votes, BASE, tuned("a"), states=[done("x"), done(text)]), "tie")
@@ -123,7 +123,7 @@ def test_an_answer_of_which_nothing_is_seen_is_no_answer(votes, text):
 @pytest.mark.parametrize(("choice", "place"), [("best", 0), ("tie", None), ("bad", None)])
 def test_a_blind_vote_needs_an_answer_of_every_column(votes, failed, choice, place):
     id = record(votes, BASE, tuned("a"), tuned("b"), states=[done("x"), done("y"), failed])
-    with pytest.raises(InvalidInput, match="Not every column has an answer"):
+    with pytest.raises(InvalidInput, match="Not every column has a visible answer"):
         votes.vote(id, choice, place, True)
     votes.vote(id, choice, place)
     assert [v["blind"] for v in votes.history()["items"][0]["votes"]] == [False]
@@ -133,10 +133,10 @@ def test_a_blind_vote_is_the_first_and_the_last_of_its_comparison(votes):
     blind, seen = record(votes, BASE, tuned("a")), record(votes, BASE, tuned("a"))
     votes.vote(blind, "best", 1, True)
     for choice, place, again in (("best", 1, True), ("best", 0, True), ("tie", None, False)):
-        with pytest.raises(InvalidInput, match="judged blind already"):
+        with pytest.raises(InvalidInput, match="already been judged blind"):
             votes.vote(blind, choice, place, again)
     votes.vote(seen, "best", 0)
-    with pytest.raises(InvalidInput, match="names in sight"):
+    with pytest.raises(InvalidInput, match="names shown"):
         votes.vote(seen, "best", 0, True)
     assert [len(item["votes"]) for item in votes.history()["items"]] == [1, 1]
 

@@ -217,7 +217,7 @@ def test_a_run_that_goes_back_to_a_checkpoint_forgets_what_came_after_it(bench):
     bench.dispatcher.tick()
     assert [(m["step"], m["loss"]) for m in bench.runs.metrics(id)] == [(1, 4.0), (2, 9.0)]
     assert bench.runs.get(id).step == 2
-    assert "Goes on after step {step}." in [line.reason for line in bench.runs.history(id)]
+    assert "Continues from step {step}." in [line.reason for line in bench.runs.history(id)]
 
 
 def test_memory_that_ran_out_is_told_and_kept_for_later_attempts(bench):
@@ -271,7 +271,7 @@ def test_the_queue_is_put_in_another_order_held_and_released(bench):
     bench.control.release(b)
     bench.dies(Finished(path=""), id=a)
     assert bench.status(b) == "starting"
-    with pytest.raises(InvalidInput, match="does not wait"):
+    with pytest.raises(InvalidInput, match="is not waiting"):
         bench.control.move(b)
 
 
@@ -405,7 +405,7 @@ def test_stopping_a_run_that_waits_cancels_it_and_one_that_is_over_is_refused(be
     id = bench.submit()
     bench.control.stop(id)
     assert bench.status(id) == "cancelled"
-    with pytest.raises(InvalidInput, match="cancelled already"):
+    with pytest.raises(InvalidInput, match="already cancelled"):
         bench.control.stop(id)
     bench.dispatcher.tick()
     assert bench.engine.started == []
@@ -492,7 +492,7 @@ def test_a_run_is_continued_as_long_as_one_step_is_left_of_what_the_trainer_woul
     )
     longer = _longer(spec, run, Checkpoint(Path("/c"), total - 1), epochs, None)
     assert longer.training.num_train_epochs == epochs
-    with pytest.raises(InvalidInput, match=f"That is {total} steps?, and {total} (is|are) done already"):
+    with pytest.raises(InvalidInput, match=f"That is {total} steps?, and {total} (is|are) already done"):
         _longer(spec, run, Checkpoint(Path("/c"), total), epochs, None)
 
 

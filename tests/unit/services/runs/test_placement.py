@@ -46,8 +46,8 @@ def test_one_run_starts_on_each_device_where_its_memory_suffices(queue, busy, de
     ("run", "need", "said"),
     [
         (Run(1, "cuda:3"), None, "cuda:3, which this machine does not have"),
-        (Run(1), 9 * GB, "9.0 GB of memory, and 8.0 GB of 16.0 GB are free on CPU"),
-        (Run(1), 17 * GB, "CPU has 16.0 GB in all"),
+        (Run(1), 9 * GB, "9.0 GB of memory, but only 8.0 GB of 16.0 GB are free on CPU"),
+        (Run(1), 17 * GB, "CPU has only 16.0 GB"),
     ],
 )
 def test_a_run_that_cannot_start_is_told_why_and_what_helps(run, need, said):
@@ -70,7 +70,7 @@ def test_what_lacks_memory_that_can_be_made_free_is_told_apart():
 def test_a_run_for_which_only_a_busy_gpu_is_large_enough_waits_for_its_turn():
     placed = place([Run(1)], ["cuda:0"], [ONE, TWO, CPU], {1: 18 * GB})
     assert (placed.starts, placed.reasons) == ({}, {})
-    assert "T4 has 16.0 GB in all" in place([Run(1)], ["cuda:0"], [ONE, TWO], {1: 30 * GB}).reasons[1].problem
+    assert "T4 has only 16.0 GB" in place([Run(1)], ["cuda:0"], [ONE, TWO], {1: 30 * GB}).reasons[1].problem
 
 
 def test_a_run_that_waits_for_memory_is_asked_before_those_that_overtook_it():

@@ -161,7 +161,7 @@ def test_a_header_that_cannot_be_true_is_a_damaged_file(content: bytes, tmp_path
         count_parameters(tmp_path)
     with pytest.raises(StudioError, match="cannot be read"):
         read_base_weights(tmp_path)
-    with pytest.raises(StudioError, match="not whole"):
+    with pytest.raises(StudioError, match="is incomplete"):
         read_adapter_folder(tmp_path)
 
 
@@ -186,7 +186,7 @@ def test_a_damaged_index_is_said_to_be_one(index: str, tmp_path: Path) -> None:
 def test_an_adapter_configuration_that_is_a_list_is_not_whole(tmp_path: Path) -> None:
     (tmp_path / "adapter_model.safetensors").write_bytes(header(tensor([2], 0, 8), 8))
     (tmp_path / "adapter_config.json").write_text("[1]")
-    with pytest.raises(StudioError, match=r"not whole: adapter_config\.json is no JSON object"):
+    with pytest.raises(StudioError, match=r"is incomplete: adapter_config\.json is no JSON object"):
         read_adapter_folder(tmp_path)
 
 

@@ -219,7 +219,7 @@ def test_healing_makes_the_next_version_and_says_what_it_did(studio):
     seen = datasets.look(studio, "tales", IN_ENGLISH)
     assert (seen["dataset"]["rows"], seen["dataset"]["bad_rows"], seen["dataset"]["versions"]) == (2, 0, 2)
     assert [step["text"] for step in seen["steps"]] == [
-        "Added tales.jsonl", "Healed: bad rows skipped (1), duplicates dropped (1)",
+        "Added tales.jsonl", "Cleaned up: bad rows skipped (1), duplicates dropped (1)",
     ]  # fmt: skip
     assert [version["reference"] for version in seen["versions"]] == ["tales@2", "tales@1"]
     assert datasets.look(studio, "tales@1", IN_ENGLISH)["dataset"]["rows"] == 3

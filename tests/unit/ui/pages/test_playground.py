@@ -156,7 +156,7 @@ def test_the_system_prompt_is_kept_with_the_comparison():
 
 
 def test_one_column_in_error_is_told_in_the_readers_language_and_leaves_no_comparison_to_vote_on():
-    fault = StudioError("The base model “{name}” is not ready yet.", "Wait until it is.", name="big")
+    fault = StudioError("The base model “{name}” is not ready yet.", "Wait until it is ready.", name="big")
     studio = streaming(Comparison([state(), state(name="a", state="error", error=fault)]))
     (moment,) = answered(studio, [column(), column(a=1)], SAMPLING, IN_CHINESE)
     assert moment["columns"][0]["error"] is None
@@ -248,7 +248,7 @@ def test_an_evaluation_is_asked_with_checked_columns_and_numbers():
 
 
 def test_a_page_of_an_evaluation_says_how_many_pages_there_are():
-    fault = StudioError("The base model “{name}” is not ready yet.", "Wait until it is.", name="big").as_dict()
+    fault = StudioError("The base model “{name}” is not ready yet.", "Wait until it is ready.", name="big").as_dict()
     rows = [{"place": 20, "answers": [{"state": "missing"}, {"state": "error", "error": fault}]}]
     evaluations = Recorder(
         get={"id": 2, "fault": fault}, summary={"columns": [{"place": 0}]}, page={"rows": rows, "total": 41}

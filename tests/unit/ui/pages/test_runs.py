@@ -207,7 +207,7 @@ def test_a_run_that_was_started_again_is_read_anew_with_a_mark_where_it_went_on(
 
 def test_what_went_wrong_is_told_in_the_readers_language(studio):
     id = train(studio, "ill", 1)
-    problem, remedy = "The dataset “{name}” was deleted before the run began.", "Add it again."
+    problem, remedy = "The dataset “{name}” was deleted before the run started.", "Add it again."
     fault = {"problem": problem, "remedy": remedy, "values": {"name": "rows"}}
     studio.catalogue.change_run(id, RunStatus.FAILED, fault=fault, problem="in English", ended_at=2.0)
     run = runs.progress(studio, id, request=IN_CHINESE)["run"]

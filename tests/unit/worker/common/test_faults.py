@@ -30,9 +30,9 @@ class SafetensorError(Exception):
         (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0"), "disk is full"),
         (
             PermissionError(errno.EACCES, "Permission denied", "/home/x/rows.arrow"),
-            "/home/x/rows.arrow may not be read",
+            "No permission to read or write /home/x/rows.arrow",
         ),
-        (FileNotFoundError(errno.ENOENT, "No such file", "/home/x/rows.arrow"), "/home/x/rows.arrow is gone"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "/home/x/rows.arrow"), "/home/x/rows.arrow is missing"),
         (
             ValueError(
                 "The checkpoint you are trying to load has model type `zebra` but Transformers does not recognize this"
@@ -40,7 +40,7 @@ class SafetensorError(Exception):
             ),
             "type “zebra”",
         ),
-        (ValueError("… contains custom code which must be executed …"), "program code of its own"),
+        (ValueError("… contains custom code which must be executed …"), "its own code"),
         (SafetensorError("Error while deserializing header"), "weights are damaged"),
         (ImportError("Using `bitsandbytes` 4-bit quantization requires bitsandbytes"), "need bitsandbytes"),
     ],

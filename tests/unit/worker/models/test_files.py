@@ -35,7 +35,7 @@ def test_weights_of_another_name_are_taken_where_there_are_no_others():
 
 @pytest.mark.parametrize(
     ("names", "problem"),
-    [(["config.json", "pytorch_model.bin"], "pickled weights only"), (["config.json"], "no .safetensors weights")],
+    [(["config.json", "pytorch_model.bin"], "only has pickled weights"), (["config.json"], "no .safetensors weights")],
 )
 def test_a_model_without_safetensors_is_refused(names: list[str], problem: str):
     with pytest.raises(StudioError, match=problem):
@@ -49,7 +49,7 @@ def test_parameters_are_counted_over_all_shards(tmp_path: Path):
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
     assert count_parameters(tmp_path) == 17
     (tmp_path / "model-2.safetensors").unlink()
-    with pytest.raises(StudioError, match="1 of 2 weight files is missing: model-2"):
+    with pytest.raises(StudioError, match="lacks 1 of its 2 weight files, such as model-2"):
         count_parameters(tmp_path)
 
 

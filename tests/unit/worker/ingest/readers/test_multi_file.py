@@ -58,6 +58,6 @@ def test_a_download_that_does_not_fit_is_refused_before_it_begins(tmp_path: Path
     monkeypatch.setattr(hub_models.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(hub_models.shutil, "disk_usage", lambda path: SimpleNamespace(free=10**9))
     hub_models.check_room(10**9)
-    with pytest.raises(StudioError, match=r"takes 2\.5 GB, and there are 1\.0 GB left") as caught:
+    with pytest.raises(StudioError, match=r"needs 2\.5 GB, and only 1\.0 GB are left") as caught:
         hub_models.check_room(2_500_000_000)
     assert "HF_HOME" in caught.value.remedy
