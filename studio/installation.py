@@ -41,7 +41,7 @@ def install(folder: Path, python: Path, requirements: Path, named: int) -> None:
     """
     if not succeeds(str(python), HAS_WHOLE_PIP):
         maker = interpreter(sys.executable, sys.version_info[:2])
-        say(f"Making the virtual environment {folder}")
+        say(f"Creating the virtual environment {folder}")
         follow([maker, "-m", "venv", "--clear", str(folder)])
     say(f"Installing {named} packages and what they need; this happens once.")
     progress, before = Progress(named), packages_in(folder)
@@ -116,7 +116,7 @@ def remedy_for(output: str) -> str:
         return "The package index cannot be reached: check the network or the proxy, then start again."
     if "no matching distribution found" in lower:
         return "The package index offers no build of it: check the network, use Python 3.11 to 3.13, then start again."
-    return "Mend what the lines above say, then start again."
+    return "Fix what the lines above say, then start again."
 
 
 def last_words(output: str) -> str:

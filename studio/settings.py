@@ -24,11 +24,11 @@ class Variable(NamedTuple):
 VARIABLES = (
     Variable("STUDIO_HOME", f"Folder for the catalogue, datasets, runs and adapters; {DEFAULT_HOME} by default."),
     Variable("STUDIO_DATABASE_URL", "SQLAlchemy URL of the catalogue; a SQLite file in the home by default."),
-    Variable("STUDIO_LOGIN", "name:password that the page asks for; required to listen beyond this machine."),
+    Variable("STUDIO_LOGIN", "name:password to sign in with; required to listen beyond this machine."),
     Variable(
         "STUDIO_TRUSTED_PROXIES",
-        "Addresses or networks, with commas, of the proxies that say who asks (X-Forwarded-For) and whether by https; "
-        "this machine's own by default, on a Space also those of private networks.",
+        "Addresses or networks, separated by commas, of the proxies whose X-Forwarded-* headers are trusted; "
+        "by default this machine's own, on a Space also private networks.",
     ),
     Variable("HF_TOKEN", "Hugging Face token for pushing adapters and for gated models."),
     Variable("HF_ENDPOINT", "Address of the Hugging Face Hub, for mirrors."),
@@ -104,7 +104,7 @@ class Settings:
 def unwritable(home: Path, error: OSError) -> InvalidInput:
     return InvalidInput(
         "The studio's home {home} cannot be written: {reason}.",
-        "Choose another folder with --home, or mend its permissions.",
+        "Choose another folder with --home, or fix its permissions.",
         home=home,
         reason=error.strerror or str(error),
     )

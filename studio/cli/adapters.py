@@ -12,7 +12,9 @@ from studio.cli.session import opened, records
 def add_parser(commands: Commands) -> None:
     adapters = commands.noun("adapters", "trained adapters")
     listing = adapters.verb("list", list_adapters, "list the adapters, newest first")
-    listing.add_argument("--search", default="", help="only those with these words in name, base model or dataset")
+    listing.add_argument(
+        "--search", default="", help="only those with these words in their name, base model or dataset"
+    )
     adapters.verb("show", show_adapter, "show an adapter with its lineage").add_argument("name")
     adapters.verb("delete", delete_adapter, "delete an adapter and its files").add_argument("name")
 

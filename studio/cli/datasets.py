@@ -30,71 +30,75 @@ SHOWN_PROBLEMS = 20  # in text; JSON has them all
 
 def add_parser(commands: Commands) -> None:
     datasets = commands.noun("datasets", "datasets")
-    kinds = f"{', '.join(SUFFIXES)}, also as .gz or .zip; several are one dataset"
+    kinds = f"{', '.join(SUFFIXES)}, also as .gz or .zip; several files make one dataset"
 
     def reading(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        verb.add_argument("--encoding", default="", help=f"{', '.join(ENCODINGS)} … (default: found out)")
-        verb.add_argument("--delimiter", default="", help="between the cells of a .csv file (default: found out)")
-        verb.add_argument("--sheet", default="", help="of an .xlsx file (default: the first one with rows)")
+        verb.add_argument("--encoding", default="", help=f"{', '.join(ENCODINGS)} … (default: detected)")
+        verb.add_argument("--delimiter", default="", help="delimiter of a .csv file (default: detected)")
+        verb.add_argument("--sheet", default="", help="sheet of an .xlsx file (default: the first one with rows)")
         verb.add_argument(
-            "--format", default="", choices=["", *Format], metavar="|".join(Format), help="what the columns make"
+            "--format",
+            default="",
+            choices=["", *Format],
+            metavar="|".join(Format),
+            help="format that the columns make up",
         )
         verb.add_argument(
             "--column",
             action="append",
             default=[],
             metavar="PART=COLUMN",
-            help="which column holds a part of the format",
+            help="column that holds a part of the format",
         )
         return verb
 
-    add = reading(datasets.verb("add", add_dataset, "check files and keep them as a dataset"))
+    add = reading(datasets.verb("add", add_dataset, "check files and add them as a dataset"))
     add.add_argument("file", nargs="*", help=f"{kinds}; sample for the bundled one")
     add.add_argument("--name", help="name in the catalogue (default: the file's)")
     add.add_argument("--hub", metavar="OWNER/NAME", help="a dataset on the Hub instead of files")
-    add.add_argument("--config", default="", help="of the dataset on the Hub (default: its own default)")
-    add.add_argument("--split", default="train", help="of the dataset on the Hub (default: train)")
-    add.add_argument("--revision", default="", help="of the dataset on the Hub (default: the newest)")
+    add.add_argument("--config", default="", help="config of the dataset on the Hub (default: its default)")
+    add.add_argument("--split", default="train", help="split of the dataset on the Hub (default: train)")
+    add.add_argument("--revision", default="", help="revision of the dataset on the Hub (default: the latest)")
 
-    listing = "list every problem of a file; exit code 2 if any row cannot be trained on"
+    listing = "list every problem in a file; exit code 2 if any row cannot be trained on"
     check = reading(datasets.verb("check", check_files, listing))
     check.add_argument("file", nargs="+", help=kinds)
-    check.add_argument("--model", help="base model, by name: counts its tokens, and what is cut off")
-    check.add_argument("--max-length", type=int, default=1024, help="tokens that a row may have (default: 1024)")
+    check.add_argument("--model", help="base model, by name: counts tokens and what is cut off")
+    check.add_argument("--max-length", type=int, default=1024, help="tokens a row may have (default: 1024)")
     check.add_argument(
-        "--chat-template", choices=get_args(TemplateChoice), default=AUTOMATIC, help="that --model is used with"
+        "--chat-template", choices=get_args(TemplateChoice), default=AUTOMATIC, help="chat template to use with --model"
     )
-    check.add_argument("--validation", help="dataset that no row may stand in; needs --model")
+    check.add_argument("--validation", help="dataset that must not contain any of the rows; needs --model")
 
-    clean = datasets.verb("clean", clean_dataset, "make a new version without what is wrong")
+    clean = datasets.verb("clean", clean_dataset, "make a new version without the problems")
     clean.add_argument("name", help="dataset, or name@version")
     clean.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be trained on")
-    clean.add_argument("--drop-duplicates", action="store_true", help="keep the first of equal rows")
+    clean.add_argument("--drop-duplicates", action="store_true", help="keep the first of identical rows")
     clean.add_argument("--near", action="store_true", help="drop near duplicates too")
     clean.add_argument(
-        "--trim", action="store_true", help="cut rows to --max-length tokens of --model, at a whole answer"
+        "--trim", action="store_true", help="cut rows to --max-length tokens of --model, after a complete answer"
     )
     clean.add_argument("--model", default="starter", help="base model, by name (default: starter)")
     clean.add_argument("--max-length", type=int, default=1024, help="tokens (default: 1024)")
 
-    datasets.verb("list", list_datasets, "list the datasets, each in its newest version")
+    datasets.verb("list", list_datasets, "list the datasets, each in its latest version")
     show = datasets.verb("show", show_dataset, "show a dataset and its first rows")
-    show.add_argument("name", help="dataset, name@version, or the beginning of a hash")
+    show.add_argument("name", help="dataset, name@version, or the start of a hash")
     show.add_argument("--offset", type=int, default=0, help="first row to show (default: 0)")
     show.add_argument("--limit", type=int, default=5, help="how many rows to show (default: 5)")
     show.add_argument("--search", default="", help="only rows with this text")
-    problems = datasets.verb("problems", show_problems, "list everything that is wrong in a dataset")
+    problems = datasets.verb("problems", show_problems, "list every problem in a dataset")
     problems.add_argument("name")
-    problems.add_argument("--code", action="append", default=[], help="only this kind; give it again for more")
+    problems.add_argument("--code", action="append", default=[], help="only this kind; repeat for more")
     problems.add_argument("--csv", action="store_true", help="as a CSV file")
-    again = reading(datasets.verb("read", reread_dataset, "read its files again in another way"))
+    again = reading(datasets.verb("read", reread_dataset, "read its files again with other options"))
     again.add_argument("name")
     export = datasets.verb("export", export_dataset, "write the clean rows as JSON Lines")
     export.add_argument("name")
     export.add_argument("file")
     delete = datasets.verb("delete", delete_dataset, "delete a dataset, or one version of it")
     delete.add_argument("name", help="dataset, or name@version")
-    delete.add_argument("--yes", action="store_true", help="also if adapters were trained on it")
+    delete.add_argument("--yes", action="store_true", help="even if adapters were trained on it")
 
 
 def add_dataset(arguments: argparse.Namespace) -> int:
@@ -186,7 +190,9 @@ def _report_text(report: Report) -> str:
     if part := trained_part(report.format):
         lines.append(part)
     if tokens := report.tokens:
-        lines.append(f"{tokens['tokens']} tokens, {tokens['trained']} of them learned; longest row {tokens['longest']}")
+        lines.append(
+            f"{tokens['tokens']} tokens, {tokens['trained']} of them trained on; longest row {tokens['longest']}"
+        )
     lines += [
         f"{count:>7}  {PROBLEM_KINDS[code].level:<8} {PROBLEM_KINDS[code].title}"
         for code, count in report.counts.items()
@@ -230,9 +236,7 @@ def show_problems(arguments: argparse.Namespace) -> None:
             return
         found, total = dataset_view.problems(dataset, 0, None, codes=arguments.code)
     listed = [problem.as_dict() for problem in found]
-    show(
-        arguments, {"total": total, "problems": listed}, _problem_text(listed, total) if listed else "Nothing is wrong."
-    )
+    show(arguments, {"total": total, "problems": listed}, _problem_text(listed, total) if listed else "No problems.")
 
 
 def reread_dataset(arguments: argparse.Namespace) -> int:
@@ -266,7 +270,7 @@ def delete_dataset(arguments: argparse.Namespace) -> None:
         if adapters and not arguments.yes:
             raise InvalidInput(
                 "Adapters were trained on “{name}”: {adapters}. They stay, and keep its name, version and hash.",
-                "Give --yes to delete it all the same.", name=dataset.name, adapters=", ".join(adapters),
+                "Give --yes to delete it anyway.", name=dataset.name, adapters=", ".join(adapters),
             )  # fmt: skip
         studio.datasets.delete(arguments.name)
     show(arguments, {"deleted": arguments.name}, f"{arguments.name} is deleted.")
@@ -279,7 +283,7 @@ def _reading(arguments: argparse.Namespace) -> ReadOptions:
 def _layout(arguments: argparse.Namespace) -> dict[str, Any] | None:
     if not arguments.format:
         if arguments.column:
-            raise InvalidInput("--column needs --format.", "Say what the columns make, such as --format alpaca.")
+            raise InvalidInput("--column needs --format.", "Name the format, such as --format alpaca.")
         return None
     pairs = [column.partition("=") for column in arguments.column]
     return {"format": arguments.format, "columns": {part: name for part, _, name in pairs}}

@@ -25,49 +25,53 @@ _FIGURES = ("answered", "errors", "exact_match", "contains", "rouge_l", "bleu", 
 def add_parser(commands: Commands) -> None:
     _add_prompts(commands.noun("prompts", "prompt sets"))
     _add_evaluate(
-        commands.verb("evaluate", evaluate, "ask base model and adapters all prompts of a set, and score the answers")
+        commands.verb(
+            "evaluate", evaluate, "run all prompts of a set on the base model and adapters, and score the answers"
+        )
     )
     _add_evaluations(commands.noun("evaluations", "evaluations"))
-    _add_votes(commands.verb("votes", show_votes, "show how often each column was found best"))
+    _add_votes(commands.verb("votes", show_votes, "show how often each column won"))
 
 
 def _add_prompts(prompts: Commands) -> None:
-    new = prompts.verb("add", add_prompt_set, "keep a list of prompts, or rows of a dataset with their answers")
+    new = prompts.verb("add", add_prompt_set, "save a list of prompts, or rows of a dataset with their answers")
     new.add_argument("name")
     new.add_argument(
-        "file", nargs="?", help="a prompt a line, JSON Lines or a table with prompt and reference; - for standard input"
+        "file",
+        nargs="?",
+        help="one prompt per line, JSON Lines, or a table with prompt and reference; - for standard input",
     )
     new.add_argument("--run", type=int, metavar="ID", help="rows that this run did not train on, instead of a file")
-    new.add_argument("--dataset", help="rows of this dataset instead of a file; a run may have learned them")
-    new.add_argument("--most", type=int, default=200, help="how many rows at most (default: 200)")
+    new.add_argument("--dataset", help="rows of this dataset instead of a file; a run may have trained on them")
+    new.add_argument("--most", type=int, default=200, help="maximum number of rows (default: 200)")
     new.add_argument("--skip-bad", action="store_true", help="leave out lines that cannot be used")
     prompts.verb("list", list_prompt_sets, "list the prompt sets, newest first")
     show = prompts.verb("show", show_prompt_set, "show the prompts of a set")
     show.add_argument("name")
-    show.add_argument("--page", type=int, default=1, help="which page (default: 1)")
-    show.add_argument("--search", default="", help="only those with these words")
+    show.add_argument("--page", type=int, default=1, help="page to show (default: 1)")
+    show.add_argument("--search", default="", help="only prompts with these words")
     prompts.verb("rm", delete_prompt_set, "delete a set; evaluations keep the prompts they need").add_argument("name")
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("set", help="prompt set, by name")
     parser.add_argument("--model", required=True, help="base model, by name")
-    parser.add_argument("--adapter", action="append", default=[], help="adapter, by name; give it again for more")
-    parser.add_argument("--no-base", action="store_true", help="no column for the base model alone")
+    parser.add_argument("--adapter", action="append", default=[], help="adapter, by name; repeat for more")
+    parser.add_argument("--no-base", action="store_true", help="leave out the base model")
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, 8-bit or 4-bit (default: auto)")
-    parser.add_argument("--name", default="", help="of the evaluation (default: the set's)")
-    parser.add_argument("--key", help="the same key submits once")
-    parser.add_argument("--wait", action="store_true", help="stay until it is over, and work on it if no server does")
+    parser.add_argument("--name", default="", help="name of the evaluation (default: the set's)")
+    parser.add_argument("--key", help="submitting again with the same key does nothing")
+    parser.add_argument("--wait", action="store_true", help="wait until it ends, and run it here if no server does")
     add_sampling(parser, max_new_tokens=256)
 
 
 def _add_evaluations(evaluations: Commands) -> None:
     evaluations.verb("list", list_evaluations, "list the evaluations, newest first")
     evaluations.verb("show", show_evaluation, "show an evaluation with its scores").add_argument("id", type=int)
-    evaluations.verb("stop", stop_evaluation, "end an evaluation and keep its answers").add_argument("id", type=int)
-    resume = evaluations.verb("resume", resume_evaluation, "go on with an evaluation, and ask again what failed")
+    evaluations.verb("stop", stop_evaluation, "stop an evaluation and keep its answers").add_argument("id", type=int)
+    resume = evaluations.verb("resume", resume_evaluation, "continue an evaluation, and retry what failed")
     resume.add_argument("id", type=int)
-    resume.add_argument("--wait", action="store_true", help="stay until it is over")
+    resume.add_argument("--wait", action="store_true", help="wait until it ends")
     export = evaluations.verb("export", export_evaluation, "print all answers of an evaluation")
     export.add_argument("id", type=int)
     export.add_argument("--format", choices=["csv", "jsonl"], default="csv", help="default: csv")
@@ -76,10 +80,10 @@ def _add_evaluations(evaluations: Commands) -> None:
 
 def _add_votes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--export", choices=["csv", "jsonl"], help="print the votes themselves instead of the standings"
+        "--export", choices=["csv", "jsonl"], help="print the votes themselves instead of the leaderboard"
     )
-    parser.add_argument("--search", default="", help="only those with these words in name or base model")
-    parser.add_argument("--blind", action="store_true", help="only votes that were cast without seeing the names")
+    parser.add_argument("--search", default="", help="only those with these words in their name or base model")
+    parser.add_argument("--blind", action="store_true", help="only votes cast without seeing the names")
 
 
 # prompt sets
@@ -121,7 +125,7 @@ def show_prompt_set(arguments: argparse.Namespace) -> None:
         id = studio.prompt_sets.find(arguments.name)
         shown = studio.prompt_sets.get(id, arguments.page, search=arguments.search)
     rows = [item | {k: _line(item[k]) for k in ("text", "reference")} for item in shown["items"]]
-    text = table(rows, ["place", "text", "reference"], "No prompt has these words.")
+    text = table(rows, ["place", "text", "reference"], "No prompt contains these words.")
     show(arguments, shown, f"{text}\n\nPage {shown['page']} of {shown['pages']}")
 
 
@@ -150,7 +154,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         set_id = studio.prompt_sets.find(arguments.set)
         id = studio.evaluations.submit(set_id, columns, sampling, arguments.name, arguments.key)
         if not arguments.wait:
-            told = f"Evaluation {id} is queued: the server works on it. studio evaluations show {id} tells how it is."
+            told = f"Evaluation {id} is queued: the server works on it. See studio evaluations show {id}."
             show(arguments, studio.evaluations.get(id), told)
             return 0
         end = _follow(studio, id)
@@ -172,7 +176,7 @@ def _follow(studio: Studio, id: int) -> Mapping[str, Any]:
     try:
         return wait(studio, over)
     except KeyboardInterrupt:
-        say(f"\nEvaluation {id} stays open: a server goes on with it. studio evaluations stop {id} ends it.")
+        say(f"\nEvaluation {id} stays open: a server continues it. studio evaluations stop {id} ends it.")
         raise
     finally:
         line.close()
@@ -221,7 +225,7 @@ def stop_evaluation(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         studio.evaluations.stop(arguments.id)
         now = studio.evaluations.get(arguments.id)
-    show(arguments, now, f"Evaluation {arguments.id} is stopped; its answers stay.")
+    show(arguments, now, f"Evaluation {arguments.id} is stopped; its answers are kept.")
 
 
 def resume_evaluation(arguments: argparse.Namespace) -> int:

@@ -11,8 +11,10 @@ from studio.domain.errors import InvalidInput
 
 
 def add_sampling(parser: argparse.ArgumentParser, *, max_new_tokens: int = 64) -> None:
-    parser.add_argument("--temperature", type=float, default=0.0, help="0 always takes the likeliest token (default)")
-    parser.add_argument("--top-p", type=float, default=1.0, help="sample from the likeliest tokens that add up to this")
+    parser.add_argument("--temperature", type=float, default=0.0, help="0 always picks the most likely token (default)")
+    parser.add_argument(
+        "--top-p", type=float, default=1.0, help="sample from the most likely tokens up to this cumulative probability"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--max-new-tokens", type=int, default=max_new_tokens)
 

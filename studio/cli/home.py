@@ -16,12 +16,12 @@ from studio.store.lock import HomeLock
 
 
 def add_parser(commands: Commands) -> None:
-    examine = commands.verb("doctor", doctor, "say what the home holds that the catalogue does not know")
-    examine.add_argument("--repair", action="store_true", help="take it into the catalogue again; no file is changed")
-    copy = commands.verb("backup", backup, "copy the home into one file, also while it is served")
-    copy.add_argument("file", help="where to; outside of the home, and not there yet")
-    back = commands.verb("restore", restore, "bring a backup back into an empty --home")
-    back.add_argument("file", help="what `backup` wrote")
+    examine = commands.verb("doctor", doctor, "list what the home holds that the catalogue does not know")
+    examine.add_argument("--repair", action="store_true", help="add it to the catalogue again; no file is changed")
+    copy = commands.verb("backup", backup, "copy the home into one file, even while the studio runs")
+    copy.add_argument("file", help="file to write: outside the home, not existing yet")
+    back = commands.verb("restore", restore, "restore a backup into an empty --home")
+    back.add_argument("file", help="file that `backup` wrote")
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -40,10 +40,10 @@ def doctor(arguments: argparse.Namespace) -> int:
     show(
         arguments,
         rows,
-        table(rows, columns, "All is well: the catalogue knows every folder, and every folder is there."),
+        table(rows, columns, "All is well: the catalogue and the home agree."),
     )
     if not arguments.repair and any(finding.fault == "unknown" for finding in found):
-        say("`studio doctor --repair` takes what is unknown into the catalogue again. No file is changed by it.")
+        say("`studio doctor --repair` adds what is unknown to the catalogue again. It changes no file.")
     return int(any(not finding.rebuilt for finding in found))
 
 
@@ -55,8 +55,8 @@ def _look_at_database(settings: Settings, *, repair: bool) -> None:
     if not repair:
         raise StudioError(
             "The catalogue {path} is damaged.",
-            "`studio doctor --repair` puts it aside and makes a new one from what is in the home. Conversations, "
-            "votes, prompt sets and evaluations are in the catalogue alone: restore a backup where there is one.",
+            "`studio doctor --repair` sets it aside and makes a new one from what is in the home. Conversations, "
+            "votes, prompt sets and evaluations are in the catalogue only: restore a backup if there is one.",
             path=path,
         )
     lock = HomeLock(settings.home)
@@ -90,9 +90,9 @@ def backup(arguments: argparse.Namespace) -> None:
         line.close()
     words = [f"{result['file']} holds {_counts(result['counts'])} ({result['size'] / 1e6:.1f} MB), and was checked."]
     if result["schema"] is None:
-        words = [f"{result['file']} holds the files alone. Copy the catalogue with pg_dump, at the same time."]
+        words = [f"{result['file']} holds the files only. Copy the catalogue with pg_dump at the same time."]
     if result["elsewhere"]:
-        words.append(f"Base models that lie outside of the home are not in it: {', '.join(result['elsewhere'])}.")
+        words.append(f"Base models outside the home are not in it: {', '.join(result['elsewhere'])}.")
     show(arguments, result, "\n".join(words))
 
 
@@ -107,9 +107,9 @@ def restore(arguments: argparse.Namespace) -> None:
         line.close()
     words = [f"{result['home']} holds {_counts(result['counts'])} again."]
     if not result["database"]:
-        words = [f"{result['home']} holds the files again. Bring the catalogue back with pg_restore."]
+        words = [f"{result['home']} holds the files again. Restore the catalogue with pg_restore."]
     if result["missing"]:
-        words.append(f"Their files were outside of the home and are not in the backup: {', '.join(result['missing'])}.")
+        words.append(f"Their files were outside the home and are not in the backup: {', '.join(result['missing'])}.")
     if result["elsewhere"]:
         words.append(f"These base models may have to be added again: {', '.join(result['elsewhere'])}.")
     show(arguments, result, "\n".join(words))

@@ -15,15 +15,15 @@ from studio.store.tables.models import Model
 
 def add_parser(commands: Commands) -> None:
     models = commands.noun("models", "base models")
-    add = models.verb("add", add_model, "fetch a base model and make it ready")
+    add = models.verb("add", add_model, "download a base model and prepare it")
     add.add_argument("reference", help="starter, a Hub id such as HuggingFaceTB/SmolLM2-360M-Instruct, or a folder")
     models.verb("list", list_models, "list the base models")
-    delete = models.verb("delete", delete_model, "remove a base model; files of yours and the Hub's cache stay")
+    delete = models.verb("delete", delete_model, "remove a base model; your own files and the Hub's cache stay")
     delete.add_argument("name", help="base model, by the name or reference that `models list` shows")
     delete.add_argument(
-        "--yes", action="store_true", help="also if adapters were trained on it: they cannot answer then"
+        "--yes", action="store_true", help="even if adapters were trained on it: they cannot answer then"
     )
-    check = models.verb("check", check_model, "load a base model and say what it can do here")
+    check = models.verb("check", check_model, "load a base model and report what it can do here")
     check.add_argument("name", help="base model, by the name that `models list` shows")
 
 
@@ -59,12 +59,12 @@ def delete_model(arguments: argparse.Namespace) -> None:
         if adapters and not arguments.yes:
             raise InvalidInput(
                 "Adapters were trained on “{name}”: {adapters}. They stay, but cannot answer until it is added again.",
-                "Give --yes to remove it all the same.", name=model.name, adapters=", ".join(adapters),
+                "Give --yes to remove it anyway.", name=model.name, adapters=", ".join(adapters),
             )  # fmt: skip
         kept = model.path if studio.models.keeps_files(model) else ""
         studio.models.delete(model.name)
     words = f"{model.name} is removed." + (
-        f" Its files stay, since the studio has not made them: {kept}" if kept else ""
+        f" Its files stay, since they do not belong to the studio: {kept}" if kept else ""
     )
     show(arguments, {"deleted": model.name, "files_kept": kept or None}, words)
 

@@ -24,24 +24,24 @@ _COLUMNS = ["id", "name", "status", "model_name", "dataset_name", "step", "total
 def add_parser(commands: Commands) -> None:
     verbs = commands.noun("runs", "training runs")
     verbs.verb("list", list_runs, "list the runs, newest first")
-    verbs.verb("queue", show_queue, "list what waits, the next one first, and why it waits")
+    verbs.verb("queue", show_queue, "list the waiting runs, next one first, and why they wait")
     for name, verb, help in _OF_ONE_RUN:
         verbs.verb(name, verb, help).add_argument("id", type=int)
     reorder = verbs.verb("reorder", reorder_runs, "put waiting runs first, in the order given")
     reorder.add_argument("id", type=int, nargs="+")
-    reorder.add_argument("--before", type=int, metavar="ID", help="put them before this one instead")
-    pin = verbs.verb("pin", pin_run, "let a waiting run start on one device alone")
+    reorder.add_argument("--before", type=int, metavar="ID", help="put them before this run instead")
+    pin = verbs.verb("pin", pin_run, "let a waiting run start on one device only")
     pin.add_argument("id", type=int)
     pin.add_argument("device", help="cpu, cuda:0 …, or any")
-    further = verbs.verb("continue", continue_run, "go on after the last step of a finished run, as a new run")
+    further = verbs.verb("continue", continue_run, "continue a finished run from its last step, as a new run")
     further.add_argument("id", type=int)
-    further.add_argument("--epochs", type=float, help="epochs in all")
-    further.add_argument("--steps", type=int, help="steps in all")
+    further.add_argument("--epochs", type=float, help="total epochs")
+    further.add_argument("--steps", type=int, help="total steps")
     further.add_argument("--name", default="", help="name of the new adapter (default: the next free one)")
-    compare = verbs.verb("compare", compare_runs, "show in which settings runs differ, and how they ended")
+    compare = verbs.verb("compare", compare_runs, "show which settings of runs differ, and how they ended")
     compare.add_argument("id", type=int, nargs="*")
-    compare.add_argument("--sweep", type=int, help="the runs of this sweep instead")
-    promote = verbs.verb("promote", promote_checkpoint, "keep a checkpoint as an adapter, also while the run goes on")
+    compare.add_argument("--sweep", type=int, help="compare the runs of this sweep instead")
+    promote = verbs.verb("promote", promote_checkpoint, "keep a checkpoint as an adapter, even while the run continues")
     promote.add_argument("id", type=int)
     promote.add_argument("step", type=int)
     promote.add_argument("name")
@@ -58,7 +58,7 @@ def list_runs(arguments: argparse.Namespace) -> None:
 def show_queue(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         rows = [run.as_dict() | {"why": why_it_waits(run)} for run in studio.run_control.queue()]
-    show(arguments, rows, table(rows, ["id", "name", "held", "device", "why"], "Nothing waits."))
+    show(arguments, rows, table(rows, ["id", "name", "held", "device", "why"], "No run is waiting."))
 
 
 def why_it_waits(run: Run) -> str:
@@ -88,9 +88,9 @@ def _text(
 ) -> str:
     parts = [
         details(record),
-        "What became of it:\n" + table(history, ["at", "status", "reason"], "Nothing yet."),
+        "Timeline:\n" + table(history, ["at", "status", "reason"], "Nothing yet."),
         "Checkpoints:\n" + table(kept, ["step", "eval_loss", "best", "size", "adapter"], "None yet."),
-        "The newest figures:\n"
+        "Latest figures:\n"
         + table(metrics[-10:], ["kind", "step", "loss", "learning_rate", "tokens_per_second"], "No step yet."),
     ]
     return "\n\n".join(parts)
@@ -125,7 +125,7 @@ def follow(studio: Studio, id: int) -> Run:
     try:
         return wait(studio, over)
     except KeyboardInterrupt:
-        say(f"\nRun {id} goes on in the background. studio runs stop {id} ends it.")
+        say(f"\nRun {id} continues in the background. studio runs stop {id} stops it.")
         raise
     finally:
         line.close()
@@ -195,7 +195,7 @@ def pin_run(arguments: argparse.Namespace) -> None:
 
 def continue_run(arguments: argparse.Namespace) -> None:
     if arguments.epochs is None and arguments.steps is None:
-        raise InvalidInput("How far should it go?", "Give --epochs or --steps: in all, not in addition.")
+        raise InvalidInput("How far should it train?", "Give --epochs or --steps: the total, not the increase.")
     with opened(arguments) as studio:
         id = studio.run_control.continue_with(
             arguments.id, epochs=arguments.epochs, steps=arguments.steps, name=arguments.name
@@ -203,7 +203,7 @@ def continue_run(arguments: argparse.Namespace) -> None:
         run = studio.runs.get(id)
         for note in studio.runs.notes(RunSpec.model_validate(run.spec)):
             say(str(note))
-    show(arguments, run.as_dict(), f"Run {id} is queued: it goes on where run {arguments.id} ended.")
+    show(arguments, run.as_dict(), f"Run {id} is queued: it continues where run {arguments.id} ended.")
 
 
 def compare_runs(arguments: argparse.Namespace) -> None:
@@ -227,14 +227,18 @@ def promote_checkpoint(arguments: argparse.Namespace) -> None:
 
 
 _OF_ONE_RUN: tuple[tuple[str, Verb, str], ...] = (
-    ("show", show_run, "show a run, its history, its checkpoints and its curve"),
-    ("watch", watch_run, "stay until a run is over; Ctrl-C leaves it running"),
-    ("logs", show_log, "print what its worker printed last"),
-    ("stop", stop_run, "stop a run and keep what it has learned as an adapter; one that waits is taken out"),
-    ("end", end_run, "end a run at once: no adapter, but its checkpoints stay"),
+    ("show", show_run, "show a run, its timeline, its checkpoints and its curve"),
+    ("watch", watch_run, "wait until a run ends; Ctrl-C leaves it running"),
+    ("logs", show_log, "print the end of its worker's log"),
+    (
+        "stop",
+        stop_run,
+        "stop a run and keep what it has learned as an adapter; a waiting run is removed from the queue",
+    ),
+    ("end", end_run, "end a run now: no adapter, but its checkpoints are kept"),
     ("discard", discard_run, "end a run and delete its checkpoints"),
-    ("resume", resume_run, "let a run that ended early go on after its newest whole checkpoint"),
-    ("hold", hold_run, "keep a run in the queue while others pass"),
+    ("resume", resume_run, "resume a run that ended early from its latest intact checkpoint"),
+    ("hold", hold_run, "keep a run waiting while others go first"),
     ("release", release_run, "let a held run take its turn"),
-    ("start-anyway", start_run_anyway, "let a run start whatever memory it is expected to need"),
+    ("start-anyway", start_run_anyway, "start a run regardless of its expected memory"),
 )

@@ -21,9 +21,9 @@ SECONDS_TO_CLOSE = 3  # for answers that are under way when the server is told t
 
 
 def add_parser(commands: Commands) -> None:
-    parser = commands.verb("serve", serve, "start the studio's web page")
-    parser.add_argument("--host", help="address to listen on (default: this machine alone)")
-    parser.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860; 0 takes a free one)")
+    parser = commands.verb("serve", serve, "start the web interface")
+    parser.add_argument("--host", help="address to listen on (default: this machine only)")
+    parser.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860; 0 picks a free one)")
     parser.add_argument("--no-browser", action="store_true", help="do not open the browser")
 
 
@@ -124,7 +124,7 @@ def _run(
 
     server = AnnouncedServer(config)
     server.run(sockets=[listening])
-    print("The studio has stopped. Training that was under way goes on.", file=sys.stderr)
+    print("The studio has stopped. Runs in progress continue.", file=sys.stderr)
 
 
 def _announce(address: str, settings: Settings, arguments: argparse.Namespace) -> None:

@@ -27,7 +27,7 @@ LOOK = 0.2  # seconds: across processes there is no event to await
 def add_parser(commands: Commands) -> None:
     parser = commands.verb("serve-model", serve_model, "serve a base model and adapters to other programs")
     parser.add_argument("model", help="base model, by name")
-    parser.add_argument("--adapter", action="append", default=[], help="adapter, by name; give it again for more")
+    parser.add_argument("--adapter", action="append", default=[], help="adapter, by name; repeat for more")
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, 8-bit or 4-bit (default: auto)")
     where = "on this machine alone (default: a free one)"
     parser.add_argument("--port", type=int, default=0, help=where, dest="model_port")
@@ -60,14 +60,14 @@ def serve_model(arguments: argparse.Namespace) -> int:
         show(
             arguments,
             {"url": url, "token_file": str(token_file), "models": names},
-            f"{arguments.model} answers at {url} (Ctrl-C ends it)\n"
+            f"{arguments.model} answers at {url} (Ctrl-C stops it)\n"
             f"Models: {', '.join(names)}\nThe API key is in {token_file}, which only you can read.",
         )
         while engine.is_alive(process):
             time.sleep(LOOK)
         raise StudioError("The worker has ended. Its log ends: {log}", "Start it again.", log=folder.log_tail(300))
     except KeyboardInterrupt:
-        say("The model is not served any more.")
+        say("The model is no longer served.")
         return 0
     finally:
         engine.stop(process)

@@ -24,17 +24,17 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--dataset", help="dataset, by the name that `datasets list` shows")
     parser.add_argument("--name", required=True, help="name of the adapter")
     parser.add_argument(
-        "--preset", choices=[p.lower() for p in PRESETS], help="values to begin from, over those of --spec"
+        "--preset", choices=[p.lower() for p in PRESETS], help="values to start from, over those of --spec"
     )
-    parser.add_argument("--spec", metavar="run.json", help="values to begin from: a spec, or the run.json of a run")
+    parser.add_argument("--spec", metavar="run.json", help="values to start from: a spec, or the run.json of a run")
     parser.add_argument(
         "--sweep",
         action="append",
         default=[],
         metavar="SECTION.FIELD=VALUES",
-        help="several values, such as lora.r=8,16: a run for each combination; give it again for more settings",
+        help="several values, such as lora.r=8,16: one run per combination; repeat for more settings",
     )
-    parser.add_argument("--follow", action="store_true", help="stay until the run is over; Ctrl-C leaves it running")
+    parser.add_argument("--follow", action="store_true", help="wait until the run ends; Ctrl-C leaves it running")
     for section in describe():
         group = parser.add_argument_group(section["title"])
         for field in section["fields"]:
@@ -60,9 +60,7 @@ def train(arguments: argparse.Namespace) -> int:
         if not arguments.follow:
             if studio.lock.is_mine:
                 studio.dispatcher.tick()
-            show(
-                arguments, studio.runs.get(id).as_dict(), f"Run {id} is queued. studio runs show {id} tells how it is."
-            )
+            show(arguments, studio.runs.get(id).as_dict(), f"Run {id} is queued. See studio runs show {id}.")
             return 0
         run = follow(studio, id)
         result = outcome(studio, run)

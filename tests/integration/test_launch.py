@@ -183,7 +183,7 @@ def test_every_requirement_is_a_pin_that_the_ranges_of_the_package_allow():
         ("ReadTimeoutError: Read timed out.", "cannot be reached"),
         ("ERROR: No matching distribution found for torch==9", "offers no build of it"),
         ("Error: [Errno 13] Permission denied: '/opt/studio/.venv'", "cannot be written"),
-        ("ERROR: something new", "Mend what the lines above say"),
+        ("ERROR: something new", "Fix what the lines above say"),
     ],
 )
 def test_a_failed_installation_names_its_remedy(output: str, remedy: str):
