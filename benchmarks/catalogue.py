@@ -37,7 +37,7 @@ def fill(studio: Studio, runs: int, metrics: int) -> int:
     """Finished runs with their figures, one of them with a long curve; returns that one's id."""
     studio.catalogue.add_model(name="m", reference="m", source="folder", status="ready", path=str(studio.settings.home))
     studio.catalogue.add_dataset(
-        name="rows", format="messages", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=100, size=1,
+        name="rows", format="chat", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=100, size=1,
         details={}, status="ready",
     )  # fmt: skip
     spec = read_spec({"model": {"name": "m"}, "data": {"name": "rows"}}).model_dump(mode="json")

@@ -115,8 +115,8 @@ def _opened(settings: Settings, reserve: Reserve) -> Catalogue:
         return Catalogue(settings.url, settings.folder("records"), reserve)
 
 
-def build(settings: Settings) -> Studio:
-    """The studio on its home.
+def build(settings: Settings, engine: Engine | None = None) -> Studio:
+    """The studio on its home, whose workers run on this machine unless another engine is given.
 
     Raises:
         StudioError: the home cannot be written or the catalogue cannot be opened.
@@ -129,7 +129,7 @@ def build(settings: Settings) -> Studio:
     if not settings.database_url:
         settle(catalogue, settings.home)
     reserve_ids(settings.home, catalogue)
-    engine = LocalEngine()
+    engine = engine or LocalEngine()
     hub = Hub(catalogue, settings)
     models = Models(catalogue, engine, settings.folder("models"), hub.token, reserve)
     datasets = Datasets(catalogue, engine, settings.folder("datasets"), hub.token, reserve)

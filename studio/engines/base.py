@@ -43,3 +43,7 @@ class Engine(Protocol):
     def devices(self) -> Sequence[Device]:
         """Where runs can compute: every GPU, and the CPU."""
         ...
+
+    def tick(self) -> None:
+        """Looks after what has ended, once a second."""
+        ...

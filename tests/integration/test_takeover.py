@@ -52,7 +52,7 @@ def with_a_run(studio: Studio, home: Path) -> None:
     """One that waits, and fails as soon as somebody begins it: its rows are gone."""
     studio.catalogue.add_model(name="m", reference="m", source="folder", status="ready", path=str(home))
     dataset = studio.catalogue.add_dataset(
-        name="rows", format="messages", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=40, size=1,
+        name="rows", format="chat", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=40, size=1,
         details={}, status="ready",
     )  # fmt: skip
     studio.runs.submit(read_spec({"model": {"name": "m"}, "data": {"name": "rows"}}), "a")

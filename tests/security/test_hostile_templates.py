@@ -87,7 +87,7 @@ def furnished(home: Path, starter: Path) -> Path:
         name="hostile", reference="hostile", source="folder", status="ready", path=str(model), chat_template=True
     )
     catalogue.add_dataset(
-        name="rows", format="messages", sha256="ab" * 32, file_name="rows.jsonl", path=str(rows), rows_path=str(rows),
+        name="rows", format="chat", sha256="ab" * 32, file_name="rows.jsonl", path=str(rows), rows_path=str(rows),
         rows=40, size=rows.stat().st_size, details={}, status="ready",
     )  # fmt: skip
     catalogue.close()

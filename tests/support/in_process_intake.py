@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,13 +11,9 @@ from typing import Any
 
 from studio.domain.datasets.problem import Problem
 from studio.domain.events import Finished
-from studio.engines.base import Process
-from studio.engines.exit_reason import Death
-from studio.platform.hardware import Device
 from studio.store.datasets.problem_file import read_problems
 from studio.store.datasets.row_file import read_batches, read_rows
 from studio.store.job_folder import JobFolder
-from studio.worker.common.faults import failure
 from studio.worker.ingest import task as intake
 
 Content = bytes | str
@@ -97,29 +92,3 @@ def check_words(problems: Sequence[Problem]) -> None:
         if not any("{" in value or "}" in value for value in values | {problem.field}):
             examples = said["message"] + said["remedy"].replace('{"name": "…", "arguments": {…}}', "")
             assert not _PLACEHOLDER.search(examples), said
-
-
-class ImmediateEngine:
-    """Takes files in before `start` returns: for tests of pages, which only show what a worker has made."""
-
-    def start(
-        self, task: str, folder: Path, *, online: bool = False, token: str | None = None, device: str = ""
-    ) -> Process:
-        assert task == "intake"
-        try:
-            intake.main(folder)
-        except Exception as error:
-            JobFolder(folder).append(failure(error))
-        return Process(os.getpid(), 0.0)
-
-    def is_alive(self, process: Process) -> bool:
-        return False
-
-    def stop(self, process: Process, *, force: bool = False) -> None:
-        """There is nothing left to stop."""
-
-    def devices(self) -> Sequence[Device]:
-        return []
-
-    def death(self, process: Process, folder: Path) -> Death:
-        return Death()

@@ -14,8 +14,8 @@ from studio.domain.spec.spec import read_spec
 from studio.services.datasets.service import Datasets
 from studio.settings import read_settings
 from studio.store.job_folder import JobFolder
+from tests.support.fakes import ImmediateEngine
 from tests.support.hostile_input import whole_model
-from tests.support.in_process_intake import ImmediateEngine
 from tests.support.sample_adapters import adapter_fields, write_adapter
 from tests.support.training_jobs import captain_rows
 

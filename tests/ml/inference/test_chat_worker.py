@@ -327,7 +327,7 @@ def test_a_model_waits_for_memory_while_a_run_trains_and_is_refused_where_none_d
     assert "CPU has 0.0 GB free" in str(last.columns[0].error)
 
     catalogue.add_dataset(
-        name="rows", format="messages", sha256="ab", file_name="rows.jsonl", path="", rows_path="", rows=20, size=1,
+        name="rows", format="chat", sha256="ab", file_name="rows.jsonl", path="", rows_path="", rows=20, size=1,
         details={}, status="ready",
     )  # fmt: skip
     spec = read_spec({"model": {"name": "other"}, "data": {"name": "rows"}})

@@ -39,7 +39,7 @@ class Bed:
             )
             rows = write_rows(home / "rows.arrow", captain_rows(ROWS))
             catalogue.add_dataset(
-                name="rows", format="messages", sha256="ab" * 32, file_name="rows.jsonl", path=str(rows),
+                name="rows", format="chat", sha256="ab" * 32, file_name="rows.jsonl", path=str(rows),
                 rows_path=str(rows), rows=ROWS, size=rows.stat().st_size, details={}, status="ready",
             )  # fmt: skip
 

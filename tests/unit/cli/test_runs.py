@@ -20,7 +20,7 @@ def home(tmp_path: Path) -> Path:
     studio = build(read_settings({}, home=home))
     studio.catalogue.add_model(name="m", reference="org/m", source="hub", status="ready", path=str(tmp_path))
     studio.catalogue.add_dataset(
-        name="d", format="messages", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=40, size=1, details={},
+        name="d", format="chat", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=40, size=1, details={},
         status="ready",
     )  # fmt: skip
     for name in ("first", "second"):

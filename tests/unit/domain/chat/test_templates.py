@@ -70,7 +70,7 @@ def catalogue(tmp_path: Path, migrated: Path, folder: Path) -> Iterator[Catalogu
     catalogue.add_model(name="instruct", reference="instruct", chat_template=True, **ready)
     catalogue.add_model(name="base", reference="base", **ready)
     catalogue.add_dataset(
-        name="rows", sha256="ab" * 32, file_name="rows.jsonl", path="", rows_path="", size=1, format="messages",
+        name="rows", sha256="ab" * 32, file_name="rows.jsonl", path="", rows_path="", size=1, format="chat",
         rows=10, status="ready",
     )  # fmt: skip
     yield catalogue

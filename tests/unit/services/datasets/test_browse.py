@@ -17,7 +17,8 @@ from studio.services.shared.csv_export import harmless
 from studio.store.tables.datasets import Dataset
 from studio.store.tables.models import Model
 from tests.support.dataset_zoo.making import chat, lines, said
-from tests.support.in_process_intake import Content, ImmediateEngine, take_in
+from tests.support.fakes import ImmediateEngine
+from tests.support.in_process_intake import Content, take_in
 
 CREW = said("Who are you?", "A captain. ⚓")
 

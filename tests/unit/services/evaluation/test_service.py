@@ -1,4 +1,4 @@
-"""Evaluations with a bench that is no model, in a real SQLite file."""
+"""Evaluations whose answers no model gives, in a real SQLite file."""
 
 import csv
 import io
@@ -7,7 +7,6 @@ import math
 import shutil
 import threading
 from collections import Counter
-from types import SimpleNamespace
 
 import pytest
 
@@ -16,57 +15,15 @@ from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.services.evaluation.prompt_sets import PromptSets
 from studio.services.evaluation.runner import PAUSES, EvaluationRunner
 from studio.services.evaluation.service import Evaluations
+from studio.services.playground.columns import Likelihood
 from studio.services.playground.votes import Votes
 from studio.store.catalogue import Catalogue
+from tests.support.fakes import FakeResponder, column_state
 from tests.support.waiting import wait_for
 
 BASE = Column(model="m")
 CAPTAIN = Column(model="m", shares=(Share(adapter="captain"),))
 CAPITALS = '{"prompt": "France?", "reference": "Paris"}\n{"prompt": "Spain?", "reference": "Madrid"}\n{"prompt": "Hi"}'
-
-
-def state(text="", name="", error=None, **fields):
-    given = {
-        "state": "error" if error else "done", "tokens": 3, "tokens_per_second": 10.0, "first_token_seconds": 0.1,
-        "finish": "stop", "note": "", "label": {"precision": "bf16"},
-    }  # fmt: skip
-    return SimpleNamespace(name=name, text=text, error=error, **given | fields)
-
-
-class FakeBench:
-    """The base answers with the question; an adapter knows capitals. `says` and `before` can be put in place of
-    that."""
-
-    def __init__(self):
-        self.asked = []  # of each comparison, the (question, column's name) of its rows
-        self.read = []
-        self.closed = 0
-        self.before = lambda: None  # each comparison
-        self.says = self.knows
-        self.loss = lambda asked, reference: SimpleNamespace(
-            tokens=len(reference), loss=0.5 if asked.column.shares else 2
-        )
-
-    def knows(self, question, column):
-        known = {"France?": "Paris", "Spain?": "Madrid"}
-        return state(known.get(question, question) if column.shares else question, column.name)
-
-    def answer(self, asked, sampling):
-        rows = [(one.messages[-1].content, one.column) for one in asked]
-        self.asked.append([(question, column.name) for question, column in rows])
-        self.before()
-        states = [state(state="streaming") for _ in rows]
-        try:
-            yield SimpleNamespace(columns=list(states), status="")
-            for i, row in enumerate(rows):
-                states[i] = self.says(*row)
-                yield SimpleNamespace(columns=list(states), status="")
-        finally:
-            self.closed += 1
-
-    def likelihoods(self, asked, references):
-        self.read.append(list(references))
-        return [self.loss(one, reference) for one, reference in zip(asked, references, strict=True)]
 
 
 class Clock(threading.Event):
@@ -84,7 +41,7 @@ class Clock(threading.Event):
 class Studio:
     def __init__(self, path):
         self.path = path
-        self.bench = FakeBench()
+        self.responder = FakeResponder()
         self.open()
 
     def open(self):
@@ -92,7 +49,7 @@ class Studio:
         self.catalogue = Catalogue(f"sqlite:///{self.path}")
         self.votes = Votes(self.catalogue)
         self.sets = PromptSets(self.catalogue)
-        self.evaluations = Evaluations(self.catalogue, self.bench, self.votes)
+        self.evaluations = Evaluations(self.catalogue, self.responder, self.votes)
         self.clock = Clock()
 
     def submit(self, *columns, prompts=CAPITALS, **fields):
@@ -103,7 +60,9 @@ class Studio:
     def work(self, id):
         """All of it, in this thread."""
         clock = self.clock
-        EvaluationRunner(self.catalogue, self.bench, self.catalogue.evaluation(id), clock, lambda: clock.seconds).run()
+        EvaluationRunner(
+            self.catalogue, self.responder, self.catalogue.evaluation(id), clock, lambda: clock.seconds
+        ).run()
         return self.evaluations.get(id)
 
     def answers(self, id):
@@ -140,7 +99,7 @@ def test_all_prompts_are_asked_of_all_columns_together_and_scored(studio):
         0,
         None,
     )
-    assert [len(rows) for rows in studio.bench.asked] == [6]
+    assert [len(rows) for rows in studio.responder.asked] == [6]
     summary = studio.evaluations.summary(id)
     base, captain = summary["columns"]
     assert (base["name"], captain["name"], captain["answered"], summary["references"]) == ("", "captain", 3, 2)
@@ -154,7 +113,7 @@ def test_all_prompts_are_asked_of_all_columns_together_and_scored(studio):
 def test_up_to_sixteen_answers_are_written_at_once_and_a_prompt_is_never_torn(studio):
     id = studio.submit(BASE, CAPTAIN, Column(model="m", shares=(Share(adapter="mate"),)), prompts="a\nb\nc\nd\ne\nf\ng")
     studio.work(id)
-    assert [len(rows) for rows in studio.bench.asked] == [15, 6]
+    assert [len(rows) for rows in studio.responder.asked] == [15, 6]
 
 
 def test_a_server_that_is_killed_goes_on_where_it_was_and_no_answer_is_doubled(studio):
@@ -165,9 +124,9 @@ def test_a_server_that_is_killed_goes_on_where_it_was_and_no_answer_is_doubled(s
         seen.append(question)
         if len(seen) == 4:
             raise SystemExit
-        return studio.bench.knows(question, column)
+        return studio.responder.knows(question, column)
 
-    studio.bench.says = killed_after_three
+    studio.responder.says = killed_after_three
     with pytest.raises(SystemExit):
         studio.work(id)
     first = studio.answers(id)
@@ -175,14 +134,14 @@ def test_a_server_that_is_killed_goes_on_where_it_was_and_no_answer_is_doubled(s
     studio.catalogue.close()
 
     studio.open()
-    studio.bench.says, studio.bench.asked = studio.bench.knows, []
+    studio.responder.says, studio.responder.asked = studio.responder.knows, []
     assert studio.work(id)["status"] == "finished"
-    assert [len(rows) for rows in studio.bench.asked] == [3]
+    assert [len(rows) for rows in studio.responder.asked] == [3]
     assert Counter((place, column) for place, column, _ in studio.answers(id)) == Counter(
         {(place, column): 1 for place in range(3) for column in range(2)}
     )
     assert studio.answers(id)[:3] == first
-    assert all(len(references) <= 16 for references in studio.bench.read)
+    assert all(len(references) <= 16 for references in studio.responder.read)
     assert studio.evaluations.summary(id)["columns"][0]["loss_tokens"] == 11
 
 
@@ -192,12 +151,12 @@ def test_a_server_that_is_killed_before_references_were_read_reads_them_afterwar
     def killed(asked, reference):
         raise SystemExit
 
-    whole, studio.bench.loss = studio.bench.loss, killed
+    whole, studio.responder.loss = studio.responder.loss, killed
     with pytest.raises(SystemExit):
         studio.work(id)
-    studio.bench.loss, studio.bench.asked = whole, []
+    studio.responder.loss, studio.responder.asked = whole, []
     assert studio.work(id)["status"] == "finished"
-    assert studio.bench.asked == []
+    assert studio.responder.asked == []
     assert [c["loss"] for c in studio.evaluations.summary(id)["columns"]] == [2, 0.5]
 
 
@@ -207,24 +166,24 @@ def test_a_stop_ends_the_answers_under_way_and_resuming_goes_on(studio):
     def stopped(question, column):
         if question == "Spain?":
             studio.evaluations.stop(id)
-        return studio.bench.knows(question, column)
+        return studio.responder.knows(question, column)
 
-    studio.bench.says = stopped
+    studio.responder.says = stopped
     assert studio.work(id)["status"] == "stopped"
-    assert (len(studio.answers(id)), studio.bench.closed) == (2, 1)
+    assert (len(studio.answers(id)), studio.responder.closed) == (2, 1)
     with pytest.raises(InvalidInput, match="already ended"):
         studio.evaluations.stop(id)
     studio.evaluations.resume(id)
-    studio.bench.says = studio.bench.knows
+    studio.responder.says = studio.responder.knows
     assert (studio.work(id)["status"], len(studio.answers(id))) == ("finished", 6)
 
 
 def test_one_that_is_deleted_while_it_is_under_way_leaves_nothing(studio):
     id = studio.submit()
-    studio.bench.before = lambda: studio.evaluations.delete(id)
+    studio.responder.before = lambda: studio.evaluations.delete(id)
     with pytest.raises(NotFound):
         studio.work(id)
-    assert (studio.answers(id), studio.evaluations.list(), studio.bench.closed) == ([], [], 1)
+    assert (studio.answers(id), studio.evaluations.list(), studio.responder.closed) == ([], [], 1)
 
 
 def test_the_same_key_submits_once(studio):
@@ -235,16 +194,18 @@ def test_the_same_key_submits_once(studio):
 def test_what_goes_wrong_in_one_column_stays_there_and_is_asked_again_when_resumed(studio):
     id = studio.submit()
     fault = StudioError("The prompt has {n} tokens.", "Shorten it.", n=9000)
-    studio.bench.says = lambda q, c: state(error=fault) if q == "Hi" and c.shares else studio.bench.knows(q, c)
+    studio.responder.says = lambda q, c: (
+        column_state(error=fault) if q == "Hi" and c.shares else studio.responder.knows(q, c)
+    )
     done = studio.work(id)
     assert (done["status"], done["answered"], done["errors"]) == ("finished", 6, 1)
     row = studio.evaluations.page(id, search="Hi")["rows"][0]
     assert [a["state"] for a in row["answers"]] == ["done", "error"]
     assert row["answers"][1]["error"] == fault.as_dict()
     studio.evaluations.resume(id)
-    studio.bench.says, studio.bench.asked = studio.bench.knows, []
+    studio.responder.says, studio.responder.asked = studio.responder.knows, []
     assert studio.work(id)["errors"] == 0
-    assert studio.bench.asked == [[("Hi", "captain")]]
+    assert studio.responder.asked == [[("Hi", "captain")]]
     with pytest.raises(InvalidInput, match="has all its answers"):
         studio.evaluations.resume(id)
 
@@ -252,8 +213,10 @@ def test_what_goes_wrong_in_one_column_stays_there_and_is_asked_again_when_resum
 def test_a_prompt_that_ends_the_worker_takes_no_other_prompt_with_it(studio):
     id = studio.submit(BASE)
     gone = StudioError("The chat worker ended.", "It comes back by itself.")
-    studio.bench.says = lambda q, c: (
-        state(error=gone) if q == "Spain?" or len(studio.bench.asked[-1]) > 1 else studio.bench.knows(q, c)
+    studio.responder.says = lambda q, c: (
+        column_state(error=gone)
+        if q == "Spain?" or len(studio.responder.asked[-1]) > 1
+        else studio.responder.knows(q, c)
     )
     assert studio.work(id)["errors"] == 1
     assert [a.place for a in studio.catalogue.answers(id) if a.failed] == [1]
@@ -268,7 +231,7 @@ def test_where_nobody_can_answer_it_waits_says_why_and_tries_again(studio):
         if len(waited) < 3:
             raise StudioError("Training needs the memory.", "Wait until it is over.")
 
-    studio.bench.before = busy
+    studio.responder.before = busy
     done = studio.work(id)
     assert (done["status"], done["fault"]) == ("finished", None)
     assert [seconds for _, seconds in waited] == [0, PAUSES[0], sum(PAUSES)]
@@ -277,7 +240,7 @@ def test_where_nobody_can_answer_it_waits_says_why_and_tries_again(studio):
 def test_what_it_waits_for_can_be_seen_meanwhile(studio):
     id = studio.submit()
     shown = []
-    studio.bench.before = lambda: (_ for _ in ()).throw(StudioError("Training needs the memory."))
+    studio.responder.before = lambda: (_ for _ in ()).throw(StudioError("Training needs the memory."))
     wait = studio.clock.wait
     studio.clock.wait = lambda timeout: (shown.append(studio.evaluations.get(id)["fault"]["problem"]), wait(timeout))
     done = studio.work(id)
@@ -291,17 +254,17 @@ def test_what_waiting_cannot_mend_fails_at_once_with_its_fault_and_can_be_resume
     def refuse():
         raise InvalidInput("The base model “{name}” is not there.", "Fetch it.", name="m")
 
-    studio.bench.before = refuse
+    studio.responder.before = refuse
     done = studio.work(id)
     assert (done["status"], done["fault"]["values"], studio.clock.seconds) == ("failed", {"name": "m"}, 0)
     studio.evaluations.resume(id)
-    studio.bench.before = lambda: None
+    studio.responder.before = lambda: None
     assert studio.work(id)["fault"] is None
 
 
 def test_a_fault_that_nobody_foresaw_is_told(studio):
     id = studio.submit()
-    studio.bench.says = lambda question, column: None
+    studio.responder.says = lambda question, column: None
     done = studio.work(id)
     assert done["status"] == "failed"
     assert "AttributeError" in done["fault"]["values"]["reason"]
@@ -309,7 +272,7 @@ def test_a_fault_that_nobody_foresaw_is_told(studio):
 
 def test_a_bench_that_ends_without_a_word_is_an_error_of_each_answer(studio):
     id = studio.submit(prompts="a")
-    studio.bench.says = lambda question, column: state(state="streaming")
+    studio.responder.says = lambda question, column: column_state(state="streaming")
     assert studio.work(id)["errors"] == 2
     assert studio.evaluations.page(id)["rows"][0]["answers"][0]["error"]["problem"] == "There was no answer."
 
@@ -318,9 +281,9 @@ def test_references_that_cannot_be_read_leave_the_other_scores(studio):
     id = studio.submit()
 
     def unread(asked, reference):
-        return StudioError("Too long.") if reference == "Paris" else SimpleNamespace(tokens=4, loss=1.0)
+        return StudioError("Too long.") if reference == "Paris" else Likelihood(tokens=4, loss=1.0)
 
-    studio.bench.loss = unread
+    studio.responder.loss = unread
     assert studio.work(id)["status"] == "finished"
     captain = studio.evaluations.summary(id)["columns"][1]
     assert (captain["loss"], captain["loss_tokens"], captain["scores"]["exact_match"]) == (1.0, 4, 1)
@@ -328,7 +291,7 @@ def test_references_that_cannot_be_read_leave_the_other_scores(studio):
 
 def test_a_bench_that_reads_nothing_leaves_no_loss(studio):
     id = studio.submit()
-    studio.bench.likelihoods = lambda asked, references: (_ for _ in ()).throw(InvalidInput("It cannot read."))
+    studio.responder.likelihoods = lambda asked, references: (_ for _ in ()).throw(InvalidInput("It cannot read."))
     assert studio.work(id)["status"] == "finished"
     assert [c["perplexity"] for c in studio.evaluations.summary(id)["columns"]] == [None, None]
 
@@ -340,16 +303,16 @@ def test_an_adapter_is_asked_by_its_new_name_and_a_deleted_one_not_at_all(studio
     add_adapter(studio.catalogue, "mate")
     done = studio.work(id)
     assert (done["status"], done["errors"]) == ("finished", 3)
-    assert {name for _, name in studio.bench.asked[0]} == {"", "admiral"}
+    assert {name for _, name in studio.responder.asked[0]} == {"", "admiral"}
     assert [c["name"] for c in studio.evaluations.summary(id)["columns"]] == ["", "admiral", "mate"]
 
 
 def test_the_thread_works_on_one_after_the_other_the_oldest_first(studio):
     first, second = studio.submit(), studio.submit()
     go_on = threading.Event()
-    studio.bench.before = lambda: go_on.wait(10)
+    studio.responder.before = lambda: go_on.wait(10)
     studio.evaluations.tick()
-    wait_for(lambda: studio.bench.asked, seconds=10, what="the first comparison")
+    wait_for(lambda: studio.responder.asked, seconds=10, what="the first comparison")
     studio.evaluations.tick()
     assert [e["status"] for e in studio.evaluations.list()] == ["queued", "running"]
     go_on.set()
@@ -359,16 +322,16 @@ def test_the_thread_works_on_one_after_the_other_the_oldest_first(studio):
         return {e["id"]: e["status"] for e in studio.evaluations.list()} == {first: "finished", second: "finished"}
 
     wait_for(over, seconds=20, what="both")
-    assert len(studio.bench.asked) == 2
+    assert len(studio.responder.asked) == 2
 
 
 def test_closing_ends_the_thread_and_the_next_tick_goes_on(studio):
     id = studio.submit()
-    studio.bench.before = lambda: studio.evaluations._over.set()
+    studio.responder.before = lambda: studio.evaluations._over.set()
     studio.evaluations.tick()
     studio.evaluations.close()
     assert (studio.answers(id), studio.evaluations.get(id)["status"]) == ([], "running")
-    studio.bench.before = lambda: None
+    studio.responder.before = lambda: None
     studio.evaluations.tick()
     wait_for(lambda: studio.evaluations.get(id)["status"] == "finished", seconds=10, what="the evaluation")
 
@@ -461,11 +424,13 @@ def test_votes_outlive_the_evaluation_and_prompts_their_set_as_long_as_they_are_
 
 def test_a_vote_on_a_prompt_that_is_asked_again_stays_with_the_answers_it_was_cast_on(studio):
     id = studio.submit(BASE, CAPTAIN, Column(model="m", shares=(Share(adapter="mate"),)), prompts="Hi")
-    studio.bench.says = lambda q, c: state(error=StudioError("No.")) if c.name == "mate" else state("old")
+    studio.responder.says = lambda q, c: (
+        column_state(error=StudioError("No.")) if c.name == "mate" else column_state("old")
+    )
     studio.work(id)
     studio.evaluations.vote(id, 0, "best", 0)
     studio.evaluations.resume(id)
-    studio.bench.says = studio.bench.knows
+    studio.responder.says = studio.responder.knows
     studio.work(id)
     assert studio.evaluations.page(id)["rows"][0]["votes"] == []
     studio.evaluations.vote(id, 0, "best", 2)
@@ -474,7 +439,9 @@ def test_a_vote_on_a_prompt_that_is_asked_again_stays_with_the_answers_it_was_ca
 
 def test_an_evaluation_is_exported_as_a_table_and_as_lines(studio):
     id = studio.submit(prompts='{"prompt": "=1+1", "reference": "2"}')
-    studio.bench.says = lambda q, c: state("2") if c.shares else state(error=StudioError("Too {n}.", n="late"))
+    studio.responder.says = lambda q, c: (
+        column_state("2") if c.shares else column_state(error=StudioError("Too {n}.", n="late"))
+    )
     studio.work(id)
     rows = list(csv.DictReader(io.StringIO(studio.evaluations.export(id, "csv"))))
     assert [(r["prompt"], r["column"], r["answer"], r["error"], r["exact_match"]) for r in rows] == [

@@ -11,8 +11,6 @@ from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.events import Failed, Finished
 from studio.domain.spec.spec import read_spec
-from studio.engines.base import Process
-from studio.platform.hardware import Device
 from studio.services.adapters.compatibility import ready_model
 from studio.services.datasets.browse import _rendered
 from studio.services.evaluation.service import Evaluations
@@ -23,35 +21,14 @@ from studio.services.runs.control import RunControl
 from studio.services.runs.dispatcher import Dispatcher
 from studio.services.runs.service import Runs
 from studio.store.job_folder import JobFolder
+from tests.support.fakes import FakeEngine
 from tests.support.sample_adapters import adapter_fields
 from tests.support.weight_files import write_weights
 
 
-class Engine:
-    """Its processes end when they are told to by force."""
-
-    def __init__(self):
-        self.alive = set()
-
-    def start(self, task, folder, **_):
-        process = Process(len(self.alive) + 1, 5.0)
-        self.alive.add(process.pid)
-        return process
-
-    def is_alive(self, process):
-        return process.pid in self.alive
-
-    def stop(self, process, *, force=False):
-        if force:
-            self.alive.discard(process.pid)
-
-    def devices(self):
-        return [Device("cpu", "CPU", 8 << 30, 8 << 30)]
-
-
 class Bench:
     def __init__(self, catalogue, home):
-        self.catalogue, self.home, self.engine = catalogue, home, Engine()
+        self.catalogue, self.home, self.engine = catalogue, home, FakeEngine()
         self.models = Models(catalogue, self.engine, home / "models", lambda: None)
         self.runs = Runs(catalogue)
         self.control = RunControl(catalogue, self.runs)
@@ -59,7 +36,7 @@ class Bench:
             catalogue, self.engine, [self.models], runs=home / "runs", adapters=home / "adapters"
         )
         catalogue.add_dataset(
-            name="rows", format="messages", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=40, size=1,
+            name="rows", format="chat", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=40, size=1,
             details={}, status="ready",
         )  # fmt: skip
 

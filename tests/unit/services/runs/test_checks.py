@@ -105,7 +105,7 @@ def test_most_steps_far_beyond_the_epochs_are_noted():
 def runs(catalogue, tmp_path):
     catalogue.add_model(name="m", reference="m", source="folder", status="ready", path=str(tmp_path), context=512)
     catalogue.add_dataset(
-        name="rows", format="messages", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=40, size=1,
+        name="rows", format="chat", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=40, size=1,
         details={}, status="ready",
     )  # fmt: skip
     return Runs(catalogue)

@@ -3,19 +3,16 @@
 import json
 import math
 import shutil
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.errors import InvalidInput
 from studio.domain.events import Evaluated, Failed, Finished, Halved, Progress, Resumed, Sampled, Started, Step
 from studio.domain.spec.spec import read_spec
-from studio.engines.base import Process
 from studio.engines.exit_reason import Death
-from studio.platform.hardware import Device
 from studio.services.models.service import Models
 from studio.services.runs.checkpoints import Checkpoints
 from studio.services.runs.control import RunControl, _longer
@@ -27,37 +24,7 @@ from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import Checkpoint, seal
 from studio.store.job_folder import JobFolder
 from studio.store.tables.runs import Run
-
-
-@dataclass
-class FakeEngine:
-    slots: int = 1
-    refuses: bool = False
-    started: list = field(default_factory=list)
-    alive: set = field(default_factory=set)
-    stopped: list = field(default_factory=list)
-    killed: Death | None = None
-    free: int = 8 << 30
-
-    def start(self, task, folder, *, online=False, token=None, device=""):
-        if self.refuses:
-            raise StudioError("No process can be made.", "Try later.")
-        process = Process(1000 + len(self.started), 5.0)
-        self.started.append((task, folder))
-        self.alive.add(process.pid)
-        return process
-
-    def is_alive(self, process):
-        return process.pid in self.alive
-
-    def stop(self, process, *, force=False):
-        self.stopped.append(force)
-
-    def devices(self):
-        return [Device("cpu", "CPU", 8 << 30, self.free)][: self.slots]
-
-    def death(self, process, folder):
-        return self.killed
+from tests.support.fakes import FakeEngine
 
 
 class Bench:
@@ -69,7 +36,7 @@ class Bench:
         self.open()
         self.catalogue.add_model(name="tiny", reference="tiny", source="folder", status="ready", path=str(home))
         self.catalogue.add_dataset(
-            name="rows", format="messages", sha256="ab", file_name="rows.jsonl", path="/rows", rows_path="/rows.arrow",
+            name="rows", format="chat", sha256="ab", file_name="rows.jsonl", path="/rows", rows_path="/rows.arrow",
             rows=20, size=1, details={}, status="ready",
         )  # fmt: skip
 

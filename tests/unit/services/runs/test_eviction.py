@@ -11,6 +11,7 @@ import pytest
 from studio.platform.hardware import Device
 from studio.services.inference.worker_process import WorkerStatus
 from studio.services.runs.eviction import PlaygroundEviction
+from tests.support.fakes import FakeEngine
 
 GB = 10**9
 CPU = Device("cpu", "CPU", 16 * GB, 8 * GB)
@@ -33,16 +34,8 @@ class Playground:
         return not self.is_busy
 
 
-@dataclass
-class Engine:
-    found: list
-
-    def devices(self):
-        return self.found
-
-
 def asked(playground, device, need, devices=(CPU,)):
-    return PlaygroundEviction(Engine(list(devices)), playground).evict_for(device, need)
+    return PlaygroundEviction(FakeEngine(devices), playground).evict_for(device, need)
 
 
 @pytest.mark.parametrize(

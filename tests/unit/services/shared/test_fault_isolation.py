@@ -12,8 +12,6 @@ import pytest
 from studio.domain.errors import StudioError
 from studio.domain.events import Event, Finished, Step
 from studio.domain.spec.spec import read_spec
-from studio.engines.base import Process
-from studio.platform.hardware import Device
 from studio.services.datasets.service import Datasets
 from studio.services.evaluation.service import Evaluations
 from studio.services.hub.files import read_adapter_folder
@@ -26,21 +24,9 @@ from studio.store.catalogue import Catalogue
 from studio.store.job_folder import JobFolder
 from studio.store.safetensors_header import LONGEST
 from studio.worker.models.files import count_parameters
+from tests.support.fakes import FakeEngine
 
 HUGE = 2**63
-
-
-class Engine:
-    def start(self, task: str, folder: Path, **more: Any) -> Process:
-        return Process(1, 1.0)
-
-    def is_alive(self, process: Process) -> bool:
-        return True
-
-    def stop(self, process: Process, *, force: bool = False) -> None: ...
-
-    def devices(self) -> list[Device]:
-        return [Device("cpu", "CPU", 8 << 30, 8 << 30)]
 
 
 def said(path: Path, event: Event) -> str:
@@ -56,7 +42,7 @@ def test_a_model_whose_size_no_catalogue_can_hold_keeps_no_other_waiting(catalog
             name=name, reference=name, source="folder", status="preparing", pid=1, process_started=1.0,
             folder=said(tmp_path / name, Finished(path=str(tmp_path), size=1, details=details)),
         )  # fmt: skip
-    models = Models(catalogue, Engine(), tmp_path, lambda: None)  # type: ignore[arg-type]
+    models = Models(catalogue, FakeEngine(alive={1}), tmp_path, lambda: None)
     models.tick()
     assert {model.name: model.status for model in models.list()} == {"bad": "failed", "good": "ready"}
     with pytest.raises(StudioError, match="OverflowError"):
@@ -72,7 +58,7 @@ def test_a_version_with_figures_that_cannot_be_kept_keeps_no_other_waiting(
             name=name, format="", sha256="", file_name=name, path="", rows_path="", rows=0, size=0, status="reading",
             steps=[{"action": "add"}], details={}, folder=said(tmp_path / name, Finished(path="x", details=details)),
         )  # fmt: skip
-    datasets = Datasets(catalogue, Engine(), tmp_path, lambda: None)  # type: ignore[arg-type]
+    datasets = Datasets(catalogue, FakeEngine(alive={1}), tmp_path, lambda: None)
     datasets.tick()
     assert {d.name: d.status for d in catalogue.datasets()} == {"bad": "failed", "worse": "failed", "good": "ready"}
     assert all("cannot be used" in d.problem for d in catalogue.datasets("failed"))
@@ -87,7 +73,9 @@ def test_a_run_that_tells_what_cannot_be_kept_fails_alone(catalogue: Catalogue, 
     runs = Runs(catalogue)
     spec = read_spec({"model": {"name": "tiny"}, "data": {"name": "rows"}})
     ids = [runs.submit(spec, name) for name in ("bad", "good")]
-    dispatcher = Dispatcher(catalogue, Engine(), [], runs=tmp_path / "runs", adapters=tmp_path / "adapters")  # type: ignore[arg-type]
+    dispatcher = Dispatcher(
+        catalogue, FakeEngine(alive={1}), [], runs=tmp_path / "runs", adapters=tmp_path / "adapters"
+    )
     dispatcher.tick()
     JobFolder(tmp_path / "runs" / str(ids[0])).append(Step(step=HUGE, epoch=0.1, loss=1.0, learning_rate=0.1))
     dispatcher.tick()
@@ -116,7 +104,7 @@ def test_an_evaluation_that_cannot_be_read_keeps_no_other_waiting(catalogue: Cat
         all_evaluations=lambda *statuses: [SimpleNamespace(**good), bad],
         change_evaluation=lambda id, **fields: failed.append((id, fields["status"])),
     )
-    Evaluations(fake, None, None).tick()  # type: ignore[arg-type]
+    Evaluations(fake, None, None).tick()
     assert failed == [(2, "failed")]
 
 
@@ -196,7 +184,7 @@ def test_pickled_weights_beside_junk_are_refused_when_the_model_is_added(catalog
     (folder / "config.json").write_text("{}")
     (folder / "pytorch_model.bin").write_bytes(b"PK")
     (folder / "junk.safetensors").write_bytes(b"junk")
-    models = Models(catalogue, Engine(), tmp_path, lambda: None)  # type: ignore[arg-type]
+    models = Models(catalogue, FakeEngine(alive={1}), tmp_path, lambda: None)
     with pytest.raises(StudioError, match=r"safetensors weights in .* are damaged"):
         models.add(str(folder))
     assert models.list() == []

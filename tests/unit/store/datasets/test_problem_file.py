@@ -18,7 +18,8 @@ from studio.store.datasets.row_file import RowFileWriter, read_rows
 from studio.store.tables.datasets import Dataset
 from studio.worker.ingest.writer import VersionWriter
 from tests.support.dataset_zoo.making import lines
-from tests.support.in_process_intake import ImmediateEngine, Taken, run_intake, take_in
+from tests.support.fakes import ImmediateEngine
+from tests.support.in_process_intake import Taken, run_intake, take_in
 
 COUNTS = [1_000, 1_001, 20_000, pytest.param(250_000, marks=pytest.mark.long)]
 KINDS = sorted(PROBLEM_KINDS)

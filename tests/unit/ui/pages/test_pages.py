@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from studio.domain.errors import InvalidInput, StudioError
+from studio.app import Studio
+from studio.domain.errors import InvalidInput
 from studio.domain.spec.presets import preset_values
 from studio.domain.spec.spec import defaults
-from studio.services.adapters.service import Adapters
-from studio.services.datasets.service import Datasets
-from studio.services.datasets.token_counts import TokenCounts
-from studio.services.datasets.uploads import Uploads
-from studio.services.home.doctor import Doctor
-from studio.services.inference.remote_server import RemoteServer
-from studio.services.models.service import Models
-from studio.services.runs.checkpoints import Checkpoints
-from studio.services.runs.control import RunControl
-from studio.services.runs.service import Runs
-from studio.services.runs.sweeps import Sweeps
-from studio.settings import Settings
-from studio.store.catalogue import Catalogue
 from studio.ui.language import translate
 from studio.ui.pages import datasets, home, settings, train
 from studio.ui.presenters.dataset import LONGEST
-from tests.support.in_process_intake import ImmediateEngine
 from tests.support.weight_files import write_weights
 
 IN_ENGLISH: Any = SimpleNamespace(cookies={}, headers={})
@@ -47,47 +31,8 @@ LAYERS = {
 }
 
 
-@dataclass
-class Parts:
-    """What the pages ask of the studio."""
-
-    settings: Settings
-    catalogue: Catalogue
-    datasets: Datasets
-    token_counts: TokenCounts
-    models: Models
-    runs: Runs
-    sweeps: Sweeps
-    run_control: RunControl
-    checkpoints: Checkpoints
-    adapters: Adapters
-    remote_server: RemoteServer
-    doctor: Doctor
-    uploads: Uploads
-
-
 @pytest.fixture
-def studio(tmp_path: Path, migrated: Path) -> Iterator[Any]:
-    """A studio that takes files in at once: nothing is fetched and nothing trained here."""
-    options = Settings(home=tmp_path / "home")
-    shutil.copy(migrated, options.folder("") / "studio.db")
-    catalogue = Catalogue(options.url)
-    no_engine: Any = None
-    engine = ImmediateEngine()
-    runs = Runs(catalogue)
-    yield Parts(
-        options, catalogue, Datasets(catalogue, engine, options.folder("datasets")), TokenCounts(engine),
-        Models(catalogue, no_engine, options.folder("models"), lambda: None), runs, Sweeps(catalogue, runs),
-        RunControl(catalogue, runs),
-        Checkpoints(catalogue, options.folder("adapters")), Adapters(catalogue, options.folder("adapters")),
-        RemoteServer(options),
-        Doctor(catalogue, options.home), Uploads(options.folder("uploads")),
-    )  # fmt: skip
-    catalogue.close()
-
-
-@pytest.fixture
-def model(studio: Parts, tmp_path: Path) -> str:
+def model(studio: Studio, tmp_path: Path) -> str:
     """A base model that is ready, as far as the web process looks at it."""
     folder = tmp_path / "model"
     folder.mkdir()
@@ -99,14 +44,14 @@ def model(studio: Parts, tmp_path: Path) -> str:
     return "small"
 
 
-def upload(studio: Parts, *rows: Any) -> str:
+def upload(studio: Studio, *rows: Any) -> str:
     """The token of a file that the page has sent."""
     with studio.uploads.receiving(None) as (token, file):
         file.write("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows).encode())
     return token
 
 
-def left_of_uploads(studio: Parts) -> list[Path]:
+def left_of_uploads(studio: Studio) -> list[Path]:
     return list((studio.settings.home / "uploads").iterdir())
 
 
@@ -126,7 +71,7 @@ def values(dataset: str = "", model: str = "small", **changes: Any) -> train.Val
 # Datasets
 
 
-def bring(studio: Parts, name: str, *rows: Any, request: Any = IN_ENGLISH) -> dict[str, Any]:
+def bring(studio: Studio, name: str, *rows: Any, request: Any = IN_ENGLISH) -> dict[str, Any]:
     """A dataset of these rows, as the page shows it once it is read."""
     begun = datasets.add(studio, [upload(studio, *rows)], [name], request)["dataset"]
     assert begun["status"] == "reading"
@@ -395,25 +340,7 @@ def test_the_starter_is_added_again_under_the_name_that_means_it(studio):
 # Settings
 
 
-class Hub:
-    def __init__(self) -> None:
-        self.token = ""
-
-    def save_token(self, token: str) -> None:
-        self.token = token
-
-    def forget_token(self) -> None:
-        self.token = ""
-
-    def token_source(self) -> str:
-        return "saved" if self.token else ""
-
-    def whoami(self) -> Any:
-        raise StudioError("The Hub does not know this token.", "Make a new one.")
-
-
 def test_a_saved_token_never_comes_back(studio):
-    studio.hub = Hub()
     settings.save_token(studio, "hf_secret")
     state = settings.state(studio)
     assert state["token"] == "saved"
@@ -423,7 +350,6 @@ def test_a_saved_token_never_comes_back(studio):
 
 
 def test_the_key_of_the_playgrounds_server_never_comes_back(studio):
-    studio.hub = Hub()
     assert settings.save_server(studio, "http://host:8000", "sk-secret") == {
         "url": "http://host:8000/v1", "has_key": True,
     }  # fmt: skip
@@ -438,7 +364,6 @@ def test_the_home_and_what_it_holds_are_told(studio, model):
     assert sizes["datasets"] > 0
     assert sizes["adapters"] == 0
     assert sizes["other"] > 0
-    studio.hub = Hub()
     assert settings.state(studio)["home"] == str(studio.settings.home)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from studio.app import Studio, build
+from studio.app import Studio
 from studio.domain.errors import InvalidInput, NotFound
 from studio.domain.events import Evaluated, Finished, Progress, Saved, Step
 from studio.domain.run import RunStatus
@@ -18,7 +16,6 @@ from studio.domain.spec.spec import read_spec
 from studio.platform.hardware import Device
 from studio.services.runs.placement import place
 from studio.services.runs.progress import NOTES, summarise
-from studio.settings import Settings
 from studio.ui.language import translate
 from studio.ui.pages import adapters, home, playground, runs
 from tests.support.sample_adapters import adapter_fields
@@ -29,18 +26,14 @@ STEP_BYTES = 150
 
 
 @pytest.fixture
-def studio(tmp_path: Path, migrated: Path) -> Iterator[Studio]:
-    """A studio with a model and a dataset. Nothing is dispatched, so what waits stays waiting."""
-    settings = Settings(home=tmp_path / "home")
-    shutil.copy(migrated, settings.folder("") / "studio.db")
-    studio = build(settings)
+def studio(studio: Studio, tmp_path: Path) -> Studio:
+    """With a model and a dataset."""
     studio.catalogue.add_model(name="small", reference="small", source="folder", status="ready", path=str(tmp_path))
     studio.catalogue.add_dataset(
-        name="rows", format="messages", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=40, size=1,
+        name="rows", format="chat", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=40, size=1,
         details={}, status="ready",
     )  # fmt: skip
-    yield studio
-    studio.close()
+    return studio
 
 
 def submit(studio: Studio, name: str, **lora: Any) -> int:
