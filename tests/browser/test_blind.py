@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_playground import COLUMNS, MINUTES, ask, prepare
+from tests.support.playground_page import COLUMNS, MINUTES, ask, prepare
 from tests.support.studio_process import Server, serving
 
 # All that the page holds in sight or out of it, but for the address, which names the columns in their own order.

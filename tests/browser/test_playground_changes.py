@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_playground import MINUTES, lane
 from tests.support.chaos.tiny_studio import Bed, opened
+from tests.support.playground_page import MINUTES, lane
 from tests.support.studio_process import Server, serving
 from tests.support.tiny_models import tiny_model
 from tests.support.waiting import wait_for

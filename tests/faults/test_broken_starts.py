@@ -15,8 +15,7 @@ from studio.app import Studio, build
 from studio.settings import read_settings
 from studio.store.tables.datasets import Dataset
 from studio.store.tables.models import Model
-from tests.faults.test_deletions import filled
-from tests.faults.test_originals import copies, written
+from tests.support.small_home import copies, filled, written
 from tests.support.studio_process import studio
 from tests.support.waiting import wait_for
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -20,58 +19,9 @@ import sqlalchemy as sa
 from studio.app import Studio, build
 from studio.settings import read_settings
 from studio.store.database_faults import CatalogueFull
-from tests.support.sample_adapters import adapter_fields
+from tests.support.chaos.kills import killed_at
+from tests.support.small_home import filled
 from tests.support.studio_process import environment, studio, studio_json
-
-ROWS = "".join(json.dumps({"text": f"It is said that {i} is a number."}) + "\n" for i in range(50))
-TOUCHED = ("os.rename", "os.remove", "os.rmdir", "shutil.rmtree")  # as Python's audit events call them
-NO_MORE = 77  # exit code: the delete was over before it could be killed
-
-
-def filled(home: Path) -> Path:
-    """A home with a dataset of two versions, an adapter, and a model of its own."""
-    rows = home.with_name("rows.jsonl")
-    rows.write_text(ROWS)
-    built = build(read_settings({}, home=home))
-    first = built.datasets.wait(built.datasets.add(rows))
-    second = shutil.copytree(first.folder, home / "datasets" / "2")
-    places = {"version": 2, "folder": str(second), "rows_path": str(second / Path(first.rows_path).name)}
-    built.catalogue.add_dataset(**{k: v for k, v in first.as_dict().items() if k not in ("id", "created_at")} | places)
-    weights = home / "models" / "dory-1" / "model"
-    weights.mkdir(parents=True)
-    (weights / "model.safetensors").write_bytes(b"x" * 4096)
-    built.catalogue.add_model(
-        name="dory", reference="org/dory", source="hub", status="ready", path=str(weights), folder=str(weights.parent)
-    )
-    folder = home / "adapters" / "brine-1"
-    folder.mkdir()
-    (folder / "adapter_model.safetensors").write_bytes(b"x" * 4096)
-    (folder / "adapter_config.json").write_text("{}")
-    built.catalogue.add_adapter(**adapter_fields(folder, name="brine"))
-    built.close()
-    return home
-
-
-def killed_at(home: Path, point: int, delete: Callable[[Studio], None]) -> bool:
-    """Whether a process that deletes was killed when it touched a file for the `point`-th time."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            built, touched = build(read_settings({}, home=home)), [0]
-
-            def kill(event: str, _: Any) -> None:
-                if event not in TOUCHED:
-                    return
-                touched[0] += 1
-                if touched[0] == point:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-            sys.addaudithook(kill)
-            delete(built)
-        finally:
-            os._exit(NO_MORE)
-    _, status = os.waitpid(pid, 0)
-    return os.WIFSIGNALED(status)
 
 
 def files_of(home: Path, folders: tuple[str, ...]) -> list[str]:

@@ -13,7 +13,7 @@ from studio.app import build
 from studio.domain.run import RunStatus
 from studio.settings import read_settings
 from studio.store.job_folder import JobFolder, write_json
-from tests.faults.test_deletions import filled
+from tests.support.small_home import filled
 from tests.support.studio_process import studio, studio_json
 
 

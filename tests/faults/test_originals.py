@@ -3,7 +3,6 @@ killed."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 import subprocess
@@ -16,22 +15,14 @@ import pytest
 
 from studio.app import Studio, build
 from studio.settings import read_settings
-from tests.faults.test_deletions import filled, killed_at
+from tests.support.chaos.kills import killed_at
+from tests.support.small_home import copies, filled, written
 from tests.support.studio_process import environment, serving, studio
 from tests.support.waiting import wait_for
 
 
-def copies(home: Path) -> list[str]:
-    return sorted(path.name for path in (home / "datasets" / "originals").iterdir())
-
-
 def needed(built: Studio) -> list[str]:
     return sorted({o["sha256"] for d in built.catalogue.datasets() for o in d.details["originals"]})
-
-
-def written(path: Path) -> Path:
-    path.write_text(json.dumps({"text": f"It is said that this is {path.name}."}) + "\n")
-    return path
 
 
 def test_what_is_refused_leaves_no_copy_of_its_files(tmp_path: Path) -> None:

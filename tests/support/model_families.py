@@ -12,6 +12,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedTokenizerFast
 
+TOKENS = 8  # of answers
 WORDS = 384  # of the vocabulary
 
 # Where a family's configuration has one of these, this is its value.
@@ -247,3 +248,22 @@ def tokenizer() -> PreTrainedTokenizerFast:
         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     )
     return made
+
+
+def plain(folder: Path) -> Any:
+    """As transformers loads it."""
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+
+
+def tokens(count: int, seed: int = 7) -> list[int]:
+    """A made-up prompt."""
+    return torch.randint(4, 300, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
+
+
+def greedy(model: Any, prompt: list[int]) -> list[int]:
+    """What transformers and peft themselves write."""
+    ids = torch.tensor([prompt])
+    given = {"max_new_tokens": TOKENS, "do_sample": False, "pad_token_id": 0, "eos_token_id": 2}
+    written = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **given)
+    found = written[0, len(prompt) :].tolist()
+    return found[: found.index(2)] if 2 in found else found

@@ -14,8 +14,7 @@ from studio.worker.inference.batch_independence import ANY_ROW, OTHER_LENGTHS, P
 from studio.worker.inference.scheduler import Scheduler
 from studio.worker.inference.scoring import Scoring
 from studio.worker.models.load import LoadedModel, load_base
-from tests.ml.models.test_families import plain, tokens
-from tests.support.model_families import save_family
+from tests.support.model_families import plain, save_family, tokens
 
 READS_PADDING = "recurrent_gemma"  # its state takes in what is masked
 MIXES_ROWS = "rwkv"

@@ -18,8 +18,7 @@ from studio.worker.generation.generate import generate
 from studio.worker.generation.sequence import Delta, GeneratedSequence, Token
 from studio.worker.inference.adapter_manager import AdapterManager
 from studio.worker.models.load import LoadedModel, load_base
-from tests.ml.models.test_families import greedy, plain, tokens
-from tests.support.model_families import WORDS, save_family
+from tests.support.model_families import WORDS, greedy, plain, save_family, tokens
 
 TOKENS = 8
 ATTENTION = ["q_proj", "v_proj"]

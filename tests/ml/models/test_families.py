@@ -12,7 +12,6 @@ import pytest
 import torch
 from datasets import Dataset
 from peft import PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM
 
 from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import StudioError
@@ -28,12 +27,21 @@ from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest
 from studio.worker.training.tokenized_dataset import TokenizedDataset
 from studio.worker.training.trainer import StudioTrainer
-from tests.support.model_families import FAMILIES, QUICK, QUICK_REFUSED, REFUSED, save_family
+from tests.support.model_families import (
+    FAMILIES,
+    QUICK,
+    QUICK_REFUSED,
+    REFUSED,
+    TOKENS,
+    greedy,
+    plain,
+    save_family,
+    tokens,
+)
 
 EXACT = 1e-4  # of the plain libraries' own value
 LENGTHS = (23, 7, 61)  # tokens of documents
 SHORT, LONG = 5, 40  # tokens of prompts
-TOKENS = 8  # of answers
 
 Folder = Callable[[str], Path]
 
@@ -68,14 +76,6 @@ def adapter(saved: Folder, tmp_path_factory: pytest.TempPathFactory) -> Folder:
         return path
 
     return made
-
-
-def plain(folder: Path) -> Any:
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-
-
-def tokens(count: int, seed: int = 7) -> list[int]:
-    return torch.randint(4, 300, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
 
 
 def logits_of(model: Any) -> torch.Tensor:
@@ -199,15 +199,6 @@ def answers(base: LoadedModel, manager: AdapterManager, rows: list[tuple[str, li
         assert row.wait(120)
     assert not faults, faults[0]
     return written
-
-
-def greedy(model: Any, prompt: list[int]) -> list[int]:
-    """What transformers and peft themselves write."""
-    ids = torch.tensor([prompt])
-    given = {"max_new_tokens": TOKENS, "do_sample": False, "pad_token_id": 0, "eos_token_id": 2}
-    written = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **given)
-    found = written[0, len(prompt) :].tolist()
-    return found[: found.index(2)] if 2 in found else found
 
 
 def test_its_answers_are_plain_greedy_text_alone_and_beside_a_longer_prompt(

@@ -16,8 +16,8 @@ from typing import Any
 
 import httpx
 
-from tests.faults.test_deletions import filled
 from tests.support.chaos.small_disk import fill, small_disk
+from tests.support.small_home import filled
 from tests.support.studio_process import Server, studio
 
 SIZE = "32m"
