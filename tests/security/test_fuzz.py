@@ -78,7 +78,7 @@ class House:
         config = json.loads(self.ask("GET", "/config")[1])
         self.views = {}
         for component in config["components"]:
-            if mounted := re.match(r'Studio\.mount\("(\w+)"', component["props"].get("js_on_load") or ""):
+            if mounted := re.search(r'\bmount\("(\w+)"', component["props"].get("js_on_load") or ""):
                 self.views[mounted[1]] = component["id"]
         self.streams = {tuple(t): d["id"] for d in config["dependencies"] for t in d["targets"] if d["backend_fn"]}
 
