@@ -11,15 +11,25 @@ import { uploadFile } from "./upload.js";
 
 const SILENCE = 120000; // A stream that says nothing for so long is lost; one that waits should yield that it does.
 
+/** @param {number} ms */
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const pageVisible = () =>
   document.visibilityState === "visible"
     ? Promise.resolve()
     : new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+/** @param {number} failures */
 const backOff = (failures) => Math.min(30000, 500 * 2 ** failures) * (0.8 + 0.4 * Math.random());
 
+/**
+ * What is said of each function stands at its type, Context.
+ *
+ * @param {string} name
+ * @param {import("./types").Component} component
+ * @returns {any} a Context of the view
+ */
 export function createContext(name, { element, props, server, trigger, watch, events }) {
-  const root = element.querySelector(".view");
+  const root = /** @type {HTMLElement} */ (element.querySelector(".view"));
+  /** @type {Map<number, (message: any) => void>} */
   const streams = new Map();
   watch("value", () => streams.get(props.value?.call)?.(props.value));
   const ctx = {
@@ -29,9 +39,10 @@ export function createContext(name, { element, props, server, trigger, watch, ev
     get alive() {
       return root.isConnected;
     },
+    /** @param {Child[]} nodes */
     draw: (...nodes) => render(root, ...nodes),
 
-    // One call, one answer; throws a Fault. For what changes something: it is never repeated by itself.
+    /** @param {string} handler @param {object} [args] @returns {Promise<any>} */
     async call(handler, args = {}) {
       const remote = server[`do_${handler}`];
       if (!remote) throw new Error(`view(${name}) has no handler ${handler}`);
@@ -42,11 +53,11 @@ export function createContext(name, { element, props, server, trigger, watch, ev
         console.warn(error);
       }
       if (answer === undefined) throw lostFault();
-      if (answer && answer.error) throw new Fault(answer.error);
+      if (answer?.error) throw new Fault(answer.error);
       return answer;
     },
 
-    // For reading: waits out a lost connection, with a line that says so. Throws a Fault that the handler meant.
+    /** @param {string} handler @param {object} [args] @returns {Promise<any>} */
     async read(handler, args = {}) {
       for (let failures = 0; ; failures++) {
         try {
@@ -54,7 +65,7 @@ export function createContext(name, { element, props, server, trigger, watch, ev
           if (failures) connectionRestored();
           return answer;
         } catch (error) {
-          if (!error.lost || !ctx.alive) {
+          if (!(error instanceof Fault && error.lost) || !ctx.alive) {
             if (failures) connectionRestored();
             throw error;
           }
@@ -64,16 +75,26 @@ export function createContext(name, { element, props, server, trigger, watch, ev
       }
     },
 
-    // Reads, then draws; a Fault is drawn in the place of the view with a way to try again.
+    /**
+     * @param {string} handler
+     * @param {object | (() => object)} args
+     * @param {(answer: any) => unknown} draw
+     * @returns {Promise<void>}
+     */
     async load(handler, args, draw) {
       try {
         draw(await ctx.read(handler, typeof args === "function" ? args() : args));
       } catch (error) {
-        if (ctx.alive) ctx.draw(errorPanel(error, () => ctx.load(handler, args, draw)));
+        if (ctx.alive) ctx.draw(errorPanel(/** @type {Error} */ (error), () => ctx.load(handler, args, draw)));
       }
     },
 
-    // What a button does: it is busy meanwhile, a Fault is a toast, and the answer is undefined then.
+    /**
+     * @param {Element | null} button
+     * @param {string} handler
+     * @param {object} args
+     * @param {{ onFault?: (fault: any) => unknown }} [options]
+     */
     async act(button, handler, args, { onFault } = {}) {
       return whileBusy(button, async () => {
         try {
@@ -86,7 +107,12 @@ export function createContext(name, { element, props, server, trigger, watch, ev
       });
     },
 
-    // Asks again and again while the page is seen; draw may return false to end it. Returns {stop, now}.
+    /**
+     * @param {string} handler
+     * @param {object | (() => object)} args
+     * @param {number} ms
+     * @param {(answer: any) => unknown} draw
+     */
     poll(handler, args, ms, draw) {
       let stopped = false;
       let wake = () => {};
@@ -105,7 +131,7 @@ export function createContext(name, { element, props, server, trigger, watch, ev
           }
           await Promise.race([
             wait(ms),
-            new Promise((done) => {
+            new Promise((/** @type {(value?: unknown) => void} */ done) => {
               wake = done;
             }),
           ]);
@@ -120,19 +146,18 @@ export function createContext(name, { element, props, server, trigger, watch, ev
       };
     },
 
-    // Follows a generator: draw gets each value that it yields. Gives {done, stop()}; done is a promise of true at its
-    // end, of false when it was stopped, and rejects with a Fault.
+    /** @param {string} handler @param {object} args @param {(value: any) => unknown} draw */
     stream(handler, args, draw) {
       if (!events.includes(handler)) throw new Error(`view(${name}) has no stream ${handler}`);
       const call = crypto.getRandomValues(new Uint32Array(1))[0];
-      let ended, failed, timer;
-      const done = new Promise((resolve, reject) => {
-        [ended, failed] = [resolve, reject];
-      });
+      const { promise: done, resolve: ended, reject: failed } = Promise.withResolvers();
+      /** @type {ReturnType<typeof setTimeout>} */
+      let timer;
       const listen = () => {
         clearTimeout(timer);
         timer = setTimeout(() => end(failed, lostFault()), SILENCE);
       };
+      /** @type {(settle: (outcome: any) => void, outcome: unknown) => void} */
       const end = (settle, outcome) => {
         clearTimeout(timer);
         streams.delete(call);
@@ -154,7 +179,7 @@ export function createContext(name, { element, props, server, trigger, watch, ev
       return { done, stop };
     },
 
-    // Sends a file with its progress (0 to 1); gives the token by which a handler finds it.
+    /** @param {File} file @param {{ onProgress?: (share: number) => unknown, signal?: AbortSignal }} [options] */
     upload: (file, { onProgress, signal } = {}) => uploadFile(file, onProgress, signal),
   };
   return ctx;

@@ -3,13 +3,17 @@
 
 import { t } from "../lib/i18n.js";
 
-// What a handler refused, or a network that is away: problem, remedy, and a text for each field at fault.
 export class Fault extends Error {
+  /** @param {Problem & { lost?: boolean }} told `fields` has a text for each field at fault. */
   constructor({ problem, remedy = "", fields = {}, lost = false }) {
     super(problem);
-    Object.assign(this, { problem, remedy, fields, lost });
+    this.problem = problem;
+    this.remedy = remedy;
+    this.fields = fields;
+    this.lost = lost;
   }
 }
+
 export const lostFault = () =>
   new Fault({
     problem: t("The studio does not answer."),

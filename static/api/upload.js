@@ -4,6 +4,14 @@
 import { t } from "../lib/i18n.js";
 import { Fault } from "./fault.js";
 
+/**
+ * The token by which a handler finds the file.
+ *
+ * @param {File} file
+ * @param {((share: number) => unknown) | undefined} onProgress
+ * @param {AbortSignal | undefined} signal
+ * @returns {Promise<string>}
+ */
 export function uploadFile(file, onProgress, signal) {
   return new Promise((done, failed) => {
     const request = new XMLHttpRequest();

@@ -1,4 +1,4 @@
-// Views and the server: a view is drawn by the function that a page script defines, and asks its Python handlers for data.
+// Views: each is drawn by the function that a page's module defines, in the place that Gradio makes for it.
 // @ts-check
 
 import { t } from "../lib/i18n.js";
@@ -6,24 +6,41 @@ import { errorPanel } from "../ui/panels.js";
 import { createContext } from "./context.js";
 import { Fault } from "./fault.js";
 
+/** @typedef {(ctx: any) => unknown} Setup */
+
+/** @type {Map<string, Setup>} */
 const definitions = new Map();
+/** @type {Map<string, any[]>} */
 const waiting = new Map();
 
-// define("runs", (ctx) => { … }): how the view of that name comes to life.
+/**
+ * How the view of that name comes to life: define("runs", (ctx) => { … }).
+ *
+ * @template {import("./types").ViewName} Name
+ * @param {Name} name as in view(name, …) of studio/ui/pages
+ * @param {(ctx: import("./types").Context<Name>) => unknown} setup
+ */
 export function define(name, setup) {
   definitions.set(name, setup);
   for (const ctx of waiting.get(name) || []) start(setup, ctx);
   waiting.delete(name);
 }
 
-// Called by Gradio when the component of the view is in the page.
-export function mount(name, parts) {
+/**
+ * Called by Gradio when the component of the view is in the page.
+ *
+ * @param {string} name
+ * @param {import("./types").Component} component
+ */
+export function mount(name, component) {
   document.querySelector(".boot")?.remove(); // The same skeletons now stand in Gradio's own place.
-  const ctx = createContext(name, parts);
-  if (definitions.has(name)) start(definitions.get(name), ctx);
+  const ctx = createContext(name, component);
+  const setup = definitions.get(name);
+  if (setup) start(setup, ctx);
   else waiting.set(name, [...(waiting.get(name) || []), ctx]);
 }
 
+/** @param {Setup} setup @param {any} ctx */
 function start(setup, ctx) {
   try {
     setup(ctx);

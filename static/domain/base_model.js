@@ -9,25 +9,31 @@ import { facts, pill } from "../ui/card.js";
 import { notePanel } from "../ui/panels.js";
 import { progressBar } from "../ui/progress.js";
 
+/** @type {Record<string, [string, string]>} */
 const STATES = { ready: [t("Ready"), "ok"], preparing: [t("Being prepared"), "busy"], failed: [t("Failed"), "err"] };
+/** @type {Record<string, string>} */
 const PACKING = {
   exact: t("Examples share a row, one behind the other: nothing is wasted"),
   padded: t("Examples are filled up to the same length: slower where their lengths differ"),
 };
+/** @type {Record<string, string>} */
 const HEAD = {
   linear: t("Worked out in pieces: saves memory"),
   own: t("Worked out by the model itself: takes more memory"),
 };
 
+/** @param {any} model */
 export const modelPill = (model) =>
-  pill(...(model.is_gone ? [t("Folder gone"), "err"] : STATES[model.status] || [model.status, ""]));
+  model.is_gone ? pill(t("Folder gone"), "err") : pill(...(STATES[model.status] || [model.status]));
 
+/** @param {any} model @param {string} [label] */
 export const modelProgress = (model, label = model.name) =>
   progressBar({
     label: `${label}: ${model.stage ? t(model.stage) : t("Waiting to begin")}`,
     share: model.total ? model.done / model.total : null,
   });
 
+/** @param {any} model */
 export const modelSummary = (model) =>
   [
     model.parameters > 0 && t("{n} parameters", { n: formatCompact(model.parameters) }),
@@ -39,12 +45,17 @@ export const modelSummary = (model) =>
     .filter(Boolean)
     .join(" · ");
 
-// report(model) → nodes: what is wrong first, then what is known. Nothing of a model that was never checked.
+/**
+ * What is wrong first, then what is known. Nothing of a model that was never checked.
+ *
+ * @param {any} model
+ * @returns {Child[]}
+ */
 export function modelReport({ name, report }) {
   if (!report) return [];
   const known = reportFacts(report);
   return [
-    ...report.problems.map(({ problem, remedy }) =>
+    ...report.problems.map((/** @type {Problem} */ { problem, remedy }) =>
       notePanel("warn", h("b", {}, problem), remedy && h("p", {}, remedy)),
     ),
     known.length + report.notes.length > 0 &&
@@ -53,13 +64,17 @@ export function modelReport({ name, report }) {
         { class: "advanced", data: { key: `report-${name}` } },
         h("summary", {}, icon("next", 14), t("What a check of it found")),
         facts(known),
-        report.notes.map(({ problem, remedy }) => h("p", { class: "hint" }, `${problem} ${remedy}`.trim())),
+        report.notes.map((/** @type {Problem} */ { problem, remedy }) =>
+          h("p", { class: "hint" }, `${problem} ${remedy}`.trim()),
+        ),
       ),
   ];
 }
 
+/** @param {any} report */
 function reportFacts({ causal, quantization, packing, head, layers, template }) {
   const { end_of_turn: end, keeps_tools: tools, keeps_reasoning: reasoning, prefix_equals_prompt: same } = template;
+  /** @param {unknown} value */
   const kept = (value) => (value ? t("seen by the model") : t("dropped by the chat template, and so never learned"));
   return [
     causal != null && [

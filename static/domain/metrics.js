@@ -3,6 +3,8 @@
 
 import { formatLoss, formatNumber, formatPercent, formatRate } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
+
+/** @type {[name: string, label: string, sign: 1 | -1, write: (value: number | null) => string][]} */
 export const METRICS = [
   ["exact_match", t("Exact match"), 1, (value) => formatPercent(value)],
   ["contains", t("Contains"), 1, (value) => formatPercent(value)],

@@ -5,6 +5,7 @@ import { formatDuration, formatLoss, formatNumber } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { pill } from "../ui/card.js";
 
+/** @type {Record<string, [string, string]>} */
 const STATES = {
   queued: [t("Queued"), ""],
   starting: [t("Starting"), "run"],
@@ -17,6 +18,7 @@ const STATES = {
   cancelled: [t("Cancelled"), ""],
 };
 // What a worker is at besides its steps.
+/** @type {Record<string, string>} */
 const STAGES = {
   loading: t("Loading the model"),
   tokenizing: t("Reading the rows"),
@@ -26,20 +28,39 @@ const STAGES = {
   finishing: t("Finishing"),
   saving: t("Saving the adapter"),
 };
-// What a worker computed on, as it says itself: a GPU's name, or the CPU with its threads.
+
+/**
+ * What a worker computed on, as it says itself: a GPU's name, or the CPU with its threads.
+ *
+ * @param {string} said
+ */
 export function deviceName(said) {
   const threads = /^CPU, (\d+) threads?$/.exec(said || "");
   return threads ? t("CPU, {n} {n:thread|threads}", { n: Number(threads[1]) }) : said;
 }
+
+/** @param {string} status */
 export const stateName = (status) => (STATES[status] || [status])[0];
+
+/** @param {string} stage */
 export const stageName = (stage) => STAGES[stage] || stage;
-// [word, kind of pill] of {status, held, stage}.
+
+/**
+ * Its word and the kind of its pill.
+ *
+ * @param {{ status: string, held?: boolean, stage?: string }} run
+ * @returns {[label: string, kind: string]}
+ */
 export function runStateLabel({ status, held, stage }) {
   if (held && status === "queued") return [t("On hold"), "warn"];
   const [word, kind] = STATES[status] || [status, ""];
   return [stage && ["starting", "running"].includes(status) ? stageName(stage) : word, kind];
 }
+
+/** @param {{ status: string, held?: boolean, stage?: string }} run */
 export const runPill = (run) => pill(...runStateLabel(run));
+
+/** @param {any} run @param {(string | Falsy)[]} more */
 export const runProgressLine = (run, ...more) =>
   [
     run.total_steps > 0 &&

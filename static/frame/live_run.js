@@ -3,15 +3,16 @@
 
 import { connectionLost, connectionRestored } from "../api/connection.js";
 import { runStateLabel } from "../domain/run_status.js";
-import { h, render } from "../lib/dom.js";
+import { byId, h, render } from "../lib/dom.js";
 import { formatPercent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { pageUrl } from "../lib/url.js";
 
 const NOW_EVERY = 3000;
 
+/** @param {any} run */
 function drawNow(run) {
-  const pill = document.getElementById("live");
+  const pill = /** @type {HTMLAnchorElement} */ (byId("live"));
   pill.hidden = !run;
   if (!run) return;
   const [word] = runStateLabel(run);
@@ -48,7 +49,9 @@ function drawNow(run) {
 }
 
 let wake = () => {};
-export const refreshLiveRun = () => wake(); // What the page has just learned, the pill is to say too.
+
+// What the page has just learned, the pill is to say too.
+export const refreshLiveRun = () => wake();
 
 export async function watchLiveRun() {
   for (let failures = 0; ; ) {
@@ -69,7 +72,7 @@ export async function watchLiveRun() {
         failures += 1;
       }
     }
-    await new Promise((done) => {
+    await new Promise((/** @type {(value?: unknown) => void} */ done) => {
       wake = done;
       setTimeout(done, Math.min(10000, NOW_EVERY * 1.5 ** failures));
     });

@@ -1,6 +1,7 @@
 // The colour scheme and the language: remembered in cookies. The document's inline script applies the scheme.
 // @ts-check
 
+import { byId } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 
 /** @typedef {"light" | "dark" | "system"} Theme */
@@ -14,6 +15,7 @@ const root = document.documentElement;
 function remember(name, value) {
   const framed = window.top !== window.self && location.protocol === "https:";
   const site = framed ? "SameSite=None; Secure; Partitioned" : "SameSite=Lax";
+  // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is missing where the page is not secure
   document.cookie = `${name}=${value}; Path=/; Max-Age=31536000; ${site}`;
 }
 
@@ -24,7 +26,7 @@ export function setTheme(theme) {
   root.dataset.theme = theme;
   remember("studio_theme", theme);
   const label = { light: t("Light"), dark: t("Dark"), system: t("System") }[theme];
-  const button = /** @type {HTMLElement} */ (document.getElementById("switch-theme"));
+  const button = byId("switch-theme");
   /** @type {Element} */ (button.lastElementChild).textContent = label;
   button.setAttribute("aria-label", `${t("Colours")}: ${label}`);
   document.dispatchEvent(new CustomEvent("studio:theme", { detail: theme }));

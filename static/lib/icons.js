@@ -3,6 +3,7 @@
 
 import { svg } from "./dom.js";
 
+/** @type {Record<string, string>} */
 const ICONS = {
   add: "M12 5v14M5 12h14",
   remove: "M4 7h16M9 7V4h6v3M6 7l1 14h10l1-14M10 11v6M14 11v6",
@@ -26,6 +27,7 @@ const ICONS = {
   retry: "M4 12a8 8 0 1 1 2.5 5.8M4 20v-5h5",
   star: "M12 3.5l2.6 5.5 6 .8-4.4 4.2 1.1 6-5.3-2.9L6.7 20l1.1-6-4.4-4.2 6-.8z",
 };
+/** @param {string} name @param {number} [size] */
 export const icon = (name, size = 16) =>
   svg(
     "svg",

@@ -1,8 +1,13 @@
 // The moving average that smooths a curve.
 // @ts-check
 
-// Exponential moving average of [[x, y]…], bias-corrected as Adam's: else the first points would weigh too much.
-// A point [x, y, n] is the mean of n points up to x. y that is not finite is left out.
+/**
+ * Exponential moving average of [[x, y]…], bias-corrected as Adam's: else the first points would weigh too much.
+ * A point [x, y, n] is the mean of n points up to x. y that is not finite is left out.
+ *
+ * @param {number[][]} points
+ * @returns {[number, number][]}
+ */
 export function smoothed(points, weight = 0.9) {
   let [sum, share] = [0, 0];
   return points

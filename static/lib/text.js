@@ -3,10 +3,17 @@
 
 import { locale } from "./i18n.js";
 
-// What a reader sees as one character stays whole: a flag, a family, a letter with marks. cutText gives the beginning
-// of a text, of at most so many code points, as the server counts them.
+// What a reader sees as one character stays whole: a flag, a family, a letter with marks.
 const segmenter = new Intl.Segmenter(locale, { granularity: "grapheme" });
+/** @param {string} text */
 export const graphemes = (text) => Array.from(segmenter.segment(text), ({ segment }) => segment);
+
+/**
+ * The beginning of a text, of at most so many code points, as the server counts them.
+ *
+ * @param {string} text
+ * @param {number} most
+ */
 export function cutText(text, most) {
   let [length, end] = [0, 0];
   for (const { segment } of segmenter.segment(text)) {

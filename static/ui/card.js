@@ -2,12 +2,20 @@
 // @ts-check
 
 import { h } from "../lib/dom.js";
+import { isTruthy } from "../lib/truthy.js";
 
-// The kinds: run (in progress), ok, warn, err, or none.
+/**
+ * @param {Child} label
+ * @param {string} [kind] run (in progress), ok, warn, err, or none
+ */
 export const pill = (label, kind = "") =>
   h("span", { class: `pill ${kind}` }, h("i", { "aria-hidden": "true" }), label);
 
-// stats([{label: "Loss", value: "0.812", note: "best 0.79"}])
+/**
+ * stats([{ label: "Loss", value: "0.812", note: "best 0.79" }])
+ *
+ * @param {{ label: string, value: Child, note?: Child, data?: Props["data"] }[]} items
+ */
 export const stats = (items) =>
   h(
     "dl",
@@ -17,12 +25,17 @@ export const stats = (items) =>
     ),
   );
 
-// facts([["Base model", "SmolLM2"], …]): two columns, a name and what it is.
+/**
+ * facts([["Base model", "SmolLM2"], …]): two columns, a name and what it is.
+ *
+ * @param {(Child[] | Falsy)[]} pairs
+ */
 export const facts = (pairs) =>
   h(
     "dl",
     { class: "facts" },
-    pairs.filter(Boolean).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value ?? "–"))),
+    pairs.filter(isTruthy).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value ?? "–"))),
   );
 
+/** @param {string} title @param {Child[]} content */
 export const card = (title, ...content) => h("section", { class: "card" }, title && h("h2", {}, title), content);

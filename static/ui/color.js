@@ -3,13 +3,28 @@
 
 import { h } from "../lib/dom.js";
 
-// The colour of an adapter or a run, the same everywhere: by its number; the base model (0 or nothing) is grey.
 const COLOURS = 8;
+
+/**
+ * The CSS colour of an adapter or a run by its number; the base model's (0 or nothing) is grey.
+ *
+ * @param {number | null | undefined} number
+ */
 export const colorOf = (number) => `var(--s-adapter-${number ? ((Number(number) - 1) % COLOURS) + 1 : 0})`;
+
+/** @param {number | null | undefined} number */
 export const colorDot = (number, { hollow = false } = {}) =>
   h("i", { class: hollow ? "dot hollow" : "dot", style: { "--c": colorOf(number) }, "aria-hidden": "true" });
-// Where two of them meet in one chart, the colours stay and the lines differ: {number: how often its colour was there before}.
+
+/**
+ * Where two of them meet in one chart, the colours stay and the lines differ: { number: how often its colour was there
+ * before }.
+ *
+ * @param {Iterable<number>} numbers
+ * @returns {Record<number, number>}
+ */
 export function sameColorRanks(numbers) {
+  /** @type {Record<string, number>} */
   const seen = {};
   return Object.fromEntries(
     [...numbers]

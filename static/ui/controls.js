@@ -1,10 +1,16 @@
-// What pages are put together from: buttons, pills, states, tabs, dialogs, toasts, a drop zone.
+// Controls besides buttons: one of a few, a switch, a search field, a select.
 // @ts-check
 
 import { h, uniqueId } from "../lib/dom.js";
 import { icon } from "../lib/icons.js";
 
-// segmented({label, items: [{value, label, title}], value, onChange}): one of a few, as radio buttons.
+/**
+ * One of a few, as radio buttons.
+ *
+ * @template {string} Value
+ * @param {{ label: string, items: (Choice & { value: Value })[], value: string, onChange: (value: Value) => unknown,
+ *   name?: string }} options
+ */
 export const segmented = ({ label, items, value, onChange, name = uniqueId("segmented") }) =>
   h(
     "div",
@@ -25,6 +31,11 @@ export const segmented = ({ label, items, value, onChange, name = uniqueId("segm
     ),
   );
 
+/**
+ * A switch.
+ *
+ * @param {Props & { label: string, checked?: boolean, onChange: (on: boolean) => unknown }} options
+ */
 export const toggle = ({ label, checked, onChange, ...rest }) =>
   h(
     "label",
@@ -39,8 +50,14 @@ export const toggle = ({ label, checked, onChange, ...rest }) =>
     h("span", {}, label),
   );
 
-// Text that is asked for a moment after the last key: onInput(text) once, not on each letter.
+/**
+ * A text that is asked for a moment after the last key: onInput(text) once, not on each letter.
+ *
+ * @param {{ label: string, value?: string, placeholder?: string, onInput: (text: string) => unknown, ms?: number }}
+ *   options
+ */
 export function searchField({ label, value = "", placeholder = label, onInput, ms = 200 }) {
+  /** @type {ReturnType<typeof setTimeout>} */
   let timer;
   const input = h("input", {
     type: "search",
@@ -58,6 +75,12 @@ export function searchField({ label, value = "", placeholder = label, onInput, m
   element.draws = true;
   return element;
 }
+
+/**
+ * @template {string} Value
+ * @param {Props & { label: string, items: (Choice & { value: Value })[], value: string | null | undefined, onChange:
+ *   (value: Value) => unknown }} options
+ */
 export const selectField = ({ label, items, value, onChange, ...rest }) =>
   h(
     "select",

@@ -5,6 +5,7 @@ import { t } from "../lib/i18n.js";
 import { button } from "./button.js";
 import { toast } from "./toast.js";
 
+/** @param {string | (() => string)} text */
 export const copyButton = (text, label = t("Copy")) =>
   button(
     label,

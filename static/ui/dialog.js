@@ -5,7 +5,12 @@ import { h, uniqueId } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { button, whileBusy } from "./button.js";
 
-// dialog({title, content, actions: [buttons], wide}) → the open <dialog>; .close(value), and .closed is a promise of the value.
+/**
+ * The open <dialog>: .close(value), and .closed is a promise of the value.
+ *
+ * @param {{ title: string, content: Child, actions?: Child, wide?: boolean }} options
+ * @returns {HTMLDialogElement & { closed: Promise<string> }}
+ */
 export function openDialog({ title, content, actions = [], wide = false }) {
   const heading = uniqueId("dialog");
   const dialog = h(
@@ -19,7 +24,8 @@ export function openDialog({ title, content, actions = [], wide = false }) {
     // Without a value: one of false would keep a form's button from submitting it.
     if (event.target === dialog) dialog.close("");
   };
-  dialog.closed = new Promise((done) => {
+  /** @type {Promise<string>} */
+  const closed = new Promise((done) => {
     dialog.onclose = () => {
       dialog.remove();
       done(dialog.returnValue);
@@ -27,10 +33,15 @@ export function openDialog({ title, content, actions = [], wide = false }) {
   });
   document.body.append(dialog);
   dialog.showModal();
-  return dialog;
+  return Object.assign(dialog, { closed });
 }
 
-// ask({title, body, confirm: "Delete adapter", danger: true}) → true when the reader means it. Cancel has the focus.
+/**
+ * True when the reader means it. Where it is dangerous, Cancel has the focus.
+ *
+ * @param {{ title: string, body: string | Node | (string | Node)[], confirm: string, cancel?: string, danger?: boolean
+ *   }} options
+ */
 export async function confirmDialog({ title, body, confirm, cancel = t("Cancel"), danger = false }) {
   const dialog = openDialog({
     title,
@@ -43,8 +54,16 @@ export async function confirmDialog({ title, body, confirm, cancel = t("Cancel")
   return (await dialog.closed) === "yes";
 }
 
-// prompt({title, label, value, help, confirm, check: (text) => "" or what is wrong, save: async (text) => {}}) → the text
-// or null. A Fault that save throws stands below the field, and the dialog stays open.
+/**
+ * The text that was entered, or null. `check` says what is wrong with it, if anything; a Fault that `save` throws
+ * stands
+ * below the field, and the dialog stays open.
+ *
+ * @param {{
+ *   title: string, label: string, value?: string, help?: Child, confirm: string, type?: string, placeholder?: string,
+ *   check?: (text: string) => string, save?: (text: string) => Promise<unknown>,
+ * }} options
+ */
 export async function promptDialog({
   title,
   label,
@@ -67,12 +86,14 @@ export async function promptDialog({
     spellcheck: "false",
     "aria-describedby": `${id}-help ${id}-error`,
   });
+  /** @param {string} text */
   const complain = (text) => {
     wrong.textContent = text;
     input.setAttribute("aria-invalid", String(Boolean(text)));
     if (text) input.focus();
     return !text;
   };
+  /** @type {string | null} */
   let done = null;
   const ok = button(confirm, null, { kind: "primary", type: "submit" });
   const form = h(
@@ -90,7 +111,8 @@ export async function promptDialog({
             if (save) await save(text);
             done = text;
             dialog.close("yes");
-          } catch (fault) {
+          } catch (error) {
+            const fault = /** @type {any} */ (error);
             complain(`${fault.problem || fault.message} ${fault.remedy || ""}`.trim());
           }
         });

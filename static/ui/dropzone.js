@@ -6,7 +6,12 @@ import { t } from "../lib/i18n.js";
 import { icon } from "../lib/icons.js";
 import { button } from "./button.js";
 
-// dropZone({title, help, accept: ".jsonl,.csv", onFiles: (files) => {}}): drop, or press to choose.
+/**
+ * dropZone({ title, accept: ".jsonl,.csv", onFiles: (files) => {} }): drop, or press to choose.
+ *
+ * @param {{ title: string, help?: string, accept?: string, multiple?: boolean, onFiles: (files: File[]) => unknown }}
+ *   options
+ */
 export function dropZone({ title, help, accept, multiple = false, onFiles }) {
   const input = h("input", {
     type: "file",
@@ -16,10 +21,11 @@ export function dropZone({ title, help, accept, multiple = false, onFiles }) {
     tabindex: "-1",
     "aria-hidden": "true",
     onchange: () => {
-      if (input.files.length) onFiles([...input.files]);
+      if (input.files?.length) onFiles([...input.files]);
       input.value = "";
     },
   });
+  /** @type {(on: boolean) => (event: DragEvent) => void} */
   const over = (on) => (event) => {
     event.preventDefault();
     zone.classList.toggle("over", on);

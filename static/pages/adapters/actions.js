@@ -7,11 +7,14 @@ import { pageUrl } from "../../lib/url.js";
 import { confirmDialog, promptDialog } from "../../ui/dialog.js";
 import { toast } from "../../ui/toast.js";
 
+/** @typedef {import("../../api/types").Context<"adapters">} Context */
+
 export const tryOutUrl = (adapter) => pageUrl("playground", { model: adapter.base_name, adapter: adapter.name });
 
 export const hubLink = (url) =>
   h("a", { href: url, target: "_blank", rel: "noreferrer" }, url.split("/").slice(-2).join("/"));
 
+/** @param {Context} ctx */
 export async function renameAdapter(ctx, adapter, done) {
   const name = await promptDialog({
     title: t("Rename “{name}”", { name: adapter.name }),
@@ -24,6 +27,7 @@ export async function renameAdapter(ctx, adapter, done) {
   if (name != null) done(name);
 }
 
+/** @param {Context} ctx */
 export async function deleteAdapter(ctx, button, adapter, done) {
   const sure = await confirmDialog({
     title: t("Delete “{name}”?", { name: adapter.name }),

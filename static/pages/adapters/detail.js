@@ -18,6 +18,9 @@ import { measuredLoss } from "../../ui/values.js";
 import { deleteAdapter, hubLink, renameAdapter, tryOutUrl } from "./actions.js";
 import { openPushDialog } from "./push_dialog.js";
 
+/** @typedef {import("../../api/types").Context<"adapters">} Context */
+
+/** @param {Context} ctx */
 export function adapterDetail(ctx, name) {
   ctx.load("detail", { name }, (adapter) => {
     const refresh = () => adapterDetail(ctx, name);
@@ -131,6 +134,7 @@ export function adapterDetail(ctx, name) {
 
 // What evaluations found: the base beside the adapter, as it was trained.
 function evaluationTable(adapter) {
+  /** @type {any[]} */
   const found = adapter.measured.flatMap((row) =>
     METRICS.filter(([name]) => name === row.metric).map(([, label, sign, write]) => ({ ...row, label, sign, write })),
   );

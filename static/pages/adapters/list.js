@@ -14,6 +14,9 @@ import { measuredLoss, timeElement } from "../../ui/values.js";
 import { deleteAdapter, hubLink, renameAdapter, tryOutUrl } from "./actions.js";
 import { openPushDialog } from "./push_dialog.js";
 
+/** @typedef {import("../../api/types").Context<"adapters">} Context */
+
+/** @param {Context} ctx */
 export function adapterList(ctx) {
   let search = readQuery().q || "";
   const field = searchField({

@@ -10,7 +10,11 @@ import { errorPanel, notePanel } from "../../ui/panels.js";
 import { toastFault } from "../../ui/toast.js";
 import { hubLink } from "./actions.js";
 
+/** @typedef {import("../../api/types").Context<"adapters">} Context */
+
+/** @param {Context} ctx */
 export async function openPushDialog(ctx, adapter, done) {
+  /** @type {any} */
   let form;
   try {
     form = await ctx.call("push_form", { name: adapter.name });

@@ -4,11 +4,18 @@
 import { h } from "../../lib/dom.js";
 import { formatNumber } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
+import { isTruthy } from "../../lib/truthy.js";
 import { button } from "../../ui/button.js";
 import { countOptions } from "./token_counts.js";
 
-// healing({ctx, dataset, groups, counted, healed: (dataset) => {}}) → element or null. groups are those of the rows,
-// counted the state of counting.
+/** @typedef {import("./types").Context} Context */
+
+/**
+ * healing({ctx, dataset, groups, counted, healed: (dataset) => {}}) → element or null. groups are those of the rows,
+ * counted the state of counting.
+ *
+ * @param {{ ctx: Context, [name: string]: any }} options
+ */
 export function cleaningPanel({ ctx, dataset, groups, counted, healed }) {
   if (!dataset.rows) return null; // Nothing would be left.
   const count = (found, code) => found.find((group) => group.code === code)?.count || 0;
@@ -17,7 +24,7 @@ export function cleaningPanel({ ctx, dataset, groups, counted, healed }) {
     dataset.bad_rows + byTokens.filter((group) => group.level === "error").reduce((sum, group) => sum + group.count, 0);
   const [twins, near] = [count(groups, "duplicate"), count(groups, "near_duplicate")];
   const [leaked, long] = [count(byTokens, "leakage"), count(byTokens, "too_long")];
-  const wantsNear = () => Boolean(document.getElementById("drop-near")?.checked);
+  const wantsNear = () => Boolean(document.querySelector("#drop-near:checked"));
   const clean = (actions) => async (event) => {
     const asked = { name: dataset.reference, model: counted.model || "", ...countOptions(), ...actions() };
     const answer = await ctx.act(event.currentTarget, "clean", asked);
@@ -28,7 +35,8 @@ export function cleaningPanel({ ctx, dataset, groups, counted, healed }) {
   const leaks = () => ({ drop_leaks: true });
   const trim = () => ({ trim: true });
   const n = formatNumber;
-  const lines = [
+  /** @type {([level: string, text: Child, action: () => object, button: HTMLElement] | Falsy)[]} */
+  const found = [
     bad > 0 && [
       "err",
       bad === 1 ? t("1 row cannot be trained on.") : t("{n} rows cannot be trained on.", { n: n(bad) }),
@@ -70,7 +78,8 @@ export function cleaningPanel({ ctx, dataset, groups, counted, healed }) {
       trim,
       button(t("Trim"), clean(trim), { small: true, id: "trim-rows" }),
     ],
-  ].filter(Boolean);
+  ];
+  const lines = found.filter(isTruthy);
   if (!lines.length) return null;
   const all = () => Object.assign({}, ...lines.map(([, , action]) => action()));
   const note = h("span", { class: "hint" }, t("A new version is made; this one stays as it is."));

@@ -10,7 +10,13 @@ import { toastFault } from "../../ui/toast.js";
 import { messageNodes } from "./messages.js";
 import { readOptions } from "./read_options.js";
 
-// columns(view) → {element, open(), refresh()}
+/** @typedef {import("./types").DatasetView} DatasetView */
+
+/**
+ * columns(view) → {element, open(), refresh()}
+ *
+ * @param {DatasetView} view
+ */
 export function columnMapping(view) {
   const { ctx, dataset } = view;
   const form = h("div", { class: "stack" });
@@ -23,9 +29,13 @@ export function columnMapping(view) {
     dataset.from_files && reading,
   );
   for (const place of [element, form, preview]) place.draws = true;
+  /** @type {any} */
   let known = null;
+  /** @type {any} */
   let layout = null;
+  /** @type {Record<string, any>} */
   let faults = {};
+  /** @type {any} */
   let tried = null;
   let ticket = 0;
   render(form, skeleton(6));

@@ -23,11 +23,18 @@ import { rowList } from "./rows.js";
 import { tokenCounter } from "./token_counts.js";
 import { tokenLengths } from "./token_lengths.js";
 
+/** @typedef {import("./types").Context} Context */
+/** @typedef {import("./types").DatasetView} DatasetView */
+
 const PLACE = { tab: null, offset: null, search: null, view: null, code: null, find: null, at: null, validation: null }; // of one version's page
 
 const bare = (name) => name.replace(/@\d+$/, "");
 
-// detail(ctx, {data: () => listing, changed: (reference) => {}}) → {element, show(name)}
+/**
+ * detail(ctx, {data: () => listing, changed: (reference) => {}}) → {element, show(name)}
+ *
+ * @param {Context} ctx
+ */
 export function datasetDetail(ctx, page) {
   const id = "dataset-name";
   const head = h("div", { class: "stack head" });
@@ -36,18 +43,24 @@ export function datasetDetail(ctx, page) {
   const element = h("section", { class: "card", id: "dataset", "aria-labelledby": id }, head, healing, content);
   for (const place of [element, head, healing, content]) place.draws = true;
   let wanted = "";
+  /** @type {any} */
   let seen = null;
   let built = ""; // version and status that the content was made for
+  /** @type {any} */
   let counting = null;
+  /** @type {any} */
   let tabList = null;
+  /** @type {Record<string, any>} */
   let panels = {};
   let ticket = 0;
+  /** @type {any} */
   let followed = null; // the version that was being read when it was seen last
 
   const models = () => page.data().models.filter((model) => model.ready);
 
   async function load() {
     const mine = ++ticket;
+    /** @type {any} */
     let answer;
     try {
       answer = await ctx.read("look", { name: wanted });
@@ -87,7 +100,7 @@ export function datasetDetail(ctx, page) {
     if (followed === dataset.id && dataset.status !== "reading") told(dataset);
     followed = dataset.status === "reading" ? dataset.id : null;
     drawHead();
-    if (held && !element.contains(document.activeElement)) document.getElementById(id).focus({ preventScroll: true });
+    if (held && !element.contains(document.activeElement)) document.getElementById(id)?.focus({ preventScroll: true });
   }
 
   const drawHead = () =>
@@ -121,8 +134,10 @@ export function datasetDetail(ctx, page) {
 
   function build() {
     const { dataset } = seen;
+    /** @type {DatasetView} */
     const view = {
       ctx,
+      counting: null,
       dataset,
       encodings: page.data().encodings,
       went: (next) => go(next.name),
@@ -221,7 +236,7 @@ export function datasetDetail(ctx, page) {
 
   const groups = () => {
     const all = [...seen.groups, ...(counting?.state.status === "done" ? counting.state.groups : [])];
-    return all.sort((one, other) => (one.level !== "error") - (other.level !== "error"));
+    return all.sort((one, other) => Number(one.level !== "error") - Number(other.level !== "error"));
   };
   const total = () => groups().reduce((sum, group) => sum + group.count, 0);
   const drawHealing = () =>
@@ -247,7 +262,9 @@ export function datasetDetail(ctx, page) {
     drawHead();
     if (state.status === "done") refreshAll();
   }
-  const refreshAll = () => Object.values(panels).forEach((panel) => panel.refresh());
+  const refreshAll = () => {
+    for (const panel of Object.values(panels)) panel.refresh();
+  };
 
   function modelSelect(field) {
     const { model } = readQuery();

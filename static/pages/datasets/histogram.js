@@ -9,24 +9,35 @@ import { niceTicks } from "../../ui/chart/scale.js";
 const HEIGHT = 210;
 const MARGIN = { top: 22, right: 14, bottom: 42, left: 52 };
 
-// histogram() → element with .update({edges: [n + 1], counts: [n]}, maxLength)
+/** @typedef {{ edges: number[], counts: number[] }} Histogram `edges` has one more than `counts`. */
+
+/** @returns {HTMLElement & { update: (histogram: Histogram, maxLength: number) => void }} */
 export function lengthHistogram() {
   const host = h("div", { class: "chart histogram", role: "img" });
   host.draws = true;
+  /** @type {{ histogram: Histogram, maxLength: number } | null} */
   let drawn = null;
-  host.update = (histogram, maxLength) => draw((drawn = { histogram, maxLength }));
-  new ResizeObserver(() => drawn && host.clientWidth !== host.width && draw(drawn)).observe(host);
+  let width = 0;
+  /** @param {Histogram} histogram @param {number} maxLength */
+  const update = (histogram, maxLength) => {
+    drawn = { histogram, maxLength };
+    draw(drawn);
+  };
+  new ResizeObserver(() => drawn && host.clientWidth !== width && draw(drawn)).observe(host);
 
+  /** @param {{ histogram: Histogram, maxLength: number }} shown */
   function draw({ histogram: { edges, counts }, maxLength }) {
-    const width = (host.width = host.clientWidth || 640);
+    width = host.clientWidth || 640;
     const [left, right, bottom] = [MARGIN.left, width - MARGIN.right, HEIGHT - MARGIN.bottom];
     const highest = Math.max(...counts, 1);
     const each = (right - left) / counts.length;
     // All bins are as wide as the first on paper: the last one may hold a long tail.
+    /** @param {number} tokens */
     const x = (tokens) => {
       const bin = edges.findIndex((edge, i) => i > 0 && tokens <= edge) - 1;
       return bin < 0 ? right : left + each * (bin + (tokens - edges[bin]) / (edges[bin + 1] - edges[bin]));
     };
+    /** @param {number} count */
     const y = (count) => bottom - ((bottom - MARGIN.top) * count) / highest;
     const art = svg("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, "aria-hidden": "true" });
     for (const tick of niceTicks(0, highest, 4).filter(Number.isInteger))
@@ -38,7 +49,9 @@ export function lengthHistogram() {
       if (!count) return;
       const top = Math.min(y(count), bottom - 1.5);
       const [from, to] = [left + each * i + 0.5, left + each * (i + 1) - 0.5];
-      const limit = Math.min(to, Math.max(from, edges[i] < maxLength ? x(maxLength) : from)); // What is behind it is cut off.
+      // What is behind it is cut off.
+      const limit = Math.min(to, Math.max(from, edges[i] < maxLength ? x(maxLength) : from));
+      /** @type {(kind: string, start: number, end: number) => Child} */
       const bar = (kind, start, end) =>
         end - start > 0.2 &&
         svg("rect", { class: `bar ${kind}`, x: start, width: end - start, y: top, height: bottom - top });
@@ -99,5 +112,5 @@ export function lengthHistogram() {
     );
     host.replaceChildren(art);
   }
-  return host;
+  return Object.assign(host, { update });
 }

@@ -8,7 +8,13 @@ import { pageUrl } from "../../lib/url.js";
 import { dataTable } from "../../ui/table.js";
 import { timeElement } from "../../ui/values.js";
 
-// history(view) → {element, open(), refresh()}
+/** @typedef {import("./types").DatasetView} DatasetView */
+
+/**
+ * history(view) → {element, open(), refresh()}
+ *
+ * @param {DatasetView} view
+ */
 export function versionHistory(view) {
   const element = h("div", { class: "stack" });
   element.draws = true;

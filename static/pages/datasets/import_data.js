@@ -1,7 +1,7 @@
 // Bringing data: files that are dropped or chosen, as one dataset; a dataset of the Hub; the bundled sample.
 // @ts-check
 
-import { h, render } from "../../lib/dom.js";
+import { h, inputIn, render } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
 import { icon } from "../../lib/icons.js";
 import { button } from "../../ui/button.js";
@@ -9,7 +9,13 @@ import { openDialog } from "../../ui/dialog.js";
 import { dropZone } from "../../ui/dropzone.js";
 import { progressBar } from "../../ui/progress.js";
 
-// bring(ctx, {suffixes, added: (dataset) => {}}) → {element, slim(on)}
+/** @typedef {import("./types").Context} Context */
+
+/**
+ * bring(ctx, {suffixes, added: (dataset) => {}}) → {element, slim(on)}
+ *
+ * @param {Context} ctx
+ */
 export function importPanel(ctx, { suffixes, added }) {
   const refusal = h("div");
   const place = h("div");
@@ -24,9 +30,9 @@ export function importPanel(ctx, { suffixes, added }) {
       "Chats, questions and answers, preference pairs or plain text, as JSON Lines, JSON, CSV, Parquet, Arrow, Excel or text, also packed. Several files make one dataset.",
     ),
   });
-  zone.querySelector("input").id = "dataset-file";
+  inputIn(zone).id = "dataset-file";
   zone.draws = true;
-  const choose = zone.querySelector("button");
+  const choose = /** @type {HTMLElement} */ (zone.querySelector("button"));
   const ways = h("div", { class: "row" });
   choose.replaceWith(ways);
   ways.append(
@@ -68,6 +74,7 @@ export function importPanel(ctx, { suffixes, added }) {
       );
     refuse(null);
     try {
+      /** @type {any[]} */
       const uploads = [];
       let before = 0;
       draw(0);
@@ -89,7 +96,11 @@ export function importPanel(ctx, { suffixes, added }) {
   return { element, slim: (on) => zone.classList.toggle("slim", on) };
 }
 
-// A small form: which dataset of the Hub, and which part of it.
+/**
+ * A small form: which dataset of the Hub, and which part of it.
+ *
+ * @param {Context} ctx
+ */
 function hubDialog(ctx, added) {
   const wrong = h("p", { class: "field-error", id: "dataset-hub-error", role: "alert" });
   const field = (name, label, help, more) =>
@@ -119,10 +130,11 @@ function hubDialog(ctx, added) {
     field("config", t("Configuration"), t("Empty where it has only one.")),
     field("revision", t("Revision"), t("A branch, tag or commit; empty for the newest.")),
   ];
-  const value = (name) => form.querySelector(`#dataset-hub-${name}`).value;
+  /** @param {string} name */
+  const value = (name) => /** @type {HTMLInputElement} */ (form.querySelector(`#dataset-hub-${name}`)).value;
   function complain(fault) {
     wrong.textContent = fault ? `${fault.problem || fault} ${fault.remedy || ""}`.trim() : "";
-    id.querySelector("input").setAttribute("aria-invalid", String(Boolean(fault)));
+    inputIn(id).setAttribute("aria-invalid", String(Boolean(fault)));
   }
   const form = h(
     "form",
@@ -152,9 +164,10 @@ function hubDialog(ctx, added) {
     content: form,
     actions: [button(t("Cancel"), () => dialog.close("")), bring],
   });
-  form.querySelector("input").focus();
+  inputIn(form).focus();
 }
 
+/** @param {Context} ctx */
 export const sampleButton = (ctx, added, more) =>
   button(
     t("Add the bundled sample"),

@@ -14,7 +14,9 @@ import { datasetTable, deleteDataset } from "./list.js";
 const [CALM, BUSY] = [5000, 1000]; // milliseconds between two looks
 
 define("datasets", (ctx) => {
+  /** @type {any} */
   let data = null; // what listing answered last
+  /** @type {any} */
   let bring = null;
   let marked = ""; // the row that was brought into sight last
   const table = h("div");
@@ -52,13 +54,15 @@ define("datasets", (ctx) => {
         h("p", { class: "row hint sample" }, t("Nothing at hand?"), sampleButton(ctx, added, { small: true })),
     );
     detail.show(name);
-    if (marked !== (marked = name)) reveal();
+    if (marked !== name) reveal();
+    marked = name;
   }
 
   // The chosen row, in the table alone: the page itself stays where it is.
   function reveal() {
-    const [box, row] = [table.querySelector(".table-wrap"), table.querySelector("tr.selected")];
-    if (!row) return;
+    const box = table.querySelector(".table-wrap");
+    const row = /** @type {HTMLElement | null} */ (table.querySelector("tr.selected"));
+    if (!box || !row) return;
     const top = row.offsetTop - row.offsetHeight; // below the head, which stays
     if (top < box.scrollTop || row.offsetTop + row.offsetHeight > box.scrollTop + box.clientHeight) box.scrollTop = top;
   }

@@ -5,6 +5,7 @@ import { h } from "../../lib/dom.js";
 import { formatBytes, formatNumber } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { icon } from "../../lib/icons.js";
+import { isTruthy } from "../../lib/truthy.js";
 import { pageUrl } from "../../lib/url.js";
 import { pill } from "../../ui/card.js";
 import { confirmDialog } from "../../ui/dialog.js";
@@ -12,6 +13,8 @@ import { progressBar } from "../../ui/progress.js";
 import { dataTable } from "../../ui/table.js";
 import { toast } from "../../ui/toast.js";
 import { timeElement } from "../../ui/values.js";
+
+/** @typedef {import("./types").Context} Context */
 
 // How far the reading is: {label, share}; share is null where it is not known.
 export function intakeProgress({ stage, done, total }) {
@@ -110,7 +113,11 @@ export const datasetTable = ({ rows, opened, pick, remove, empty }) =>
           ],
   });
 
-// remove(ctx, button, row, {version: true for that version alone}) → true when it is gone.
+/**
+ * remove(ctx, button, row, {version: true for that version alone}) → true when it is gone.
+ *
+ * @param {Context} ctx
+ */
 export async function deleteDataset(ctx, button, row, { version = false } = {}) {
   const reading = row.status === "reading"; // Nothing is lost: it is asked for what is there only.
   const name = version || reading ? row.reference : row.name;
@@ -132,7 +139,7 @@ export async function deleteDataset(ctx, button, row, { version = false } = {}) 
           t("Trained on it: {adapters}. They stay, and keep its name, version and hash.", {
             adapters: adapters.join(", "),
           }),
-      ].filter(Boolean),
+      ].filter(isTruthy),
     });
     if (!sure) return false;
   }

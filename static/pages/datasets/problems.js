@@ -1,7 +1,7 @@
 // Everything that is wrong with a dataset: by kind, searched, a page at a time, and as a file.
 // @ts-check
 
-import { h, render } from "../../lib/dom.js";
+import { h, inputIn, render } from "../../lib/dom.js";
 import { formatNumber } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { readQuery, setQuery } from "../../lib/url.js";
@@ -12,13 +12,20 @@ import { emptyState, errorPanel, skeleton } from "../../ui/panels.js";
 import { dataTable } from "../../ui/table.js";
 import { countOptions } from "./token_counts.js";
 
-// problems(view) → {element, open(), refresh()}
+/** @typedef {import("./types").DatasetView} DatasetView */
+
+/**
+ * problems(view) → {element, open(), refresh()}
+ *
+ * @param {DatasetView} view
+ */
 export function problemList(view) {
   const { ctx, dataset } = view;
   const tools = h("div", { class: "stack" });
   const list = h("div", { class: "stack" });
   const element = h("div", { class: "stack" }, tools, list);
   element.draws = true;
+  /** @type {any} */
   let shown = null;
   let ticket = 0; // of the newest request; 0 before the first
   const find = searchField({
@@ -29,7 +36,7 @@ export function problemList(view) {
       load();
     },
   });
-  find.querySelector("input").id = "problem-search";
+  inputIn(find).id = "problem-search";
   render(list, skeleton(6));
 
   const asked = () => {
@@ -112,7 +119,7 @@ export function problemList(view) {
 
   const csv = () => {
     const { model, max_length, validation } = asked();
-    return `./download/datasets/${dataset.id}/problems.csv?${new URLSearchParams({ model, max_length, validation })}`;
+    return `./download/datasets/${dataset.id}/problems.csv?${new URLSearchParams({ model, max_length: String(max_length), validation })}`;
   };
 
   const chip = (group, chosen) =>

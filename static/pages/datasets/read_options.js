@@ -6,10 +6,16 @@ import { t } from "../../lib/i18n.js";
 import { button } from "../../ui/button.js";
 import { selectField } from "../../ui/controls.js";
 
+/** @typedef {import("./types").DatasetView} DatasetView */
+
 const TEXTS = /\.(jsonl|ndjson|json|csv|tsv|txt)(\.gz|\.zip)?$|\.zip$/i;
 const TABLES = /\.(csv|tsv)(\.gz|\.zip)?$|\.zip$/i;
 
-// reading(view) → element
+/**
+ * reading(view) → element
+ *
+ * @param {DatasetView} view
+ */
 export function readOptions(view) {
   const { ctx, dataset } = view;
   const file = dataset.details.files?.[0] || {};
@@ -21,7 +27,8 @@ export function readOptions(view) {
     ["|", t("Vertical bar")],
   ];
   const delimiter = (value) => DELIMITERS.find(([sign]) => sign === value)?.[1] || value;
-  const unread = (kinds) => !dataset.details.files && kinds.test(dataset.file_name); // Nothing was found out: any of it may be wrong.
+  // Nothing was found out: any of it may be wrong.
+  const unread = (kinds) => !dataset.details.files && kinds.test(dataset.file_name);
   const sheets = file.sheets || [];
   const itself = (found) => (found ? t("Found out by itself: {found}", { found }) : t("Found out by itself"));
   const by = chosen.encoding ? "" : dataset.encoding;

@@ -1,7 +1,7 @@
 // The rows of a dataset, a page at a time: as the model sees them, or as they are; searched; any row number at once.
 // @ts-check
 
-import { h, render } from "../../lib/dom.js";
+import { h, inputIn, render } from "../../lib/dom.js";
 import { formatNumber } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { readQuery, setQuery } from "../../lib/url.js";
@@ -12,15 +12,23 @@ import { emptyState, errorPanel, notePanel, skeleton } from "../../ui/panels.js"
 import { messageNodes } from "./messages.js";
 import { countOptions, readMaxLength } from "./token_counts.js";
 
-// rows(view) → {element, open(), refresh()}; for view see detail.js.
+/** @typedef {import("./types").DatasetView} DatasetView */
+
+/**
+ * rows(view) → {element, open(), refresh()}; for view see detail.js.
+ *
+ * @param {DatasetView} view
+ */
 export function rowList(view) {
   const { ctx, dataset } = view;
   const tools = h("div", { class: "row tools-row" });
   const list = h("div", { class: "stack" });
   const element = h("div", { class: "stack" }, tools, list);
   element.draws = true;
+  /** @type {any} */
   let shown = null;
   let ticket = 0; // of the newest request; 0 before the first
+  /** @type {any} */
   let sought = null; // the number of a row that is to be brought into sight
   let raw = readQuery().view === "raw";
 
@@ -32,7 +40,7 @@ export function rowList(view) {
       load();
     },
   });
-  find.querySelector("input").id = "row-search";
+  inputIn(find).id = "row-search";
   const kinds = segmented({
     label: t("Rows"),
     value: raw ? "raw" : "seen",
@@ -96,7 +104,7 @@ export function rowList(view) {
       footer(),
     );
     if (sought === null) return;
-    const row = list.querySelector(`[data-key="${sought}"]`);
+    const row = /** @type {HTMLElement | null} */ (list.querySelector(`[data-key="${sought}"]`));
     sought = null;
     row?.scrollIntoView({ block: "center" });
     row?.focus({ preventScroll: true });

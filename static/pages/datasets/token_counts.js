@@ -3,6 +3,8 @@
 
 import { readQuery } from "../../lib/url.js";
 
+/** @typedef {import("./types").Context} Context */
+
 const AT_ONCE = 20000; // rows up to which it is begun without being asked
 const EVERY = 1000;
 
@@ -15,13 +17,19 @@ export function readMaxLength() {
 // What is counted beside the model: part of every question that an answer by tokens belongs to.
 export const countOptions = () => ({ max_length: readMaxLength(), validation: readQuery().validation || "" });
 
-// counting(ctx, dataset, changed: (state) => {}) → {state, begin(start), stop(), end()}. state is what the handler
-// `examine` answers; `shown` are the details that were known last, while others are being counted.
+/**
+ * counting(ctx, dataset, changed: (state) => {}) → {state, begin(start), stop(), end()}. state is what the handler
+ * `examine` answers; `shown` are the details that were known last, while others are being counted.
+ *
+ * @param {Context} ctx
+ */
 export function tokenCounter(ctx, dataset, changed) {
   let ticket = 0;
+  /** @type {any} */
   let timer;
   const counting = {
     state: { status: "unknown", groups: [] },
+    /** @type {any} */
     shown: null,
     ask,
     stop,
@@ -36,6 +44,7 @@ export function tokenCounter(ctx, dataset, changed) {
   async function ask(start) {
     const mine = ++ticket;
     clearTimeout(timer);
+    /** @type {any} */
     let state;
     try {
       state = await ctx.read("examine", { ...asked(), start });

@@ -13,10 +13,16 @@ import { progressBar } from "../../ui/progress.js";
 import { lengthHistogram } from "./histogram.js";
 import { DEFAULT_MAX_LENGTH, readMaxLength } from "./token_counts.js";
 
+/** @typedef {import("./types").DatasetView} DatasetView */
+
 const AFTER = 500; // milliseconds after the last key
 const ROLES = { system: t("System"), user: t("User"), assistant: t("Assistant"), tool: t("Tool"), text: t("Text") };
 
-// lengths(view) → {element, open(), refresh()}
+/**
+ * lengths(view) → {element, open(), refresh()}
+ *
+ * @param {DatasetView} view
+ */
 export function tokenLengths(view) {
   const { dataset, counting } = view;
   const place = h("div", { class: "stack" });
@@ -24,6 +30,7 @@ export function tokenLengths(view) {
   const element = h("div", { class: "stack" }, tools, place);
   element.draws = true;
   const chart = lengthHistogram();
+  /** @type {any} */
   let timer;
 
   const input = h("input", {
@@ -94,7 +101,7 @@ export function tokenLengths(view) {
       selectField({
         label: t("Validation set"),
         id: "validation-set",
-        value: others.includes(validation) ? validation : "",
+        value: others.find((each) => each === validation) ?? "",
         items: [{ value: "", label: t("None") }, ...others.map((name) => ({ value: name, label: name }))],
         onChange: (name) => {
           setQuery({ validation: name || null });

@@ -17,6 +17,8 @@ import { dataTable } from "../../ui/table.js";
 import { toast, toastFault } from "../../ui/toast.js";
 import { measuredLoss, timeElement } from "../../ui/values.js";
 
+/** @typedef {import("../../api/types").Context<"home">} Context */
+
 define("home", (ctx) => {
   ctx.poll("overview", {}, 2000, (data) =>
     ctx.draw(
@@ -30,6 +32,7 @@ define("home", (ctx) => {
   );
 });
 
+/** @param {Context} ctx */
 const unknown = (ctx, data) =>
   h(
     "section",
@@ -65,6 +68,7 @@ const unknown = (ctx, data) =>
 
 const isNew = (data) => !data.datasets && !data.adapters && !data.runs.length && !data.unknown;
 
+/** @param {Context} ctx */
 const welcome = (ctx) =>
   h(
     "section",
@@ -230,7 +234,11 @@ const newest = (data) =>
     }),
   );
 
-// Nothing about models that are ready: only what is under way or needs a hand.
+/**
+ * Nothing about models that are ready: only what is under way or needs a hand.
+ *
+ * @param {Context} ctx
+ */
 const modelStates = (ctx, models) =>
   models
     .filter((model) => model.status !== "ready")

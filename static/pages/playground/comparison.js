@@ -1,4 +1,4 @@
-// The bench: what is compared, what was said, and what is being said now.
+// The comparison: what is compared, what was said, and what is being said now.
 // @ts-check
 
 import { h, render } from "../../lib/dom.js";
@@ -18,10 +18,14 @@ import { promptForm } from "./prompt_form.js";
 import { comparisonToolbar, serverNote } from "./toolbar.js";
 import { voteBar } from "./votes.js";
 
+/** @typedef {import("./types").Comparison} Comparison */
+/** @typedef {import("./types").Context} Context */
+
 const LARGEST_SEED = 2 ** 31;
 const REFRESH = 5000;
 export const drawSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] % LARGEST_SEED;
 
+/** @param {Context} ctx */
 export function createComparison(ctx, options, host, begin) {
   const kept = readRemembered();
   const state = {
@@ -36,10 +40,14 @@ export function createComparison(ctx, options, host, begin) {
     conversation: begin.conversation || null,
   };
   let asking = false;
+  /** @type {any} */
   let stream = null;
   let status = "";
+  /** @type {any} */
   let round = null; // of blind comparing: the order of the columns, and whether their names are shown again
-  const comparison = { ctx, options, state, changed, draw, send, edit, again, begin: open, keep };
+  const comparison = /** @type {Comparison} */ (
+    /** @type {unknown} */ ({ ctx, options, state, changed, draw, send, edit, again, begin: open, keep })
+  );
   comparison.isBusy = () => asking;
   comparison.status = () => status;
   comparison.stop = () => stream?.stop();
@@ -68,8 +76,8 @@ export function createComparison(ctx, options, host, begin) {
     return changed();
   };
   comparison.columnsShown = () => {
-    if (!state.blind || (!comparison.isHidden() && !round?.revealed)) return state.columns;
-    const { order } = comparison.round();
+    const order = comparison.round()?.order;
+    if (!order || (!comparison.isHidden() && !round?.revealed)) return state.columns;
     const seated = order.map((id) => state.columns.find((column) => column.id === id)).filter(Boolean);
     return comparison.isHidden() ? seated : [...seated, ...state.columns.filter((column) => !seated.includes(column))];
   };
@@ -223,7 +231,7 @@ export function createComparison(ctx, options, host, begin) {
     changed();
     for (const talk of board.querySelectorAll(".talk")) talk.scrollTop = talk.scrollHeight;
     saveConversation(comparison);
-    if (whole && comparison.isHidden()) board.querySelector(".votes")?.focus();
+    if (whole && comparison.isHidden()) /** @type {HTMLElement | null} */ (board.querySelector(".votes"))?.focus();
     return true;
   }
 
@@ -278,7 +286,8 @@ export function createComparison(ctx, options, host, begin) {
   };
   async function watch() {
     while (ctx.alive) {
-      if (document.visibilityState === "visible") await comparison.refresh().catch(() => {}); // The next time tells more.
+      // The next time tells more.
+      if (document.visibilityState === "visible") await comparison.refresh().catch(() => {});
       await new Promise((done) => setTimeout(done, REFRESH));
     }
   }

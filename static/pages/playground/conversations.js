@@ -1,7 +1,7 @@
 // Chats that are kept in the catalogue: saved by themselves, found again, renamed, deleted.
 // @ts-check
 
-import { h, render } from "../../lib/dom.js";
+import { h, inputIn, render } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
 import { cutText } from "../../lib/text.js";
 import { button } from "../../ui/button.js";
@@ -13,6 +13,8 @@ import { timeElement } from "../../ui/values.js";
 import { MAX_COLUMNS, newId } from "./columns/column.js";
 import { readColumn } from "./columns/column_link.js";
 
+/** @typedef {import("./types").Comparison} Comparison */
+
 const MOST_CHARACTERS = 1_500_000; // beyond that the tokens of earlier answers are let go, not the answers
 
 const rounded = (share) => (share == null ? null : Math.round(share * 1e4) / 1e4);
@@ -20,6 +22,7 @@ const compactAnswer = ({ pieces = [], ...answer }, whole) => ({
   ...answer,
   pieces: whole ? pieces.map(([text, p, base, choice]) => [text, rounded(p), rounded(base), choice]) : [],
 });
+/** @param {Comparison} comparison */
 export function conversationContent({ state }) {
   const content = (whole) => ({
     // Of each column also which turns it has answered.
@@ -115,6 +118,7 @@ function readAnswer(answer) {
 
 // Saving: one at a time, the newest state last.
 const nameFor = (turn) => cutText(turn.prompt.replace(/\s+/g, " "), 60);
+/** @param {Comparison} comparison */
 export async function saveConversation(comparison) {
   if (!comparison.state.turns.length) return;
   comparison.saving = { again: Boolean(comparison.saving), problem: "" };
@@ -137,6 +141,7 @@ export async function saveConversation(comparison) {
   comparison.changed();
   if (again) saveConversation(comparison);
 }
+/** @param {Comparison} comparison */
 export const saveNote = ({ state, saveProblem }) =>
   saveProblem
     ? t("This chat is not saved: {problem}", { problem: saveProblem })
@@ -144,7 +149,11 @@ export const saveNote = ({ state, saveProblem }) =>
       ? t("Saved as “{name}”.", { name: state.conversation.name })
       : t("Enter sends, Shift and Enter make a new line.");
 
-// The list, in a dialog.
+/**
+ * The list, in a dialog.
+ *
+ * @param {Comparison} comparison
+ */
 export function showConversations(comparison) {
   let search = "";
   const list = h("div", { class: "picker chats" }, skeleton(3));
@@ -244,5 +253,5 @@ export function showConversations(comparison) {
     read();
   }
   read();
-  field.querySelector("input").focus();
+  inputIn(field).focus();
 }

@@ -4,7 +4,7 @@
 
 import { define } from "../../api/view.js";
 import { setHeading } from "../../frame/heading.js";
-import { h } from "../../lib/dom.js";
+import { byId, h } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
 import { readQuery, setQuery } from "../../lib/url.js";
 import { button } from "../../ui/button.js";
@@ -19,6 +19,8 @@ import { promptSetsView } from "./evaluation/prompt_sets.js";
 import { leaderboardView } from "./leaderboard.js";
 import { exportJson, exportPicture, importJson } from "./share.js";
 import { listenForVotes } from "./votes.js";
+
+/** @typedef {import("./types").Context} Context */
 
 define("playground", (ctx) =>
   ctx.poll("options", {}, 3000, (options) => {
@@ -37,7 +39,11 @@ define("playground", (ctx) =>
   }),
 );
 
-// A chat is opened again where the address or this browser names one and the link does not ask for other columns.
+/**
+ * A chat is opened again where the address or this browser names one and the link does not ask for other columns.
+ *
+ * @param {Context} ctx
+ */
 async function begin(ctx, options) {
   const query = readQuery();
   const kept = readRemembered();
@@ -63,6 +69,7 @@ async function begin(ctx, options) {
   show(ctx, options, start, query);
 }
 
+/** @param {Context} ctx */
 function show(ctx, options, start, query) {
   const hosts = {
     chat: h("div", { class: "stack" }),
@@ -94,7 +101,7 @@ function show(ctx, options, start, query) {
           event.preventDefault();
           const names = Object.keys(hosts);
           select(names[(names.indexOf(view) + step + names.length) % names.length]);
-          document.getElementById(`view-${view}`).focus();
+          byId(`view-${view}`).focus();
         },
       },
       labels[name],
@@ -132,7 +139,7 @@ function show(ctx, options, start, query) {
         () => {
           if (!comparison.isBusy()) {
             comparison.begin({ system: comparison.state.system });
-            document.getElementById("prompt").focus();
+            byId("prompt").focus();
           }
         },
         { icon: "add", id: "new-chat" },

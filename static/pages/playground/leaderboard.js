@@ -15,13 +15,21 @@ import { dataTable } from "../../ui/table.js";
 import { timeElement } from "../../ui/values.js";
 import { adapterColour } from "./columns/column.js";
 
-// Gives the function that reads and draws; the view asks for it each time it is shown.
+/** @typedef {import("./types").Comparison} Comparison */
+
+/**
+ * Gives the function that reads and draws; the view asks for it each time it is shown.
+ *
+ * @param {Comparison} comparison
+ */
 export function leaderboardView(comparison, host) {
   const { ctx, options } = comparison;
   let search = "";
   let blind = false;
   let sorted = { name: "rate", descending: true };
+  /** @type {any} */
   let data = null;
+  /** @type {any} */
   let history = null;
   let page = 1;
   const field = searchField({
@@ -232,7 +240,8 @@ export function leaderboardView(comparison, host) {
   }
 
   const title = (row) => row.name || t("Base model {name}", { name: row.model });
-  // Such as “tone × 0.5 + sql”: the colour is that of the first adapter. The longest name is the right one of “tone” and “tone 2”.
+  // Such as “tone × 0.5 + sql”: the colour is that of the first adapter. The longest name is the right one of “tone”
+  // and “tone 2”.
   const colour = (row) => {
     const named = options.adapters
       .map((each) => each.name)

@@ -9,6 +9,9 @@ import { toggle } from "../../ui/controls.js";
 import { saveNote } from "./conversations.js";
 import { samplingFields } from "./sampling_fields.js";
 
+/** @typedef {import("./types").Comparison} Comparison */
+
+/** @param {Comparison} comparison */
 export function promptForm(comparison) {
   const { state } = comparison;
   const prompt = h("textarea", {

@@ -33,6 +33,7 @@ const die = () =>
 
 // The knobs of sampling, for a chat and for a prompt set.
 export function samplingFields(kept, changed, prefix = "") {
+  /** @type {Record<string, any>} */
   const fields = {};
   const elements = NUMBERS.map(({ name, label, value, help }) => {
     const id = `${prefix}${name}`;

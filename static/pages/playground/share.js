@@ -10,24 +10,30 @@ import { toast } from "../../ui/toast.js";
 import { columnColour, columnTitle } from "./columns/column.js";
 import { conversationContent, readConversation } from "./conversations.js";
 
+/** @typedef {import("./types").Comparison} Comparison */
+
 const FORMAT = "adapter-studio comparison";
 const LARGEST = 8_000_000; // bytes of a file to be read
 const SANS = '"Inter", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", system-ui, sans-serif';
+/** @param {Comparison} comparison */
 const fileName = (comparison, ending) =>
   `${cutText((comparison.state.conversation?.name || comparison.state.turns[0].prompt).replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").replace(/^-|-$/g, ""), 40) || "comparison"}.${ending}`;
 
+/** @param {Comparison} comparison */
 export function exportJson(comparison) {
   const content = { format: FORMAT, version: 1, made_at: new Date().toISOString(), ...conversationContent(comparison) };
   saveAs(JSON.stringify(content, null, 1), fileName(comparison, "json"), "application/json");
 }
 
+/** @param {Comparison} comparison */
 export function importJson(comparison) {
   const input = h("input", {
     type: "file",
     accept: ".json,application/json",
     onchange: async () => {
-      const [file] = input.files;
+      const file = input.files?.[0];
       if (!file) return;
+      /** @type {any} */
       let content = null;
       try {
         const told = file.size <= LARGEST ? JSON.parse(await file.text()) : null;
@@ -47,7 +53,11 @@ export function importJson(comparison) {
   input.click();
 }
 
-// The last prompt and its answers as a PNG, in the page's own colours.
+/**
+ * The last prompt and its answers as a PNG, in the page's own colours.
+ *
+ * @param {Comparison} comparison
+ */
 export async function exportPicture(comparison) {
   await document.fonts.ready;
   const canvas = drawPicture(comparison);
@@ -60,6 +70,7 @@ export async function exportPicture(comparison) {
   );
 }
 
+/** @param {Comparison} comparison */
 export function drawPicture(comparison) {
   const { state, options } = comparison;
   const turn = comparison.lastTurn();
@@ -70,7 +81,7 @@ export function drawPicture(comparison) {
   const across = Math.min(columns.length, 4);
   const width = columns.length === 1 ? 640 : Math.max(280, Math.min(420, (1500 - 2 * margin) / across - gap));
   const whole = 2 * margin + across * width + (across - 1) * gap;
-  const pen = document.createElement("canvas").getContext("2d");
+  const pen = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
   const font = (weight, size) => `${weight} ${size}px ${SANS}`;
 
   pen.font = font(550, 18);
@@ -94,9 +105,10 @@ export function drawPicture(comparison) {
       colour: colour(`adapter-${colourNumber(column, options)}`),
       text,
       truth: wrapped(pen, truth, width - 2 * pad),
-      best: turn.vote?.choice === "best" && turn.sent[turn.vote.place] === column.id,
+      best: turn.vote?.choice === "best" && turn.vote.place !== null && turn.sent[turn.vote.place] === column.id,
     };
   });
+  /** @type {any[]} */
   const rows = [];
   for (let i = 0; i < cards.length; i += across) rows.push(cards.slice(i, i + across));
   const heights = rows.map((row) =>
@@ -107,14 +119,16 @@ export function drawPicture(comparison) {
 
   const scale = height * whole * 4 > 60e6 ? 1 : 2; // beyond that browsers give no picture
   const canvas = Object.assign(document.createElement("canvas"), { width: whole * scale, height: height * scale });
-  const draw = canvas.getContext("2d");
+  const draw = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   draw.scale(scale, scale);
   draw.textBaseline = "top";
   const write = (text, x, y, style, fill) =>
     Object.assign(draw, { font: style, fillStyle: fill }) && draw.fillText(text, x, y);
   draw.fillStyle = colour("canvas");
   draw.fillRect(0, 0, whole, height);
-  asked.forEach((words, i) => write(words, margin, margin + i * 26, font(550, 18), colour("text")));
+  asked.forEach((words, i) => {
+    write(words, margin, margin + i * 26, font(550, 18), colour("text"));
+  });
   let y = top;
   rows.forEach((row, r) => {
     row.forEach((card, i) => {
@@ -134,10 +148,12 @@ export function drawPicture(comparison) {
         font(600, 15),
         colour("text"),
       );
-      card.text.forEach((words, n) => write(words, x + pad, y + 52 + n * line, font(400, 15), colour("text")));
-      card.truth.forEach((words, n) =>
-        write(words, x + pad, y + heights[r] - pad - (card.truth.length - n) * 17 + 4, font(400, 12), colour("text-2")),
-      );
+      card.text.forEach((words, n) => {
+        write(words, x + pad, y + 52 + n * line, font(400, 15), colour("text"));
+      });
+      card.truth.forEach((words, n) => {
+        write(words, x + pad, y + heights[r] - pad - (card.truth.length - n) * 17 + 4, font(400, 12), colour("text-2"));
+      });
     });
     y += heights[r] + gap;
   });
@@ -151,6 +167,7 @@ const colourNumber = (column, options) => {
 
 // Lines no wider than that: broken at blanks, between Chinese signs, and inside a word where nothing else helps.
 function wrapped(pen, text, width) {
+  /** @type {any[]} */
   const lines = [];
   for (const paragraph of text.replace(/\t/g, "    ").split("\n")) {
     let line = "";

@@ -3,11 +3,14 @@
 
 import { h } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
+import { isTruthy } from "../../lib/truthy.js";
 import { button } from "../../ui/button.js";
 import { segmented, toggle } from "../../ui/controls.js";
 import { notePanel } from "../../ui/panels.js";
 import { MAX_COLUMNS } from "./columns/column.js";
 import { addColumn } from "./columns/column_settings.js";
+
+/** @typedef {import("./types").Comparison} Comparison */
 
 export const serverNote = (url) =>
   notePanel(
@@ -24,6 +27,7 @@ export const serverNote = (url) =>
     ),
   );
 
+/** @param {Comparison} comparison */
 export function comparisonToolbar(comparison) {
   const { state } = comparison;
   const hidden = comparison.isHidden();
@@ -83,7 +87,7 @@ export function comparisonToolbar(comparison) {
             label: t("Differences"),
             title: t("Words that the base's answer does not have there"),
           },
-        ].filter(Boolean),
+        ].filter(isTruthy),
       }),
     ),
   );

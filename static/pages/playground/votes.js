@@ -7,6 +7,8 @@ import { button } from "../../ui/button.js";
 import { columnTitle } from "./columns/column.js";
 import { saveConversation } from "./conversations.js";
 
+/** @typedef {import("./types").Comparison} Comparison */
+
 const TIE = "tie";
 const BAD = "bad";
 const casting = new WeakSet(); // turns whose vote is on its way
@@ -14,14 +16,22 @@ const casting = new WeakSet(); // turns whose vote is on its way
 // An answer that is over and of which a reader sees something.
 export const hasVisibleText = (answer) => answer?.state === "done" && /[^\p{C}\p{Z}]/u.test(answer.text);
 
-// The newest turn where it is in sight: in a blind round, one of that round.
+/**
+ * The newest turn where it is in sight: in a blind round, one of that round.
+ *
+ * @param {Comparison} comparison
+ */
 const shown = (comparison) => {
   const turn = comparison.lastTurn();
   return turn && comparison.turnsShown().includes(turn) ? turn : null;
 };
 
-// That turn, where it can be voted on: it is kept, and two columns at least have answered, all in sight. Blind, all
-// that were asked have; and a blind vote is the last one.
+/**
+ * That turn, where it can be voted on: it is kept, and two columns at least have answered, all in sight. Blind, all
+ * that were asked have; and a blind vote is the last one.
+ *
+ * @param {Comparison} comparison
+ */
 function open(comparison) {
   const turn = shown(comparison);
   if (!turn?.comparison || comparison.isBusy() || turn.vote?.blind) return null;
@@ -30,19 +40,25 @@ function open(comparison) {
   const needed = comparison.isHidden() ? turn.sent : answered;
   return answered.length > 1 && needed.every((id) => answered.includes(id) && inSight.includes(id)) ? turn : null;
 }
+/** @param {Comparison} comparison */
 const votes = (comparison) =>
   comparison.state.columns.filter((column) => column.on).length > 1 || Boolean(shown(comparison)?.comparison);
-// Blind, what cannot be voted on can be revealed, so that a round with a failed column is no dead end.
+/**
+ * Blind, what cannot be voted on can be revealed, so that a round with a failed column is no dead end.
+ *
+ * @param {Comparison} comparison
+ */
 const mayReveal = (comparison) =>
   comparison.isHidden() &&
   !comparison.isBusy() &&
   Boolean(shown(comparison)) &&
-  (Boolean(shown(comparison).vote) || !open(comparison));
+  (Boolean(shown(comparison)?.vote) || !open(comparison));
 
+/** @param {Comparison} comparison */
 export function bestButton(comparison, column, place) {
   if (!votes(comparison)) return null;
   const turn = shown(comparison);
-  const chosen = turn?.vote?.choice === "best" && turn.sent[turn.vote.place] === column.id;
+  const chosen = turn?.vote?.choice === "best" && turn.vote.place !== null && turn.sent[turn.vote.place] === column.id;
   return h(
     "div",
     { class: "vote" },
@@ -51,13 +67,14 @@ export function bestButton(comparison, column, place) {
       icon: chosen ? "star" : "check",
       kind: chosen ? "primary" : "",
       "aria-pressed": String(chosen),
-      disabled: !open(comparison) || !hasVisibleText(turn.answers[column.id]),
+      disabled: !open(comparison) || !hasVisibleText(turn?.answers[column.id]),
       "aria-keyshortcuts": String(place + 1),
       title: t("Key {key}", { key: place + 1 }),
     }),
   );
 }
 
+/** @param {Comparison} comparison */
 export function voteBar(comparison) {
   if (!votes(comparison)) return null;
   const choice = shown(comparison)?.vote?.choice;
@@ -90,6 +107,7 @@ export function voteBar(comparison) {
   );
 }
 
+/** @param {Comparison} comparison */
 function words(comparison) {
   const turn = shown(comparison);
   if (comparison.isBusy()) return t("Vote once the columns have answered.");
@@ -106,17 +124,20 @@ function words(comparison) {
   if (comparison.isHidden()) return t("Your vote is kept. Reveal who is who.");
   if (turn.vote.choice === TIE) return t("You voted: a tie.");
   if (turn.vote.choice === BAD) return t("You voted: all bad.");
-  const best = comparison.state.columns.find((column) => column.id === turn.sent[turn.vote.place]);
+  const { place } = turn.vote;
+  const best = place !== null && comparison.state.columns.find((column) => column.id === turn.sent[place]);
   return best
     ? t("You voted for {name}.", { name: columnTitle(best, comparison.state.columns, comparison.options) })
     : t("Your vote is kept.");
 }
 
+/** @param {Comparison} comparison */
 async function vote(comparison, choice, id, button) {
   const turn = open(comparison);
-  if (!turn || casting.has(turn) || (id && !hasVisibleText(turn.answers[id]))) return;
+  if (!turn?.comparison || casting.has(turn) || (id && !hasVisibleText(turn.answers[id]))) return;
   const place = id ? turn.sent.indexOf(id) : null;
-  if (turn.vote?.choice === choice && turn.vote.place === place) return; // A second press of the same is no second vote.
+  // A second press of the same is no second vote.
+  if (turn.vote && turn.vote.choice === choice && turn.vote.place === place) return;
   const blind = comparison.isHidden();
   casting.add(turn);
   const given = await comparison.ctx.act(button, "vote", { comparison: turn.comparison, choice, place, blind });
@@ -127,13 +148,19 @@ async function vote(comparison, choice, id, button) {
   saveConversation(comparison);
 }
 
-// 1 to 9, T and N, where no field and no dialog has the keys.
+/**
+ * 1 to 9, T and N, where no field and no dialog has the keys.
+ *
+ * @param {Comparison} comparison
+ */
 export function listenForVotes(comparison, isShown) {
   document.addEventListener("keydown", (event) => {
     if (!comparison.ctx.alive || !isShown() || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (
       document.querySelector("dialog[open]") ||
-      event.target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [role=application]")
+      /** @type {Element} */ (event.target).closest?.(
+        "input:not([type=checkbox], [type=radio]), textarea, select, [role=application]",
+      )
     )
       return;
     const key = event.key.toLowerCase();

@@ -13,7 +13,8 @@ const MARKS = { resumed: t("went on"), halved: t("smaller batch") };
 
 const MOST_POINTS = 5000; // more than that is read anew, in fewer
 
-// charts() → {element, begin(means), add(metrics), draw(run, history), last, isLong}: begin forgets what was drawn before.
+// charts() → {element, begin(means), add(metrics), draw(run, history), last, isLong}: begin forgets what was drawn
+// before.
 export function runCharts() {
   const names = {
     loss: t("Loss"),
@@ -23,7 +24,9 @@ export function runCharts() {
     memory: t("Memory"),
   };
   const places = Object.fromEntries(Object.keys(names).map((name) => [name, h("div")]));
+  /** @type {Record<string, any>} */
   const charts = {};
+  /** @type {Record<string, any[]>} */
   let points = { step: [], eval: [] };
   let means = []; // of the stretches in which steps are left out
   const element = tabs({
@@ -40,6 +43,7 @@ export function runCharts() {
 
   return {
     element,
+    /** @returns {any} */
     get last() {
       return points.step[points.step.length - 1] || {};
     },

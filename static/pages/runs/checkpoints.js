@@ -11,8 +11,15 @@ import { dataTable } from "../../ui/table.js";
 import { toast } from "../../ui/toast.js";
 import { measuredLoss, timeElement } from "../../ui/values.js";
 
-// checkpoints(ctx, id, redraw) → {look(run), draw(run) → element or null}: look reads the list where it has changed.
+/** @typedef {import("../../api/types").Context<"runs">} Context */
+
+/**
+ * checkpoints(ctx, id, redraw) → {look(run), draw(run) → element or null}: look reads the list where it has changed.
+ *
+ * @param {Context} ctx
+ */
 export function checkpointTable(ctx, id, redraw) {
+  /** @type {any[]} */
   let rows = [];
   let seen = "";
 

@@ -17,6 +17,8 @@ import { dataTable } from "../../ui/table.js";
 import { measuredLoss } from "../../ui/values.js";
 import { askRun, formatSetting, isRunOver, runDuration, smoothedCurve } from "./labels.js";
 
+/** @typedef {import("../../api/types").Context<"runs">} Context */
+
 const DASHED = ["", "dashed", "dotted"];
 const LABELS = {
   smoothed: t("Smoothed loss by step"),
@@ -24,10 +26,16 @@ const LABELS = {
   evaluation: t("Evaluation loss by step"),
 };
 
-export function compareRuns(ctx, { ids, sweep }) {
+/**
+ * @param {Context} ctx
+ * @param {{ ids?: string, sweep?: string }} query
+ */
+export function compareRuns(ctx, { ids = "", sweep }) {
   const place = h("div");
   const hidden = new Set();
+  /** @type {any} */
   let chart = null;
+  /** @type {any} */
   let data = null;
   let kind = "smoothed";
   let sorted = { name: "eval_loss", descending: false };

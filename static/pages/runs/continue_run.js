@@ -8,7 +8,13 @@ import { pageUrl } from "../../lib/url.js";
 import { button } from "../../ui/button.js";
 import { openDialog } from "../../ui/dialog.js";
 
-// goOn(ctx, run, training, freeName): a run that was counted in steps goes on in steps, else in epochs.
+/** @typedef {import("../../api/types").Context<"runs">} Context */
+
+/**
+ * goOn(ctx, run, training, freeName): a run that was counted in steps goes on in steps, else in epochs.
+ *
+ * @param {Context} ctx
+ */
 export async function continueRun(ctx, run, training, freeName) {
   const key = idempotencyKey();
   const unit = training.max_steps > 0 ? "steps" : "epochs";

@@ -1,39 +1,30 @@
-// One run, live: its state and why, its curves, its sample answers, its checkpoints, its log.
-// @ts-check
-
-import { versionedName } from "../../domain/dataset.js";
-import { deviceName, runPill, stageName, stateName } from "../../domain/run_status.js";
+import { runPill, stageName } from "../../domain/run_status.js";
 import { setHeading } from "../../frame/heading.js";
 import { refreshLiveRun } from "../../frame/live_run.js";
 import { h } from "../../lib/dom.js";
-import {
-  formatAgo,
-  formatBytes,
-  formatCompact,
-  formatDuration,
-  formatLoss,
-  formatNumber,
-  formatPercent,
-  formatRate,
-} from "../../lib/format.js";
+import { formatAgo, formatBytes, formatDuration, formatLoss, formatNumber, formatRate } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { icon } from "../../lib/icons.js";
 import { pageUrl } from "../../lib/url.js";
 import { button } from "../../ui/button.js";
-import { card, facts, pill, stats } from "../../ui/card.js";
+import { pill, stats } from "../../ui/card.js";
 import { copyButton } from "../../ui/copy_button.js";
 import { menuButton } from "../../ui/menu.js";
 import { errorPanel, notePanel } from "../../ui/panels.js";
 import { progressBar } from "../../ui/progress.js";
-import { measuredLoss, timeElement } from "../../ui/values.js";
+import { measuredLoss } from "../../ui/values.js";
+import { settingsCard, timelineCard, trainedCard } from "./cards.js";
 import { runCharts } from "./charts.js";
 import { checkpointTable } from "./checkpoints.js";
 import { continueRun } from "./continue_run.js";
-import { askRun, discardRun, endRunNow, formatSetting, isRunBusy, lossNote, runDuration, stopRun } from "./labels.js";
+import { askRun, discardRun, endRunNow, isRunBusy, lossNote, runDuration, stopRun } from "./labels.js";
 import { sampleAnswers } from "./sample_answers.js";
+
+/** @typedef {import("../../api/types").Context<"runs">} Context */
 
 const QUIET = 30; // seconds without a sign of life after which that is said
 
+/** @param {Context} ctx */
 export function runDetail(ctx, id) {
   const charts = runCharts();
   const samples = sampleAnswers();
@@ -47,9 +38,13 @@ export function runDetail(ctx, id) {
     logText,
   );
   const faulty = () => ["failed", "interrupted"].includes(run.status);
+  /** @type {any} */
   let run = null;
+  /** @type {any[]} */
   let settings = [];
+  /** @type {Record<string, any>} */
   let training = {};
+  /** @type {any[]} */
   let history = [];
   let after = -1;
   let freeName = "";
@@ -163,88 +158,14 @@ export function runDetail(ctx, id) {
       h(
         "div",
         { class: "cards two", data: { key: "more" } },
-        timeline(),
-        h("div", { class: "stack" }, trained(), chosen()),
+        timelineCard(history),
+        h("div", { class: "stack" }, trainedCard(run), settingsCard(settings)),
       ),
       !faulty() && log(),
     );
   }
 
   const log = () => h("div", { data: { key: "log" } }, logPlace);
-
-  function chosen() {
-    const rows = (some) =>
-      facts(
-        some.map(({ name, value }) => [
-          h("span", { class: "mono" }, name),
-          h("span", { class: "mono" }, formatSetting(value)),
-        ]),
-      );
-    const changed = settings.filter((each) => each.changed);
-    return card(
-      t("Settings"),
-      changed.length > 0 ? rows(changed) : h("p", { class: "hint" }, t("All settings are the usual ones.")),
-      h(
-        "details",
-        { class: "advanced" },
-        h("summary", {}, icon("next", 14), t("Settings that are as usual")),
-        rows(settings.filter((each) => !each.changed)),
-      ),
-    );
-  }
-
-  const trained = () =>
-    card(
-      t("What is trained"),
-      facts([
-        [t("Base model"), run.model_name],
-        [
-          t("Dataset"),
-          h(
-            "a",
-            { href: pageUrl("datasets", { name: `${run.dataset_name}@${run.dataset_version}` }) },
-            versionedName(run),
-          ),
-        ],
-        [
-          t("Training rows"),
-          [formatNumber(run.started.train_rows), run.trained_part && h("p", { class: "help" }, run.trained_part)],
-        ],
-        run.started.dropped_rows > 0 && [
-          t("Left out"),
-          t("{n} {n:row|rows}: nothing to learn within max length", { n: formatNumber(run.started.dropped_rows) }),
-        ],
-        [t("Validation rows"), formatNumber(run.started.eval_rows)],
-        [t("Tokens per epoch"), formatNumber(run.started.tokens_per_epoch)],
-        [
-          t("Trainable parameters"),
-          run.started.trainable
-            ? `${formatCompact(run.started.trainable)} (${formatPercent(run.started.trainable / run.started.parameters, 2)})`
-            : "–",
-        ],
-        [t("Device"), deviceName(run.started.device) || run.placed_on || "–"],
-        [t("Precision"), run.started.precision || "–"],
-      ]),
-    );
-
-  const timeline = () =>
-    card(
-      t("What became of it"),
-      h(
-        "ol",
-        { class: "timeline", id: "history" },
-        history.map((line) =>
-          h(
-            "li",
-            { data: { key: String(line.id), status: line.status } },
-            h("b", {}, stateName(line.status)),
-            " ",
-            timeElement(line.at),
-            line.reason && h("p", { class: "muted" }, line.reason),
-          ),
-        ),
-      ),
-    );
 
   function howLong() {
     if (run.status === "queued")

@@ -6,6 +6,8 @@ import { t } from "../../lib/i18n.js";
 import { smoothed } from "../../lib/smoothing.js";
 import { confirmDialog } from "../../ui/dialog.js";
 
+/** @typedef {import("../../api/types").Context<"runs">} Context */
+
 export const isRunOver = (run) => ["finished", "stopped", "failed", "interrupted", "cancelled"].includes(run.status);
 export const isRunBusy = (run) => ["starting", "running", "stopping"].includes(run.status);
 // The training curve in its long run. `means` stand for the stretches in which the curve has not every step.
@@ -29,9 +31,14 @@ export const formatSetting = (value) =>
         : t("off")
       : String(value ?? "–");
 
-// Asks one thing of a run; true where it was done.
+/**
+ * Asks one thing of a run; true where it was done.
+ *
+ * @param {Context} ctx
+ */
 export const askRun = async (ctx, button, id, wish) => (await ctx.act(button, "ask", { id, wish })) !== undefined;
 
+/** @param {Context} ctx */
 export async function stopRun(ctx, button, run) {
   const sure =
     run.status === "queued" ||
@@ -44,6 +51,7 @@ export async function stopRun(ctx, button, run) {
   return sure && askRun(ctx, button, run.id, "stop");
 }
 
+/** @param {Context} ctx */
 export const endRunNow = async (ctx, button, run) =>
   (await confirmDialog({
     title: t("End “{name}” at once?", { name: run.name }),
@@ -54,6 +62,7 @@ export const endRunNow = async (ctx, button, run) =>
     ),
   })) && askRun(ctx, button, run.id, "end_now");
 
+/** @param {Context} ctx */
 export const discardRun = async (ctx, button, run) =>
   (await confirmDialog({
     title: t("Discard “{name}”?", { name: run.name }),

@@ -18,10 +18,14 @@ import { measuredLoss, timeElement } from "../../ui/values.js";
 import { runDuration, runSteps } from "./labels.js";
 import { runQueue } from "./queue.js";
 
+/** @typedef {import("../../api/types").Context<"runs">} Context */
+
 const MOST_COMPARED = 12;
 
+/** @param {Context} ctx */
 export function runList(ctx) {
   const query = readQuery();
+  /** @type {any} */
   const wanted = { page: Number(query.page || 0), search: query.search || "", shown: query.shown || "" };
   const chosen = new Set();
   const find = searchField({
@@ -40,6 +44,7 @@ export function runList(ctx) {
       { value: "faulty", label: t("Failed") },
     ],
   });
+  /** @type {any} */
   let last = null;
   const polling = ctx.poll(
     "listing",
@@ -58,7 +63,9 @@ export function runList(ctx) {
   }
 
   function draw() {
-    const { rows, total, pages } = last;
+    const { total, pages } = last;
+    /** @type {any[]} */
+    const rows = last.rows;
     const filtered = wanted.search || wanted.shown;
     ctx.draw(
       training(last.training),

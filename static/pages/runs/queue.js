@@ -11,7 +11,13 @@ import { selectField } from "../../ui/controls.js";
 import { menuButton } from "../../ui/menu.js";
 import { askRun } from "./labels.js";
 
-// queue(ctx, {queue, devices, changed}) → element, or null where nothing waits
+/** @typedef {import("../../api/types").Context<"runs">} Context */
+
+/**
+ * queue(ctx, {queue, devices, changed}) → element, or null where nothing waits
+ *
+ * @param {Context} ctx
+ */
 export function runQueue(ctx, { queue, devices, changed }) {
   if (!queue.length) return null;
   const ask = async (button, id, wish) => (await askRun(ctx, button, id, wish)) && changed();

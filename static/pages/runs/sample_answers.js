@@ -7,7 +7,9 @@ import { t } from "../../lib/i18n.js";
 
 // samples() → {begin(), add(samples), draw() → element or null}
 export function sampleAnswers() {
+  /** @type {any[]} */
   let kept = [];
+  /** @type {any} */
   let shown = null; // the step whose answers are read; null: the newest
   let redraw = () => {};
 

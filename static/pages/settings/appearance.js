@@ -10,13 +10,15 @@ import { segmented } from "../../ui/controls.js";
 // Language and colours
 
 export function appearance() {
+  /** @type {{ value: import("../../frame/theme.js").Theme, label: string }[]} */
   const colours = [
     { value: "light", label: t("Light") },
     { value: "dark", label: t("Dark") },
     { value: "system", label: t("System") },
   ];
   const theme = segmented({ label: t("Colours"), items: colours, value: currentTheme(), onChange: setTheme });
-  document.addEventListener("studio:theme", ({ detail }) => {
+  document.addEventListener("studio:theme", (event) => {
+    const { detail } = /** @type {CustomEvent} */ (event);
     for (const input of theme.querySelectorAll("input")) input.checked = input.value === detail;
   });
   const languages = [

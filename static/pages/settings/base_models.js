@@ -5,18 +5,26 @@ import { modelPill, modelProgress, modelReport, modelSummary } from "../../domai
 import { h, render } from "../../lib/dom.js";
 import { formatBytes } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
+import { isTruthy } from "../../lib/truthy.js";
 import { button } from "../../ui/button.js";
 import { confirmDialog } from "../../ui/dialog.js";
 import { emptyState, notePanel, skeleton } from "../../ui/panels.js";
 import { toast, toastFault } from "../../ui/toast.js";
 
+/** @typedef {import("../../api/types").Context<"settings">} Context */
+
 const PAUSE = 3000;
 
-// models(ctx, changed) → the card. `changed` is called after one was removed.
+/**
+ * models(ctx, changed) → the card. `changed` is called after one was removed.
+ *
+ * @param {Context} ctx
+ */
 export function baseModels(ctx, changed) {
   const place = h("div", {}, skeleton(3));
   place.draws = true;
   const checking = new Set();
+  /** @type {any[]} */
   let rows = [];
 
   const look = async () => draw(await ctx.read("models"));
@@ -123,7 +131,7 @@ export function baseModels(ctx, changed) {
           t("Adapters were trained on it: {names}. They stay, but cannot answer until it is added again.", {
             names: adapters.join(", "),
           }),
-      ].filter(Boolean),
+      ].filter(isTruthy),
       confirm: t("Remove model"),
       danger: true,
     });

@@ -9,6 +9,8 @@ import { confirmDialog } from "../../ui/dialog.js";
 import { errorPanel, notePanel } from "../../ui/panels.js";
 import { toast } from "../../ui/toast.js";
 
+/** @typedef {import("../../api/types").Context<"settings">} Context */
+
 const SOURCES = {
   saved: t("Saved in this studio"),
   environment: t("From the variable HF_TOKEN"),
@@ -17,6 +19,7 @@ const SOURCES = {
 
 // Hugging Face
 
+/** @param {Context} ctx */
 export function hubToken(ctx, state) {
   const card = h("section", { class: "card", id: "hub-token", "aria-label": t("Hugging Face") });
   const whose = h("div", { "aria-live": "polite" });

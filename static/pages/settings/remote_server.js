@@ -8,8 +8,11 @@ import { facts, pill } from "../../ui/card.js";
 import { errorPanel, notePanel } from "../../ui/panels.js";
 import { toast, toastFault } from "../../ui/toast.js";
 
+/** @typedef {import("../../api/types").Context<"settings">} Context */
+
 // Another server for the playground
 
+/** @param {Context} ctx */
 export function remoteServer(ctx, state) {
   const card = h("section", { class: "card", id: "server", "aria-label": t("Playground server") });
   const told = h("div", { "aria-live": "polite" });

@@ -8,6 +8,8 @@ import { facts } from "../../ui/card.js";
 import { copyButton } from "../../ui/copy_button.js";
 import { errorPanel } from "../../ui/panels.js";
 
+/** @typedef {import("../../api/types").Context<"settings">} Context */
+
 const FOLDERS = {
   models: t("Base models"),
   datasets: t("Datasets"),
@@ -31,6 +33,7 @@ export const homeFolder = (state) =>
     h("div", { class: "row path" }, h("code", {}, state.home), copyButton(state.home)),
   );
 
+/** @param {Context} ctx */
 export async function drawStorage(ctx, place) {
   try {
     const { folders, elsewhere, free } = await ctx.read("used");

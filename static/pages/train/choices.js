@@ -1,15 +1,17 @@
 // The base models and datasets that can be chosen.
 // @ts-check
 
-import { h } from "../../lib/dom.js";
+import { byId, h } from "../../lib/dom.js";
 import { formatNumber } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { errorPanel } from "../../ui/panels.js";
 import { toastFault } from "../../ui/toast.js";
 
+/** @typedef {import("../../api/types").Context<"train">} Context */
+
 // Fills a select whose options come and go, and keeps what is chosen. → whether the choice has changed
 export function fillSelect(id, placeholder, items, wanted) {
-  const select = document.getElementById(id);
+  const select = /** @type {HTMLSelectElement} */ (byId(id));
   const before = select.value;
   const text = JSON.stringify(items);
   if (select.dataset.items === text && wanted == null) return false;
@@ -37,6 +39,7 @@ export const modelLabel = (model) =>
       ? t("{name} (being prepared)", { name: model.name })
       : t("{name} (failed)", { name: model.name });
 
+/** @param {Context} ctx */
 export const failedModel = (ctx, model) =>
   errorPanel({ problem: `${model.name}: ${model.problem}`, remedy: model.remedy }, () =>
     ctx.call("add_model", { reference: model.reference }).catch(toastFault),

@@ -9,37 +9,44 @@ import { t } from "../../lib/i18n.js";
 import { icon } from "../../lib/icons.js";
 import { idempotencyKey } from "../../lib/random.js";
 import { pageUrl, readQuery } from "../../lib/url.js";
-import { button, whileBusy } from "../../ui/button.js";
+import { button } from "../../ui/button.js";
 import { segmented } from "../../ui/controls.js";
-import { errorPanel, notePanel } from "../../ui/panels.js";
-import { progressBar } from "../../ui/progress.js";
 import { toast } from "../../ui/toast.js";
+import { addModelForm } from "./add_model.js";
 import { datasetLabel, failedModel, fillSelect, modelLabel } from "./choices.js";
 import { estimateCard } from "./estimate.js";
 import { PRESETS, presetOf } from "./presets.js";
+import { rowReview } from "./row_review.js";
 import { nameField, settingForms } from "./setting_forms.js";
 import { sweepFields } from "./sweep.js";
+import { templateSample } from "./template_sample.js";
+
+/** @typedef {import("../../api/types").Context<"train">} Context */
 
 const CHECK_AFTER = 300; // milliseconds after the last key
-const LOOK_AGAIN = 1000; // milliseconds, while a worker looks at the rows
 
 define("train", (ctx) => {
   const { from, dataset } = readQuery();
   ctx.load("begin", { run: Number(from) || 0, dataset: dataset || "" }, (begun) => page(ctx, begun));
 });
 
+/** @param {Context} ctx */
 function page(ctx, begun) {
   const { model, preset } = readQuery();
   const { presets } = ctx.value;
   const touched = new Set();
+  let checks = 0; // how often it was asked for: the answer to an earlier one is passed over
+  /** @type {ReturnType<typeof setTimeout>} */
+  let checkTimer;
   let choices = begun.choices;
+  let isFilled = false;
   // The model that is to be chosen once it is ready: one that is added here, or the first one of a new studio.
   let awaited =
     begun.values.model.name || model ? "" : choices.models.find((each) => each.status === "preparing")?.name || "";
   let key = idempotencyKey();
   let ownName = Boolean(Number(readQuery().from));
 
-  const parts = settingForms(ctx.value.sections, begun.values, edited);
+  const forms = settingForms(ctx.value.sections, begun.values, edited);
   const places = {
     about: h("p", { class: "hint about" }),
     report: h("div", { class: "stack" }),
@@ -54,6 +61,8 @@ function page(ctx, begun) {
   };
   for (const place of Object.values(places)) place.draws = true;
   const estimate = estimateCard(places.estimate);
+  const review = rowReview(ctx, places.review, () => forms.values());
+  const sample = templateSample(ctx, places.sample);
   const name = nameField(
     begun.name,
     () => {
@@ -67,7 +76,7 @@ function page(ctx, begun) {
   const sweep = sweepFields(ctx.value.sections, () => {
     key = idempotencyKey();
     const count = sweep.count();
-    startButton.lastChild.textContent =
+    /** @type {Node} */ (startButton.lastChild).textContent =
       count > 1 ? t("Queue {n} {n:run|runs}", { n: formatNumber(count) }) : t("Start training");
   });
 
@@ -78,9 +87,9 @@ function page(ctx, begun) {
       h(
         "div",
         { class: "stack steps" },
-        step(1, t("Model"), places.about, parts.model.host, places.report, places.model, addModel()),
-        step(2, t("Data"), parts.data.host, places.trained, places.data),
-        step(3, t("Method"), h("div", { class: "stack preset" }, pace, places.hint), parts.method.host, sweep.element),
+        step(1, t("Model"), places.about, forms.model.host, places.report, places.model, addModelForm(ctx, modelAdded)),
+        step(2, t("Data"), forms.data.host, places.trained, places.data),
+        step(3, t("Method"), h("div", { class: "stack preset" }, pace, places.hint), forms.method.host, sweep.element),
       ),
       h(
         "div",
@@ -89,11 +98,11 @@ function page(ctx, begun) {
       ),
     ),
   );
-  const template = parts.model.host.querySelector('[data-field="model.chat_template"]');
-  template.parentElement.after(places.sample);
-  if (model) parts.set({ model: { name: model } });
+  const template = /** @type {HTMLElement} */ (forms.model.host.querySelector('[data-field="model.chat_template"]'));
+  template.parentElement?.after(places.sample);
+  if (model) forms.set({ model: { name: model } });
   const named = PRESETS.find((each) => each.value.toLowerCase() === (preset || "").toLowerCase());
-  if (named && presets[named.value]) parts.set(presets[named.value]);
+  if (named && presets[named.value]) forms.set(presets[named.value]);
   refill();
   showPreset();
   check();
@@ -108,7 +117,7 @@ function page(ctx, begun) {
     const ready = choices.models.find((each) => each.name === awaited && each.status === "ready");
     if (ready) {
       awaited = "";
-      parts.set({ model: { name: ready.name } });
+      forms.set({ model: { name: ready.name } });
       toast(t("{name} is ready.", { name: ready.name }));
     }
     const changed = [
@@ -120,14 +129,9 @@ function page(ctx, begun) {
           label: modelLabel(each),
           disabled: each.status !== "ready",
         })),
-        ready?.name || (parts.filled ? null : model || begun.values.model.name),
+        ready?.name || (isFilled ? null : model || begun.values.model.name),
       ),
-      fillSelect(
-        "data.validation_name",
-        null,
-        validationSets(),
-        parts.filled ? null : begun.values.data.validation_name,
-      ),
+      fillSelect("data.validation_name", null, validationSets(), isFilled ? null : begun.values.data.validation_name),
       fillSelect(
         "data.name",
         t("Choose a dataset"),
@@ -136,10 +140,10 @@ function page(ctx, begun) {
           label: datasetLabel(each),
           disabled: each.status !== "ready" || each.bad_rows > 0,
         })),
-        parts.filled ? null : begun.values.data.name,
+        isFilled ? null : begun.values.data.name,
       ),
     ];
-    parts.filled = true;
+    isFilled = true;
     drawModels();
     drawData();
     if (changed.includes(true)) check();
@@ -154,10 +158,12 @@ function page(ctx, begun) {
   }
 
   function drawModels() {
-    const chosen = choices.models.find((each) => each.name === parts.values().model.name);
+    const chosen = choices.models.find((each) => each.name === forms.values().model.name);
     render(places.about, chosen && modelSummary(chosen));
     render(places.report, chosen && modelReport(chosen));
-    drawTemplate(chosen);
+    const isReady = chosen?.status === "ready";
+    template.hidden = !isReady;
+    sample.draw(isReady ? { model: chosen.name, choice: forms.values().model.chat_template } : null);
     render(
       places.model,
       choices.models
@@ -172,45 +178,8 @@ function page(ctx, begun) {
     );
   }
 
-  // A conversation to look at, as the model is trained on it.
-  async function drawTemplate(chosen) {
-    const isReady = chosen?.status === "ready";
-    template.hidden = places.sample.hidden = !isReady;
-    if (!isReady) return;
-    const asked = { model: chosen.name, choice: parts.values().model.chat_template };
-    const shown = JSON.stringify(asked);
-    if (drawTemplate.shown === shown) return;
-    drawTemplate.shown = shown;
-    let drawn;
-    try {
-      const told = await ctx.read("sample", asked);
-      drawn = [
-        h(
-          "p",
-          { class: "hint" },
-          t("A conversation as the model sees it."),
-          " ",
-          h("mark", {}, t("Tinted")),
-          " ",
-          t("is what it learns to write."),
-        ),
-        h(
-          "pre",
-          { id: "template-sample" },
-          told.map(([text, learned]) => (learned ? h("mark", {}, text) : text)),
-        ),
-      ];
-    } catch (fault) {
-      drawn = errorPanel(fault, () => {
-        drawTemplate.shown = "";
-        return drawTemplate(chosen);
-      });
-    }
-    if (drawTemplate.shown === shown) render(places.sample, drawn);
-  }
-
   function drawData() {
-    const { name: chosen } = parts.values().data;
+    const { name: chosen } = forms.values().data;
     render(
       places.data,
       chosen && h("a", { href: pageUrl("datasets", { name: chosen }) }, t("Look at its rows")),
@@ -223,7 +192,7 @@ function page(ctx, begun) {
             if (!answer) return;
             choices = await ctx.read("choices");
             begun.values.data.name = answer.name;
-            parts.filled = false;
+            isFilled = false;
             refill();
             suggest();
           },
@@ -232,62 +201,10 @@ function page(ctx, begun) {
     );
   }
 
-  function addModel() {
-    const wrong = h("p", { class: "field-error", id: "reference-error", role: "alert" });
-    const input = h("input", {
-      id: "reference",
-      type: "text",
-      autocomplete: "off",
-      spellcheck: "false",
-      placeholder: "Qwen/Qwen2.5-0.5B-Instruct",
-      "aria-describedby": "reference-help reference-error",
-      oninput: () => complain(""),
-      onkeydown: ({ key: pressed }) => {
-        if (pressed === "Enter") addButton.click();
-      },
-    });
-    const complain = (text) => {
-      wrong.textContent = text;
-      input.setAttribute("aria-invalid", String(Boolean(text)));
-    };
-    const addButton = button(
-      t("Add model"),
-      async () => {
-        const reference = input.value.trim();
-        if (!reference) return complain(t("Enter a Hub id or a folder."));
-        const added = await ctx.act(
-          addButton,
-          "add_model",
-          { reference },
-          { onFault: (fault) => complain(`${fault.problem} ${fault.remedy}`.trim()) },
-        );
-        if (!added) return;
-        awaited = added.name;
-        input.value = "";
-        choices = await ctx.read("choices");
-        refill();
-      },
-      { id: "add-model" },
-    );
-    return h(
-      "details",
-      { class: "advanced" },
-      h("summary", {}, icon("next", 14), t("Add another model")),
-      h(
-        "div",
-        { class: "field add-model" },
-        h("label", { for: "reference" }, t("Hub id or folder")),
-        h(
-          "p",
-          { class: "help", id: "reference-help" },
-          t(
-            "A model on the Hugging Face Hub that writes text, or a folder on this machine that holds one. It is fetched once.",
-          ),
-        ),
-        h("div", { class: "row" }, input, addButton),
-        wrong,
-      ),
-    );
+  async function modelAdded(name) {
+    awaited = name;
+    choices = await ctx.read("choices");
+    refill();
   }
 
   // Values and what they come to
@@ -301,15 +218,15 @@ function page(ctx, begun) {
     if (["model.name", "model.chat_template"].includes(id)) drawModels();
     if (id === "lora.target_modules") oneKindOfTarget();
     showPreset();
-    clearTimeout(edited.timer);
-    edited.timer = setTimeout(check, CHECK_AFTER);
+    clearTimeout(checkTimer);
+    checkTimer = setTimeout(check, CHECK_AFTER);
   }
 
   // “all-linear” and names of layers exclude each other: what was added last counts.
   function oneKindOfTarget() {
-    const names = parts.values().lora.target_modules;
+    const names = forms.values().lora.target_modules;
     if (names.length < 2 || !names.includes("all-linear")) return;
-    parts.set({
+    forms.set({
       lora: {
         target_modules: names.at(-1) === "all-linear" ? ["all-linear"] : names.filter((each) => each !== "all-linear"),
       },
@@ -318,81 +235,42 @@ function page(ctx, begun) {
 
   function choosePreset(chosen) {
     if (presets[chosen]) {
-      parts.set(presets[chosen]);
+      forms.set(presets[chosen]);
       key = idempotencyKey();
       check();
     }
     showPreset(chosen);
   }
 
-  function showPreset(chosen = presetOf(parts.values(), presets)) {
+  function showPreset(chosen = presetOf(forms.values(), presets)) {
     for (const input of pace.querySelectorAll("input")) input.checked = input.value === chosen;
-    render(places.hint, PRESETS.find((each) => each.value === chosen).hint);
+    render(places.hint, PRESETS.find((each) => each.value === chosen)?.hint);
   }
 
   async function suggest() {
     if (ownName) return;
-    const suggested = await ctx.read("suggest_name", { dataset: parts.values().data.name });
+    const suggested = await ctx.read("suggest_name", { dataset: forms.values().data.name });
     if (!ownName) name.input.value = suggested;
   }
 
   async function check() {
-    const mine = (check.ticket = {});
+    checks += 1;
+    const mine = checks;
+    /** @type {any} */
     let answer;
     try {
-      answer = await ctx.read("check", { values: parts.values() });
+      answer = await ctx.read("check", { values: forms.values() });
     } catch (fault) {
-      if (check.ticket === mine) estimate.fail(fault, check);
+      if (checks === mine) estimate.fail(fault, check);
       return;
     }
-    if (check.ticket !== mine) return;
+    if (checks !== mine) return;
     const shown = Object.entries(answer.faults).filter(([id]) => touched.has(id) || answer.clashes.includes(id));
-    parts.complain(Object.fromEntries(shown), { focus: false });
-    parts.suggest("lora.target_modules", ["all-linear", ...answer.layers]);
+    forms.complain(Object.fromEntries(shown), { focus: false });
+    forms.suggest("lora.target_modules", ["all-linear", ...answer.layers]);
     render(places.trained, answer.trained_part);
     estimate.draw(answer);
-    look();
-  }
-
-  // What would not be learned of the rows: a worker looks at them, and what it finds is no reason not to start.
-  async function look(start = false) {
-    const mine = (look.ticket = {});
-    clearTimeout(look.timer);
-    let found;
-    try {
-      found = await ctx.read("review", { values: parts.values(), start });
-    } catch (fault) {
-      if (look.ticket === mine) render(places.review, errorPanel(fault, look));
-      return;
-    }
-    if (look.ticket !== mine) return;
-    if (found.status === "running") look.timer = setTimeout(look, LOOK_AGAIN);
-    render(
-      places.review,
-      found.status === "running" &&
-        progressBar({
-          label: t("Looking at the rows with this model"),
-          share: found.total && found.done ? found.done / found.total : null,
-        }),
-      found.status === "none" &&
-        found.rows > 0 &&
-        button(t("See what is learned of the rows"), (event) => whileBusy(event.currentTarget, () => look(true)), {
-          small: true,
-          id: "look-at-rows",
-        }),
-      found.notes.map((note) =>
-        h(
-          "div",
-          { data: { key: note.code, code: note.code } },
-          notePanel(
-            "warn",
-            h("b", {}, note.said),
-            h("p", {}, note.remedy),
-            note.example && h("p", { class: "help" }, note.example),
-          ),
-        ),
-      ),
-    );
+    review.look();
   }
 
   async function start() {
@@ -401,7 +279,7 @@ function page(ctx, begun) {
     const answer = await ctx.act(
       startButton,
       "start",
-      { values: parts.values(), name: name.input.value, key, axes: sweep.axes() },
+      { values: forms.values(), name: name.input.value, key, axes: sweep.axes() },
       { onFault },
     );
     if (!answer) return;
@@ -412,7 +290,7 @@ function page(ctx, begun) {
   function onFault(fault) {
     const { name: nameFault, ...others } = fault.fields;
     for (const id of Object.keys(fault.fields)) touched.add(id);
-    parts.complain(others);
+    forms.complain(others);
     sweep.complain(others);
     name.complain(nameFault || "", Object.keys(others).length === 0);
     render(

@@ -5,9 +5,11 @@ import { h } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
 import { buildForm } from "../../ui/form/form.js";
 
-const TITLES = { lora: t("LoRA adapter"), training: t("Training settings"), watch: t("While it trains") }; // Model and data have their own cards.
+// Model and data have their own cards.
+const TITLES = { lora: t("LoRA adapter"), training: t("Training settings"), watch: t("While it trains") };
 
-// The sections of the spec as three forms. → {model, data, method: {host}, values(), set(values), complain(faults), suggest(id, names)}
+// The sections of the spec as three forms. → {model, data, method: {host}, values(), set(values), complain(faults),
+// suggest(id, names)}
 export function settingForms(sections, values, onInput) {
   const translated = sections.map((section) => ({
     ...section,
@@ -32,7 +34,9 @@ export function settingForms(sections, values, onInput) {
   return {
     ...all,
     values: () => Object.assign({}, ...each.map((one) => one.values())),
-    set: (given) => each.forEach((one) => one.setValues(given)),
+    set: (given) => {
+      for (const one of each) one.setValues(given);
+    },
     // The first field at fault gets the focus.
     complain(faults, { focus = true } = {}) {
       let free = focus;

@@ -16,6 +16,7 @@ export function sweepFields(sections, onInput) {
       )
       .map((field) => ({ value: `${section.name}.${field.name}`, label: t(field.label), default: field.default })),
   );
+  /** @type {any[]} */
   const rows = [];
   const list = h("div", { class: "stack" });
   const add = button(t("Add a setting"), () => insert(), { small: true, icon: "add", id: "sweep-add" });
@@ -104,7 +105,9 @@ export function sweepFields(sections, onInput) {
   return {
     element,
     axes: () => Object.fromEntries(filled().map((row) => [row.knob(), row.text()])),
-    complain: (faults) => rows.forEach((row) => row.complain(faults[row.knob()] || "")),
+    complain: (faults) => {
+      for (const row of rows) row.complain(faults[row.knob()] || "");
+    },
     count: () =>
       filled().reduce(
         (count, row) =>

@@ -1,4 +1,6 @@
-// Line charts of our own, in SVG: they redraw on every poll without a jump, and cost a hundredth of a charting library.
+// Line charts in SVG, of our own: every point can be reached with the keyboard and is read out, they redraw on each
+// poll
+// without losing the point that is looked at, and they need no script or style that the page's policy would not allow.
 // @ts-check
 
 import { h, render, svg } from "../../lib/dom.js";
@@ -6,21 +8,85 @@ import { formatNumber, formatRate } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { logTicks, nearest, niceTicks, pointAt, range, round, thinned, tickText } from "./scale.js";
 
+/** @type {Record<string, string>} */
 const DASHES = { dashed: "5 4", dotted: "1 4" };
+/** @type {Record<string, number>} */
+const STEPS = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
 const MARGIN = { top: 12, right: 14, bottom: 30, left: 52 };
 
-// lineChart(host, {
-//   series: [{name, color, points: [[x, y]…], dashed, faint, markers}],   dashed: "dashed" or "dotted"
-//   marks: [{x, label}…],               upright lines where something happened
-//   xMax, xLabel, yLabel, height, log: false, yFormat: (y) => text (values), tickFormat: (y) => text (axis), yMin, label: "Training loss", empty: "No steps yet."
-// }) → {update(options)}. Make it once for a host; update it with each new answer.
+/** @typedef {import("./scale.js").Point} Point */
+
+/**
+ * @typedef {object} Series
+ * @property {string} name
+ * @property {string} color
+ * @property {Point[]} points
+ * @property {string} [dashed] dashed or dotted
+ * @property {boolean} [faint]
+ * @property {boolean} [markers] a dot for each point
+ */
+
+/**
+ * @typedef {object} ChartOptions
+ * @property {string} label such as “Training loss”, for a screen reader
+ * @property {Series[]} series
+ * @property {{ x: number, label: string }[]} [marks] upright lines where something happened
+ * @property {number} [xMax]
+ * @property {number} [yMin]
+ * @property {string} [xLabel]
+ * @property {string} [yLabel]
+ * @property {number} [height]
+ * @property {boolean} [log]
+ * @property {(y: number) => string} [yFormat] of values
+ * @property {(y: number) => string} [tickFormat] of the axis
+ * @property {string} [empty] what stands there before the first point
+ */
+
+/**
+ * Make it once for a host; update it with each new answer.
+ *
+ * @param {HTMLElement} host
+ * @param {ChartOptions} options
+ */
 export function lineChart(host, options) {
   const chart = new LineChart(host);
   chart.update(options);
   return chart;
 }
 
+const DEFAULTS = {
+  height: 260,
+  xLabel: "",
+  yLabel: "",
+  label: "",
+  log: false,
+  /** @type {{ x: number, label: string }[]} */
+  marks: [],
+  /** @type {(y: number) => string} */
+  yFormat: formatRate,
+  /** @type {Series[]} */
+  series: [],
+};
+
 class LineChart {
+  /** @type {Omit<ChartOptions, keyof typeof DEFAULTS> & typeof DEFAULTS} */
+  options = DEFAULTS;
+  /** @type {Series[]} */
+  series = [];
+  /** @type {number[]} */
+  xs = [];
+  /** @type {number | null} the point that is looked at */
+  at = null;
+  width = 0;
+  inner = { left: 0, right: 0, top: 0, bottom: 0 };
+  /** @type {(value: number) => number} */
+  x = Number;
+  /** @type {(value: number) => number} */
+  y = Number;
+  /** @type {SVGGElement | null} */
+  cross = null;
+
+  /** @param {HTMLElement} host */
   constructor(host) {
     this.host = host;
     host.classList.add("chart");
@@ -29,25 +95,18 @@ class LineChart {
     this.plot = h("div", { class: "chart-plot", role: "img", tabindex: "0" });
     this.tip = h("div", { class: "chart-tip", "aria-hidden": "true" });
     host.replaceChildren(this.legend, this.plot, this.tip);
-    this.at = null;
     this.plot.onpointermove = (event) => this.point(event);
     this.plot.onpointerleave = () => this.focus(null);
     this.plot.onblur = () => this.focus(null);
     this.plot.onkeydown = (event) => this.step(event);
-    new ResizeObserver(() => this.options && this.host.clientWidth !== this.width && this.draw()).observe(host);
+    new ResizeObserver(() => {
+      if (this.options !== DEFAULTS && this.host.clientWidth !== this.width) this.draw();
+    }).observe(host);
   }
 
+  /** @param {ChartOptions} options */
   update(options) {
-    this.options = {
-      height: 260,
-      xLabel: "",
-      yLabel: "",
-      label: "",
-      log: false,
-      marks: [],
-      yFormat: formatRate,
-      ...options,
-    };
+    this.options = { ...DEFAULTS, ...options };
     this.draw();
   }
 
@@ -84,6 +143,7 @@ class LineChart {
       top: MARGIN.top,
       bottom: height - MARGIN.bottom - (xLabel ? 14 : 0),
     };
+    /** @type {(v: number, a: number, b: number, from: number, to: number) => number} */
     const scale = (v, a, b, from, to) => from + ((to - from) * (v - a)) / (b - a || 1);
     this.x = (v) => scale(v, x0, x1, inner.left, inner.right);
     this.y = log
@@ -139,8 +199,13 @@ class LineChart {
     if (this.at !== null) this.focus(this.at);
   }
 
-  // Their labels stand in up to three lines, so that near ones do not cover each other.
+  /**
+   * Their labels stand in up to three lines, so that near ones do not cover each other.
+   *
+   * @param {SVGSVGElement} art
+   */
   drawMarks(art) {
+    /** @type {number[]} */
     const ends = [];
     for (const { x, label } of this.options.marks) {
       const at = this.x(x);
@@ -167,6 +232,7 @@ class LineChart {
     }
   }
 
+  /** @param {SVGSVGElement} art @param {Series} series */
   drawSeries(art, { color, points, dashed, faint, markers }) {
     const at = thinned(points, Math.max(200, this.width)).map(([x, y]) => [this.x(x), this.y(y)]);
     art.append(
@@ -178,7 +244,7 @@ class LineChart {
         "stroke-opacity": faint ? 0.3 : 1,
         "stroke-linejoin": "round",
         "stroke-linecap": "round",
-        "stroke-dasharray": DASHES[dashed] || null,
+        "stroke-dasharray": (dashed && DASHES[dashed]) || null,
       }),
     );
     if (markers || points.length === 1)
@@ -217,40 +283,51 @@ class LineChart {
     this.plot.setAttribute("aria-label", [label || t("Chart"), ...said, ...marked].join(". "));
   }
 
+  /** @param {PointerEvent} event */
   point(event) {
-    if (!this.series.length || !this.inner) return;
+    if (!this.series.length) return;
     const place = this.plot.getBoundingClientRect();
     const x = event.clientX - place.left;
     this.focus(nearest(this.xs, x, this.x));
   }
 
+  /** @param {KeyboardEvent} event */
   step(event) {
-    const step = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }[event.key];
+    const step = STEPS[event.key];
     if (event.key === "Escape") this.focus(null);
     if (!step || !this.xs.length) return;
     event.preventDefault();
     const now = this.at === null ? (step > 0 ? -1 : this.xs.length) : this.xs.indexOf(this.at);
     this.focus(this.xs[Math.min(this.xs.length - 1, Math.max(0, now + step))]);
+    // biome-ignore lint/performance/useDomNodeTextContent: only what is rendered has a break between its lines
     this.plot.setAttribute("aria-label", this.tip.innerText.replace(/\n/g, " "));
   }
 
+  /** @param {number | null} x */
   focus(x) {
     this.at = x;
     this.tip.classList.toggle("on", x !== null);
     if (!this.cross) return;
     this.cross.replaceChildren();
-    if (x === null) return this.describe();
-    const values = this.series.map((each) => [each, pointAt(each, x)]).filter(([, point]) => point);
-    this.cross.append(
+    if (x === null) {
+      this.describe();
+      return;
+    }
+    const { cross } = this;
+    const values = this.series.flatMap((series) => {
+      const point = pointAt(series, x);
+      return point ? [{ series, x: point[0], y: point[1] }] : [];
+    });
+    cross.append(
       svg("line", { class: "cross", x1: this.x(x), x2: this.x(x), y1: this.inner.top, y2: this.inner.bottom }),
     );
-    for (const [each, [at, y]] of values)
-      this.cross.append(
+    for (const { series, x: at, y } of values)
+      cross.append(
         svg("circle", {
           cx: this.x(at),
           cy: this.y(y),
           r: 3.5,
-          fill: each.color,
+          fill: series.color,
           stroke: "var(--s-surface)",
           "stroke-width": 1.5,
         }),
@@ -258,13 +335,13 @@ class LineChart {
     render(
       this.tip,
       h("b", {}, `${this.options.xLabel || t("Step")} ${formatNumber(x, Number.isInteger(x) ? 0 : 2)}`),
-      values.map(([each, [, y]]) => [
-        h("span", {}, h("i", { class: each.dashed ? "dot hollow" : "dot", style: { "--c": each.color } }), each.name),
+      values.map(({ series: { name, color, dashed }, y }) => [
+        h("span", {}, h("i", { class: dashed ? "dot hollow" : "dot", style: { "--c": color } }), name),
         h("span", { class: "num" }, this.options.yFormat(y)),
       ]),
     );
     const right = this.x(x) + 12 + this.tip.offsetWidth > this.width;
-    this.tip.style.transform = `translate(${right ? this.x(x) - 12 - this.tip.offsetWidth : this.x(x) + 12}px, ${this.plot.offsetTop + this.inner.top}px)`;
-    return undefined;
+    const left = right ? this.x(x) - 12 - this.tip.offsetWidth : this.x(x) + 12;
+    this.tip.style.transform = `translate(${left}px, ${this.plot.offsetTop + this.inner.top}px)`;
   }
 }

@@ -1,16 +1,18 @@
-// A small line without axes, for a row of a table.
+// A small line without axes, for a row of a table: sparkline([1.9, 1.2, …], { color }).
 // @ts-check
 
 import { h, svg } from "../../lib/dom.js";
 import { formatLoss } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 
-// sparkline([1.9, 1.2, …], {color}) → a small line without axes, for a row of a table.
+/** @param {(number | null)[]} values */
 export function sparkline(values, { color = "var(--s-accent)", width = 96, height = 26, label = "" } = {}) {
-  const known = values.map((y, i) => [i, y]).filter(([, y]) => Number.isFinite(y));
+  const known = values.flatMap((y, i) => (y != null && Number.isFinite(y) ? [[i, y]] : []));
   if (known.length < 2) return h("span", { class: "muted" }, "–");
   const [low, high] = [Math.min(...known.map(([, y]) => y)), Math.max(...known.map(([, y]) => y))];
+  /** @param {number} i */
   const x = (i) => 2 + ((width - 4) * i) / (values.length - 1 || 1);
+  /** @param {number} v */
   const y = (v) => 2 + (height - 4) * (1 - (v - low) / (high - low || 1));
   const d = known.map(([i, v], n) => `${n ? "L" : "M"}${x(i).toFixed(1)} ${y(v).toFixed(1)}`).join("");
   const last = known[known.length - 1];

@@ -6,8 +6,40 @@ import { formatRate } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { icon } from "../../lib/icons.js";
 import { toggle } from "../controls.js";
+
+/**
+ * @typedef {object} Field
+ * @property {string} name
+ * @property {string} label
+ * @property {string} help
+ * @property {"integer" | "number" | "boolean" | "choice" | "text" | "list" | "lines"} kind
+ * @property {any} default
+ * @property {boolean} [advanced]
+ * @property {string} [unit]
+ * @property {number | null} [minimum]
+ * @property {number | null} [maximum]
+ * @property {string} [placeholder]
+ * @property {{ value: string, label?: string }[]} [choices]
+ */
+
+/**
+ * What the user enters a field's value with.
+ *
+ * @typedef {object} Control
+ * @property {HTMLElement} input
+ * @property {HTMLElement} [labelled] the input within its own label
+ * @property {HTMLElement} [focus] what gets the focus, where that is not the input
+ * @property {boolean} [wide]
+ * @property {() => any} read
+ * @property {(value: any) => void} write
+ */
+
+/** @typedef {{ id: string, "aria-describedby": string }} Shared attributes of every control */
+
+/** @param {any} value */
 export const shownValue = (value) => (value == null ? "" : value);
 
+/** @param {string} id @param {Field} field @param {() => unknown} changed */
 export function fieldControl(id, field, changed) {
   const describedBy = `${id}-help ${id}-error`;
   const shared = { id, "aria-describedby": describedBy };
@@ -29,6 +61,7 @@ export function fieldControl(id, field, changed) {
     read: made.read,
     write: made.write,
     focus: () => (made.focus || made.input).focus({ preventScroll: true }),
+    /** @param {string} text */
     complain(text) {
       wrong.textContent = text;
       const target = made.focus || made.input;
@@ -38,6 +71,7 @@ export function fieldControl(id, field, changed) {
   };
 }
 
+/** @param {Field} field */
 function limits({ kind, minimum, maximum }) {
   if (!["integer", "number"].includes(kind) || (minimum == null && maximum == null)) return null;
   const text =
@@ -49,6 +83,13 @@ function limits({ kind, minimum, maximum }) {
   return ` ${text}`;
 }
 
+/**
+ * @param {Field} field
+ * @param {Shared} shared
+ * @param {() => unknown} changed
+ * @param {Props} [more]
+ * @returns {Control & { input: HTMLInputElement }}
+ */
 function textInput(field, shared, changed, more) {
   const input = h("input", {
     type: "text",
@@ -68,6 +109,7 @@ function textInput(field, shared, changed, more) {
   };
 }
 
+/** @type {Record<Field["kind"], (field: Field, shared: Shared, changed: () => unknown) => Control>} */
 const MAKERS = {
   text: (field, shared, changed) => textInput(field, shared, changed),
   integer: (field, shared, changed) => textInput(field, shared, changed, { inputmode: "numeric", class: "number" }),
@@ -82,7 +124,7 @@ const MAKERS = {
   },
   boolean: (field, shared, changed) => {
     const labelled = toggle({ label: field.label, onChange: changed, ...shared });
-    const input = labelled.querySelector("input");
+    const input = /** @type {HTMLInputElement} */ (labelled.querySelector("input"));
     return {
       input,
       labelled,
@@ -96,7 +138,9 @@ const MAKERS = {
     const input = h(
       "select",
       { onchange: changed, ...shared },
-      field.choices.map((choice) => h("option", { value: String(choice.value ?? "") }, choice.label ?? choice.value)),
+      (field.choices || []).map((choice) =>
+        h("option", { value: String(choice.value ?? "") }, choice.label ?? choice.value),
+      ),
     );
     return {
       input,
@@ -107,7 +151,7 @@ const MAKERS = {
     };
   },
   list: (field, shared, changed) => listInput(field, shared, changed),
-  lines: (field, shared, changed) => {
+  lines: (_field, shared, changed) => {
     const input = h("textarea", { rows: 3, oninput: changed, ...shared });
     return {
       input,
@@ -121,6 +165,7 @@ const MAKERS = {
 };
 
 // 0.0002 is written 2e-4, as people who train write it.
+/** @param {number} value */
 function plain(value) {
   const short = String(value);
   const power = value.toExponential().replace("e+", "e");
@@ -128,7 +173,9 @@ function plain(value) {
 }
 
 // Names as chips: typed and closed with Enter or a comma, or picked from the suggestions.
+/** @param {Field} field @param {Shared} shared @param {() => unknown} changed @returns {Control} */
 function listInput(field, shared, changed) {
+  /** @type {string[]} */
   let items = [];
   const chips = h("div", { class: "chips" });
   const options = h(
@@ -136,6 +183,7 @@ function listInput(field, shared, changed) {
     { id: `${shared.id}-options` },
     (field.choices || []).map((choice) => h("option", { value: choice.value }, choice.label)),
   );
+  /** @type {HTMLInputElement} */
   const entry = h("input", {
     type: "text",
     list: options.id,
@@ -151,6 +199,7 @@ function listInput(field, shared, changed) {
     },
     onchange: () => add(entry.value),
   });
+  /** @param {string} text */
   const add = (text) => {
     const names = text.split(/[,\s]+/).filter((name) => name && !items.includes(name));
     entry.value = "";
@@ -159,6 +208,7 @@ function listInput(field, shared, changed) {
     draw();
     changed();
   };
+  /** @param {string} name */
   const remove = (name) => {
     items = items.filter((item) => item !== name);
     draw();

@@ -6,43 +6,58 @@ import { t } from "../../lib/i18n.js";
 import { icon } from "../../lib/icons.js";
 import { fieldControl, shownValue } from "./fields.js";
 
-// form(host, {
-//   sections: [{name: "lora", title, help, fields: [{name: "r", label, help, default, advanced, unit, minimum, maximum, placeholder,
-//     kind: "integer" | "number" | "boolean" | "choice" | "text" | "list" | "lines", choices: [{value, label}]}]}],
-//   values: {lora: {r: 16}}, errors: {"lora.r": "…"}, onInput: (name, form) => {},
-// }) → {values(), setValues(values), setErrors(errors), changed(), sections}
-// Element ids are "lora.r". Numbers travel as the text that was typed ("2e-4"); lists as arrays, switches as booleans.
+/** @typedef {import("./fields.js").Field} Field */
+/** @typedef {{ name: string, title?: string, help?: string, fields: Field[] }} Section */
+/** @typedef {Record<string, Record<string, any>>} Values such as { lora: { r: 16 } } */
+
+/**
+ * The form in its host. Element ids are “lora.r”. Numbers travel as the text that was typed (“2e-4”); lists as arrays,
+ * switches as booleans.
+ *
+ * @param {HTMLElement} host
+ * @param {{ sections: Section[], values?: Values, errors?: Record<string, string>, onInput?: (id: string) => unknown }}
+ *   options
+ */
 export function buildForm(host, { sections, values = {}, errors = {}, onInput = () => {} }) {
+  /** @type {Map<string, ReturnType<typeof fieldControl>>} */
   const controls = new Map();
+  /** @param {string} id */
+  const controlOf = (id) => /** @type {ReturnType<typeof fieldControl>} */ (controls.get(id));
   const form = {
+    /** @returns {Values} */
     values: () =>
       Object.fromEntries(
         sections.map((section) => [
           section.name,
           Object.fromEntries(
-            section.fields.map((field) => [field.name, controls.get(`${section.name}.${field.name}`).read()]),
+            section.fields.map((field) => [field.name, controlOf(`${section.name}.${field.name}`).read()]),
           ),
         ]),
       ),
+    /** @param {Values} given */
     setValues(given) {
       each((section, field, id) => {
         const value = given[section.name]?.[field.name];
-        if (value !== undefined) controls.get(id).write(value);
+        if (value !== undefined) controlOf(id).write(value);
       });
     },
-    // Marks the fields at fault, opens Advanced where one is in there, and gives the focus to the first.
+    /**
+     * Marks the fields at fault, opens Advanced where one is in there, and gives the focus to the first.
+     *
+     * @param {Record<string, string>} given
+     */
     setErrors(given, { focus = true } = {}) {
-      let first = null;
+      /** @type {ReturnType<typeof fieldControl>[]} */
+      const faulty = [];
       each((_section, _field, id) => {
-        const { complain, element } = controls.get(id);
-        complain(given[id] || "");
+        const control = controlOf(id);
+        control.complain(given[id] || "");
         if (!given[id]) return;
-        first ??= id;
-        element.closest("details")?.setAttribute("open", "");
+        faulty.push(control);
+        control.element.closest("details")?.setAttribute("open", "");
       });
-      if (!first) return;
-      const control = controls.get(first);
-      if (focus) {
+      const [control] = faulty;
+      if (control && focus) {
         control.focus();
         control.element.scrollIntoView({
           block: "nearest",
@@ -52,31 +67,32 @@ export function buildForm(host, { sections, values = {}, errors = {}, onInput = 
     },
     // Ids of the fields that differ from their default.
     changed: () => {
+      /** @type {string[]} */
       const ids = [];
-      each(
-        (_section, field, id) => !same(controls.get(id).read(), shownValue(field.default), field.kind) && ids.push(id),
-      );
+      each((_section, field, id) => !same(controlOf(id).read(), shownValue(field.default), field.kind) && ids.push(id));
       return ids;
     },
   };
+  /** @param {(section: Section, field: Field, id: string) => unknown} visit */
   const each = (visit) => {
     for (const section of sections)
       for (const field of section.fields) visit(section, field, `${section.name}.${field.name}`);
   };
-  each((section, field, id) =>
+  each((_section, field, id) =>
     controls.set(
       id,
       fieldControl(id, field, () => {
-        controls.get(id).complain("");
-        onInput(id, form);
+        controlOf(id).complain("");
+        onInput(id);
       }),
     ),
   );
+  /** @param {Section} section @param {Field[]} fields */
   const grid = (section, fields) =>
     h(
       "div",
       { class: "fields" },
-      fields.map((field) => controls.get(`${section.name}.${field.name}`).element),
+      fields.map((field) => controlOf(`${section.name}.${field.name}`).element),
     );
   host.replaceChildren(
     ...sections.map((section) => {
@@ -99,10 +115,11 @@ export function buildForm(host, { sections, values = {}, errors = {}, onInput = 
     }),
   );
   host.draws = true;
-  each((section, field, id) => controls.get(id).write(values[section.name]?.[field.name] ?? field.default));
+  each((section, field, id) => controlOf(id).write(values[section.name]?.[field.name] ?? field.default));
   form.setErrors(errors, { focus: false });
   return form;
 }
 
+/** @param {unknown} a @param {unknown} b @param {Field["kind"]} kind */
 const same = (a, b, kind) =>
   ["integer", "number"].includes(kind) && a !== "" && b !== "" ? Number(a) === Number(b) : String(a) === String(b);

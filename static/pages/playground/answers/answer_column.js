@@ -14,6 +14,9 @@ import { bestButton } from "../votes.js";
 import { answerDetails, answerRemarks } from "./answer_details.js";
 import { answerText } from "./answer_text.js";
 
+/** @typedef {import("../types").Comparison} Comparison */
+
+/** @param {Comparison} comparison */
 export function answerColumn(comparison, column, place) {
   const { state, options } = comparison;
   const blind = comparison.isHidden();
@@ -86,7 +89,11 @@ export function answerColumn(comparison, column, place) {
   );
 }
 
-// A checkpoint is of a run under way. Once that has ended, or keeps it no more, the column says so and what to take.
+/**
+ * A checkpoint is of a run under way. Once that has ended, or keeps it no more, the column says so and what to take.
+ *
+ * @param {Comparison} comparison
+ */
 function ended(comparison, column, share) {
   const run = share.run && comparison.options.runs.find((each) => each.run === share.run);
   if (!run || (run.trains && run.steps.includes(share.step))) return null;
@@ -129,6 +136,7 @@ function ended(comparison, column, share) {
   );
 }
 
+/** @param {Comparison} comparison */
 function saidIn(comparison, column, turn, blind) {
   const answer = comparison.answerShown(turn, column);
   const at = comparison.state.turns.indexOf(turn);

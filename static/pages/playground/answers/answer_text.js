@@ -9,9 +9,12 @@ import { markdown } from "./markdown.js";
 import { textDiff } from "./text_diff.js";
 import { tokenView } from "./token_view.js";
 
+/** @typedef {import("../types").Comparison} Comparison */
+
 const LONGEST = 20_000; // characters
 // The words, in the way that was chosen. What is over is made once: nothing of it is drawn anew while others go on.
 const made = new WeakMap();
+/** @param {Comparison} comparison */
 export function answerText(comparison, column, turn, answer) {
   if (answer.state === "waiting" || !answer.text) {
     return answer.error
@@ -40,7 +43,11 @@ export function answerText(comparison, column, turn, answer) {
   return node;
 }
 
-// A long answer is drawn as far as it is read: its begin, and the rest when it is asked for.
+/**
+ * A long answer is drawn as far as it is read: its begin, and the rest when it is asked for.
+ *
+ * @param {Comparison} comparison
+ */
 function beginning(comparison, view, answer, base, open) {
   const rest = answer.text.length - LONGEST;
   if (rest <= 0) return written(comparison, view, answer, base);
@@ -58,6 +65,7 @@ function beginning(comparison, view, answer, base, open) {
   return [written(comparison, view, part, base), more];
 }
 
+/** @param {Comparison} comparison */
 function written(comparison, view, answer, base) {
   if (view === "formatted") return markdown(answer.text);
   if (view === "tokens" && answer.pieces?.length) return tokenView(answer, comparison.state.shade);

@@ -8,8 +8,8 @@ import { copyButton } from "../../../ui/copy_button.js";
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]*)/;
 // No expression may look at the same characters over and over: a model writes whatever it likes.
-const HEADING = /^ {0,3}(#{1,6})\s+([^]*)$/;
-const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+([^]*)$/;
+const HEADING = /^ {0,3}(#{1,6})\s+([\s\S]*)$/;
+const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+([\s\S]*)$/;
 const RULE = /^ {0,3}([-*_])(\s*\1){2,}\s*$/;
 const QUOTE = /^ {0,3}> ?/;
 const DEEPEST = 8; // of quotes and lists in each other; beyond that it is text
@@ -19,7 +19,9 @@ const MOST_ROWS = 500,
 export const markdown = (text) => blocks(text.replace(/\r\n?/g, "\n").split("\n"), 0);
 
 function blocks(lines, depth) {
+  /** @type {any[]} */
   const nodes = [];
+  /** @type {any[]} */
   let plain = [];
   const end = () => {
     if (plain.length) nodes.push(h("p", {}, withBreaks(plain)));
@@ -68,7 +70,7 @@ function blocks(lines, depth) {
     } else if (ITEM.test(line) && depth < DEEPEST && !(plain.length && !/^\s*([-*+]|1[.)])\s/.test(line))) {
       end();
       const from = i;
-      const indent = ITEM.exec(line)[1].length;
+      const indent = /** @type {RegExpExecArray} */ (ITEM.exec(line))[1].length;
       while (i < lines.length && belongs(lines, i, indent)) i++;
       nodes.push(list(lines.slice(from, i--), indent, depth));
     } else if (line.includes("|") && isTableLine(lines[i + 1] || "")) {
@@ -86,7 +88,8 @@ function blocks(lines, depth) {
   return nodes;
 }
 
-// Whether a line goes on with the list that began at this indent: an item, what is set further in, or a blank before it.
+// Whether a line goes on with the list that began at this indent: an item, what is set further in, or a blank before
+// it.
 function belongs(lines, i, indent) {
   const line = lines[i];
   if (line.trim() === "") return i + 1 < lines.length && lines[i + 1].trim() !== "" && belongs(lines, i + 1, indent);
@@ -95,13 +98,14 @@ function belongs(lines, i, indent) {
 }
 
 function list(lines, indent, depth) {
+  /** @type {any[]} */
   const items = [];
   for (const line of lines) {
     const item = ITEM.exec(line);
     if (item && item[1].length <= indent + 1) items.push([item[3]]);
     else items[items.length - 1].push(line.replace(new RegExp(`^\\s{0,${indent + 2}}`), ""));
   }
-  const first = ITEM.exec(lines[0])[2];
+  const first = /** @type {RegExpExecArray} */ (ITEM.exec(lines[0]))[2];
   const numbered = /\d/.test(first);
   return h(
     numbered ? "ol" : "ul",
@@ -191,6 +195,7 @@ const withBreaks = (lines) =>
   ]);
 
 // The signs within a line, the earliest one first; what is inside them is read again, code is not.
+/** @type {[RegExp, (found: RegExpExecArray) => Child][]} */
 const SIGNS = [
   [/(?<!`)(`+)(?!`)(.*?[^`])\1(?!`)/g, (found) => h("code", {}, found[2].trim() || found[2])],
   [
@@ -208,17 +213,26 @@ const SIGNS = [
 ];
 
 function inline(text) {
+  /** @type {any[]} */
   const nodes = [];
-  const ahead = SIGNS.map(() => undefined); // of each sign the next one, null where there is none: each is looked for once
+  /**
+   * of each sign the next one, null where there is none: each is looked for once
+   *
+   * @type {(RegExpExecArray | null | undefined)[]}
+   */
+  const ahead = SIGNS.map(() => undefined);
   let here = 0;
   while (here < text.length) {
+    /** @type {any} */
     let first = null;
     SIGNS.forEach(([sign, build], i) => {
-      if (ahead[i] === undefined || (ahead[i] && ahead[i].index < here)) {
+      let found = ahead[i];
+      if (found === undefined || (found && found.index < here)) {
         sign.lastIndex = here;
-        ahead[i] = sign.exec(text);
+        found = sign.exec(text);
+        ahead[i] = found;
       }
-      if (ahead[i] && (!first || ahead[i].index < first.found.index)) first = { found: ahead[i], build };
+      if (found && (!first || found.index < first.found.index)) first = { found, build };
     });
     if (!first) break;
     const { found, build } = first;
@@ -230,6 +244,7 @@ function inline(text) {
 }
 
 function link(address, words) {
+  /** @type {any} */
   let url = null;
   try {
     url = new URL(address);

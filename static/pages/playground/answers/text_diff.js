@@ -17,10 +17,11 @@ export function textDiff(base, text) {
   for (let i = a.length - 1; i >= 0; i--)
     for (let j = b.length - 1; j >= 0; j--)
       length[i][j] = a[i] === b[j] ? length[i + 1][j + 1] + 1 : Math.max(length[i + 1][j], length[i][j + 1]);
+  /** @type {any[]} */
   const nodes = [];
   let [i, j, other, words] = [0, 0, 0, 0];
   while (j < b.length) {
-    const word = b[j].trim() !== "";
+    const word = Number(b[j].trim() !== "");
     if (i < a.length && a[i] === b[j]) {
       words += word;
       nodes.push(b[j]);

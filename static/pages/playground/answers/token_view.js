@@ -73,9 +73,10 @@ export function tokenView(answer, shaded) {
 }
 
 function tip(token, [text, probability, base, otherwise]) {
-  let box = document.getElementById("token-tip");
-  if (!box)
-    document.body.append((box = h("div", { id: "token-tip", class: "view", role: "status", popover: "manual" })));
+  const box =
+    document.getElementById("token-tip") ??
+    h("div", { id: "token-tip", class: "view", role: "status", popover: "manual" });
+  if (!box.isConnected) document.body.append(box);
   render(
     box,
     h("code", {}, visible(text)),

@@ -1,4 +1,5 @@
-// What is compared: columns of a base model and the adapters over it, their names, colours, and their place in the address.
+// What is compared: columns of a base model and the adapters over it, their names, colours, and their place in the
+// address.
 // @ts-check
 
 import { t } from "../../../lib/i18n.js";
@@ -78,7 +79,7 @@ export function defaultColumns(options) {
 
 export function readRemembered() {
   try {
-    return JSON.parse(localStorage.getItem(KEPT)) || {};
+    return JSON.parse(localStorage.getItem(KEPT) || "null") || {};
   } catch {
     return {};
   }

@@ -25,6 +25,7 @@ export const encodeColumns = (columns) =>
 
 export function decodeColumns(text) {
   let model = "";
+  /** @type {any[]} */
   const columns = [];
   for (const piece of text.split("~").slice(0, MAX_COLUMNS)) {
     try {

@@ -1,7 +1,7 @@
 // Choosing what a column answers with: a base model, an adapter, or a checkpoint of a run under way.
 // @ts-check
 
-import { h, render } from "../../../lib/dom.js";
+import { h, inputIn, render } from "../../../lib/dom.js";
 import { formatLoss } from "../../../lib/format.js";
 import { t } from "../../../lib/i18n.js";
 import { pageUrl } from "../../../lib/url.js";
@@ -11,6 +11,7 @@ import { searchField } from "../../../ui/controls.js";
 import { openDialog } from "../../../ui/dialog.js";
 import { adapterFits } from "./column.js";
 
+/** @type {any} */
 let redraw = null; // of the one that is open
 
 // `options` have changed: so does the list that is open.
@@ -19,6 +20,7 @@ export const refreshPicker = () => redraw?.();
 // Gives {model, share} (share null for a base), or null. With `over`, only what fits over that base model.
 export async function pickColumn(options, { title, over = "", preferred = "" }) {
   let search = "";
+  /** @type {any} */
   let chosen = null;
   const list = h("div", { class: "picker" });
   const field = searchField({
@@ -80,7 +82,7 @@ export async function pickColumn(options, { title, over = "", preferred = "" }) 
   }
   draw();
   redraw = draw;
-  field.querySelector("input").focus();
+  inputIn(field).focus();
   await dialog.closed;
   redraw = null;
   return chosen;

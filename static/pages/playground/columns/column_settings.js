@@ -23,6 +23,9 @@ import {
 } from "./column.js";
 import { pickColumn } from "./column_picker.js";
 
+/** @typedef {import("../types").Comparison} Comparison */
+
+/** @param {Comparison} comparison */
 export function columnSettings(comparison, column) {
   const { options } = comparison;
   const busy = comparison.isBusy();
@@ -67,6 +70,7 @@ export function columnSettings(comparison, column) {
   );
 }
 
+/** @param {Comparison} comparison */
 function strength(comparison, column, share, i, busy) {
   const name = shareName(share, comparison.options);
   const said = () => formatNumber(share.strength, 2);
@@ -118,6 +122,7 @@ function strength(comparison, column, share, i, busy) {
   );
 }
 
+/** @param {Comparison} comparison */
 async function stack(comparison, column) {
   await comparison.refresh().catch(() => {}); // With what has been trained since.
   const picked = await pickColumn(comparison.options, {
@@ -134,6 +139,7 @@ async function stack(comparison, column) {
   comparison.changed();
 }
 
+/** @param {Comparison} comparison */
 function changeModel(comparison, column, name) {
   const stays = column.shares.filter((share) =>
     share.adapter
@@ -149,6 +155,7 @@ function changeModel(comparison, column, name) {
   comparison.changed();
 }
 
+/** @param {Comparison} comparison */
 export async function addColumn(comparison) {
   await comparison.refresh().catch(() => {}); // With what has been trained since.
   const picked = await pickColumn(comparison.options, {
@@ -164,6 +171,7 @@ export async function addColumn(comparison) {
   comparison.changed();
 }
 
+/** @param {Comparison} comparison */
 export function columnMenu(comparison, column) {
   const all = comparison.state.columns;
   const at = all.indexOf(column);

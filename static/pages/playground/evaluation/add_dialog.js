@@ -10,7 +10,13 @@ import { openDialog } from "../../../ui/dialog.js";
 import { dropZone } from "../../../ui/dropzone.js";
 import { errorPanel, skeleton } from "../../../ui/panels.js";
 
-// Bringing one in: four ways, one dialog.
+/** @typedef {import("../types").Context} Context */
+
+/**
+ * Bringing one in: four ways, one dialog.
+ *
+ * @param {Context} ctx
+ */
 export function addPromptSet(ctx, datasets, added) {
   const wrong = h("div", { class: "field-error bad-lines", role: "alert" });
   const skips = h("input", { type: "checkbox", id: "skip-bad" });
@@ -58,6 +64,7 @@ export function addPromptSet(ctx, datasets, added) {
     (fault) => runs.replaceChildren(errorPanel(fault)),
   );
   let way = "paste";
+  /** @type {any} */
   let file = null;
   const chosen = h("p", { class: "hint" });
   const drop = dropZone({

@@ -17,11 +17,15 @@ import { dataTable } from "../../../ui/table.js";
 import { columnColour, columnTitle, makeColumn } from "../columns/column.js";
 import { hasVisibleText } from "../votes.js";
 import { canResume, evaluationPill, isEvaluationOpen } from "./status.js";
+
+/** @typedef {import("../types").Comparison} Comparison */
+/** @param {Comparison} comparison */
 export function evaluationView(comparison, host, id, open) {
   const { ctx, options } = comparison;
   let page = 0;
   let search = "";
   let blind = false;
+  /** @type {any} */
   let data = null;
   const orders = new Map(); // of a blind row, the order of its answers
   const casting = new Set(); // places of prompts whose vote is on its way
@@ -217,7 +221,8 @@ export function evaluationView(comparison, host, id, open) {
     );
   }
   const reachable = (table) => Object.assign(table, { tabIndex: 0 }); // It scrolls sideways where it is wide.
-  const figure = (row, name) => row.corpus?.[name] ?? row.scores?.[name] ?? row[name] ?? null; // BLEU and chrF of the whole set, where they are known
+  // BLEU and chrF of the whole set, where they are known
+  const figure = (row, name) => row.corpus?.[name] ?? row.scores?.[name] ?? row[name] ?? null;
 
   function drawCase(row, columns, titles) {
     const vote = voted.get(row.place) || row.votes[row.votes.length - 1];

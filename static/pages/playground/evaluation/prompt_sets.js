@@ -17,10 +17,18 @@ import { evaluationView } from "./evaluation.js";
 import { runPromptSet } from "./run_dialog.js";
 import { canResume, evaluationPill, isEvaluationOpen } from "./status.js";
 
-// Gives the function that shows the list, or the evaluation that the address names.
+/** @typedef {import("../types").Comparison} Comparison */
+
+/**
+ * Gives the function that shows the list, or the evaluation that the address names.
+ *
+ * @param {Comparison} comparison
+ */
 export function promptSetsView(comparison, host) {
   const { ctx } = comparison;
+  /** @type {any} */
   let polling = null;
+  /** @type {any} */
   let data = null;
   const isShown = () => ctx.alive && !host.hidden;
 

@@ -13,7 +13,13 @@ import { notePanel } from "../../../ui/panels.js";
 import { bareColumn, columnColour, columnTitle, missingName } from "../columns/column.js";
 import { samplingFields } from "../sampling_fields.js";
 
-// Before a set is run: over what, and how the words are drawn.
+/** @typedef {import("../types").Comparison} Comparison */
+
+/**
+ * Before a set is run: over what, and how the words are drawn.
+ *
+ * @param {Comparison} comparison
+ */
 export function runPromptSet(comparison, set, opened) {
   const { state, options, ctx } = comparison;
   const columns = state.columns.filter((column) => column.on && !missingName(column, options));

@@ -1,0 +1,24 @@
+// What the parts of a dataset's card share.
+import type { Context as ViewContext } from "../../api/types";
+
+export type Context = ViewContext<"datasets">;
+
+// A dataset's version on the page, as its tabs see it.
+export interface DatasetView {
+  ctx: Context;
+  dataset: any;
+  encodings: Choice[];
+  // Follows the counting of its tokens; see token_counts.js.
+  counting: any;
+  seen: () => any;
+  groups: () => any[];
+  // Goes to another version or dataset.
+  went: (dataset: any) => void;
+  pick: (event: Event, reference: string) => void;
+  modelSelect: (id: string) => Child;
+  // Names of the datasets that this one can be validated against.
+  others: () => string[];
+  // What is counted has been changed.
+  asked: () => void;
+  remove: (button: HTMLElement, row: any) => Promise<unknown>;
+}
