@@ -10,7 +10,7 @@ export function connectionLost() {
   waiting += 1;
   if (document.getElementById("connection")) return;
   document.body.append(
-    h("div", { id: "connection", role: "status" }, h("i", { class: "spin" }), t("Connection lost, trying again.")),
+    h("div", { id: "connection", role: "status" }, h("i", { class: "spin" }), t("Connection lost, retrying.")),
   );
 }
 

@@ -18,7 +18,7 @@ export function uploadFile(file, onProgress, signal) {
     const lost = () =>
       failed(
         new Fault({
-          problem: t("The upload broke off."),
+          problem: t("The upload was interrupted."),
           remedy: t("Check that the studio is still running, then try again."),
           lost: true,
         }),

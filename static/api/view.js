@@ -49,7 +49,7 @@ function start(setup, ctx) {
     ctx.draw(
       errorPanel(
         new Fault({
-          problem: t("This part of the page could not be drawn."),
+          problem: t("This part of the page could not be displayed."),
           remedy: t("Reload the page, then try again."),
         }),
       ),

@@ -13,23 +13,23 @@ import { progressBar } from "../ui/progress.js";
 const STATES = { ready: [t("Ready"), "ok"], preparing: [t("Being prepared"), "busy"], failed: [t("Failed"), "err"] };
 /** @type {Record<string, string>} */
 const PACKING = {
-  exact: t("Examples share a row, one behind the other: nothing is wasted"),
-  padded: t("Examples are filled up to the same length: slower where their lengths differ"),
+  exact: t("Examples are packed into shared rows: no padding"),
+  padded: t("Examples are padded to the same length: slower when lengths differ"),
 };
 /** @type {Record<string, string>} */
 const HEAD = {
-  linear: t("Worked out in pieces: saves memory"),
-  own: t("Worked out by the model itself: takes more memory"),
+  linear: t("Computed in chunks: saves memory"),
+  own: t("Computed by the model itself: uses more memory"),
 };
 
 /** @param {any} model */
 export const modelPill = (model) =>
-  model.is_gone ? pill(t("Folder gone"), "err") : pill(...(STATES[model.status] || [model.status]));
+  model.is_gone ? pill(t("Folder missing"), "err") : pill(...(STATES[model.status] || [model.status]));
 
 /** @param {any} model @param {string} [label] */
 export const modelProgress = (model, label = model.name) =>
   progressBar({
-    label: `${label}: ${model.stage ? t(model.stage) : t("Waiting to begin")}`,
+    label: `${label}: ${model.stage ? t(model.stage) : t("Waiting to start")}`,
     share: model.total ? model.done / model.total : null,
   });
 
@@ -62,7 +62,7 @@ export function modelReport({ name, report }) {
       h(
         "details",
         { class: "advanced", data: { key: `report-${name}` } },
-        h("summary", {}, icon("next", 14), t("What a check of it found")),
+        h("summary", {}, icon("next", 14), t("What the check found")),
         facts(known),
         report.notes.map((/** @type {Problem} */ { problem, remedy }) =>
           h("p", { class: "hint" }, `${problem} ${remedy}`.trim()),
@@ -75,11 +75,11 @@ export function modelReport({ name, report }) {
 function reportFacts({ causal, quantization, packing, head, layers, template }) {
   const { end_of_turn: end, keeps_tools: tools, keeps_reasoning: reasoning, prefix_equals_prompt: same } = template;
   /** @param {unknown} value */
-  const kept = (value) => (value ? t("seen by the model") : t("dropped by the chat template, and so never learned"));
+  const kept = (value) => (value ? t("seen by the model") : t("dropped by the chat template, so never trained on"));
   return [
     causal != null && [
       t("Kind"),
-      causal ? t("writes text word by word, as a language model does") : t("no language model that writes text"),
+      causal ? t("writes text token by token, as a language model does") : t("not a language model that writes text"),
     ],
     [t("Stored weights"), quantization || t("full, not quantised")],
     layers.length > 0 && [t("Layers with an adapter"), h("span", { class: "mono" }, layers.join(", "))],
@@ -89,8 +89,8 @@ function reportFacts({ causal, quantization, packing, head, layers, template }) 
     tools != null && [t("Tool calls"), kept(tools)],
     reasoning != null && [t("Reasoning"), kept(reasoning)],
     same != null && [
-      t("Beginning of an answer"),
-      same ? t("the same in training and afterwards") : t("not the same in training and afterwards"),
+      t("Start of an answer"),
+      same ? t("the same in training and at inference") : t("not the same in training and at inference"),
     ],
   ].filter(Boolean);
 }

@@ -126,4 +126,4 @@ def test_a_large_file_is_paged_and_searched(server: Server, page: Page, tmp_path
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("ship 199999 sails")
     page.locator("#row-search").fill("no such words")
-    expect(card).to_contain_text("0 rows have")
+    expect(card).to_contain_text("0 rows contain")

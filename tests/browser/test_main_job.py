@@ -73,7 +73,7 @@ def watch_through_a_reload(page: Page) -> None:
 
 def see_it_in_the_catalogue(page: Page, url: str, home: Path) -> None:
     page.goto(f"{url}/adapters?name=captain-v1")
-    code = page.get_by_label("Code that loads the adapter")
+    code = page.get_by_label("Code to load the adapter")
     expect(code).to_contain_text("model.generation_config = GenerationConfig.from_pretrained(path)")
     page.goto(f"{url}/adapters?q=captain")
     expect(page.get_by_role("link", name="captain-v1", exact=True)).to_be_visible()
@@ -86,7 +86,7 @@ def compare(page: Page) -> None:
     page.get_by_role("link", name=re.compile("^Try")).first.click()
     page.wait_for_url(re.compile("/playground"))
     page.get_by_label("Temperature").fill("0")
-    page.get_by_label("Most tokens").fill("60")
+    page.get_by_label("Max tokens").fill("60")
     page.get_by_role("textbox", name="Prompt", exact=True).fill(QUESTION)
     page.get_by_role("button", name="Send").click()
     base, tuned = page.get_by_role("region", name="Base model"), page.get_by_role("region", name="captain-v1")

@@ -65,7 +65,7 @@ def share(page: Page, what: str) -> None:
 
 def test_three_columns_stream_together_and_one_is_switched_off_and_on(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/playground{COLUMNS}")
-    page.get_by_label("Most tokens").fill("400")
+    page.get_by_label("Max tokens").fill("400")
     page.get_by_role("textbox", name="Prompt", exact=True).fill("Tell me a long story.")
     page.locator("#send").click()
     page.wait_for_function(ALL_WRITE_AT_ONCE, timeout=MINUTES)
@@ -134,8 +134,8 @@ def test_an_adapter_at_strength_zero_is_said_to_have_no_effect(server: Server, p
 def test_an_answer_that_the_context_ends_is_not_said_to_have_the_most_tokens(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/playground?columns=tiny~")
     ask(page, "a " * 2000, most=200)
-    expect(page.locator(".board")).to_contain_text("Cut off: the model reads no more tokens at once.")
-    expect(page.locator(".board")).not_to_contain_text("Cut off at the most tokens.")
+    expect(page.locator(".board")).to_contain_text("Cut off: the model's context is full.")
+    expect(page.locator(".board")).not_to_contain_text("Cut off at max tokens.")
 
 
 def test_a_blind_vote_is_revealed_and_is_in_the_catalogue_after_a_restart(
@@ -160,7 +160,7 @@ def test_a_blind_vote_is_revealed_and_is_in_the_catalogue_after_a_restart(
         assert best in ("Base model", "red", "blue × 0.5")
     with serving(home) as server:
         page.goto(f"{server.url}/playground?view=votes")
-        row = page.get_by_role("table", name="Standings").get_by_role("row")
+        row = page.get_by_role("table", name="Leaderboard").get_by_role("row")
         expect(row.filter(has_text=best)).to_contain_text("100%")
 
 
@@ -228,7 +228,7 @@ def test_a_prompt_set_is_run_over_the_columns_scored_and_exported(server: Server
     assert "bowline" in Path(download.value.path()).read_text("utf-8")
 
     page.goto(f"{server.url}/adapters?name=red")
-    expect(page.get_by_label("Code that loads the adapter")).not_to_contain_text("GenerationConfig")  # it has none
+    expect(page.get_by_label("Code to load the adapter")).not_to_contain_text("GenerationConfig")  # it has none
     measured = page.get_by_role("table", name="Before and after")
     expect(measured.get_by_role("row").filter(has_text="Perplexity")).to_contain_text(re.compile("better|worse"))
     measured.get_by_role("link", name="knots").first.click()

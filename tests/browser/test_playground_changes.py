@@ -45,7 +45,7 @@ def test_a_column_follows_its_run_to_the_adapter_and_a_new_adapter_can_be_chosen
     expect(picker.get_by_role("button", name=re.compile("^tide, step"))).to_have_count(0)
     page.get_by_role("button", name="Cancel").click()
     expect(column).to_contain_text("The run “tide” has ended.", timeout=MINUTES)
-    column.get_by_role("button", name="Take the adapter “tide”").click()
+    column.get_by_role("button", name="Use the adapter “tide”").click()
     expect(lane(page, "tide")).to_be_visible()
     expect(page).to_have_url(re.compile("columns=tiny%7E%21tide"))
     expect(page.locator(".board")).not_to_contain_text("has ended")

@@ -87,8 +87,8 @@ def test_a_sweep_is_queued_from_the_form_put_in_another_order_and_compared(
     expect(page.locator("#run-status")).to_have_attribute("data-status", "running", timeout=MINUTES)
     expect(page.locator("#checkpoints tbody tr").first).to_be_visible(timeout=MINUTES)
     page.get_by_role("button", name="More actions").click()
-    page.get_by_role("menuitem", name="End at once").click()
-    page.get_by_role("button", name="End at once").last.click()
+    page.get_by_role("menuitem", name="End now").click()
+    page.get_by_role("button", name="End now").last.click()
     expect(page.locator("#run-status")).to_have_attribute("data-status", "stopped", timeout=MINUTES)
     page.locator("#resume-run").click()
     expect(page.locator("#history")).to_contain_text("Continues from step", timeout=MINUTES)
@@ -172,7 +172,7 @@ def test_a_long_curve_is_drawn_whole_with_its_peak_and_marks_and_answers_are_tex
     page.get_by_label("After step").fill("0")
     expect(page.locator("#samples .answer")).to_have_text("<b>Arr</b> 2000")
     expect(page.get_by_role("alert").first).to_contain_text("It broke.")
-    expect(page.get_by_label("Log of the worker")).to_have_text("the last words")
+    expect(page.get_by_label("Worker log")).to_have_text("the last words")
     expect(page.locator("#resume-run")).to_be_visible()
 
 

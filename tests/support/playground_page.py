@@ -38,7 +38,7 @@ def lane(page: Page, name: str) -> Locator:
 
 def ask(page: Page, prompt: str, most: int = 24) -> None:
     """Asks, and waits until every column has ended."""
-    page.get_by_label("Most tokens").fill(str(most))
+    page.get_by_label("Max tokens").fill(str(most))
     page.get_by_role("textbox", name="Prompt", exact=True).fill(prompt)
     page.locator("#send").click()
     expect(page.locator(".board .lane .asked").filter(has_text=prompt).first).to_be_visible()

@@ -21,7 +21,7 @@ export async function renameAdapter(ctx, adapter, done) {
     label: t("Name"),
     value: adapter.name,
     confirm: t("Rename"),
-    help: t("Its folder keeps its name, so that scripts which load it go on working."),
+    help: t("Its folder keeps its name, so scripts that load it keep working."),
     save: (text) => ctx.call("rename", { name: adapter.name, new_name: text }),
   });
   if (name != null) done(name);

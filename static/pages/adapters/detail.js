@@ -87,7 +87,7 @@ export function adapterDetail(ctx, name) {
             ],
             adapter.details.dropped_rows > 0 && [
               t("Left out"),
-              t("{n} {n:row|rows}: nothing to learn within max length", {
+              t("{n} {n:row|rows}: nothing to train on within max length", {
                 n: formatNumber(adapter.details.dropped_rows),
               }),
             ],
@@ -102,7 +102,7 @@ export function adapterDetail(ctx, name) {
             [t("Seed"), String(adapter.seed)],
             [t("Device"), deviceName(adapter.details.device) || "–"],
             [t("Precision"), adapter.details.precision || "–"],
-            [t("Made"), formatDate(adapter.created_at)],
+            [t("Created"), formatDate(adapter.created_at)],
             adapter.owner && [t("Owner"), adapter.owner],
             [t("On the Hub"), adapter.hub_url ? hubLink(adapter.hub_url) : t("not pushed")],
             adapter.hub_commit && [t("Commit on the Hub"), mono(adapter.hub_commit.slice(0, 12), adapter.hub_commit)],
@@ -119,9 +119,9 @@ export function adapterDetail(ctx, name) {
         ),
       ),
       card(
-        t("Where it is"),
+        t("Location"),
         h("div", { class: "row" }, h("code", { class: "ellipsis" }, adapter.path), copyButton(adapter.path)),
-        h("p", { class: "hint" }, t("Plain transformers and peft read this folder:")),
+        h("p", { class: "hint" }, t("Plain transformers and peft can load this folder:")),
         snippet(adapter),
       ),
       card(
@@ -166,9 +166,7 @@ function evaluationTable(adapter) {
     ],
     empty: emptyState({
       title: t("Not measured yet"),
-      body: t(
-        "Run a prompt set with references over the base model and this adapter: what both score stands here afterwards.",
-      ),
+      body: t("Run a prompt set with references on the base model and this adapter: their scores then appear here."),
       action: button(t("Choose a prompt set"), null, {
         href: pageUrl("playground", { model: adapter.base_name, adapter: adapter.name, view: "sets" }),
       }),
@@ -212,8 +210,8 @@ function evaluatedOn({
             total: formatNumber(trained + held),
             share: `${formatNumber(100 * share)} %`,
           }),
-          stratified && t("each label by its share"),
-          kept > 0 && t("{n} more have an equal row that was trained on", { n: formatNumber(kept) }),
+          stratified && t("stratified by label"),
+          kept > 0 && t("{n} more duplicate a training row", { n: formatNumber(kept) }),
         ].filter(Boolean);
   return h("span", { title: sha256 }, said.join(" · "));
 }
@@ -235,7 +233,7 @@ function snippet(adapter) {
   return h(
     "div",
     { class: "stack" },
-    h("pre", { tabindex: "0", "aria-label": t("Code that loads the adapter") }, code),
+    h("pre", { tabindex: "0", "aria-label": t("Code to load the adapter") }, code),
     h("div", { class: "row" }, copyButton(code)),
   );
 }

@@ -51,7 +51,7 @@ export function adapterList(ctx) {
               value: (row) => measuredLoss(row.eval_loss),
             },
             { name: "size", label: t("Size"), numeric: true, hide: "narrow", value: (row) => formatBytes(row.size) },
-            { name: "created_at", label: t("Made"), hide: "medium", value: (row) => timeElement(row.created_at) },
+            { name: "created_at", label: t("Created"), hide: "medium", value: (row) => timeElement(row.created_at) },
             {
               name: "hub",
               label: t("Hub"),
@@ -71,10 +71,10 @@ export function adapterList(ctx) {
             },
           ],
           empty: searched
-            ? emptyState({ title: t("No adapter matches"), body: t("Use fewer or other words.") })
+            ? emptyState({ title: t("No adapter matches"), body: t("Use fewer or different words.") })
             : emptyState({
                 title: t("No adapter yet"),
-                body: t("A run that has ended leaves its adapter here, with everything it was made from."),
+                body: t("Finished runs leave their adapters here, with everything they were made from."),
                 action: button(t("Train an adapter"), null, { href: "./train", kind: "primary" }),
               }),
         }),

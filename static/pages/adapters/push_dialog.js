@@ -52,7 +52,7 @@ export async function openPushDialog(ctx, adapter, done) {
         "p",
         {},
         t(
-          "The weights, their configuration and a model card go there in one commit. Neither your data nor the base model is sent.",
+          "The weights, their configuration and a model card are pushed in one commit. Neither your data nor the base model is sent.",
         ),
       ),
       form.fault && errorPanel({ problem: t(form.fault.problem), remedy: t(form.fault.remedy) }),
@@ -60,12 +60,14 @@ export async function openPushDialog(ctx, adapter, done) {
         h(
           "div",
           { class: "field" },
-          h("label", { for: "push-token" }, t("Access token with the right to write")),
+          h("label", { for: "push-token" }, t("Access token with write permission")),
           key,
           h(
             "p",
             { class: "help" },
-            t("You get one at huggingface.co/settings/tokens. It is kept on this machine alone, once it has worked."),
+            t(
+              "Create one at huggingface.co/settings/tokens. It is stored only on this machine, once it has been verified.",
+            ),
           ),
         ),
       h(
@@ -78,7 +80,7 @@ export async function openPushDialog(ctx, adapter, done) {
           { class: "help", id: "push-repo-help" },
           form.user
             ? t("Signed in as {user}.", { user: form.user })
-            : t("Without a name before the slash it goes to the token's own account."),
+            : t("Without an owner before the slash, it goes to the token's own account."),
         ),
       ),
       !form.pushed && privacy,

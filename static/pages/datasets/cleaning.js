@@ -65,8 +65,8 @@ export function cleaningPanel({ ctx, dataset, groups, counted, healed }) {
     leaked > 0 && [
       "warn",
       leaked === 1
-        ? t("1 row stands in the validation set too.")
-        : t("{n} rows stand in the validation set too.", { n: n(leaked) }),
+        ? t("1 row is also in the validation set.")
+        : t("{n} rows are also in the validation set.", { n: n(leaked) }),
       leaks,
       button(t("Drop them here"), clean(leaks), { small: true, id: "drop-leaks" }),
     ],
@@ -82,10 +82,10 @@ export function cleaningPanel({ ctx, dataset, groups, counted, healed }) {
   const lines = found.filter(isTruthy);
   if (!lines.length) return null;
   const all = () => Object.assign({}, ...lines.map(([, , action]) => action()));
-  const note = h("span", { class: "hint" }, t("A new version is made; this one stays as it is."));
+  const note = h("span", { class: "hint" }, t("This creates a new version; the current one is kept."));
   return h(
     "section",
-    { class: "healing", "aria-label": t("What can be healed") },
+    { class: "healing", "aria-label": t("What can be cleaned up") },
     h(
       "ul",
       {},
@@ -104,7 +104,7 @@ export function cleaningPanel({ ctx, dataset, groups, counted, healed }) {
         "div",
         { class: "row" },
         note,
-        button(t("Heal all"), clean(all), { small: true, kind: "primary", id: "heal-all" }),
+        button(t("Clean up all"), clean(all), { small: true, kind: "primary", id: "heal-all" }),
       ),
   );
 }

@@ -117,9 +117,9 @@ export function columnMapping(view) {
         { class: "row" },
         button(t("Read with these columns"), apply, { kind: "primary", id: "apply-columns", disabled: !tried }),
       ),
-      h("p", { class: "hint" }, t("It is remembered for files with the same header.")),
+      h("p", { class: "hint" }, t("Remembered for files with the same header.")),
     );
-    render(preview, h("h3", {}, t("The first rows, read that way")), rows());
+    render(preview, h("h3", {}, t("First rows, read this way")), rows());
   }
 
   // Columns that were chosen for a part stay chosen where another format has that part too.

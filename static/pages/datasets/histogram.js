@@ -104,7 +104,7 @@ export function lengthHistogram() {
     }
     host.setAttribute(
       "aria-label",
-      t("Rows by their tokens, from {least} to {most}; max length is {n}", {
+      t("Rows by token count, from {least} to {most}; max length is {n}", {
         least: formatNumber(edges[counts.findIndex(Boolean)] || 0),
         most: formatNumber(edges[edges.length - 1] - 1),
         n: formatNumber(maxLength),

@@ -26,7 +26,7 @@ export function versionHistory(view) {
       h(
         "section",
         {},
-        h("h3", {}, t("The way to this version")),
+        h("h3", {}, t("How this version was made")),
         h(
           "ol",
           { class: "way" },

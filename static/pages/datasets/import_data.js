@@ -27,7 +27,7 @@ export function importPanel(ctx, { suffixes, added }) {
     multiple: true,
     onFiles: send,
     help: t(
-      "Chats, questions and answers, preference pairs or plain text, as JSON Lines, JSON, CSV, Parquet, Arrow, Excel or text, also packed. Several files make one dataset.",
+      "Chats, questions and answers, preference pairs or plain text, as JSON Lines, JSON, CSV, Parquet, Arrow, Excel or text, compressed or not. Several files make one dataset.",
     ),
   });
   inputIn(zone).id = "dataset-file";
@@ -68,7 +68,7 @@ export function importPanel(ctx, { suffixes, added }) {
           "div",
           { class: "drop sending" },
           icon("upload", 22),
-          progressBar({ label: sent < whole ? label : t("Storing it"), share: sent < whole ? sent / whole : null }),
+          progressBar({ label: sent < whole ? label : t("Saving"), share: sent < whole ? sent / whole : null }),
           button(t("Cancel"), () => abort.abort(), { small: true, disabled: sent >= whole && whole > 0 }),
         ),
       );
@@ -118,7 +118,7 @@ function hubDialog(ctx, added) {
         ...more,
       }),
     );
-  const id = field("id", t("Dataset"), t("Its id on the Hub, owner/name."), {
+  const id = field("id", t("Dataset"), t("Its id on the Hub: owner/name."), {
     placeholder: "trl-lib/Capybara",
     "aria-describedby": "dataset-hub-id-help dataset-hub-error",
     oninput: () => complain(null),
@@ -126,9 +126,9 @@ function hubDialog(ctx, added) {
   id.append(wrong);
   const fields = [
     id,
-    field("split", t("Split"), t("The part of it that is brought."), { value: "train" }),
-    field("config", t("Configuration"), t("Empty where it has only one.")),
-    field("revision", t("Revision"), t("A branch, tag or commit; empty for the newest.")),
+    field("split", t("Split"), t("The split to add."), { value: "train" }),
+    field("config", t("Configuration"), t("Leave empty if there is only one.")),
+    field("revision", t("Revision"), t("Branch, tag or commit; leave empty for the latest.")),
   ];
   /** @param {string} name */
   const value = (name) => /** @type {HTMLInputElement} */ (form.querySelector(`#dataset-hub-${name}`)).value;
@@ -158,7 +158,7 @@ function hubDialog(ctx, added) {
     },
     fields,
   );
-  const bring = button(t("Bring it"), null, { kind: "primary", type: "submit", form: form.id });
+  const bring = button(t("Add dataset"), null, { kind: "primary", type: "submit", form: form.id });
   const dialog = openDialog({
     title: t("A dataset from the Hub"),
     content: form,

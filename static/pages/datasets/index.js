@@ -51,7 +51,7 @@ define("datasets", (ctx) => {
       data.rows.length > 0 &&
         data.rows.length < 4 &&
         !data.rows.some((row) => row.name === data.sample) &&
-        h("p", { class: "row hint sample" }, t("Nothing at hand?"), sampleButton(ctx, added, { small: true })),
+        h("p", { class: "row hint sample" }, t("No data at hand?"), sampleButton(ctx, added, { small: true })),
     );
     detail.show(name);
     if (marked !== name) reveal();
@@ -79,7 +79,7 @@ define("datasets", (ctx) => {
           "p",
           { class: "muted" },
           t(
-            "Bring a file of your own, or begin with the bundled sample: short conversations in the voice of an old sea captain.",
+            "Add your own file, or start with the bundled sample: short conversations in the voice of an old sea captain.",
           ),
         ),
       ),

@@ -23,7 +23,7 @@ export function intakeProgress({ stage, done, total }) {
       downloading: t("Downloading"),
       reading: t("Reading the rows"),
       comparing: t("Looking for duplicates"),
-      healing: t("Healing"),
+      healing: t("Cleaning up"),
     }[stage] || t("Starting");
   return { label, share: total > 0 && done > 0 ? Math.min(1, done / total) : null };
 }
@@ -136,7 +136,7 @@ export async function deleteDataset(ctx, button, row, { version = false } = {}) 
           ? t("Its rows are removed from this machine.")
           : t("All {n} versions and the original files are removed from this machine.", { n: seen.versions.length }),
         adapters.length > 0 &&
-          t("Trained on it: {adapters}. They stay, and keep its name, version and hash.", {
+          t("Adapters trained on it ({adapters}) are kept, with its name, version and hash.", {
             adapters: adapters.join(", "),
           }),
       ].filter(isTruthy),
@@ -146,7 +146,7 @@ export async function deleteDataset(ctx, button, row, { version = false } = {}) 
   if ((await ctx.act(button, "delete", { name })) === undefined) return false;
   toast(
     reading
-      ? t("“{name}” is not read any further.", { name: row.name })
+      ? t("Stopped reading “{name}”.", { name: row.name })
       : t("“{name}” is deleted.", { name: version ? row.reference : row.name }),
   );
   return true;

@@ -102,8 +102,8 @@ export function problemList(view) {
       shown.problems.length > 0
         ? table()
         : emptyState({
-            title: t("No problem like that"),
-            body: search ? t("None has “{text}” in it.", { text: search }) : "",
+            title: t("No matching problem"),
+            body: search ? t("None contains “{text}”.", { text: search }) : "",
           }),
       pager({
         page: Math.floor(shown.offset / shown.page),

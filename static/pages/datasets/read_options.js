@@ -30,18 +30,18 @@ export function readOptions(view) {
   // Nothing was found out: any of it may be wrong.
   const unread = (kinds) => !dataset.details.files && kinds.test(dataset.file_name);
   const sheets = file.sheets || [];
-  const itself = (found) => (found ? t("Found out by itself: {found}", { found }) : t("Found out by itself"));
+  const itself = (found) => (found ? t("Detected automatically: {found}", { found }) : t("Detected automatically"));
   const by = chosen.encoding ? "" : dataset.encoding;
   const items = {
     encoding: (unread(TEXTS) || file.encoding) && [
       t("Encoding"),
-      t("How the letters are stored. Choose another where they look garbled."),
+      t("The file's character encoding. Choose another if the text looks garbled."),
       itself(by),
       view.encodings,
     ],
     delimiter: (unread(TABLES) || file.delimiter) && [
       t("Delimiter"),
-      t("What stands between two cells of a row."),
+      t("The character between the cells of a row."),
       itself(chosen.delimiter ? "" : file.delimiter && delimiter(file.delimiter)),
       DELIMITERS.map(([value, label]) => ({ value, label })),
     ],

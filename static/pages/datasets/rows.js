@@ -46,7 +46,7 @@ export function rowList(view) {
     value: raw ? "raw" : "seen",
     items: [
       { value: "seen", label: t("As the model sees them") },
-      { value: "raw", label: t("As they are") },
+      { value: "raw", label: t("Raw") },
     ],
     onChange: (value) => {
       raw = value === "raw";
@@ -94,8 +94,8 @@ export function rowList(view) {
           "p",
           { class: "hint", role: "status" },
           shown.total === 1
-            ? t("1 row has “{text}” in it.", { text: search })
-            : t("{n} rows have “{text}” in them.", { n: formatNumber(shown.total), text: search }),
+            ? t("1 row contains “{text}”.", { text: search })
+            : t("{n} rows contain “{text}”.", { n: formatNumber(shown.total), text: search }),
         ),
       shown.rows.length > 0 && h("ol", { class: "rows" }, shown.rows.map(rowItem)),
       !shown.total &&
@@ -115,23 +115,21 @@ export function rowList(view) {
       ? h(
           "p",
           { class: "hint" },
-          h("mark", {}, t("Tinted")),
+          h("mark", {}, t("Highlighted text")),
           " ",
-          t("is what the model learns to write. The rest is what it is given, through the chat template of {model}.", {
+          t("is what the model learns to write. The rest is its input, as formatted by the chat template of {model}.", {
             model: shown.model,
           }),
           shown.rows.some((row) => row.beyond) && [
             " ",
-            h("del", {}, t("Struck through")),
+            h("del", {}, t("Struck-through text")),
             " ",
             t("is beyond {n} {n:token|tokens} and cut off.", { n: formatNumber(readMaxLength()) }),
           ],
         )
       : notePanel(
           "info",
-          t(
-            "No base model is ready yet, and each has its own way of writing a conversation down. Until then, the rows are shown as they are.",
-          ),
+          t("No base model is ready yet, and each formats conversations differently. Until then, rows are shown raw."),
         );
 
   function rowItem(row) {

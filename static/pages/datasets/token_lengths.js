@@ -59,7 +59,7 @@ export function tokenLengths(view) {
     { class: "row max-length" },
     h("label", { class: "label", for: input.id }, t("Max length")),
     input,
-    h("span", { class: "hint", id: "max-length-help" }, t("tokens; what is beyond is cut off")),
+    h("span", { class: "hint", id: "max-length-help" }, t("tokens; the rest is cut off")),
   );
   field.draws = true;
 
@@ -84,7 +84,7 @@ export function tokenLengths(view) {
       state.status === "none" &&
         (state.model
           ? offer()
-          : notePanel("info", t("No base model is ready yet, and each counts tokens in its own way."))),
+          : notePanel("info", t("No base model is ready yet, and each counts tokens differently."))),
       shown && shown.rows > 0 && figures(shown, state.status === "done"),
     );
   }
@@ -122,7 +122,7 @@ export function tokenLengths(view) {
       h(
         "span",
         { class: "hint" },
-        t("{n} rows take a while; you can go on meanwhile.", { n: formatNumber(dataset.rows) }),
+        t("{n} rows take a while; you can continue in the meantime.", { n: formatNumber(dataset.rows) }),
       ),
     );
 
@@ -135,9 +135,9 @@ export function tokenLengths(view) {
         "div",
         { class: current ? "" : "stale" },
         stats([
-          { label: t("Tokens in all"), value: n(shown.tokens), data: { figure: "tokens" } },
+          { label: t("Total tokens"), value: n(shown.tokens), data: { figure: "tokens" } },
           {
-            label: t("Trained in one epoch"),
+            label: t("Trained on per epoch"),
             value: n(shown.trained),
             note: shown.tokens ? formatPercent(shown.trained / shown.tokens) : "",
             data: { figure: "trained" },
@@ -149,7 +149,7 @@ export function tokenLengths(view) {
             data: { figure: "lost" },
           },
           { label: t("Median"), value: n(shown.median), data: { figure: "median" } },
-          { label: t("95 % have at most"), value: n(shown.p95), data: { figure: "p95" } },
+          { label: t("95% have at most"), value: n(shown.p95), data: { figure: "p95" } },
           { label: t("Longest"), value: n(shown.longest), data: { figure: "longest" } },
         ]),
       ),
@@ -157,9 +157,9 @@ export function tokenLengths(view) {
         h(
           "p",
           { class: "hint" },
-          t("{n} of the tokens that are cut off {n:was|were} to be learned.", { n: n(shown.lost_trained) }),
+          t("{n} of the tokens cut off would have been trained on.", { n: n(shown.lost_trained) }),
         ),
-      h("figure", {}, h("figcaption", {}, h("h3", {}, t("Rows by their tokens"))), chart),
+      h("figure", {}, h("figcaption", {}, h("h3", {}, t("Rows by token count"))), chart),
       roles.length > 0 &&
         h(
           "section",

@@ -37,12 +37,12 @@ const unknown = (ctx, data) =>
   h(
     "section",
     { class: "card", role: "status", data: { key: "unknown" } },
-    h("h2", {}, t("Not all that is here is in the catalogue")),
+    h("h2", {}, t("Some of what is here is not in the catalogue")),
     h(
       "p",
       {},
       t(
-        "{n} {n:folder holds|folders hold} models, datasets, runs or adapters that the catalogue does not know, as after its file was lost. Nothing of it is touched.",
+        "{n} {n:folder holds|folders hold} models, datasets, runs or adapters that the catalogue does not know, for example after its file was lost. Nothing in them is changed.",
         { n: formatNumber(data.unknown) },
       ),
     ),
@@ -50,12 +50,12 @@ const unknown = (ctx, data) =>
       "div",
       { class: "row" },
       button(
-        t("Take it into the catalogue"),
+        t("Add to the catalogue"),
         async (event) => {
           const answer = await ctx.act(event.currentTarget, "repair", {});
           if (answer)
             toast(
-              t("{n} taken in, {left} not: nothing in them says what they are.", {
+              t("{n} added, {left} not: nothing in them says what they are.", {
                 n: formatNumber(answer.rebuilt),
                 left: formatNumber(answer.left),
               }),
@@ -96,7 +96,7 @@ const welcome = (ctx) =>
         },
         { kind: "primary large", icon: "play", id: "try-sample" },
       ),
-      button(t("Bring your own file"), null, { href: "./datasets", kind: "large" }),
+      button(t("Add your own file"), null, { href: "./datasets", kind: "large" }),
     ),
   );
 
@@ -107,11 +107,11 @@ function steps(data) {
   const all = [
     {
       name: "data",
-      title: t("Bring data"),
+      title: t("Add data"),
       text: t("A file of examples: chats, questions and answers, or plain text."),
       href: "./datasets",
       done: data.datasets && t("{n} {n:dataset|datasets}", { n: formatNumber(data.datasets) }),
-      label: data.datasets ? t("See the datasets") : t("Bring a file"),
+      label: data.datasets ? t("See the datasets") : t("Add a file"),
     },
     {
       name: "train",
@@ -228,7 +228,7 @@ const newest = (data) =>
         { name: "base_name", label: t("Base model"), hide: "narrow" },
         { name: "dataset_name", label: t("Dataset"), hide: "narrow" },
         { name: "eval_loss", label: t("Evaluation loss"), numeric: true, value: (row) => measuredLoss(row.eval_loss) },
-        { name: "created_at", label: t("Made"), hide: "medium", value: (row) => timeElement(row.created_at) },
+        { name: "created_at", label: t("Created"), hide: "medium", value: (row) => timeElement(row.created_at) },
       ],
       actions: (row) => [{ label: t("Try"), href: tryOut(row), icon: "play" }],
     }),
@@ -253,11 +253,11 @@ const modelStates = (ctx, models) =>
               progressBar({
                 label: t("The base model “{name}” is being prepared: {stage}", {
                   name: model.name,
-                  stage: model.stage ? t(model.stage) : t("Waiting to begin"),
+                  stage: model.stage ? t(model.stage) : t("Waiting to start"),
                 }),
                 share: model.total ? model.done / model.total : null,
               }),
-              h("p", { class: "hint" }, t("This happens once. You can bring data meanwhile.")),
+              h("p", { class: "hint" }, t("This happens once. You can add data in the meantime.")),
             )
           : errorPanel(
               {

@@ -69,7 +69,7 @@ export function createComparison(ctx, options, host, begin) {
   };
   comparison.setBlind = (on) => {
     if (on && answering().length < 2) {
-      toast(t("Blind comparing needs two columns that answer."), "warn");
+      toast(t("A blind comparison needs at least two columns that answer."), "warn");
       return draw();
     }
     [state.blind, round] = [on, null];
@@ -251,7 +251,7 @@ export function createComparison(ctx, options, host, begin) {
     const later = state.turns.length - at - 1;
     const dialog = openDialog({
       title: t("Edit the prompt"),
-      content: [text, later > 0 && h("p", { class: "hint" }, t("What was said after it is dropped."))],
+      content: [text, later > 0 && h("p", { class: "hint" }, t("Everything said after it is dropped."))],
       actions: [
         button(t("Cancel"), () => dialog.close("")),
         button(t("Ask from here"), () => dialog.close("yes"), { kind: "primary" }),

@@ -147,7 +147,7 @@ export const saveNote = ({ state, saveProblem }) =>
     ? t("This chat is not saved: {problem}", { problem: saveProblem })
     : state.conversation && state.turns.length
       ? t("Saved as “{name}”.", { name: state.conversation.name })
-      : t("Enter sends, Shift and Enter make a new line.");
+      : t("Enter to send, Shift+Enter for a new line.");
 
 /**
  * The list, in a dialog.
@@ -180,8 +180,8 @@ export function showConversations(comparison) {
         found.length
           ? h("ul", {}, found.map(row))
           : emptyState({
-              title: search ? t("No chat has that in it.") : t("No chat yet"),
-              body: search ? "" : t("What you ask in the playground is saved here by itself."),
+              title: search ? t("No chat matches.") : t("No chat yet"),
+              body: search ? "" : t("What you ask in the playground is saved here automatically."),
             }),
       );
     } catch (fault) {
@@ -229,7 +229,7 @@ export function showConversations(comparison) {
       title: t("Rename the chat"),
       label: t("Name"),
       value: chat.name,
-      help: t("By which you find it again"),
+      help: t("So you can find it later"),
       confirm: t("Rename"),
       save: (text) => ctx.call("rename_conversation", { id: chat.id, name: text }),
     });
@@ -242,7 +242,7 @@ export function showConversations(comparison) {
     if (
       !(await confirmDialog({
         title: t("Delete {name}?", { name: chat.name }),
-        body: t("The chat is gone for good; votes that were given in it stay."),
+        body: t("The chat is deleted permanently; votes given in it are kept."),
         confirm: t("Delete chat"),
         danger: true,
       }))

@@ -32,7 +32,7 @@ define("playground", (ctx) =>
       emptyState({
         title: t("No base model is ready yet"),
         body: t("The starter model is being prepared, or a model is to be added first."),
-        action: button(t("See how far it is"), null, { href: "./", kind: "primary" }),
+        action: button(t("View progress"), null, { href: "./", kind: "primary" }),
       }),
     );
     return true;

@@ -69,7 +69,7 @@ export function leaderboardView(comparison, host) {
         emptyState({
           title: t("No vote yet"),
           body: t(
-            "Compare two columns and say which answer is best. Who wins how often stands here then, with how sure that is.",
+            "Compare two columns and pick the best answer. Win rates, and how certain they are, then appear here.",
           ),
         }),
       );
@@ -82,7 +82,7 @@ export function leaderboardView(comparison, host) {
         h(
           "div",
           { class: "row spread" },
-          h("h2", {}, t("Who wins how often")),
+          h("h2", {}, t("Win rates")),
           h(
             "div",
             { class: "row" },
@@ -101,13 +101,11 @@ export function leaderboardView(comparison, host) {
         h(
           "p",
           { class: "hint" },
-          t(
-            "Of the votes that a column took part in; a tie counts half. The bar is the range in which the true share lies with 95 % certainty.",
-          ),
+          t("Share of the votes a column took part in; a tie counts half. The bar is the 95% confidence interval."),
         ),
         h("div", { class: "row tools-row" }, field, only),
         dataTable({
-          label: t("Standings"),
+          label: t("Leaderboard"),
           rows,
           key: (row) => `${row.model} ${row.name}`,
           sorted,
@@ -132,7 +130,7 @@ export function leaderboardView(comparison, host) {
             { name: "ties", label: t("Ties"), numeric: true, hide: "narrow", value: (row) => formatNumber(row.ties) },
             { name: "bad", label: t("All bad"), numeric: true, hide: "narrow", value: (row) => formatNumber(row.bad) },
           ],
-          empty: emptyState({ title: blind ? t("No blind vote of that kind yet") : t("Nothing has such a name.") }),
+          empty: emptyState({ title: blind ? t("No blind votes like that yet") : t("Nothing matches that name.") }),
         }),
       ),
       h(
@@ -143,7 +141,7 @@ export function leaderboardView(comparison, host) {
           "p",
           { class: "hint" },
           t(
-            "Of two votes on the same prompt and the same columns, how often both chose the same. Low agreement means that the difference is a matter of taste, or of chance.",
+            "How often two votes on the same prompt and columns chose the same answer. Low agreement means that the difference is a matter of taste or chance.",
           ),
         ),
         data.agreement.length
@@ -230,7 +228,7 @@ export function leaderboardView(comparison, host) {
     if (
       !(await confirmDialog({
         title: t("Delete this comparison?"),
-        body: t("Its answers and votes are gone for good; the standings are counted without them."),
+        body: t("Its answers and votes are deleted permanently; the leaderboard no longer counts them."),
         confirm: t("Delete comparison"),
         danger: true,
       }))

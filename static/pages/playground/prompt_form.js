@@ -18,7 +18,7 @@ export function promptForm(comparison) {
     id: "prompt",
     rows: 2,
     "aria-label": t("Prompt"),
-    placeholder: t("Ask every column the same thing…"),
+    placeholder: t("Ask every column the same question…"),
     onkeydown: (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
@@ -62,7 +62,7 @@ export function promptForm(comparison) {
         "div",
         { class: "field system" },
         h("label", { for: "system" }, t("System prompt")),
-        h("p", { class: "help" }, t("Told to every column before the chat; empty for the model's own.")),
+        h("p", { class: "help" }, t("Sent to every column before the chat; leave empty for the model's own.")),
         system,
       ),
     ),

@@ -7,9 +7,14 @@ import { toastFault } from "../../ui/toast.js";
 import { drawSeed } from "./comparison.js";
 
 const NUMBERS = [
-  { name: "temperature", label: t("Temperature"), value: "0.7", help: t("0 always takes the likeliest word") },
-  { name: "top_p", label: t("Top-p"), value: "0.95", help: t("Share of likely words to choose from") },
-  { name: "max_tokens", label: t("Most tokens"), value: "256", help: t("Where an answer is cut off") },
+  { name: "temperature", label: t("Temperature"), value: "0.7", help: t("0 always picks the most likely token") },
+  {
+    name: "top_p",
+    label: t("Top-p"),
+    value: "0.95",
+    help: t("Samples from the most likely tokens up to this cumulative probability"),
+  },
+  { name: "max_tokens", label: t("Max tokens"), value: "256", help: t("Maximum length of an answer") },
   { name: "seed", label: t("Seed"), value: "42", help: t("The same seed gives the same answer") },
 ];
 const DIE =

@@ -119,16 +119,16 @@ function words(comparison) {
     return t("Which answer is best? Keys 1 to {n}, T and N.", { n: comparison.columnsShown().length });
   if (!turn.vote)
     return comparison.isHidden()
-      ? t("Not every column has an answer to be seen, so there is nothing to vote on. Ask again, or reveal who is who.")
+      ? t("Not every column has a visible answer, so there is nothing to vote on. Ask again, or reveal who is who.")
       : t("Vote once the columns have answered.");
-  if (comparison.isHidden()) return t("Your vote is kept. Reveal who is who.");
+  if (comparison.isHidden()) return t("Your vote is saved. Reveal who is who.");
   if (turn.vote.choice === TIE) return t("You voted: a tie.");
   if (turn.vote.choice === BAD) return t("You voted: all bad.");
   const { place } = turn.vote;
   const best = place !== null && comparison.state.columns.find((column) => column.id === turn.sent[place]);
   return best
     ? t("You voted for {name}.", { name: columnTitle(best, comparison.state.columns, comparison.options) })
-    : t("Your vote is kept.");
+    : t("Your vote is saved.");
 }
 
 /** @param {Comparison} comparison */

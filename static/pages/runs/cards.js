@@ -27,11 +27,11 @@ export function settingsCard(settings) {
   const changed = settings.filter((each) => each.changed);
   return card(
     t("Settings"),
-    changed.length > 0 ? rows(changed) : h("p", { class: "hint" }, t("All settings are the usual ones.")),
+    changed.length > 0 ? rows(changed) : h("p", { class: "hint" }, t("All settings are at their defaults.")),
     h(
       "details",
       { class: "advanced" },
-      h("summary", {}, icon("next", 14), t("Settings that are as usual")),
+      h("summary", {}, icon("next", 14), t("Settings at their defaults")),
       rows(settings.filter((each) => !each.changed)),
     ),
   );
@@ -57,7 +57,7 @@ export const trainedCard = (run) =>
       ],
       run.started.dropped_rows > 0 && [
         t("Left out"),
-        t("{n} {n:row|rows}: nothing to learn within max length", { n: formatNumber(run.started.dropped_rows) }),
+        t("{n} {n:row|rows}: nothing to train on within max length", { n: formatNumber(run.started.dropped_rows) }),
       ],
       [t("Validation rows"), formatNumber(run.started.eval_rows)],
       [t("Tokens per epoch"), formatNumber(run.started.tokens_per_epoch)],
@@ -75,7 +75,7 @@ export const trainedCard = (run) =>
 /** @param {any[]} history */
 export const timelineCard = (history) =>
   card(
-    t("What became of it"),
+    t("Timeline"),
     h(
       "ol",
       { class: "timeline", id: "history" },

@@ -9,7 +9,7 @@ import { colorOf } from "../../ui/color.js";
 import { tabs } from "../../ui/tabs.js";
 import { smoothedCurve } from "./labels.js";
 
-const MARKS = { resumed: t("went on"), halved: t("smaller batch") };
+const MARKS = { resumed: t("resumed"), halved: t("smaller batch") };
 
 const MOST_POINTS = 5000; // more than that is read anew, in fewer
 
@@ -72,7 +72,7 @@ export function runCharts() {
         marks,
         label: t("Loss by step"),
         yFormat: formatLoss,
-        empty: t("The curve begins with the first step."),
+        empty: t("The curve starts at the first step."),
         series: [
           { name: t("loss"), color, points: train, faint: true },
           { name: t("smoothed"), color, points: smoothedCurve(train, means) },

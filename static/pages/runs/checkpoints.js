@@ -30,11 +30,11 @@ export function checkpointTable(ctx, id, redraw) {
 
   async function keep(run, row) {
     const name = await promptDialog({
-      title: t("Keep the checkpoint after step {step}", { step: formatNumber(row.step) }),
+      title: t("Keep the checkpoint at step {step}", { step: formatNumber(row.step) }),
       label: t("Name of the adapter"),
       value: `${run.name}-${row.step}`,
       confirm: t("Keep as adapter"),
-      help: t("It becomes an adapter of its own, which the playground can use at once. The run goes on as it is."),
+      help: t("It becomes a separate adapter that the playground can use right away. The run continues unaffected."),
       save: (text) => ctx.call("promote", { id, step: row.step, name: text }),
     });
     if (name) {

@@ -93,7 +93,7 @@ export function compareRuns(ctx, { ids = "", sweep }) {
       xLabel: t("Step"),
       yFormat: formatLoss,
       height: 320,
-      empty: t("The curve begins with the first step."),
+      empty: t("The curve starts at the first step."),
       xMax: Math.max(1, ...data.rows.map((run) => run.total_steps)),
       series: curves(),
     };
@@ -187,7 +187,7 @@ export function compareRuns(ctx, { ids = "", sweep }) {
       h(
         "details",
         { class: "advanced", data: { key: "same" } },
-        h("summary", {}, icon("next", 14), t("What they have in common")),
+        h("summary", {}, icon("next", 14), t("Settings in common")),
         facts(
           data.same.map(({ name, value }) => [
             h("span", { class: "mono" }, name),
@@ -204,7 +204,7 @@ export function compareRuns(ctx, { ids = "", sweep }) {
     return [
       waiting.length > 0 &&
         button(
-          t("Take {n} out of the queue", { n: waiting.length }),
+          t("Remove {n} from the queue", { n: waiting.length }),
           async (event) => {
             for (const run of waiting) if (!(await askRun(ctx, event.currentTarget, run.id, "stop"))) break;
             polling.now();

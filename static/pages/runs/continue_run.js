@@ -22,13 +22,13 @@ export async function continueRun(ctx, run, training, freeName) {
   const fields = {
     [unit]: field(
       unit,
-      unit === "steps" ? t("Steps in all") : t("Epochs in all"),
+      unit === "steps" ? t("Total steps") : t("Total epochs"),
       String(example),
       t(
-        "A new run goes on after its last checkpoint, with the same settings; the learning rate's course is that of the longer run.",
+        "A new run continues from its last checkpoint with the same settings; the learning rate schedule is that of the longer run.",
       ),
     ),
-    name: field("name", t("Name of the adapter"), freeName, t("The adapter that there is stays as it is.")),
+    name: field("name", t("Name of the adapter"), freeName, t("The existing adapter is not changed.")),
   };
   const ok = button(t("Queue the run"), null, { kind: "primary", type: "submit", form: "go-on" });
   const form = h(

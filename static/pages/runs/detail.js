@@ -29,12 +29,12 @@ export function runDetail(ctx, id) {
   const charts = runCharts();
   const samples = sampleAnswers();
   const checkpoints = checkpointTable(ctx, id, () => run && draw());
-  const logText = h("pre", { class: "log", tabindex: "0", "aria-label": t("Log of the worker") });
+  const logText = h("pre", { class: "log", tabindex: "0", "aria-label": t("Worker log") });
   logText.draws = true;
   const logPlace = h(
     "details",
     { class: "advanced", ontoggle: () => logPlace.open && readLog() },
-    h("summary", {}, icon("next", 14), t("Log of the worker")),
+    h("summary", {}, icon("next", 14), t("Worker log")),
     logText,
   );
   const faulty = () => ["failed", "interrupted"].includes(run.status);
@@ -169,7 +169,7 @@ export function runDetail(ctx, id) {
 
   function howLong() {
     if (run.status === "queued")
-      return run.held ? t("On hold: others pass it.") : run.waiting || t("Waits for its turn");
+      return run.held ? t("On hold: other runs go first.") : run.waiting || t("Waiting for its turn");
     if (!run.started_at) return "";
     const said = { ago: formatAgo(run.started_at), time: runDuration(run) };
     return run.ended_at ? t("Started {ago}, took {time}", said) : t("Started {ago}, {time} so far", said);
@@ -180,7 +180,7 @@ export function runDetail(ctx, id) {
     return (
       silent > QUIET &&
       run.status !== "stopping" &&
-      pill(t("No sign of life for {time}", { time: formatDuration(silent) }), "warn")
+      pill(t("No heartbeat for {time}", { time: formatDuration(silent) }), "warn")
     );
   }
 
@@ -197,7 +197,7 @@ export function runDetail(ctx, id) {
         })),
       });
     const again = { label: t("Train again with changes"), href: pageUrl("train", { from: run.id }), icon: "copy" };
-    const endNow = { label: t("End at once, keep checkpoints…"), icon: "stop", does: endRunNow };
+    const endNow = { label: t("End now, keep checkpoints…"), icon: "stop", does: endRunNow };
     const discard = { label: t("Discard…"), icon: "remove", danger: true, does: discardRun };
     if (run.status === "queued") {
       return [
@@ -206,7 +206,7 @@ export function runDetail(ctx, id) {
           ? button(t("Release"), wish("release"), { icon: "play" })
           : button(t("Hold"), wish("hold"), { icon: "stop" }),
         button(t("Run next"), wish("run_next"), { icon: "up" }),
-        button(t("Take out of the queue"), act(stopRun), { kind: "danger", id: "stop-run" }),
+        button(t("Remove from the queue"), act(stopRun), { kind: "danger", id: "stop-run" }),
       ];
     }
     if (run.status === "stopping")
@@ -261,7 +261,7 @@ export function runDetail(ctx, id) {
         h(
           "p",
           { class: "row" },
-          h("a", { href: pageUrl("adapters", { name: run.adapter.name }) }, t("See it")),
+          h("a", { href: pageUrl("adapters", { name: run.adapter.name }) }, t("View")),
           h("code", { class: "ellipsis" }, run.adapter.path),
           copyButton(run.adapter.path),
         ),
@@ -278,7 +278,11 @@ export function runDetail(ctx, id) {
         { data: { key: "notes" } },
         notePanel(
           "warn",
-          h("b", {}, t("Memory was short: the batch is worked off in smaller parts. It learns the same, more slowly.")),
+          h(
+            "b",
+            {},
+            t("Memory was short: each batch is processed in smaller parts. The result is the same, only slower."),
+          ),
           halved && h("p", {}, halved.reason),
         ),
       )

@@ -46,7 +46,7 @@ export async function stopRun(ctx, button, run) {
       title: t("Stop “{name}” now?", { name: run.name }),
       confirm: t("Stop and keep the adapter"),
       danger: true,
-      body: t("The present step is finished, and what has been learned so far is saved as an adapter."),
+      body: t("The current step is finished, and what has been learned so far is saved as an adapter."),
     }));
   return sure && askRun(ctx, button, run.id, "stop");
 }
@@ -54,11 +54,11 @@ export async function stopRun(ctx, button, run) {
 /** @param {Context} ctx */
 export const endRunNow = async (ctx, button, run) =>
   (await confirmDialog({
-    title: t("End “{name}” at once?", { name: run.name }),
-    confirm: t("End at once"),
+    title: t("End “{name}” now?", { name: run.name }),
+    confirm: t("End now"),
     danger: true,
     body: t(
-      "Its worker is ended in the middle of its work. There is no adapter then, but its checkpoints stay, and it can be resumed.",
+      "Its worker is stopped right away. No adapter is saved, but its checkpoints are kept and it can be resumed.",
     ),
   })) && askRun(ctx, button, run.id, "end_now");
 
@@ -68,5 +68,5 @@ export const discardRun = async (ctx, button, run) =>
     title: t("Discard “{name}”?", { name: run.name }),
     confirm: t("Discard"),
     danger: true,
-    body: t("The run is ended and its checkpoints are deleted. Its record and its curve stay."),
+    body: t("The run is ended and its checkpoints are deleted. Its record and its curve are kept."),
   })) && askRun(ctx, button, run.id, "discard");

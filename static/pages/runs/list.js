@@ -39,7 +39,7 @@ export function runList(ctx) {
     onChange: (shown) => go({ shown, page: 0 }),
     items: [
       { value: "", label: t("All") },
-      { value: "open", label: t("Not ended") },
+      { value: "open", label: t("Active") },
       { value: "over", label: t("Ended") },
       { value: "faulty", label: t("Failed") },
     ],
@@ -112,7 +112,7 @@ export function runList(ctx) {
           { name: "duration", label: t("Time"), numeric: true, hide: "narrow", value: runDuration },
         ],
         empty: filtered
-          ? emptyState({ title: t("No run is like that"), body: t("Search for something else, or show all runs.") })
+          ? emptyState({ title: t("No matching run"), body: t("Search for something else, or show all runs.") })
           : emptyState({
               title: t("No run yet"),
               body: t("Choose a base model and a dataset, and the first adapter is minutes away."),

@@ -100,7 +100,7 @@ export function runQueue(ctx, { queue, devices, changed }) {
                   : { label: t("Hold"), icon: "stop", run: (button) => ask(button, run.id, "hold") },
                 { label: t("Train again with changes"), icon: "copy", href: pageUrl("train", { from: run.id }) },
                 {
-                  label: t("Take out of the queue"),
+                  label: t("Remove from the queue"),
                   icon: "remove",
                   danger: true,
                   run: (button) => ask(button, run.id, "stop"),

@@ -64,11 +64,11 @@ export function baseModels(ctx, changed) {
       model.is_gone &&
         notePanel(
           "warn",
-          h("b", {}, t("Its folder is gone: {path}", { path: model.path })),
+          h("b", {}, t("Its folder is missing: {path}", { path: model.path })),
           h("p", {}, t("Restore it, or remove the model and add it again.")),
         ),
       checking.has(model.name) &&
-        h("p", { class: "hint", role: "status" }, t("It is being checked: it is loaded and tried on a few words.")),
+        h("p", { class: "hint", role: "status" }, t("Being checked: loaded and tried on a few words.")),
       modelReport(model),
     );
 
@@ -121,14 +121,14 @@ export function baseModels(ctx, changed) {
     const sure = await confirmDialog({
       title: t("Remove the base model “{name}”?", { name }),
       body: [
-        model.status === "preparing" && t("Fetching it is ended."),
+        model.status === "preparing" && t("The download in progress is cancelled."),
         model.keeps_files
-          ? t("Only its entry is removed. Its files stay, since they are not the studio's own: {path}", {
+          ? t("Only its entry is removed. Its files stay, since they do not belong to the studio: {path}", {
               path: model.path,
             })
           : model.size > 0 && t("Its files are deleted from this machine: {size}.", { size: formatBytes(model.size) }),
         adapters.length > 0 &&
-          t("Adapters were trained on it: {names}. They stay, but cannot answer until it is added again.", {
+          t("Adapters trained on it ({names}) are kept, but cannot answer until it is added again.", {
             names: adapters.join(", "),
           }),
       ].filter(isTruthy),

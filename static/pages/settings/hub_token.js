@@ -29,7 +29,7 @@ export function hubToken(ctx, state) {
   const onSpace = () =>
     notePanel(
       "info",
-      t("A Space keeps no tokens. You are asked for one when you push an adapter, and it is forgotten afterwards."),
+      t("A Space does not store tokens. You are asked for one when you push an adapter, and it is not kept."),
     );
 
   const about = () =>
@@ -85,7 +85,7 @@ export function hubToken(ctx, state) {
           toast(t("The token is saved."));
         },
       },
-      h("label", { for: "token" }, state.token === "saved" ? t("Another token") : t("Token")),
+      h("label", { for: "token" }, state.token === "saved" ? t("New token") : t("Token")),
       h(
         "p",
         { class: "help", id: "token-help" },
@@ -94,7 +94,7 @@ export function hubToken(ctx, state) {
         h(
           "a",
           { href: `${state.endpoint}/settings/tokens`, target: "_blank", rel: "noreferrer" },
-          t("Make one with write access"),
+          t("Create one with write access"),
         ),
       ),
       h("div", { class: "row" }, input, save),
@@ -115,7 +115,7 @@ export function hubToken(ctx, state) {
       render(
         whose,
         h("p", {}, t("It belongs to {name}.", { name })),
-        writes ? null : notePanel("warn", t("It may only read: pushing an adapter needs write access.")),
+        writes ? null : notePanel("warn", t("It is read-only: pushing an adapter needs write access.")),
       );
     } catch (fault) {
       render(whose, errorPanel(fault));
@@ -126,7 +126,7 @@ export function hubToken(ctx, state) {
     const button = event.currentTarget;
     const sure = await confirmDialog({
       title: t("Remove the token?"),
-      body: t("It is deleted from this machine. On the Hub it stays valid until you revoke it there."),
+      body: t("It is deleted from this machine. It stays valid on the Hub until you revoke it there."),
       confirm: t("Remove token"),
       danger: true,
     });

@@ -54,7 +54,7 @@ const machineCard = ({ machine: { processor, cores, memory, free, gpus } }) =>
             t("GPU"),
             `${gpu.name}, ${t("{free} of {all} free", { free: formatBytes(gpu.free), all: formatBytes(gpu.memory) })}`,
           ])
-        : [[t("GPU"), t("none found: the CPU trains")]]),
+        : [[t("GPU"), t("none found: training runs on the CPU")]]),
     ]),
   );
 

@@ -24,7 +24,7 @@ export function remoteServer(ctx, state) {
       "p",
       { class: "hint" },
       t(
-        "By default this machine answers in the playground. A server that speaks the OpenAI protocol and holds several adapters, such as vLLM, can answer in its place. What you ask is then sent to it.",
+        "By default, this machine answers in the playground. A server that speaks the OpenAI protocol and serves several adapters, such as vLLM, can answer instead. Your prompts are then sent to it.",
       ),
     ),
     h(
@@ -40,7 +40,7 @@ export function remoteServer(ctx, state) {
           button(t("Remove"), remove, { small: true, kind: "danger", id: "remove-server" }),
       ),
     ),
-    state.server.is_damaged && notePanel("warn", t("What was saved cannot be read. Enter it again, or remove it.")),
+    state.server.is_damaged && notePanel("warn", t("The saved value cannot be read. Enter it again, or remove it.")),
   ];
 
   function entry() {
@@ -72,7 +72,7 @@ export function remoteServer(ctx, state) {
       };
     };
     const fields = {
-      url: field("url", t("Address"), t("Adapters go by the names that they have here."), {
+      url: field("url", t("Address"), t("Adapters must have the same names there as here."), {
         type: "url",
         value: state.server.url,
         placeholder: "http://192.168.1.20:8000/v1",
@@ -82,7 +82,7 @@ export function remoteServer(ctx, state) {
         t("API key"),
         state.server.has_key
           ? t("One is saved; leave this empty to keep it.")
-          : t("Empty where the server asks for none. It stays on this machine and is never shown again."),
+          : t("Leave empty if the server needs none. It stays on this machine and is never shown again."),
         { type: "password" },
       ),
     };

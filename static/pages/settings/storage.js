@@ -16,7 +16,7 @@ const FOLDERS = {
   runs: t("Runs with their checkpoints"),
   adapters: t("Adapters"),
   playground: t("Playground"),
-  other: t("Catalogue and the rest"),
+  other: t("Catalogue and other files"),
 };
 
 // What is stored where
@@ -28,7 +28,7 @@ export const homeFolder = (state) =>
     h(
       "p",
       { class: "hint" },
-      t("Datasets, runs and adapters lie in this folder, each adapter in one of its own under adapters."),
+      t("Datasets, runs and adapters are in this folder, each adapter in its own folder under adapters."),
     ),
     h("div", { class: "row path" }, h("code", {}, state.home), copyButton(state.home)),
   );

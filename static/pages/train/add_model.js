@@ -59,7 +59,7 @@ export function addModelForm(ctx, onAdded) {
         "p",
         { class: "help", id: "reference-help" },
         t(
-          "A model on the Hugging Face Hub that writes text, or a folder on this machine that holds one. It is fetched once.",
+          "A text-generation model on the Hugging Face Hub, or a folder on this machine that holds one. It is downloaded once.",
         ),
       ),
       h("div", { class: "row" }, input, addButton),

@@ -44,7 +44,7 @@ export function estimateCard(place) {
       place.classList.toggle("stale", known && !plan && Object.keys(faults).length > 0);
       if (place.classList.contains("stale")) return;
       known = Boolean(plan);
-      const later = t("shown once the run has begun");
+      const later = t("shown once the run has started");
       const where = machine.gpus[0]?.name || t("CPU, {n} {n:core|cores}", { n: machine.cores });
       const all = machine.gpus[0]?.memory || machine.memory;
       const free = machine.free_for_training;
@@ -85,7 +85,7 @@ export function estimateCard(place) {
                 : waiting,
           ],
           [t("Free memory"), t("{free} of {all}", { free: formatBytes(free), all: formatBytes(all) })],
-          [t("Computes on"), where],
+          [t("Runs on"), where],
           [t("Time"), later],
         ]),
         !(plan && sizes) && h("p", { class: "help" }, t("The rest is shown once model and data are chosen.")),

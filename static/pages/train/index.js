@@ -183,7 +183,7 @@ function page(ctx, begun) {
     render(
       places.data,
       chosen && h("a", { href: pageUrl("datasets", { name: chosen }) }, t("Look at its rows")),
-      h("a", { href: "./datasets" }, t("Bring another file")),
+      h("a", { href: "./datasets" }, t("Add another file")),
       !choices.datasets.some((each) => each.name === choices.sample) &&
         button(
           t("Add the bundled sample"),

@@ -3,16 +3,16 @@
 
 import { t } from "../../lib/i18n.js";
 export const PRESETS = [
-  { value: "Quick", label: t("Quick"), hint: t("Few steps, to see whether it goes the right way.") },
+  { value: "Quick", label: t("Quick"), hint: t("A few steps, to see whether it is on the right track.") },
   {
     value: "Balanced",
     label: t("Balanced"),
-    hint: t("A few times through the data at a moderate pace: right for most."),
+    hint: t("A few passes over the data at a moderate learning rate; right for most."),
   },
   {
     value: "Thorough",
     label: t("Thorough"),
-    hint: t("A larger adapter, and more often through the data. Takes several times as long."),
+    hint: t("A larger adapter and more passes over the data. Takes several times as long."),
   },
   { value: "Custom", label: t("Custom"), hint: t("Your own settings.") },
 ];

@@ -37,12 +37,12 @@ export function rowReview(ctx, place, values) {
       place,
       found.status === "running" &&
         progressBar({
-          label: t("Looking at the rows with this model"),
+          label: t("Reading the rows with this model"),
           share: found.total && found.done ? found.done / found.total : null,
         }),
       found.status === "none" &&
         found.rows > 0 &&
-        button(t("See what is learned of the rows"), (event) => whileBusy(event.currentTarget, () => look(true)), {
+        button(t("See what is trained on"), (event) => whileBusy(event.currentTarget, () => look(true)), {
           small: true,
           id: "look-at-rows",
         }),

@@ -82,7 +82,7 @@ export function nameField(value, onInput, onEnter) {
       "div",
       { class: "field" },
       h("label", { for: "adapter-name" }, t("Adapter name")),
-      h("p", { class: "help", id: "adapter-name-help" }, t("What you will find it by.")),
+      h("p", { class: "help", id: "adapter-name-help" }, t("So you can find it later.")),
       input,
       wrong,
     ),

@@ -44,7 +44,7 @@ const conversation = (parts) => [
     { class: "hint" },
     t("A conversation as the model sees it."),
     " ",
-    h("mark", {}, t("Tinted")),
+    h("mark", {}, t("Highlighted text")),
     " ",
     t("is what it learns to write."),
   ),

@@ -60,7 +60,7 @@ export function answerColumn(comparison, column, place) {
         !blind &&
           h(
             "label",
-            { class: "switch", title: column.on ? t("Answers the next prompt") : t("Sits out") },
+            { class: "switch", title: column.on ? t("Answers the next prompt") : t("Skips the next prompt") },
             h("input", {
               type: "checkbox",
               role: "switch",
@@ -113,23 +113,21 @@ function ended(comparison, column, share) {
       "b",
       {},
       run.trains
-        ? t("The checkpoint after step {step} is not kept any more.", { step: formatNumber(share.step) })
+        ? t("The checkpoint at step {step} is no longer kept.", { step: formatNumber(share.step) })
         : run.name
           ? t("The run “{name}” has ended.", { name: run.name })
-          : t("The run of this checkpoint is gone."),
+          : t("The run of this checkpoint no longer exists."),
     ),
     h(
       "p",
       {},
       !run.steps.includes(share.step)
-        ? t("This checkpoint cannot answer any more.")
-        : t("This column still answers with its checkpoint after step {step}.", { step: formatNumber(share.step) }),
+        ? t("This checkpoint can no longer answer.")
+        : t("This column still answers with its checkpoint at step {step}.", { step: formatNumber(share.step) }),
     ),
     other &&
       button(
-        kept
-          ? t("Take the adapter “{name}”", { name: kept })
-          : t("Take step {step}", { step: formatNumber(other.step) }),
+        kept ? t("Use the adapter “{name}”", { name: kept }) : t("Use step {step}", { step: formatNumber(other.step) }),
         take,
         { small: true, disabled: comparison.isBusy() },
       ),
@@ -153,8 +151,8 @@ function saidIn(comparison, column, turn, blind) {
           icon: "edit",
           kind: "quiet",
           small: true,
-          "aria-label": t("Edit this prompt and go on from there"),
-          title: t("Edit this prompt and go on from there"),
+          "aria-label": t("Edit this prompt and continue from there"),
+          title: t("Edit this prompt and continue from there"),
         }),
         at === comparison.state.turns.length - 1 &&
           button("", () => comparison.again(at), {

@@ -62,8 +62,8 @@ const contextIsFull = (answer, turn) =>
 
 const ENDINGS = {
   stop: t("The model ended it"),
-  length: t("Cut off at the most tokens"),
-  stopped: t("You stopped it"),
+  length: t("Cut off at max tokens"),
+  stopped: t("Stopped by you"),
 };
 
 function answerFacts(answer, turn) {
@@ -91,7 +91,7 @@ function answerFacts(answer, turn) {
     [t("Tokens per second"), answer.tokens_per_second ? formatNumber(answer.tokens_per_second, 1) : "–"],
     [
       t("Ended"),
-      contextIsFull(answer, turn) ? t("Cut off where the model's context ends") : ENDINGS[answer.finish] || "–",
+      contextIsFull(answer, turn) ? t("Cut off at the end of the model's context") : ENDINGS[answer.finish] || "–",
     ],
     !label.server && [t("Batch"), answer.note ? t(answer.note) : batch(answer)],
     (label.adapters || []).length > 0 && [
@@ -111,7 +111,7 @@ function batch({ rows, label }) {
   // In fewer bits, what a neighbour does to the order of sums is sometimes enough to choose another word.
   return (label?.precision || "fp32").startsWith("fp32")
     ? together
-    : `${together}${t("; alone, rounding may choose another word")}`;
+    : `${together}${t("; on its own, rounding may change a word")}`;
 }
 
 // What has to be said of an answer besides its text.
@@ -123,7 +123,7 @@ export const answerRemarks = (answer, turn) => [
       h(
         "p",
         {},
-        t("Each token of the answer is just as likely without it. Look at its strength, or at what it was trained on."),
+        t("Every token of the answer is just as likely without it. Check its strength, or what it was trained on."),
       ),
     ),
   answer.error && errorPanel(answer.error),
@@ -131,9 +131,7 @@ export const answerRemarks = (answer, turn) => [
     h(
       "p",
       { class: "hint" },
-      contextIsFull(answer, turn)
-        ? t("Cut off: the model reads no more tokens at once.")
-        : t("Cut off at the most tokens."),
+      contextIsFull(answer, turn) ? t("Cut off: the model's context is full.") : t("Cut off at max tokens."),
     ),
   answer.finish === "stopped" && h("p", { class: "hint" }, t("Stopped.")),
 ];

@@ -10,9 +10,8 @@ const WORDS = /(\s+|[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}])/u;
 
 export function textDiff(base, text) {
   const [a, b] = [base, text].map((each) => each.split(WORDS).filter(Boolean));
-  if (base === text) return [text, h("p", { class: "hint" }, t("Word for word what the base says."))];
-  if (a.length * b.length > LARGEST)
-    return [text, h("p", { class: "hint" }, t("Too long to be compared word by word."))];
+  if (base === text) return [text, h("p", { class: "hint" }, t("Identical to the base model's answer."))];
+  if (a.length * b.length > LARGEST) return [text, h("p", { class: "hint" }, t("Too long to compare word by word."))];
   const length = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
   for (let i = a.length - 1; i >= 0; i--)
     for (let j = b.length - 1; j >= 0; j--)
@@ -36,6 +35,6 @@ export function textDiff(base, text) {
     }
   }
   return other > DIFFERENT * words
-    ? [text, h("p", { class: "hint" }, t("Nearly every word is another one than the base's, so none is marked."))]
+    ? [text, h("p", { class: "hint" }, t("Almost every word differs from the base model's answer, so none is marked."))]
     : nodes;
 }

@@ -42,7 +42,7 @@ export function tokenView(answer, shaded) {
       class: `pieces ${shaded ? "shaded" : ""}`.trim(),
       tabindex: "0",
       role: "application",
-      "aria-label": t("Tokens: the arrow keys go from one to the next"),
+      "aria-label": t("Tokens: use the arrow keys to move"),
       onmouseover: (event) => event.target.dataset?.i && show(Number(event.target.dataset.i)),
       onmouseleave: hide,
       onblur: hide,
@@ -85,7 +85,7 @@ function tip(token, [text, probability, base, otherwise]) {
       {},
       line(t("Probability"), chance(probability)),
       base != null && line(t("In the base"), chance(base)),
-      otherwise != null && line(t("The base's choice"), h("code", {}, visible(otherwise))),
+      otherwise != null && line(t("Base model's choice"), h("code", {}, visible(otherwise))),
     ),
   );
   if (!box.matches(":popover-open")) box.showPopover();

@@ -54,11 +54,11 @@ export async function pickColumn(options, { title, over = "", preferred = "" }) 
         option(0, each.name, each.reference === each.name ? "" : each.reference, () => take(each.name, null)),
       ),
       group(t("Adapters"), adapters, (each) =>
-        option(each.colour, each.name, t("over {model}", { model: modelFor(each.fits) }), () =>
+        option(each.colour, each.name, t("on {model}", { model: modelFor(each.fits) }), () =>
           take(modelFor(each.fits), { adapter: each.name, strength: 1 }),
         ),
       ),
-      group(t("Checkpoints of runs under way"), checkpoints, (each) =>
+      group(t("Checkpoints of active runs"), checkpoints, (each) =>
         option(
           each.run,
           t("{run}, step {step}", { run: each.name, step: each.step }),
@@ -70,11 +70,11 @@ export async function pickColumn(options, { title, over = "", preferred = "" }) 
         !adapters.length &&
         !checkpoints.length &&
         (search
-          ? h("p", { class: "hint" }, t("Nothing has such a name."))
+          ? h("p", { class: "hint" }, t("Nothing matches that name."))
           : h(
               "p",
               { class: "hint" },
-              t("No adapter was trained on this model yet."),
+              t("No adapter has been trained on this model yet."),
               " ",
               h("a", { href: pageUrl("train", { model: over }) }, t("Train one")),
             )),

@@ -63,7 +63,7 @@ export function columnSettings(comparison, column) {
           kind: "quiet",
           small: true,
           disabled: busy,
-          title: t("Put another adapter over this base, together with those that are there"),
+          title: t("Add another adapter to this base model, on top of those already there"),
         }),
     ),
     column.shares.map((share, i) => strength(comparison, column, share, i, busy)),
@@ -126,7 +126,7 @@ function strength(comparison, column, share, i, busy) {
 async function stack(comparison, column) {
   await comparison.refresh().catch(() => {}); // With what has been trained since.
   const picked = await pickColumn(comparison.options, {
-    title: t("Put an adapter over {model}", { model: column.model }),
+    title: t("Add an adapter to {model}", { model: column.model }),
     over: column.model,
   });
   if (!picked) return;
@@ -134,7 +134,7 @@ async function stack(comparison, column) {
   if (
     column.shares.some((each) => each.adapter === share.adapter && each.run === share.run && each.step === share.step)
   )
-    return void toast(t("It is in this column already."), "warn");
+    return void toast(t("It is already in this column."), "warn");
   column.shares.push(share);
   comparison.changed();
 }
@@ -148,7 +148,9 @@ function changeModel(comparison, column, name) {
   );
   if (stays.length < column.shares.length)
     toast(
-      t("An adapter works over its own base only: what does not fit {model} has left the column.", { model: name }),
+      t("An adapter only works with its own base model: those that do not fit {model} were removed from the column.", {
+        model: name,
+      }),
       "warn",
     );
   Object.assign(column, { model: name, shares: stays });

@@ -26,7 +26,7 @@ export function addPromptSet(ctx, datasets, added) {
     id: "set-text",
     rows: 8,
     spellcheck: "false",
-    placeholder: t("One prompt a line, or JSON Lines with “prompt” and “reference”"),
+    placeholder: t("One prompt per line, or JSON Lines with “prompt” and “reference”"),
   });
   const dataset =
     datasets.length > 0 &&
@@ -57,7 +57,7 @@ export function addPromptSet(ctx, datasets, added) {
           : h(
               "p",
               { class: "hint" },
-              t("No run has kept rows apart yet. Training does so with a validation split or a validation set."),
+              t("No run has held-out rows yet. Training holds rows out with a validation split or a validation set."),
             ),
       );
     },
@@ -81,7 +81,7 @@ export function addPromptSet(ctx, datasets, added) {
     "div",
     { class: "field" },
     h("label", { for: "set-name" }, t("Name")),
-    h("p", { class: "help" }, t("By which you find it again")),
+    h("p", { class: "help" }, t("So you can find it later")),
     name,
   );
   const ways = {
@@ -100,7 +100,7 @@ export function addPromptSet(ctx, datasets, added) {
       h(
         "p",
         { class: "hint" },
-        t("Up to 200 rows that this run did not train on, evenly spread; the last answer of each is the reference."),
+        t("Up to 200 rows that this run did not train on, evenly spaced; the last answer of each is the reference."),
       ),
       runs,
     ],
@@ -110,7 +110,7 @@ export function addPromptSet(ctx, datasets, added) {
             "p",
             { class: "hint" },
             t(
-              "Up to 200 rows, evenly spread; the last answer of each is the reference. An adapter looks better on rows that it was trained on: choose a dataset that was kept apart.",
+              "Up to 200 rows, evenly spaced; the last answer of each is the reference. An adapter looks better on rows it was trained on: choose a dataset that was held out.",
             ),
           ),
           dataset,

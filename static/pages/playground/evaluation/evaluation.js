@@ -111,7 +111,7 @@ export function evaluationView(comparison, host, id, open) {
           (isOpen
             ? notePanel(
                 "warn",
-                h("b", {}, t("It waits, and tries again by itself.")),
+                h("b", {}, t("It waits and retries automatically.")),
                 h("p", {}, evaluation.fault.problem),
               )
             : errorPanel(evaluation.fault)),
@@ -207,7 +207,7 @@ export function evaluationView(comparison, host, id, open) {
         h("div", { class: "row tools-row" }, field),
         data.rows.length
           ? data.rows.map((row) => drawCase(row, columns, titles))
-          : emptyState({ title: search ? t("Nothing has that in it.") : t("No answer yet") }),
+          : emptyState({ title: search ? t("Nothing matches.") : t("No answer yet") }),
         pager({
           page,
           pages: data.pages,
@@ -305,11 +305,7 @@ export function evaluationView(comparison, host, id, open) {
       hidden &&
         !whole &&
         answers.length === columns.length &&
-        h(
-          "p",
-          { class: "hint" },
-          t("Not every column has an answer to be seen, so there is nothing to vote on blind."),
-        ),
+        h("p", { class: "hint" }, t("Not every column has a visible answer, so there is nothing to vote on blind.")),
       whole && h("div", { class: "row" }, voteButton(t("Tie"), "tie"), voteButton(t("All bad"), "bad")),
     );
   }

@@ -71,9 +71,7 @@ export function promptSetsView(comparison, host) {
         h(
           "p",
           { class: "hint" },
-          t(
-            "The same list of prompts for every column, again and again: what is better then is better on the whole list.",
-          ),
+          t("The same list of prompts for every column, as often as you like: what wins then wins on the whole list."),
         ),
         dataTable({
           label: t("Prompt sets"),
@@ -99,7 +97,7 @@ export function promptSetsView(comparison, host) {
           empty: emptyState({
             title: t("No prompt set yet"),
             body: t(
-              "Paste a list, choose a file, or take rows that a run has kept apart. With references, answers are scored.",
+              "Paste a list, choose a file, or use rows that a run held out. With references, answers are scored.",
             ),
           }),
         }),
@@ -170,7 +168,7 @@ export function promptSetsView(comparison, host) {
     if (
       !(await confirmDialog({
         title: t("Delete {name}?", { name: row.name }),
-        body: t("Its answers and scores are gone for good."),
+        body: t("Its answers and scores are deleted permanently."),
         confirm: t("Delete evaluation"),
         danger: true,
       }))
@@ -183,7 +181,7 @@ export function promptSetsView(comparison, host) {
       title: t("Rename the prompt set"),
       label: t("Name"),
       value: row.name,
-      help: t("By which you find it again"),
+      help: t("So you can find it later"),
       confirm: t("Rename"),
       save: (text) => ctx.call("rename_prompts", { id: row.id, name: text }),
     });

@@ -42,7 +42,7 @@ export function runPromptSet(comparison, set, opened) {
     disabled: !columns.length,
   });
   const dialog = openDialog({
-    title: t("Run {name} over these columns", { name: set.name }),
+    title: t("Run {name} on these columns", { name: set.name }),
     wide: true,
     content: [
       columns.length
@@ -58,7 +58,7 @@ export function runPromptSet(comparison, set, opened) {
         "p",
         { class: "hint" },
         t(
-          "These are the columns of the chat that are switched on. It goes on in the background, also when this page is closed.",
+          "Uses the columns that are switched on in the chat. It continues in the background, even when this page is closed.",
         ),
       ),
       h("div", { class: "field" }, h("label", { for: "evaluation-name" }, t("Name")), name),
