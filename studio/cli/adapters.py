@@ -8,6 +8,8 @@ from studio.cli.commands import Commands
 from studio.cli.output import details, show, table
 from studio.cli.session import opened, records
 
+_NAME = "adapter, by name"
+
 
 def add_parser(commands: Commands) -> None:
     adapters = commands.noun("adapters", "trained adapters")
@@ -15,8 +17,8 @@ def add_parser(commands: Commands) -> None:
     listing.add_argument(
         "--search", default="", help="only those with these words in their name, base model or dataset"
     )
-    adapters.verb("show", show_adapter, "show an adapter with its lineage").add_argument("name")
-    adapters.verb("delete", delete_adapter, "delete an adapter and its files").add_argument("name")
+    adapters.verb("show", show_adapter, "show an adapter with its lineage").add_argument("name", help=_NAME)
+    adapters.verb("delete", delete_adapter, "delete an adapter and its files").add_argument("name", help=_NAME)
 
 
 def list_adapters(arguments: argparse.Namespace) -> None:

@@ -30,6 +30,7 @@ SHOWN_PROBLEMS = 20  # in text; JSON has them all
 
 def add_parser(commands: Commands) -> None:
     datasets = commands.noun("datasets", "datasets")
+    name = "dataset, name@version, or the start of a hash"
     kinds = f"{', '.join(SUFFIXES)}, also as .gz or .zip; several files make one dataset"
 
     def reading(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -83,19 +84,19 @@ def add_parser(commands: Commands) -> None:
 
     datasets.verb("list", list_datasets, "list the datasets, each in its latest version")
     show = datasets.verb("show", show_dataset, "show a dataset and its first rows")
-    show.add_argument("name", help="dataset, name@version, or the start of a hash")
+    show.add_argument("name", help=name)
     show.add_argument("--offset", type=int, default=0, help="first row to show (default: 0)")
     show.add_argument("--limit", type=int, default=5, help="how many rows to show (default: 5)")
     show.add_argument("--search", default="", help="only rows with this text")
     problems = datasets.verb("problems", show_problems, "list every problem in a dataset")
-    problems.add_argument("name")
+    problems.add_argument("name", help=name)
     problems.add_argument("--code", action="append", default=[], help="only this kind; repeat for more")
     problems.add_argument("--csv", action="store_true", help="as a CSV file")
     again = reading(datasets.verb("read", reread_dataset, "read its files again with other options"))
-    again.add_argument("name")
+    again.add_argument("name", help=name)
     export = datasets.verb("export", export_dataset, "write the clean rows as JSON Lines")
-    export.add_argument("name")
-    export.add_argument("file")
+    export.add_argument("name", help=name)
+    export.add_argument("file", help="file to write")
     delete = datasets.verb("delete", delete_dataset, "delete a dataset, or one version of it")
     delete.add_argument("name", help="dataset, or name@version")
     delete.add_argument("--yes", action="store_true", help="even if adapters were trained on it")

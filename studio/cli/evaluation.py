@@ -17,6 +17,8 @@ from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
 
+_SET = "prompt set, by name"
+_ID = "evaluation, by the id that `evaluations list` shows"
 LONGEST_CELL = 70  # characters
 _OPEN = ("queued", "running")
 _FIGURES = ("answered", "errors", "exact_match", "contains", "rouge_l", "bleu", "chrf", "loss", "perplexity")
@@ -35,7 +37,7 @@ def add_parser(commands: Commands) -> None:
 
 def _add_prompts(prompts: Commands) -> None:
     new = prompts.verb("add", add_prompt_set, "save a list of prompts, or rows of a dataset with their answers")
-    new.add_argument("name")
+    new.add_argument("name", help="name of the new set")
     new.add_argument(
         "file",
         nargs="?",
@@ -47,14 +49,15 @@ def _add_prompts(prompts: Commands) -> None:
     new.add_argument("--skip-bad", action="store_true", help="leave out lines that cannot be used")
     prompts.verb("list", list_prompt_sets, "list the prompt sets, newest first")
     show = prompts.verb("show", show_prompt_set, "show the prompts of a set")
-    show.add_argument("name")
+    show.add_argument("name", help=_SET)
     show.add_argument("--page", type=int, default=1, help="page to show (default: 1)")
     show.add_argument("--search", default="", help="only prompts with these words")
-    prompts.verb("rm", delete_prompt_set, "delete a set; evaluations keep the prompts they need").add_argument("name")
+    remove = prompts.verb("rm", delete_prompt_set, "delete a set; evaluations keep the prompts they need")
+    remove.add_argument("name", help=_SET)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("set", help="prompt set, by name")
+    parser.add_argument("set", help=_SET)
     parser.add_argument("--model", required=True, help="base model, by name")
     parser.add_argument("--adapter", action="append", default=[], help="adapter, by name; repeat for more")
     parser.add_argument("--no-base", action="store_true", help="leave out the base model")
@@ -67,15 +70,21 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 def _add_evaluations(evaluations: Commands) -> None:
     evaluations.verb("list", list_evaluations, "list the evaluations, newest first")
-    evaluations.verb("show", show_evaluation, "show an evaluation with its scores").add_argument("id", type=int)
-    evaluations.verb("stop", stop_evaluation, "stop an evaluation and keep its answers").add_argument("id", type=int)
+    evaluations.verb("show", show_evaluation, "show an evaluation with its scores").add_argument(
+        "id", type=int, help=_ID
+    )
+    evaluations.verb("stop", stop_evaluation, "stop an evaluation and keep its answers").add_argument(
+        "id", type=int, help=_ID
+    )
     resume = evaluations.verb("resume", resume_evaluation, "continue an evaluation, and retry what failed")
-    resume.add_argument("id", type=int)
+    resume.add_argument("id", type=int, help=_ID)
     resume.add_argument("--wait", action="store_true", help="wait until it ends")
     export = evaluations.verb("export", export_evaluation, "print all answers of an evaluation")
-    export.add_argument("id", type=int)
+    export.add_argument("id", type=int, help=_ID)
     export.add_argument("--format", choices=["csv", "jsonl"], default="csv", help="default: csv")
-    evaluations.verb("rm", delete_evaluation, "delete an evaluation with its answers").add_argument("id", type=int)
+    evaluations.verb("rm", delete_evaluation, "delete an evaluation with its answers").add_argument(
+        "id", type=int, help=_ID
+    )
 
 
 def _add_votes(parser: argparse.ArgumentParser) -> None:

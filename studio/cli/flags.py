@@ -15,8 +15,10 @@ def add_sampling(parser: argparse.ArgumentParser, *, max_new_tokens: int = 64) -
     parser.add_argument(
         "--top-p", type=float, default=1.0, help="sample from the most likely tokens up to this cumulative probability"
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--max-new-tokens", type=int, default=max_new_tokens)
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same answer (default: 0)")
+    parser.add_argument(
+        "--max-new-tokens", type=int, default=max_new_tokens, help=f"longest answer (default: {max_new_tokens})"
+    )
 
 
 def read_sampling(arguments: argparse.Namespace) -> Sampling:

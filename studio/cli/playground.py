@@ -20,7 +20,7 @@ def add_parser(commands: Commands) -> None:
     compare.add_argument("--model", required=True, help="base model, by name")
     compare.add_argument("--adapter", action="append", default=[], help="adapter, by name; repeat for more")
     compare.add_argument("--base", action="store_true", help="add a column for the base model")
-    compare.add_argument("--prompt", required=True)
+    compare.add_argument("--prompt", required=True, help="what all of them are asked")
     compare.add_argument("--precision", default="auto", help="auto, fp32, bf16, 8-bit or 4-bit (default: auto)")
     add_sampling(compare)
 

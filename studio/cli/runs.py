@@ -18,6 +18,7 @@ from studio.services.runs.service import stage_of, state_word
 from studio.services.runs.settings_diff import compare_settings
 from studio.store.tables.runs import Run
 
+_ID = "run, by the id that `runs list` shows"
 _COLUMNS = ["id", "name", "status", "model_name", "dataset_name", "step", "total_steps", "train_loss", "eval_loss"]
 
 
@@ -26,25 +27,25 @@ def add_parser(commands: Commands) -> None:
     verbs.verb("list", list_runs, "list the runs, newest first")
     verbs.verb("queue", show_queue, "list the waiting runs, next one first, and why they wait")
     for name, verb, help in _OF_ONE_RUN:
-        verbs.verb(name, verb, help).add_argument("id", type=int)
+        verbs.verb(name, verb, help).add_argument("id", type=int, help=_ID)
     reorder = verbs.verb("reorder", reorder_runs, "put waiting runs first, in the order given")
-    reorder.add_argument("id", type=int, nargs="+")
+    reorder.add_argument("id", type=int, nargs="+", help=_ID)
     reorder.add_argument("--before", type=int, metavar="ID", help="put them before this run instead")
     pin = verbs.verb("pin", pin_run, "let a waiting run start on one device only")
-    pin.add_argument("id", type=int)
+    pin.add_argument("id", type=int, help=_ID)
     pin.add_argument("device", help="cpu, cuda:0 …, or any")
     further = verbs.verb("continue", continue_run, "continue a finished run from its last step, as a new run")
-    further.add_argument("id", type=int)
+    further.add_argument("id", type=int, help=_ID)
     further.add_argument("--epochs", type=float, help="total epochs")
     further.add_argument("--steps", type=int, help="total steps")
     further.add_argument("--name", default="", help="name of the new adapter (default: the next free one)")
     compare = verbs.verb("compare", compare_runs, "show which settings of runs differ, and how they ended")
-    compare.add_argument("id", type=int, nargs="*")
+    compare.add_argument("id", type=int, nargs="*", help=_ID)
     compare.add_argument("--sweep", type=int, help="compare the runs of this sweep instead")
     promote = verbs.verb("promote", promote_checkpoint, "keep a checkpoint as an adapter, even while the run continues")
-    promote.add_argument("id", type=int)
-    promote.add_argument("step", type=int)
-    promote.add_argument("name")
+    promote.add_argument("id", type=int, help=_ID)
+    promote.add_argument("step", type=int, help="step of the checkpoint, as `runs show` lists it")
+    promote.add_argument("name", help="name of the new adapter")
 
 
 def list_runs(arguments: argparse.Namespace) -> None:
