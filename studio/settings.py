@@ -33,6 +33,7 @@ VARIABLES = (
     Variable("HF_TOKEN", "Hugging Face token for pushing adapters and for gated models."),
     Variable("HF_ENDPOINT", "Address of the Hugging Face Hub, for mirrors."),
     Variable("SPACE_ID", "Set by Hugging Face on a Space."),
+    Variable("CUDA_VISIBLE_DEVICES", "GPUs to use, as CUDA names them; all by default."),
 )
 
 

@@ -23,7 +23,7 @@ class Commands:
         return Commands(noun, "verb")
 
     def verb(self, name: str, verb: Verb, help: str) -> argparse.ArgumentParser:
-        parser = self._parsers.add_parser(name, help=help, description=help.capitalize())
+        parser = self._parsers.add_parser(name, help=help, description=help[:1].upper() + help[1:])
         parser.add_argument("--home", help=f"the studio's folder (default: STUDIO_HOME, else {DEFAULT_HOME})")
         parser.add_argument(
             "--database-url", help="SQLAlchemy URL of the catalogue (default: a SQLite file in the home)"
