@@ -19,10 +19,9 @@ from studio.services.playground.columns import ColumnState, Comparison
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
 from studio.ui.pages import playground, playground_sets
+from tests.support.page_requests import IN_CHINESE, IN_ENGLISH
 from tests.support.sample_adapters import adapter_fields
 
-IN_ENGLISH: Any = SimpleNamespace(cookies={}, headers={})
-IN_CHINESE: Any = SimpleNamespace(cookies={"studio_language": "zh"}, headers={})
 SAMPLING = {"temperature": "0", "top_p": "1", "max_tokens": "9", "seed": "7"}
 SAID = {"role": "user", "content": "Who are you?"}
 

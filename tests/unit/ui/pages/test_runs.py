@@ -18,10 +18,9 @@ from studio.services.runs.placement import place
 from studio.services.runs.progress import NOTES, summarise
 from studio.ui.language import translate
 from studio.ui.pages import adapters, home, playground, runs
+from tests.support.page_requests import IN_CHINESE, IN_ENGLISH
 from tests.support.sample_adapters import adapter_fields
 
-IN_ENGLISH: Any = SimpleNamespace(cookies={}, headers={})
-IN_CHINESE: Any = SimpleNamespace(cookies={"studio_language": "zh"}, headers={})
 STEP_BYTES = 150
 
 

@@ -1,0 +1,200 @@
+"""The handlers behind the datasets page, on a real catalogue."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.app import Studio
+from studio.domain.errors import InvalidInput
+from studio.ui.language import translate
+from studio.ui.pages import datasets
+from studio.ui.presenters.dataset import LONGEST
+from tests.support.page_requests import IN_CHINESE, IN_ENGLISH
+from tests.support.training_jobs import conversation
+
+
+def upload(studio: Studio, *rows: Any) -> str:
+    """The token of a file that the page has sent."""
+    with studio.uploads.receiving(None) as (token, file):
+        file.write("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows).encode())
+    return token
+
+
+def left_of_uploads(studio: Studio) -> list[Path]:
+    return list((studio.settings.home / "uploads").iterdir())
+
+
+def bring(studio: Studio, name: str, *rows: Any, request: Any = IN_ENGLISH) -> dict[str, Any]:
+    """A dataset of these rows, as the page shows it once it is read."""
+    begun = datasets.add(studio, [upload(studio, *rows)], [name], request)["dataset"]
+    assert begun["status"] == "reading"
+    assert left_of_uploads(studio) == []
+    studio.datasets.tick()
+    return datasets.look(studio, begun["name"], request)
+
+
+def test_an_uploaded_file_becomes_a_dataset_under_its_own_name_and_the_upload_is_gone(studio):
+    seen = bring(studio, "tales.jsonl", conversation("Who?", "Me."), conversation("Where?", "Here."))["dataset"]
+    assert (seen["name"], seen["rows"], seen["format"], seen["status"]) == ("tales", 2, "Chat messages", "ready")
+    assert [row["name"] for row in datasets.listing(studio, IN_ENGLISH)["rows"]] == ["tales"]
+
+
+def test_several_uploads_become_one_dataset(studio):
+    sent = [upload(studio, conversation(f"Who {i}?", "Me.")) for i in range(2)]
+    datasets.add(studio, sent, ["one.jsonl", "two.jsonl"], IN_ENGLISH)
+    studio.datasets.tick()
+    seen = datasets.look(studio, "one", IN_ENGLISH)["dataset"]
+    assert (seen["rows"], seen["file_name"]) == (2, "one.jsonl + 1")
+    assert left_of_uploads(studio) == []
+
+
+def test_a_file_with_faults_is_kept_and_every_one_of_them_is_shown(studio):
+    seen = bring(
+        studio,
+        "tales.jsonl",
+        conversation("Who?", "Me."),
+        '{"messages": [',
+        conversation("", "Me."),
+        conversation("Mail?", "a@b.org"),
+    )
+    assert (seen["dataset"]["rows"], seen["dataset"]["bad_rows"]) == (2, 2)
+    assert (seen["dataset"]["errors"], seen["dataset"]["warnings"]) == (2, 1)
+    assert [(g["code"], g["level"], g["count"], g["heals"]) for g in seen["groups"]] == [
+        ("not_json", "error", 1, "skip_bad_rows"), ("empty", "error", 1, "skip_bad_rows"), ("email", "warning", 1, ""),
+    ]  # fmt: skip
+    listed = datasets.problems(studio, "tales", IN_ENGLISH)
+    assert listed["total"] == 3
+    assert [(each["line"], each["field"], each["level"]) for each in listed["problems"]] == [
+        (2, "", "error"), (3, "messages[0].content", "error"), (4, "messages[1].content", "warning"),
+    ]  # fmt: skip
+    assert all(each["problem"] and each["remedy"] for each in listed["problems"])
+
+
+def test_problems_are_filtered_by_kind_and_by_words(studio):
+    bring(studio, "tales.jsonl", conversation("", "Me."), "{", conversation("", "You."), conversation("Who?", "Me."))
+    assert [p["line"] for p in datasets.problems(studio, "tales", IN_ENGLISH, code="empty")["problems"]] == [1, 3]
+    assert [p["line"] for p in datasets.problems(studio, "tales", IN_ENGLISH, search="Content")["problems"]] == [1, 3]
+    assert [p["line"] for p in datasets.problems(studio, "tales", IN_ENGLISH, search="2")["problems"]] == [2]
+    assert datasets.problems(studio, "tales", IN_ENGLISH, offset=2)["problems"][0]["line"] == 3
+
+
+def test_problems_are_told_in_the_readers_language(studio):
+    bring(studio, "tales.jsonl", conversation("", "Me."), conversation("Who?", "Me."))
+    (problem,) = datasets.problems(studio, "tales", IN_CHINESE)["problems"]
+    assert problem["remedy"] == translate("Fill it in, or skip the row.", "zh")
+
+
+def test_what_cannot_be_read_at_all_is_said_on_its_page_in_the_readers_language(studio):
+    seen = bring(studio, "tales.jsonl", "", "", request=IN_CHINESE)["dataset"]
+    assert seen["status"] == "failed"
+    assert seen["fault"] == {
+        "problem": translate("“{file}” has no rows.", "zh", file="tales.jsonl"),
+        "remedy": translate("Add a file with at least one row.", "zh"),
+    }
+
+
+def test_unclear_columns_are_mapped_by_hand_with_the_first_rows_to_look_at(studio):
+    rows = [{"q1": f"Question {i}", "a1": f"A longer answer {i}"} for i in range(3)] + [{"q1": "", "a1": "x"}]
+    assert bring(studio, "tales.jsonl", *rows)["dataset"]["status"] == "unclear"
+    asked = datasets.columns(studio, "tales", IN_ENGLISH)
+    assert asked["columns"] == ["q1", "a1"]
+    assert asked["layout"] == {"format": "prompt-completion", "columns": {"prompt": "q1", "completion": "a1"}}
+    assert asked["sample"] == rows
+    swapped = {"format": "prompt-completion", "columns": {"prompt": "a1", "completion": "q1"}}
+    tried = datasets.try_columns(studio, "tales", swapped, IN_ENGLISH)
+    assert [turn["content"] for turn in tried[0]["row"]["turns"]] == ["A longer answer 0", "Question 0"]
+    assert tried[3]["row"] is None
+    assert [problem["field"] for problem in tried[3]["problems"]] == ["q1"]
+    with pytest.raises(InvalidInput) as caught:
+        datasets.try_columns(studio, "tales", {"format": "text", "columns": {}}, IN_ENGLISH)
+    assert list(caught.value.fields) == ["text"]
+    datasets.read_again(studio, "tales", IN_ENGLISH, layout=swapped)
+    studio.datasets.tick()
+    seen = datasets.look(studio, "tales", IN_ENGLISH)["dataset"]
+    assert (seen["status"], seen["version"], seen["rows"], seen["bad_rows"]) == ("ready", 1, 3, 1)
+
+
+def test_healing_makes_the_next_version_and_says_what_it_did(studio):
+    bring(
+        studio,
+        "tales.jsonl",
+        conversation("Who?", "Me."),
+        "{",
+        conversation("Who?", "Me."),
+        conversation("Why?", "So."),
+    )
+    begun = datasets.clean(studio, "tales", IN_ENGLISH, skip_bad_rows=True, drop_duplicates=True)["dataset"]
+    assert begun["reference"] == "tales@2"
+    studio.datasets.tick()
+    seen = datasets.look(studio, "tales", IN_ENGLISH)
+    assert (seen["dataset"]["rows"], seen["dataset"]["bad_rows"], seen["dataset"]["versions"]) == (2, 0, 2)
+    assert [step["text"] for step in seen["steps"]] == [
+        "Added tales.jsonl", "Cleaned up: bad rows skipped (1), duplicates dropped (1)",
+    ]  # fmt: skip
+    assert [version["reference"] for version in seen["versions"]] == ["tales@2", "tales@1"]
+    assert datasets.look(studio, "tales@1", IN_ENGLISH)["dataset"]["rows"] == 3
+
+
+def test_a_path_that_no_upload_has_is_not_read(studio, tmp_path):
+    secret = tmp_path / "secret.jsonl"
+    secret.write_text(json.dumps(conversation("Who?", "Me.")))
+    with pytest.raises(InvalidInput):
+        datasets.add(studio, [str(secret)], ["secret.jsonl"], IN_ENGLISH)
+    assert secret.exists()
+
+
+def test_the_rows_part_what_is_trained_from_what_is_given(studio, model):
+    bring(studio, "t.jsonl", conversation("Who?", "Me."))
+    (row,) = datasets.rows(studio, "t", IN_ENGLISH, model=model)["rows"]
+    assert row["parts"] == [["<user>Who?<end><assistant>", False], ["Me.<end>", True]]
+    assert (row["number"], row["line"], row["cut"]) == (0, 1, 0)
+
+
+def test_without_a_model_the_rows_are_shown_as_they_are(studio):
+    bring(studio, "t.jsonl", conversation("Who?", "Me."))
+    seen = datasets.rows(studio, "t", IN_ENGLISH)
+    assert seen["model"] == ""
+    assert [turn["content"] for turn in seen["rows"][0]["turns"]] == ["Who?", "Me."]
+    assert "parts" not in seen["rows"][0]
+
+
+def test_a_long_row_is_cut_in_the_list_and_whole_when_it_is_asked_for(studio, model):
+    answer = "tide " * LONGEST
+    bring(studio, "t.jsonl", conversation("Who?", answer))
+    (row,) = datasets.rows(studio, "t", IN_ENGLISH, model=model)["rows"]
+    shown = "".join(part for part, _ in row["parts"])
+    assert len(shown) == LONGEST
+    whole = datasets.whole_row(studio, "t", 0, IN_ENGLISH, model=model)
+    assert whole["cut"] == 0
+    assert [part for part, trained in whole["parts"] if trained] == [f"{answer}<end>"]
+    assert len(shown) + row["cut"] == sum(len(part) for part, _ in whole["parts"])
+
+
+def test_a_page_of_the_rows_begins_where_it_is_asked_to(studio):
+    bring(studio, "t.jsonl", *(conversation(f"Question {i}", "Answer") for i in range(datasets.PAGE + 5)))
+    second = datasets.rows(studio, "t", IN_ENGLISH, offset=datasets.PAGE)
+    assert len(second["rows"]) == 5
+    assert second["total"] == datasets.PAGE + 5
+    assert second["rows"][0]["turns"][0]["content"] == f"Question {datasets.PAGE}"
+
+
+def test_a_search_finds_rows_by_any_of_their_turns(studio):
+    bring(
+        studio,
+        "t.jsonl",
+        conversation("Who?", "Me."),
+        conversation("Where?", "At SEA."),
+        conversation("The sea?", "Yes."),
+    )
+    seen = datasets.rows(studio, "t", IN_ENGLISH, search=" sea ")
+    assert ([row["line"] for row in seen["rows"]], seen["total"]) == ([2, 3], 2)
+
+
+def test_a_deleted_dataset_is_gone_from_the_list(studio):
+    bring(studio, "t.jsonl", conversation("Who?", "Me."))
+    datasets.delete(studio, "t")
+    assert datasets.listing(studio, IN_ENGLISH)["rows"] == []

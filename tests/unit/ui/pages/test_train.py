@@ -1,0 +1,85 @@
+"""The handlers behind the train page, on a real catalogue."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio.domain.errors import InvalidInput
+from studio.domain.spec.presets import preset_values
+from studio.domain.spec.spec import defaults
+from studio.ui.language import translate
+from studio.ui.pages import train
+from tests.support.page_requests import IN_CHINESE, IN_ENGLISH, values
+
+
+def test_the_form_begins_with_what_was_asked_for_and_a_free_name(studio, model):
+    studio.datasets.add_sample()
+    begun = train.begin(studio, dataset="captain-brine")
+    assert begun["name"] == "captain-brine"
+    assert begun["values"]["model"]["name"] == "small"
+    assert begun["values"]["lora"] == preset_values(train.FIRST_PRESET, defaults())["lora"]
+
+
+def test_a_dataset_that_is_gone_is_not_chosen(studio, model):
+    assert train.begin(studio, dataset="gone")["values"]["data"]["name"] == ""
+
+
+def test_a_run_can_be_begun_anew_with_its_settings_under_another_name(studio, model):
+    dataset = studio.datasets.add_sample().name
+    first = train.start(studio, values(dataset, lora__r="3"), "captain", "key")["id"]
+    again = train.begin(studio, run=first)
+    assert again["values"]["lora"]["r"] == 3
+    assert again["name"] == "captain-2"
+
+
+def test_a_check_says_what_the_run_will_be(studio, model):
+    dataset = studio.datasets.add_sample()
+    answer = train.check(studio, values(dataset.name), IN_ENGLISH)
+    assert answer["faults"] == {}
+    assert answer["plan"]["train_rows"] + answer["plan"]["eval_rows"] == dataset.rows
+    assert answer["plan"]["steps"] == 60
+    assert answer["sizes"]["trainable"] == 8 * ((8 + 8) + (8 + 4))
+    assert answer["layers"] == ["q_proj", "v_proj"]
+    assert answer["machine"]["free_for_training"] > 0
+    assert answer["memory"] > answer["sizes"]["base_bytes"][0]
+
+
+def test_a_check_tells_faults_by_field_in_the_readers_language(studio, model):
+    answer = train.check(studio, values("", lora__r="lots"), IN_CHINESE)
+    assert answer["faults"] == {
+        "data.name": translate("Choose one.", "zh"),
+        "lora.r": translate("Enter a whole number, such as {example}.", "zh", example=16),
+    }
+    assert answer["plan"] is None
+
+
+def test_sizes_are_known_before_a_dataset_is_chosen(studio, model):
+    answer = train.check(studio, values(""), IN_ENGLISH)
+    assert list(answer["faults"]) == ["data.name"]
+    assert answer["plan"] is None
+    assert answer["sizes"]["parameters"] == 10 * 8 + 8 * 8 + 4 * 8
+    assert answer["memory"] is None
+
+
+def test_a_layer_that_the_model_does_not_have_stops_the_submission(studio, model):
+    dataset = studio.datasets.add_sample().name
+    with pytest.raises(InvalidInput) as refused:
+        train.start(studio, values(dataset, lora__target_modules=["q_proj", "key"]), "captain", "key")
+    assert "“key”" in refused.value.fields["lora.target_modules"].problem
+    assert studio.runs.list() == []
+
+
+def test_a_second_click_starts_no_second_run(studio, model):
+    dataset = studio.datasets.add_sample().name
+    first, second = (train.start(studio, values(dataset), "captain", "the same key") for _ in range(2))
+    assert first == second
+    assert len(studio.runs.list()) == 1
+
+
+def test_a_model_that_is_not_ready_is_a_fault_at_its_field(studio):
+    studio.catalogue.add_model(name="small", reference="small", source="hub")
+    dataset = studio.datasets.add_sample().name
+    assert train.check(studio, values(dataset), IN_ENGLISH)["sizes"] is None
+    with pytest.raises(InvalidInput) as refused:
+        train.start(studio, values(dataset), "captain", "key")
+    assert list(refused.value.fields) == ["model.name"]
