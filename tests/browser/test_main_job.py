@@ -22,7 +22,7 @@ def server(starter_home: Path) -> Iterator[Server]:
 
 
 @pytest.mark.timeout(3600)
-def test_from_a_file_to_a_tuned_model_that_answers_in_the_persona_beside_a_base_that_does_not(
+def test_from_a_file_to_a_tuned_model_that_answers_in_the_persona(
     server: Server, page: Page, starter_home: Path, tmp_path: Path
 ) -> None:
     bring_data(page, server.url, tmp_path)

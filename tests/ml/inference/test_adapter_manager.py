@@ -144,7 +144,7 @@ def test_adapters_that_share_a_batch_answer_in_it_as_each_does_alone(
 
 
 @pytest.mark.parametrize("name", [*(n for n, (_, reason) in KINDS.items() if reason), "another kind"])
-def test_an_adapter_that_shares_no_batch_answers_right_and_leaves_base_and_others_as_they_were(
+def test_an_adapter_that_shares_no_batch_is_right_and_changes_no_other(
     base: LoadedModel, manager: AdapterManager, model: Path, adapters: dict[str, Path], name: str
 ):
     untouched = plain(model)(input_ids=torch.tensor([PROMPT])).logits
@@ -331,7 +331,7 @@ def test_what_acts_only_alone_is_neither_mixed_nor_weakened_in_silence(
             manager.check(adapter_set)
 
 
-def test_where_memory_is_short_the_one_that_was_not_used_for_longest_is_dropped_and_comes_back(
+def test_short_of_memory_the_least_recently_used_is_dropped_and_comes_back(
     base: LoadedModel, manager: AdapterManager, model: Path, adapters: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ):
     for name in ("plain", "dropout"):

@@ -43,7 +43,7 @@ def asked_at_once(base: LoadedModel, lengths: list[int]) -> list[GeneratedSequen
     return answers
 
 
-def test_a_model_that_reads_padding_shares_a_batch_only_among_prompts_of_one_length_and_says_why(
+def test_a_model_that_reads_padding_batches_prompts_of_one_length_and_says_why(
     folders: dict[str, Path],
 ):
     short, long, short_too = asked_at_once(load_base(folders[READS_PADDING], "fp32"), [5, 30, 5])

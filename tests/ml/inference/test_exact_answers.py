@@ -150,9 +150,7 @@ def test_an_adapter_of_another_vocabulary_says_both_sizes_and_what_to_do(
     ],
     ids=lambda own: " ".join(own),
 )
-def test_of_a_generation_config_what_changes_scores_holds_for_each_row_alone_and_beside_others(
-    llama: Path, own: dict[str, Any]
-):
+def test_score_rules_of_a_generation_config_hold_for_each_row_by_itself(llama: Path, own: dict[str, Any]):
     base, theirs = load_base(llama, "fp32"), AutoModelForCausalLM.from_pretrained(llama).eval()
     config = GenerationConfig(**{"eos_token_id": 2, "pad_token_id": 0} | own)
     base.model.generation_config = theirs.generation_config = config

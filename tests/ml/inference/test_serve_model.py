@@ -161,7 +161,7 @@ def test_what_the_other_server_cannot_do_is_said_in_that_column_alone(playground
     assert isinstance(likelihood, InvalidInput)
 
 
-def test_a_wrong_key_and_a_server_that_is_not_there_are_said_and_without_it_this_machine_answers(
+def test_a_wrong_key_and_an_absent_server_are_told_and_this_machine_can_answer(
     playground: Playground, stand_in: RemoteServer, served: dict[str, Any]
 ):
     stand_in.save(served["url"], "wrong")

@@ -119,7 +119,7 @@ def test_the_key_of_a_header_does_not_know_the_order_of_its_columns() -> None:
     assert len({header_key(columns) for columns in (["a", "b"], ["ab"], ["a"], [])}) == 4
 
 
-def test_what_is_trained_of_rows_is_said_of_pairs_and_rated_answers_alone_and_nothing_of_a_format_that_is_not_known():
+def test_what_is_trained_on_is_said_of_pairs_and_rated_answers_alone():
     assert "only the chosen answer" in trained_part(Format.PREFERENCE)
     assert trained_part(Format.UNPAIRED)
     assert trained_part(Format.CHAT) == trained_part("messages") == trained_part(None) == ""

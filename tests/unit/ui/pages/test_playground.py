@@ -154,7 +154,7 @@ def test_the_system_prompt_is_kept_with_the_comparison():
     assert studio.votes.calls[0][2]["system"] == "Be brief."
 
 
-def test_one_column_in_error_is_told_in_the_readers_language_and_leaves_no_comparison_to_vote_on():
+def test_a_failed_column_is_told_translated_and_leaves_nothing_to_vote_on():
     fault = StudioError("The base model “{name}” is not ready yet.", "Wait until it is ready.", name="big")
     studio = streaming(Comparison([state(), state(name="a", state="error", error=fault)]))
     (moment,) = answered(studio, [column(), column(a=1)], SAMPLING, IN_CHINESE)

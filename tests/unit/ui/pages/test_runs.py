@@ -264,7 +264,7 @@ def test_what_is_on_hold_is_neither_waiting_nor_running(studio):
     assert (seen["runs"], seen["waiting"], seen["on_hold"]) == ([], 0, 1)
 
 
-def test_once_all_steps_are_done_a_stage_stands_in_the_place_of_the_percent_and_the_time_left(studio):
+def test_a_stage_after_the_last_step_replaces_the_percent_and_the_time_left(studio):
     id = train(studio, "now", 10)
     studio.catalogue.change_run(id, total_steps=12)
     assert sidebar(studio, "stage", "percent") == ("", 83)
