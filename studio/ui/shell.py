@@ -53,6 +53,12 @@ SUN = (
 GLOBE = "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM3 12h18M12 3c-5 5.5-5 12.5 0 18M12 3c5 5.5 5 12.5 0 18"
 DOOR = "M14 4h5v16h-5M4 12h10M10 8l4 4-4 4"
 FRAME_SCRIPT = "frame/index.js"
+# In this order, since a later rule goes before an earlier one: the parts that every page is made of, and what gives way
+# on a narrow page. A page's own come after them.
+STYLES = (
+    "base", "frame", "gradio", "layout", "buttons", "fields", "choices", "facts", "tables", "tabs", "states", "dialogs",
+    "charts", "narrow",
+)  # fmt: skip
 PRELOADED_FONTS = ("inter-latin.woff2", "jetbrains-mono-latin.woff2")
 
 # Before the first paint: the scheme that was chosen, else that of the page around (a Space asks so), else the system's.
@@ -116,6 +122,7 @@ def document(
     *,
     pages: tuple[Page, ...],
     script: str | None,
+    styles: tuple[str, ...],
     version: str,
     language: str,
     theme: str,
@@ -128,6 +135,7 @@ def document(
         skeleton: HTML of the page's views before they are drawn.
         pages: those in the navigation.
         script: static path of the page's own module, if it has one.
+        styles: static paths of the page's own stylesheets.
         version: of the static files; part of their address, so that they can be kept for ever.
         theme: light, dark or system.
         nonce: of the inline scripts, as the Content-Security-Policy names it.
@@ -144,6 +152,7 @@ def document(
     preloads = (*(f"{static}/{module}" for module in imported), dictionary)
     # For what does not know the version: import("studio/lib/dom.js"). Modules name each other by relative paths.
     import_map = json.dumps({"imports": {"studio/": f"{static}/", "studio/text": dictionary}})
+    stylesheets = stylesheet_links(static, *(f"styles/{name}.css" for name in STYLES), *styles)
     fonts = "".join(
         f'<link rel="preload" href="{static}/fonts/{name}" as="font" type="font/woff2" crossorigin>'
         for name in PRELOADED_FONTS
@@ -163,7 +172,7 @@ def document(
 {fonts}
 {gradio.stylesheets}
 <style>{css_variables()}</style>
-<link rel="stylesheet" href="{static}/studio.css">
+{stylesheets}
 <script nonce="{nonce}">{SCHEME_SCRIPT}</script>
 <script nonce="{nonce}">window.__gradio_mode__ = "app";
 {gradio.configuration}</script>
@@ -195,6 +204,10 @@ def document(
 </body>
 </html>
 """
+
+
+def stylesheet_links(static: str, *paths: str) -> str:
+    return "".join(f'<link rel="stylesheet" href="{static}/{path}">' for path in paths)
 
 
 def _icon(path: str) -> str:

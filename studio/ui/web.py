@@ -174,14 +174,15 @@ class Frame:
 
     def framed(self, page: Page, html: str, request: Request, nonce: str) -> str:
         theme = request.cookies.get(THEME_COOKIE, "")
-        script = f"pages/{page.name}/index.js"
+        folder = STATIC / "pages" / page.name
         return document(
             page,
             self.headings.get(page, Heading(page.title, "")),
             self.skeletons[page],
             GradioParts.of(html),
             pages=tuple(self.pages.values()),
-            script=script if (STATIC / script).is_file() else None,
+            script=f"pages/{page.name}/index.js" if (folder / "index.js").is_file() else None,
+            styles=tuple(f"pages/{page.name}/{file.name}" for file in sorted(folder.glob("*.css"))),
             version=self.version,
             language=language_of(request),
             theme=theme if theme in THEMES else "system",

@@ -39,7 +39,7 @@ def test_every_page_answers(server, page):
     status, html = get(f"{server.url}/{page}")
     assert status == 200
     assert "Adapter Studio" in html
-    assert re.search(r"/static/\w{12}/studio\.css", html)
+    assert re.search(r"/static/\w{12}/styles/base\.css", html)
 
 
 def test_nothing_in_a_page_is_loaded_from_outside(server):

@@ -134,7 +134,7 @@ def test_what_the_page_is_made_of_can_be_loaded_and_nothing_else(web):
         assert web.get(address).text == "inside", address
     for address in ("/static/lib/dom.js", f"/static/{VERSION}/lib/dom.js", "/static/fonts/%2e%2e/lib/dom.js"):
         assert web.get(address).status_code == 401, address
-    assert web.post("/static/studio.css").status_code == 401
+    assert web.post("/static/styles/base.css").status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from studio.ui.shell import THEME_COOKIE
 
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 OPEN = re.compile(
-    r"/static/(?:[0-9a-f]{12}/)?(?:studio\.css|icon\.svg|fonts/[\w-]+\.woff2)"
+    r"/static/(?:[0-9a-f]{12}/)?(?:styles/\w+\.css|icon\.svg|fonts/[\w-]+\.woff2)"
 )  # what the page itself is made of
 MOST_BYTES = 8192  # of a form
 _NEXT = re.compile(r"[\w-]*(\?[\w=&.,:;~%*+()@/-]*)?", re.ASCII)  # a page of ours: no host, no other folder

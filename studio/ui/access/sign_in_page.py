@@ -6,8 +6,10 @@ from html import escape
 from urllib.parse import urlencode
 
 from studio.ui.language import LANGUAGES, translate
-from studio.ui.shell import HTML_LANGUAGE, PRODUCT, THEMES
+from studio.ui.shell import HTML_LANGUAGE, PRODUCT, THEMES, stylesheet_links
 from studio.ui.theme import css_variables_without_script
+
+STYLES = tuple(f"styles/{name}.css" for name in ("base", "frame", "layout", "buttons", "fields", "sign_in", "narrow"))
 
 
 def sign_in_page(
@@ -35,7 +37,7 @@ def sign_in_page(
 <title>{t("Sign in")} · {PRODUCT}</title>
 <link rel="icon" href="{icon}" type="image/svg+xml">
 <style>{css_variables_without_script()}</style>
-<link rel="stylesheet" href="{static}/studio.css">
+{stylesheet_links(static, *STYLES)}
 </head>
 <body>
 <main class="entrance">
