@@ -12,6 +12,7 @@ from typing import Any
 from studio.domain.chat.spans import LearnedTurn, Messages, Tools
 from studio.domain.chat.template_faults import TemplateExceeds, TemplateRefusal, template_refusal
 from studio.domain.errors import StudioError
+from studio.domain.translation import N_
 from studio.rendering.frames import packed
 from studio.rendering.process import RenderingPool, Stopped, What, pool
 from studio.rendering.template_files import LONGEST_TEMPLATE, files_size
@@ -139,12 +140,12 @@ class Template:
         return TemplateExceeds(_PROBLEMS[what], _REMEDY, model=self._name, limit=values[what])
 
 
-_REMEDY = "Choose another chat template, or another base model."
+_REMEDY = N_("Choose another chat template, or another base model.")
 _PROBLEMS: dict[What, str] = {
-    "seconds": "The chat template of {model} was stopped: it ran longer than the {limit} s allowed.",
-    "memory": "The chat template of {model} was stopped: it used more than the {limit} MB of memory allowed.",
-    "characters": "The chat template of {model} was stopped: it wrote more than {limit} characters.",
-    "ended": "The process that renders the chat template of {model} ended before it was done.",
+    "seconds": N_("The chat template of {model} was stopped: it ran longer than the {limit} s allowed."),
+    "memory": N_("The chat template of {model} was stopped: it used more than the {limit} MB of memory allowed."),
+    "characters": N_("The chat template of {model} was stopped: it wrote more than {limit} characters."),
+    "ended": N_("The process that renders the chat template of {model} ended before it was done."),
 }
 
 

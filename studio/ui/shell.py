@@ -103,7 +103,7 @@ class GradioParts(NamedTuple):
         stylesheets = re.findall(r'<link rel="stylesheet"[^>]* href="([^"]+)"', document)
         modules = re.findall(r'<script type="module"[^>]*></script>|<link rel="modulepreload"[^>]*>', document)
         if len(configuration) != 2 or not stylesheets or not modules:
-            raise ValueError("Gradio's page has another form than Gradio 6 gave it.")
+            raise ValueError("Gradio's page is not laid out as Gradio 6 does it.")
         # In a layer, what Gradio sets for every button and input gives way to our own rules. Gradio's script would add
         # the same sheet outside the layer, unless it finds one of that address: here is one that never applies.
         layered = "".join(

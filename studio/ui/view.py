@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from studio.domain.errors import InvalidInput, StudioError, file_fault
 from studio.domain.secrecy import holds_secret, masked_value
+from studio.domain.translation import N_
 from studio.ui.language import language_of, problem_of, remedy_of, sentence_of, translate
 
 log = logging.getLogger(__name__)
@@ -201,10 +202,16 @@ def described(error: Exception, language: str, place: str) -> dict[str, Any]:
     reference = secrets.token_hex(4)
     if isinstance(error, Unexpected):
         log.warning("%s failed: %s", place, str(error)[:1000])
-        problem, remedy = "The page sent something that the studio did not expect.", "Reload the page, then try again."
+        problem, remedy = (
+            N_("The page sent something that the studio did not expect."),
+            N_("Reload the page, then try again."),
+        )
     else:
         log.error("%s failed, reference %s", place, reference, exc_info=error)
-        problem, remedy = "Something went wrong inside the studio.", "Try again. The log has details under {reference}."
+        problem, remedy = (
+            N_("Something went wrong inside the studio."),
+            N_("Try again. The log has details under {reference}."),
+        )
     return {
         "problem": translate(problem, language),
         "remedy": translate(remedy, language, reference=reference),

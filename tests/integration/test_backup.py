@@ -82,7 +82,7 @@ def test_nothing_is_overwritten_and_secrets_stay_at_home(home: Path, tmp_path: P
     file = tmp_path / "copy.studio"
     studio_json(home, "backup", str(file))
     assert not [name for name in zipfile.ZipFile(file).namelist() if "secret" in name or "upload" in name]
-    for place, words in ((file, "already exists"), (home / "copy.studio", "in the home itself")):
+    for place, words in ((file, "already exists"), (home / "copy.studio", "inside the home itself")):
         refused = studio(home, "backup", str(place))
         assert (refused.returncode, words in refused.stderr) == (2, True), refused.stderr
     (tmp_path / "full").mkdir()

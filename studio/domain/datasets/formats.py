@@ -10,6 +10,7 @@ from typing import Any
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
+from studio.domain.translation import N_
 
 
 class Format(StrEnum):
@@ -38,19 +39,19 @@ def trained_part(format: str | None) -> str:
 
 
 _LABELS = {
-    Format.CHAT: "Chat messages",
-    Format.SHAREGPT: "ShareGPT conversations",
-    Format.ALPACA: "Alpaca instructions",
-    Format.PROMPT_COMPLETION: "Prompt and completion",
-    Format.TEXT: "Plain text",
-    Format.PREFERENCE: "Preference pairs",
-    Format.UNPAIRED: "Rated answers",
+    Format.CHAT: N_("Chat messages"),
+    Format.SHAREGPT: N_("ShareGPT conversations"),
+    Format.ALPACA: N_("Alpaca instructions"),
+    Format.PROMPT_COMPLETION: N_("Prompt and completion"),
+    Format.TEXT: N_("Plain text"),
+    Format.PREFERENCE: N_("Preference pairs"),
+    Format.UNPAIRED: N_("Rated answers"),
 }
 
 
 _NOTES: Mapping[str, str] = {
-    Format.PREFERENCE: "Of each pair, only the chosen answer is trained on.",
-    Format.UNPAIRED: "Only the answers rated good are trained on.",
+    Format.PREFERENCE: N_("Of each pair, only the chosen answer is trained on."),
+    Format.UNPAIRED: N_("Only the answers rated good are trained on."),
 }
 
 

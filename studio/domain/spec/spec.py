@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from studio.domain.chat.templates import AUTOMATIC, TEMPLATES, TemplateChoice
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.translation import N_
 
 
 def knob(
@@ -144,9 +145,9 @@ class LoraSpec(Section):
             if names == ["all-linear"]:
                 return "all-linear"
             if not names:
-                raise ValueError("Name at least one layer, or all-linear.")
+                raise ValueError(N_("Name at least one layer, or all-linear."))
             if not all(isinstance(n, str) and all(c.isalnum() or c in "_.-" for c in n) for n in names):
-                raise ValueError("Separate the layers' names by commas, such as q_proj, v_proj.")
+                raise ValueError(N_("Separate layer names with commas, such as q_proj, v_proj."))
         return names
 
 
@@ -225,7 +226,7 @@ class TrainingSpec(Section):
     @classmethod
     def _some_steps(cls, value: int) -> int:
         if value == 0:
-            raise ValueError("Use -1 for no limit, or at least 1.")
+            raise ValueError(N_("Use -1 for no limit, or at least 1."))
         return value
 
 

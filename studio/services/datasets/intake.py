@@ -33,11 +33,13 @@ class DatasetIntakes:
                     details={**dataset.details, "fault": fault},
                 )  # fmt: skip
             case _ if not alive and (process is not None or time.time() - dataset.created_at > SECONDS_TO_START):
-                self._catalogue.change_dataset(
-                    dataset.id, status="failed", pid=None,
-                    problem="Reading it ended without a word.",
-                    remedy="The machine may have run out of memory. Delete it and add the file again.",
-                )  # fmt: skip
+                self.fail(
+                    dataset,
+                    StudioError(
+                        "Reading ended unexpectedly; the machine may have run out of memory.",
+                        "Delete the dataset and add its file again.",
+                    ),
+                )
             case Progress(stage=stage, done=done, total=total):
                 self._catalogue.change_dataset(dataset.id, stage=stage, done=done, total=total)
 

@@ -12,6 +12,7 @@ from studio.domain.datasets.rows import learned
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
 from studio.domain.naming import LONGEST_NAME, check_name
+from studio.domain.translation import N_
 from studio.services.datasets.status import check_ready
 from studio.store.arrow_file import DamagedFile
 from studio.store.catalogue import Catalogue
@@ -45,8 +46,8 @@ class PromptSets:
         if len(text) > MOST_CHARACTERS:
             raise _at(
                 "text",
-                "The list has {size:.0f} million characters.",
-                "Split it: a set has at most {most:.0f} million.",
+                N_("The list has {size:.0f} million characters."),
+                N_("Split it: a set has at most {most:.0f} million."),
                 size=len(text) / 1e6,
                 most=MOST_CHARACTERS / 1e6,
             )
@@ -169,12 +170,12 @@ class PromptSets:
 
     def _add(self, name: str, rows: Sequence[PromptRow], *, source: str = "", owner: str = "") -> int:
         if not rows:
-            raise _at("text", "There is no prompt.", "Write one per line.")
+            raise _at("text", N_("There is no prompt."), N_("Write one per line."))
         if len(rows) > MOST_PROMPTS:
             raise _at(
                 "text",
-                "There are {count} prompts.",
-                "A prompt set holds at most {most}.",
+                N_("There are {count} prompts."),
+                N_("A prompt set holds at most {most}."),
                 count=len(rows),
                 most=MOST_PROMPTS,
             )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from studio.domain.errors import StudioError
 from studio.domain.run import RunStatus
+from studio.domain.translation import N_
 from studio.services.home.folders import OF_WORKERS, is_original
 from studio.services.home.relocated_paths import rebase_files, rebase_row, rebase_to
 from studio.store.catalogue import Catalogue
@@ -21,7 +22,7 @@ from studio.store.tables.models import Model
 from studio.store.tables.runs import Run, Transition
 
 UNDER_WAY = [status for status in RunStatus if status.has_worker]
-_MOVED = "The home was moved or copied during the run."
+_MOVED = N_("The home was moved or copied during the run.")
 
 logger = logging.getLogger(__name__)
 

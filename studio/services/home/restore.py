@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.translation import N_
 from studio.services.home.backup import Told
 from studio.services.home.relocated_paths import Rebase, rebase_files, rebase_row, rebase_to
 from studio.services.home.relocation import UNDER_WAY, leave_workers
@@ -30,7 +31,7 @@ _ASIDE = ".restoring"
 _ALLOWED = {_ASIDE, "studio.lock", "studio.holder"}  # by a restore that was broken off
 # What a disk says of paths that no backup has.
 _IMPOSSIBLE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
-_RESTORED = "It was running when the backup was made."
+_RESTORED = N_("It was running when the backup was made.")
 
 
 def restore(settings: Settings, file: Path, tell: Told) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import slug
 from studio.domain.secrecy import masked
+from studio.domain.translation import N_
 from studio.services.evaluation.results import before_and_after
 from studio.services.hub.client import Account, ask_account, explained, hub_api
 from studio.services.hub.files import AdapterFolder, read_adapter_folder
@@ -99,7 +100,9 @@ class Hub:
             self._catalogue.change_adapter(
                 adapter.id, hub_repo=repository, hub_url=url, hub_commit=commit, hub_pushed_at=time.time()
             )
-        note = "" if base_on_hub(adapter) else "The base model is not on the Hub: whoever loads the adapter needs it."
+        note = (
+            "" if base_on_hub(adapter) else N_("The base model is not on the Hub: whoever loads the adapter needs it.")
+        )
         return Pushed(repository, url, commit, note)
 
     def _api(self, token: str | None) -> HfApi:
@@ -158,8 +161,8 @@ def repository_id(adapter: Adapter, wanted: str | None, account: Account) -> str
         validate_repo_id(repository)
     except HFValidationError as error:
         raise _misnamed(
-            "“{repository}” cannot be the name of a repository.",
-            "Use letters, digits, single dots, dashes and underscores: name, or owner/name.",
+            N_("“{repository}” cannot be the name of a repository."),
+            N_("Use letters, digits, single dots, dashes and underscores: name, or owner/name."),
             repository,
         ) from error
     return repository
@@ -213,8 +216,8 @@ def _new_repository(api: HfApi, repository: str, *, private: bool) -> Iterator[N
 
 def _taken(repository: str) -> InvalidInput:
     return _misnamed(
-        "There is already a repository {repository} that this adapter was not pushed to.",
-        "Choose another name for the repository.",
+        N_("There is already a repository {repository} that this adapter was not pushed to."),
+        N_("Choose another name for the repository."),
         repository,
     )
 

@@ -18,9 +18,10 @@ from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
 from studio.domain.secrecy import MaskedPieces, keep_secret, masked, masked_words
+from studio.domain.translation import N_
 from studio.services.inference.chat_client import ANSWER_SECONDS, ATTACH_SECONDS, ChatRequest, Chunk
 
-_REMEDY = "Check that server's log, or remove the server in Settings to answer on this machine."
+_REMEDY = N_("Check that server's log, or remove the server in Settings to answer on this machine.")
 _LISTED = 8  # names in an error
 
 
@@ -127,7 +128,7 @@ class Server:
 
     def refused(self, status: int, body: bytes) -> StudioError:
         if status in (401, 403):
-            return _Refused(status, "The server {url} rejected the key.", "Fix the key in Settings.", url=self.url)
+            return _Refused(status, "The server {url} rejected the key.", N_("Fix the key in Settings."), url=self.url)
         said = _words(body) or f"HTTP {status}"
         return _Refused(status, "The server {url} replied: {reason}", _REMEDY, url=self.url, reason=said)
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.secrecy import keep_secret
+from studio.domain.translation import N_
 from studio.services.inference.openai_client import Server
 from studio.services.shared.secret_file import SecretFile
 from studio.settings import Settings
@@ -37,7 +38,7 @@ class RemoteServer:
             raise StudioError("A Space does not store keys.", "Run the studio on your own machine.")
         url, key = checked_url(url), key.strip()
         if not _KEY.fullmatch(key):
-            raise _at("key", "This is not an API key.", "Copy the whole key, without spaces.")
+            raise _at("key", N_("This is not an API key."), N_("Copy the whole key, without spaces."))
         with suppress(StudioError):  # damaged: it is replaced
             known = self._read()
             if not key and known.get("url") == url:
@@ -86,9 +87,13 @@ def checked_url(text: str) -> str:
     except ValueError:
         is_good = False
     if not is_good or re.search(r"\s", text):
-        raise _at("url", "This is not the address of a server.", "Write it as http://host:8000/v1.")
+        raise _at("url", N_("This is not the address of a server."), N_("Write it as http://host:8000/v1."))
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise _at("url", "The address must hold neither a name and password nor a query.", "Enter a key below instead.")
+        raise _at(
+            "url",
+            N_("The address must hold neither a name and password nor a query."),
+            N_("Enter a key below instead."),
+        )
     path = parts.path.rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{path if path.endswith('/v1') else path + '/v1'}"
 

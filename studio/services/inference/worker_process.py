@@ -10,6 +10,7 @@ from typing import Any
 
 from studio.domain.errors import StudioError
 from studio.domain.events import Failed, Finished, Progress
+from studio.domain.translation import N_
 from studio.engines.base import Engine, Process
 from studio.services.inference.chat_client import ChatClient, WorkerGone
 from studio.store.bounded_json import read_object
@@ -87,7 +88,7 @@ class ChatWorker:
     def stage(self) -> str:
         """The newest word of the worker while it is loading."""
         last = self._folder.last_event()
-        return last.stage if isinstance(last, Progress) else "Starting the chat worker"
+        return last.stage if isinstance(last, Progress) else N_("Starting the chat worker")
 
     def explained(self, fault: StudioError, worker: Worker) -> StudioError:
         """What is behind an answer that broke off."""
@@ -194,7 +195,7 @@ class ChatWorker:
                 "The playground's model has been unloaded: a run needed the memory, or it was idle for too long.",
                 "Send the prompt again: it is loaded automatically.",
             )
-        remedy = (
+        remedy = N_(
             "Send the prompt again: it starts automatically. If it ends again, choose 8-bit, 4-bit or a smaller model."
         )
         log = [line for line in self._folder.log_tail(2000).splitlines() if line.strip()]

@@ -224,10 +224,12 @@ class Models:
                     report={"problems": [failed.told]},
                 )  # fmt: skip
             case _ if not alive and (process is not None or time.time() - model.created_at > SECONDS_TO_START):
+                fault = StudioError(
+                    "Fetching the model ended unexpectedly.", "Add it again; what was downloaded is kept."
+                )
                 change(
-                    status="failed", pid=None,
-                    problem="Fetching the model ended without a word.",
-                    remedy="Add it again; what was downloaded is kept.",
+                    status="failed", problem=fault.problem, remedy=fault.remedy, pid=None,
+                    report={"problems": [fault.as_dict()]},
                 )  # fmt: skip
             case Progress(stage=stage, done=done, total=total):
                 change(stage=stage, done=done, total=total)

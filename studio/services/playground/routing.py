@@ -10,6 +10,7 @@ from typing import Any
 
 from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.translation import N_
 from studio.engines.base import Engine
 from studio.services.adapters.compatibility import adapter_folder, ready_model
 from studio.services.inference.chat_client import Answerer, ChatClient, ChatPrompt
@@ -22,7 +23,7 @@ from studio.services.playground.columns import ColumnPrompt, ColumnState, Compar
 from studio.store.catalogue import Catalogue
 from studio.store.tables.models import Model
 
-WAITING_FOR_TRAINING = "Waiting: a run is training and needs the memory"
+WAITING_FOR_TRAINING = N_("Waiting: a run is training and needs the memory")
 
 
 @dataclass
@@ -104,7 +105,7 @@ class Router:
                     states[at] = states[at].after(lease.place.explained(fault, lease.worker))
                 continue
             if any(places[at].asked.column.shares for at in own):
-                yield Comparison(list(states), "Attaching the adapters to the model")
+                yield Comparison(list(states), N_("Attaching the adapters to the model"))
             for at in own:
                 place = places[at]
                 column, model = place.asked.column, place.model
@@ -126,7 +127,7 @@ class Router:
     def _seat_there(
         self, server: Server, places: Sequence[RoutedColumn], states: list[ColumnState]
     ) -> Iterator[Comparison]:
-        yield Comparison(list(states), "Asking the other server which models it has")
+        yield Comparison(list(states), N_("Asking the other server which models it has"))
         try:
             served = server.models()
         except StudioError as fault:
@@ -160,7 +161,7 @@ def worker_request(model: Model, precision: str) -> dict[str, Any]:
 
 def _not_there(server: Server, column: Column) -> InvalidInput | None:
     """What only the chat workers of this machine can do."""
-    remedy = "Choose one adapter at strength 1 in automatic precision, or remove the server in Settings."
+    remedy = N_("Choose one adapter at strength 1 in automatic precision, or remove the server in Settings.")
     if len(column.shares) > 1 or any(share.strength != 1 for share in column.shares):
         return InvalidInput(
             "The server {url} answers with one adapter at a time, as it was trained.", remedy, url=server.url

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.run import Ending, RunStatus
 from studio.domain.spec.spec import RunSpec, TrainingSpec
+from studio.domain.translation import N_
 from studio.services.models.status import check_ready
 from studio.services.runs.estimate import total_steps
 from studio.services.runs.service import Runs
@@ -92,7 +93,7 @@ class RunControl:
         run = self._catalogue.run(id)
         if run.status == RunStatus.INTERRUPTED:
             JobFolder(run.folder).remove_checkpoints()
-            self._catalogue.change_run(id, RunStatus.CANCELLED, reason="Discarded.", at=now)
+            self._catalogue.change_run(id, RunStatus.CANCELLED, reason=N_("Discarded."), at=now)
         else:
             self._end(id, Ending.DISCARD, now)
 
@@ -101,7 +102,9 @@ class RunControl:
         status = RunStatus(run.status)
         now = time.time() if now is None else now
         if status is RunStatus.QUEUED:
-            self._catalogue.change_run(id, RunStatus.CANCELLED, reason="Removed from the queue.", at=now, ended_at=now)
+            self._catalogue.change_run(
+                id, RunStatus.CANCELLED, reason=N_("Removed from the queue."), at=now, ended_at=now
+            )
         elif status.has_worker:
             if ending is Ending.SAVE:
                 JobFolder(run.folder).ask_stop()
@@ -140,7 +143,7 @@ class RunControl:
                 "Another run named “{name}” is already waiting.", "Remove it from the queue first.", name=run.name
             )
         self._catalogue.change_run(
-            id, RunStatus.QUEUED, reason="Resumed manually.", resumes=0, held=False, waiting={}, ended_at=None
+            id, RunStatus.QUEUED, reason=N_("Resumed manually."), resumes=0, held=False, waiting={}, ended_at=None
         )
 
     def continue_with(
@@ -201,7 +204,7 @@ def _longer(spec: RunSpec, run: Run, newest: Checkpoint, epochs: float | None, s
 
 
 _ASKED = {
-    Ending.SAVE: "Stop requested, keeping the adapter.",
-    Ending.AT_ONCE: "Immediate end requested.",
-    Ending.DISCARD: "Discard requested.",
+    Ending.SAVE: N_("Stop requested, keeping the adapter."),
+    Ending.AT_ONCE: N_("Immediate end requested."),
+    Ending.DISCARD: N_("Discard requested."),
 }

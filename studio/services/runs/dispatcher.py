@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from studio.domain.errors import NotFound, StudioError
 from studio.domain.naming import slug
 from studio.domain.run import Ending, RunStatus, verdict
+from studio.domain.translation import N_
 from studio.engines.base import Engine, Process
 from studio.services.models.status import check_ready as check_model
 from studio.services.runs.eviction import PlaygroundEviction
@@ -116,7 +117,7 @@ class Dispatcher:
             self._catalogue.change_run(
                 run.id,
                 RunStatus.STARTING,
-                reason="Started." if run.attempt == 0 else "Restarted.",
+                reason=N_("Started.") if run.attempt == 0 else N_("Restarted."),
                 at=now,
                 folder=str(folder.path),
                 started_at=run.started_at or now,

@@ -11,6 +11,7 @@ from studio.domain.errors import StudioError
 from studio.domain.events import Failed, Finished, RunEvent
 from studio.domain.run import RunStatus
 from studio.domain.spec.spec import WatchSpec
+from studio.domain.translation import N_
 from studio.engines.base import Engine, Process
 from studio.engines.exit_reason import explain
 from studio.store.catalogue import Catalogue
@@ -48,7 +49,7 @@ class RunOutcomes:
             self._catalogue.change_run(
                 run.id,
                 RunStatus.QUEUED,
-                reason="Resuming automatically, attempt {count} of {most}.",
+                reason=N_("Resuming automatically, attempt {count} of {most}."),
                 values={"count": run.resumes + 1, "most": automatic_resumes(run)},
                 at=now,
                 resumes=run.resumes + 1,
@@ -156,7 +157,7 @@ def _folder_is_gone(folder: Path) -> StudioError:
 
 
 _ENDED = {
-    RunStatus.FINISHED: "All steps are done, and the adapter is saved.",
-    RunStatus.STOPPED: "Stopped, and the adapter is saved.",
-    RunStatus.CANCELLED: "Discarded.",
+    RunStatus.FINISHED: N_("All steps are done, and the adapter is saved."),
+    RunStatus.STOPPED: N_("Stopped, and the adapter is saved."),
+    RunStatus.CANCELLED: N_("Discarded."),
 }

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from studio.domain.errors import StudioError
+from studio.domain.translation import N_
 from studio.platform.hardware import CPU, Device
 
-NO_DEVICE = "It is pinned to {device}, which this machine does not have now."
+NO_DEVICE = N_("It is pinned to {device}, which this machine does not have now.")
 
 
 class Waiting(Protocol):

@@ -19,16 +19,17 @@ from studio.domain.events import (
     Started,
     Step,
 )
+from studio.domain.translation import N_
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import JobFolder
 from studio.store.tables.runs import Run
 
 _NO_FIGURES = {"learning_rate": None, "grad_norm": None, "tokens_per_second": None, "memory": None}
 NOTES = {
-    "resumed": "Continues from step {step}.",
-    "anew": "Starts over: there was no intact checkpoint.",
-    "skipped": "Skipped a damaged checkpoint: {damage}",
-    "halved": "Memory ran out at step {step}: continuing with batches of {batch}, {accumulation} per step.",
+    "resumed": N_("Continues from step {step}."),
+    "anew": N_("Starts over: there was no intact checkpoint."),
+    "skipped": N_("Skipped a damaged checkpoint: {damage}"),
+    "halved": N_("Memory ran out at step {step}: continuing with batches of {batch}, {accumulation} per step."),
 }
 LOSSES = ("train_loss", "eval_loss", "best_eval_loss", "best_step")  # of a run, as its curve has them
 _FIGURES = ("step", "at", "loss", *_NO_FIGURES)

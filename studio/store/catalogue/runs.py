@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, defer
 
 from studio.domain.errors import NotFound
 from studio.domain.run import RunStatus, check_transition
+from studio.domain.translation import N_
 from studio.store.catalogue.idempotency import KeyedRecords
 from studio.store.catalogue.paging import page_of
 from studio.store.tables.base import Table
@@ -285,7 +286,7 @@ def _enqueue(session: Session, fields: Fields) -> Run:
     run = Run(status=RunStatus.QUEUED, created_at=time.time(), position=_last_position(session) + 1, **fields)
     session.add(run)
     session.flush()
-    session.add(_transition(run.id, RunStatus.QUEUED, reason="Submitted.", values={}, at=run.created_at))
+    session.add(_transition(run.id, RunStatus.QUEUED, reason=N_("Submitted."), values={}, at=run.created_at))
     return run
 
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlencode
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from studio.domain.translation import N_
 from studio.settings import Login, Settings
 from studio.ui.access.login_attempts import LoginAttempts
 from studio.ui.access.sessions import LIFETIME, Sessions
@@ -93,9 +94,11 @@ class SignIn:
         name, password, onward = (form.get(field, [""])[-1] for field in ("name", "password", "next"))
         wait = self._verdict(request, _credentials(name, password))
         if wait is None:
-            return self._page(request, onward, 401, name, "Wrong name or password.")
+            return self._page(request, onward, 401, name, N_("Wrong name or password."))
         if wait:
-            return self._page(request, onward, 429, name, "Too many failed attempts. Try again in {seconds} s.", wait)
+            return self._page(
+                request, onward, 429, name, N_("Too many failed attempts. Try again in {seconds} s."), wait
+            )
         welcome = _see(request, _next(onward))
         self._set_cookie(welcome, request, self._cookie, self._sessions.begin(), LIFETIME)
         return welcome

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from studio.domain.datasets.formats import trained_part
 from studio.domain.errors import StudioError
 from studio.domain.naming import slug
+from studio.domain.translation import N_
 from studio.services.hub.files import GENERATION_CONFIG
 from studio.ui.language import language_of, translate
 from studio.ui.presenters.colours import colour_of
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from studio.app import Studio
     from studio.store.tables.adapters import Adapter
 
-LEAD = "Everything you have trained, and how it was made."
+LEAD = N_("Everything you have trained, and how it was made.")
 
 
 def build(studio: Studio) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES, ReadOptions, shown_encoding
 from studio.domain.errors import InvalidInput, NotFound, StudioError
+from studio.domain.translation import N_
 from studio.samples import sample_path
 from studio.services.datasets import browse as dataset_view
 from studio.services.datasets.status import check_ready
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from studio.store.tables.datasets import Dataset
     from studio.store.tables.models import Model
 
-LEAD = "The examples that an adapter learns from. Files are copied into the studio; yours stay as they are."
+LEAD = N_("The examples that an adapter learns from. Files are copied into the studio; yours stay as they are.")
 
 PAGE = 50  # rows, or problems, in a list
 MAX_LENGTH = 1024  # tokens; that of the training form

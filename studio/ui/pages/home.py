@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from studio.domain.translation import N_
 from studio.services.runs.service import seconds_left, stage_of
 from studio.ui.language import language_of
 from studio.ui.presenters.colours import colour_of
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from studio.store.tables.runs import Run
 
 TITLE = "Adapter Studio"
-LEAD = "Teach a small open model your own style in four steps. Everything stays on this machine until you push it."
+LEAD = N_("Teach a small open model your own style in four steps. Everything stays on this machine until you push it.")
 
 NEWEST = 4  # adapters that are listed
 NEXT = 3  # runs of the queue that are shown

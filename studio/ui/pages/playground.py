@@ -15,6 +15,7 @@ from studio.domain.chat.sampling import Message, Sampling
 from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.run import RunStatus
+from studio.domain.translation import N_
 from studio.services.adapters.compatibility import fits
 from studio.services.playground.columns import ColumnPrompt, ColumnState
 from studio.ui.language import language_of, problem_of, remedy_of
@@ -25,7 +26,7 @@ from studio.ui.view import view
 if TYPE_CHECKING:
     from studio.app import Studio
 
-LEAD = "The same prompt, the same seed, one column for each model."
+LEAD = N_("The same prompt, the same seed, one column for each model.")
 
 Choice = Literal["best", "tie", "bad"]
 

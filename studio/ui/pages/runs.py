@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from studio.domain.run import RunStatus
+from studio.domain.translation import N_
 from studio.services.runs.service import seconds_left
 from studio.services.runs.settings_diff import compare_settings
 from studio.ui.language import language_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from studio.app import Studio
 
-LEAD = "All runs: training, waiting and ended. Closing this page does not affect them."
+LEAD = N_("All runs: training, waiting and ended. Closing this page does not affect them.")
 
 ON_A_PAGE = 50
 PICTURED = 30  # newest runs with a picture of their loss

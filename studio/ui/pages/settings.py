@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio import __version__
 from studio.domain.errors import StudioError
+from studio.domain.translation import N_
 from studio.services.shared.machine import look_at_machine, storage, versions
 from studio.store.disk.reserve import free_space
 from studio.ui.language import language_of
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from studio.app import Studio
 
-LEAD = "Your Hugging Face account, what is stored where, and how the studio looks."
+LEAD = N_("Your Hugging Face account, what is stored where, and how the studio looks.")
 
 FOLDERS = ("models", "datasets", "runs", "adapters", "playground")
 

@@ -14,6 +14,7 @@ from studio.domain.datasets.formats import trained_part
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.spec.presets import PRESETS, preset_values
 from studio.domain.spec.spec import RunSpec, defaults, describe, read_spec
+from studio.domain.translation import N_
 from studio.samples import sample_path
 from studio.services.models.chat_template import sample_conversation
 from studio.services.models.layers import BaseWeights, read_base_weights
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from studio.app import Studio
     from studio.store.tables.datasets import Dataset
 
-LEAD = "Choose a base model, data and a method. Every setting has a default that works."
+LEAD = N_("Choose a base model, data and a method. Every setting has a default that works.")
 
 FIRST_PRESET = "Balanced"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import StudioError
 from studio.domain.spec.spec import RunSpec
+from studio.domain.translation import N_
 from studio.services.datasets.token_counts import TokenCount, TokenCountRequest
 from studio.store.datasets.problem_file import read_problems
 from studio.ui.language import problem_of, translate
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
 AT_ONCE = 20_000  # rows up to which they are looked at without being asked
 
 _NOTES = {
-    "template_refuses": "{n} of {rows} rows {n:is|are} refused by the chat template: training cannot start.",
-    "no_trained_token": "{n} of {rows} rows {n:is|are} left out: nothing to train on within max length.",
-    "call_dropped": "{n} of {rows} rows: tool calls are not trained on, since the chat template leaves them out.",
-    "reasoning_dropped": "{n} of {rows} rows: reasoning is not trained on, since the chat template leaves it out.",
-    "prefix_differs": "{n} of {rows} rows: an answer starts differently than at inference.",
-    "turn_dropped": "{n} of {rows} rows: the model does not see a whole turn, since the chat template leaves it out.",
-    "tools_dropped": "{n} of {rows} rows: the model does not see its tools, since the chat template leaves them out.",
+    "template_refuses": N_("{n} of {rows} rows {n:is|are} refused by the chat template: training cannot start."),
+    "no_trained_token": N_("{n} of {rows} rows {n:is|are} left out: nothing to train on within max length."),
+    "call_dropped": N_("{n} of {rows} rows: tool calls are not trained on, since the chat template leaves them out."),
+    "reasoning_dropped": N_("{n} of {rows} rows: reasoning is not trained on, since the chat template leaves it out."),
+    "prefix_differs": N_("{n} of {rows} rows: an answer starts differently than at inference."),
+    "turn_dropped": N_(
+        "{n} of {rows} rows: the model does not see a whole turn, since the chat template leaves it out."
+    ),
+    "tools_dropped": N_(
+        "{n} of {rows} rows: the model does not see its tools, since the chat template leaves them out."
+    ),
 }
 
 

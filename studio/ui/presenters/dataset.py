@@ -12,6 +12,7 @@ from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import StudioError
 from studio.domain.graphemes import cut
+from studio.domain.translation import N_
 from studio.services.datasets.status import fault_of
 from studio.ui.language import problem_of, remedy_of, sentence_of, translate
 
@@ -22,19 +23,19 @@ LONGEST = 2000  # characters of a row, or of a turn in it, that a list shows
 WHOLE = 1_000_000  # characters of one row that is asked for by itself
 
 _PART_LABELS = {
-    "messages": "Conversation",
-    "system": "System message",
-    "tools": "Tools",
-    "label": "Label",
-    "instruction": "Instruction",
-    "output": "Answer",
-    "input": "More input",
-    "history": "Earlier turns",
-    "prompt": "Prompt",
-    "completion": "Completion",
-    "chosen": "Better answer",
-    "rejected": "Worse answer",
-    "text": "Text",
+    "messages": N_("Conversation"),
+    "system": N_("System message"),
+    "tools": N_("Tools"),
+    "label": N_("Label"),
+    "instruction": N_("Instruction"),
+    "output": N_("Answer"),
+    "input": N_("More input"),
+    "history": N_("Earlier turns"),
+    "prompt": N_("Prompt"),
+    "completion": N_("Completion"),
+    "chosen": N_("Better answer"),
+    "rejected": N_("Worse answer"),
+    "text": N_("Text"),
 }
 _KEPT = (
     "ignored", "turns", "characters", "roles", "labels", "columns", "unit", "files", "seconds", "near_checked",

@@ -11,6 +11,7 @@ from peft import PeftConfig, PeftType
 from torch import nn
 
 from studio.domain.errors import InvalidInput
+from studio.domain.translation import N_
 from studio.worker.inference.adapter_folder import PREFIX, opened_weights
 
 Shape = tuple[int, ...]
@@ -96,25 +97,25 @@ def _compare(name: str, layer: str, shape: Shape, expected: _Sides, vocabulary: 
 def why_by_itself(config: PeftConfig, fit: Fit) -> str:
     """Why no other adapter may be on the model beside it: it is of another kind, or changes the base meanwhile."""
     if config.peft_type != PeftType.LORA:
-        return "Adapters of this kind cannot share a batch."
+        return N_("Adapters of this kind cannot share a batch.")
     if getattr(config, "bias", "none") != "none":
-        return "It has trained bias terms of the base model."
+        return N_("It has trained bias terms of the base model.")
     if getattr(config, "target_parameters", None):
-        return "It changes individual parameters of the base model."
+        return N_("It changes individual parameters of the base model.")
     if getattr(config, "modules_to_save", None) or getattr(config, "trainable_token_indices", None) or not fit.is_lora:
-        return "It has whole layers of its own."
+        return N_("It has whole layers of its own.")
     if fit.others:
-        return "It changes layers that are not linear."
+        return N_("It changes layers that are not linear.")
     return ""
 
 
 def why_alone(config: PeftConfig) -> str:
     """Why it shares no batch, though others may be on the model beside it."""
     if getattr(config, "use_dora", False):
-        return "DoRA adapters cannot share a batch."
+        return N_("DoRA adapters cannot share a batch.")
     variants = [f.name for f in fields(config) if f.metadata.get("is_lora_variant")]
     if any(getattr(config, v) for v in variants) or getattr(config, "lora_bias", False):
-        return "This variant of LoRA cannot share a batch."
+        return N_("This variant of LoRA cannot share a batch.")
     return ""
 
 

@@ -16,6 +16,7 @@ from peft.utils.transformers_weight_conversion import convert_peft_config_for_tr
 
 from studio.domain.chat.template_faults import TemplateExceeds
 from studio.domain.errors import InvalidInput, NotFound
+from studio.domain.translation import N_
 from studio.worker.common.device import free_memory
 from studio.worker.generation.sequence import AdapterSet
 from studio.worker.inference.adapter_checks import (
@@ -147,7 +148,7 @@ class AdapterManager:
     def why_alone(self, adapter_set: AdapterSet) -> str:
         """Why answers of these adapters (none: of the base) share no batch; empty where they do. Raises NotFound."""
         if self._base.precision == "8-bit":
-            return "In 8-bit, the rows of a batch affect each other."
+            return N_("In 8-bit, the rows of a batch affect each other.")
         return next((alone for name, _ in adapter_set if (alone := self.find(name).alone)), "")
 
     @contextmanager
@@ -184,12 +185,12 @@ class AdapterManager:
 
     def _why_not_by_row(self, fit: Fit) -> str:
         if not fit.is_plain:
-            return "This variant of LoRA cannot share a batch."
+            return N_("This variant of LoRA cannot share a batch.")
         if self._by_row is None:
             with self._peft.resting() as model:
                 self._by_row = layers_by_row(model, self._layers)
         if not fit.linear <= self._by_row:
-            return "It changes layers where this model mixes the rows of a batch."
+            return N_("It changes layers where this model mixes the rows of a batch.")
         return ""
 
     def _load(self, adapter: ManagedAdapter, keep: Any) -> None:

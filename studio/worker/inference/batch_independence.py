@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from studio.domain.translation import N_
 from studio.worker.generation.logits_rules import set_aside
 from studio.worker.inference.adapter_manager import AdapterManager
 from studio.worker.inference.log_likelihood import padded_readings_stand_alone
@@ -16,8 +17,8 @@ from studio.worker.models.probes import equal_rows_stand_alone, rows_stand_alone
 
 logger = logging.getLogger(__name__)
 
-ANY_ROW = "In this model, the rows of a batch affect each other."
-OTHER_LENGTHS = "In this model, prompts of different lengths affect each other in a batch."
+ANY_ROW = N_("In this model, the rows of a batch affect each other.")
+OTHER_LENGTHS = N_("In this model, prompts of different lengths affect each other in a batch.")
 
 Probe = Callable[[Any, int], bool]
 PROBES: dict[str, Probe] = {

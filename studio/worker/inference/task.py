@@ -16,6 +16,7 @@ import uvicorn
 
 from studio.domain.events import Finished, Progress
 from studio.domain.secrecy import keep_secret
+from studio.domain.translation import N_
 from studio.store.job_folder import JobFolder
 from studio.worker.common.device import pick_device
 from studio.worker.inference.adapter_manager import AdapterManager
@@ -42,14 +43,14 @@ def main(path: Path) -> None:
     request = folder.read_request()
     endpoint = path / ENDPOINT
     endpoint.unlink(missing_ok=True)
-    folder.append(Progress(stage="Loading the model"))
+    folder.append(Progress(stage=N_("Loading the model")))
     base = _load(request)
     token = secrets.token_urlsafe(32)
     keep_secret(token)
     manager = AdapterManager(base)
     for adapter in request.get("adapters", []):
         manager.add(adapter["name"], Path(adapter["path"]))
-    folder.append(Progress(stage="Ready"))
+    folder.append(Progress(stage=N_("Ready")))
     scheduler = Scheduler(base, manager, request["model"].get("batches"))
     service = ChatService(base, manager, scheduler, name=request["model"]["name"], token=token)
     with socket.create_server(("127.0.0.1", int(request.get("port", 0)))) as listener:

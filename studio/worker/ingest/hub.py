@@ -31,6 +31,7 @@ from huggingface_hub.errors import (
 
 from studio.domain.datasets.file_format import ReadOptions, check_suffix
 from studio.domain.errors import StudioError
+from studio.domain.translation import N_
 from studio.platform.deadline import within
 from studio.worker.common.progress import Report
 from studio.worker.ingest.readers.multi_file import open_several
@@ -64,7 +65,7 @@ def open_hub(source: Mapping[str, str], reading: ReadOptions, report: Report) ->
         StudioError: there is no such dataset, revision, config or split, its terms are not accepted, nothing in it can
             be read, or it does not fit on the disk.
     """
-    report("Asking the Hugging Face Hub", 0, 0)
+    report(N_("Asking the Hugging Face Hub"), 0, 0)
     try:
         split = _find(source)
     except Unreachable:

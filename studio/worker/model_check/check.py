@@ -16,6 +16,7 @@ from studio.domain.errors import StudioError
 from studio.domain.events import Finished
 from studio.domain.quantization import StoredQuantization, stored_quantization
 from studio.domain.spec.spec import LoraSpec
+from studio.domain.translation import N_
 from studio.platform.host_memory import host_memory
 from studio.store.job_folder import JobFolder
 from studio.store.model_config import model_config
@@ -165,7 +166,7 @@ def _try(path: Path, stored: StoredQuantization | None, hollow: Any, found: Mode
             )
         )
         return
-    report("Trying the model", 0, 0)
+    report(N_("Trying the model"), 0, 0)
     loaded = load_base(path, precision, device)
     found.tried = True
     try:

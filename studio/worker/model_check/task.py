@@ -7,6 +7,7 @@ from typing import Any
 
 from studio.domain.errors import StudioError
 from studio.domain.events import Finished
+from studio.domain.translation import N_
 from studio.store.job_folder import JobFolder, folder_size
 from studio.worker.common.progress import Report, Reporter
 from studio.worker.model_check.check import check_model
@@ -26,7 +27,7 @@ def main(path: Path) -> None:
     request = folder.read_request()
     report = Reporter(folder)
     model, details = _fetch(request, path / "model", report)
-    report("Checking the model")
+    report(N_("Checking the model"))
     details = describe_model(model) | {k: v for k, v in details.items() if v}
     found = check_model(model, report)
     if found.refusal is not None:

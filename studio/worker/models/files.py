@@ -10,6 +10,7 @@ from typing import Any
 
 from studio.domain.errors import StudioError
 from studio.domain.quantization import StoredQuantization, stored_quantization
+from studio.domain.translation import N_
 from studio.store.arrow_file import DamagedFile
 from studio.store.model_config import model_config
 from studio.store.safetensors_header import Tensor, listed_shards, read_tensors
@@ -74,7 +75,7 @@ def stored_in(path: str | Path) -> StoredQuantization | None:
     if stored is not None and not stored.can_load:
         raise _unreadable(
             folder,
-            "The weights in {path} are quantised with {stored}, which the studio can neither train nor run.",
+            N_("The weights in {path} are quantised with {stored}, which the studio can neither train nor run."),
             stored=stored.name,
         )
     tensors = {name: tensor for header in _headers(folder) for name, tensor in header.items()}
@@ -88,7 +89,7 @@ def stored_in(path: str | Path) -> StoredQuantization | None:
     if stored is None and packed:
         raise _unreadable(
             folder,
-            "The weights in {path} are packed as {packed}, and config.json does not say how to read them.",
+            N_("The weights in {path} are packed as {packed}, and config.json does not say how to read them."),
             packed=", ".join(sorted(set(packed.values()))),
         )
     if stored is not None and stored.is_unpacked:
@@ -123,8 +124,8 @@ def _check_scales(path: Path, packed: Iterable[str], tensors: Set[str], stored: 
     if bare:
         raise _unreadable(
             path,
-            "{count} of the {stored} weights in {path} {count:has|have} no scale that can be read here, such as "
-            "{first}.",
+            N_("{count} of the {stored} weights in {path} {count:has|have} no scale that can be read here, such as "
+            "{first}."),
             stored=stored.name, count=len(bare), first=bare[0],
         )  # fmt: skip
 
@@ -134,9 +135,9 @@ def _unreadable(path: Path, problem: str, **values: object) -> StudioError:
     stated = _card(path).get("base_model")
     original = stated[0] if isinstance(stated, list) and stated else stated
     if isinstance(original, str) and original:
-        remedy = "Add {original}, and choose 4-bit: it takes about as little memory."
+        remedy = N_("Add {original}, and choose 4-bit: it takes about as little memory.")
         return StudioError(problem, remedy, path=path, original=original, **values)
-    remedy = "Add the model's unquantised version, and choose 4-bit: it takes about as little memory."
+    remedy = N_("Add the model's unquantised version, and choose 4-bit: it takes about as little memory.")
     return StudioError(problem, remedy, path=path, **values)
 
 

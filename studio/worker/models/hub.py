@@ -21,6 +21,7 @@ from huggingface_hub.errors import (
 from tqdm import tqdm
 
 from studio.domain.errors import StudioError
+from studio.domain.translation import N_
 from studio.platform.deadline import within
 from studio.worker.models.files import LONGEST_LICENSE, check_configuration, needed_files
 
@@ -43,7 +44,7 @@ def download_model(
         StudioError: there is no such model or revision, its terms are not accepted, it has no safetensors weights,
             it is of a kind that cannot be used, which is seen before they are fetched, or it does not fit on the disk.
     """
-    report("Asking the Hugging Face Hub", 0, 0)
+    report(N_("Asking the Hugging Face Hub"), 0, 0)
     try:
         # One question with a time limit: the download's own retries would take minutes to give up.
         info = within(
@@ -148,7 +149,7 @@ def byte_bar(report: Callable[[str, int, int], None], total: int) -> type[tqdm[A
         def update(self, n: float | None = 1) -> bool | None:
             drawn = super().update(n)
             if self.unit == "B":
-                report("Downloading", min(int(self.n), total), total)
+                report(N_("Downloading"), min(int(self.n), total), total)
             return drawn
 
     return ByteBar

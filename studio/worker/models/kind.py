@@ -8,20 +8,25 @@ from typing import Any
 from torch import nn
 
 from studio.domain.errors import StudioError
+from studio.domain.translation import N_
 
 _ENDINGS = ("ForCausalLM", "LMHeadModel", "ModelWithLMHead")  # of classes that write text from left to right
-_REMEDY = "Choose a causal language model, such as HuggingFaceTB/SmolLM2-135M-Instruct."
-_ENCODER = "{architecture} is an encoder: it fills gaps in a complete text but does not write any."
-_TRANSLATOR = "{architecture} is an encoder-decoder, as for translation and summarisation, not a causal language model."
-_CLASSIFIER = "{architecture} is a classifier, like reward models: it labels or scores text but does not write any."
-_EMBEDDER = "{architecture} turns text into vectors, as for search: it has no output for writing text."
-_READER = "{architecture} reads images and does not write text by itself."
-_DESCRIBER = "{architecture} reads images or audio and writes about them; only text-only models can be trained here."
-_LISTENER = "{architecture} is for audio: it transcribes or classifies what it hears."
-_SPEAKER = "{architecture} generates speech or music."
-_PAINTER = "{architecture} generates or edits images."
-_FORECASTER = "{architecture} forecasts series of numbers."
-_OTHER = "{architecture} is not a model that writes text."
+_REMEDY = N_("Choose a causal language model, such as HuggingFaceTB/SmolLM2-135M-Instruct.")
+_ENCODER = N_("{architecture} is an encoder: it fills gaps in a complete text but does not write any.")
+_TRANSLATOR = N_(
+    "{architecture} is an encoder-decoder, as for translation and summarisation, not a causal language model."
+)
+_CLASSIFIER = N_("{architecture} is a classifier, like reward models: it labels or scores text but does not write any.")
+_EMBEDDER = N_("{architecture} turns text into vectors, as for search: it has no output for writing text.")
+_READER = N_("{architecture} reads images and does not write text by itself.")
+_DESCRIBER = N_(
+    "{architecture} reads images or audio and writes about them; only text-only models can be trained here."
+)
+_LISTENER = N_("{architecture} is for audio: it transcribes or classifies what it hears.")
+_SPEAKER = N_("{architecture} generates speech or music.")
+_PAINTER = N_("{architecture} generates or edits images.")
+_FORECASTER = N_("{architecture} forecasts series of numbers.")
+_OTHER = N_("{architecture} is not a model that writes text.")
 
 # What is said of the classes in transformers' own tables, by the middle of the tables' names, the most telling first.
 _TABLES = (
@@ -80,7 +85,7 @@ def config_flag(config: Any, name: str) -> bool:
 def not_causal(config: Any) -> StudioError:
     """For a model that was tried, and whose every word depends on those behind it."""
     return _refusal(
-        "{architecture} looks ahead: its output for a token depends on later tokens, so it cannot write text.",
+        N_("{architecture} looks ahead: its output for a token depends on later tokens, so it cannot write text."),
         architecture_of(config),
     )
 

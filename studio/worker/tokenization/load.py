@@ -12,12 +12,13 @@ from transformers import AutoTokenizer
 
 from studio.domain.chat.templates import AUTOMATIC, TemplateChoice, stand_in, trained_template
 from studio.domain.errors import StudioError
+from studio.domain.translation import N_
 from studio.rendering.template import Template
 from studio.rendering.template_files import check_sizes
 from studio.store.training_templates import training_variant
 from studio.worker.common.configuration import read_configuration
 
-_REMEDY = (
+_REMEDY = N_(
     "Give the model an embedding for each token (transformers' resize_token_embeddings), save it and add the result, "
     "or use its original tokenizer."
 )

@@ -8,7 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from studio.domain.chat.templates import TEMPLATES
+from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.spec.presets import PRESETS
+from studio.domain.spec.spec import describe
 from studio.ui.language import LANGUAGES, dictionary, language_of, preferred, sentence_of, translate
 from studio.ui.shell import PAGES
 
@@ -18,8 +22,14 @@ SCRIPTS = sorted((ROOT / "static").rglob("*.js"))
 MODULES = sorted(
     file for file in (ROOT / "studio").rglob("*.py") if not {"cli", "migrations"} & set(file.relative_to(ROOT).parts)
 )
-LABELS = {"_LABELS", "_PART_LABELS", "_ASKED", "_ENDED", "_NOTES"}  # dictionaries whose values are shown
-QUIET = {"settings.py", "installation.py", "lock.py"}
+QUIET = {"settings.py", "installation.py", "lock.py", "model_card.py"}  # the start, and the card on the Hub
+SENTENCE = re.compile(r"[A-Z“{].* .*\.", re.DOTALL)
+UNSEEN = {  # said to a chat template, by transformers, and to whoever updates Gradio
+    "You are a helpful assistant.",
+    "Cannot apply chat template to an empty conversation. Provide at least one message.",
+    "Gradio's page is not laid out as Gradio 6 does it.",
+}
+LOGS = {"debug", "info", "warning", "error", "exception"}
 SPOKEN_IN_JS = re.compile(r'\bt\(\s*("(?:[^"\\]|\\.)*")\s*([,)+])')
 CHOSEN_IN_JS = re.compile(r'\bt\((?!\s*")[^()"]*\?\s*"')
 PLACE = re.compile(r"\{(\w+(?::[^}|]*)?)\}")  # words for one and for many are needed in English alone
@@ -40,50 +50,62 @@ def error_classes(modules):
 
 
 def literals(nodes):
-    return [
-        node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value
-    ]
+    """Texts among the nodes, and those between which one of them chooses."""
+    found = []
+    for node in nodes:
+        if isinstance(node, ast.IfExp):
+            found += literals([node.body, node.orelse])
+        elif isinstance(node, ast.BoolOp):
+            found += literals(node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
+            found.append(node.value)
+    return found
 
 
-def _names(assignment):
-    return {getattr(target, "id", "") for target in assignment.targets}
+def spoken_in_declarations():
+    """What is declared as data: every setting, kind of problem, chat template, preset and page."""
+    found = {*PRESETS, *(page.title for page in PAGES), *(template.label for template in TEMPLATES.values())}
+    for section in describe():
+        found.add(section["title"])
+        for field in section["fields"]:
+            found |= {field["label"], field["help"], *(choice["label"] for choice in field["choices"])}
+    for kind in PROBLEM_KINDS.values():
+        found |= {kind.title, kind.message, kind.remedy}
+    return dict.fromkeys(found, "declared")
 
 
 def spoken_in_python():
-    """English text → where it is said: errors, kinds of problems, knobs of the spec, labels, reasons, titles and leads
-    of pages, translate(…) and t(…)."""
+    """English text → where it is said: what is declared, errors, translate(…) and t(…), and whatever N_(…) marks."""
     modules = trees()
     errors = error_classes(modules)
-    found = {page.title: "shell.py" for page in PAGES}
+    found = spoken_in_declarations()
     for file, tree in modules.items():
-        constants = {
-            name: literals([node.value]) for node in tree.body if isinstance(node, ast.Assign) for name in _names(node)
-        }
         for node in ast.walk(tree):
-            said = []
-            if isinstance(node, ast.Call):
-                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-                if name in errors and file.name not in QUIET:
-                    said = literals(
-                        [*node.args[:2], *(k.value for k in node.keywords if k.arg in ("problem", "remedy"))]
-                    )
-                elif name == "knob":
-                    said = literals(node.args[1:3])
-                elif name == "ProblemKind":
-                    said = [
-                        text for argument in node.args[:3] for text in literals([argument]) or constants[argument.id]
-                    ]
-                elif name in ("t", "translate"):
-                    said = literals(node.args[:1])
-                said += [
-                    t for k in node.keywords if k.arg == "reason" for t in literals(ast.walk(k.value)) if t[0].isupper()
-                ]
-            elif isinstance(node, ast.Assign) and file.parent.name == "pages" and _names(node) & {"LEAD", "TITLE"}:
-                said = literals([node.value])
-            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and _names(node) & LABELS:
-                said = literals(node.value.values)
-            found |= dict.fromkeys(said, file.name)
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if name in errors and file.name not in QUIET:
+                said = [*node.args[:2], *(k.value for k in node.keywords if k.arg in ("problem", "remedy"))]
+                found |= dict.fromkeys(literals(said), file.name)
+            elif name in ("N_", "t", "translate"):
+                found |= dict.fromkeys(literals(node.args[:1]), file.name)
     return found
+
+
+def sentences_in_python():
+    """Whatever reads like a sentence and is neither documentation nor a line of a log."""
+    found = {}
+    for file, tree in trees().items():
+        unsaid = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                unsaid |= {id(part) for part in node.values}
+            elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in LOGS:
+                unsaid |= {id(argument) for argument in node.args}
+        if file.name not in QUIET:
+            said = literals(node for node in ast.walk(tree) if id(node) not in unsaid)
+            found |= {text: file.name for text in said if SENTENCE.fullmatch(text)}
+    return {text: file for text, file in found.items() if text not in UNSEEN}
 
 
 def spoken_in_scripts():
@@ -97,6 +119,11 @@ def test_every_visible_string_is_translated(language):
     spoken = spoken_in_python() | spoken_in_scripts()
     assert len(spoken) > 60
     assert {text: file for text, file in spoken.items() if text not in TRANSLATED[language]} == {}
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_a_sentence_whose_mark_was_forgotten_is_found(language):
+    assert {text: file for text, file in sentences_in_python().items() if text not in TRANSLATED[language]} == {}
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

@@ -35,7 +35,7 @@ def test_text_from_a_form_is_read_as_the_knobs_type():
         ("lora", "bias", "some", "Choose one of 'none', 'all' or 'lora_only'."),
         ("lora", "use_dora", "perhaps", "Must be true or false."),
         ("lora", "target_modules", "", "Name at least one layer, or all-linear."),
-        ("lora", "target_modules", "q proj", "Separate the layers' names by commas, such as q_proj, v_proj."),
+        ("lora", "target_modules", "q proj", "Separate layer names with commas, such as q_proj, v_proj."),
         ("training", "learning_rate", "", "Enter a number, such as 0.0002."),
         ("training", "learning_rate", "0", "Must be more than 0.0."),
         ("training", "learning_rate", "nan", "Must be a finite number."),
