@@ -167,5 +167,5 @@ def test_a_studio_without_pages_still_answers(tmp_path):
 
 
 def test_a_document_that_is_not_gradios_is_not_framed():
-    with pytest.raises(ValueError, match="another form"):
+    with pytest.raises(ValueError, match="not laid out"):
         GradioParts.of("<html><head></head></html>")
