@@ -27,7 +27,6 @@ import psutil
 
 ROOT = Path(__file__).parents[1]
 TARGET = 350  # MB
-PAGES = ("", "datasets", "train", "runs", "playground", "adapters", "settings")
 # What only reads, and the arguments that it needs.
 HANDLERS: dict[str, dict[str, Any]] = {
     "state": {}, "listing": {}, "models": {}, "used": {}, "overview": {}, "options": {}, "prompt_sets": {},
@@ -53,7 +52,10 @@ class Site:
         self.stream, self.stream_of = next(
             (event["id"], event["targets"][0][0]) for event in configuration["dependencies"] if event["outputs"]
         )
-        found = (re.findall(r'(?:src|href)="\./(static/[^"]+)"', httpx.get(f"{url}/{page}").text) for page in PAGES)
+        home = httpx.get(url).text
+        self.pages = re.findall(r'<a href="\./(\w*)"[^>]*><svg', home)
+        texts = (httpx.get(f"{url}/{page}").text for page in self.pages)
+        found = (re.findall(r'(?:src|href)="\./(static/[^"]+)"', text) for text in texts)
         self.files = sorted(set(itertools.chain(*found)))
 
 
@@ -77,7 +79,7 @@ class Client:
     async def ask(self, http: httpx.AsyncClient, session: str) -> bool:
         match self.chance.choices(("page", "file", "handler", "now", "stream"), (20, 25, 35, 18, 2))[0]:
             case "page":
-                answer = await http.get(f"/{self.chance.choice(PAGES)}")
+                answer = await http.get(f"/{self.chance.choice(self.site.pages)}")
             case "file":
                 answer = await http.get("/" + self.chance.choice(self.site.files))
             case "now":

@@ -14,7 +14,6 @@ from typing import Any
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("", "datasets", "train", "runs", "playground", "adapters", "settings")
 LOOKS: dict[str, dict[str, Any]] = {
     "wide": {"viewport": {"width": 1360, "height": 860}},
     "narrow": {"viewport": {"width": 390, "height": 844}, "is_mobile": True},
@@ -39,6 +38,15 @@ def details(home: str | None) -> list[str]:
     return found
 
 
+def pages_of(browser: Browser, url: str) -> list[str]:
+    """The paths of the pages in the navigation."""
+    page = browser.new_page()
+    page.goto(url)
+    found = page.locator("nav.nav a").evaluate_all("(links) => links.map((link) => link.getAttribute('href'))")
+    page.close()
+    return [path.removeprefix("./") for path in found]
+
+
 def take(browser: Browser, url: str, page_path: str, look: str, out: Path) -> None:
     context = browser.new_context(**LOOKS[look])
     page = context.new_page()
@@ -60,7 +68,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "screenshots")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    pages = arguments.pages or [*PAGES, *details(arguments.home)]
     server = None
     url = arguments.url
     if not url:
@@ -76,7 +83,7 @@ def main() -> None:
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
-            for path in pages:
+            for path in arguments.pages or [*pages_of(browser, url), *details(arguments.home)]:
                 for look in LOOKS:
                     take(browser, url, path, look, arguments.out)
             browser.close()

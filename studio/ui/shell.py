@@ -14,6 +14,7 @@ from html import escape
 from typing import NamedTuple
 
 from studio.ui.language import LANGUAGES, translate
+from studio.ui.page import Page
 from studio.ui.static_files import imported_modules
 from studio.ui.theme import css_variables
 
@@ -23,29 +24,6 @@ THEME_COOKIE = "studio_theme"
 HTML_LANGUAGE = {"en": "en", "zh": "zh-CN"}
 
 
-class Page(NamedTuple):
-    """`name` is the module in studio/ui/pages and the folder in static/pages; `icon` a stroked path in 24×24."""
-
-    name: str
-    path: str
-    title: str
-    icon: str
-
-
-PAGES = (
-    Page("home", "", "Home", "M3 10.5 12 3l9 7.5V20a1 1 0 0 1-1 1h-5v-6H9v6H4a1 1 0 0 1-1-1z"),
-    Page(
-        "datasets",
-        "datasets",
-        "Datasets",
-        "M4 6c0-4 16-4 16 0s-16 4-16 0v12c0 4 16 4 16 0V6M4 12c0 4 16 4 16 0",
-    ),
-    Page("train", "train", "Train", "M6.5 6v12M17.5 6v12M3 9.5v5M21 9.5v5M6.5 12h11"),
-    Page("runs", "runs", "Runs", "M3 12h4l3-8 4 16 3-8h4"),
-    Page("playground", "playground", "Playground", "M4 5h16v11h-9l-5 4v-4H4z"),
-    Page("adapters", "adapters", "Adapters", "M12 3l9 5-9 5-9-5zM3 12.5l9 5 9-5M3 17l9 5 9-5"),
-    Page("settings", "settings", "Settings", "M4 7h9M19 7h1M16 4.5v5M4 17h1M11 17h9M8 14.5v5"),
-)
 SUN = (
     "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v2M12 20v2M4.9 4.9l1.4 1.4M17.7 17.7l1.4 1.4M2 12h2M20 12h2"
     "M4.9 19.1l1.4-1.4M17.7 6.3l1.4-1.4"

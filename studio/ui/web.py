@@ -7,7 +7,7 @@ import json
 import secrets
 import warnings
 from collections.abc import Callable
-from importlib.util import find_spec
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
@@ -25,17 +25,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send  # noqa: E402
 from studio.ui.access.guard import HEALTH, Guard, content_policy  # noqa: E402
 from studio.ui.access.request_body import RequestBody  # noqa: E402
 from studio.ui.language import LANGUAGES, dictionary, language_of  # noqa: E402
+from studio.ui.page import Page  # noqa: E402
 from studio.ui.shell import (  # noqa: E402
-    PAGES,
     PRODUCT,
     THEME_COOKIE,
     THEMES,
     GradioParts,
     Heading,
-    Page,
     document,
 )
-from studio.ui.static_files import FOR_EVER, STATIC, VersionedStatic, static_version  # noqa: E402
+from studio.ui.static_files import FOR_EVER, PACKAGE, STATIC, VersionedStatic, static_version  # noqa: E402
 from studio.ui.theme import gradio_theme  # noqa: E402
 
 SESSIONS_KEPT = 64  # A session costs 200 KB, and nothing of ours lives in one.
@@ -107,12 +106,12 @@ def build_web(
 
 
 def page_modules() -> dict[Page, ModuleType]:
-    """The pages that exist, in the order of the navigation: adding `studio/ui/pages/<name>.py` adds the page."""
-    return {
-        page: importlib.import_module(f"studio.ui.pages.{page.name}")
-        for page in PAGES
-        if find_spec(f"studio.ui.pages.{page.name}")
-    }
+    """The pages, in the order of the navigation. Two files make one: `studio/ui/pages/<name>.py` with a `PAGE`, and
+    `static/pages/<name>/index.js`, which draws it."""
+    names = (found.name for found in iter_modules([str(PACKAGE / "ui" / "pages")]))
+    modules = [importlib.import_module(f"studio.ui.pages.{name}") for name in names]
+    pages = {module.PAGE: module for module in modules if hasattr(module, "PAGE")}
+    return dict(sorted(pages.items(), key=lambda page: page[0].order))
 
 
 def build_blocks(studio: Any, modules: dict[Page, ModuleType]) -> gr.Blocks:
@@ -135,7 +134,7 @@ class Frame:
         self, app: ASGIApp, modules: dict[Page, ModuleType], demo: gr.Blocks, settings: Settings, version: str
     ) -> None:
         self.app, self.settings, self.version = app, settings, version
-        self.pages = {f"/{page.path}": page for page in modules} or {"/": PAGES[0]}
+        self.pages = {f"/{page.path}": page for page in modules} or {"/": Page("home", PRODUCT, order=0, icon="")}
         self.headings = {
             page: Heading(getattr(module, "TITLE", page.title), getattr(module, "LEAD", ""))
             for page, module in modules.items()

@@ -10,6 +10,7 @@ import urllib.request
 
 import pytest
 
+from studio.ui.web import page_modules
 from tests.support.studio_process import SECONDS_TO_START, environment, serving, studio
 
 
@@ -32,11 +33,9 @@ def server(starter_home):
         yield server
 
 
-@pytest.mark.parametrize(
-    "page", ["", "datasets", "train", "runs", "playground", "adapters", "settings"], ids=lambda p: p or "home"
-)
+@pytest.mark.parametrize("page", page_modules(), ids=lambda page: page.name)
 def test_every_page_answers(server, page):
-    status, html = get(f"{server.url}/{page}")
+    status, html = get(f"{server.url}/{page.path}")
     assert status == 200
     assert "Adapter Studio" in html
     assert re.search(r"/static/\w{12}/styles/base\.css", html)

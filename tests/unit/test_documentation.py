@@ -17,7 +17,7 @@ from studio.cli.parser import build_parser
 from studio.domain.events import RunEvent
 from studio.domain.spec.spec import describe
 from studio.settings import VARIABLES
-from studio.ui.shell import PAGES
+from studio.ui.web import page_modules
 
 ROOT = Path(__file__).parents[2]
 READ_FROM_ENVIRONMENT = re.compile(r'environ(?:\.get\(|\[)"(\w+)"')
@@ -76,7 +76,7 @@ def test_an_event_is_documented(event: type) -> None:
     assert f"\n### {event.model_fields['kind'].default}\n" in page("job-folder.md")  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("title, path", [(each.title, each.path) for each in PAGES])
+@pytest.mark.parametrize("title, path", [(each.title, each.path) for each in page_modules()])
 def test_a_page_is_documented(title: str, path: str) -> None:
     assert f"\n## {title}\n\n`/{path}`" in page("pages.md")
 

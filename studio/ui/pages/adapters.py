@@ -12,6 +12,7 @@ from studio.domain.naming import slug
 from studio.domain.translation import N_
 from studio.services.hub.files import GENERATION_CONFIG
 from studio.ui.language import language_of, translate
+from studio.ui.page import Page
 from studio.ui.presenters.colours import colour_of
 from studio.ui.presenters.run import settings_of
 from studio.ui.view import view
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from studio.app import Studio
     from studio.store.tables.adapters import Adapter
 
+PAGE = Page("adapters", N_("Adapters"), order=5, icon="M12 3l9 5-9 5-9-5zM3 12.5l9 5 9-5M3 17l9 5 9-5")
 LEAD = N_("Everything you have trained, and how it was made.")
 
 

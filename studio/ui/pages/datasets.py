@@ -16,6 +16,7 @@ from studio.services.datasets import browse as dataset_view
 from studio.services.datasets.status import check_ready
 from studio.services.datasets.token_counts import TokenCount, TokenCountRequest
 from studio.ui.language import language_of
+from studio.ui.page import Page
 from studio.ui.presenters.dataset import (
     WHOLE,
     shown_dataset,
@@ -37,9 +38,12 @@ if TYPE_CHECKING:
     from studio.store.tables.datasets import Dataset
     from studio.store.tables.models import Model
 
+PAGE = Page(
+    "datasets", N_("Datasets"), order=1, icon="M4 6c0-4 16-4 16 0s-16 4-16 0v12c0 4 16 4 16 0V6M4 12c0 4 16 4 16 0"
+)
 LEAD = N_("The examples that an adapter learns from. Files are copied into the studio; yours stay as they are.")
 
-PAGE = 50  # rows, or problems, in a list
+ON_A_PAGE = 50  # rows, or problems, in a list
 MAX_LENGTH = 1024  # tokens; that of the training form
 
 
@@ -157,13 +161,13 @@ def rows(
     """One page of rows, rendered for the model, or for the first one that is ready; `model` is empty where none is."""
     dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
     seen = dataset_view.rows(
-        dataset, offset, PAGE, search=search, model=chosen,
+        dataset, offset, ON_A_PAGE, search=search, model=chosen,
         examination=_counted(studio, dataset, chosen.name if chosen else "", max_length, validation),
     )  # fmt: skip
     language = language_of(request)
     return {
         "offset": offset,
-        "page": PAGE,
+        "page": ON_A_PAGE,
         "total": seen["total"],
         "model": chosen.name if chosen else "",
         "rows": [shown_row(row, language) for row in seen["rows"]],
@@ -190,13 +194,13 @@ def problems(
     """One page of what is wrong, errors first."""
     dataset, language = studio.datasets.get(name), language_of(request)
     found, total = dataset_view.problems(
-        dataset, offset, PAGE, codes=[code] if code else [], search=search.strip(),
+        dataset, offset, ON_A_PAGE, codes=[code] if code else [], search=search.strip(),
         examination=_counted(studio, dataset, model, max_length, validation),
     )  # fmt: skip
     names = [file["name"] for file in dataset.details.get("files", [])]
     return {
         "offset": offset,
-        "page": PAGE,
+        "page": ON_A_PAGE,
         "total": total,
         "problems": [shown_problem(problem, names, language) for problem in found],
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from studio.domain.translation import N_
 from studio.services.runs.service import seconds_left, stage_of
 from studio.ui.language import language_of
+from studio.ui.page import Page
 from studio.ui.presenters.colours import colour_of
 from studio.ui.presenters.model import shown_model
 from studio.ui.view import view
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from studio.store.tables.adapters import Adapter
     from studio.store.tables.runs import Run
 
+PAGE = Page("home", N_("Home"), order=0, icon="M3 10.5 12 3l9 7.5V20a1 1 0 0 1-1 1h-5v-6H9v6H4a1 1 0 0 1-1-1z")
 TITLE = "Adapter Studio"
 LEAD = N_("Teach a small open model your own style in four steps. Everything stays on this machine until you push it.")
 

@@ -19,6 +19,7 @@ from studio.domain.translation import N_
 from studio.services.adapters.compatibility import fits
 from studio.services.playground.columns import ColumnPrompt, ColumnState
 from studio.ui.language import language_of, problem_of, remedy_of
+from studio.ui.page import Page
 from studio.ui.pages import playground_sets
 from studio.ui.presenters.colours import colour_of
 from studio.ui.view import view
@@ -26,6 +27,7 @@ from studio.ui.view import view
 if TYPE_CHECKING:
     from studio.app import Studio
 
+PAGE = Page("playground", N_("Playground"), order=4, icon="M4 5h16v11h-9l-5 4v-4H4z")
 LEAD = N_("The same prompt, the same seed, one column for each model.")
 
 Choice = Literal["best", "tie", "bad"]

@@ -11,6 +11,7 @@ from studio.domain.translation import N_
 from studio.services.runs.service import seconds_left
 from studio.services.runs.settings_diff import compare_settings
 from studio.ui.language import language_of
+from studio.ui.page import Page
 from studio.ui.presenters.run import history_of, listed_run, settings_of, shown_run
 from studio.ui.view import view
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from studio.app import Studio
 
+PAGE = Page("runs", N_("Runs"), order=3, icon="M3 12h4l3-8 4 16 3-8h4")
 LEAD = N_("All runs: training, waiting and ended. Closing this page does not affect them.")
 
 ON_A_PAGE = 50

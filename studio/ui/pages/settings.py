@@ -13,6 +13,7 @@ from studio.domain.translation import N_
 from studio.services.shared.machine import look_at_machine, storage, versions
 from studio.store.disk.reserve import free_space
 from studio.ui.language import language_of
+from studio.ui.page import Page
 from studio.ui.presenters.model import shown_model
 from studio.ui.view import view
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from studio.app import Studio
 
+PAGE = Page("settings", N_("Settings"), order=6, icon="M4 7h9M19 7h1M16 4.5v5M4 17h1M11 17h9M8 14.5v5")
 LEAD = N_("Your Hugging Face account, what is stored where, and how the studio looks.")
 
 FOLDERS = ("models", "datasets", "runs", "adapters", "playground")

@@ -23,6 +23,7 @@ from studio.services.runs.estimate import plan, sizes, target_fault
 from studio.services.runs.memory_estimate import memory_of
 from studio.services.shared.machine import look_at_machine
 from studio.ui.language import language_of, sentence_of, translate
+from studio.ui.page import Page
 from studio.ui.pages.train_review import reviewed
 from studio.ui.presenters.model import shown_model
 from studio.ui.view import view
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from studio.app import Studio
     from studio.store.tables.datasets import Dataset
 
+PAGE = Page("train", N_("Train"), order=2, icon="M6.5 6v12M17.5 6v12M3 9.5v5M21 9.5v5M6.5 12h11")
 LEAD = N_("Choose a base model, data and a method. Every setting has a default that works.")
 
 FIRST_PRESET = "Balanced"

@@ -14,7 +14,6 @@ from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.spec.presets import PRESETS
 from studio.domain.spec.spec import describe
 from studio.ui.language import LANGUAGES, dictionary, language_of, preferred, sentence_of, translate
-from studio.ui.shell import PAGES
 
 ROOT = Path(__file__).parents[3]
 SCRIPTS = sorted((ROOT / "static").rglob("*.js"))
@@ -63,8 +62,8 @@ def literals(nodes):
 
 
 def spoken_in_declarations():
-    """What is declared as data: every setting, kind of problem, chat template, preset and page."""
-    found = {*PRESETS, *(page.title for page in PAGES), *(template.label for template in TEMPLATES.values())}
+    """What is declared as data: every setting, kind of problem, chat template and preset."""
+    found = {*PRESETS, *(template.label for template in TEMPLATES.values())}
     for section in describe():
         found.add(section["title"])
         for field in section["fields"]:

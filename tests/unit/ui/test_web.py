@@ -10,11 +10,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from studio.settings import Login, Settings
-from studio.ui.shell import PAGES, GradioParts
+from studio.ui.shell import GradioParts
+from studio.ui.static_files import STATIC
 from studio.ui.view import view
-from studio.ui.web import build_web
+from studio.ui.web import build_web, page_modules
 
-HOME, DATASETS = PAGES[0], PAGES[1]
+HOME, DATASETS, *_ = page_modules()
 
 
 def greet() -> str:
@@ -104,6 +105,13 @@ def test_inline_scripts_run_by_a_nonce_that_is_new_each_time(web):
         assert "<script>" not in answer.text
         nonces.append(nonce)
     assert nonces[0] != nonces[1]
+
+
+def test_a_page_has_a_module_a_folder_for_its_script_and_a_place_in_the_navigation():
+    pages = page_modules()
+    assert [page.name for page in pages] == [module.__name__.rpartition(".")[2] for module in pages.values()]
+    assert len({page.order for page in pages}) == len(pages)
+    assert [page.name for page in pages if not (STATIC / "pages" / page.name / "index.js").is_file()] == []
 
 
 def test_a_page_is_never_kept(web):

@@ -175,11 +175,11 @@ def test_a_long_row_is_cut_in_the_list_and_whole_when_it_is_asked_for(studio, mo
 
 
 def test_a_page_of_the_rows_begins_where_it_is_asked_to(studio):
-    bring(studio, "t.jsonl", *(conversation(f"Question {i}", "Answer") for i in range(datasets.PAGE + 5)))
-    second = datasets.rows(studio, "t", IN_ENGLISH, offset=datasets.PAGE)
+    bring(studio, "t.jsonl", *(conversation(f"Question {i}", "Answer") for i in range(datasets.ON_A_PAGE + 5)))
+    second = datasets.rows(studio, "t", IN_ENGLISH, offset=datasets.ON_A_PAGE)
     assert len(second["rows"]) == 5
-    assert second["total"] == datasets.PAGE + 5
-    assert second["rows"][0]["turns"][0]["content"] == f"Question {datasets.PAGE}"
+    assert second["total"] == datasets.ON_A_PAGE + 5
+    assert second["rows"][0]["turns"][0]["content"] == f"Question {datasets.ON_A_PAGE}"
 
 
 def test_a_search_finds_rows_by_any_of_their_turns(studio):
