@@ -1,8 +1,7 @@
-"""Writes static/api/handlers.d.ts: the handlers of every view as TypeScript sees them, out of their type hints.
+"""Writes static/api/handlers.d.ts, the types of the handlers; see scripts/handler-types.
 
-    scripts/handler-types
-
-The page's script calls a handler by its name; with these types a misspelled name or argument fails in scripts/lint.
+They come from the handlers' type hints. The page's script calls a handler by its name; with these types a misspelled
+name or argument fails in scripts/lint.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ const PACKING = {
   exact: t("Examples are packed into shared rows: no padding"),
   padded: t("Examples are padded to the same length: slower when lengths differ"),
 };
+
 /** @type {Record<string, string>} */
 const HEAD = {
   linear: t("Computed in chunks: saves memory"),

@@ -17,6 +17,7 @@ const STATES = {
   interrupted: [t("Interrupted"), "warn"],
   cancelled: [t("Cancelled"), ""],
 };
+
 // What a worker is at besides its steps.
 /** @type {Record<string, string>} */
 const STAGES = {

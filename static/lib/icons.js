@@ -27,6 +27,7 @@ const ICONS = {
   retry: "M4 12a8 8 0 1 1 2.5 5.8M4 20v-5h5",
   star: "M12 3.5l2.6 5.5 6 .8-4.4 4.2 1.1 6-5.3-2.9L6.7 20l1.1-6-4.4-4.2 6-.8z",
 };
+
 /** @param {string} name @param {number} [size] */
 export const icon = (name, size = 16) =>
   svg(

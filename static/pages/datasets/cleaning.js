@@ -11,7 +11,8 @@ import { countOptions } from "./token_counts.js";
 /** @typedef {import("./types").Context} Context */
 
 /**
- * healing({ctx, dataset, groups, counted, healed: (dataset) => {}}) → element or null. groups are those of the rows,
+ * cleaningPanel({ctx, dataset, groups, counted, healed: (dataset) => {}}) → element or null. groups are those of the
+ * rows,
  * counted the state of counting.
  *
  * @param {{ ctx: Context, [name: string]: any }} options

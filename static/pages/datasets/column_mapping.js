@@ -13,7 +13,7 @@ import { readOptions } from "./read_options.js";
 /** @typedef {import("./types").DatasetView} DatasetView */
 
 /**
- * columns(view) → {element, open(), refresh()}
+ * columnMapping(view) → {element, open(), refresh()}
  *
  * @param {DatasetView} view
  */

@@ -31,7 +31,7 @@ const PLACE = { tab: null, offset: null, search: null, view: null, code: null, f
 const bare = (name) => name.replace(/@\d+$/, "");
 
 /**
- * detail(ctx, {data: () => listing, changed: (reference) => {}}) → {element, show(name)}
+ * datasetDetail(ctx, {data: () => listing, changed: (reference) => {}}) → {element, show(name)}
  *
  * @param {Context} ctx
  */

@@ -10,7 +10,7 @@ import { selectField } from "../../ui/controls.js";
 import { copyButton } from "../../ui/copy_button.js";
 import { canTrainOn } from "./list.js";
 
-// heading({seen, tokens, open: (reference) => {}, change: () => {}, id}) → nodes
+// datasetHeader({seen, tokens, open: (reference) => {}, change: () => {}, id}) → nodes
 export function datasetHeader({ seen, tokens, open, change, id }) {
   const { dataset, versions } = seen;
   const newest = versions[0].reference === dataset.reference;

@@ -11,7 +11,7 @@ import { timeElement } from "../../ui/values.js";
 /** @typedef {import("./types").DatasetView} DatasetView */
 
 /**
- * history(view) → {element, open(), refresh()}
+ * versionHistory(view) → {element, open(), refresh()}
  *
  * @param {DatasetView} view
  */

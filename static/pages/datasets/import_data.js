@@ -12,7 +12,7 @@ import { progressBar } from "../../ui/progress.js";
 /** @typedef {import("./types").Context} Context */
 
 /**
- * bring(ctx, {suffixes, added: (dataset) => {}}) → {element, slim(on)}
+ * importPanel(ctx, {suffixes, added: (dataset) => {}}) → {element, slim(on)}
  *
  * @param {Context} ctx
  */
@@ -150,7 +150,7 @@ function hubDialog(ctx, added) {
           split: value("split"),
           revision: value("revision"),
         };
-        const answer = await ctx.act(bring, "add_from_hub", asked, { onFault: complain });
+        const answer = await ctx.act(addButton, "add_from_hub", asked, { onFault: complain });
         if (!answer) return;
         dialog.close("");
         added(answer.dataset);
@@ -158,11 +158,11 @@ function hubDialog(ctx, added) {
     },
     fields,
   );
-  const bring = button(t("Add dataset"), null, { kind: "primary", type: "submit", form: form.id });
+  const addButton = button(t("Add dataset"), null, { kind: "primary", type: "submit", form: form.id });
   const dialog = openDialog({
     title: t("A dataset from the Hub"),
     content: form,
-    actions: [button(t("Cancel"), () => dialog.close("")), bring],
+    actions: [button(t("Cancel"), () => dialog.close("")), addButton],
   });
   inputIn(form).focus();
 }

@@ -17,7 +17,7 @@ define("datasets", (ctx) => {
   /** @type {any} */
   let data = null; // what listing answered last
   /** @type {any} */
-  let bring = null;
+  let panel = null;
   let marked = ""; // the row that was brought into sight last
   const table = h("div");
   table.draws = true;
@@ -31,9 +31,9 @@ define("datasets", (ctx) => {
 
   const polling = ctx.poll("listing", {}, CALM, (answer) => {
     data = answer;
-    if (!bring) {
-      bring = importPanel(ctx, { suffixes: data.suffixes, added });
-      ctx.draw(bring.element, table, detail.element);
+    if (!panel) {
+      panel = importPanel(ctx, { suffixes: data.suffixes, added });
+      ctx.draw(panel.element, table, detail.element);
     }
     draw();
     if (data.rows.some((row) => row.status === "reading")) setTimeout(polling.now, BUSY);
@@ -44,7 +44,7 @@ define("datasets", (ctx) => {
 
   function draw() {
     const name = opened();
-    bring.slim(data.rows.length > 0);
+    panel.slim(data.rows.length > 0);
     render(
       table,
       datasetTable({ rows: data.rows, opened: name.replace(/@\d+$/, ""), pick, remove, empty: welcome() }),

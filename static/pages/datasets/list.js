@@ -62,7 +62,7 @@ export function datasetState(row) {
   );
 }
 
-// list({rows, opened, pick: (event, name) => {}, remove: (button, row) => {}, empty}) → element
+// datasetTable({rows, opened, pick: (event, name) => {}, remove: (button, row) => {}, empty}) → element
 export const datasetTable = ({ rows, opened, pick, remove, empty }) =>
   dataTable({
     label: t("Datasets"),
@@ -114,7 +114,7 @@ export const datasetTable = ({ rows, opened, pick, remove, empty }) =>
   });
 
 /**
- * remove(ctx, button, row, {version: true for that version alone}) → true when it is gone.
+ * deleteDataset(ctx, button, row, {version: true for that version alone}) → true when it is gone.
  *
  * @param {Context} ctx
  */

@@ -7,7 +7,7 @@ import { pill } from "../../ui/card.js";
 
 const ROLES = { system: t("System"), user: t("User"), assistant: t("Assistant"), tool: t("Tool") };
 
-// turns(row, kind) → nodes; kind is the dataset's: chat, text, preference or unpaired.
+// messageNodes(row, kind) → nodes; kind is the dataset's: chat, text, preference or unpaired.
 export function messageNodes(row, kind) {
   const of = (part) => row.turns.filter((turn) => turn.part === part).map(turnNode);
   return [

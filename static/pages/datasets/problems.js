@@ -15,7 +15,7 @@ import { countOptions } from "./token_counts.js";
 /** @typedef {import("./types").DatasetView} DatasetView */
 
 /**
- * problems(view) → {element, open(), refresh()}
+ * problemList(view) → {element, open(), refresh()}
  *
  * @param {DatasetView} view
  */

@@ -12,7 +12,7 @@ const TEXTS = /\.(jsonl|ndjson|json|csv|tsv|txt)(\.gz|\.zip)?$|\.zip$/i;
 const TABLES = /\.(csv|tsv)(\.gz|\.zip)?$|\.zip$/i;
 
 /**
- * reading(view) → element
+ * readOptions(view) → element
  *
  * @param {DatasetView} view
  */

@@ -15,7 +15,7 @@ import { countOptions, readMaxLength } from "./token_counts.js";
 /** @typedef {import("./types").DatasetView} DatasetView */
 
 /**
- * rows(view) → {element, open(), refresh()}; for view see detail.js.
+ * rowList(view) → {element, open(), refresh()}; for view see detail.js.
  *
  * @param {DatasetView} view
  */

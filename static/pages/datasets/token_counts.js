@@ -18,7 +18,7 @@ export function readMaxLength() {
 export const countOptions = () => ({ max_length: readMaxLength(), validation: readQuery().validation || "" });
 
 /**
- * counting(ctx, dataset, changed: (state) => {}) → {state, begin(start), stop(), end()}. state is what the handler
+ * tokenCounter(ctx, dataset, changed: (state) => {}) → {state, begin(start), stop(), end()}. state is what the handler
  * `examine` answers; `shown` are the details that were known last, while others are being counted.
  *
  * @param {Context} ctx

@@ -19,7 +19,7 @@ const AFTER = 500; // milliseconds after the last key
 const ROLES = { system: t("System"), user: t("User"), assistant: t("Assistant"), tool: t("Tool"), text: t("Text") };
 
 /**
- * lengths(view) → {element, open(), refresh()}
+ * tokenLengths(view) → {element, open(), refresh()}
  *
  * @param {DatasetView} view
  */

@@ -22,6 +22,7 @@ const compactAnswer = ({ pieces = [], ...answer }, whole) => ({
   ...answer,
   pieces: whole ? pieces.map(([text, p, base, choice]) => [text, rounded(p), rounded(base), choice]) : [],
 });
+
 /** @param {Comparison} comparison */
 export function conversationContent({ state }) {
   const content = (whole) => ({
@@ -141,6 +142,7 @@ export async function saveConversation(comparison) {
   comparison.changed();
   if (again) saveConversation(comparison);
 }
+
 /** @param {Comparison} comparison */
 export const saveNote = ({ state, saveProblem }) =>
   saveProblem

@@ -17,6 +17,7 @@ const NUMBERS = [
   { name: "max_tokens", label: t("Max tokens"), value: "256", help: t("Maximum length of an answer") },
   { name: "seed", label: t("Seed"), value: "42", help: t("The same seed gives the same answer") },
 ];
+
 const DIE =
   "M5 4h14a1 1 0 0 1 1 1v14a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1zM8.5 8.5h.01M15.5 8.5h.01M12 12h.01M8.5 15.5h.01M15.5 15.5h.01";
 const die = () =>

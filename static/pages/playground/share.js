@@ -160,6 +160,7 @@ export function drawPicture(comparison) {
   write("Adapter Studio", margin, y + 2, font(550, 12), colour("text-3"));
   return canvas;
 }
+
 const colourNumber = (column, options) => {
   const number = columnColour(column, options);
   return number ? ((number - 1) % 8) + 1 : 0;

@@ -40,6 +40,7 @@ function open(comparison) {
   const needed = comparison.isHidden() ? turn.sent : answered;
   return answered.length > 1 && needed.every((id) => answered.includes(id) && inSight.includes(id)) ? turn : null;
 }
+
 /** @param {Comparison} comparison */
 const votes = (comparison) =>
   comparison.state.columns.filter((column) => column.on).length > 1 || Boolean(shown(comparison)?.comparison);

@@ -13,7 +13,7 @@ const MARKS = { resumed: t("resumed"), halved: t("smaller batch") };
 
 const MOST_POINTS = 5000; // more than that is read anew, in fewer
 
-// charts() → {element, begin(means), add(metrics), draw(run, history), last, isLong}: begin forgets what was drawn
+// runCharts() → {element, begin(means), add(metrics), draw(run, history), last, isLong}: begin forgets what was drawn
 // before.
 export function runCharts() {
   const names = {

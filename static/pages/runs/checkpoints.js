@@ -14,7 +14,8 @@ import { measuredLoss, timeElement } from "../../ui/values.js";
 /** @typedef {import("../../api/types").Context<"runs">} Context */
 
 /**
- * checkpoints(ctx, id, redraw) → {look(run), draw(run) → element or null}: look reads the list where it has changed.
+ * checkpointTable(ctx, id, redraw) → {look(run), draw(run) → element or null}: look reads the list where it has
+ * changed.
  *
  * @param {Context} ctx
  */

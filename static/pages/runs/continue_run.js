@@ -11,7 +11,7 @@ import { openDialog } from "../../ui/dialog.js";
 /** @typedef {import("../../api/types").Context<"runs">} Context */
 
 /**
- * goOn(ctx, run, training, freeName): a run that was counted in steps goes on in steps, else in epochs.
+ * continueRun(ctx, run, training, freeName): a run that was counted in steps goes on in steps, else in epochs.
  *
  * @param {Context} ctx
  */

@@ -15,6 +15,7 @@ export function smoothedCurve(points, means) {
   const told = means.length ? means[means.length - 1][0] : -1;
   return smoothed([...means, ...points.filter(([step]) => step > told)], 0.85);
 }
+
 // A run's training loss is the mean of the last ten steps, of which there may be fewer yet.
 export const lossNote = (run) =>
   run.step > 0 ? t("mean of the last {n} {n:step|steps}", { n: Math.min(10, run.step) }) : "";

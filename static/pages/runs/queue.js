@@ -14,7 +14,7 @@ import { askRun } from "./labels.js";
 /** @typedef {import("../../api/types").Context<"runs">} Context */
 
 /**
- * queue(ctx, {queue, devices, changed}) → element, or null where nothing waits
+ * runQueue(ctx, {queue, devices, changed}) → element, or null where nothing waits
  *
  * @param {Context} ctx
  */

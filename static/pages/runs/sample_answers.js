@@ -5,7 +5,7 @@ import { h } from "../../lib/dom.js";
 import { formatNumber } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 
-// samples() → {begin(), add(samples), draw() → element or null}
+// sampleAnswers() → {begin(), add(samples), draw() → element or null}
 export function sampleAnswers() {
   /** @type {any[]} */
   let kept = [];

@@ -16,7 +16,7 @@ import { toast, toastFault } from "../../ui/toast.js";
 const PAUSE = 3000;
 
 /**
- * models(ctx, changed) → the card. `changed` is called after one was removed.
+ * baseModels(ctx, changed) → the card. `changed` is called after one was removed.
  *
  * @param {Context} ctx
  */

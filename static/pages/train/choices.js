@@ -32,6 +32,7 @@ export const datasetLabel = ({ name, status, rows, bad_rows }) => {
   if (bad_rows) return t("{name} (bad rows: {n})", { name, n: formatNumber(bad_rows) });
   return t("{name} · {n} {n:row|rows}", { name, n: formatNumber(rows) });
 };
+
 export const modelLabel = (model) =>
   model.status === "ready"
     ? model.name

@@ -2,6 +2,7 @@
 // @ts-check
 
 import { t } from "../../lib/i18n.js";
+
 export const PRESETS = [
   { value: "Quick", label: t("Quick"), hint: t("A few steps, to see whether it is on the right track.") },
   {

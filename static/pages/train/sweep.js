@@ -6,7 +6,7 @@ import { t } from "../../lib/i18n.js";
 import { icon } from "../../lib/icons.js";
 import { button } from "../../ui/button.js";
 
-// sweep(sections, onInput) → {element, axes(), complain(faults), count()}; axes: {"lora.r": "8, 16"}
+// sweepFields(sections, onInput) → {element, axes(), complain(faults), count()}; axes: {"lora.r": "8, 16"}
 export function sweepFields(sections, onInput) {
   const knobs = sections.flatMap((section) =>
     section.fields

@@ -94,12 +94,14 @@ function tip(token, [text, probability, base, otherwise]) {
   box.style.setProperty("left", `${Math.max(8, Math.min(place.left, innerWidth - size.width - 8))}px`);
   box.style.setProperty("top", `${place.top > size.height + 14 ? place.top - size.height - 6 : place.bottom + 6}px`);
 }
+
 const line = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
 
 // A tip whose token has left the page goes with it.
 export function hideStaleTip() {
   if (!document.querySelector(".token.current")) hide();
 }
+
 function hide() {
   const box = document.getElementById("token-tip");
   if (box?.matches(":popover-open")) box.hidePopover();

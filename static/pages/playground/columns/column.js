@@ -24,12 +24,14 @@ export const makeColumn = (model, shares = [], { precision = "auto", on = true, 
   shares,
   on,
 });
+
 // As the server knows it, and nothing else.
 export const bareColumn = ({ model, precision, shares }) => ({
   model,
   precision,
   shares: shares.map(({ adapter, run, step, strength }) => (adapter ? { adapter, strength } : { run, step, strength })),
 });
+
 export const sameColumn = (a, b) => JSON.stringify(bareColumn(a)) === JSON.stringify(bareColumn(b));
 
 // Names
@@ -39,6 +41,7 @@ export function shareName(share, options) {
   const known = [...options.checkpoints, ...options.runs].find((each) => each.run === share.run && each.name);
   return t("{run}, step {step}", { run: known?.name || t("Run {id}", { id: share.run }), step: share.step });
 }
+
 // As the server names it: what tells a column from the others of its model; empty for the base.
 export const columnName = (column, options) =>
   column.shares
@@ -53,6 +56,7 @@ export function columnTitle(column, all, options) {
   ];
   return [name, ...more].filter(Boolean).join(" · ");
 }
+
 export const precisionName = (value) => (PRECISIONS.find(([name]) => name === value) || ["", value])[1];
 export const shareColour = (share, options) => (share.adapter ? adapterColour(share.adapter, options) : share.run);
 // One that is not in the catalogue any more has some colour of its own.
@@ -71,6 +75,7 @@ export function missingName(column, options) {
   );
   return gone ? gone.adapter : "";
 }
+
 export function defaultColumns(options) {
   const model = options.models[0].name;
   const newest = options.adapters.filter((each) => adapterFits(each, model)).sort((a, b) => b.id - a.id)[0];
@@ -84,6 +89,7 @@ export function readRemembered() {
     return {};
   }
 }
+
 export function remember(kept) {
   try {
     localStorage.setItem(KEPT, JSON.stringify(kept));

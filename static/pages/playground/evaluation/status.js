@@ -13,6 +13,7 @@ const STATES = {
   stopped: [t("Stopped"), "warn"],
   failed: [t("Failed"), "err"],
 };
+
 export const isEvaluationOpen = (evaluation) => OPEN.includes(evaluation.status);
 // One that is over can be gone on with where something is missing: what failed is asked again.
 export const canResume = (evaluation) =>
