@@ -20,12 +20,15 @@ from sqlalchemy import insert
 
 from studio.app import Studio, build
 from studio.domain.events import Started, Step
+from studio.domain.jobs.ingest import DatasetReference
+from studio.domain.jobs.models import ModelReference
+from studio.domain.jobs.training import TrainRequest
 from studio.domain.run import RunStatus
 from studio.domain.spec.spec import read_spec
-from studio.engines.base import Process
 from studio.settings import read_settings
 from studio.store.job_folder import JobFolder
 from studio.store.tables.runs import Metric, Run, Transition
+from tests.support.workers import handle_of
 
 TARGET_MS = 5.0
 LONG_CURVE = 50_000  # steps of one of the runs
@@ -79,13 +82,16 @@ def one_in_training(studio: Studio) -> JobFolder:
     spec = read_spec({"model": {"name": "m"}, "data": {"name": "rows"}})
     ids = [studio.runs.submit(spec, f"now-{n}") for n in range(1 + WAITING)]
     folder = JobFolder(studio.settings.folder("runs") / str(ids[0]))
-    folder.prepare({"dataset": {}, "model": {}})
+    folder.prepare(
+        TrainRequest(
+            run=ids[0], name="now", spec=spec, model=ModelReference(name="m"),
+            dataset=DatasetReference(name="rows", sha256=""), adapter="",
+        )
+    )  # fmt: skip
     studio.catalogue.change_run(ids[0], RunStatus.STARTING, folder=str(folder.path), placed_on="cpu")
     import psutil
 
-    me = psutil.Process()
-    process = Process(me.pid, me.create_time())
-    studio.catalogue.change_run(ids[0], pid=process.pid, process_started=process.started)
+    studio.catalogue.change_run(ids[0], worker=handle_of(psutil.Process()))
     folder.append(
         Started(
             total_steps=10**6,

@@ -38,6 +38,7 @@ def main() -> None:
 
 
 def served(scratch: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    from studio.domain.jobs.serving import ServedModel, ServeRequest
     from studio.engines.local import LocalEngine
     from studio.store.job_folder import JobFolder
     from tests.support.tiny_models import random_adapter
@@ -47,7 +48,7 @@ def served(scratch: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         for seed, name in enumerate(MODELS[1:])
     }
     folder = JobFolder(scratch / "worker")
-    folder.prepare({"model": {"name": "starter", "path": str(arguments.model)}, "precision": "fp32"})
+    folder.prepare(ServeRequest(model=ServedModel(name="starter", path=str(arguments.model)), precision="fp32"))
     engine = LocalEngine()
     process = engine.start("serve", folder.path)
     try:

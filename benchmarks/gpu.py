@@ -388,7 +388,7 @@ def worker_run(
 ) -> dict[str, Any]:
     """A run of the training worker, as the studio starts it: its figures, or what it said in the end."""
     from studio.domain.events import Failed, Finished, Halved, Started, Step
-    from studio.domain.spec.spec import RunSpec
+    from studio.domain.jobs.training import TrainRequest
     from studio.services.models.layers import read_base_weights
     from studio.services.runs.estimate import training_bytes
     from studio.settings import worker_environment
@@ -430,7 +430,7 @@ def worker_run(
         said["device_bytes"] = device_peak[0]  # with CUDA's own context, beside what others had before
     begun = next((event for event in events if isinstance(event, Started)), None)
     if begun:
-        spec = RunSpec.model_validate(folder.read_request()["spec"])
+        spec = folder.read_request(TrainRequest).spec
         mean = round(begun.tokens_per_epoch / begun.train_rows)
         said["estimate_bytes"] = training_bytes(
             spec, read_base_weights(model), mean, begun.train_rows, bf16=begun.precision != "fp32", gpu=bench.cuda

@@ -38,6 +38,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.support.chaos.adversity import suffer
 from tests.support.chaos.tiny_studio import Bed, opened
+from tests.support.workers import pid_of, process_of
 
 STEPS = 4
 
@@ -54,14 +55,14 @@ def soak(bed: Bed, runs: int, chance_of_kill: float, seed: int) -> dict[str, Any
     while open_runs := list(bed.studio.catalogue.runs_with_worker()) + list(bed.studio.run_control.queue()):
         bed.studio.dispatcher.tick()
         for run in open_runs:
-            if not run.pid:
+            if not run.worker:
                 continue
             key = (run.id, run.attempt)
             if key not in fate:
                 fate[key] = time.monotonic() + chance.uniform(0, 7) if chance.random() < chance_of_kill else None
             due = fate[key]
-            if due is not None and time.monotonic() > due and psutil.pid_exists(run.pid):
-                psutil.Process(run.pid).kill()
+            if due is not None and time.monotonic() > due and psutil.pid_exists(pid_of(run.worker)):
+                process_of(run.worker).kill()
                 kills, fate[key] = kills + 1, None
         time.sleep(0.05)
     psutil.wait_procs(me.children(), timeout=30)  # the last one has said its last word, and is still ending

@@ -18,6 +18,7 @@ from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES, ReadOptions
 from studio.domain.datasets.formats import Format, trained_part
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import InvalidInput
+from studio.domain.jobs.ingest import Trim
 from studio.services.datasets import browse as dataset_view
 from studio.services.datasets.check import Report, check
 from studio.services.datasets.status import fault_of
@@ -126,7 +127,7 @@ def clean_dataset(arguments: argparse.Namespace) -> int:
         trim = None
         if arguments.trim:
             model = studio.models.ready(arguments.model)
-            trim = {"model": model.path, "chat_template": "auto", "max_length": arguments.max_length}
+            trim = Trim(model=model.path, max_length=arguments.max_length)
         dataset = studio.datasets.clean(
             arguments.name, skip_bad_rows=arguments.skip_bad, near=arguments.near, trim=trim,
             drop_duplicates=arguments.drop_duplicates or arguments.near,
@@ -141,7 +142,7 @@ def _made(arguments: argparse.Namespace, studio: Studio, dataset: Dataset, *, ne
             studio.datasets.delete(dataset.reference)
         raise InvalidInput(fault.template, fault.remedy_template, **fault.values)
     words = f"{dataset.reference}: {dataset.rows} rows, {dataset.format}"
-    if left_out := sum((dataset.details.get("left_out") or {}).values()):
+    if left_out := sum((dataset.details.left_out or {}).values()):
         words += f"; {left_out} left out"
     if part := trained_part(dataset.format):
         words += f". {part}"
@@ -191,9 +192,7 @@ def _report_text(report: Report) -> str:
     if part := trained_part(report.format):
         lines.append(part)
     if tokens := report.tokens:
-        lines.append(
-            f"{tokens['tokens']} tokens, {tokens['trained']} of them trained on; longest row {tokens['longest']}"
-        )
+        lines.append(f"{tokens.tokens} tokens, {tokens.trained} of them trained on; longest row {tokens.longest}")
     lines += [
         f"{count:>7}  {PROBLEM_KINDS[code].level:<8} {PROBLEM_KINDS[code].title}"
         for code, count in report.counts.items()

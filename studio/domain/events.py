@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_serializer, field_validator
 
 from studio.domain.secrecy import holds_secret, masked_value
+
+Result = TypeVar("Result", bound=BaseModel)
 
 
 class Event(BaseModel):
@@ -131,7 +133,8 @@ class Saved(Event):
 
 
 class Finished(Event):
-    """The last word of a worker whose work is whole at `path`. `stopped`: it was asked to end early."""
+    """The last word of a worker whose work is whole at `path`. `stopped`: it was asked to end early. `details` are a
+    type of domain.jobs: which one, the task decides."""
 
     kind: Literal["finished"] = "finished"
     path: str
@@ -142,6 +145,15 @@ class Finished(Event):
     eval_loss: float | None = None
     best_eval_loss: float | None = None
     details: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("details", mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        return value.model_dump(mode="json", exclude_unset=True) if isinstance(value, BaseModel) else value
+
+    def result(self, kind: type[Result]) -> Result:
+        """The details as what they are. Raises ValueError where they are something else."""
+        return kind.model_validate(self.details)
 
 
 class Failed(Event):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from studio.domain.events import Failed, Finished, RunEvent
+from studio.domain.jobs.state import Done, Failed, JobState, Lost, Running
 
 
 class RunStatus(StrEnum):
@@ -60,21 +60,17 @@ def check_transition(now: RunStatus, then: RunStatus) -> None:
         raise ImpossibleTransition(f"A run that is {now} cannot become {then}.")
 
 
-def verdict(now: RunStatus, last: RunEvent | None, *, alive: bool, ending: Ending | None = None) -> RunStatus:
-    """What a run with a worker is, from the newest word of its present attempt and whether its process lives.
-
-    A last word outlives the process: what has said Finished is finished, alive or not. Only a run that is to leave
-    nothing behind is over no sooner than its process.
-    """
+def verdict(now: RunStatus, state: JobState, *, alive: bool, ending: Ending | None = None) -> RunStatus:
+    """What a run with a worker is, from the state of its job. A run that is to leave nothing behind is over no sooner
+    than its process: `alive`."""
     if ending is Ending.DISCARD:
         return RunStatus.STOPPING if alive else RunStatus.CANCELLED
-    match last:
-        case Finished(stopped=stopped):
-            return RunStatus.STOPPED if stopped else RunStatus.FINISHED
+    match state:
+        case Done(finished):
+            return RunStatus.STOPPED if finished.stopped else RunStatus.FINISHED
         case Failed():
             return RunStatus.FAILED
-    if not alive:
-        return RunStatus.STOPPED if now is RunStatus.STOPPING else RunStatus.INTERRUPTED
-    if now is RunStatus.STOPPING or last is None:
-        return now
-    return RunStatus.RUNNING
+        case Lost():
+            return RunStatus.STOPPED if now is RunStatus.STOPPING else RunStatus.INTERRUPTED
+        case Running(last):
+            return now if now is RunStatus.STOPPING or last is None else RunStatus.RUNNING

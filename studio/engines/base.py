@@ -3,41 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from studio.engines.exit_reason import Death
+from studio.engines.exit_reason import ExitReason
 from studio.platform.hardware import Device
 
-
-@dataclass(frozen=True)
-class Process:
-    """A worker that any later server can find again: a pid alone may by then be another program's.
-
-    `started` is the process's start time in seconds since the epoch.
-    """
-
-    pid: int
-    started: float
+Handle = str
+"""How an engine knows a worker again, also after the server has been started anew. Nobody else looks into it."""
+NOBODY: Handle = "nobody"
+"""Of a worker that is gone for good, and of which no more is known."""
 
 
 class Engine(Protocol):
     def start(
         self, task: str, folder: Path, *, online: bool = False, token: str | None = None, device: str = ""
-    ) -> Process:
+    ) -> Handle:
         """Starts `worker TASK FOLDER`. `online` lets it reach the Hub, with `token`; it sees no other device than
         `device`, if one is given. Raises StudioError."""
         ...
 
-    def is_alive(self, process: Process) -> bool: ...
-
-    def stop(self, process: Process, *, force: bool = False) -> None:
-        """Asks the process to end; with `force`, ends it. No word about one that is gone already."""
+    def find(self, folder: Path) -> Handle | None:
+        """The worker that works, or has worked, in that folder: for a server that died before it could keep the handle
+        that `start` gave."""
         ...
 
-    def death(self, process: Process, folder: Path) -> Death:
-        """What is known of the end of a process that is gone."""
+    def is_alive(self, worker: Handle) -> bool: ...
+
+    def stop(self, worker: Handle, *, force: bool = False) -> None:
+        """Asks the worker to end; with `force`, ends it. No word about one that is gone already."""
+        ...
+
+    def exit_reason(self, worker: Handle, folder: Path) -> ExitReason:
+        """What is known of the end of a worker that is gone."""
+        ...
+
+    def memory(self, worker: Handle) -> int:
+        """Bytes of the machine's memory that it takes; 0 where it is gone."""
         ...
 
     def devices(self) -> Sequence[Device]:
@@ -45,5 +47,5 @@ class Engine(Protocol):
         ...
 
     def tick(self) -> None:
-        """Looks after what has ended, once a second."""
+        """Looks after what has ended meanwhile; called each second."""
         ...

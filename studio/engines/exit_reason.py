@@ -13,7 +13,7 @@ _WINDOWS_EXCEPTIONS = 0xC0000000  # exit codes from here on, such as 0xC0000005 
 
 
 @dataclass(frozen=True)
-class Death:
+class ExitReason:
     """`exit_code` is negative where a signal ended it (-9 for SIGKILL), None where nobody of this process's waited for
     it. `out_of_memory`: whether the kernel took it for want of memory; None where that cannot be known."""
 
@@ -38,26 +38,26 @@ class Death:
             return str(-self.exit_code)
 
 
-def explain(death: Death | None, last_lines: Sequence[str]) -> StudioError:
+def explain(reason: ExitReason | None, last_lines: Sequence[str]) -> StudioError:
     """In words for people, with what the worker printed last."""
-    values = {"lines": " / ".join(last_lines) or "–", "code": death.exit_code if death else None}
-    if death is not None and death.out_of_memory:
+    values = {"lines": " / ".join(last_lines) or "–", "code": reason.exit_code if reason else None}
+    if reason is not None and reason.out_of_memory:
         return StudioError(
             "The system ran out of memory and ended the worker.",
             "Close other programs, or choose 4-bit, a shorter max length, a smaller batch size or gradient "
             "checkpointing. When resumed, it continues with half the batch size.",
             **values,
         )
-    if death is None or death.exit_code is None:
+    if reason is None or reason.exit_code is None:
         return StudioError(
             "The worker disappeared without an error message: it may have run out of memory or been killed, or the "
             "machine was switched off. Last output: {lines}",
             "Resume the run: it continues from its latest checkpoint.",
             **values,
         )
-    values["signal"] = death.signal_name
-    match death.signal_name:
-        case "SIGKILL" if death.out_of_memory is False:
+    values["signal"] = reason.signal_name
+    match reason.signal_name:
+        case "SIGKILL" if reason.out_of_memory is False:
             return StudioError(
                 "The worker was killed (SIGKILL) by a user or another program, not by the kernel.",
                 "Resume the run: it continues from its latest checkpoint. If it happens again, use less memory: some "
@@ -76,7 +76,7 @@ def explain(death: Death | None, last_lines: Sequence[str]) -> StudioError:
                 "Resume the run: it continues from its latest checkpoint.",
                 **values,
             )
-        case _ if death.is_crash:
+        case _ if reason.is_crash:
             return StudioError(
                 "A library crashed in the worker ({signal}). Last output: {lines}",
                 "Resume the run. If it crashes again, choose another precision, or update the packages.",

@@ -13,11 +13,11 @@ import psutil
 
 from studio import settings
 from studio.domain.errors import StudioError
-from studio.engines.base import Process
-from studio.engines.exit_reason import Death
+from studio.engines.base import Handle
+from studio.engines.exit_reason import ExitReason
 from studio.platform.hardware import Device, devices, forget_gpus
 from studio.platform.host_memory import count_kills, killed_since
-from studio.store.job_folder import read_json, write_json
+from studio.store.job_folder import JobFolder, read_json, write_json
 
 PRIORITY = 10  # niceness: the page stays quick while a worker computes
 _KILLS = "kills.json"  # how many the kernel had ended for want of memory when the worker began
@@ -40,7 +40,7 @@ class LocalEngine:
 
     def start(
         self, task: str, folder: Path, *, online: bool = False, token: str | None = None, device: str = ""
-    ) -> Process:
+    ) -> Handle:
         environment = settings.worker_environment(online=online, token=token, device=device)
         root = str(Path(__file__).parents[2])  # `studio` is importable from wherever the server was started
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))
@@ -69,54 +69,70 @@ class LocalEngine:
         try:
             process = psutil.Process(child.pid)
             process.nice(PRIORITY if os.name == "posix" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
-            return Process(child.pid, process.create_time())
+            started = process.create_time()
         except psutil.Error:  # gone already: its log says why
-            return Process(child.pid, 0.0)
+            return _handle(child.pid, 0.0)
+        with suppress(OSError):  # the worker writes the same as soon as it can
+            JobFolder(folder).introduce(child.pid, started)
+        return _handle(child.pid, started)
+
+    def find(self, folder: Path) -> Handle | None:
+        written = JobFolder(folder).worker
+        return _handle(*written) if written else None
 
     def tick(self) -> None:
-        """Buries the workers that have ended. Of one that has said its last word nobody asks whether it lives."""
+        """Reaps children that have exited."""
         for pid, child in list(self._children.items()):
             if child.poll() is not None:
-                self._bury(pid, child)
+                self._reap(pid, child)
 
-    def is_alive(self, process: Process) -> bool:
-        return self._find(process) is not None
+    def is_alive(self, worker: Handle) -> bool:
+        return self._process(worker) is not None
 
-    def stop(self, process: Process, *, force: bool = False) -> None:
-        found = self._find(process)
+    def stop(self, worker: Handle, *, force: bool = False) -> None:
+        found = self._process(worker)
         if found is not None:
             with suppress(psutil.NoSuchProcess):
                 found.kill() if force else found.terminate()
 
-    def death(self, process: Process, folder: Path) -> Death:
-        self._find(process)
-        code = self._exits.get(process.pid)
+    def exit_reason(self, worker: Handle, folder: Path) -> ExitReason:
+        self._process(worker)
+        code = self._exits.get(_read(worker)[0])
         if code not in (None, -_SIGKILL):  # whoever the kernel ends for want of memory, it ends so
-            return Death(code, out_of_memory=False)
+            return ExitReason(code, out_of_memory=False)
         before = read_json(folder / _KILLS)
-        return Death(code, killed_since(before) if isinstance(before, dict) else None)
+        return ExitReason(code, killed_since(before) if isinstance(before, dict) else None)
+
+    def memory(self, worker: Handle) -> int:
+        process = self._process(worker)
+        try:
+            return int(process.memory_info().rss) if process else 0
+        except psutil.Error:
+            return 0
 
     def devices(self) -> Sequence[Device]:
         return devices()
 
-    def _find(self, process: Process) -> psutil.Process | None:
-        child = self._children.get(process.pid)
+    def _process(self, worker: Handle) -> psutil.Process | None:
+        """A pid alone may by now be another program's: the start time must be the worker's, too."""
+        pid, started = _read(worker)
+        child = self._children.get(pid)
         if child is not None and child.poll() is not None:
-            self._bury(process.pid, child)
+            self._reap(pid, child)
             return None
         try:
-            found = psutil.Process(process.pid)
+            found = psutil.Process(pid)
             # Start times are read with the kernel's tick as resolution.
-            same = abs(found.create_time() - process.started) < 1.0
-            # A child of ours that is still exiting shows as a zombie before it can be buried: it is gone once it is.
+            same = abs(found.create_time() - started) < 1.0
+            # A child of ours that is still exiting shows as a zombie before it is reaped: it is gone once it is.
             if same and (child is not None or found.status() != psutil.STATUS_ZOMBIE):
                 return found
-        except psutil.Error:
+        except (psutil.Error, ValueError):
             pass
-        self._note_end(process.pid, None)
+        self._note_end(pid, None)
         return None
 
-    def _bury(self, pid: int, child: Worker) -> None:
+    def _reap(self, pid: int, child: Worker) -> None:
         self._children.pop(pid, None)  # two threads may look at once
         self._note_end(pid, child.returncode)
 
@@ -125,3 +141,16 @@ class LocalEngine:
         if pid not in self._exits:
             self._exits[pid] = code
             forget_gpus()
+
+
+def _handle(pid: int, started: float) -> Handle:
+    return f"{pid}@{started!r}"
+
+
+def _read(worker: Handle) -> tuple[int, float]:
+    """The pid, and the process's start time in seconds since the epoch; -1 where it is no handle of this engine's."""
+    pid, _, started = worker.partition("@")
+    try:
+        return int(pid), float(started)
+    except ValueError:
+        return -1, 0.0

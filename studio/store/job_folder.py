@@ -1,6 +1,6 @@
-"""A run folder: the only thing that a worker and the studio share.
+"""A job's folder: the only thing that a worker and the studio share.
 
-`run.json` goes in. `events.jsonl` comes out, one event a line; a line counts once its newline is written.
+A request goes in, `run.json`. `events.jsonl` comes out, one event a line; a line counts once its newline is written.
 `stop` is the cooperative stop flag, `worker.log` whatever the worker's process printed, `worker.json` which process
 that is, `held_out.json` which rows are not trained on.
 """
@@ -14,9 +14,13 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
 
 from studio.domain.events import Event, RunEvent, format_event, parse_event
+from studio.domain.jobs.message import Request
+from studio.domain.jobs.serving import Endpoint
 from studio.domain.secrecy import masked_log, masked_value
 from studio.store.arrow_file import DamagedFile
 from studio.store.bounded_json import read_object
@@ -25,9 +29,11 @@ from studio.store.disk.reserve import Reserve
 _CHUNK = 4 << 20
 _RESERVED = 64 << 10  # bytes
 
+Requested = TypeVar("Requested", bound=Request)
+
 
 class JobFolder:
-    """The files of one run (or of one model being fetched) under `path`."""
+    """The files of one job under `path`: of a training run, of a dataset that is read, of a model that is fetched…"""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -36,17 +42,19 @@ class JobFolder:
         self.log = self.path / "worker.log"
         self.stop_flag = self.path / "stop"
         self.checkpoints = self.path / "checkpoints"
+        self.endpoint = self.path / "endpoint.json"
         self._worker = self.path / "worker.json"
         self._heartbeat = self.path / "heartbeat"
         self._reserve = Reserve(self.path / "reserve", _RESERVED)
         self._held_out = self.path / "held_out.json"
 
-    def prepare(self, request: dict[str, Any]) -> None:
-        """Makes the folder and puts the request in. Raises OSError."""
+    def prepare(self, request: Request, *, anew: bool = True) -> None:
+        """Makes the folder and puts the request in; `anew` forgets what was said in it before. Raises OSError."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for left in (self._worker, self._heartbeat, self.stop_flag):  # by an earlier attempt
+        earlier = [self._worker, self._heartbeat, self.stop_flag, *([self.events] if anew else ())]
+        for left in earlier:
             left.unlink(missing_ok=True)
-        write_json(self.request, request)
+        write_json(self.request, request.model_dump(mode="json"))
         self._reserve.take()
 
     def give_up_reserve(self) -> None:
@@ -60,16 +68,26 @@ class JobFolder:
     @property
     def worker(self) -> tuple[int, float] | None:
         """Its pid and the process's start time, if it has come so far."""
-        return read_process(self._worker)
+        match read_json(self._worker):
+            case {"pid": int(pid), "started": int() | float() as started} if 0 < pid < 1 << 31:
+                return pid, float(started)
+        return None
 
-    def read_request(self, *needed: str) -> dict[str, Any]:
-        """What `prepare` put in. Raises OSError; DamagedFile where it is no such thing any more, or lacks what is
-        needed of it."""
-        request = read_object(self.request)
-        for name in needed:
-            if name not in request:
-                raise DamagedFile(self.request, f"lacks “{name}”")
-        return request
+    def read_request(self, kind: type[Requested]) -> Requested:
+        """What `prepare` put in. Raises OSError; DamagedFile where it is no such request."""
+        try:
+            return kind.model_validate(read_object(self.request))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise DamagedFile(self.request, f"is no {kind.__name__}: {where}: {first['msg']}") from error
+
+    def read_endpoint(self) -> Endpoint:
+        """Where a chat worker can be asked. Raises OSError: it cannot yet; DamagedFile."""
+        try:
+            return Endpoint.model_validate(read_object(self.endpoint))
+        except ValidationError as error:
+            raise DamagedFile(self.endpoint) from error
 
     def append(self, event: Event) -> None:
         """Writes one event at the end, whole. A half line left by a crash is closed first, so that it spoils
@@ -164,15 +182,6 @@ def write_json(path: Path, value: Any) -> None:
     finally:
         with suppress(FileNotFoundError):
             aside.unlink()
-
-
-def read_process(path: Path) -> tuple[int, float] | None:
-    """The pid and the start time of the process that the file names; None where it names none."""
-    said = read_json(path)
-    match said:
-        case {"pid": int(pid), "started": int() | float() as started} if 0 < pid < 1 << 31:
-            return pid, float(started)
-    return None
 
 
 def read_json(path: Path) -> Any:

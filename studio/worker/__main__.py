@@ -1,4 +1,4 @@
-"""`python -m studio.worker train|serve|fetch|check|intake|examine FOLDER`: one task in a process of its own.
+"""`python -m studio.worker train|serve|fetch|check|intake|count-tokens FOLDER`: one task in a process of its own.
 
 What goes wrong becomes the last event in FOLDER, with its traceback on standard output; the exit code is then 1.
 """
@@ -24,9 +24,10 @@ TASKS = {
     "fetch": "studio.worker.model_check.task",
     "check": "studio.worker.model_check.check",
     "intake": "studio.worker.ingest.task",
-    "examine": "studio.worker.tokenization.task",
+    "count-tokens": "studio.worker.tokenization.task",
 }
-WITHOUT_TORCH = ("intake", "examine")  # they need no more of transformers than tokenizers: a third of its time to start
+# They need no more of transformers than tokenizers: a third of its time to start.
+WITHOUT_TORCH = ("intake", "count-tokens")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -11,6 +11,7 @@ from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import JobFolder
 from tests.support.studio_process import serving
+from tests.support.workers import handle_of
 
 
 def test_the_first_model_is_chosen_as_soon_as_it_is_ready(page: Page, tmp_path: Path) -> None:
@@ -24,7 +25,7 @@ def test_the_first_model_is_chosen_as_soon_as_it_is_ready(page: Page, tmp_path: 
     catalogue = Catalogue(read_settings({}, home=home).url)
     catalogue.add_model(
         name="first", reference="first", source="folder", status="preparing", path="", folder=str(fetching.path),
-        pid=worker.pid, process_started=worker.create_time(),
+        worker=handle_of(worker),
     )  # fmt: skip
     catalogue.close()
     with serving(home) as server:

@@ -28,7 +28,7 @@ def test_a_run_that_trains_while_its_home_is_copied_goes_on_from_its_checkpoint_
     bed.worker(id).kill()
     assert studio_json(again, "restore", str(file))["elsewhere"] == ["tiny"]
     [listed] = studio_json(again, "runs", "list")
-    assert (listed["id"], listed["name"], listed["status"], listed["pid"]) == (id, "long", "interrupted", None)
+    assert (listed["id"], listed["name"], listed["status"], listed["worker"]) == (id, "long", "interrupted", "")
     bed.home.rename(tmp_path / "gone")  # nothing of what follows may need it
     with opened(again, tiny) as restored:
         reached = restored.run(id).checkpoint_step

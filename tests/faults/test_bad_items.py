@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from studio.domain.events import Finished
+from studio.domain.jobs.models import FetchRequest
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import JobFolder
@@ -19,7 +20,7 @@ def prepared(home: Path, *models: tuple[str, int]) -> None:
     catalogue = Catalogue(read_settings({}, home=home).url)
     for name, parameters in models:
         folder = JobFolder(home / "models" / name)
-        folder.prepare({})
+        folder.prepare(FetchRequest(source="folder", reference=name))
         path = whole_model(home / "brought" / name)
         folder.append(Finished(path=str(path), size=1, details={"parameters": parameters}))
         catalogue.add_model(

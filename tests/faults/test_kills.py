@@ -136,9 +136,10 @@ def test_a_pid_that_another_program_has_by_now_is_no_worker(bed: Bed) -> None:
     id = bed.submit("reused", STEPS)
     bed.tick_until(lambda: bed.run(id).step > 1, "the second step")
     worker = bed.worker(id)
+    started = bed.run(id).worker.partition("@")[2]
     worker.kill()
     worker.wait(30)
-    bed.studio.catalogue.change_run(id, pid=psutil.Process().pid)  # this very test
+    bed.studio.catalogue.change_run(id, worker=f"{psutil.Process().pid}@{started}")  # this very test
     run = bed.tick_until_over(id)
     assert (run.status, run.attempt) == ("finished", 2)
     bed.check_whole(id, STEPS)

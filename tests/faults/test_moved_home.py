@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from studio.app import build
+from studio.domain.jobs.models import CheckRequest
 from studio.domain.run import RunStatus
 from studio.settings import read_settings
 from studio.store.job_folder import JobFolder, write_json
@@ -81,15 +82,16 @@ def test_a_run_that_was_under_way_in_the_home_that_was_copied_is_left_alone(home
     )
     folder = home / "runs" / str(run.id)
     for status in (RunStatus.STARTING, RunStatus.RUNNING):
-        built.catalogue.change_run(run.id, status=status, folder=str(folder), pid=1, process_started=1.0)
-    JobFolder(folder).prepare({"paths": [str(folder)]})
+        built.catalogue.change_run(run.id, status=status, folder=str(folder), worker="1@1.0")
+    JobFolder(folder).prepare(CheckRequest(path=str(folder)))
     write_json(folder / "worker.json", {"pid": 1, "started": 1.0})
     built.close()
     shutil.copytree(home, tmp_path / "copy")
     copy = build(read_settings({}, home=tmp_path / "copy"))
     found = copy.catalogue.run(run.id)
-    assert (found.status, found.pid) == (RunStatus.INTERRUPTED, None)
-    assert JobFolder(found.folder).read_request() == {"paths": [str(tmp_path / "copy" / "runs" / str(run.id))]}
+    assert (found.status, found.worker) == (RunStatus.INTERRUPTED, "")
+    moved = JobFolder(found.folder).read_request(CheckRequest)
+    assert moved.path == str(tmp_path / "copy" / "runs" / str(run.id))
     assert not (Path(found.folder) / "worker.json").exists()
     assert "moved or copied" in copy.runs.history(run.id)[-1].reason
     copy.close()

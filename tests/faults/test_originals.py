@@ -22,7 +22,7 @@ from tests.support.waiting import wait_for
 
 
 def needed(built: Studio) -> list[str]:
-    return sorted({o["sha256"] for d in built.catalogue.datasets() for o in d.details["originals"]})
+    return sorted({o.sha256 for d in built.catalogue.datasets() for o in d.details.originals})
 
 
 def test_what_is_refused_leaves_no_copy_of_its_files(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ import psutil
 import pytest
 
 from studio.domain.events import Failed, Finished
+from studio.domain.jobs.models import CheckRequest
+from studio.domain.jobs.serving import ServedModel, ServeRequest
 from studio.engines.local import LocalEngine
 from studio.rendering.process import MOST_PROCESSES
 from studio.settings import read_settings
@@ -26,6 +28,7 @@ from tests.support.hostile_templates import GREEDY, HOSTILE, REFUSES, TAKES_TIME
 from tests.support.studio_process import Server, serving, studio
 from tests.support.training_jobs import all_events, captain_rows, training_run, write_rows
 from tests.support.waiting import wait_for
+from tests.support.workers import process_of
 
 MOST_MEMORY = 1 << 30  # bytes of the web process
 PATIENCE = 4.0  # seconds until it says that it is well, on a busy machine, too; a template may compute for longer
@@ -164,7 +167,7 @@ def test_no_process_that_renders_outlives_a_server_that_is_killed(tmp_path: Path
 def chat_worker(path: Path, model: Path) -> Iterator[tuple[psutil.Process, str, str]]:
     """Its process, address and token."""
     folder = JobFolder(path)
-    folder.prepare({"model": {"name": "hostile", "path": str(model)}, "precision": "fp32"})
+    folder.prepare(ServeRequest(model=ServedModel(name="hostile", path=str(model)), precision="fp32"))
     engine = LocalEngine()
     started = engine.start("serve", folder.path)
     try:
@@ -172,7 +175,7 @@ def chat_worker(path: Path, model: Path) -> Iterator[tuple[psutil.Process, str, 
         wait_for(lambda: endpoint.exists() or not engine.is_alive(started), seconds=120, what="the chat worker")
         assert endpoint.exists(), folder.log_tail()
         known = json.loads(endpoint.read_text())
-        yield psutil.Process(started.pid), f"http://127.0.0.1:{known['port']}", known["token"]
+        yield process_of(started), f"http://127.0.0.1:{known['port']}", known["token"]
     finally:
         engine.stop(started, force=True)
 
@@ -225,7 +228,7 @@ def test_training_and_checking_end_in_words(tmp_path: Path, starter: Path, sourc
     (model / "chat_template.jinja").write_text(source)
     engine = LocalEngine()
     check = JobFolder(tmp_path / "check")
-    check.prepare({"path": str(model)})
+    check.prepare(CheckRequest(path=str(model)))
     train = training_run(tmp_path / "train", model, captain_rows(8), training={"max_steps": 1, "max_length": 64})
     for task, folder in (("check", check), ("train", train)):
         started = engine.start(task, folder.path)

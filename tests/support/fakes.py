@@ -10,8 +10,8 @@ from typing import Any
 from studio.domain.chat.sampling import Sampling
 from studio.domain.columns import Column
 from studio.domain.errors import StudioError
-from studio.engines.base import Process
-from studio.engines.exit_reason import Death
+from studio.engines.base import NOBODY, Handle
+from studio.engines.exit_reason import ExitReason
 from studio.platform.hardware import Device
 from studio.services.playground.columns import ColumnPrompt, ColumnState, Comparison, Likelihood
 from studio.store.job_folder import JobFolder
@@ -19,41 +19,48 @@ from studio.worker.common.faults import failure
 from studio.worker.ingest import task as intake
 
 CPU = Device("cpu", "CPU", 8 << 30, 8 << 30)
-FIRST_PID = 1000
 
 
 @dataclass
 class FakeEngine:
-    """Its workers are pids. What they say is for the test to write into their job folders, and when they end too: by
-    force alone they end at once."""
+    """Its workers are names. What they say is for the test to write into their job folders, and when they end too: by
+    force alone they end at once. Each takes `memory_of` bytes."""
 
     found: Sequence[Device] = (CPU,)
     refuses: bool = False
     started: list[tuple[str, Path]] = field(default_factory=list)
-    alive: set[int] = field(default_factory=set)
+    alive: set[Handle] = field(default_factory=set)
     stopped: list[bool] = field(default_factory=list)  # with force, or without
-    killed: Death = field(default_factory=Death)
+    killed: ExitReason = field(default_factory=ExitReason)
+    memory_of: int = 0
 
     def start(
         self, task: str, folder: Path, *, online: bool = False, token: str | None = None, device: str = ""
-    ) -> Process:
+    ) -> Handle:
         if self.refuses:
             raise StudioError("No process can be made.", "Try later.")
-        process = Process(FIRST_PID + len(self.started), 5.0)
         self.started.append((task, folder))
-        self.alive.add(process.pid)
-        return process
+        worker = f"worker {len(self.started)}"
+        self.alive.add(worker)
+        return worker
 
-    def is_alive(self, process: Process) -> bool:
-        return process.pid in self.alive
+    def find(self, folder: Path) -> Handle | None:
+        folders = [path for _, path in self.started]
+        return f"worker {len(folders) - folders[::-1].index(folder)}" if folder in folders else None
 
-    def stop(self, process: Process, *, force: bool = False) -> None:
+    def is_alive(self, worker: Handle) -> bool:
+        return worker in self.alive
+
+    def stop(self, worker: Handle, *, force: bool = False) -> None:
         self.stopped.append(force)
         if force:
-            self.alive.discard(process.pid)
+            self.alive.discard(worker)
 
-    def death(self, process: Process, folder: Path) -> Death:
+    def exit_reason(self, worker: Handle, folder: Path) -> ExitReason:
         return self.killed
+
+    def memory(self, worker: Handle) -> int:
+        return self.memory_of if worker in self.alive else 0
 
     def devices(self) -> Sequence[Device]:
         return self.found
@@ -65,13 +72,13 @@ class FakeEngine:
 class ImmediateEngine(FakeEngine):
     """Takes files in before `start` returns: for tests that only look at what a worker has made."""
 
-    def start(self, task: str, folder: Path, **more: Any) -> Process:
+    def start(self, task: str, folder: Path, **more: Any) -> Handle:
         assert task == "intake"
         try:
             intake.main(folder)
         except Exception as error:
             JobFolder(folder).append(failure(error))
-        return Process(FIRST_PID, 0.0)
+        return NOBODY
 
 
 def column_state(text: str = "", name: str = "", error: StudioError | None = None, **changed: Any) -> ColumnState:

@@ -11,6 +11,7 @@ from typing import Any
 
 from studio.domain.datasets.problem import Problem
 from studio.domain.events import Finished
+from studio.domain.jobs.ingest import DatasetSummary, FileReference, FilesSource, IntakeRequest
 from studio.store.datasets.problem_file import read_problems
 from studio.store.datasets.row_file import read_batches, read_rows
 from studio.store.job_folder import JobFolder
@@ -29,7 +30,7 @@ class Taken:
     rows: list[dict[str, Any]]
     lines: list[tuple[int, int]]
     problems: list[tuple[Problem, int]]
-    details: dict[str, Any]
+    details: DatasetSummary
 
     @property
     def places(self) -> list[tuple[int, str, str]]:
@@ -37,8 +38,8 @@ class Taken:
 
     @property
     def layout(self) -> dict[str, Any]:
-        layout: dict[str, Any] = self.details["layout"]
-        return layout
+        assert self.details.layout is not None
+        return self.details.layout
 
 
 def write_files(folder: Path, files: Mapping[str, Content]) -> list[Path]:
@@ -55,28 +56,29 @@ def take_in(folder: Path, files: Mapping[str, Content], **request: Any) -> Taken
         InvalidInput: nothing can be read of them.
     """
     paths = write_files(folder / "files", files)
-    return run_intake(folder / "intake", {"sources": [{"path": str(p), "name": p.name} for p in paths], **request})
+    source = FilesSource(files=[FileReference(path=str(path), name=path.name) for path in paths])
+    return run_intake(folder / "intake", IntakeRequest(source=source, **request))
 
 
-def run_intake(folder: Path, request: dict[str, Any]) -> Taken:
+def run_intake(folder: Path, request: IntakeRequest) -> Taken:
     run = JobFolder(folder)
     run.prepare(request)
     intake.main(folder)
     finished = run.last_event()
     assert isinstance(finished, Finished)
-    details = finished.details
-    if "unclear" in details:
+    details = finished.result(DatasetSummary)
+    if details.unclear:
         return Taken(folder, [], [], [], details)
-    rows = read_rows(finished.path, 0, details["rows"] + 1)
+    rows = read_rows(finished.path, 0, details.rows + 1)
     lines = [
         place
         for batch in read_batches(finished.path)
         for place in zip(batch["line"].to_pylist(), batch["file"].to_pylist(), strict=True)
     ]
     problems = list(read_problems(folder / "problems.arrow"))
-    assert details["rows"] == len(rows) == len(lines)
-    assert details["rows_in"] == details["rows"] + details["bad_rows"]
-    assert details["problems"] == Counter(problem.code for problem, _ in problems)
+    assert details.rows == len(rows) == len(lines)
+    assert details.rows_in == details.rows + details.bad_rows
+    assert details.problems == Counter(problem.code for problem, _ in problems)
     assert {row for problem, row in problems if problem.kind.level == "error"} <= {-1}
     check_words([problem for problem, _ in problems])
     return Taken(folder, rows, lines, problems, details)

@@ -9,6 +9,9 @@ from pathlib import Path
 from studio.app import build
 from studio.domain.columns import Column
 from studio.domain.events import Evaluated, Finished, Saved, Step
+from studio.domain.jobs.ingest import DatasetReference
+from studio.domain.jobs.models import ModelReference
+from studio.domain.jobs.training import TrainRequest
 from studio.domain.run import RunStatus
 from studio.domain.spec.spec import read_spec
 from studio.services.datasets.service import Datasets
@@ -44,7 +47,12 @@ def inhabit(home: Path) -> None:
         spec = read_spec({"model": {"name": "tiny"}, "data": {"name": "rows"}})
         done, _ = studio.runs.submit(spec, "done"), studio.run_control.hold(studio.runs.submit(spec, "waits"))
         folder = JobFolder(studio.settings.folder("runs") / str(done))
-        folder.prepare({"run": done, "name": "done", "spec": spec.model_dump(mode="json")})
+        folder.prepare(
+            TrainRequest(
+                run=done, name="done", spec=spec, model=ModelReference(name="tiny", path=str(model)),
+                dataset=DatasetReference(name="rows", sha256="ab"), adapter="",
+            )
+        )  # fmt: skip
         catalogue.change_run(done, RunStatus.STARTING, attempt=1, folder=str(folder.path))
         catalogue.change_run(done, RunStatus.RUNNING)
         for step in range(1, STEPS + 1):

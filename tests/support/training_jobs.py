@@ -11,6 +11,9 @@ from typing import Any
 import pyarrow as pa
 
 from studio.domain.events import Event
+from studio.domain.jobs.ingest import DatasetReference
+from studio.domain.jobs.models import ModelReference
+from studio.domain.jobs.training import TrainRequest
 from studio.domain.spec.spec import read_spec
 from studio.settings import worker_environment
 from studio.store.job_folder import JobFolder
@@ -46,21 +49,16 @@ def training_run(path: Path, model: Path, rows: Sequence[Row], /, **settings: Ma
     path.mkdir()
     rows_path = write_rows(path / "rows.arrow", rows)
     folder.prepare(
-        {
-            "run": 1,
-            "name": "captain",
-            "spec": read_spec(settings).model_dump(mode="json"),
-            "model": {"name": "base", "reference": str(model), "revision": "", "source": "folder", "path": str(model)},
-            "dataset": {
-                "name": "rows",
-                "format": "messages",
-                "sha256": "ab" * 32,
-                "rows": len(rows),
-                "rows_path": str(rows_path),
-            },
-            "validation": None,
-            "adapter": str(path / "adapter"),
-        }
+        TrainRequest(
+            run=1,
+            name="captain",
+            spec=read_spec(settings),
+            model=ModelReference(name="base", reference=str(model), source="folder", path=str(model)),
+            dataset=DatasetReference(
+                name="rows", format="chat", sha256="ab" * 32, rows=len(rows), rows_path=str(rows_path)
+            ),
+            adapter=str(path / "adapter"),
+        )
     )
     return folder
 

@@ -196,7 +196,7 @@ def _problem_files(dataset: Dataset, examination: TokenCount | None) -> list[Pat
 
 def problem_lines(dataset: Dataset, examination: TokenCount | None = None) -> Iterator[str]:
     """All problems as a CSV file, a piece at a time."""
-    names = [original["name"] for original in dataset.details.get("originals", [])] or [dataset.file_name]
+    names = [original.name for original in dataset.details.originals] or [dataset.file_name]
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(["file", "line", "field", "level", "code", "message", "remedy"])

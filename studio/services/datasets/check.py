@@ -12,23 +12,28 @@ from typing import Any
 from studio.domain.datasets.file_format import ReadOptions, check_suffix
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
-from studio.domain.errors import InvalidInput, StudioError
-from studio.domain.events import Failed, Finished, Progress
+from studio.domain.errors import InvalidInput
+from studio.domain.events import Finished, Progress
+from studio.domain.jobs.ingest import DatasetSummary, FileReference, FilesSource, IntakeRequest
+from studio.domain.jobs.state import Done, Failed, Running
+from studio.domain.jobs.token_counts import TokenSummary
+from studio.domain.translation import N_
 from studio.engines.base import Engine
+from studio.engines.job import POLL_SECONDS, Job
 from studio.services.datasets.cleaning import PROBLEMS
-from studio.services.datasets.service import LOOK
 from studio.services.datasets.source_files import check_regular
 from studio.services.datasets.token_counts import TokenCountRequest
 from studio.store.datasets.problem_file import read_problems
-from studio.store.job_folder import JobFolder
+
+SECONDS_TO_END = 5.0
 
 Show = Callable[[str, int, int], None]  # stage, done, total
 
 
 @dataclass
 class Report:
-    """`rows` counts the good ones, `problems` are all there are, in the file's order; `tokens` is empty where no model
-    was asked (else see worker.tokenization.task)."""
+    """`rows` counts the good ones, `problems` are all there are, in the file's order; `tokens` is None where no model
+    was asked."""
 
     format: str = ""
     rows: int = 0
@@ -38,7 +43,7 @@ class Report:
     problems: list[dict[str, Any]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     files: list[dict[str, Any]] = field(default_factory=list)
-    tokens: dict[str, Any] = field(default_factory=dict)
+    tokens: TokenSummary | None = None
 
     @property
     def can_be_trained_on(self) -> bool:
@@ -47,7 +52,8 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         return {
             "format": self.format, "rows": self.rows, "rows_in": self.rows_in, "problems": self.problems,
-            "tokens": self.tokens, "counts": self.counts, "files": self.files,
+            "tokens": self.tokens.model_dump(exclude={"problems"}) if self.tokens else {},
+            "counts": self.counts, "files": self.files,
         }  # fmt: skip
 
 
@@ -72,28 +78,32 @@ def check(
         if not file.exists():
             raise InvalidInput("There is no file “{file}”.", "Check how its name is spelled.", file=file)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = JobFolder(Path(scratch) / "intake")
-        folder.prepare(
-            {
-                "sources": [{"path": str(file.absolute()), "name": file.name} for file in files],
-                "reading": (reading or ReadOptions()).model_dump(), "layout": layout, "layouts": layouts,
-            }
-        )  # fmt: skip
-        done = _run(engine, "intake", folder, progress)
-        if unclear := done.details.get("unclear"):
-            raise InvalidInput.from_dict(unclear)
+        intake = Job(engine, Path(scratch) / "intake")
+        intake.prepare(
+            IntakeRequest(
+                source=FilesSource(files=[FileReference(path=str(file.absolute()), name=file.name) for file in files]),
+                reading=reading or ReadOptions(),
+                layout=layout and dict(layout),
+                layouts=dict(layouts or {}),
+            )
+        )
+        done = _run(intake, "intake", progress)
+        found = done.result(DatasetSummary)
+        if found.unclear:
+            raise InvalidInput.from_dict(found.unclear.as_fault())
         report = Report(
-            format=done.details["layout"]["format"], counts=done.details["problems"],
-            **{key: done.details[key] for key in ("rows", "rows_in", "trainable", "bad_rows", "files")},
+            format=(found.layout or {}).get("format", ""), rows=found.rows, rows_in=found.rows_in,
+            trainable=found.trainable or 0, bad_rows=found.bad_rows, counts=dict(found.problems),
+            files=[file.model_dump(mode="json") for file in found.files],
         )  # fmt: skip
-        found = [problem for problem, _ in read_problems(folder.path / PROBLEMS)]
+        problems = [problem for problem, _ in read_problems(intake.folder.path / PROBLEMS)]
         if question is not None and report.rows:
-            counting = JobFolder(Path(scratch) / "examined")
+            counting = Job(engine, Path(scratch) / "examined")
             counting.prepare(question.request_for(done.path))
-            report.tokens = _run(engine, "examine", counting, progress).details
-            report.counts |= report.tokens.pop("problems", {})
-            found += [problem for problem, _ in read_problems(counting.path / PROBLEMS)]
-        report.problems = [problem.as_dict() for problem in sorted(found, key=_place)]
+            report.tokens = _run(counting, "count-tokens", progress).result(TokenSummary)
+            report.counts |= report.tokens.problems
+            problems += [problem for problem, _ in read_problems(counting.folder.path / PROBLEMS)]
+        report.problems = [problem.as_dict() for problem in sorted(problems, key=_place)]
         return report
 
 
@@ -101,21 +111,20 @@ def _place(problem: Problem) -> tuple[int, int]:
     return problem.file, problem.line
 
 
-def _run(engine: Engine, task: str, folder: JobFolder, progress: Show) -> Finished:
-    process = engine.start(task, folder.path)
+def _run(job: Job, task: str, progress: Show) -> Finished:
+    job.start(task)
     try:
-        while engine.is_alive(process):
-            if isinstance(last := folder.last_event(), Progress):
-                progress(last.stage, last.done, last.total)
-            time.sleep(LOOK)
+        while isinstance(state := job.poll(), Running):
+            if isinstance(state.last, Progress):
+                progress(state.last.stage, state.last.done, state.last.total)
+            time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
-        engine.stop(process, force=True)
+        job.stop(force=True)
         raise
-    match folder.last_event():
-        case Finished() as finished:
+    match state:
+        case Done(finished):
+            job.end(SECONDS_TO_END)  # its folder goes
             return finished
-        case Failed() as failed:
-            raise InvalidInput.from_dict(failed.told)
-    raise StudioError(
-        "Reading ended unexpectedly: {log}", "Check that there is enough memory left.", log=folder.log_tail()
-    )
+        case Failed(fault):
+            raise InvalidInput(fault.template, fault.remedy_template, **fault.values)
+    raise job.why_lost(N_("Check that there is enough memory left, then try again."))

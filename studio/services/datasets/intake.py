@@ -1,14 +1,15 @@
-"""What the workers say that read datasets."""
+"""What becomes of the jobs that read datasets."""
 
 from __future__ import annotations
 
-import time
-
 from studio.domain.datasets.formats import header_key
 from studio.domain.errors import StudioError
-from studio.domain.events import Failed, Finished, Progress
+from studio.domain.events import Finished, Progress
+from studio.domain.jobs.ingest import DatasetDetails, IntakeRequest
+from studio.domain.jobs.state import Done, Failed, Lost, Running
+from studio.domain.translation import N_
 from studio.engines.base import Engine
-from studio.services.shared.fault_isolation import SECONDS_TO_START, worker_of
+from studio.engines.job import Job
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import JobFolder
 from studio.store.tables.datasets import Dataset
@@ -20,55 +21,45 @@ class DatasetIntakes:
         self._engine = engine
 
     def look_after(self, dataset: Dataset) -> None:
-        """Records the worker's newest word; a version whose worker is gone without one has failed."""
-        # Asked first: a worker's last word comes before its death.
-        process = worker_of(dataset)
-        alive = process is not None and self._engine.is_alive(process)
-        match JobFolder(dataset.folder).last_event() if dataset.folder else None:
-            case Finished() as finished:
+        """Records the worker's newest word; a version whose worker is gone without a last one has failed."""
+        job = Job(self._engine, dataset.folder, dataset.worker)
+        match job.poll(created_at=dataset.created_at):
+            case Done(finished):
                 self._finish(dataset, finished)
-            case Failed(problem=problem, remedy=remedy, fault=fault):
-                self._catalogue.change_dataset(
-                    dataset.id, status="failed", problem=problem, remedy=remedy, pid=None,
-                    details={**dataset.details, "fault": fault},
-                )  # fmt: skip
-            case _ if not alive and (process is not None or time.time() - dataset.created_at > SECONDS_TO_START):
-                self.fail(
-                    dataset,
-                    StudioError(
-                        "Reading ended unexpectedly; the machine may have run out of memory.",
-                        "Delete the dataset and add its file again.",
-                    ),
-                )
-            case Progress(stage=stage, done=done, total=total):
+            case Failed(fault):
+                self.fail(dataset, fault)
+            case Lost():
+                self.fail(dataset, job.why_lost(N_("Delete it and add it again.")))
+            case Running(Progress(stage=stage, done=done, total=total)):
                 self._catalogue.change_dataset(dataset.id, stage=stage, done=done, total=total)
 
     def fail(self, dataset: Dataset, fault: StudioError) -> None:
         self._catalogue.change_dataset(
-            dataset.id, status="failed", problem=fault.problem, remedy=fault.remedy, pid=None,
-            details={**dataset.details, "fault": fault.as_dict()},
+            dataset.id, status="failed", problem=fault.problem, remedy=fault.remedy, worker="",
+            details=dataset.details.model_copy(update={"fault": fault.as_dict()}),
         )  # fmt: skip
 
     def _finish(self, dataset: Dataset, finished: Finished) -> None:
-        details = {**dataset.details, **finished.details}
-        request = JobFolder(dataset.folder).read_request()
-        for key, value in (("reading", request.get("reading")), ("chosen_layout", request.get("layout"))):
-            if value:
-                details[key] = value
-        details.pop("unclear", None)
-        if "unclear" in finished.details:
-            self._catalogue.change_dataset(
-                dataset.id, status="unclear", pid=None, details=details | {"unclear": finished.details["unclear"]}
-            )
+        found = finished.result(DatasetDetails)
+        request = JobFolder(dataset.folder).read_request(IntakeRequest)
+        known = dataset.details.model_dump(exclude_unset=True, exclude={"unclear", "fault"})
+        details = DatasetDetails.model_validate(known | found.model_dump(exclude_unset=True))
+        details = details.model_copy(
+            update={"reading": request.reading} | ({"chosen_layout": request.layout} if request.layout else {})
+        )
+        if found.unclear is not None:
+            self._catalogue.change_dataset(dataset.id, status="unclear", worker="", details=details)
             return
-        if chosen := request.get("layout"):
-            self._catalogue.remember_column_map(header_key(details["columns"]), chosen)
+        if found.layout is None:
+            raise ValueError("the worker has said nothing of the layout")
+        if request.layout:
+            self._catalogue.remember_column_map(header_key(found.columns), request.layout)
         *before, step = dataset.steps
-        if "hub" in step:
-            step = step | {"hub": details["hub"]}  # with its commit
-        counts = {key: details[key] for key in ("rows", "bad_rows", "left_out", "trimmed") if key in finished.details}
+        if "hub" in step and found.hub is not None:
+            step = step | {"hub": found.hub.model_dump(mode="json")}  # with its commit
+        counts = found.model_dump(mode="json", include={"rows", "bad_rows", "left_out", "trimmed"}, exclude_unset=True)
         self._catalogue.change_dataset(
-            dataset.id, status="ready", pid=None, stage="", details=details, steps=[*before, step | counts],
-            format=details["layout"]["format"], sha256=details["sha256"], rows=details["rows"], size=details["size"],
+            dataset.id, status="ready", worker="", stage="", details=details, steps=[*before, step | counts],
+            format=found.layout["format"], sha256=found.sha256, rows=found.rows, size=found.size,
             rows_path=finished.path,
         )  # fmt: skip

@@ -14,20 +14,29 @@ from filelock import FileLock, Timeout
 from studio.domain.datasets.file_format import ReadOptions, check_suffix
 from studio.domain.datasets.formats import header_key, read_layout
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.jobs.ingest import (
+    CleanSource,
+    DatasetDetails,
+    FileReference,
+    FilesSource,
+    HubSource,
+    IntakeRequest,
+    Trim,
+)
 from studio.domain.naming import check_name
 from studio.engines.base import Engine
+from studio.engines.job import Job
 from studio.services.adapters.service import cannot_remove
-from studio.services.datasets.cleaning import Healing
+from studio.services.datasets.cleaning import Cleaning
 from studio.services.datasets.intake import DatasetIntakes
 from studio.services.datasets.source_files import SourceFile, SourceFiles, cannot_store, check_regular
 from studio.services.datasets.sources import check_hub_source, name_of_file, name_taken
 from studio.services.datasets.status import check_ready, still_reading
-from studio.services.shared.fault_isolation import each_by_itself, worker_of
+from studio.services.shared.fault_isolation import each_by_itself
 from studio.store.catalogue import Catalogue
 from studio.store.database_faults import CatalogueFull
 from studio.store.disk.deletion import deleting, finish_deletions
 from studio.store.disk.reserve import Reserve
-from studio.store.job_folder import JobFolder
 from studio.store.tables.adapters import Adapter
 from studio.store.tables.datasets import Dataset
 
@@ -94,17 +103,14 @@ class Datasets:
             free = self._catalogue.free_name(Dataset, wanted)
             if name is not None and wanted != free:
                 raise name_taken(wanted)
-            request = {
-                "sources": [{"path": str(o.path), "name": o.name} for o in originals],
-                "reading": (reading or ReadOptions()).model_dump(), "layout": layout and dict(layout),
-            }  # fmt: skip
+            source = FilesSource(files=[FileReference(path=str(o.path), name=o.name) for o in originals])
             dataset = self._catalogue.add_dataset(
                 name=free, format="", sha256="", path=str(originals[0].path), rows_path="", rows=0, size=0, owner=owner,
                 file_name=shown[0] if len(shown) == 1 else f"{shown[0]} + {len(shown) - 1}",
-                details={"originals": [o.as_dict() for o in originals]},
+                details=DatasetDetails(originals=[o.record() for o in originals]),
                 steps=[{"action": "add", "files": shown, "at": time.time()} | _choices(reading, layout)],
             )  # fmt: skip
-            return self._start(dataset, request)
+            return self._start(dataset, source, reading, layout)
 
     @contextmanager
     def _keeping(self, files: Sequence[Path], names: Sequence[str]) -> Iterator[list[SourceFile]]:
@@ -151,17 +157,17 @@ class Datasets:
             InvalidInput: the repository's id or the name cannot be used.
         """
         source = check_hub_source(repository, config, split, revision)
-        wanted = name_of_file(source["repository"].rpartition("/")[2] + ".") if name is None else check_name(name)
+        wanted = name_of_file(source.repository.rpartition("/")[2] + ".") if name is None else check_name(name)
         with self._lock:
             free = self._catalogue.free_name(Dataset, wanted)
             if name is not None and wanted != free:
                 raise name_taken(wanted)
             dataset = self._catalogue.add_dataset(
                 name=free, format="", sha256="", path="", rows_path="", rows=0, size=0, owner=owner,
-                file_name=source["repository"], details={"originals": [], "hub": source},
-                steps=[{"action": "add", "hub": source, "at": time.time()}],
+                file_name=source.repository, details=DatasetDetails(hub=source),
+                steps=[{"action": "add", "hub": source.model_dump(mode="json"), "at": time.time()}],
             )  # fmt: skip
-            return self._start(dataset, {"hub": source})
+            return self._start(dataset, source)
 
     def _known(
         self, originals: Sequence[SourceFile], wanted: str, shown: Sequence[str], *, named: bool, owner: str
@@ -169,22 +175,33 @@ class Datasets:
         """The newest version of what is there already of these files."""
         hashes = [o.sha256 for o in originals]
         for dataset in self._catalogue.datasets():
-            same = [o["sha256"] for o in _originals_of(dataset)] == hashes and dataset.owner == owner
+            same = [o.sha256 for o in dataset.details.originals] == hashes and dataset.owner == owner
             by_name = dataset.name == wanted or (not named and dataset.file_name == shown[0])
             if same and by_name and dataset.status in ("ready", "reading"):
                 return self._catalogue.dataset(dataset.name)
         return None
 
-    def _start(self, dataset: Dataset, request: dict[str, Any]) -> Dataset:
-        folder = JobFolder(self._folder / str(dataset.id))
-        request = {"layouts": self._catalogue.column_maps(), **request}
+    def _start(
+        self,
+        dataset: Dataset,
+        source: FilesSource | HubSource | CleanSource,
+        reading: ReadOptions | None = None,
+        layout: Mapping[str, Any] | None = None,
+    ) -> Dataset:
+        job = Job(self._engine, self._folder / str(dataset.id))
+        request = IntakeRequest(
+            source=source,
+            reading=reading or ReadOptions(),
+            layout=layout and dict(layout),
+            layouts=self._catalogue.column_maps(),
+        )
         try:
-            shutil.rmtree(folder.path, ignore_errors=True)
-            folder.prepare(request)
+            shutil.rmtree(job.folder.path, ignore_errors=True)
+            job.prepare(request)
             # Recorded before the process is: a server that dies in between finds the process by what that writes first.
-            self._catalogue.change_dataset(dataset.id, folder=str(folder.path))
-            online = "hub" in request
-            process = self._engine.start("intake", folder.path, online=online, token=self._token() if online else None)
+            self._catalogue.change_dataset(dataset.id, folder=str(job.folder.path))
+            online = isinstance(source, HubSource)
+            worker = job.start("intake", online=online, token=self._token() if online else None)
         except (OSError, StudioError) as error:
             self._catalogue.delete_datasets([dataset.id])
             self._clear_originals([dataset])
@@ -192,9 +209,8 @@ class Datasets:
                 raise
             raise cannot_store(error, self._folder) from error
         self._catalogue.change_dataset(
-            dataset.id, status="reading", stage="", done=0, total=0, problem="", remedy="",
-            pid=process.pid, process_started=process.started,
-        )  # fmt: skip
+            dataset.id, status="reading", stage="", done=0, total=0, problem="", remedy="", worker=worker
+        )
         return self._catalogue.dataset(dataset.reference)
 
     # versions
@@ -213,30 +229,29 @@ class Datasets:
         """
         with self._lock:
             dataset = self._catalogue.dataset(reference)
-            originals, hub = dataset.details.get("originals", []), dataset.details.get("hub")
-            if not (originals or hub):
+            details = dataset.details
+            if not (details.originals or details.hub):
                 raise InvalidInput("“{name}” does not come from files.", "Add it again.", name=dataset.name)
             if dataset.status == "reading":
                 raise still_reading(dataset)
-            columns = (dataset.details.get("unclear") or dataset.details).get("columns")
+            columns = (details.unclear or details).columns
             if layout is not None:
-                layout = read_layout(layout, columns).as_dict()
+                layout = read_layout(layout, columns or None).as_dict()
                 if columns:
                     self._catalogue.remember_column_map(header_key(columns), dict(layout))
             elif reading is None:
                 raise InvalidInput("Nothing was changed.", "Choose an encoding or columns.")
             else:
-                layout = dataset.details.get("chosen_layout")
-            request = {
-                **({"hub": hub} if hub else {"sources": [{"path": o["path"], "name": o["name"]} for o in originals]}),
-                "reading": (reading or ReadOptions(**dataset.details.get("reading", {}))).model_dump(),
-                "layout": layout,
-            }  # fmt: skip
+                layout = details.chosen_layout
+            source = details.hub or FilesSource(
+                files=[FileReference(path=o.path, name=o.name) for o in details.originals]
+            )
             step = {"action": "read_again", "at": time.time()} | _choices(reading, layout)
             if dataset.status != "ready":
                 self._catalogue.change_dataset(dataset.id, steps=[*dataset.steps, step])
-                return self._start(dataset, request)
-            return self._start(self._next_version(dataset, [*dataset.steps[:1], step]), request)
+            else:
+                dataset = self._next_version(dataset, [*dataset.steps[:1], step])
+            return self._start(dataset, source, reading or details.reading, layout)
 
     def clean(
         self,
@@ -246,16 +261,16 @@ class Datasets:
         drop_duplicates: bool = False,
         near: bool = False,
         drop_leaks: bool = False,
-        trim: Mapping[str, Any] | None = None,
+        trim: Trim | None = None,
         examined: Path | None = None,
     ) -> Dataset:
         """The next version, without what the actions take away; it is `reading` at first.
 
         Args:
             near: Drop near duplicates too, not exact ones alone.
-            trim: {"model": folder, "chat_template", "max_length"}: rows are cut to that many of the model's tokens.
+            trim: To how many of a model's tokens rows are cut.
             drop_leaks: Drop rows that stand in the validation set of the examination.
-            examined: The folder of an examination (see services.examinations), whose bad rows are skipped too.
+            examined: The folder of an examination (see token_counts), whose bad rows are skipped too.
 
         Raises:
             NotFound: there is no such dataset.
@@ -266,22 +281,22 @@ class Datasets:
             if not (skip_bad_rows or drop_duplicates or drop_leaks or trim):
                 raise InvalidInput("There is nothing to do.", "Choose what to clean up.")
             check_ready(dataset)
-            if "layout" not in dataset.details:
+            if dataset.details.layout is None:
                 raise InvalidInput(
                     "“{name}” was added by an older version of the studio, which did not keep what cleaning up needs.",
                     "Add its file again.", name=dataset.name,
                 )  # fmt: skip
-            healing = Healing(skip_bad_rows, drop_duplicates, near, drop_leaks, trim, examined)
-            step = {"action": "clean", "at": time.time(), **healing.told()}
-            request = healing.request(dataset)
-            return self._start(self._next_version(dataset, [*dataset.steps, step]), request)
+            cleaning = Cleaning(skip_bad_rows, drop_duplicates, near, drop_leaks, trim, examined)
+            step = {"action": "clean", "at": time.time(), **cleaning.as_dict()}
+            source = cleaning.source(dataset)
+            return self._start(self._next_version(dataset, [*dataset.steps, step]), source)
 
     def _next_version(self, dataset: Dataset, steps: list[dict[str, Any]]) -> Dataset:
         newest = self._catalogue.dataset_versions(dataset.name)[0]
         return self._catalogue.add_dataset(
             name=dataset.name, version=newest.version + 1, parent_id=dataset.id, steps=steps, format="", sha256="",
             file_name=dataset.file_name, path=dataset.path, rows_path="", rows=0, size=0, owner=dataset.owner,
-            details={key: dataset.details[key] for key in ("originals", "hub") if key in dataset.details},
+            details=dataset.details.of_source(),
         )  # fmt: skip
 
     # what workers say
@@ -340,8 +355,8 @@ class Datasets:
     def _delete(self, doomed: Sequence[Dataset]) -> None:
         """Raises StudioError as `delete` does."""
         for dataset in doomed:
-            if dataset.status == "reading" and (worker := worker_of(dataset)):
-                self._engine.stop(worker, force=True)
+            if dataset.status == "reading" and dataset.folder:
+                Job(self._engine, dataset.folder, dataset.worker).stop(force=True)
         ids = [dataset.id for dataset in doomed]
         # An old studio kept two versions in one folder.
         needed = {Path(d.rows_path).parent for d in self._catalogue.datasets() if d.id not in ids}
@@ -361,7 +376,7 @@ class Datasets:
         """Removes the copies of files that killed processes have left and no version comes from. For whoever knows that
         the catalogue has lost nothing."""
         with suppress(Timeout), self._lock.acquire(timeout=0):
-            self._originals.keep_only({o["sha256"] for d in self._catalogue.datasets() for o in _originals_of(d)})
+            self._originals.keep_only({o.sha256 for d in self._catalogue.datasets() for o in d.details.originals})
 
     def _is_known(self, folder: Path) -> bool:
         return any(self._folder_of(dataset).name == folder.name for dataset in self._catalogue.datasets())
@@ -373,14 +388,9 @@ class Datasets:
     def _clear_originals(self, of: Sequence[Dataset] | Sequence[SourceFile]) -> None:
         """Removes those of `of` that no version comes from any more. What the catalogue does not know stays."""
         gone = {o.sha256 for o in of if isinstance(o, SourceFile)}
-        gone |= {o["sha256"] for d in of if isinstance(d, Dataset) for o in _originals_of(d)}
-        needed = {o["sha256"] for d in self._catalogue.datasets() for o in _originals_of(d)}
+        gone |= {o.sha256 for d in of if isinstance(d, Dataset) for o in d.details.originals}
+        needed = {o.sha256 for d in self._catalogue.datasets() for o in d.details.originals}
         self._originals.remove(gone - needed)
-
-
-def _originals_of(dataset: Dataset) -> Sequence[Mapping[str, Any]]:
-    found: Sequence[Mapping[str, Any]] = dataset.details.get("originals", [])
-    return found
 
 
 def _choices(reading: ReadOptions | None, layout: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from collections.abc import Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.jobs.ingest import SourceFileRecord
 
 _CHUNK = 1 << 20
 _INCOMING = ".incoming-"
@@ -29,8 +30,8 @@ class SourceFile:
     sha256: str
     size: int
 
-    def as_dict(self) -> dict[str, Any]:
-        return {"name": self.name, "path": str(self.path), "sha256": self.sha256, "size": self.size}
+    def record(self) -> SourceFileRecord:
+        return SourceFileRecord(name=self.name, path=str(self.path), sha256=self.sha256, size=self.size)
 
 
 class SourceFiles:

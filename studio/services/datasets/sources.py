@@ -6,6 +6,7 @@ import re
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
+from studio.domain.jobs.ingest import HubSource
 from studio.domain.naming import JOINERS, LONGEST_NAME
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+|[A-Za-z0-9][\w.-]*")
@@ -24,8 +25,8 @@ def name_of_file(file_name: str) -> str:
     return cut(stem.strip(), LONGEST_NAME - 6).strip() or "dataset"
 
 
-def check_hub_source(repository: str, config: str, split: str, revision: str) -> dict[str, str]:
-    """The place of a dataset on the Hub as plain data. Raises InvalidInput: the id is none."""
+def check_hub_source(repository: str, config: str, split: str, revision: str) -> HubSource:
+    """The place of a dataset on the Hub. Raises InvalidInput: the id is none."""
     repository = repository.strip().removeprefix("https://huggingface.co/").removeprefix("datasets/").strip("/")
     if not _HUB_ID.fullmatch(repository):
         fault = StudioError(
@@ -34,7 +35,6 @@ def check_hub_source(repository: str, config: str, split: str, revision: str) ->
             id=repository,
         )
         raise InvalidInput.at("repository", fault)
-    return {
-        "repository": repository, "config": config.strip(), "split": split.strip() or "train",
-        "revision": revision.strip(),
-    }  # fmt: skip
+    return HubSource(
+        repository=repository, config=config.strip(), split=split.strip() or "train", revision=revision.strip()
+    )

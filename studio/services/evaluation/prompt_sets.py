@@ -11,10 +11,10 @@ from studio.domain.datasets.prompt_lines import PromptRow, prompt_of, read_promp
 from studio.domain.datasets.rows import learned
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
+from studio.domain.jobs.training import TrainRequest
 from studio.domain.naming import LONGEST_NAME, check_name
 from studio.domain.translation import N_
 from studio.services.datasets.status import check_ready
-from studio.store.arrow_file import DamagedFile
 from studio.store.catalogue import Catalogue
 from studio.store.datasets.row_file import RowLookup
 from studio.store.job_folder import JobFolder
@@ -86,19 +86,16 @@ class PromptSets:
             raise InvalidInput(
                 "Run {run} has not started, or its folder is missing.", "Wait until training has started.", run=run_id
             )
-        request = folder.read_request("validation", "dataset")
-        match request["validation"] or request["dataset"]:
-            case {"name": name_then, "version": version, "sha256": sha256}:
-                dataset = self._catalogue.dataset(f"{name_then}@{version}")
-            case _:
-                raise DamagedFile(folder.request)
+        request = folder.read_request(TrainRequest)
+        measured_by = request.validation or request.dataset
+        dataset = self._catalogue.dataset(f"{measured_by.name}@{measured_by.version}")
         check_ready(dataset)
-        if dataset.sha256 != sha256:
+        if dataset.sha256 != measured_by.sha256:
             raise InvalidInput(
                 "The dataset {name} is not the one that run {run} used.", "Choose a dataset that was held out.",
                 name=dataset.reference, run=run_id,
             )  # fmt: skip
-        rows = range(dataset.rows) if request["validation"] else folder.held_out
+        rows = range(dataset.rows) if request.validation else folder.held_out
         if rows is None:
             raise InvalidInput(
                 "Run {run} has not recorded which rows it holds out.",

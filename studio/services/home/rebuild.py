@@ -8,14 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.events import Finished
+from studio.domain.jobs.ingest import (
+    CleanSource,
+    DatasetDetails,
+    FileReference,
+    FilesSource,
+    HubSource,
+    IntakeRequest,
+    SourceFileRecord,
+)
+from studio.domain.jobs.models import FetchRequest
+from studio.domain.jobs.training import AdapterSummary, TrainRequest
 from studio.domain.run import RunStatus
+from studio.engines.base import NOBODY
 from studio.services.datasets.sources import name_of_file
 from studio.services.home.folders import Kept
 from studio.services.home.relocated_paths import rebase_to
 from studio.services.runs.progress import record_events
 from studio.store.adapter_folder import STORY
 from studio.store.catalogue import Catalogue
-from studio.store.job_folder import JobFolder, folder_size, read_json
+from studio.store.job_folder import JobFolder, Requested, folder_size, read_json
 from studio.store.tables.adapters import Adapter
 from studio.store.tables.datasets import Dataset
 from studio.store.tables.models import REMOVED, Model
@@ -103,21 +115,20 @@ class Rebuilding:
 
     def _run(self, number: int, folder: Path) -> Mapping[str, Any] | None:
         """As one whose worker is under way: the dispatcher then finds out what became of it."""
-        request = read_json(folder / "run.json")
-        if not (isinstance(request, dict) and {"name", "spec", "model", "dataset"} <= request.keys()):
+        if (request := _request_in(folder, TrainRequest)) is None:
             return None
-        model, data = request["model"], request["dataset"]
-        known = next((m for m in self._catalogue.models() if m.reference == model["reference"]), None)
-        version = data.get("version", 1)
-        used = next((d for d in self._catalogue.dataset_versions(data["name"]) if d.version == version), None)
-        began = (folder / "run.json").stat().st_mtime
+        model, data = request.model, request.dataset
+        known = next((m for m in self._catalogue.models() if m.reference == model.reference), None)
+        used = next((d for d in self._catalogue.dataset_versions(data.name) if d.version == data.version), None)
+        began = JobFolder(folder).request.stat().st_mtime
         return {
-            "id": number, "name": request["name"], "status": RunStatus.RUNNING, "spec": request["spec"],
-            "model_id": known.id if known else None, "model_name": model["name"],
-            "dataset_id": used.id if used else None, "dataset_name": data["name"], "dataset_version": version,
-            "folder": str(folder), "attempt": request.get("attempt", 1), "resumes": NO_RESUMES,
-            "halvings": request.get("halvings", 0), "placed_on": request.get("device", ""),
-            "continue_from": request.get("continue_from") or "", "created_at": began, "started_at": began,
+            "id": number, "name": request.name, "status": RunStatus.RUNNING,
+            "spec": request.spec.model_dump(mode="json"),
+            "model_id": known.id if known else None, "model_name": model.name,
+            "dataset_id": used.id if used else None, "dataset_name": data.name, "dataset_version": data.version,
+            "folder": str(folder), "attempt": request.attempt, "resumes": NO_RESUMES, "halvings": request.halvings,
+            "placed_on": request.device, "continue_from": request.continue_from or "", "created_at": began,
+            "started_at": began,
         }  # fmt: skip
 
     def _adapter(self, number: int, folder: Path) -> Mapping[str, Any] | None:
@@ -142,7 +153,7 @@ class Rebuilding:
         last = JobFolder(self._home / "runs" / str(run)).last_event()
         if isinstance(last, Finished) and Path(last.path or "").name == folder.name:
             return {
-                "steps": last.details.get("from_step") or last.step, "train_loss": last.train_loss,
+                "steps": last.result(AdapterSummary).from_step or last.step, "train_loss": last.train_loss,
                 "eval_loss": last.eval_loss, "best_eval_loss": last.best_eval_loss, "details": last.details,
             }  # fmt: skip
         losses = self._catalogue.losses_at(run, step)
@@ -150,60 +161,70 @@ class Rebuilding:
 
     def _dataset(self, number: int, folder: Path) -> Mapping[str, Any] | None:
         """As one that is being read: the next look at its worker's last word says what became of it."""
-        request = read_json(folder / "run.json")
-        if not isinstance(request, dict):
+        if (request := _request_in(folder, IntakeRequest)) is None:
             return None
-        at = (folder / "run.json").stat().st_mtime
+        at = JobFolder(folder).request.stat().st_mtime
         made: dict[str, Any] = {
             "id": number, "status": "reading", "format": "", "sha256": "", "rows_path": "", "rows": 0, "size": 0,
             "folder": str(folder), "created_at": at, **_worker(folder),
         }  # fmt: skip
-        if isinstance(parent := request.get("parent"), dict):
-            return {**made, **self._healed(number, Path(parent["rows_path"]).parent, parent["details"], at)}
-        sources, hub = request.get("sources") or [], request.get("hub") or {"repository": "dataset."}
-        shown = [source["name"] for source in sources] or [hub["repository"]]
-        originals = [_original(source) for source in sources]
-        return made | {
-            "name": name_of_file(shown[0] if sources else shown[0].rpartition("/")[2] + "."), "version": 1,
-            "file_name": shown[0] if len(shown) == 1 else f"{shown[0]} + {len(shown) - 1}",
-            "path": originals[0]["path"] if originals else "",
-            "details": {"originals": originals} | ({} if sources else {"hub": hub}),
-            "steps": [{"action": "add", "at": at} | ({"files": shown} if sources else {"hub": hub})],
-        }  # fmt: skip
+        match request.source:
+            case CleanSource(rows_path=rows_path):
+                return made | self._cleaned(number, Path(rows_path).parent, at)
+            case HubSource() as hub:
+                return made | {
+                    "name": name_of_file(hub.repository.rpartition("/")[2] + "."), "version": 1,
+                    "file_name": hub.repository, "path": "", "details": DatasetDetails(hub=hub),
+                    "steps": [{"action": "add", "at": at, "hub": hub.model_dump(mode="json")}],
+                }  # fmt: skip
+            case FilesSource(files=files):
+                shown = [file.name for file in files] or ["dataset."]
+                originals = [_original(file) for file in files]
+                return made | {
+                    "name": name_of_file(shown[0]), "version": 1,
+                    "file_name": shown[0] if len(shown) == 1 else f"{shown[0]} + {len(shown) - 1}",
+                    "path": originals[0].path if originals else "", "details": DatasetDetails(originals=originals),
+                    "steps": [{"action": "add", "at": at, "files": shown}],
+                }  # fmt: skip
 
-    def _healed(self, number: int, parent_folder: Path, details: Mapping[str, Any], at: float) -> Mapping[str, Any]:
+    def _cleaned(self, number: int, parent_folder: Path, at: float) -> dict[str, Any]:
         """The next version of what it was made from, where that is known."""
         parent = next((d for d in self._catalogue.datasets() if d.own_folder.name == parent_folder.name), None)
-        originals = details.get("originals", [])
+        if parent is None:
+            return {
+                "name": f"dataset {number}", "version": 1, "parent_id": None, "steps": [{"action": "clean", "at": at}],
+                "file_name": "", "path": "",
+            }  # fmt: skip
         return {
-            "name": parent.name if parent else f"dataset {number}",
-            "version": self._catalogue.dataset_versions(parent.name)[0].version + 1 if parent else 1,
-            "parent_id": parent.id if parent else None,
-            "steps": [*(parent.steps if parent else ()), {"action": "clean", "at": at}],
-            "file_name": parent.file_name if parent else "", "path": originals[0]["path"] if originals else "",
-            "details": {key: details[key] for key in ("originals", "hub") if key in details},
+            "name": parent.name, "version": self._catalogue.dataset_versions(parent.name)[0].version + 1,
+            "parent_id": parent.id, "steps": [*parent.steps, {"action": "clean", "at": at}],
+            "file_name": parent.file_name, "path": parent.path, "details": parent.details.of_source(),
         }  # fmt: skip
+
+
+def _request_in(folder: Path, kind: type[Requested]) -> Requested | None:
+    try:
+        return JobFolder(folder).read_request(kind)
+    except OSError:
+        return None
 
 
 def _model(number: int, folder: Path) -> Mapping[str, Any] | None:
     """As one that is being fetched: the next look at its worker's last word says what became of it."""
-    request = read_json(folder / "run.json")
-    if not (isinstance(request, dict) and {"source", "reference"} <= request.keys()):
+    if (request := _request_in(folder, FetchRequest)) is None:
         return None
-    revision = request.get("revision")
     return {
-        "id": number, "name": folder.name.rpartition("-")[0], "source": request["source"],
-        "reference": request["reference"] + (f"@{revision}" if revision else ""), "status": "preparing",
+        "id": number, "name": folder.name.rpartition("-")[0], "source": request.source,
+        "reference": request.reference + (f"@{request.revision}" if request.revision else ""), "status": "preparing",
         "folder": str(folder), "created_at": folder.stat().st_mtime, **_worker(folder),
     }  # fmt: skip
 
 
 def _worker(folder: Path) -> dict[str, Any]:
-    pid, started = JobFolder(folder).worker or (0, 0.0)  # 0: nobody, so that it counts as ended
-    return {"pid": pid, "process_started": started}
+    return {"worker": "" if JobFolder(folder).worker else NOBODY}
 
 
-def _original(source: Mapping[str, str]) -> dict[str, Any]:
-    path = Path(source["path"])
+def _original(file: FileReference) -> SourceFileRecord:
+    path = Path(file.path)
     size = path.stat().st_size if path.is_file() else 0
-    return {"name": source["name"], "path": str(path), "sha256": path.parent.name, "size": size}
+    return SourceFileRecord(name=file.name, path=file.path, sha256=path.parent.name, size=size)

@@ -89,7 +89,7 @@ def _home_of(path: str, name: str, home: Path) -> str:
 def leave_workers(session: Session, reason: str) -> None:
     """Nobody works here at what was under way elsewhere."""
     for worked in (Model, Dataset, Run):
-        session.execute(update(worked).where(worked.pid.is_not(None)).values(pid=None, process_started=None))
+        session.execute(update(worked).where(worked.worker != "").values(worker=""))
     for run in session.scalars(select(Run).where(Run.status.in_(UNDER_WAY))):
         now = time.time()
         run.status, run.ended_at, run.stop_asked, run.ending = RunStatus.INTERRUPTED, now, None, None

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from studio.domain.errors import InvalidInput
+from studio.domain.jobs.serving import ServeRequest
 from studio.engines.base import Engine
 from studio.services.inference.worker_process import ChatWorker, Worker, WorkerStatus
 
@@ -30,18 +30,18 @@ class WorkerPool:
         self._slots = [ChatWorker(engine, folder / str(number)) for number in range(1, MAX_BASE_MODELS + 1)]
         self._lock = threading.Lock()
 
-    def missing(self, requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def missing(self, requests: Sequence[ServeRequest]) -> list[ServeRequest]:
         """Those that nobody serves yet."""
         return [request for request in requests if not any(place.serves(request) for place in self._slots)]
 
-    def evict_others(self, requests: Sequence[dict[str, Any]]) -> None:
+    def evict_others(self, requests: Sequence[ServeRequest]) -> None:
         """Ends what serves none of these and has nothing to do, so that its memory is free for them."""
         with self._lock:
             for place in self._slots:
                 if not any(place.serves(request) for request in requests) and not place.is_busy():
                     place.close(whoever=True)
 
-    def lease(self, requests: Sequence[dict[str, Any]]) -> list[Lease]:
+    def lease(self, requests: Sequence[ServeRequest]) -> list[Lease]:
         """A worker for each: one that runs already, else a new one in the place of what serves none of them.
 
         Raises:

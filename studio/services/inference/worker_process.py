@@ -6,15 +6,16 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from studio.domain.errors import StudioError
-from studio.domain.events import Failed, Finished, Progress
+from studio.domain.events import Progress
+from studio.domain.jobs.serving import ServeRequest
+from studio.domain.jobs.state import Done, Failed
 from studio.domain.translation import N_
-from studio.engines.base import Engine, Process
+from studio.engines.base import Engine, Handle
+from studio.engines.job import Job
 from studio.services.inference.chat_client import ChatClient, WorkerGone
-from studio.store.bounded_json import read_object
-from studio.store.job_folder import JobFolder, read_process, write_json
+from studio.store.job_folder import JobFolder
 
 LOOK = 0.1  # seconds between two looks at a process
 SECONDS_TO_END = 5.0
@@ -22,10 +23,10 @@ SECONDS_TO_END = 5.0
 
 @dataclass(frozen=True)
 class Worker:
-    """A running worker and what it was asked to serve: see seating.worker_request."""
+    """A running worker and what it was asked to serve."""
 
-    process: Process
-    request: dict[str, Any]
+    handle: Handle
+    request: ServeRequest
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class WorkerStatus:
     model: str = ""
     precision: str = ""
     stage: str = ""
-    pid: int | None = None
+    handle: Handle = ""
 
 
 class ChatWorker:
@@ -45,12 +46,10 @@ class ChatWorker:
     def __init__(self, engine: Engine, folder: Path) -> None:
         self._engine = engine
         self._folder = JobFolder(folder)
-        self._process_file = folder / "worker.json"
-        self._endpoint = folder / "endpoint.json"
         self._lock = threading.Lock()
-        self._used: Process | None = None  # by this server, with which it ends
+        self._used: Handle | None = None  # by this server, with which it ends
 
-    def serving(self, request: dict[str, Any]) -> Worker:
+    def serving(self, request: ServeRequest) -> Worker:
         """The worker that is running where it serves this already, else a new one in its place.
 
         Raises:
@@ -60,12 +59,12 @@ class ChatWorker:
             worker = self._running()
             if worker is None or worker.request != request:
                 if worker is not None:
-                    self._end(worker.process)
+                    self._job(worker).end(SECONDS_TO_END)
                 worker = self._start(request)
-            self._used = worker.process
+            self._used = worker.handle
         return worker
 
-    def serves(self, request: dict[str, Any]) -> bool:
+    def serves(self, request: ServeRequest) -> bool:
         worker = self._running()
         return worker is not None and worker.request == request
 
@@ -79,7 +78,7 @@ class ChatWorker:
 
     def client(self, worker: Worker) -> ChatClient | None:
         """None while it is loading. Raises StudioError where it died of it."""
-        alive = self._engine.is_alive(worker.process)  # asked first: its last word comes before its death
+        alive = self._engine.is_alive(worker.handle)  # asked first: its last word comes before its death
         client = self._credentials(worker)
         if not alive:
             raise self._death(worker)
@@ -101,10 +100,10 @@ class ChatWorker:
         ready = self._credentials(worker) is not None
         return WorkerStatus(
             "ready" if ready else "loading",
-            worker.request["model"]["name"],
-            worker.request["precision"],
+            worker.request.model.name,
+            worker.request.precision,
             "" if ready else self.stage(),
-            worker.process.pid,
+            worker.handle,
         )
 
     def close(self, *, whoever: bool = False) -> None:
@@ -112,8 +111,8 @@ class ChatWorker:
         said to end whoever used it."""
         with self._lock:
             worker = self._running()
-            if worker is not None and (whoever or worker.process == self._used):
-                self._end(worker.process)
+            if worker is not None and (whoever or worker.handle == self._used):
+                self._job(worker).end(SECONDS_TO_END)
 
     def dismiss(self) -> bool:
         """Tells the worker to leave where it has nothing to do, and does not wait for it; the next question brings it
@@ -125,16 +124,16 @@ class ChatWorker:
             client = self._credentials(worker)
             if client is None or client.is_busy():
                 return False
-            self._engine.stop(worker.process)
+            self._engine.stop(worker.handle)
             return True
 
-    def _start(self, request: dict[str, Any]) -> Worker:
+    def _start(self, request: ServeRequest) -> Worker:
+        job = Job(self._engine, self._folder.path)
         try:
-            for file in (self._folder.events, self._folder.log, self._endpoint, self._process_file):
+            for file in (self._folder.log, self._folder.endpoint):
                 file.unlink(missing_ok=True)
-            self._folder.prepare(request)
-            process = self._engine.start("serve", self._folder.path)
-            write_json(self._process_file, {"pid": process.pid, "started": process.started})
+            job.prepare(request)
+            return Worker(job.start("serve"), request)
         except OSError as error:
             raise StudioError(
                 "The chat worker's folder {folder} cannot be written: {reason}.",
@@ -142,38 +141,33 @@ class ChatWorker:
                 folder=self._folder.path,
                 reason=error.strerror or str(error),
             ) from error
-        return Worker(process, request)
 
     def _running(self) -> Worker | None:
         """Also one that an earlier server started."""
-        known = read_process(self._process_file)
+        handle = self._engine.find(self._folder.path)
+        if handle is None or not self._engine.is_alive(handle):
+            return None
         try:
-            worker = Worker(Process(*known), self._folder.read_request()) if known else None
+            return Worker(handle, self._folder.read_request(ServeRequest))
         except OSError:
             return None
-        if worker is None:
-            return None
-        return worker if self._engine.is_alive(worker.process) else None
 
-    def _end(self, process: Process) -> None:
-        self._engine.stop(process)
-        end = time.monotonic() + SECONDS_TO_END
-        while self._engine.is_alive(process) and time.monotonic() < end:
-            time.sleep(LOOK)
-        self._engine.stop(process, force=True)
+    def _job(self, worker: Worker) -> Job:
+        return Job(self._engine, self._folder.path, worker.handle)
 
     def _credentials(self, worker: Worker) -> ChatClient | None:
+        """None while it is loading. An endpoint may have been left by an earlier one."""
         try:
-            known = read_object(self._endpoint)
-            is_its = known["pid"] == worker.process.pid
-            return ChatClient(int(known["port"]), str(known["token"])) if is_its else None
-        except (OSError, KeyError, TypeError, ValueError):
+            endpoint = self._folder.read_endpoint()
+        except OSError:
             return None
+        is_its = self._folder.worker is not None and endpoint.pid == self._folder.worker[0]
+        return ChatClient(endpoint.port, endpoint.token) if is_its else None
 
     def _survives(self, worker: Worker) -> bool:
         """A process is alive for a moment after its connections broke."""
         end = time.monotonic() + 1.0
-        while self._engine.is_alive(worker.process):
+        while self._engine.is_alive(worker.handle):
             if time.monotonic() > end:
                 return True
             time.sleep(LOOK)
@@ -181,28 +175,24 @@ class ChatWorker:
 
     def _death(self, worker: Worker) -> StudioError:
         running = self._running()
-        if running is not None and running.process != worker.process:
+        if running is not None and running.handle != worker.handle:
             return StudioError(
                 "Another model was loaded into the playground in the meantime: {name}.",
                 "Send the prompt again to load this one.",
-                name=running.request["model"]["name"],
+                name=running.request.model.name,
             )
-        last = self._folder.last_event()
-        if isinstance(last, Failed):
-            return StudioError(last.problem, last.remedy)
-        if isinstance(last, Finished):
-            return StudioError(
-                "The playground's model has been unloaded: a run needed the memory, or it was idle for too long.",
-                "Send the prompt again: it is loaded automatically.",
+        job = self._job(worker)
+        match job.poll():
+            case Failed(fault):
+                return fault
+            case Done():
+                return StudioError(
+                    "The playground's model has been unloaded: a run needed the memory, or it was idle for too long.",
+                    "Send the prompt again: it is loaded automatically.",
+                )
+        return job.why_lost(
+            N_(
+                "Send the prompt again: it starts automatically. If it ends again, choose 8-bit, 4-bit or a smaller "
+                "model."
             )
-        remedy = N_(
-            "Send the prompt again: it starts automatically. If it ends again, choose 8-bit, 4-bit or a smaller model."
-        )
-        log = [line for line in self._folder.log_tail(2000).splitlines() if line.strip()]
-        if not log:
-            return StudioError("The chat worker ended unexpectedly; it may have run out of memory.", remedy)
-        return StudioError(
-            "The chat worker ended unexpectedly; it may have run out of memory. Its log ends: {log}",
-            remedy,
-            log=log[-1][-300:],
         )

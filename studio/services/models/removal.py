@@ -8,21 +8,19 @@ the model is added again.
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.naming import slug
-from studio.engines.base import Engine, Process
-from studio.services.shared.fault_isolation import worker_of
+from studio.engines.base import Engine
+from studio.engines.job import Job
 from studio.store.catalogue import Catalogue
 from studio.store.catalogue.evaluations import OPEN
-from studio.store.job_folder import read_process
 from studio.store.tables.models import REMOVED, Model
 
-CHECK, PROCESS = "check", "process.json"  # in a model's folder: that of its check, and in it which worker does it
-SECONDS_TO_END, LOOK = 5.0, 0.05  # of a worker that is killed; between two looks at it
+CHECK = "check"  # in a model's folder: that of its check
+SECONDS_TO_END = 5.0  # of a worker that is killed
 
 
 def folder_of(folder: Path, model: Model) -> Path:
@@ -73,8 +71,8 @@ class ModelRemoval:
     def finish(self, model: Model) -> None:
         """What is left to do of a removed model. Raises StudioError: its files cannot be deleted now."""
         folder = folder_of(self._folder, model)
-        for worker in self._workers(model, folder):
-            self._end(worker)
+        for job in self._jobs(model, folder):
+            job.end(SECONDS_TO_END, force=True)
         try:
             shutil.rmtree(folder)
         except FileNotFoundError:
@@ -85,22 +83,14 @@ class ModelRemoval:
                 "Close programs that use {path}, or fix its permissions; the studio retries automatically.",
                 name=model.name, reason=error.strerror or str(error), path=folder,
             ) from error  # fmt: skip
-        self._catalogue.change_model(model.id, only=REMOVED, folder="", path="", pid=None, report={})
+        self._catalogue.change_model(model.id, only=REMOVED, folder="", path="", worker="", report={})
         if model.source != "starter":  # of which is remembered that nobody wants it: see Models.add_starter_once
             self._catalogue.forget_model(model.id)
 
-    def _workers(self, model: Model, folder: Path) -> Iterator[Process]:
+    def _jobs(self, model: Model, folder: Path) -> Iterator[Job]:
         """Those that fetch it and check it."""
-        if worker := worker_of(model):
-            yield worker
-        if said := read_process(folder / CHECK / PROCESS):
-            yield Process(*said)
-
-    def _end(self, worker: Process) -> None:
-        deadline = time.monotonic() + SECONDS_TO_END
-        while self._engine.is_alive(worker) and time.monotonic() < deadline:
-            self._engine.stop(worker, force=True)
-            time.sleep(LOOK)
+        yield Job(self._engine, model.folder or folder, model.worker)
+        yield Job(self._engine, folder / CHECK)
 
     def _holds(self, model: Model, path: str) -> bool:
         """Whether that path lies in the folder which the studio has made for the model."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -11,16 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import InvalidInput, StudioError
-from studio.domain.events import Failed, Finished, Progress
+from studio.domain.events import Finished, Progress
 from studio.domain.graphemes import cut
-from studio.engines.base import Engine, Process
+from studio.domain.jobs.models import CheckRequest, CheckSummary, FetchRequest, ModelSummary
+from studio.domain.jobs.state import Done, Failed, Lost, Running
+from studio.domain.translation import N_
+from studio.engines.base import Engine
+from studio.engines.job import Job
 from studio.services.models.layers import weight_files
-from studio.services.models.removal import CHECK, PROCESS, ModelRemoval, folder_of
+from studio.services.models.removal import CHECK, ModelRemoval, folder_of
 from studio.services.models.status import check_ready, folder_gone
-from studio.services.shared.fault_isolation import SECONDS_TO_START, each_by_itself, worker_of
+from studio.services.shared.fault_isolation import each_by_itself
 from studio.store.catalogue import Catalogue
 from studio.store.disk.reserve import Reserve
-from studio.store.job_folder import JobFolder, read_process, write_json
 from studio.store.model_config import read_model_config
 from studio.store.safetensors_header import read_tensors
 from studio.store.tables.adapters import Adapter
@@ -93,12 +95,10 @@ class Models:
         path = Path(model.path or model.reference)
         if not path.is_dir():
             raise folder_gone(model, path)
-        folder = self._check_folder(model)
-        if not self._is_being_checked(folder):
-            folder.events.unlink(missing_ok=True)
-            folder.prepare({"path": str(path)})
-            process = self._engine.start("check", folder.path)
-            write_json(folder.path / PROCESS, {"pid": process.pid, "started": process.started})
+        job = self._check_job(model)
+        if not isinstance(job.poll(), Running):
+            job.prepare(CheckRequest(path=str(path)))
+            job.start("check")
         return model
 
     def checked(self, name: str) -> dict[str, Any] | None:
@@ -108,53 +108,41 @@ class Models:
         Raises StudioError: it failed, or was never begun.
         """
         model = self.get(name)
-        folder = self._check_folder(model)
-        alive = self._is_being_checked(folder)  # asked first: a worker's last word comes before its death
-        match folder.last_event():
-            case Finished():
+        job = self._check_job(model)
+        match job.poll():
+            case Done():
                 return self._keep_report(model)
-            case Failed() as failed:
-                raise StudioError.from_dict(failed.told)
-        if alive:
-            return None
-        raise StudioError("The check of “{name}” ended unexpectedly.", "Start it again.", name=model.name)
+            case Failed(fault):
+                raise fault
+            case Running():
+                return None
+        raise job.why_lost(N_("Start the check again."))
 
     def _keep_report(self, model: Model) -> dict[str, Any] | None:
         """Lets the catalogue keep what a check has found that is done."""
-        folder = self._check_folder(model)
-        if not folder.events.exists():
-            return None
-        last = folder.last_event()
+        folder = self._check_job(model).folder
+        last = folder.last_event() if folder.events.exists() else None
         if not isinstance(last, Finished):
             return None
-        report: dict[str, Any] = last.details["report"]
+        report = last.result(CheckSummary).report
         if model.report != report:
             self._catalogue.change_model(model.id, report=report)
         return report
 
-    def _check_folder(self, model: Model) -> JobFolder:
-        return JobFolder(folder_of(self._folder, model) / CHECK)
-
-    def _is_being_checked(self, folder: JobFolder) -> bool:
-        if isinstance(folder.last_event(), Finished | Failed):  # its process may take a moment to end
-            return False
-        process = read_process(folder.path / PROCESS)
-        return process is not None and self._engine.is_alive(Process(*process))
+    def _check_job(self, model: Model) -> Job:
+        return Job(self._engine, folder_of(self._folder, model) / CHECK)
 
     def _fetch(self, model: Model) -> None:
-        folder = JobFolder(folder_of(self._folder, model))
-        folder.events.unlink(missing_ok=True)
-        self._check_folder(model).events.unlink(missing_ok=True)  # it was of what is fetched anew
+        job = Job(self._engine, folder_of(self._folder, model))
+        self._check_job(model).folder.events.unlink(missing_ok=True)  # it was of what is fetched anew
         hub_id, _, revision = model.reference.partition("@")
-        folder.prepare({"source": model.source, "reference": hub_id, "revision": revision or None})
+        job.prepare(FetchRequest(source=model.source, reference=hub_id, revision=revision or None))
         # Recorded before the process is: a server that dies in between finds the process by what that writes first.
-        self._catalogue.change_model(model.id, folder=str(folder.path))
-        process = self._engine.start("fetch", folder.path, online=True, token=self._token())
+        self._catalogue.change_model(model.id, folder=str(job.folder.path))
+        worker = job.start("fetch", online=True, token=self._token())
         self._catalogue.change_model(
-            model.id,
-            status="preparing", stage="", done=0, total=0, problem="", remedy="", report={},
-            pid=process.pid, process_started=process.started,
-        )  # fmt: skip
+            model.id, status="preparing", stage="", done=0, total=0, problem="", remedy="", report={}, worker=worker
+        )
 
     def list(self) -> Sequence[Model]:
         return self._catalogue.models()
@@ -202,36 +190,30 @@ class Models:
                     self._removal.finish(model)
 
     def _fail(self, model: Model, fault: StudioError) -> None:
-        self._catalogue.change_model(model.id, status="failed", problem=fault.problem, remedy=fault.remedy, pid=None)
+        self._catalogue.change_model(
+            model.id, only="preparing", status="failed", problem=fault.problem, remedy=fault.remedy, worker=""
+        )
 
     def _report_fault(self, model: Model, fault: StudioError) -> None:
         """What a check wrote cannot be read: it is as if it had found this."""
-        self._check_folder(model).events.unlink(missing_ok=True)
+        self._check_job(model).folder.events.unlink(missing_ok=True)
         self._catalogue.change_model(model.id, report={"problems": [fault.as_dict()]})
 
     def _look_after(self, model: Model) -> None:
-        process = worker_of(model)
-        alive = process is not None and self._engine.is_alive(process)
-        events, _ = JobFolder(model.folder).read() if model.folder else ([], 0)
+        job = Job(self._engine, model.folder, model.worker)
         change = partial(self._catalogue.change_model, model.id, only="preparing")  # it may be removed meanwhile
-        match events[-1] if events else None:
-            case Finished(path=path, size=size, details=details):
-                change(status="ready", path=path, size=size, stage="", pid=None, **details)
-            case Failed() as failed:
-                fault = StudioError.from_dict(failed.told)
+        match job.poll(created_at=model.created_at):
+            case Done(finished):
+                found = finished.result(ModelSummary).model_dump(mode="json", exclude_unset=True)
+                change(status="ready", path=finished.path, size=finished.size, stage="", worker="", **found)
+            case Failed(fault):
                 change(
-                    status="failed", problem=fault.problem, remedy=fault.remedy, pid=None,
-                    report={"problems": [failed.told]},
-                )  # fmt: skip
-            case _ if not alive and (process is not None or time.time() - model.created_at > SECONDS_TO_START):
-                fault = StudioError(
-                    "Fetching the model ended unexpectedly.", "Add it again; what was downloaded is kept."
-                )
-                change(
-                    status="failed", problem=fault.problem, remedy=fault.remedy, pid=None,
+                    status="failed", problem=fault.problem, remedy=fault.remedy, worker="",
                     report={"problems": [fault.as_dict()]},
                 )  # fmt: skip
-            case Progress(stage=stage, done=done, total=total):
+            case Lost():
+                self._fail(model, job.why_lost(N_("Add it again; what was downloaded is kept.")))
+            case Running(Progress(stage=stage, done=done, total=total)):
                 change(stage=stage, done=done, total=total)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.jobs.serving import ServedModel, ServeRequest
 from studio.domain.translation import N_
 from studio.engines.base import Engine
 from studio.services.adapters.compatibility import adapter_folder, ready_model
@@ -32,7 +33,7 @@ class RoutedColumn:
 
     asked: ColumnPrompt
     model: Model | None = None
-    request: dict[str, Any] = field(default_factory=dict)
+    request: ServeRequest | None = None
     lease: Lease | None = None
     client: Answerer | None = None
     reader: ChatClient | None = None
@@ -75,13 +76,13 @@ class Router:
             yield from self._seat_here(places, states)
 
     def _seat_here(self, places: Sequence[RoutedColumn], states: list[ColumnState]) -> Iterator[Comparison]:
-        wanted: list[dict[str, Any]] = []
+        wanted: list[ServeRequest] = []
         for place in places:
             if place.request and place.request not in wanted:
                 wanted.append(place.request)
         if missing := self.workers.missing(wanted):
             self.workers.evict_others(wanted)
-            models = {place.request["model"]["name"]: place.model for place in places if place.model}
+            models = {place.request.model.name: place.model for place in places if place.request and place.model}
             while short := why_no_room(self._engine.devices(), missing, models):
                 if not self._catalogue.runs_with_worker():
                     _fail(places, states, short)
@@ -153,10 +154,14 @@ class Router:
             states[at] = replace(states[at], label=_label(model, column, server=server.url))
 
 
-def worker_request(model: Model, precision: str) -> dict[str, Any]:
+def worker_request(model: Model, precision: str) -> ServeRequest:
     """What a chat worker is asked to serve."""
-    known = {k: getattr(model, k) for k in ("name", "reference", "path")}
-    return {"model": known | {"batches": model.report.get("batches")}, "precision": precision}
+    return ServeRequest(
+        model=ServedModel(
+            name=model.name, reference=model.reference, path=model.path, batches=model.report.get("batches")
+        ),
+        precision=precision,
+    )
 
 
 def _not_there(server: Server, column: Column) -> InvalidInput | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import InvalidInput, NotFound
+from studio.domain.jobs.training import TrainRequest
 from studio.domain.naming import check_name, slug
-from studio.services.runs.outcome import lineage
+from studio.services.adapters.lineage import lineage
 from studio.store.adapter_folder import STORY, name_magnitudes
 from studio.store.bounded_json import read_object
 from studio.store.catalogue import Catalogue
@@ -83,11 +84,11 @@ class Checkpoints:
             )
         if reason := damage(found.path, thorough=True):
             raise InvalidInput("This checkpoint is damaged: {reason}", "Choose another one.", reason=reason)
-        story = folder.read_request("run", "name", "spec", "model", "dataset")
+        request = folder.read_request(TrainRequest)
         path = self._adapters / f"{slug(name)}-{run_id}-{step}"
         if self._catalogue.free_name(Adapter, name) != name:
             raise InvalidInput("There is already an adapter named “{name}”.", "Choose another name.", name=name)
-        _copy(found.path, path, base=story["model"]["path"], story=_story(run, story, step))
+        _copy(found.path, path, base=request.model.path, story=_story(run, request, step))
         losses = self._catalogue.losses_at(run_id, step)
         try:
             return self._catalogue.add_adapter(
@@ -117,6 +118,7 @@ def _copy(checkpoint: Path, path: Path, *, base: str, story: dict[str, Any]) -> 
         write_json(aside / STORY, story)
 
 
-def _story(run: Run, request: dict[str, Any], step: int) -> dict[str, Any]:
-    told = {key: request[key] for key in ("run", "name", "spec", "model", "dataset")}
-    return told | {"seed": run.spec["training"]["seed"], "versions": run.started.get("versions", {}), "steps": step}
+def _story(run: Run, request: TrainRequest, step: int) -> dict[str, Any]:
+    return request.provenance() | {
+        "seed": request.spec.training.seed, "versions": run.started.get("versions", {}), "steps": step
+    }  # fmt: skip

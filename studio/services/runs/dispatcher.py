@@ -10,13 +10,19 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from studio.domain.errors import NotFound, StudioError
+from studio.domain.events import RunEvent
+from studio.domain.jobs.ingest import DatasetReference
+from studio.domain.jobs.models import ModelReference
+from studio.domain.jobs.training import TrainRequest
 from studio.domain.naming import slug
 from studio.domain.run import Ending, RunStatus, verdict
+from studio.domain.spec.spec import RunSpec
 from studio.domain.translation import N_
-from studio.engines.base import Engine, Process
+from studio.engines.base import Engine
+from studio.engines.job import Job
 from studio.services.models.status import check_ready as check_model
 from studio.services.runs.eviction import PlaygroundEviction
 from studio.services.runs.memory_estimate import expected_bytes
@@ -61,7 +67,7 @@ class Dispatcher:
         self._runs = runs
         self._adapters = adapters
         self._eviction = eviction
-        self._endings = RunOutcomes(catalogue, engine)
+        self._outcomes = RunOutcomes(catalogue)
         self._needs: dict[tuple[int, int, str], int | None] = {}
 
     def tick(self, now: float | None = None) -> None:
@@ -110,16 +116,17 @@ class Dispatcher:
         return self._needs[key]
 
     def _start(self, run: Run, now: float, device: str) -> None:
-        folder = JobFolder(self._runs / str(run.id))
+        job = Job(self._engine, self._runs / str(run.id))
+        path = job.folder.path
         try:
-            folder.prepare(self._request(run, device))
+            job.prepare(self._request(run, device), anew=False)
             # Recorded before the process is: a server that dies in between finds the process by what that writes first.
             self._catalogue.change_run(
                 run.id,
                 RunStatus.STARTING,
                 reason=N_("Started.") if run.attempt == 0 else N_("Restarted."),
                 at=now,
-                folder=str(folder.path),
+                folder=str(path),
                 started_at=run.started_at or now,
                 ended_at=None,
                 attempt=run.attempt + 1,
@@ -130,14 +137,14 @@ class Dispatcher:
                 remedy="",
                 fault={},
             )
-            process = self._engine.start("train", folder.path, device=device)
+            worker = job.start("train", device=device)
         except (StudioError, OSError) as error:
-            fault = error if isinstance(error, StudioError) else _disk_fault(error, folder.path)
-            self._endings.record(run, Outcome(RunStatus.FAILED, fault), now)
+            fault = error if isinstance(error, StudioError) else _disk_fault(error, path)
+            self._outcomes.record(run, Outcome(RunStatus.FAILED, fault), now)
             return
-        self._catalogue.change_run(run.id, pid=process.pid, process_started=process.started)
+        self._catalogue.change_run(run.id, worker=worker)
 
-    def _request(self, run: Run, device: str) -> dict[str, Any]:
+    def _request(self, run: Run, device: str) -> TrainRequest:
         model = self._catalogue.model_by_id(run.model_id)
         dataset = self._catalogue.dataset_by_id(run.dataset_id) if run.dataset_id else None
         if model is None:
@@ -148,21 +155,20 @@ class Dispatcher:
                 "The dataset “{name}” was deleted before the run started.", "Add it again.", name=run.dataset_name
             )
         validation = self._validation_set(run)
-        return {
-            "run": run.id,
-            "name": run.name,
-            "spec": run.spec,
-            "model": {k: getattr(model, k) for k in ("name", "reference", "revision", "source", "path")},
-            "dataset": {k: getattr(dataset, k) for k in ("name", "version", "format", "sha256", "rows", "rows_path")},
-            "validation": validation
-            and {k: getattr(validation, k) for k in ("name", "version", "sha256", "rows", "rows_path")},
-            "adapter": str(self._adapters / f"{slug(run.name)}-{run.id}"),
-            "device": device,
-            "halvings": run.halvings,
-            "continue_from": run.continue_from or None,
-            "attempt": run.attempt + 1,
-            "estimate": self._need(run),
-        }
+        return TrainRequest(
+            run=run.id,
+            name=run.name,
+            spec=RunSpec.model_validate(run.spec),
+            model=ModelReference(**{name: getattr(model, name) for name in ModelReference.model_fields}),
+            dataset=_reference(dataset),
+            validation=validation and _reference(validation),
+            adapter=str(self._adapters / f"{slug(run.name)}-{run.id}"),
+            device=device,
+            halvings=run.halvings,
+            continue_from=run.continue_from or None,
+            attempt=run.attempt + 1,
+            estimate=self._need(run),
+        )
 
     def _validation_set(self, run: Run) -> Dataset | None:
         reference = run.spec["data"].get("validation_name")
@@ -174,49 +180,48 @@ class Dispatcher:
             ) from error
 
     def _look_after(self, run: Run, now: float) -> None:
-        process = self._process(run)
-        alive = process is not None and self._engine.is_alive(process)  # asked first: the last word comes before death
-        last = record_events(self._catalogue, run)
-        if last is None and not alive:  # recorded by a server that died before it drew the conclusion
-            last = JobFolder(run.folder).last_event(run.attempt_offset)
+        job = Job(self._engine, run.folder, run.worker)
+        state = job.poll(lambda: self._newest_word(run))
+        if job.worker and job.worker != run.worker:  # of a worker whose server died before it could put it down
+            self._catalogue.change_run(run.id, worker=job.worker)
         ending = Ending(run.ending) if run.ending else None
-        status = verdict(RunStatus(run.status), last, alive=alive, ending=ending)
+        alive = job.is_alive() if ending is Ending.DISCARD else True
+        status = verdict(RunStatus(run.status), state, alive=alive, ending=ending)
         if status.is_over:
-            self._endings.end(run, status, last, process, now)
-        elif process is not None and not JobFolder(run.folder).request.exists():
+            self._outcomes.end(run, status, state, job, now)
+        elif not job.folder.request.exists():
             # The folder was deleted. A worker that was just writing a checkpoint has made it again and would go on.
-            self._engine.stop(process, force=True)
+            job.stop(force=True)
         elif status is not RunStatus(run.status):
             self._catalogue.change_run(run.id, status, at=now)
-        elif status is RunStatus.STOPPING and process is not None:
-            self._press(run, ending, process, now)
+        elif status is RunStatus.STOPPING:
+            self._press(run, ending, job, now)
+
+    def _newest_word(self, run: Run) -> RunEvent | None:
+        """Records what is new in the run's folder. A server may have died after that, and before it drew the conclusion
+        of a last word: then nothing is new."""
+        return record_events(self._catalogue, run) or JobFolder(run.folder).last_event(run.attempt_offset)
 
     def _fail(self, run: Run, fault: StudioError, now: float) -> None:
         """What the run has told cannot be recorded, so that nobody could follow it: its worker is ended."""
-        if run.pid:
-            self._engine.stop(Process(run.pid, run.process_started or 0.0), force=True)
-        self._endings.record(run, Outcome(RunStatus.FAILED, fault), now)
+        if run.worker:
+            self._engine.stop(run.worker, force=True)
+        self._outcomes.record(run, Outcome(RunStatus.FAILED, fault), now)
 
-    def _process(self, run: Run) -> Process | None:
-        if run.pid:
-            return Process(run.pid, run.process_started or 0.0)
-        written = JobFolder(run.folder).worker  # by a worker whose server died before it could put it down
-        if written is None:
-            return None
-        process = Process(*written)
-        self._catalogue.change_run(run.id, pid=process.pid, process_started=process.started)
-        return process
-
-    def _press(self, run: Run, ending: Ending | None, process: Process, now: float) -> None:
+    def _press(self, run: Run, ending: Ending | None, job: Job, now: float) -> None:
         """A stop that goes unheard becomes SIGTERM, then SIGKILL; an end at once is one from the beginning."""
         asked = run.stop_asked if run.stop_asked is not None else now
         if asked > now:  # the clock was set back
             self._catalogue.change_run(run.id, stop_asked=now)
         waited = now - asked
         if ending in (Ending.AT_ONCE, Ending.DISCARD) or waited > SECONDS_TO_KILL:
-            self._engine.stop(process, force=True)
+            job.stop(force=True)
         elif waited > SECONDS_TO_TERMINATE:
-            self._engine.stop(process)
+            job.stop()
+
+
+def _reference(dataset: Dataset) -> DatasetReference:
+    return DatasetReference(**{name: getattr(dataset, name) for name in DatasetReference.model_fields})
 
 
 def _disk_fault(error: OSError, folder: Path) -> StudioError:

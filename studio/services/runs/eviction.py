@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import psutil
-
 from studio.domain.errors import StudioError
 from studio.engines.base import Engine
 from studio.platform.hardware import CPU, Device
@@ -47,11 +45,4 @@ class PlaygroundEviction:
             return device.memory - device.free
         if any(other.name != CPU for other in self._engine.devices()):
             return 0
-        return sum(_memory(worker.pid) for worker in workers)
-
-
-def _memory(pid: int | None) -> int:
-    try:
-        return int(psutil.Process(pid).memory_info().rss) if pid else 0
-    except psutil.Error:
-        return 0
+        return sum(self._engine.memory(worker.handle) for worker in workers)

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import StudioError
-from studio.domain.events import Failed, Finished, RunEvent
+from studio.domain.events import Finished
+from studio.domain.jobs.state import Done, Failed, JobState
+from studio.domain.jobs.training import AdapterSummary
 from studio.domain.run import RunStatus
 from studio.domain.spec.spec import WatchSpec
 from studio.domain.translation import N_
-from studio.engines.base import Engine, Process
-from studio.engines.exit_reason import explain
+from studio.engines.job import Job
+from studio.services.adapters.lineage import lineage
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import JobFolder
 from studio.store.tables.adapters import Adapter
@@ -30,20 +32,19 @@ class Outcome:
 
 
 class RunOutcomes:
-    def __init__(self, catalogue: Catalogue, engine: Engine) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._engine = engine
 
-    def end(self, run: Run, status: RunStatus, last: RunEvent | None, process: Process | None, now: float) -> None:
-        """Records that the run is `status` now, after its worker's last word, and queues it again where it was
+    def end(self, run: Run, status: RunStatus, state: JobState, job: Job, now: float) -> None:
+        """Records that the run is `status` now that its job is over, and queues it again where it was
         interrupted and may go on by itself."""
         run = self._catalogue.run(run.id)  # with what its events have just said
-        folder = JobFolder(run.folder)
+        finished = state.finished if isinstance(state, Done) else None
         if status is RunStatus.CANCELLED:
-            _leave_nothing(folder, last)
-        elif isinstance(last, Finished) and last.path:
-            self._add_adapter(run, last)
-        outcome = self._outcome(run, status, last, process)
+            _leave_nothing(job.folder, finished)
+        elif finished and finished.path:
+            self._add_adapter(run, finished)
+        outcome = _outcome(run, status, state, job)
         self.record(run, outcome, now)
         if outcome.status is RunStatus.INTERRUPTED and run.resumes < automatic_resumes(run):
             self._catalogue.change_run(
@@ -57,7 +58,7 @@ class RunOutcomes:
             self._catalogue.order_queue([run.id])
 
     def record(self, run: Run, outcome: Outcome, now: float) -> None:
-        fields: dict[str, Any] = {"ended_at": now, "pid": None, "process_started": None, "ending": None, "stage": ""}
+        fields: dict[str, Any] = {"ended_at": now, "worker": "", "ending": None, "stage": ""}
         reason, values = _ENDED.get(outcome.status, ""), {}
         if (fault := outcome.fault) is not None:
             told = fault.as_dict()
@@ -67,29 +68,15 @@ class RunOutcomes:
             fields["halvings"] = run.halvings + 1
         self._catalogue.change_run(run.id, outcome.status, reason=reason, values=values, at=now, **fields)
 
-    def _outcome(self, run: Run, status: RunStatus, last: RunEvent | None, process: Process | None) -> Outcome:
-        folder = JobFolder(run.folder)
-        match last:
-            case Failed():
-                return Outcome(status, StudioError.from_dict(last.told))
-            case _ if status is RunStatus.INTERRUPTED and not folder.request.exists():
-                return Outcome(RunStatus.FAILED, _folder_is_gone(folder.path))
-            case _ if status is RunStatus.INTERRUPTED:
-                death = self._engine.death(process, folder.path) if process else None
-                fault = explain(death, folder.last_lines())
-                return Outcome(status, fault, out_of_memory=bool(death and death.out_of_memory))
-            case _ if status is RunStatus.STOPPED and not (isinstance(last, Finished) and last.path):
-                return Outcome(status, _no_adapter(run))
-        return Outcome(status)
-
     def _add_adapter(self, run: Run, finished: Finished) -> None:
         if self._catalogue.adapter_of_run(run.id) is not None:  # a server died between the two writes
             return
+        summary = finished.result(AdapterSummary)
         self._catalogue.add_adapter(
             name=self._catalogue.free_name(Adapter, run.name),
             path=finished.path,
             size=finished.size,
-            steps=finished.details.get("from_step") or finished.step,
+            steps=summary.from_step or finished.step,
             train_loss=finished.train_loss,
             eval_loss=finished.eval_loss,
             best_eval_loss=finished.best_eval_loss,
@@ -97,34 +84,17 @@ class RunOutcomes:
         )
 
 
-_OF_START = ("trainable", "parameters", "device", "precision", "dropped_rows", "format")
-
-
-def lineage(catalogue: Catalogue, run: Run, details: dict[str, Any]) -> dict[str, Any]:
-    """Where an adapter of this run comes from, as fields of its record."""
-    model = catalogue.model_by_id(run.model_id)
-    request = JobFolder(run.folder).read_request("model", "dataset")
-    data, base = request["dataset"], request["model"]
-    return {
-        "model_id": run.model_id,
-        "base_name": run.model_name,
-        "base_reference": base["reference"],
-        "base_source": base["source"],
-        "base_revision": base["revision"],
-        "base_license": model.license if model else "",
-        "dataset_id": run.dataset_id,
-        "dataset_name": run.dataset_name,
-        "dataset_version": run.dataset_version,
-        "dataset_sha256": data["sha256"],
-        "dataset_rows": data["rows"],
-        "run_id": run.id,
-        "spec": run.spec,
-        "seed": run.spec["training"]["seed"],
-        "versions": run.started.get("versions", {}),
-        "details": details | {k: run.started.get(k) for k in _OF_START},
-        "owner": run.owner,
-        "started_at": run.started_at,
-    }
+def _outcome(run: Run, status: RunStatus, state: JobState, job: Job) -> Outcome:
+    if isinstance(state, Failed):
+        return Outcome(status, state.fault)
+    if status is RunStatus.INTERRUPTED:
+        if not job.folder.request.exists():
+            return Outcome(RunStatus.FAILED, _folder_is_gone(job.folder.path))
+        reason = job.exit_reason()
+        return Outcome(status, job.why_lost(), out_of_memory=bool(reason and reason.out_of_memory))
+    if status is RunStatus.STOPPED and not (isinstance(state, Done) and state.finished.path):
+        return Outcome(status, _no_adapter(run))
+    return Outcome(status)
 
 
 def automatic_resumes(run: Run) -> int:
@@ -132,10 +102,10 @@ def automatic_resumes(run: Run) -> int:
     return WatchSpec.model_validate(run.spec.get("watch", {})).automatic_resumes
 
 
-def _leave_nothing(folder: JobFolder, last: RunEvent | None) -> None:
+def _leave_nothing(folder: JobFolder, finished: Finished | None) -> None:
     folder.remove_checkpoints()
-    if isinstance(last, Finished) and last.path:  # it was quicker than the wish to discard it
-        shutil.rmtree(last.path, ignore_errors=True)
+    if finished and finished.path:  # it was quicker than the wish to discard it
+        shutil.rmtree(finished.path, ignore_errors=True)
 
 
 def _no_adapter(run: Run) -> StudioError:

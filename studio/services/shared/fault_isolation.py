@@ -7,27 +7,15 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from studio.domain.errors import StudioError
-from studio.engines.base import Process
 from studio.store.arrow_file import DamagedFile
-from studio.store.job_folder import JobFolder
 
 logger = logging.getLogger(__name__)
-
-SECONDS_TO_START = 60.0  # after which what has no worker never gets one: the server died in between
 
 _LASTING = (FileNotFoundError, DamagedFile)  # other faults of the disk may pass
 
 
 class _HasId(Protocol):
     id: Any
-
-
-class _HasWorker(Protocol):
-    """Of the catalogue."""
-
-    folder: Any
-    pid: Any
-    process_started: Any
 
 
 Item = TypeVar("Item", bound=_HasId)
@@ -50,14 +38,6 @@ def each_by_itself(
                 fail(item, _fault(error))
             except Exception:
                 logger.exception("%s could not be marked as failed", name)
-
-
-def worker_of(record: _HasWorker) -> Process | None:
-    """Its worker. One whose server died before it could put it down is known by what it wrote first of all."""
-    if record.pid is not None:
-        return Process(record.pid, record.process_started or 0.0)
-    written = JobFolder(record.folder).worker if record.folder else None
-    return Process(*written) if written else None
 
 
 def _fault(error: Exception) -> StudioError:

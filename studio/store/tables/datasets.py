@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from studio.store.tables.base import NEVER_TWICE, Large, Table
+from studio.domain.jobs.ingest import DatasetDetails
+from studio.store.tables.base import NEVER_TWICE, Large, Table, Typed
 
 
 class Dataset(Table):
@@ -32,7 +34,7 @@ class Dataset(Table):
     rows_path: Mapped[str]
     rows: Mapped[Large]
     size: Mapped[Large]
-    details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # see worker.ingest.task
+    details: Mapped[DatasetDetails] = mapped_column(Typed(DatasetDetails), default=DatasetDetails)
     status: Mapped[str] = mapped_column(default="reading", server_default="ready")  # reading | unclear | ready | failed
     stage: Mapped[str] = mapped_column(default="", server_default="")
     done: Mapped[Large] = mapped_column(default=0, server_default="0")
@@ -40,10 +42,13 @@ class Dataset(Table):
     problem: Mapped[str] = mapped_column(default="", server_default="")
     remedy: Mapped[str] = mapped_column(default="", server_default="")
     folder: Mapped[str] = mapped_column(default="", server_default="")
-    pid: Mapped[int | None]
-    process_started: Mapped[float | None]
+    worker: Mapped[str] = mapped_column(default="", server_default="")  # engines.base.Handle; empty: none is known
     owner: Mapped[str] = mapped_column(default="")
     created_at: Mapped[float]
+
+    @validates("details")
+    def _typed(self, _name: str, value: DatasetDetails | Mapping[str, Any]) -> DatasetDetails:
+        return value if isinstance(value, DatasetDetails) else DatasetDetails.model_validate(value)
 
     @property
     def reference(self) -> str:
@@ -58,14 +63,12 @@ class Dataset(Table):
     @property
     def trainable_rows(self) -> int:
         """Rows that training learns from: an answer that is rated bad is none."""
-        trainable: int = self.details.get("trainable", self.rows)
-        return trainable
+        return self.rows if self.details.trainable is None else self.details.trainable
 
     @property
     def bad_rows(self) -> int:
         """Rows of the file that are left out because something is wrong with them."""
-        bad: int = self.details.get("bad_rows", 0)
-        return bad
+        return self.details.bad_rows
 
 
 class ColumnMap(Table):

@@ -37,7 +37,6 @@ class Model(Table):
     chat_template: Mapped[bool] = mapped_column(default=False)
     report: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     folder: Mapped[str] = mapped_column(default="")  # where its fetching worker writes
-    pid: Mapped[int | None]
-    process_started: Mapped[float | None]
+    worker: Mapped[str] = mapped_column(default="", server_default="")  # engines.base.Handle; empty: none is known
     owner: Mapped[str] = mapped_column(default="")
     created_at: Mapped[float]

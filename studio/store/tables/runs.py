@@ -54,8 +54,7 @@ class Run(Table):
     # the worker
     placed_on: Mapped[str] = mapped_column(default="", server_default="")
     folder: Mapped[str] = mapped_column(default="")
-    pid: Mapped[int | None]
-    process_started: Mapped[float | None]
+    worker: Mapped[str] = mapped_column(default="", server_default="")  # engines.base.Handle; empty: none is known
     offset: Mapped[Large] = mapped_column(default=0)  # bytes of events.jsonl already recorded
     attempt: Mapped[int] = mapped_column(default=0, server_default="0")
     attempt_offset: Mapped[Large] = mapped_column(default=0, server_default="0")  # where its events begin

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES, ReadOptions, shown_encoding
 from studio.domain.errors import InvalidInput, NotFound, StudioError
+from studio.domain.jobs.ingest import Trim
 from studio.domain.translation import N_
 from studio.samples import sample_path
 from studio.services.datasets import browse as dataset_view
@@ -145,7 +146,7 @@ def look(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
             for v in versions
         ],
         "steps": shown_steps(dataset, language),
-        "groups": shown_groups(dataset.details.get("problems", {}), language),
+        "groups": shown_groups(dataset.details.problems, language),
         "adapters": _adapters(studio, dataset),
     }
 
@@ -197,7 +198,7 @@ def problems(
         dataset, offset, ON_A_PAGE, codes=[code] if code else [], search=search.strip(),
         examination=_counted(studio, dataset, model, max_length, validation),
     )  # fmt: skip
-    names = [file["name"] for file in dataset.details.get("files", [])]
+    names = [file.name for file in dataset.details.files]
     return {
         "offset": offset,
         "page": ON_A_PAGE,
@@ -228,8 +229,8 @@ def examine(
         "max_length": max_length,
         "done": found.done,
         "total": found.total,
-        "details": found.details,
-        "groups": shown_groups(found.details.get("problems", {}), language),
+        "details": found.details.model_dump(mode="json") if found.status == "done" else {},
+        "groups": shown_groups(found.details.problems, language),
         "fault": found.fault and shown_fault(found.fault, language),
     }
 
@@ -253,7 +254,7 @@ def clean(
     counted = _counted(studio, dataset, chosen.name if chosen else "", max_length, validation)
     made = studio.datasets.clean(
         name, skip_bad_rows=skip_bad_rows, drop_duplicates=drop_duplicates, near=near, drop_leaks=drop_leaks,
-        trim={"model": chosen.path, "chat_template": "auto", "max_length": max_length} if trim and chosen else None,
+        trim=Trim(model=chosen.path, max_length=max_length) if trim and chosen else None,
         examined=counted.folder if counted else None,
     )  # fmt: skip
     return {"dataset": shown_dataset(made, language_of(request))}
@@ -273,11 +274,11 @@ def columns(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
     """What a column map can be made of: the file's columns, every format with its parts, and the map there is, or
     what it may be."""
     dataset = studio.datasets.get(name)
-    unclear = dataset.details.get("unclear") or {}
+    unclear = dataset.details.unclear
     return {
-        "columns": (unclear or dataset.details).get("columns", []),
+        "columns": (unclear or dataset.details).columns,
         "formats": shown_formats(language_of(request)),
-        "layout": unclear.get("guess") or dataset.details.get("layout"),
+        "layout": (unclear and unclear.guess) or dataset.details.layout,
         "sample": dataset_view.sample(dataset)[:5],
     }
 

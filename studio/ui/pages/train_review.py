@@ -59,7 +59,7 @@ def reviewed(studio: Studio, spec: RunSpec, language: str, *, start: bool) -> di
 
 
 def _notes(dataset: Dataset, found: TokenCount, language: str) -> list[dict[str, str]]:
-    counts = found.details.get("problems", {})
+    counts = found.details.problems
     rows = f"{dataset.trainable_rows:,}"
     return [
         {

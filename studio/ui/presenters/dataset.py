@@ -45,7 +45,7 @@ _KEPT = (
 
 def shown_dataset(dataset: Dataset, language: str, versions: int = 1) -> dict[str, Any]:
     fault = fault_of(dataset)
-    problems: Mapping[str, int] = dataset.details.get("problems", {})
+    problems: Mapping[str, int] = dataset.details.problems
     levels = {"error": 0, "warning": 0}
     for code, count in problems.items():
         levels[PROBLEM_KINDS[code].level] += count
@@ -55,7 +55,7 @@ def shown_dataset(dataset: Dataset, language: str, versions: int = 1) -> dict[st
         "version": dataset.version,
         "versions": versions,
         "reference": dataset.reference,
-        "encoding": shown_encoding((dataset.details.get("files") or [{}])[0].get("encoding") or ""),
+        "encoding": shown_encoding(dataset.details.files[0].encoding if dataset.details.files else ""),
         "status": dataset.status,
         "stage": dataset.stage,
         "done": dataset.done,
@@ -71,10 +71,10 @@ def shown_dataset(dataset: Dataset, language: str, versions: int = 1) -> dict[st
         "trained_part": translate(trained_part(dataset.format), language),
         "size": dataset.size,
         "file_name": dataset.file_name,
-        "from_files": bool(dataset.details.get("originals")),
+        "from_files": bool(dataset.details.originals),
         "sha256": dataset.sha256,
         "created_at": dataset.created_at,
-        "details": {key: dataset.details.get(key) for key in _KEPT},
+        "details": dataset.details.model_dump(mode="json", include=set(_KEPT)),
     }
 
 

@@ -15,6 +15,7 @@ import psutil
 import uvicorn
 
 from studio.domain.events import Finished, Progress
+from studio.domain.jobs.serving import Endpoint, ServeRequest
 from studio.domain.secrecy import keep_secret
 from studio.domain.translation import N_
 from studio.store.job_folder import JobFolder
@@ -24,43 +25,38 @@ from studio.worker.inference.scheduler import Scheduler
 from studio.worker.inference.server import ChatService
 from studio.worker.models.load import LoadedModel, load_base
 
-ENDPOINT = "endpoint.json"
-IDLE_EXIT = 1800.0  # seconds
 SECONDS_TO_CLOSE = 2  # for answers that are being written when the worker is to end
 
 
 def main(path: Path) -> None:
-    """Serves what FOLDER/run.json asks for until it is told to end, or nobody has asked for `idle_exit` seconds:
-    {"model": {"path", "name", "batches"}, "precision", "idle_exit", "port", "adapters": [{"name", "path"}…]}, all but
-    the model's path and name at wish; `batches` is what a check has found of it.
-
-    When it can be asked, FOLDER/endpoint.json holds {"port", "token", "pid", "started"}, for its owner's eyes only.
+    """Serves what the ServeRequest in FOLDER asks for until it is told to end, or nobody has asked for `idle_exit`
+    seconds. When it can be asked, FOLDER has an Endpoint, for its owner's eyes only.
 
     Raises:
         StudioError, OSError, ValueError: the model cannot be loaded.
     """
     folder = JobFolder(path)
-    request = folder.read_request()
-    endpoint = path / ENDPOINT
-    endpoint.unlink(missing_ok=True)
+    request = folder.read_request(ServeRequest)
+    folder.endpoint.unlink(missing_ok=True)
     folder.append(Progress(stage=N_("Loading the model")))
     base = _load(request)
     token = secrets.token_urlsafe(32)
     keep_secret(token)
     manager = AdapterManager(base)
-    for adapter in request.get("adapters", []):
-        manager.add(adapter["name"], Path(adapter["path"]))
+    for adapter in request.adapters:
+        manager.add(adapter.name, Path(adapter.path))
     folder.append(Progress(stage=N_("Ready")))
-    scheduler = Scheduler(base, manager, request["model"].get("batches"))
-    service = ChatService(base, manager, scheduler, name=request["model"]["name"], token=token)
-    with socket.create_server(("127.0.0.1", int(request.get("port", 0)))) as listener:
+    scheduler = Scheduler(base, manager, request.model.batches)
+    service = ChatService(base, manager, scheduler, name=request.model.name, token=token)
+    with socket.create_server(("127.0.0.1", request.port)) as listener:
         process = psutil.Process()
         port = listener.getsockname()[1]
-        _write_secret(endpoint, {"port": port, "token": token, "pid": process.pid, "started": process.create_time()})
+        told = Endpoint(port=port, token=token, pid=process.pid, started=process.create_time())
+        _write_secret(folder.endpoint, told.model_dump())
         try:
-            asyncio.run(_serve(service, scheduler, listener, float(request.get("idle_exit", IDLE_EXIT))))
+            asyncio.run(_serve(service, scheduler, listener, request.idle_exit))
         finally:
-            endpoint.unlink(missing_ok=True)
+            folder.endpoint.unlink(missing_ok=True)
     folder.append(Finished(path=""))
 
 
@@ -79,12 +75,12 @@ async def _serve(service: ChatService, scheduler: Scheduler, listener: socket.so
     await serving
 
 
-def _load(request: dict[str, Any]) -> LoadedModel:
+def _load(request: ServeRequest) -> LoadedModel:
     """In full precision on a CPU, where a row then comes out the same to the token with neighbours and without; bf16
     rows can differ by rounding. On a GPU, full means what the device is made for."""
     device = pick_device()
     automatic = "fp32" if device.type == "cpu" else "auto"
-    return load_base(request["model"]["path"], request.get("precision", "auto"), device, automatic=automatic)
+    return load_base(request.model.path, request.precision, device, automatic=automatic)
 
 
 def _write_secret(path: Path, value: dict[str, Any]) -> None:

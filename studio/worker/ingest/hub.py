@@ -31,6 +31,7 @@ from huggingface_hub.errors import (
 
 from studio.domain.datasets.file_format import ReadOptions, check_suffix
 from studio.domain.errors import StudioError
+from studio.domain.jobs.ingest import HubSource
 from studio.domain.translation import N_
 from studio.platform.deadline import within
 from studio.worker.common.progress import Report
@@ -51,14 +52,10 @@ class Split:
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def open_hub(source: Mapping[str, str], reading: ReadOptions, report: Report) -> tuple[OpenSource, str]:
+def open_hub(source: HubSource, reading: ReadOptions, report: Report) -> tuple[OpenSource, str]:
     """The rows of a split, and the commit that they are of.
 
     Where the Hub does not answer, a whole split in the cache does.
-
-    Args:
-        source: "repository", with "config", "split" and "revision", which may be empty: the dataset's own default,
-            train, the newest. A "commit" comes before the revision.
 
     Raises:
         Unreachable: the Hub does not answer, and there is none in the cache.
@@ -75,12 +72,12 @@ def open_hub(source: Mapping[str, str], reading: ReadOptions, report: Report) ->
     else:
         folder = _download(source, split, report)
         _keep(source, split)
-    files = [(folder / path, f"{source['repository']}/{path}") for path in split.files]
+    files = [(folder / path, f"{source.repository}/{path}") for path in split.files]
     return open_several(files, reading, split.classes), split.commit
 
 
-def _find(source: Mapping[str, str]) -> Split:
-    repository, asked = source["repository"], source.get("commit") or source.get("revision") or None
+def _find(source: HubSource) -> Split:
+    repository, asked = source.repository, source.commit or source.revision or None
     api = HfApi()
     try:
         # One question with a time limit: the library's own retries would take minutes to give up.
@@ -99,7 +96,7 @@ def _find(source: Mapping[str, str]) -> Split:
     commit = info.sha or ""
     config = _config(source, commit)
     splits = {str(name): list(files) for name, files in (config.data_files or {}).items()}
-    wanted = source.get("split") or "train"
+    wanted = source.split or "train"
     if wanted not in splits:
         raise StudioError(
             "The dataset {repository} has no split “{split}”; it has {names}.", "Enter one of these.",
@@ -124,14 +121,14 @@ class _Config:
     classes: Mapping[str, Sequence[str]]
 
 
-def _config(source: Mapping[str, str], commit: str) -> _Config:
+def _config(source: HubSource, commit: str) -> _Config:
     """Which files each split of the chosen config has, by the card's word or by their names."""
     if sys.modules.get("torch", sys) is None:
         del sys.modules["torch"]  # the worker's word that there is none, which the library takes for one to import
     import datasets
 
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # else a server elsewhere is told what is opened here
-    repository, name = source["repository"], source.get("config") or None
+    repository, name = source.repository, source.config or None
     with tempfile.TemporaryDirectory() as scratch:
         try:
             builder = datasets.load_dataset_builder(repository, name, revision=commit, cache_dir=scratch)
@@ -168,9 +165,9 @@ def _config_names(repository: str, commit: str) -> list[str]:
         return []
 
 
-def _download(source: Mapping[str, str], split: Split, report: Report) -> Path:
+def _download(source: HubSource, split: Split, report: Report) -> Path:
     """The folder of the snapshot in the Hub's own cache, which other programs share."""
-    repository, paths = source["repository"], list(split.files)
+    repository, paths = source.repository, list(split.files)
     place: dict[str, Any] = {"repo_type": "dataset", "revision": split.commit}
     try:
         known = HfApi().get_paths_info(repository, paths, **place)
@@ -185,34 +182,34 @@ def _download(source: Mapping[str, str], split: Split, report: Report) -> Path:
         raise _fault(error, source) from error
 
 
-def _record(source: Mapping[str, str], revision: str) -> Path:
+def _record(source: HubSource, revision: str) -> Path:
     """Where it is kept which files a split is made of: the cache has files, and does not know which are all."""
-    namespace = source["repository"].replace("/", "--")
+    namespace = source.repository.replace("/", "--")
     folder = cached_assets_path(_CACHE, namespace=namespace, subfolder=(revision or "main").replace("/", "--"))
-    return folder / f"{source.get('config') or 'default'}--{source.get('split') or 'train'}.json".replace("/", "--")
+    return folder / f"{source.config or 'default'}--{source.split or 'train'}.json".replace("/", "--")
 
 
-def _keep(source: Mapping[str, str], split: Split) -> None:
+def _keep(source: HubSource, split: Split) -> None:
     kept = json.dumps({"commit": split.commit, "files": split.files, "classes": split.classes})
-    for revision in {split.commit, source.get("commit") or source.get("revision") or ""}:
+    for revision in {split.commit, source.commit or source.revision or ""}:
         _record(source, revision).write_text(kept, "utf-8")
 
 
-def _kept(source: Mapping[str, str]) -> tuple[Split, Path] | None:
+def _kept(source: HubSource) -> tuple[Split, Path] | None:
     """The split and its folder, where a whole one was downloaded before."""
     try:
-        record = _record(source, source.get("commit") or source.get("revision") or "")
+        record = _record(source, source.commit or source.revision or "")
         split = Split(**json.loads(record.read_text("utf-8")))
         place: dict[str, Any] = {"repo_type": "dataset", "revision": split.commit, "local_files_only": True}
-        folder = Path(snapshot_download(source["repository"], allow_patterns=list(split.files), **place))
+        folder = Path(snapshot_download(source.repository, allow_patterns=list(split.files), **place))
     except (OSError, ValueError, TypeError):  # never downloaded, or cleared away in part
         return None
     return (split, folder) if all((folder / path).is_file() for path in split.files) else None
 
 
-def _fault(error: Exception, source: Mapping[str, str]) -> StudioError:
+def _fault(error: Exception, source: HubSource) -> StudioError:
     """What an exception of the Hub's client means to the person who asked for the dataset."""
-    repository, page = source["repository"], _page(source["repository"])
+    repository, page = source.repository, _page(source.repository)
     match error:
         case GatedRepoError():
             return StudioError(
@@ -230,7 +227,7 @@ def _fault(error: Exception, source: Mapping[str, str]) -> StudioError:
             return StudioError(
                 "The dataset {repository} has no revision “{revision}”.",
                 "Use one of its branches, tags or commits, or leave the revision empty.",
-                repository=repository, revision=source.get("commit") or source.get("revision", ""),
+                repository=repository, revision=source.commit or source.revision,
             )  # fmt: skip
     fault = hub_fault(error, repository, None)
     if isinstance(fault, Unreachable):

@@ -10,7 +10,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from studio.domain.datasets.file_format import ReadOptions
 from studio.domain.datasets.formats import (
     Format,
     Layout,
@@ -26,6 +25,15 @@ from studio.domain.datasets.rows import read_row
 from studio.domain.errors import InvalidInput
 from studio.domain.events import Finished
 from studio.domain.graphemes import cut
+from studio.domain.jobs.ingest import (
+    CleanSource,
+    DatasetSummary,
+    FilesSource,
+    FileSummary,
+    HubSource,
+    IntakeRequest,
+    UnclearColumns,
+)
 from studio.store.datasets.problem_file import read_problems, rows_with
 from studio.store.datasets.row_file import BATCH, read_batches, rows_from
 from studio.store.job_folder import JobFolder, write_json
@@ -43,66 +51,50 @@ _NO_OBJECT = Layout(Format.TEXT, {"text": "text"})  # of a file without a single
 
 
 def main(path: Path) -> None:
-    """Does what FOLDER/run.json asks; writes rows.arrow, problems.arrow, and sample.json: the first rows as they came.
-
-    The request is `sources`, files as {"path", "name"}, with `reading` and `layout` where a person chose them, and
-    `layouts` that were chosen before, by the key of their header; `near_duplicates` false leaves those unsought. In
-    the place of files there can be `hub`, a split of a dataset on the Hub (see hub_datasets.open_hub). Or it is
-    `parent`, an earlier version, with the `actions` on the way from it: "skip_bad_rows"; "skip" and "drop", rows with
-    some problems, as {"path", "codes"} of a problem file; and "trim", null or {"model", "chat_template", "max_length"}.
-
-    The last event is Finished. Its details are VersionWriter's with "reading", "layout", "columns" and "ignored"; or
-    "unclear", where a person must say which column holds what: {"problem", "remedy", "values", "columns", "guess"}, and
-    "files". Of the Hub, "hub" says the "commit" too.
+    """Does what the IntakeRequest in FOLDER asks; writes rows.arrow, problems.arrow, and sample.json: the first rows
+    as they came. The last event is Finished, with a DatasetSummary.
 
     Raises:
         InvalidInput: a file has no rows, or cannot be read at all.
     """
     sys.setswitchinterval(0.0005)  # the second thread asks for Python's lock often, and only for a moment
     folder = JobFolder(path)
-    request = folder.read_request()
+    request = folder.read_request(IntakeRequest)
     began = time.monotonic()
     report = Reporter(folder)
     try:
-        if request.get("parent"):
-            details = heal(request, path, report)
-        elif request.get("hub"):
-            details = read_hub(request, path, report)
-        else:
-            reading = _reading(request)
-            files = (
-                (file["name"], open_source(Path(file["path"]), file["name"], reading)) for file in request["sources"]
-            )
-            details = read_files(request, files, path, report)
+        match request.source:
+            case CleanSource() as source:
+                summary = clean(source, path, report)
+            case HubSource() as source:
+                summary = read_hub(request, source, path, report)
+            case FilesSource(files=files):
+                opened = ((file.name, open_source(Path(file.path), file.name, request.reading)) for file in files)
+                summary = read_files(request, opened, path, report)
     except BaseException:
         for name in (ROWS, PROBLEMS):  # of a version that never came to be; on a full disk they are what fills it
             (path / name).unlink(missing_ok=True)
         raise
-    details["seconds"] = round(time.monotonic() - began, 2)
-    rows = path / ROWS
-    folder.append(Finished(path=str(rows), size=details.get("size", 0), details=details))
+    summary = summary.model_copy(update={"seconds": round(time.monotonic() - began, 2)})
+    folder.append(Finished(path=str(path / ROWS), size=summary.size, details=summary))
 
 
-def read_hub(request: dict[str, Any], folder: Path, report: Reporter) -> dict[str, Any]:
-    """A split's rows as a version. "hub" pins them to their commit."""
+def read_hub(request: IntakeRequest, source: HubSource, folder: Path, report: Reporter) -> DatasetSummary:
+    """A split's rows as a version, pinned to their commit."""
     from studio.worker.ingest.hub import open_hub
 
-    hub = request["hub"]
-    source, commit = open_hub(hub, _reading(request), report)
-    return read_files(request, [(hub["repository"], source)], folder, report) | {"hub": hub | {"commit": commit}}
-
-
-def _reading(request: dict[str, Any]) -> ReadOptions:
-    return ReadOptions.model_validate(request.get("reading") or {})
+    opened, commit = open_hub(source, request.reading, report)
+    summary = read_files(request, [(source.repository, opened)], folder, report)
+    return summary.model_copy(update={"hub": source.model_copy(update={"commit": commit})})
 
 
 def read_files(
-    request: dict[str, Any], sources: Iterable[tuple[str, OpenSource]], folder: Path, report: Reporter
-) -> dict[str, Any]:
+    request: IntakeRequest, sources: Iterable[tuple[str, OpenSource]], folder: Path, report: Reporter
+) -> DatasetSummary:
     """All rows of the sources, each with its name, as one version."""
-    alone = len(request.get("sources", ())) < 2
+    alone = not isinstance(request.source, FilesSource) or len(request.source.files) < 2
     writer: VersionWriter | None = None
-    opened: list[dict[str, Any]] = []
+    opened: list[FileSummary] = []
     layouts: list[Layout] = []
     columns: dict[str, None] = {}
     try:
@@ -110,10 +102,10 @@ def read_files(
             first, everything = _first_items(source)
             samples = [item[1] for item in first if not isinstance(item, Problem) and isinstance(item[1], dict)]
             opened.append(
-                {
-                    "name": name, "unit": source.unit, "encoding": source.encoding, "detected": source.detected,
-                    "delimiter": source.delimiter, "sheet": source.sheet, "sheets": source.sheets,
-                }
+                FileSummary(
+                    name=name, unit=source.unit, encoding=source.encoding, detected=source.detected,
+                    delimiter=source.delimiter, sheet=source.sheet, sheets=list(source.sheets),
+                )
             )  # fmt: skip
             if index == 0:
                 write_json(folder / SAMPLE, _printable(samples[:FIRST_ROWS]))
@@ -121,12 +113,12 @@ def read_files(
             if writer is None:
                 if not first and alone:
                     raise InvalidInput("“{file}” has no rows.", "Add a file with at least one row.", file=name)
-                writer = VersionWriter(folder, layout.format.kind, near=request.get("near_duplicates", True))
+                writer = VersionWriter(folder, layout.format.kind, near=request.near_duplicates)
             elif samples and layout.format.kind != layouts[0].format.kind:
                 raise InvalidInput(
                     "“{file}” holds {found}, and “{first}” holds {expected}.",
                     "Add files of different kinds as separate datasets.",
-                    file=name, found=layout.format.label, first=opened[0]["name"],
+                    file=name, found=layout.format.label, first=opened[0].name,
                     expected=layouts[0].format.label,
                 )  # fmt: skip
             layouts.append(layout)
@@ -134,17 +126,19 @@ def read_files(
             _read(source, everything, layout, index, writer, report)
         if writer is None:
             raise InvalidInput("There is no file.", "Choose at least one.")
-        details = writer.finish(lambda done, total: report("comparing", done, total))
+        summary = writer.finish(lambda done, total: report("comparing", done, total))
     except UnclearFormat as unclear:
-        return _described(unclear) | {"files": opened}
+        return DatasetSummary(unclear=_described(unclear), files=opened)
     finally:
         if writer is not None:
             writer.close()
     used = {column for layout in layouts for column in layout.columns.values()}
-    return details | {
-        "files": opened, "unit": opened[0]["unit"], "layout": layouts[0].as_dict(),
-        "columns": list(columns), "ignored": [column for column in columns if column not in used],
-    }  # fmt: skip
+    return summary.model_copy(
+        update={
+            "files": opened, "unit": opened[0].unit, "layout": layouts[0].as_dict(), "columns": list(columns),
+            "ignored": [column for column in columns if column not in used],
+        }
+    )  # fmt: skip
 
 
 def _first_items(source: OpenSource) -> tuple[list[Item], Iterator[Any]]:
@@ -162,10 +156,10 @@ def _first_items(source: OpenSource) -> tuple[list[Item], Iterator[Any]]:
     return first, chain(first, source.items)
 
 
-def _layout(samples: list[dict[str, Any]], request: dict[str, Any]) -> Layout:
+def _layout(samples: list[dict[str, Any]], request: IntakeRequest) -> Layout:
     """What a person chose for this file, or for another one with the same header, or what the columns tell."""
     columns = columns_of(samples)
-    chosen = request.get("layout") or (request.get("layouts") or {}).get(header_key(columns))
+    chosen = request.layout or request.layouts.get(header_key(columns))
     return read_layout(chosen, columns) if chosen else recognise(samples)
 
 
@@ -218,27 +212,25 @@ def _read_one(item: Item, layout: Layout, index: int, writer: VersionWriter) -> 
         writer.accept(row, item[0], index, layout)
 
 
-def heal(request: dict[str, Any], folder: Path, report: Reporter) -> dict[str, Any]:
+def clean(source: CleanSource, folder: Path, report: Reporter) -> DatasetSummary:
     """The rows of an earlier version without those that the actions leave out. "left_out" counts them by action."""
-    parent, actions = request["parent"], request["actions"]
-    layout = read_layout(parent["layout"])
+    layout = read_layout(source.parent.layout or {})
     kind = layout.format.kind
     skipped, dropped = (
-        {row for file in actions[action] for row in rows_with(file["path"], file["codes"])}
-        for action in ("skip", "drop")
+        {row for problems in action for row in rows_with(problems.path, problems.codes)}
+        for action in (source.skip, source.drop)
     )
     trimmer = None
-    if actions.get("trim"):
+    if source.trim is not None:
         from studio.worker.ingest.trim import Trimmer
 
-        how = actions["trim"]
-        trimmer = Trimmer(how["model"], how["chat_template"], how["max_length"])
-    left_out = {"skip": parent["bad_rows"] if actions["skip_bad_rows"] else 0, "drop": 0, "trim": 0}
+        trimmer = Trimmer(source.trim.model, source.trim.chat_template, source.trim.max_length)
+    left_out = {"skip": source.parent.bad_rows if source.skip_bad_rows else 0, "drop": 0, "trim": 0}
     trimmed = here = 0
     with VersionWriter(folder, kind) as writer:
-        if not actions["skip_bad_rows"]:
-            writer.carry_over((p for p, row in read_problems(parent["problems_path"]) if row < 0), parent["bad_rows"])
-        for batch in read_batches(parent["rows_path"]):
+        if not source.skip_bad_rows:
+            writer.carry_over((p for p, row in read_problems(source.problems_path) if row < 0), source.parent.bad_rows)
+        for batch in read_batches(source.rows_path):
             rows = rows_from(batch)
             places = zip(batch["line"].to_pylist(), batch["file"].to_pylist(), strict=True)
             kept = []
@@ -255,16 +247,16 @@ def heal(request: dict[str, Any], folder: Path, report: Reporter) -> dict[str, A
                 kept = [(new, place) for new, (_, place) in zip(shorter, kept, strict=True) if new is not None]
             for row, (line, file) in kept:
                 writer.accept(row, line, file, layout)
-            report("healing", here, parent["rows"])
-        details = writer.finish(lambda done, total: report("comparing", done, total))
-    return {**parent["details"], **details, "left_out": left_out, "trimmed": trimmed}
+            report("healing", here, source.rows)
+        summary = writer.finish(lambda done, total: report("comparing", done, total))
+    told = source.parent.model_dump(exclude_unset=True) | summary.model_dump(exclude_unset=True)
+    return DatasetSummary.model_validate(told | {"left_out": left_out, "trimmed": trimmed})
 
 
-def _described(unclear: UnclearFormat) -> dict[str, Any]:
-    return {
-        "unclear": unclear.as_dict()
-        | {"columns": unclear.columns, "guess": unclear.guess.as_dict() if unclear.guess else None}
-    }
+def _described(unclear: UnclearFormat) -> UnclearColumns:
+    return UnclearColumns(
+        **unclear.as_dict(), columns=list(unclear.columns), guess=unclear.guess.as_dict() if unclear.guess else None
+    )
 
 
 def _printable(value: Any) -> Any:

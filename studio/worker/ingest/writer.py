@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from studio.domain.datasets.formats import Layout
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.rows import Row
+from studio.domain.jobs.ingest import DatasetSummary
 from studio.store.datasets.problem_file import ProblemFileWriter, sort_problems
 from studio.store.datasets.row_file import BATCH, RowFileWriter, RowLookup
 from studio.store.datasets.row_lines import column_lines, row_line
@@ -201,7 +202,7 @@ class VersionWriter:
 
     # the rows together
 
-    def finish(self, progress: Progress = lambda done, total: None) -> dict[str, Any]:
+    def finish(self, progress: Progress = lambda done, total: None) -> DatasetSummary:
         if self._rows:
             self._flush()
         self._collect()
@@ -218,13 +219,22 @@ class VersionWriter:
         self._note_imbalance()
         self._problems.close()
         sort_problems(self._folder / PROBLEMS)
-        return {
-            "rows_in": len(self._lines) + self._bad_rows, "rows": len(self._lines), "bad_rows": self._bad_rows,
-            "trainable": self._trainable, "size": self._size, "sha256": self._content.hexdigest(),
-            "turns": self._turns, "characters": self._characters, "roles": dict(self._roles),
-            "labels": dict(self._labels.most_common(MOST_LABELS)) if len(self._labels) <= MOST_LABELS else {},
-            "problems": dict(self._problems.counts), "near_checked": len(self._lines) <= self._most_near,
-        }  # fmt: skip
+        return DatasetSummary(
+            rows_in=len(self._lines) + self._bad_rows,
+            rows=len(self._lines),
+            bad_rows=self._bad_rows,
+            trainable=self._trainable,
+            size=self._size,
+            sha256=self._content.hexdigest(),
+            turns=self._turns,
+            characters=self._characters,
+            roles=dict(self._roles),
+            labels={str(label): count for label, count in self._labels.most_common(MOST_LABELS)}
+            if len(self._labels) <= MOST_LABELS
+            else {},
+            problems=dict(self._problems.counts),
+            near_checked=len(self._lines) <= self._most_near,
+        )
 
     def _note_twin(self, code: str, row: int, twin: int, **values: Any) -> None:
         place = str(self._lines[twin])

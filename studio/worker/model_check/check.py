@@ -14,6 +14,7 @@ from studio.domain.chat.template_faults import TemplateExceeds
 from studio.domain.chat.templates import AUTOMATIC
 from studio.domain.errors import StudioError
 from studio.domain.events import Finished
+from studio.domain.jobs.models import CheckRequest, CheckSummary
 from studio.domain.quantization import StoredQuantization, stored_quantization
 from studio.domain.spec.spec import LoraSpec
 from studio.domain.translation import N_
@@ -87,12 +88,11 @@ class ModelReport:
 
 
 def main(path: Path) -> None:
-    """Does what FOLDER/run.json asks for: {"path"}, the folder of a model. Its last event is Finished, whose details
-    hold the report."""
+    """Does what the CheckRequest in FOLDER asks. Its last event is Finished, with a CheckSummary."""
     folder = JobFolder(path)
     reporter = Reporter(folder)
-    found = check_model(Path(folder.read_request()["path"]), reporter)
-    folder.append(Finished(path=str(path), details={"report": found.as_dict()}))
+    found = check_model(Path(folder.read_request(CheckRequest).path), reporter)
+    folder.append(Finished(path=str(path), details=CheckSummary(report=found.as_dict())))
 
 
 def check_model(path: Path, report: Report = lambda *_: None) -> ModelReport:

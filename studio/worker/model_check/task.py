@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from studio.domain.errors import StudioError
 from studio.domain.events import Finished
+from studio.domain.jobs.models import FetchRequest, ModelSummary
 from studio.domain.translation import N_
 from studio.store.job_folder import JobFolder, folder_size
 from studio.worker.common.progress import Report, Reporter
@@ -17,14 +17,13 @@ from studio.worker.models.starter import install_starter
 
 
 def main(path: Path) -> None:
-    """Does what FOLDER/run.json asks: {"source", "reference", "revision"}. Its last event is Finished, whose details
-    are columns of the catalogue's models.
+    """Does what the FetchRequest in FOLDER asks. Its last event is Finished, with a ModelSummary.
 
     Raises:
         StudioError: the model cannot be had, or is none that can be used.
     """
     folder = JobFolder(path)
-    request = folder.read_request()
+    request = folder.read_request(FetchRequest)
     report = Reporter(folder)
     model, details = _fetch(request, path / "model", report)
     report(N_("Checking the model"))
@@ -32,19 +31,17 @@ def main(path: Path) -> None:
     found = check_model(model, report)
     if found.refusal is not None:
         raise found.refusal
-    details["report"] = found.as_dict()
-    folder.append(Finished(path=str(model), size=folder_size(model), details=details))
+    summary = ModelSummary(**details, report=found.as_dict())
+    folder.append(Finished(path=str(model), size=folder_size(model), details=summary))
 
 
-def _fetch(request: dict[str, Any], destination: Path, report: Report) -> tuple[Path, dict[str, Any]]:
+def _fetch(request: FetchRequest, destination: Path, report: Report) -> tuple[Path, dict[str, Any]]:
     """Where the model is, and what is known of it from where it came."""
-    match request["source"]:
+    match request.source:
         case "folder":
-            path = Path(request["reference"])
+            path = Path(request.reference)
             return path, {"revision": "", "origin": str(path)}
         case "hub":
-            return download_model(request["reference"], request["revision"], report)
+            return download_model(request.reference, request.revision, report)
         case "starter":
-            return install_starter(request["reference"], destination, report)
-        case source:
-            raise StudioError("There are no models from “{source}”.", "Add the model again.", source=source)
+            return install_starter(request.reference, destination, report)

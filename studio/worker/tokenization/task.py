@@ -18,6 +18,7 @@ from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.rows import Row, learned, texts_of
 from studio.domain.errors import StudioError
 from studio.domain.events import Finished
+from studio.domain.jobs.token_counts import CountTokensRequest, TokenSummary, ValidationRows
 from studio.domain.spec.spec import DataSpec
 from studio.store.arrow_file import ArrowFileWriter
 from studio.store.datasets.problem_file import ProblemFileWriter
@@ -47,9 +48,8 @@ Progress = Callable[[str, int, int], None]
 
 
 def main(path: Path) -> None:
-    """Does what FOLDER/run.json asks: `rows_path`, `model` {"path"}, `chat_template`, `max_length`, `answers_only`,
-    `split` {"share", "seed"} or null, `validation` {"rows_path", "unit"} or null. Writes tokens.arrow and
-    problems.arrow; its last event is Finished, whose details `examine` describes.
+    """Does what the CountTokensRequest in FOLDER asks. Writes tokens.arrow and problems.arrow; its last event is
+    Finished, with a TokenSummary.
 
     Raises:
         StudioError: the tokenizer cannot be used, or a chat template is chosen and the model has its own.
@@ -57,27 +57,25 @@ def main(path: Path) -> None:
     """
     os.environ["TOKENIZERS_PARALLELISM"] = "true"  # nothing forks here
     folder = JobFolder(path)
-    request = folder.read_request()
-    tokenizer = load_chat_tokenizer(request["model"]["path"], request["chat_template"])
-    details = examine(request, path, tokenizer, Reporter(folder))
-    folder.append(Finished(path=str(path / TOKENS), details=details))
+    request = folder.read_request(CountTokensRequest)
+    tokenizer = load_chat_tokenizer(request.model.path, request.chat_template)
+    summary = count_tokens(request, path, tokenizer, Reporter(folder))
+    folder.append(Finished(path=str(path / TOKENS), details=summary))
 
 
-def examine(
-    request: dict[str, Any], folder: Path, tokenizer: Any, progress: Progress = lambda stage, done, total: None
-) -> dict[str, Any]:
-    """Writes both files; returns sums over all rows (`tokens`, `trained`, `lost`, `lost_trained`), `rows`, the lengths
-    as describe_lengths has them, `roles` {role: tokens of its turns}, `problems` {code: count}, `train_rows`,
-    `eval_rows` and `seconds`."""
+def count_tokens(
+    request: CountTokensRequest, folder: Path, tokenizer: Any, progress: Progress = lambda stage, done, total: None
+) -> TokenSummary:
+    """Writes both files."""
     began = time.monotonic()
-    rows_path, total = request["rows_path"], _count(request["rows_path"])
+    rows_path, total = request.rows_path, _count(request.rows_path)
     progress("tokenizing", 0, total)
     train_rows, eval_rows = _split_sizes(request)
     figures = np.zeros(4, dtype=np.int64)
     lengths = array("i")
     roles: Counter[str] = Counter()
     judge = _Judge(request, tokenizer)
-    encoder = Encoder(tokenizer, answers_only=request["answers_only"])
+    encoder = Encoder(tokenizer, answers_only=request.answers_only)
     first = 0
     with ProblemFileWriter(folder / PROBLEMS) as problems, ArrowFileWriter(folder / TOKENS, SCHEMA) as file:
         for batch in read_batches(rows_path):
@@ -85,7 +83,7 @@ def examine(
             contents = [learned(row) for row in rows]
             encoded = iter(encoder.encode([content for content in contents if content is not None]))
             found = [None if content is None else next(encoded) for content in contents]
-            columns = list(zip(*(_figures(one, request["max_length"]) for one in found), strict=True))
+            columns = list(zip(*(_figures(one, request.max_length) for one in found), strict=True))
             file.write(
                 pa.record_batch(
                     [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
@@ -98,19 +96,23 @@ def examine(
                     problems.append(Problem(place[0], field, code, values, place[1]), first + i)
             for content, one in zip(contents, found, strict=True):
                 if content is not None and isinstance(one, Encoded):
-                    roles.update(_role_tokens(content, one, answers_only=request["answers_only"]))
+                    roles.update(_role_tokens(content, one, answers_only=request.answers_only))
             first += batch.num_rows
             progress("tokenizing", first, total)
-    return {
-        "rows": first,
-        **dict(zip(("tokens", "trained", "lost", "lost_trained"), figures.tolist(), strict=True)),
+    tokens, trained, lost, lost_trained = figures.tolist()
+    return TokenSummary(
+        rows=first,
+        tokens=tokens,
+        trained=trained,
+        lost=lost,
+        lost_trained=lost_trained,
         **describe_lengths(np.array(lengths)),
-        "roles": dict(roles),
-        "problems": dict(problems.counts),
-        "train_rows": train_rows,
-        "eval_rows": eval_rows,
-        "seconds": round(time.monotonic() - began, 2),
-    }
+        roles=dict(roles),
+        problems=dict(problems.counts),
+        train_rows=train_rows,
+        eval_rows=eval_rows,
+        seconds=round(time.monotonic() - began, 2),
+    )
 
 
 def _count(path: str) -> int:
@@ -124,14 +126,14 @@ def places_of(batch: pa.RecordBatch, first: int) -> Iterator[tuple[int, int]]:
     return zip(batch["line"].to_pylist(), batch["file"].to_pylist(), strict=True)
 
 
-def _split_sizes(request: dict[str, Any]) -> tuple[int, int]:
-    contents = read_contents(request["rows_path"])
-    if request["validation"]:
-        return len(contents.rows), len(read_contents(request["validation"]["rows_path"]).rows)
-    if not request["split"]:
+def _split_sizes(request: CountTokensRequest) -> tuple[int, int]:
+    contents = read_contents(request.rows_path)
+    if request.validation:
+        return len(contents.rows), len(read_contents(request.validation.rows_path).rows)
+    if not request.split:
         return len(contents.rows), 0
-    data = DataSpec(name="rows", validation_split=request["split"]["share"])
-    split = split_contents(contents, data, request["split"]["seed"])
+    data = DataSpec(name="rows", validation_split=request.split.share)
+    split = split_contents(contents, data, request.split.seed)
     return len(split.train), len(split.evaluation)
 
 
@@ -185,10 +187,10 @@ def _role_tokens(content: Row, found: Encoded, *, answers_only: bool) -> Counter
 class _Judge:
     """What is wrong with a row for this model, this length and this validation set."""
 
-    def __init__(self, request: dict[str, Any], tokenizer: Any) -> None:
-        self._max_length = request["max_length"]
+    def __init__(self, request: CountTokensRequest, tokenizer: Any) -> None:
+        self._max_length = request.max_length
         self._special = SpecialTokens(tokenizer)
-        self._held_out = _HeldOut(request["validation"]) if request["validation"] else None
+        self._held_out = _HeldOut(request.validation) if request.validation else None
 
     def problems(
         self, row: Row, content: Row | None, found: Encoded | StudioError | None
@@ -233,12 +235,12 @@ def _path(row: Row, loss: Loss) -> str:
 class _HeldOut:
     """The rows of a validation set, found by what is learned of them."""
 
-    def __init__(self, request: dict[str, Any]) -> None:
-        self.unit: str = request.get("unit", "row")
-        contents = read_contents(request["rows_path"])
+    def __init__(self, rows: ValidationRows) -> None:
+        self.unit = rows.unit
+        contents = read_contents(rows.rows_path)
         lines: list[int] = []
         first = 0
-        for batch in read_batches(request["rows_path"]):
+        for batch in read_batches(rows.rows_path):
             lines += [line for line, _ in places_of(batch, first)]
             first += batch.num_rows
         order = np.argsort(contents.digests, kind="stable")

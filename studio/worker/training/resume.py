@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import StudioError
-from studio.domain.spec.spec import RunSpec
+from studio.domain.jobs.training import TrainRequest
 from studio.store.checkpoint_folder import Checkpoint, all_checkpoints, damage, step_of
 
 # What may differ between the two: how far it goes, when it is looked at, and how a step's examples are worked off.
@@ -83,19 +83,18 @@ def _check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         )
 
 
-def resume_fingerprint(request: Mapping[str, Any], spec: RunSpec) -> dict[str, Any]:
+def resume_fingerprint(request: TrainRequest) -> dict[str, Any]:
     """Everything that decides what a step does, by name. The effective batch counts, not how it is worked off."""
-    training = spec.training
-    validation = request["validation"]
+    spec, training, validation = request.spec, request.spec.training, request.validation
     fixed = {f"training.{k}": v for k, v in training.model_dump().items() if k not in _MAY_DIFFER}
     fixed |= {f"lora.{k}": v for k, v in spec.lora.model_dump().items()}
     fixed |= {f"data.{k}": v for k, v in spec.data.model_dump().items() if not k.endswith("name")}
     return fixed | {
         "effective batch": training.per_device_train_batch_size * training.gradient_accumulation_steps,
-        "model": request["model"]["reference"],
-        "model.revision": request["model"]["revision"],
+        "model": request.model.reference,
+        "model.revision": request.model.revision,
         "model.precision": spec.model.precision,
         "model.chat_template": spec.model.chat_template,
-        "dataset": request["dataset"]["sha256"],
-        "validation set": validation and validation["sha256"],
+        "dataset": request.dataset.sha256,
+        "validation set": validation and validation.sha256,
     }

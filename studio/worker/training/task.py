@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
 import transformers
@@ -16,7 +16,7 @@ from transformers import set_seed
 
 from studio.domain.errors import StudioError
 from studio.domain.events import Finished, Halved, Progress, Resumed, Started
-from studio.domain.spec.spec import RunSpec
+from studio.domain.jobs.training import AdapterSummary, SplitSummary, TrainRequest
 from studio.platform.host_memory import host_memory
 from studio.store.checkpoint_folder import checkpoint_path, checkpoints
 from studio.store.job_folder import JobFolder, write_json
@@ -42,7 +42,7 @@ EXAMPLES = "examples"  # in the run's folder, for as long as it trains
 
 
 def main(path: Path) -> None:
-    """Does the run that FOLDER/run.json asks for. Its last event is Finished.
+    """Does the run that the TrainRequest in FOLDER asks for. Its last event is Finished, with an AdapterSummary.
 
     Raises:
         StudioError: the model, the rows or the settings do not go together, or the training became unstable.
@@ -94,9 +94,9 @@ class Attempt:
         self._folder = folder
         self._stop = stop
         self._vitals = vitals
-        self._request = folder.read_request()
-        self._asked = RunSpec.model_validate(self._request["spec"])
-        self._halvings = self._request.get("halvings", 0)
+        self._request = folder.read_request(TrainRequest)
+        self._asked = self._request.spec
+        self._halvings = self._request.halvings
         self._spec = halved(self._asked, self._halvings)
         self._trainer: StudioTrainer | None = None
         self._reports: RunEventCallback | None = None
@@ -106,18 +106,18 @@ class Attempt:
         folder, request, spec = self._folder, self._request, self._spec
         self._stop.check()
         folder.append(Progress(stage="loading"))
-        fixed = resume_fingerprint(request, self._asked)
-        beginning = find_beginning(folder.checkpoints, request.get("continue_from"), fixed)
+        fixed = resume_fingerprint(request)
+        beginning = find_beginning(folder.checkpoints, request.continue_from, fixed)
         set_seed(spec.training.seed)
         # What "automatic" was is kept: measured again, it might be something else, and so the curve.
         precision = beginning.told.get("precision", spec.model.precision)
-        loaded = load_base(request["model"]["path"], precision, chat_template=spec.model.chat_template)
+        loaded = load_base(request.model.path, precision, chat_template=spec.model.chat_template)
         check_causal(loaded.model)
         targets = Targets(loaded.model)
         targets.check(spec.lora)
         self._stop.check()
         train, evaluation, split = self._examples(loaded)
-        if request["validation"] is None:
+        if request.validation is None:
             folder.keep_held_out(split.evaluation.tolist())
         trainer = self._trainer = build_trainer(
             loaded, train, evaluation, spec, folder.checkpoints, self._stop, self._vitals.check, targets
@@ -126,7 +126,7 @@ class Attempt:
         reports = self._reports = RunEventCallback(
             folder,
             self._stop,
-            _started(loaded, trainer, train, evaluation, request["dataset"]["format"]),
+            _started(loaded, trainer, train, evaluation, request.dataset.format),
             loaded.device,
             trainer,
             spec.watch,
@@ -146,27 +146,26 @@ class Attempt:
             self._stop.check()
             self._folder.append(Progress(stage="tokenizing", done=done, total=total))
 
-        validation = self._request["validation"]
+        validation = self._request.validation
         return read_examples(
-            self._request["dataset"]["rows_path"],
+            self._request.dataset.rows_path,
             self._spec,
             loaded.tokenizer,
             self._folder.path / EXAMPLES,
             progress,
-            validation=validation and validation["rows_path"],
+            validation=validation.rows_path if validation else None,
         )
 
     def _prompts(self, loaded: LoadedModel, split: Split) -> list[Conversation]:
-        path, rows = self._request["dataset"]["rows_path"], split.train
+        path, rows = self._request.dataset.rows_path, split.train
         if len(split.evaluation):
-            validation = self._request["validation"]
-            path, rows = (validation or self._request["dataset"])["rows_path"], split.evaluation
+            path, rows = (self._request.validation or self._request.dataset).rows_path, split.evaluation
         return choose_prompts(self._spec.watch, loaded.tokenizer, path, rows)
 
     def _go_on(self, beginning: Beginning, reports: RunEventCallback, trainer: StudioTrainer) -> None:
         checkpoint = beginning.checkpoint
         if checkpoint is None:
-            if self._request.get("attempt", 1) > 1 or beginning.skipped:
+            if self._request.attempt > 1 or beginning.skipped:
                 self._folder.append(Resumed(step=0, skipped=beginning.skipped))
             trainer.train()
             return
@@ -196,29 +195,29 @@ class Attempt:
             "eval_loss": reports.evaluations.get(from_step),  # of these very weights, or none
             "best_eval_loss": None if best is None else reports.evaluations[best],
         }
-        details = {
-            "trained_tokens": trainer.tokens_seen,
-            "learned_tokens_per_epoch": train.learned,
-            "dropped_rows": train.dropped + evaluation.dropped,
-            "split": describe_split(split, spec, request["validation"]),
-            "seconds": round(time.monotonic() - began, 1),
-            "best_step": best,
-            "from_step": from_step,
-            "early_stopped": reports.is_early,
-            "left_out": [said.as_dict() for said in trainer.left_out],
-        }
-        story = {key: request[key] for key in ("run", "name", "spec", "model", "dataset")} | {
+        summary = AdapterSummary(
+            trained_tokens=trainer.tokens_seen,
+            learned_tokens_per_epoch=train.learned,
+            dropped_rows=train.dropped + evaluation.dropped,
+            split=describe_split(split, request),
+            seconds=round(time.monotonic() - began, 1),
+            best_step=best,
+            from_step=from_step,
+            early_stopped=reports.is_early,
+            left_out=[said.as_dict() for said in trainer.left_out],
+        )
+        story = request.provenance() | {
             "seed": spec.training.seed,
             "precision": loaded.precision,
             "versions": library_versions(),
             "steps": step,
             "stopped": reports.was_stopped,
             **losses,
-            **details,
+            **summary.model_dump(mode="json"),
         }
-        size = save_adapter(request["adapter"], trainer.model, loaded.tokenizer, request["model"]["path"], story)
+        size = save_adapter(request.adapter, trainer.model, loaded.tokenizer, request.model.path, story)
         return Finished(
-            path=request["adapter"], size=size, stopped=reports.was_stopped, step=step, details=details, **losses
+            path=request.adapter, size=size, stopped=reports.was_stopped, step=step, details=summary, **losses
         )
 
     def _best_weights(self, trainer: StudioTrainer, reports: RunEventCallback) -> tuple[int, float | None]:
@@ -242,7 +241,7 @@ class Attempt:
         smaller = halved(self._asked, halvings).training
         device = trainer.model.device if trainer else torch.device("cpu")
         if trainer is None or self._reports is None or training.per_device_train_batch_size == 1:
-            return nothing_left_to_halve(device, free, self._request.get("estimate"))
+            return nothing_left_to_halve(device, free, self._request.estimate)
         step = trainer.state.global_step
         try:
             # In the middle of a step the weights are those after the last one, unless they were being changed.
@@ -260,22 +259,23 @@ class Attempt:
                 where="host" if isinstance(error, HostMemoryShort) or device.type == "cpu" else "device",
             )
         )
-        write_json(self._folder.request, self._request | {"halvings": halvings, "attempt": 2})
+        anew = self._request.model_copy(update={"halvings": halvings, "attempt": 2})
+        write_json(self._folder.request, anew.model_dump(mode="json"))
         return None
 
 
-def describe_split(split: Split, spec: RunSpec, validation: dict[str, Any] | None) -> dict[str, Any]:
+def describe_split(split: Split, request: TrainRequest) -> SplitSummary:
     """Which rows were trained on and which were not, so that it can be told, and done again."""
-    return {
-        "seed": spec.training.seed,
-        "share": 0.0 if validation else spec.data.validation_split,
-        "stratified": split.stratified,
-        "train_rows": len(split.train),
-        "eval_rows": len(split.evaluation),
-        "kept_together": split.kept_together,
-        "validation": validation and {key: validation[key] for key in ("name", "version", "sha256")},
-        "sha256": split.sha256,
-    }
+    return SplitSummary(
+        seed=request.spec.training.seed,
+        share=0.0 if request.validation else request.spec.data.validation_split,
+        stratified=split.stratified,
+        train_rows=len(split.train),
+        eval_rows=len(split.evaluation),
+        kept_together=split.kept_together,
+        validation=request.validation,
+        sha256=split.sha256,
+    )
 
 
 def _started(

@@ -20,6 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from studio.domain.chat.sampling import Message, Sampling
 from studio.domain.columns import Column, Share
+from studio.domain.jobs.serving import ServedModel, ServeRequest
 from studio.domain.run import RunStatus
 from studio.domain.spec.spec import read_spec
 from studio.engines.local import LocalEngine
@@ -36,6 +37,7 @@ from studio.store.job_folder import JobFolder
 from tests.support.sample_adapters import adapter_fields
 from tests.support.tiny_models import random_adapter, tiny_model
 from tests.support.waiting import wait_for
+from tests.support.workers import pid_of
 
 QUESTION = [Message(role="user", content="Tell me a story about the sea.")]
 GREEDY = Sampling(temperature=0, max_tokens=16)
@@ -260,12 +262,12 @@ def test_a_killed_worker_is_told_and_the_next_question_starts_it_again(
 ):
     long = Sampling(temperature=0, max_tokens=4000)
     playground.ensure("starter")
-    killed = playground.status().pid
+    killed = playground.status().handle
     assert killed
     last = None
     for last in playground.compare([asked(None), asked("one")], long):
-        if last.columns[0].tokens > 1 and psutil.pid_exists(killed):
-            os.kill(killed, signal.SIGKILL)
+        if last.columns[0].tokens > 1 and psutil.pid_exists(pid_of(killed)):
+            os.kill(pid_of(killed), signal.SIGKILL)
     assert last is not None
     for column in last.columns:
         assert column.state == "error"
@@ -273,17 +275,17 @@ def test_a_killed_worker_is_told_and_the_next_question_starts_it_again(
         assert "ended unexpectedly; it may have run out of memory" in str(column.error)
         assert "it starts automatically" in str(column.error)
     assert texts(compare(playground, None, "one")) == [alone(None), alone("one")]
-    assert playground.status().pid != killed
+    assert playground.status().handle != killed
 
 
 def test_another_model_takes_the_place_of_the_first(playground: Playground):
     playground.ensure("starter")
-    first = playground.status().pid
+    first = playground.status().handle
     assert first
     *_, last = playground.compare([asked(None, model="other"), asked("of-another-base", model="other")], GREEDY)
     assert [c.state for c in last.columns] == ["done", "done"]
     assert playground.status().model == "other"
-    assert not psutil.pid_exists(first), "one base is in memory at a time"
+    assert not psutil.pid_exists(pid_of(first)), "one base is in memory at a time"
 
 
 def test_a_model_that_cannot_be_loaded_is_explained(playground: Playground):
@@ -297,7 +299,7 @@ def test_a_model_that_cannot_be_loaded_is_explained(playground: Playground):
 def test_an_idle_model_makes_room_and_comes_back_but_never_in_the_middle_of_an_answer(playground: Playground):
     answering = playground.compare([asked(None)], Sampling(temperature=0, max_tokens=400))
     assert any(moment.columns[0].state == "streaming" for moment in answering)
-    first = playground.status().pid
+    first = playground.status().handle
     assert not playground.dismiss()
     answering.close()
     wait_for(playground.dismiss, seconds=20, what="the end of the answer")
@@ -305,7 +307,7 @@ def test_an_idle_model_makes_room_and_comes_back_but_never_in_the_middle_of_an_a
     assert playground.dismiss(), "there is nobody to leave"
     *_, last = playground.compare([asked(None)], GREEDY)
     assert last.columns[0].state == "done"
-    assert playground.status().pid not in (None, first)
+    assert playground.status().handle not in ("", first)
 
 
 class Crowded(LocalEngine):
@@ -346,8 +348,8 @@ def test_a_model_waits_for_memory_while_a_run_trains_and_is_refused_where_none_d
 
 def test_a_worker_that_nobody_asks_ends_by_itself(adapters: dict[str, Path], tmp_path: Path):
     folder = JobFolder(tmp_path / "idle")
-    model = {"name": "other", "path": str(adapters["one"].parent / "other-base")}
-    folder.prepare({"model": model, "precision": "fp32", "idle_exit": 0.5})
+    model = ServedModel(name="other", path=str(adapters["one"].parent / "other-base"))
+    folder.prepare(ServeRequest(model=model, precision="fp32", idle_exit=0.5))
     engine = LocalEngine()
     process = engine.start("serve", folder.path)
     wait_for(lambda: not engine.is_alive(process), seconds=120, what="the idle worker's end")

@@ -16,6 +16,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from studio.domain.events import Failed, Finished, Progress
+from studio.domain.jobs.models import FetchRequest
 from studio.store.job_folder import JobFolder
 from tests.support.fake_hub.server import HubServer
 from tests.support.hub_fixtures import ADA, hub_environment
@@ -35,7 +36,7 @@ def fetch(
 ) -> Finished | Failed:
     """What the worker says last."""
     run = JobFolder(folder)
-    run.prepare({"source": source, "reference": str(reference), "revision": revision})
+    run.prepare(FetchRequest(source=source, reference=str(reference), revision=revision))
     subprocess.run(
         [sys.executable, "-m", "studio.worker", "fetch", str(folder)],
         env=environment | {"PYTHONPATH": str(ROOT)}, check=False, timeout=300,

@@ -53,5 +53,5 @@ def test_rows_of_the_validation_set_are_found_with_their_twins_and_dropped(studi
 
     made = studio.datasets.clean("train", drop_leaks=True, examined=examination.folder)
     clean = studio.datasets.wait(made, SECONDS)
-    assert (clean.reference, clean.rows, clean.details["left_out"]["drop"]) == ("train@2", 8, 2)
+    assert (clean.reference, clean.rows, clean.details.left_out["drop"]) == ("train@2", 8, 2)
     assert studio.datasets.get("train@1").rows == 10

@@ -15,13 +15,14 @@ from transformers import AutoTokenizer
 
 from studio.domain.datasets.rows import learned
 from studio.domain.events import Finished, Progress
+from studio.domain.jobs.token_counts import CountTokensRequest
 from studio.domain.spec.spec import read_spec
 from studio.services.models.chat_template import load_chat_template
 from studio.store.datasets.problem_file import read_problems
 from studio.store.datasets.row_file import RowFileWriter
 from studio.store.job_folder import JobFolder
 from studio.worker.tokenization.encoder import IGNORED, Encoded, Encoder
-from studio.worker.tokenization.task import PROBLEMS, TOKENS, examine
+from studio.worker.tokenization.task import PROBLEMS, TOKENS, count_tokens
 from studio.worker.training.tokenized_dataset import read_examples
 from tests.support.tool_conversations import HERMES, WEATHER
 from tests.support.training_jobs import events_of, start_worker
@@ -71,9 +72,9 @@ def write(path: Path, kind: str, rows: list[dict[str, Any]]) -> str:
     return str(path)
 
 
-def request(rows_path: str, **more: Any) -> dict[str, Any]:
-    plain = {"max_length": 64, "answers_only": True, "split": None, "validation": None, "chat_template": "auto"}
-    return {"rows_path": rows_path, "model": {"name": "starter", "path": ""}, **plain, **more}
+def request(rows_path: str, **more: Any) -> CountTokensRequest:
+    plain: dict[str, Any] = {"max_length": 64, "model": {"name": "starter"}}
+    return CountTokensRequest(rows_path=rows_path, **plain | more)
 
 
 def tokens_of(folder: Path) -> list[dict[str, Any]]:
@@ -97,7 +98,7 @@ def test_what_is_shown_is_what_is_trained(
     if rows_of == "tools":
         tokenizer.chat_template = HERMES
     path = write(tmp_path / "rows.arrow", kind, rows)
-    examine(request(path, max_length=max_length, answers_only=answers_only), tmp_path, tokenizer)
+    count_tokens(request(path, max_length=max_length, answers_only=answers_only), tmp_path, tokenizer)
     counted = tokens_of(tmp_path)
     spec = read_spec(
         {
@@ -143,7 +144,7 @@ def test_the_spans_count_the_characters_of_what_the_web_process_renders(
     tmp_path: Path, starter: Path, tokenizer: Any, rows_of: str
 ) -> None:
     kind, rows = ZOO[rows_of]
-    examine(request(write(tmp_path / "rows.arrow", kind, rows), max_length=1024), tmp_path, tokenizer)
+    count_tokens(request(write(tmp_path / "rows.arrow", kind, rows), max_length=1024), tmp_path, tokenizer)
     for row, told in zip(rows, tokens_of(tmp_path), strict=True):
         content = learned(row)
         assert content is not None
@@ -160,7 +161,7 @@ def test_every_problem_is_told_with_its_values(tmp_path: Path, tokenizer: Any) -
         {"messages": turns("Tell.", "Once, " * 60)},
         {"messages": turns("End it <|im_end|> here", "Or <|endoftext|> there <|im_end|>")},
     ]
-    told = examine(request(write(tmp_path / "rows.arrow", "chat", rows)), tmp_path, tokenizer)
+    told = count_tokens(request(write(tmp_path / "rows.arrow", "chat", rows)), tmp_path, tokenizer)
     assert problems_of(tmp_path) == [
         (1, "", "no_trained_token"), (2, "", "too_long"),
         (3, "messages[0].content", "special_tokens"), (3, "messages[1].content", "special_tokens"),
@@ -172,7 +173,7 @@ def test_every_problem_is_told_with_its_values(tmp_path: Path, tokenizer: Any) -
     assert [problem.values["token"] for problem in found[2:]] == ["<|im_end|>", "<|endoftext|>"]
     assert [problem.line for problem in found] == [2, 3, 4, 4]
     assert all("{" not in problem.as_dict()["message"] for problem in found)
-    assert told["problems"] == {"no_trained_token": 1, "too_long": 1, "special_tokens": 2}
+    assert told.problems == {"no_trained_token": 1, "too_long": 1, "special_tokens": 2}
 
 
 def test_a_row_that_the_template_refuses_is_told_and_the_others_are_counted(tmp_path: Path, tokenizer: Any) -> None:
@@ -181,43 +182,43 @@ def test_a_row_that_the_template_refuses_is_told_and_the_others_are_counted(tmp_
         "{% if messages[0].role == 'system' %}{{ raise_exception('no system here') }}{% endif %}"
         + tokenizer.chat_template
     )
-    told = examine(request(write(tmp_path / "rows.arrow", "chat", CHAT), max_length=1024), tmp_path, strict)
+    told = count_tokens(request(write(tmp_path / "rows.arrow", "chat", CHAT), max_length=1024), tmp_path, strict)
     assert problems_of(tmp_path) == [(1, "", "template_refuses")]
     (refused,) = [problem for problem, _ in read_problems(tmp_path / PROBLEMS)]
     assert "no system here" in refused.as_dict()["message"]
     assert [row["tokens"] > 0 for row in tokens_of(tmp_path)] == [True, False, True, True]
-    assert sum(told["histogram"]["counts"]) == 3
+    assert sum(told.histogram.counts) == 3
 
 
 def test_rows_of_the_validation_set_are_found_among_those_trained_on(tmp_path: Path, tokenizer: Any) -> None:
     rows = [{"messages": turns(f"Question {i}?", "Aye.")} for i in range(50)]
     held_out = [{"messages": turns("Another?", "Nay.")}, rows[30] | {"label": "x"}, rows[7]]
     validation = {"rows_path": write(tmp_path / "held.arrow", "chat", held_out), "unit": "line"}
-    told = examine(
+    told = count_tokens(
         request(write(tmp_path / "rows.arrow", "chat", rows), validation=validation), tmp_path, tokenizer
     )  # fmt: skip
     assert problems_of(tmp_path) == [(7, "", "leakage"), (30, "", "leakage")]
     assert [p.values for p, _ in read_problems(tmp_path / PROBLEMS)] == [
         {"unit": "line", "twin": 3}, {"unit": "line", "twin": 2},
     ]  # fmt: skip
-    assert (told["train_rows"], told["eval_rows"]) == (50, 3)
+    assert (told.train_rows, told.eval_rows) == (50, 3)
 
 
 def test_the_sums_are_those_of_the_rows(tmp_path: Path, tokenizer: Any) -> None:
     rows = [{"messages": turns(f"Question {i}?", "Aye. " * (i % 90 + 1))} for i in range(2300)]
     seen: list[tuple[int, int]] = []
-    told = examine(
+    told = count_tokens(
         request(write(tmp_path / "rows.arrow", "chat", rows), split={"share": 0.1, "seed": 1}), tmp_path, tokenizer,
         lambda stage, done, total: seen.append((done, total)),
     )  # fmt: skip
     counted = tokens_of(tmp_path)
     for key in ("tokens", "trained", "lost", "lost_trained"):
-        assert told[key] == sum(row[key] for row in counted)
-    assert told["longest"] == max(row["tokens"] for row in counted)
-    assert (told["rows"], told["train_rows"], told["eval_rows"]) == (2300, 2070, 230)
+        assert getattr(told, key) == sum(row[key] for row in counted)
+    assert told.longest == max(row["tokens"] for row in counted)
+    assert (told.rows, told.train_rows, told.eval_rows) == (2300, 2070, 230)
     assert seen == [(0, 2300), (1000, 2300), (2000, 2300), (2300, 2300)]
-    assert told["roles"]["assistant"] == told["trained"] + told["lost_trained"]
-    assert 2300 * 3 < told["roles"]["user"] < told["tokens"] - told["roles"]["assistant"]
+    assert told.roles["assistant"] == told.trained + told.lost_trained
+    assert 2300 * 3 < told.roles["user"] < told.tokens - told.roles["assistant"]
     with pa.memory_map(str(tmp_path / TOKENS)) as source:
         file = pa.ipc.open_file(source)
         assert [file.get_batch(i).num_rows for i in range(file.num_record_batches)] == [1000, 1000, 300]
@@ -227,7 +228,7 @@ def test_the_worker_tells_its_progress_and_ends_with_its_figures(tmp_path: Path,
     folder = JobFolder(tmp_path)
     rows_path = write(tmp_path / "rows.arrow", "chat", CHAT)
     folder.prepare(request(rows_path, model={"name": "starter", "path": str(starter)}))
-    worker = start_worker(folder, "examine")
+    worker = start_worker(folder, "count-tokens")
     assert worker.wait(120) == 0, folder.log.read_text("utf-8")
     assert {event.stage for event in events_of(folder, Progress)} == {"tokenizing"}
     (finished,) = events_of(folder, Finished)
@@ -240,7 +241,7 @@ def test_examining_needs_no_torch(tmp_path: Path, starter: Path) -> None:
     folder = JobFolder(tmp_path)
     folder.prepare(request(write(tmp_path / "rows.arrow", "text", TEXT), model={"name": "s", "path": str(starter)}))
     code = (
-        "import sys; from studio.worker.__main__ import main; code = main(['examine', sys.argv[1]]); "
+        "import sys; from studio.worker.__main__ import main; code = main(['count-tokens', sys.argv[1]]); "
         "print(code, sorted(m for m in sys.modules if m.startswith('torch.') or m in ('datasets', 'trl', 'peft')))"
     )
     said = subprocess.run(
@@ -288,9 +289,9 @@ def test_what_the_template_leaves_out_of_a_row_is_told_with_its_place(
 ) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tokenizer.name_or_path)
     tokenizer.chat_template = template or tokenizer.chat_template
-    told = examine(request(write(tmp_path / "rows.arrow", kind, rows), max_length=500), tmp_path, tokenizer)
+    told = count_tokens(request(write(tmp_path / "rows.arrow", kind, rows), max_length=500), tmp_path, tokenizer)
     assert problems_of(tmp_path) == expected
-    assert sum(told["problems"].values()) == len(expected)
+    assert sum(told.problems.values()) == len(expected)
 
 
 def test_an_answer_whose_reasoning_stands_where_the_prompt_has_none_is_learned_from_there_on(tokenizer: Any) -> None:

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from studio.domain.events import Evaluated, Failed, Finished, Halved, Resumed, Sampled, Saved, Started, Step
+from studio.domain.jobs.training import TrainRequest
 from studio.store.adapter_folder import STORY
 from studio.store.checkpoint_folder import MANIFEST, all_checkpoints, checkpoints, seal
 from studio.store.job_folder import JobFolder
@@ -52,7 +53,8 @@ def killed_after(folder: JobFolder, step: int) -> None:
 
 def again(folder: JobFolder, **request: Any) -> JobFolder:
     """As the dispatcher prepares another attempt."""
-    folder.prepare(folder.read_request() | {"attempt": 2} | request)
+    asked = folder.read_request(TrainRequest)
+    folder.prepare(asked.model_copy(update={"attempt": 2} | request), anew=False)
     return folder
 
 
@@ -61,7 +63,7 @@ def losses(folder: JobFolder) -> dict[int, float]:
 
 
 def weights(folder: JobFolder) -> dict[str, torch.Tensor]:
-    return load_file(Path(folder.read_request()["adapter"]) / "adapter_model.safetensors")
+    return load_file(Path(folder.read_request(TrainRequest).adapter) / "adapter_model.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +118,9 @@ def test_damaged_checkpoints_are_passed_over_and_named(tmp_path: Path, base: Pat
 def test_a_changed_setting_that_would_make_another_curve_is_refused(tmp_path: Path, base: Path) -> None:
     folder = prepared(tmp_path / "run", base, training={"max_steps": 100_000})
     killed_after(folder, 4)
-    request = folder.read_request()
-    request["spec"]["lora"]["lora_alpha"] = 99
-    assert works(again(folder, spec=request["spec"])) == 1
+    spec = folder.read_request(TrainRequest).spec
+    changed = spec.model_copy(update={"lora": spec.lora.model_copy(update={"lora_alpha": 99})})
+    assert works(again(folder, spec=changed)) == 1
     failed = folder.last_event()
     assert isinstance(failed, Failed)
     assert "lora.lora_alpha (32 → 99)" in failed.problem and failed.remedy
@@ -128,7 +130,8 @@ def test_another_run_goes_on_where_a_finished_one_ended(whole: JobFolder, tmp_pa
     last = checkpoints(whole.checkpoints)[0]
     assert last.step == 14
     folder = prepared(tmp_path / "run", base, training={"max_steps": 17})
-    folder.prepare(folder.read_request() | {"continue_from": str(last.path)})
+    asked = folder.read_request(TrainRequest)
+    folder.prepare(asked.model_copy(update={"continue_from": str(last.path)}))
     assert works(folder) == 0, folder.log_tail()
     assert [r.step for r in events_of(folder, Resumed)] == [14]
     assert list(losses(folder)) == [15, 16, 17]
@@ -191,7 +194,11 @@ def test_memory_that_runs_out_halves_the_batch_and_nothing_else(tmp_path: Path, 
 def continued(path: Path, base: Path, whole: JobFolder, steps: int, **settings: Any) -> JobFolder:
     """A run that goes on where `whole` ended."""
     folder = prepared(path, base, training={"max_steps": steps} | settings.pop("training", {}), **settings)
-    folder.prepare(folder.read_request() | {"continue_from": str(checkpoints(whole.checkpoints)[0].path)})
+    folder.prepare(
+        folder.read_request(TrainRequest).model_copy(
+            update={"continue_from": str(checkpoints(whole.checkpoints)[0].path)}
+        )
+    )
     return folder
 
 
@@ -207,7 +214,7 @@ def stopped_after(folder: JobFolder, step: int) -> Finished:
 
 
 def story_of(folder: JobFolder) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads((Path(folder.read_request()["adapter"]) / STORY).read_text("utf-8"))
+    told: dict[str, Any] = json.loads((Path(folder.read_request(TrainRequest).adapter) / STORY).read_text("utf-8"))
     return told
 
 

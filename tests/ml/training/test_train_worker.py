@@ -14,6 +14,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from studio.domain.events import Failed, Finished, Saved, Started, Step
+from studio.domain.jobs.training import TrainRequest
 from studio.store.job_folder import JobFolder
 from tests.support.tiny_models import tiny_model
 from tests.support.training_jobs import captain_rows, events_of, start_worker, training_run
@@ -96,7 +97,7 @@ def test_a_stop_before_the_first_step_ends_in_order_without_an_adapter(endless: 
 
 
 def test_a_fault_is_the_last_word_and_its_traceback_is_in_the_log(endless: JobFolder, worker: Any):
-    rows = Path(endless.read_request()["dataset"]["rows_path"])
+    rows = Path(endless.read_request(TrainRequest).dataset.rows_path)
     rows.unlink()
     assert worker(endless).wait(SECONDS) == 1
     failed = endless.last_event()

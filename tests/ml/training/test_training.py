@@ -17,7 +17,8 @@ from trl import SFTConfig
 
 from studio.domain.errors import StudioError
 from studio.domain.events import Evaluated, Finished, Progress, Saved, Started, Step
-from studio.domain.spec.spec import LoraSpec, RunSpec, TrainingSpec
+from studio.domain.jobs.training import TrainRequest
+from studio.domain.spec.spec import LoraSpec, TrainingSpec
 from studio.store.job_folder import JobFolder
 from studio.worker.common.watchdog import Watchdog
 from studio.worker.models.load import load_base
@@ -202,13 +203,12 @@ def test_validation_loss_is_the_mean_over_the_learned_tokens_of_all_its_rows(tra
         model={"precision": "fp32"}, data={"validation_split": 0.5},
         training={"max_steps": 1, "per_device_train_batch_size": 2},
     )  # fmt: skip
-    request = folder.read_request()
-    spec = RunSpec.model_validate(request["spec"])
+    request = folder.read_request(TrainRequest)
     _, held_out, _ = read_examples(
-        request["dataset"]["rows_path"], spec, AutoTokenizer.from_pretrained(base), folder.path / "again"
+        request.dataset.rows_path, request.spec, AutoTokenizer.from_pretrained(base), folder.path / "again"
     )
     with torch.no_grad():
-        expected = tuned(base, request["adapter"])(**PaddingCollator(2)(list(held_out.rows))).loss.item()
+        expected = tuned(base, request.adapter)(**PaddingCollator(2)(list(held_out.rows))).loss.item()
     assert events_of(folder, Evaluated)[-1].loss == pytest.approx(expected, rel=1e-4)
 
 
@@ -220,10 +220,8 @@ def test_the_adapter_folder_tells_its_story_and_holds_nothing_but_data(train: Tr
     assert all(name.endswith((".safetensors", ".json", ".jinja")) for name in files)
     assert finished.size == sum(f.stat().st_size for f in adapter.iterdir())
     story = json.loads((adapter / "studio.json").read_text("utf-8"))
-    request = folder.read_request()
-    assert {k: story[k] for k in ("run", "name", "spec", "model", "dataset")} == {
-        k: request[k] for k in ("run", "name", "spec", "model", "dataset")
-    }
+    asked = folder.read_request(TrainRequest).provenance()
+    assert {k: story[k] for k in asked} == asked
     assert (story["seed"], story["steps"], story["train_loss"]) == (42, 2, finished.train_loss)
 
 
@@ -260,4 +258,4 @@ def test_a_stop_that_is_asked_before_the_first_step_leaves_no_adapter(tmp_path: 
     folder.ask_stop()
     with pytest.raises(Stopped):
         run(folder, StopRequest(folder), Watchdog(folder))
-    assert not Path(folder.read_request()["adapter"]).exists()
+    assert not Path(folder.read_request(TrainRequest).adapter).exists()

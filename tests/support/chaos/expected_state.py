@@ -82,7 +82,7 @@ class Holdings:
 
     def _leftovers(self, seen: Studio) -> list[str]:
         """What belongs to nothing that is listed, as far as it was not told yet."""
-        needed = {o["sha256"] for d in seen.catalogue.datasets() for o in d.details.get("originals", [])}
+        needed = {o.sha256 for d in seen.catalogue.datasets() for o in d.details.originals}
         found = [f for f in (self._home / "datasets" / "originals").glob("*") if f.name not in needed]
         found += (self._home / "uploads").iterdir()
         found += [f for pattern in (".*", "*/.*") for f in self._home.glob(pattern) if f.name != ".lock"]

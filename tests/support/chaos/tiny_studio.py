@@ -18,6 +18,7 @@ from studio.settings import read_settings
 from studio.store.job_folder import JobFolder
 from studio.store.tables.runs import Run
 from tests.support.training_jobs import all_events, captain_rows, write_rows
+from tests.support.workers import process_of
 
 SECONDS = 240
 ROWS = 30
@@ -85,14 +86,12 @@ class Bed:
 
     def worker(self, id: int) -> psutil.Process:
         """The worker of the run's present attempt."""
-        pid = self.run(id).pid
-        assert pid is not None
-        return psutil.Process(pid)
+        return process_of(self.run(id).worker)
 
     def steps_now(self, id: int) -> list[int]:
         """Those that the present attempt has told of."""
         run = self.run(id)
-        if run.pid is None:
+        if not run.worker:
             return []
         return [e.step for e in self.folder(id).read(run.attempt_offset)[0] if isinstance(e, Step)]
 

@@ -3,6 +3,7 @@
 import pytest
 
 from studio.domain.events import Failed, Finished, Step
+from studio.domain.jobs.state import state_of
 from studio.domain.run import Ending, ImpossibleTransition, RunStatus, check_transition, verdict
 
 STEP = Step(step=1, epoch=0.1, loss=1.0, learning_rate=1e-4)
@@ -27,7 +28,7 @@ S = RunStatus
     ],
 )
 def test_the_verdict_follows_from_the_last_word_and_the_process(now, last, alive, expected):
-    assert verdict(now, last, alive=alive) is expected
+    assert verdict(now, state_of(last, alive=alive), alive=alive) is expected
 
 
 def test_a_run_that_ended_early_can_wait_again_and_one_that_is_whole_stays_over():
@@ -47,7 +48,7 @@ def test_a_run_that_ended_early_can_wait_again_and_one_that_is_whole_stays_over(
      (Finished(path="a"), False, S.CANCELLED), (None, False, S.CANCELLED)],
 )  # fmt: skip
 def test_a_run_that_is_discarded_is_over_with_its_process_whatever_it_said(last, alive, expected):
-    assert verdict(S.STOPPING, last, alive=alive, ending=Ending.DISCARD) is expected
+    assert verdict(S.STOPPING, state_of(last, alive=alive), alive=alive, ending=Ending.DISCARD) is expected
 
 
 def test_a_queued_run_starts_or_is_cancelled_but_does_not_finish():

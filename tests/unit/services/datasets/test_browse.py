@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.jobs.ingest import DatasetDetails, SourceFileRecord
 from studio.services.datasets import browse as dataset_view
 from studio.services.datasets.token_counts import TokenCountRequest, TokenCounts
 from studio.services.shared.csv_export import harmless
@@ -27,9 +28,12 @@ def ready(folder: Path, files: dict[str, Content]) -> Dataset:
     """The record of a version that was made of these files."""
     taken = take_in(folder, files)
     return Dataset(
-        name="crew", version=1, status="ready", format=taken.layout["format"], sha256=taken.details["sha256"],
-        rows=taken.details["rows"], rows_path=str(taken.folder / "rows.arrow"), folder=str(taken.folder),
-        file_name=next(iter(files)), details=taken.details | {"originals": [{"name": name} for name in files]},
+        name="crew", version=1, status="ready", format=taken.layout["format"], sha256=taken.details.sha256,
+        rows=taken.details.rows, rows_path=str(taken.folder / "rows.arrow"), folder=str(taken.folder),
+        file_name=next(iter(files)), details=DatasetDetails(
+            **taken.details.model_dump(),
+            originals=[SourceFileRecord(name=name, path=name, sha256="ab") for name in files],
+        ),
     )  # fmt: skip
 
 

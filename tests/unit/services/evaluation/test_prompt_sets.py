@@ -5,6 +5,9 @@ import json
 import pytest
 
 from studio.domain.errors import InvalidInput, NotFound, StudioError
+from studio.domain.jobs.ingest import DatasetReference
+from studio.domain.jobs.models import ModelReference
+from studio.domain.jobs.training import TrainRequest
 from studio.domain.spec.spec import read_spec
 from studio.services.evaluation.prompt_sets import MOST_PROMPTS, PromptSets
 from studio.services.runs.service import Runs
@@ -191,9 +194,13 @@ def run(catalogue, tmp_path):
     run = Runs(catalogue).submit(read_spec({"model": {"name": "m"}, "data": {"name": "rows"}}), "tide")
     catalogue.change_run(run, folder=str(tmp_path / "run"))
     folder = JobFolder(tmp_path / "run")
-    told = {"name": "rows", "version": 1, "sha256": dataset.sha256}
-    folder.prepare({"dataset": told, "validation": None})
-    return run, folder, told
+    request = TrainRequest(
+        run=run, name="tide", spec=read_spec({"model": {"name": "m"}, "data": {"name": "rows"}}),
+        model=ModelReference(name="m"), dataset=DatasetReference(name="rows", sha256=dataset.sha256, rows=10),
+        adapter="",
+    )  # fmt: skip
+    folder.prepare(request)
+    return run, folder, request
 
 
 def test_rows_that_a_run_held_out_become_prompts_and_no_others(sets, run):
@@ -206,8 +213,9 @@ def test_rows_that_a_run_held_out_become_prompts_and_no_others(sets, run):
 
 
 def test_of_a_run_with_a_validation_set_all_its_rows_are_taken(sets, run):
-    id, folder, told = run
-    folder.prepare({"dataset": told | {"name": "other"}, "validation": told})
+    id, folder, request = run
+    other = request.dataset.model_copy(update={"name": "other"})
+    folder.prepare(request.model_copy(update={"dataset": other, "validation": request.dataset}))
     assert sets.get(sets.from_run(id))["prompts"] == 10
 
 
@@ -218,7 +226,7 @@ def test_only_runs_that_measure_themselves_are_offered(sets, catalogue, run):
 
 
 def test_a_run_that_has_no_rows_to_give_is_said(sets, catalogue, run):
-    id, folder, told = run
+    id, folder, request = run
     with pytest.raises(NotFound):
         sets.from_run(99)
     with pytest.raises(InvalidInput, match="has not recorded which rows"):
@@ -226,7 +234,8 @@ def test_a_run_that_has_no_rows_to_give_is_said(sets, catalogue, run):
     folder.keep_held_out([])
     with pytest.raises(InvalidInput, match="trained on all rows"):
         sets.from_run(id)
-    folder.prepare({"dataset": told | {"sha256": "of before"}, "validation": None})
+    other = request.dataset.model_copy(update={"sha256": "of before"})
+    folder.prepare(request.model_copy(update={"dataset": other}))
     with pytest.raises(InvalidInput, match="is not the one that run"):
         sets.from_run(id)
     folder.request.unlink()

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from studio.domain.errors import InvalidInput
 from studio.domain.events import Evaluated, Failed, Finished, Halved, Progress, Resumed, Sampled, Started, Step
+from studio.domain.jobs.training import TrainRequest
 from studio.domain.spec.spec import read_spec
-from studio.engines.exit_reason import Death
+from studio.engines.exit_reason import ExitReason
 from studio.services.models.service import Models
 from studio.services.runs.checkpoints import Checkpoints
 from studio.services.runs.control import RunControl, _longer
@@ -101,9 +102,9 @@ def test_a_queued_run_starts_when_there_is_room_and_the_next_one_waits(bench):
     first, second = bench.submit("a"), bench.submit("b")
     bench.dispatcher.tick()
     assert (bench.status(first), bench.status(second)) == ("starting", "queued")
-    request = bench.folder(first).read_request()
-    assert request["spec"]["lora"]["r"] == 16
-    assert request["adapter"].startswith(str(bench.home / "adapters"))
+    request = bench.folder(first).read_request(TrainRequest)
+    assert request.spec.lora.r == 16
+    assert request.adapter.startswith(str(bench.home / "adapters"))
     bench.folder(first).append(Finished(path="/x"))
     bench.dispatcher.tick()
     assert (bench.status(first), bench.status(second)) == ("finished", "starting")
@@ -194,15 +195,15 @@ def test_memory_that_ran_out_is_told_and_kept_for_later_attempts(bench):
     bench.dispatcher.tick()
     assert bench.runs.get(id).halvings == 1
     bench.dies(id=id)
-    assert bench.folder(id).read_request()["halvings"] == 1
+    assert bench.folder(id).read_request(TrainRequest).halvings == 1
 
 
 def test_a_worker_that_the_kernel_took_for_want_of_memory_goes_on_with_smaller_batches(bench):
     id = bench.submit()
     bench.dispatcher.tick()
-    bench.engine.killed = Death(exit_code=-9, out_of_memory=True)
+    bench.engine.killed = ExitReason(exit_code=-9, out_of_memory=True)
     bench.dies(step(1), id=id)
-    assert bench.folder(id).read_request()["halvings"] == 1
+    assert bench.folder(id).read_request(TrainRequest).halvings == 1
 
 
 def test_a_run_whose_folder_is_deleted_has_failed_and_is_not_resumed(bench):
@@ -217,11 +218,10 @@ def test_a_run_whose_folder_is_deleted_has_failed_and_is_not_resumed(bench):
 def test_a_server_that_died_while_it_started_a_worker_finds_it_by_what_it_wrote(bench):
     id = bench.submit()
     bench.dispatcher.tick()
-    bench.catalogue.change_run(id, pid=None, process_started=None)  # it did not come so far
-    bench.folder(id).introduce(1000, 5.0)
+    bench.catalogue.change_run(id, worker="")  # it did not come so far
     bench.folder(id).append(step(1))
     bench.dispatcher.tick()
-    assert (bench.status(id), bench.runs.get(id).pid, len(bench.engine.started)) == ("running", 1000, 1)
+    assert (bench.status(id), bench.runs.get(id).worker, len(bench.engine.started)) == ("running", "worker 1", 1)
 
 
 def test_the_queue_is_put_in_another_order_held_and_released(bench):

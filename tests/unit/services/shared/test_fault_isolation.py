@@ -11,6 +11,7 @@ import pytest
 
 from studio.domain.errors import StudioError
 from studio.domain.events import Event, Finished, Step
+from studio.domain.jobs.ingest import FilesSource, IntakeRequest
 from studio.domain.spec.spec import read_spec
 from studio.services.datasets.service import Datasets
 from studio.services.evaluation.service import Evaluations
@@ -30,7 +31,7 @@ HUGE = 2**63
 
 
 def said(path: Path, event: Event) -> str:
-    JobFolder(path).prepare({})
+    JobFolder(path).prepare(IntakeRequest(source=FilesSource(files=[])))
     JobFolder(path).append(event)
     return str(path)
 
@@ -39,10 +40,10 @@ def test_a_model_whose_size_no_catalogue_can_hold_keeps_no_other_waiting(catalog
     for name, parameters in (("bad", HUGE * 100), ("good", 7)):
         details = {"parameters": parameters}
         catalogue.add_model(
-            name=name, reference=name, source="folder", status="preparing", pid=1, process_started=1.0,
+            name=name, reference=name, source="folder", status="preparing", worker="worker 1",
             folder=said(tmp_path / name, Finished(path=str(tmp_path), size=1, details=details)),
         )  # fmt: skip
-    models = Models(catalogue, FakeEngine(alive={1}), tmp_path, lambda: None)
+    models = Models(catalogue, FakeEngine(alive={"worker 1"}), tmp_path, lambda: None)
     models.tick()
     assert {model.name: model.status for model in models.list()} == {"bad": "failed", "good": "ready"}
     with pytest.raises(StudioError, match="OverflowError"):
@@ -58,7 +59,7 @@ def test_a_version_with_figures_that_cannot_be_kept_keeps_no_other_waiting(
             name=name, format="", sha256="", file_name=name, path="", rows_path="", rows=0, size=0, status="reading",
             steps=[{"action": "add"}], details={}, folder=said(tmp_path / name, Finished(path="x", details=details)),
         )  # fmt: skip
-    datasets = Datasets(catalogue, FakeEngine(alive={1}), tmp_path, lambda: None)
+    datasets = Datasets(catalogue, FakeEngine(alive={"worker 1"}), tmp_path, lambda: None)
     datasets.tick()
     assert {d.name: d.status for d in catalogue.datasets()} == {"bad": "failed", "worse": "failed", "good": "ready"}
     assert all("cannot be used" in d.problem for d in catalogue.datasets("failed"))
@@ -74,7 +75,7 @@ def test_a_run_that_tells_what_cannot_be_kept_fails_alone(catalogue: Catalogue, 
     spec = read_spec({"model": {"name": "tiny"}, "data": {"name": "rows"}})
     ids = [runs.submit(spec, name) for name in ("bad", "good")]
     dispatcher = Dispatcher(
-        catalogue, FakeEngine(alive={1}), [], runs=tmp_path / "runs", adapters=tmp_path / "adapters"
+        catalogue, FakeEngine(alive={"worker 1"}), [], runs=tmp_path / "runs", adapters=tmp_path / "adapters"
     )
     dispatcher.tick()
     JobFolder(tmp_path / "runs" / str(ids[0])).append(Step(step=HUGE, epoch=0.1, loss=1.0, learning_rate=0.1))
@@ -184,7 +185,7 @@ def test_pickled_weights_beside_junk_are_refused_when_the_model_is_added(catalog
     (folder / "config.json").write_text("{}")
     (folder / "pytorch_model.bin").write_bytes(b"PK")
     (folder / "junk.safetensors").write_bytes(b"junk")
-    models = Models(catalogue, FakeEngine(alive={1}), tmp_path, lambda: None)
+    models = Models(catalogue, FakeEngine(alive={"worker 1"}), tmp_path, lambda: None)
     with pytest.raises(StudioError, match=r"safetensors weights in .* are damaged"):
         models.add(str(folder))
     assert models.list() == []

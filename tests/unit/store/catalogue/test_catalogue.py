@@ -196,7 +196,7 @@ def test_a_first_catalogue_keeps_its_datasets_and_all_that_was_made_from_them(tm
     catalogue = Catalogue(f"sqlite:///{path}")
     try:
         dataset = catalogue.dataset("crew@1")
-        assert (dataset.id, dataset.rows, dataset.details, dataset.created_at) == (7, 5, {"turns": 10}, 1.5)
+        assert (dataset.id, dataset.rows, dataset.details.turns, dataset.created_at) == (7, 5, 10, 1.5)
         assert (dataset.version, dataset.parent_id, dataset.steps, dataset.status) == (1, None, [], "ready")
         assert (catalogue.run(4).dataset_id, catalogue.run(4).dataset_version) == (7, 1)
         assert [metric.loss for metric in catalogue.metrics(4)] == [1.25]

@@ -10,6 +10,7 @@ import pytest
 
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
+from studio.domain.jobs.ingest import CleanSource, IntakeRequest, RowsWithProblems
 from studio.services.datasets import browse as dataset_view
 from studio.services.datasets.check import check
 from studio.store.arrow_file import ArrowFileWriter, DamagedFile
@@ -27,9 +28,9 @@ KINDS = sorted(PROBLEM_KINDS)
 
 def dataset(taken: Taken) -> Dataset:
     return Dataset(
-        name="many", version=1, status="ready", format=taken.layout["format"], sha256=taken.details["sha256"],
-        rows=taken.details["rows"], rows_path=str(taken.folder / "rows.arrow"), folder=str(taken.folder),
-        file_name="a.jsonl", details=taken.details,
+        name="many", version=1, status="ready", format=taken.layout["format"], sha256=taken.details.sha256,
+        rows=taken.details.rows, rows_path=str(taken.folder / "rows.arrow"), folder=str(taken.folder),
+        file_name="a.jsonl", details=taken.details.model_dump(),
     )  # fmt: skip
 
 
@@ -38,10 +39,10 @@ def test_every_kind_of_problem_is_counted_paged_and_found_however_many_there_are
     with VersionWriter(tmp_path, "text") as writer:
         for i in range(count):  # not in the order of their places
             writer.refuse([Problem(count - i, f"field {i}", KINDS[i % len(KINDS)])])
-        details = writer.finish()
+        summary = writer.finish()
     expected = Counter(KINDS[i % len(KINDS)] for i in range(count))
     path = tmp_path / "problems.arrow"
-    assert details["problems"] == expected
+    assert summary.problems == expected
     assert count_problems(path) == count
     found = [problem for problem, _ in read_problems(path)]
     assert sorted(problem.line for problem in found) == list(range(1, count + 1))
@@ -69,7 +70,7 @@ def test_a_file_full_of_one_fault_can_be_looked_at_healed_and_exported(
         {"text": row["text"].replace("{}", str(i))} for i in range(count)
     ))  # fmt: skip
     taken = take_in(tmp_path, {"a.jsonl": content}, near_duplicates=False)
-    assert taken.details["problems"] == {code: count}
+    assert taken.details.problems == {code: count}
     version = dataset(taken)
     shown, total = dataset_view.problems(version, count - 1, 5)
     assert ([(p.line, p.code) for p in shown], total) == ([(count + 2, code)], count)
@@ -78,13 +79,12 @@ def test_a_file_full_of_one_fault_can_be_looked_at_healed_and_exported(
     report = check(ImmediateEngine(), [tmp_path / "files" / "a.jsonl"])
     assert report.counts[code] == count
     assert len(report.problems) == sum(report.counts.values())
-    parent = {
-        "rows_path": version.rows_path, "problems_path": str(taken.folder / "problems.arrow"),
-        "bad_rows": taken.details["bad_rows"], "rows": version.rows, "layout": taken.layout, "details": taken.details,
-    }  # fmt: skip
-    dropped = [{"path": str(taken.folder / "problems.arrow"), "codes": ["duplicate"]}]
-    actions = {"skip_bad_rows": True, "skip": [], "drop": dropped, "trim": None}
-    healed = run_intake(tmp_path / "healed", {"parent": parent, "actions": actions})
+    problems = str(taken.folder / "problems.arrow")
+    source = CleanSource(
+        rows_path=version.rows_path, problems_path=problems, rows=version.rows, parent=taken.details,
+        skip_bad_rows=True, drop=[RowsWithProblems(path=problems, codes=["duplicate"])],
+    )  # fmt: skip
+    healed = run_intake(tmp_path / "healed", IntakeRequest(source=source))
     assert len(healed.rows) == (2 if heals or code == "empty" else count + 2)
 
 
@@ -92,7 +92,7 @@ def test_near_duplicates_without_number_are_all_listed(tmp_path: Path) -> None:
     words = "The old captain stood at the rail and watched the harbour lights."
     rows = [{"text": words + "!" * i} for i in range(1_002)]
     taken = take_in(tmp_path, {"a.jsonl": lines(*rows)})
-    assert taken.details["problems"] == {"near_duplicate": 1_001}
+    assert taken.details.problems == {"near_duplicate": 1_001}
     assert rows_with(taken.folder / "problems.arrow", ["near_duplicate"]) == set(range(1, 1_002))
 
 

@@ -27,17 +27,17 @@ def test_every_row_and_every_problem_of_a_file_comes_out(case: Case, tmp_path: P
     taken = take_in(tmp_path, {case.file: case.content, **case.more}, **case.request)
     assert taken.places == list(case.problems)
     assert taken.rows == list(case.rows)
-    file = taken.details["files"][0]
+    file = taken.details.files[0]
     for name, value in case.expected.items():
         match name:
             case "format":
                 assert taken.layout["format"] == value
             case "encoding" | "detected" | "delimiter" | "sheet":
-                assert file[name] == value
+                assert getattr(file, name) == value
             case "files":
-                assert len(taken.details["files"]) == value
+                assert len(taken.details.files) == value
             case _:
-                assert taken.details[name] == value
+                assert getattr(taken.details, name) == value
 
 
 def test_no_problem_that_a_file_can_have_is_missing_in_the_zoo() -> None:

@@ -1,0 +1,185 @@
+"""The task `intake`: files, a split on the Hub, or an earlier version become a version of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from studio.domain.chat.templates import TemplateChoice
+from studio.domain.datasets.file_format import ReadOptions
+from studio.domain.jobs.message import Fault, Message, Request
+
+
+class DatasetReference(Message):
+    """A version of a dataset; `rows_path` is the Arrow file of its rows."""
+
+    name: str
+    version: int = 1
+    format: str = ""
+    sha256: str
+    rows: int = 0
+    rows_path: str = ""
+
+
+class FileReference(Message):
+    path: str
+    name: str
+
+
+class FilesSource(Message):
+    """Files as they were brought, read as one dataset."""
+
+    kind: Literal["files"] = "files"
+    files: list[FileReference]
+
+
+class HubSource(Message):
+    """A split of a dataset on the Hub. What is empty is the dataset's own default; a commit comes before the
+    revision."""
+
+    kind: Literal["hub"] = "hub"
+    repository: str
+    config: str = ""
+    split: str = ""
+    revision: str = ""
+    commit: str = ""
+
+
+class FileSummary(Message):
+    """How a file was read: `detected` where its encoding was guessed, `unit` what its rows are called."""
+
+    name: str
+    unit: str = "row"
+    encoding: str = ""
+    detected: bool = False
+    delimiter: str = ""
+    sheet: str = ""
+    sheets: list[str] = Field(default_factory=list)
+
+
+class UnclearColumns(Message):
+    """Why a person must say which column holds what, and what it may be."""
+
+    problem: str
+    remedy: str = ""
+    values: dict[str, Any] = Field(default_factory=dict)
+    columns: list[str] = Field(default_factory=list)
+    guess: dict[str, Any] | None = None
+
+    def as_fault(self) -> Fault:
+        return {"problem": self.problem, "remedy": self.remedy, "values": self.values}
+
+
+class DatasetSummary(Message):
+    """What a version holds. `size` is bytes of its rows as JSON lines, `sha256` of the same; `trainable` counts the
+    rows that training learns from, `bad_rows` those of the files that are left out. `problems` counts by code, `roles`
+    turns and `labels` rows. `left_out` and `trimmed` count what cleaning took away, by action.
+
+    Where the columns are not clear there are no rows yet, and `unclear` says so.
+    """
+
+    rows_in: int = 0
+    rows: int = 0
+    bad_rows: int = 0
+    trainable: int | None = None
+    size: int = 0
+    sha256: str = ""
+    turns: int = 0
+    characters: int = 0
+    roles: dict[str, int] = Field(default_factory=dict)
+    labels: dict[str, int] = Field(default_factory=dict)
+    problems: dict[str, int] = Field(default_factory=dict)
+    near_checked: bool = True
+    files: list[FileSummary] = Field(default_factory=list)
+    unit: str = "row"
+    layout: dict[str, Any] | None = None
+    columns: list[str] = Field(default_factory=list)
+    ignored: list[str] = Field(default_factory=list)
+    hub: HubSource | None = None
+    left_out: dict[str, int] | None = None
+    trimmed: int | None = None
+    seconds: float = 0.0
+    unclear: UnclearColumns | None = None
+
+
+class RowsWithProblems(Message):
+    """Rows that have one of the problems of these codes in that problem file."""
+
+    path: str
+    codes: list[str]
+
+
+class Trim(Message):
+    """Rows are cut to `max_length` tokens of the tokenizer in the folder `model`."""
+
+    model: str
+    chat_template: TemplateChoice = "auto"
+    max_length: int
+
+
+class CleanSource(Message):
+    """An earlier version of the dataset, of which `parent` tells, without what the actions take away."""
+
+    kind: Literal["clean"] = "clean"
+    rows_path: str
+    problems_path: str
+    rows: int
+    parent: DatasetSummary
+    skip_bad_rows: bool = False
+    skip: list[RowsWithProblems] = Field(default_factory=list)
+    drop: list[RowsWithProblems] = Field(default_factory=list)
+    trim: Trim | None = None
+
+
+class IntakeRequest(Request):
+    """`layout` says which columns hold what (domain.datasets.formats.Layout), `layouts` what was chosen before, by the
+    key of the header that it is for. `near_duplicates` false leaves those unsought."""
+
+    source: Annotated[FilesSource | HubSource | CleanSource, Field(discriminator="kind")]
+    reading: ReadOptions = ReadOptions()
+    layout: dict[str, Any] | None = None
+    layouts: dict[str, Any] = Field(default_factory=dict)
+    near_duplicates: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_0(cls, value: Any) -> Any:
+        """Where the rows come from was told by which of these keys was there."""
+        if not isinstance(value, Mapping) or "source" in value:
+            return value
+        rest = {k: v for k, v in value.items() if k not in ("sources", "hub", "parent", "actions") and v is not None}
+        if parent := value.get("parent"):
+            own = {k: v for k, v in parent.get("details", {}).items() if k in DatasetSummary.model_fields}
+            own |= {k: parent[k] for k in ("layout", "bad_rows") if k in parent}
+            files = {k: parent[k] for k in ("rows_path", "problems_path", "rows") if k in parent}
+            return {**rest, "source": {"kind": "clean", **files, "parent": own, **value.get("actions", {})}}
+        if hub := value.get("hub"):
+            return {**rest, "source": {"kind": "hub", **hub}}
+        return {**rest, "source": {"kind": "files", "files": value.get("sources") or []}}
+
+
+class SourceFileRecord(Message):
+    """A file as it was brought, kept by its hash; `size` is bytes."""
+
+    name: str
+    path: str
+    sha256: str
+    size: int = 0
+
+
+class DatasetDetails(DatasetSummary):
+    """What the catalogue keeps of a version: what the worker found, where it comes from and how it was read. An older
+    studio may have kept more."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    originals: list[SourceFileRecord] = Field(default_factory=list)
+    reading: ReadOptions | None = None
+    chosen_layout: dict[str, Any] | None = None
+    fault: Fault | None = None
+
+    def of_source(self) -> DatasetDetails:
+        """Where it comes from and how that is read, which another version of it has too."""
+        kept = ("originals", "hub", "reading", "chosen_layout")
+        return DatasetDetails(**{name: getattr(self, name) for name in kept if getattr(self, name)})

@@ -1,0 +1,73 @@
+"""The task `train`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from studio.domain.jobs.ingest import DatasetReference
+from studio.domain.jobs.message import Fault, Message, Request
+from studio.domain.jobs.models import ModelReference
+from studio.domain.spec.spec import RunSpec
+
+
+class TrainRequest(Request):
+    """`adapter` is the folder that the adapter is to be saved in, `halvings` how often the micro-batch is halved for
+    want of memory, `continue_from` a checkpoint of another run, `estimate` the bytes that training is expected to take.
+    """
+
+    run: int
+    name: str
+    spec: RunSpec
+    model: ModelReference
+    dataset: DatasetReference
+    validation: DatasetReference | None = None
+    adapter: str
+    device: str = ""
+    halvings: int = 0
+    continue_from: str | None = None
+    attempt: int = 1
+    estimate: int | None = None
+
+    def provenance(self) -> dict[str, Any]:
+        """What the adapter keeps of it, as plain data."""
+        kept: dict[str, Any] = self.model_dump(mode="json", include={"run", "name", "spec", "model", "dataset"})
+        return kept
+
+
+class SplitSummary(Message):
+    """Which rows were trained on and which were not, so that it can be told, and done again. `share` is that of the
+    rows held out, `sha256` of their numbers, `validation` the set that was given instead."""
+
+    seed: int
+    share: float
+    stratified: bool
+    train_rows: int
+    eval_rows: int
+    kept_together: int
+    validation: DatasetReference | None = None
+    sha256: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_0(cls, value: Any) -> Any:
+        """A validation set was told without the number of its rows."""
+        if isinstance(value, Mapping) and (told := value.get("validation")):
+            return {**value, "validation": {"rows": value.get("eval_rows", 0), **told}}
+        return value
+
+
+class AdapterSummary(Message):
+    """The adapter has the weights after `from_step`; `left_out` says which layers have none, and why."""
+
+    trained_tokens: int = 0
+    learned_tokens_per_epoch: int = 0
+    dropped_rows: int = 0
+    split: SplitSummary | None = None
+    seconds: float = 0.0
+    best_step: int | None = None
+    from_step: int | None = None
+    early_stopped: bool = False
+    left_out: list[Fault] = Field(default_factory=list)
