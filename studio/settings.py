@@ -146,7 +146,7 @@ def _networks(text: str) -> tuple[str, ...]:
     except ValueError as error:
         raise InvalidInput(
             "STUDIO_TRUSTED_PROXIES must be addresses or networks: {reason}.",
-            "Write them with commas between, such as 127.0.0.1,10.0.0.0/8.",
+            "Separate them with commas, such as 127.0.0.1,10.0.0.0/8.",
             reason=str(error),
         ) from error
     mapped = [f"::ffff:{n.network_address}/{96 + n.prefixlen}" for n in networks if n.version == 4]

@@ -100,7 +100,7 @@ def add_parser(commands: Commands) -> None:
     export.add_argument("file", help="file to write")
     delete = datasets.verb("delete", delete_dataset, "delete a dataset, or one version of it")
     delete.add_argument("name", help="dataset, or name@version")
-    delete.add_argument("--yes", action="store_true", help="even if adapters were trained on it")
+    delete.add_argument("--yes", action="store_true", help="delete it even if adapters were trained on it")
 
 
 def add_dataset(arguments: argparse.Namespace) -> int:

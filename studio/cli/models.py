@@ -21,7 +21,7 @@ def add_parser(commands: Commands) -> None:
     delete = models.verb("delete", delete_model, "remove a base model; your own files and the Hub's cache stay")
     delete.add_argument("name", help="base model, by the name or reference that `models list` shows")
     delete.add_argument(
-        "--yes", action="store_true", help="even if adapters were trained on it: they cannot answer then"
+        "--yes", action="store_true", help="remove it even if adapters were trained on it: they cannot answer then"
     )
     check = models.verb("check", check_model, "load a base model and report what it can do here")
     check.add_argument("name", help="base model, by the name that `models list` shows")

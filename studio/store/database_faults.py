@@ -42,7 +42,7 @@ def fault_of(error: DBAPIError) -> StudioError:
     if name.startswith(_DAMAGED):
         return CatalogueDamaged(
             "The catalogue is damaged.",
-            "Stop the studio and run `studio doctor --repair`: it puts the damaged file aside and makes a new "
+            "Stop the studio and run `studio doctor --repair`: it sets the damaged file aside and makes a new "
             "catalogue from what is in the home. Or restore a backup.",
         )
     return StudioError(

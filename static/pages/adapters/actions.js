@@ -34,8 +34,8 @@ export async function deleteAdapter(ctx, button, adapter, done) {
     confirm: t("Delete adapter"),
     danger: true,
     body: adapter.hub_url
-      ? t("Its files are removed from this machine. The copy on the Hub stays, and so does the record of its run.")
-      : t("Its files are removed from this machine, and there is no copy on the Hub. The record of its run stays."),
+      ? t("Its files are removed from this machine. The copy on the Hub and the record of its run are kept.")
+      : t("Its files are removed from this machine, and there is no copy on the Hub. The record of its run is kept."),
   });
   if (!sure || (await ctx.act(button, "delete", { name: adapter.name })) === undefined) return;
   toast(t("“{name}” is deleted.", { name: adapter.name }), "ok");

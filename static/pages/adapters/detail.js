@@ -205,7 +205,7 @@ function evaluatedOn({
     : held === 0 && !kept
       ? [t("nothing: all rows were trained on")]
       : [
-          t("{n} of {total} {total:row|rows} ({share} asked for)", {
+          t("{n} of {total} {total:row|rows} ({share} requested)", {
             n: rows,
             total: formatNumber(trained + held),
             share: `${formatNumber(100 * share)} %`,

@@ -126,7 +126,7 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
     ),
     "not_one_answer": ProblemKind(
         "Not an answer",
-        "“{field}” must be the assistant's answer alone.",
+        "“{field}” must contain only the assistant's answer.",
         "Keep only the assistant's turns in it; the question belongs in the prompt.",
     ),
     "same_answers": ProblemKind(

@@ -44,7 +44,7 @@ def read_axes(given: Mapping[str, str]) -> dict[str, list[str]]:
         if not can_vary(place):
             faults[place] = StudioError("This setting cannot have several values.", "Remove it from the sweep.")
         elif not values:
-            faults[place] = StudioError("Enter at least one value.", "Separate several by commas, such as 8, 16.")
+            faults[place] = StudioError("Enter at least one value.", "Separate values with commas, such as 8, 16.")
     if faults:
         raise _refused(faults)
     return axes

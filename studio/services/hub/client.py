@@ -110,7 +110,7 @@ def explained(error: Exception, endpoint: str, repository: str = "") -> StudioEr
         case 403:
             return StudioError(
                 "The token may not write to {repository}.",
-                "Use a token with write access, or a repository of your own account.",
+                "Use a token with write access, or a repository in your own account.",
                 repository=repository or endpoint,
             )
     return StudioError(

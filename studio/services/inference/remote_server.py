@@ -91,7 +91,7 @@ def checked_url(text: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise _at(
             "url",
-            N_("The address must hold neither a name and password nor a query."),
+            N_("The address must contain neither a name and password nor a query."),
             N_("Enter a key below instead."),
         )
     path = parts.path.rstrip("/")

@@ -103,7 +103,7 @@ def why_by_itself(config: PeftConfig, fit: Fit) -> str:
     if getattr(config, "target_parameters", None):
         return N_("It changes individual parameters of the base model.")
     if getattr(config, "modules_to_save", None) or getattr(config, "trainable_token_indices", None) or not fit.is_lora:
-        return N_("It has whole layers of its own.")
+        return N_("It replaces whole layers of the base model.")
     if fit.others:
         return N_("It changes layers that are not linear.")
     return ""

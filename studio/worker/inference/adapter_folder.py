@@ -87,5 +87,8 @@ def opened_weights(path: Path, name: str) -> Iterator[Any]:
             yield file
     except (SafetensorError, OSError) as error:
         raise StudioError(
-            "The weights of “{name}” in {path} are damaged.", "Train it again, or fetch it again.", name=name, path=path
+            "The weights of “{name}” in {path} are damaged.",
+            "Train it again, or download it again.",
+            name=name,
+            path=path,
         ) from error

@@ -170,7 +170,7 @@ class BareModel:
 
 def misfit(name: str, reason: str) -> StudioError:
     return StudioError(
-        "The adapter “{name}” cannot be put on this base model: {reason}.",
+        "The adapter “{name}” does not fit this base model: {reason}.",
         "Choose the base model that it was trained on.",
         name=name,
         reason=reason.strip().partition("\n")[0].rstrip("."),

@@ -78,7 +78,7 @@ def _check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     if differing:
         raise StudioError(
             "The run cannot continue from its checkpoint, because these have changed: {names}.",
-            "Train it as a new run, or put back what was changed.",
+            "Start a new run, or restore what was changed.",
             names=", ".join(f"{key} ({before.get(key)} → {now.get(key)})" for key in differing),
         )
 

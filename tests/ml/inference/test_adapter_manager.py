@@ -32,8 +32,8 @@ KINDS: dict[str, tuple[dict[str, Any], str]] = {
     "dropout": ({"lora_dropout": 0.5}, ""),
     "dora": ({"use_dora": True}, "DoRA adapters"),
     "bias": ({"bias": "all"}, "It has trained bias terms"),
-    "whole layers": ({"modules_to_save": ["norm"]}, "It has whole layers"),
-    "new words": ({"trainable_token_indices": [33, 44]}, "It has whole layers"),
+    "whole layers": ({"modules_to_save": ["norm"]}, "It replaces whole layers"),
+    "new words": ({"trainable_token_indices": [33, 44]}, "It replaces whole layers"),
 }
 
 
@@ -227,7 +227,7 @@ def test_missing_and_damaged_weights_are_refused(
     shutil.copytree(adapters["dora"], partial)
     weights = load_file(partial / "adapter_model.safetensors")
     save_file({k: v for k, v in weights.items() if "magnitude" not in k}, partial / "adapter_model.safetensors")
-    with pytest.raises(StudioError, match=r"cannot be put on this base model: .* weights have no counterpart"):
+    with pytest.raises(StudioError, match=r"does not fit this base model: .* weights have no counterpart"):
         manager.add("partial", partial)
     (partial / "adapter_model.safetensors").write_bytes(b"damaged")
     with pytest.raises(StudioError, match="are damaged"):

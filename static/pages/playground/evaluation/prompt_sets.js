@@ -191,7 +191,7 @@ export function promptSetsView(comparison, host) {
     if (
       !(await confirmDialog({
         title: t("Delete {name}?", { name: row.name }),
-        body: t("Evaluations of it keep their answers."),
+        body: t("Its evaluations keep their answers."),
         confirm: t("Delete prompt set"),
         danger: true,
       }))
