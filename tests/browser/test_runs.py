@@ -161,7 +161,7 @@ def test_a_long_curve_is_drawn_whole_with_its_peak_and_marks_and_answers_are_tex
 ) -> None:
     page.goto(f"{server.url}/runs?id={broken}")
     chart = page.locator(".chart-plot").first
-    expect(chart).to_have_accessible_name(re.compile(r"smoothed: from 1.990 to 1.000.*went on \(Step 1,500\)"))
+    expect(chart).to_have_accessible_name(re.compile(r"smoothed: from 1.990 to 1.000.*resumed \(Step 1,500\)"))
     chart.focus()
     page.keyboard.press("End")
     expect(page.locator(".chart-tip.on")).to_contain_text("4,000")

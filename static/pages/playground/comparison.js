@@ -20,12 +20,19 @@ import { voteBar } from "./votes.js";
 
 /** @typedef {import("./types").Comparison} Comparison */
 /** @typedef {import("./types").Context} Context */
+/** @typedef {import("./types").Column} Column */
+/** @typedef {import("./types").Options} Options */
+/** @typedef {import("./types").Turn} Turn */
 
 const LARGEST_SEED = 2 ** 31;
 const REFRESH = 5000;
 export const drawSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] % LARGEST_SEED;
 
-/** @param {Context} ctx */
+/**
+ * @param {Context} ctx
+ * @param {Options} options
+ * @param {HTMLElement} host
+ */
 export function createComparison(ctx, options, host, begin) {
   const kept = readRemembered();
   const state = {
@@ -161,6 +168,10 @@ export function createComparison(ctx, options, host, begin) {
 
   // Asking
 
+  /**
+   * @param {Column} column
+   * @param {string} asked
+   */
   const messagesOf = (column, asked) => [
     ...(state.system.trim() ? [{ role: "system", content: state.system.trim() }] : []),
     ...state.turns
@@ -172,6 +183,7 @@ export function createComparison(ctx, options, host, begin) {
     { role: "user", content: asked },
   ];
 
+  /** @param {string} asked */
   async function send(asked, from = state.turns.length) {
     const columns = answering();
     if (asking || !asked) return false;
@@ -236,6 +248,7 @@ export function createComparison(ctx, options, host, begin) {
   }
 
   // What was stopped before it said anything leaves no trace; false where that was all of it.
+  /** @param {Turn} turn */
   function end(turn) {
     for (const [id, answer] of Object.entries(turn.answers)) {
       if (!["waiting", "streaming"].includes(answer.state)) continue;
@@ -245,6 +258,7 @@ export function createComparison(ctx, options, host, begin) {
     return Object.keys(turn.answers).length > 0;
   }
 
+  /** @param {number} at */
   async function edit(at) {
     const turn = state.turns[at];
     const text = h("textarea", { rows: 5, value: turn.prompt, "aria-label": t("Prompt") });
@@ -260,6 +274,7 @@ export function createComparison(ctx, options, host, begin) {
     text.focus();
     if ((await dialog.closed) === "yes" && text.value.trim()) send(text.value.trim(), at);
   }
+  /** @param {number} at */
   function again(at) {
     return send(state.turns[at].prompt, at);
   }
@@ -298,6 +313,7 @@ export function createComparison(ctx, options, host, begin) {
   return comparison;
 }
 
+/** @param {any[]} items */
 function shuffled(items) {
   const order = [...items];
   for (let i = order.length - 1; i > 0; i--) {

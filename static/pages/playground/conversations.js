@@ -14,9 +14,11 @@ import { MAX_COLUMNS, newId } from "./columns/column.js";
 import { readColumn } from "./columns/column_link.js";
 
 /** @typedef {import("./types").Comparison} Comparison */
+/** @typedef {import("./types").Turn} Turn */
 
 const MOST_CHARACTERS = 1_500_000; // beyond that the tokens of earlier answers are let go, not the answers
 
+/** @param {number | null} share */
 const rounded = (share) => (share == null ? null : Math.round(share * 1e4) / 1e4);
 const compactAnswer = ({ pieces = [], ...answer }, whole) => ({
   ...answer,
@@ -48,6 +50,7 @@ export function conversationContent({ state }) {
 }
 
 // What was saved, or came in a file, as the bench takes it; null where it is none. Nothing of it is trusted.
+/** @param {any} content */
 export function readConversation(content) {
   const columns = (Array.isArray(content?.columns) ? content.columns : [])
     .slice(0, MAX_COLUMNS)
@@ -79,8 +82,11 @@ export function readConversation(content) {
   return { columns, turns, system: typeof content.system === "string" ? content.system : "", numbers };
 }
 
+/** @param {any} answer */
 function readAnswer(answer) {
+  /** @param {any} value */
   const number = (value) => (Number.isFinite(value) ? value : 0);
+  /** @param {any} value */
   const text = (value) => (typeof value === "string" ? value : "");
   const label = answer.label && typeof answer.label === "object" ? answer.label : {};
   const shown = ["base", "reference", "revision", "precision", "template"]
@@ -118,6 +124,7 @@ function readAnswer(answer) {
 }
 
 // Saving: one at a time, the newest state last.
+/** @param {Turn} turn */
 const nameFor = (turn) => cutText(turn.prompt.replace(/\s+/g, " "), 60);
 /** @param {Comparison} comparison */
 export async function saveConversation(comparison) {
@@ -190,6 +197,7 @@ export function showConversations(comparison) {
       render(list, errorPanel(fault, read));
     }
   }
+  /** @param {any} chat */
   const row = (chat) =>
     h(
       "li",
@@ -218,6 +226,10 @@ export function showConversations(comparison) {
       }),
     );
 
+  /**
+   * @param {any} chat
+   * @param {HTMLElement | null} button
+   */
   async function open(chat, button) {
     const found = await ctx.act(button, "conversation", { id: chat.id });
     if (!found) return;
@@ -226,6 +238,7 @@ export function showConversations(comparison) {
     comparison.begin({ ...content, conversation: { id: chat.id, name: chat.name } });
     dialog.close("");
   }
+  /** @param {any} chat */
   async function rename(chat) {
     const name = await promptDialog({
       title: t("Rename the chat"),
@@ -236,10 +249,15 @@ export function showConversations(comparison) {
       save: (text) => ctx.call("rename_conversation", { id: chat.id, name: text }),
     });
     if (name === null) return;
-    if (chat.id === comparison.state.conversation?.id) comparison.state.conversation.name = name;
+    const { conversation } = comparison.state;
+    if (conversation && chat.id === conversation.id) conversation.name = name;
     comparison.draw();
     read();
   }
+  /**
+   * @param {any} chat
+   * @param {HTMLElement | null} button
+   */
   async function remove(chat, button) {
     if (
       !(await confirmDialog({

@@ -21,6 +21,7 @@ import { exportJson, exportPicture, importJson } from "./share.js";
 import { listenForVotes } from "./votes.js";
 
 /** @typedef {import("./types").Context} Context */
+/** @typedef {import("./types").Options} Options */
 
 define("playground", (ctx) =>
   ctx.poll("options", {}, 3000, (options) => {
@@ -43,6 +44,7 @@ define("playground", (ctx) =>
  * A chat is opened again where the address or this browser names one and the link does not ask for other columns.
  *
  * @param {Context} ctx
+ * @param {Options} options
  */
 async function begin(ctx, options) {
   const query = readQuery();
@@ -69,7 +71,10 @@ async function begin(ctx, options) {
   show(ctx, options, start, query);
 }
 
-/** @param {Context} ctx */
+/**
+ * @param {Context} ctx
+ * @param {Options} options
+ */
 function show(ctx, options, start, query) {
   const hosts = {
     chat: h("div", { class: "stack" }),
@@ -108,6 +113,7 @@ function show(ctx, options, start, query) {
     ),
   );
 
+  /** @param {string} name */
   function select(name) {
     view = name;
     setQuery({ view: name === "chat" ? null : name, ...(name === "sets" ? {} : { evaluation: null }) });

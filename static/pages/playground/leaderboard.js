@@ -21,6 +21,7 @@ import { adapterColour } from "./columns/column.js";
  * Gives the function that reads and draws; the view asks for it each time it is shown.
  *
  * @param {Comparison} comparison
+ * @param {HTMLElement} host
  */
 export function leaderboardView(comparison, host) {
   const { ctx, options } = comparison;
@@ -220,10 +221,18 @@ export function leaderboardView(comparison, host) {
     );
   }
 
+  /**
+   * @param {any} row
+   * @param {any} vote
+   */
   function judged(row, vote) {
     if (vote.choice === "best") return row.columns[vote.place] ? title(row.columns[vote.place]) : t("Best");
     return vote.choice === "tie" ? t("Tie") : t("All bad");
   }
+  /**
+   * @param {any} row
+   * @param {HTMLElement | null} button
+   */
   async function remove(row, button) {
     if (
       !(await confirmDialog({
@@ -237,9 +246,11 @@ export function leaderboardView(comparison, host) {
     if ((await ctx.act(button, "delete_comparison", { id: row.id })) !== undefined) read();
   }
 
+  /** @param {any} row */
   const title = (row) => row.name || t("Base model {name}", { name: row.model });
   // Such as “tone × 0.5 + sql”: the colour is that of the first adapter. The longest name is the right one of “tone”
   // and “tone 2”.
+  /** @param {any} row */
   const colour = (row) => {
     const named = options.adapters
       .map((each) => each.name)
@@ -247,6 +258,7 @@ export function leaderboardView(comparison, host) {
       .sort((a, b) => b.length - a.length);
     return row.name ? adapterColour(named[0] || row.name, options) : 0;
   };
+  /** @param {any} row */
   const bar = (row) =>
     h(
       "span",
@@ -266,6 +278,7 @@ export function leaderboardView(comparison, host) {
       ? String(since)
       : new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en", { year: "numeric", month: "long" }).format(date);
   }
+  /** @param {HTMLElement | null} button */
   async function file(format, button) {
     const found = await ctx.act(button, "votes_file", { format });
     if (found) saveAs(found.text, `votes.${format}`, format === "csv" ? "text/csv" : "application/jsonl");

@@ -38,6 +38,7 @@ const die = () =>
   );
 
 // The knobs of sampling, for a chat and for a prompt set.
+/** @param {any} kept */
 export function samplingFields(kept, changed, prefix = "") {
   /** @type {Record<string, any>} */
   const fields = {};
@@ -57,6 +58,7 @@ export function samplingFields(kept, changed, prefix = "") {
         changed();
       },
     });
+    /** @param {string} text */
     const set = (text) => {
       input.value = kept()[name] = String(text);
       wrong.textContent = "";
@@ -72,7 +74,7 @@ export function samplingFields(kept, changed, prefix = "") {
           class: "button only-icon",
           "aria-label": t("Draw a new seed"),
           title: t("Draw a new seed"),
-          onclick: () => set(drawSeed()),
+          onclick: () => set(String(drawSeed())),
         },
         die(),
       );

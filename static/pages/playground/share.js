@@ -11,11 +11,16 @@ import { columnColour, columnTitle } from "./columns/column.js";
 import { conversationContent, readConversation } from "./conversations.js";
 
 /** @typedef {import("./types").Comparison} Comparison */
+/** @typedef {import("./types").Column} Column */
+/** @typedef {import("./types").Options} Options */
 
 const FORMAT = "adapter-studio comparison";
 const LARGEST = 8_000_000; // bytes of a file to be read
 const SANS = '"Inter", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", system-ui, sans-serif';
-/** @param {Comparison} comparison */
+/**
+ * @param {Comparison} comparison
+ * @param {string} ending
+ */
 const fileName = (comparison, ending) =>
   `${cutText((comparison.state.conversation?.name || comparison.state.turns[0].prompt).replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").replace(/^-|-$/g, ""), 40) || "comparison"}.${ending}`;
 
@@ -75,6 +80,7 @@ export function drawPicture(comparison) {
   const { state, options } = comparison;
   const turn = comparison.lastTurn();
   const tokens = getComputedStyle(document.documentElement);
+  /** @param {string} name */
   const colour = (name) => tokens.getPropertyValue(`--s-${name}`).trim();
   const columns = state.columns.filter((column) => turn.answers[column.id]);
   const [margin, gap, pad, line] = [40, 16, 18, 22];
@@ -122,6 +128,7 @@ export function drawPicture(comparison) {
   const draw = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   draw.scale(scale, scale);
   draw.textBaseline = "top";
+  /** @param {string} text */
   const write = (text, x, y, style, fill) =>
     Object.assign(draw, { font: style, fillStyle: fill }) && draw.fillText(text, x, y);
   draw.fillStyle = colour("canvas");
@@ -161,12 +168,17 @@ export function drawPicture(comparison) {
   return canvas;
 }
 
+/**
+ * @param {Column} column
+ * @param {Options} options
+ */
 const colourNumber = (column, options) => {
   const number = columnColour(column, options);
   return number ? ((number - 1) % 8) + 1 : 0;
 };
 
 // Lines no wider than that: broken at blanks, between Chinese signs, and inside a word where nothing else helps.
+/** @param {string} text */
 function wrapped(pen, text, width) {
   /** @type {any[]} */
   const lines = [];

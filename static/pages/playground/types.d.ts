@@ -19,6 +19,41 @@ export interface Column {
   on: boolean;
 }
 
+// What a column can be made of, as the handler `options` answers.
+export interface Options {
+  models: { name: string; reference: string }[];
+  // `fits` are the models that it works over.
+  adapters: { id: number; name: string; base_name: string; colour: number; fits: string[] }[];
+  // Of runs that train now.
+  checkpoints: { run: number; name: string; model: string; step: number; eval_loss: number | null }[];
+  // The address of the server that answers in place of this machine, if there is one.
+  server: string;
+  // What has become of the runs whose checkpoints are in columns.
+  runs: {
+    run: number;
+    name: string;
+    trains: boolean;
+    steps: number[];
+    kept: Record<string, string>;
+    adapter: string | null;
+  }[];
+}
+
+// The chat: what is compared, what was said, and how it is shown.
+export interface State {
+  columns: Column[];
+  turns: Turn[];
+  system: string;
+  // The settings of sampling, as they were typed.
+  numbers: Record<string, string>;
+  // A new seed for each prompt.
+  fresh: boolean;
+  view: string;
+  shade: boolean;
+  blind: boolean;
+  conversation: { id: number; name: string } | null;
+}
+
 // A prompt, and what each column answered to it, by the column's id.
 export interface Turn {
   id: string;
@@ -35,8 +70,8 @@ export interface Turn {
 // What is compared in a chat, and what can be done with it.
 export interface Comparison {
   ctx: Context;
-  options: any;
-  state: any;
+  options: Options;
+  state: State;
   // Of blind comparing: the order of the columns, and whether their names are shown again.
   round: () => { id: string; order: string[]; revealed: boolean } | null;
   isBusy: () => boolean;

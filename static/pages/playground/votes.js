@@ -8,6 +8,7 @@ import { columnTitle } from "./columns/column.js";
 import { saveConversation } from "./conversations.js";
 
 /** @typedef {import("./types").Comparison} Comparison */
+/** @typedef {import("./types").Column} Column */
 
 const TIE = "tie";
 const BAD = "bad";
@@ -55,7 +56,11 @@ const mayReveal = (comparison) =>
   Boolean(shown(comparison)) &&
   (Boolean(shown(comparison)?.vote) || !open(comparison));
 
-/** @param {Comparison} comparison */
+/**
+ * @param {Comparison} comparison
+ * @param {Column} column
+ * @param {number} place
+ */
 export function bestButton(comparison, column, place) {
   if (!votes(comparison)) return null;
   const turn = shown(comparison);
@@ -79,6 +84,11 @@ export function bestButton(comparison, column, place) {
 export function voteBar(comparison) {
   if (!votes(comparison)) return null;
   const choice = shown(comparison)?.vote?.choice;
+  /**
+   * @param {string} label
+   * @param {"tie" | "bad"} value
+   * @param {string} key
+   */
   const voteButton = (label, value, key) =>
     button(label, (event) => vote(comparison, value, null, event.currentTarget), {
       small: true,
@@ -132,7 +142,12 @@ function words(comparison) {
     : t("Your vote is saved.");
 }
 
-/** @param {Comparison} comparison */
+/**
+ * @param {Comparison} comparison
+ * @param {"best" | "tie" | "bad"} choice
+ * @param {string | null} id of the best column
+ * @param {HTMLElement | null} button
+ */
 async function vote(comparison, choice, id, button) {
   const turn = open(comparison);
   if (!turn?.comparison || casting.has(turn) || (id && !hasVisibleText(turn.answers[id]))) return;

@@ -15,8 +15,15 @@ import { answerDetails, answerRemarks } from "./answer_details.js";
 import { answerText } from "./answer_text.js";
 
 /** @typedef {import("../types").Comparison} Comparison */
+/** @typedef {import("../types").Column} Column */
+/** @typedef {import("../types").Share} Share */
+/** @typedef {import("../types").Turn} Turn */
 
-/** @param {Comparison} comparison */
+/**
+ * @param {Comparison} comparison
+ * @param {Column} column
+ * @param {number} place
+ */
 export function answerColumn(comparison, column, place) {
   const { state, options } = comparison;
   const blind = comparison.isHidden();
@@ -93,14 +100,17 @@ export function answerColumn(comparison, column, place) {
  * A checkpoint is of a run under way. Once that has ended, or keeps it no more, the column says so and what to take.
  *
  * @param {Comparison} comparison
+ * @param {Column} column
+ * @param {Share} share
  */
 function ended(comparison, column, share) {
   const run = share.run && comparison.options.runs.find((each) => each.run === share.run);
-  if (!run || (run.trains && run.steps.includes(share.step))) return null;
-  const kept = run.kept[share.step] || (run.trains ? null : run.adapter);
+  const step = share.step ?? 0;
+  if (!run || (run.trains && run.steps.includes(step))) return null;
+  const kept = run.kept[step] || (run.trains ? null : run.adapter);
   const other = kept
     ? { adapter: kept }
-    : run.steps.length && !run.steps.includes(share.step)
+    : run.steps.length && !run.steps.includes(step)
       ? { run: share.run, step: run.steps[0] }
       : null;
   const take = () => {
@@ -113,7 +123,7 @@ function ended(comparison, column, share) {
       "b",
       {},
       run.trains
-        ? t("The checkpoint at step {step} is no longer kept.", { step: formatNumber(share.step) })
+        ? t("The checkpoint at step {step} is no longer kept.", { step: formatNumber(step) })
         : run.name
           ? t("The run “{name}” has ended.", { name: run.name })
           : t("The run of this checkpoint no longer exists."),
@@ -121,9 +131,9 @@ function ended(comparison, column, share) {
     h(
       "p",
       {},
-      !run.steps.includes(share.step)
+      !run.steps.includes(step)
         ? t("This checkpoint can no longer answer.")
-        : t("This column still answers with its checkpoint at step {step}.", { step: formatNumber(share.step) }),
+        : t("This column still answers with its checkpoint at step {step}.", { step: formatNumber(step) }),
     ),
     other &&
       button(
@@ -134,7 +144,12 @@ function ended(comparison, column, share) {
   );
 }
 
-/** @param {Comparison} comparison */
+/**
+ * @param {Comparison} comparison
+ * @param {Column} column
+ * @param {Turn} turn
+ * @param {boolean} blind
+ */
 function saidIn(comparison, column, turn, blind) {
   const answer = comparison.answerShown(turn, column);
   const at = comparison.state.turns.indexOf(turn);
@@ -178,6 +193,7 @@ function saidIn(comparison, column, turn, blind) {
   );
 }
 
+/** @param {string} text */
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);

@@ -9,11 +9,17 @@ import { facts } from "../../../ui/card.js";
 import { errorPanel, notePanel } from "../../../ui/panels.js";
 import { openPopover } from "../../../ui/popover.js";
 
+/** @typedef {import("../types").Turn} Turn */
+
 const NO_EFFECT = 1e-4; // of a token's log-probability; below that nobody could tell the two apart
 
 export const hasNoEffect = (answer) =>
   Boolean(answer.label?.adapters?.length) && answer.effect != null && answer.effect < NO_EFFECT;
 
+/**
+ * @param {any} answer
+ * @param {Turn} turn
+ */
 export function answerDetails(answer, turn) {
   if (!answer || (!answer.tokens && !answer.label?.base)) return h("div", { class: "truth" });
   const { label = {} } = answer;
@@ -46,6 +52,7 @@ function adapterName({ name, strength, checkpoint }) {
   return `${name}${name.includes(String(checkpoint)) ? "" : step}${strength === 1 ? "" : ` × ${strength}`}`;
 }
 
+/** @param {any} answer */
 function figures(answer) {
   return [
     answer.tokens && t("{n} {n:token|tokens}", { n: formatNumber(answer.tokens) }),
@@ -57,6 +64,10 @@ function figures(answer) {
 }
 
 // The model's context may end an answer before the most tokens that were asked for.
+/**
+ * @param {any} answer
+ * @param {Turn} turn
+ */
 const contextIsFull = (answer, turn) =>
   answer.finish === "length" && !answer.label?.server && answer.tokens < Number(turn?.sampling?.max_tokens);
 
@@ -66,6 +77,10 @@ const ENDINGS = {
   stopped: t("Stopped by you"),
 };
 
+/**
+ * @param {any} answer
+ * @param {Turn} turn
+ */
 function answerFacts(answer, turn) {
   const { label = {} } = answer;
   return facts([

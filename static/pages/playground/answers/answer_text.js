@@ -10,11 +10,18 @@ import { textDiff } from "./text_diff.js";
 import { tokenView } from "./token_view.js";
 
 /** @typedef {import("../types").Comparison} Comparison */
+/** @typedef {import("../types").Column} Column */
+/** @typedef {import("../types").Turn} Turn */
 
 const LONGEST = 20_000; // characters
 // The words, in the way that was chosen. What is over is made once: nothing of it is drawn anew while others go on.
 const made = new WeakMap();
-/** @param {Comparison} comparison */
+/**
+ * @param {Comparison} comparison
+ * @param {Column} column
+ * @param {Turn} turn
+ * @param {any} answer
+ */
 export function answerText(comparison, column, turn, answer) {
   if (answer.state === "waiting" || !answer.text) {
     return answer.error
@@ -47,6 +54,8 @@ export function answerText(comparison, column, turn, answer) {
  * A long answer is drawn as far as it is read: its begin, and the rest when it is asked for.
  *
  * @param {Comparison} comparison
+ * @param {string} view
+ * @param {any} answer
  */
 function beginning(comparison, view, answer, base, open) {
   const rest = answer.text.length - LONGEST;
@@ -65,7 +74,11 @@ function beginning(comparison, view, answer, base, open) {
   return [written(comparison, view, part, base), more];
 }
 
-/** @param {Comparison} comparison */
+/**
+ * @param {Comparison} comparison
+ * @param {string} view
+ * @param {any} answer
+ */
 function written(comparison, view, answer, base) {
   if (view === "formatted") return markdown(answer.text);
   if (view === "tokens" && answer.pieces?.length) return tokenView(answer, comparison.state.shade);

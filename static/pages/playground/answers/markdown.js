@@ -18,6 +18,10 @@ const MOST_ROWS = 500,
 
 export const markdown = (text) => blocks(text.replace(/\r\n?/g, "\n").split("\n"), 0);
 
+/**
+ * @param {string[]} lines
+ * @param {number} depth
+ */
 function blocks(lines, depth) {
   /** @type {any[]} */
   const nodes = [];
@@ -90,6 +94,11 @@ function blocks(lines, depth) {
 
 // Whether a line goes on with the list that began at this indent: an item, what is set further in, or a blank before
 // it.
+/**
+ * @param {string[]} lines
+ * @param {number} i
+ * @param {number} indent
+ */
 function belongs(lines, i, indent) {
   const line = lines[i];
   if (line.trim() === "") return i + 1 < lines.length && lines[i + 1].trim() !== "" && belongs(lines, i + 1, indent);
@@ -97,6 +106,11 @@ function belongs(lines, i, indent) {
   return item && !RULE.test(line) ? item[1].length >= indent : /^\s/.test(line) && line.search(/\S/) > indent;
 }
 
+/**
+ * @param {string[]} lines
+ * @param {number} indent
+ * @param {number} depth
+ */
 function list(lines, indent, depth) {
   /** @type {any[]} */
   const items = [];
@@ -123,6 +137,7 @@ function list(lines, indent, depth) {
   );
 }
 
+/** @param {string} text */
 function code(text, language) {
   return h(
     "div",
@@ -132,13 +147,19 @@ function code(text, language) {
   );
 }
 
+/** @param {string[]} lines */
 function table(lines) {
+  /** @param {string} line */
   const cells = (line) =>
     within(line)
       .split(/(?<!\\)\|/)
       .slice(0, MOST_COLUMNS)
       .map((cell) => cell.trim().replace(/\\\|/g, "|"));
   const sides = cells(lines[1]).map((cell) => (/^:-+:$/.test(cell) ? "center" : /-:$/.test(cell) ? "right" : "left"));
+  /**
+   * @param {any} tag
+   * @param {string} line
+   */
   const row = (tag, line) => {
     const own = cells(line);
     return h(
@@ -169,17 +190,20 @@ function table(lines) {
 }
 
 // A line of a table without the bars around it.
+/** @param {string} line */
 const within = (line) => {
   const text = line.trim();
   return text.slice(text.startsWith("|") ? 1 : 0, text.length > 1 && text.endsWith("|") ? -1 : undefined);
 };
 
+/** @param {string} line */
 const isTableLine = (line) =>
   within(line)
     .split("|")
     .every((cell) => /^:?-+:?$/.test(cell.trim()));
 
 // A heading without the marks that may close it.
+/** @param {string} text */
 function withoutMarks(text) {
   const whole = text.trimEnd();
   let end = whole.length;
@@ -187,7 +211,9 @@ function withoutMarks(text) {
   return whole.slice(0, end).trimEnd();
 }
 
+/** @param {string} line */
 const breaks = (line) => line.endsWith("  ") || line.endsWith("\\");
+/** @param {string[]} lines */
 const withBreaks = (lines) =>
   lines.flatMap((line, i) => [
     i ? (breaks(lines[i - 1]) ? h("br") : "\n") : null,
@@ -212,6 +238,7 @@ const SIGNS = [
   [/\\([\\`*_{}[\]()#+.!|~>-])/g, (found) => found[1]],
 ];
 
+/** @param {string} text */
 function inline(text) {
   /** @type {any[]} */
   const nodes = [];
@@ -243,6 +270,10 @@ function inline(text) {
   return here < text.length ? [...nodes, text.slice(here)] : nodes;
 }
 
+/**
+ * @param {string} address
+ * @param {string} words
+ */
 function link(address, words) {
   /** @type {any} */
   let url = null;

@@ -8,6 +8,7 @@ const DIFFERENT = 0.8; // beyond that share of other words, marks would only be 
 const LARGEST = 4e6; // cells of the table
 const WORDS = /(\s+|[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}])/u;
 
+/** @param {string} text */
 export function textDiff(base, text) {
   const [a, b] = [base, text].map((each) => each.split(WORDS).filter(Boolean));
   if (base === text) return [text, h("p", { class: "hint" }, t("Identical to the base model's answer."))];

@@ -5,15 +5,21 @@ import { h, render } from "../../../lib/dom.js";
 import { formatNumber, formatPercent } from "../../../lib/format.js";
 import { t } from "../../../lib/i18n.js";
 
+/** @param {number | null} share */
 const chance = (share) =>
   share == null
     ? "–"
     : share > 0 && share < 0.0005
       ? t("below {share}", { share: formatPercent(0.0005, 2) })
       : formatPercent(share, 1);
+/** @param {string} text */
 const visible = (text) =>
   text === "" ? t("(no text)") : text.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/^ | $/g, "␣");
 
+/**
+ * @param {any} answer
+ * @param {boolean} shaded
+ */
 export function tokenView(answer, shaded) {
   const { pieces } = answer;
   const spans = pieces.map(([text, probability, , otherwise], i) =>
@@ -29,6 +35,7 @@ export function tokenView(answer, shaded) {
   );
   // One stop for the keyboard: the arrows go from token to token.
   let current = -1;
+  /** @param {number} i */
   const show = (i) => {
     if (!pieces[i]) return;
     spans[current]?.classList.remove("current");
@@ -95,6 +102,10 @@ function tip(token, [text, probability, base, otherwise]) {
   box.style.setProperty("top", `${place.top > size.height + 14 ? place.top - size.height - 6 : place.bottom + 6}px`);
 }
 
+/**
+ * @param {string} name
+ * @param {any} value
+ */
 const line = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
 
 // A tip whose token has left the page goes with it.

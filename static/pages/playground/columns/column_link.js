@@ -1,13 +1,21 @@
 // Columns in the address, and columns that come from somewhere else.
 // @ts-check
 
+import { isTruthy } from "../../../lib/truthy.js";
 import { adapterFits, MAX_COLUMNS, MAX_SHARES, MAX_STRENGTH, makeColumn, newId, PRECISIONS } from "./column.js";
+
+/** @typedef {import("../types").Column} Column */
+/** @typedef {import("../types").Options} Options */
+/** @typedef {import("../types").Share} Share */
 
 // The address: columns are joined by "~", a column is its model (none: that of the column before), its precision after
 // "'", its shares after "!" with their strength after "*", and ")" where it is switched off. A checkpoint is (run.step.
 
+/** @param {string} name */
 const escaped = (name) =>
   encodeURIComponent(name).replace(/[!'()*~]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
+
+/** @param {Column[]} columns */
 export const encodeColumns = (columns) =>
   columns
     .map(({ model, precision, shares, on }, i) =>
@@ -23,9 +31,10 @@ export const encodeColumns = (columns) =>
     )
     .join("~");
 
+/** @param {string} text */
 export function decodeColumns(text) {
   let model = "";
-  /** @type {any[]} */
+  /** @type {Column[]} */
   const columns = [];
   for (const piece of text.split("~").slice(0, MAX_COLUMNS)) {
     try {
@@ -46,6 +55,7 @@ export function decodeColumns(text) {
   return columns;
 }
 
+/** @param {string} text @returns {Share} */
 function readShare(text) {
   const [name, strength] = text.split("*");
   const given = strength === undefined ? 1 : Number(strength);
@@ -56,16 +66,22 @@ function readShare(text) {
     : { adapter: decodeURIComponent(name), strength: bounded };
 }
 
-// A column of a file or of a saved chat, or null where it is none.
+/**
+ * A column of a file or of a saved chat, or null where it is none.
+ *
+ * @param {any} told
+ */
 export function readColumn(told) {
   if (!told || typeof told.model !== "string" || !told.model) return null;
-  const shares = (Array.isArray(told.shares) ? told.shares : []).slice(0, MAX_SHARES).map((share) => {
-    const strength = Number.isFinite(share?.strength) ? Math.min(MAX_STRENGTH, Math.max(0, share.strength)) : 1;
-    if (typeof share?.adapter === "string" && share.adapter) return { adapter: share.adapter, strength };
-    return Number.isInteger(share?.run) && Number.isInteger(share?.step)
-      ? { run: share.run, step: share.step, strength }
-      : null;
-  });
+  const shares = (Array.isArray(told.shares) ? told.shares : [])
+    .slice(0, MAX_SHARES)
+    .map((/** @type {any} */ share) => {
+      const strength = Number.isFinite(share?.strength) ? Math.min(MAX_STRENGTH, Math.max(0, share.strength)) : 1;
+      if (typeof share?.adapter === "string" && share.adapter) return { adapter: share.adapter, strength };
+      return Number.isInteger(share?.run) && Number.isInteger(share?.step)
+        ? { run: share.run, step: share.step, strength }
+        : null;
+    });
   if (shares.includes(null)) return null;
   const precision = PRECISIONS.some(([name]) => name === told.precision) ? told.precision : "auto";
   return makeColumn(told.model, shares, {
@@ -75,12 +91,17 @@ export function readColumn(told) {
   });
 }
 
-// What a visit begins with: what the link asks for, else what this browser kept, else a base and its newest adapter.
+/**
+ * What a visit begins with: what the link asks for, else what this browser kept, else a base and its newest adapter.
+ *
+ * @param {Record<string, string | undefined>} query
+ * @param {Options} options
+ */
 export function columnsOfLink(query, options) {
   if (query.columns) return decodeColumns(query.columns);
   if (!query.model && !query.adapter && !query.adapters) return [];
-  const names = [...new Set([query.adapter, ...(query.adapters || "").split(",")].filter(Boolean))];
-  const adapters = names.map((name) => options.adapters.find((each) => each.name === name)).filter(Boolean);
+  const names = [...new Set([query.adapter, ...(query.adapters || "").split(",")].filter(isTruthy))];
+  const adapters = names.map((name) => options.adapters.find((each) => each.name === name)).filter(isTruthy);
   const model =
     options.models.find((each) => each.name === query.model)?.name || adapters.flatMap((each) => each.fits)[0];
   if (!model) return [];

@@ -11,6 +11,9 @@ import { searchField } from "../../../ui/controls.js";
 import { openDialog } from "../../../ui/dialog.js";
 import { adapterFits } from "./column.js";
 
+/** @typedef {import("../types").Options} Options */
+/** @typedef {import("../types").Share} Share */
+
 /** @type {any} */
 let redraw = null; // of the one that is open
 
@@ -18,6 +21,7 @@ let redraw = null; // of the one that is open
 export const refreshPicker = () => redraw?.();
 
 // Gives {model, share} (share null for a base), or null. With `over`, only what fits over that base model.
+/** @param {Options} options */
 export async function pickColumn(options, { title, over = "", preferred = "" }) {
   let search = "";
   /** @type {any} */
@@ -33,11 +37,17 @@ export async function pickColumn(options, { title, over = "", preferred = "" }) 
   });
   const dialog = openDialog({ title, content: [field, list], actions: [button(t("Cancel"), () => dialog.close(""))] });
 
+  /**
+   * @param {string} model
+   * @param {Share | null} share null for the base model alone
+   */
   function take(model, share) {
     chosen = { model, share };
     dialog.close("yes");
   }
+  /** @param {string[]} fits */
   const modelFor = (fits) => over || (fits.includes(preferred) ? preferred : fits[0]);
+  /** @param {string[]} words */
   const found = (...words) => words.join(" ").toLowerCase().includes(search);
 
   function draw() {
@@ -88,10 +98,21 @@ export async function pickColumn(options, { title, over = "", preferred = "" }) 
   return chosen;
 }
 
+/**
+ * @param {string} title
+ * @param {any[]} items
+ * @param {(item: any) => Child} draw
+ */
 function group(title, items, draw) {
   return items.length > 0 && h("section", { data: { key: title } }, h("h3", {}, title), h("ul", {}, items.map(draw)));
 }
 
+/**
+ * @param {number} colour
+ * @param {string} name
+ * @param {Child} about
+ * @param {() => unknown} onclick
+ */
 function option(colour, name, about, onclick) {
   return h(
     "li",

@@ -24,8 +24,13 @@ import {
 import { pickColumn } from "./column_picker.js";
 
 /** @typedef {import("../types").Comparison} Comparison */
+/** @typedef {import("../types").Column} Column */
+/** @typedef {import("../types").Share} Share */
 
-/** @param {Comparison} comparison */
+/**
+ * @param {Comparison} comparison
+ * @param {Column} column
+ */
 export function columnSettings(comparison, column) {
   const { options } = comparison;
   const busy = comparison.isBusy();
@@ -70,10 +75,17 @@ export function columnSettings(comparison, column) {
   );
 }
 
-/** @param {Comparison} comparison */
+/**
+ * @param {Comparison} comparison
+ * @param {Column} column
+ * @param {Share} share
+ * @param {number} i
+ * @param {boolean} busy
+ */
 function strength(comparison, column, share, i, busy) {
   const name = shareName(share, comparison.options);
   const said = () => formatNumber(share.strength, 2);
+  /** @param {any} value */
   const set = (value) => {
     share.strength = value;
     comparison.changed();
@@ -122,7 +134,10 @@ function strength(comparison, column, share, i, busy) {
   );
 }
 
-/** @param {Comparison} comparison */
+/**
+ * @param {Comparison} comparison
+ * @param {Column} column
+ */
 async function stack(comparison, column) {
   await comparison.refresh().catch(() => {}); // With what has been trained since.
   const picked = await pickColumn(comparison.options, {
@@ -139,7 +154,11 @@ async function stack(comparison, column) {
   comparison.changed();
 }
 
-/** @param {Comparison} comparison */
+/**
+ * @param {Comparison} comparison
+ * @param {Column} column
+ * @param {string} name
+ */
 function changeModel(comparison, column, name) {
   const stays = column.shares.filter((share) =>
     share.adapter
@@ -173,11 +192,15 @@ export async function addColumn(comparison) {
   comparison.changed();
 }
 
-/** @param {Comparison} comparison */
+/**
+ * @param {Comparison} comparison
+ * @param {Column} column
+ */
 export function columnMenu(comparison, column) {
   const all = comparison.state.columns;
   const at = all.indexOf(column);
   const busy = comparison.isBusy();
+  /** @param {number} step */
   const move = (step) => () => {
     all.splice(at, 1);
     all.splice(at + step, 0, column);

@@ -16,10 +16,17 @@ import { progressBar } from "../../../ui/progress.js";
 import { dataTable } from "../../../ui/table.js";
 import { columnColour, columnTitle, makeColumn } from "../columns/column.js";
 import { hasVisibleText } from "../votes.js";
+import { figure, figures, isBest } from "./scores.js";
 import { canResume, evaluationPill, isEvaluationOpen } from "./status.js";
 
 /** @typedef {import("../types").Comparison} Comparison */
-/** @param {Comparison} comparison */
+/** @typedef {import("../types").Column} Column */
+
+/**
+ * @param {Comparison} comparison
+ * @param {HTMLElement} host
+ * @param {number} id
+ */
 export function evaluationView(comparison, host, id, open) {
   const { ctx, options } = comparison;
   let page = 0;
@@ -60,12 +67,6 @@ export function evaluationView(comparison, host, id, open) {
     const titles = columns.map((column) => columnTitle(column, columns, options));
     const isOpen = isEvaluationOpen(evaluation);
     const known = METRICS.filter(([name]) => summary.some((row) => figure(row, name) != null));
-    const best = Object.fromEntries(
-      known.map(([name, , sign]) => [
-        name,
-        Math.max(...summary.map((row) => (figure(row, name) == null ? -Infinity : sign * figure(row, name)))),
-      ]),
-    );
     render(
       host,
       h(
@@ -141,19 +142,7 @@ export function evaluationView(comparison, host, id, open) {
                 label,
                 numeric: true,
                 value: (row) =>
-                  h(
-                    "span",
-                    {
-                      class:
-                        summary.length > 1 &&
-                        figure(row, name) != null &&
-                        sign * figure(row, name) === best[name] &&
-                        summary.some((each) => figure(each, name) !== figure(row, name))
-                          ? "score-best"
-                          : "",
-                    },
-                    show(figure(row, name)),
-                  ),
+                  h("span", { class: isBest(row, summary, name, sign) ? "score-best" : "" }, show(figure(row, name))),
               })),
               {
                 name: "votes",
@@ -220,10 +209,14 @@ export function evaluationView(comparison, host, id, open) {
       ),
     );
   }
-  const reachable = (table) => Object.assign(table, { tabIndex: 0 }); // It scrolls sideways where it is wide.
-  // BLEU and chrF of the whole set, where they are known
-  const figure = (row, name) => row.corpus?.[name] ?? row.scores?.[name] ?? row[name] ?? null;
+  // It scrolls sideways where it is wide.
+  /** @param {HTMLElement} table */
+  const reachable = (table) => Object.assign(table, { tabIndex: 0 });
 
+  /**
+   * @param {any} row
+   * @param {Column[]} columns
+   */
   function drawCase(row, columns, titles) {
     const vote = voted.get(row.place) || row.votes[row.votes.length - 1];
     const hidden = blind && !vote;
@@ -310,16 +303,13 @@ export function evaluationView(comparison, host, id, open) {
     );
   }
 
-  const figures = (answer) =>
-    [
-      ...METRICS.filter(([name]) => figure(answer, name) != null).map(
-        ([name, label, , show]) => `${label} ${show(figure(answer, name))}`,
-      ),
-      answer.tokens && t("{n} {n:token|tokens}", { n: formatNumber(answer.tokens) }),
-    ]
-      .filter(Boolean)
-      .join(" · ");
-
+  /**
+   * @param {any} row
+   * @param {"best" | "tie" | "bad"} choice
+   * @param {number | null} column
+   * @param {boolean} hidden
+   * @param {HTMLElement | null} button
+   */
   async function cast(row, choice, column, hidden, button) {
     if (casting.has(row.place)) return;
     casting.add(row.place);
@@ -329,9 +319,11 @@ export function evaluationView(comparison, host, id, open) {
     voted.set(row.place, { choice, column, blind: hidden });
     draw();
   }
+  /** @param {HTMLElement | null} button */
   async function steer(wish, button) {
     if ((await ctx.act(button, "steer", { id, wish })) !== undefined) polling.now();
   }
+  /** @param {HTMLElement | null} button */
   async function file(format, button) {
     const found = await ctx.act(button, "evaluation_file", { id, format });
     if (found)

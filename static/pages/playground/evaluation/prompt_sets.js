@@ -23,6 +23,7 @@ import { canResume, evaluationPill, isEvaluationOpen } from "./status.js";
  * Gives the function that shows the list, or the evaluation that the address names.
  *
  * @param {Comparison} comparison
+ * @param {HTMLElement} host
  */
 export function promptSetsView(comparison, host) {
   const { ctx } = comparison;
@@ -45,6 +46,7 @@ export function promptSetsView(comparison, host) {
           return true;
         });
   }
+  /** @param {string} id */
   function open(id) {
     setQuery({ view: "sets", evaluation: id || null }, { push: true });
     show();
@@ -161,9 +163,17 @@ export function promptSetsView(comparison, host) {
     );
   }
 
+  /**
+   * @param {any} row
+   * @param {HTMLElement | null} button
+   */
   async function steer(row, wish, button) {
     if ((await ctx.act(button, "steer", { id: row.id, wish })) !== undefined) polling.now();
   }
+  /**
+   * @param {any} row
+   * @param {HTMLElement | null} button
+   */
   async function removeEvaluation(row, button) {
     if (
       !(await confirmDialog({
@@ -176,6 +186,7 @@ export function promptSetsView(comparison, host) {
       return;
     steer(row, "delete", button);
   }
+  /** @param {any} row */
   async function rename(row) {
     const name = await promptDialog({
       title: t("Rename the prompt set"),
@@ -187,6 +198,10 @@ export function promptSetsView(comparison, host) {
     });
     if (name !== null) polling.now();
   }
+  /**
+   * @param {any} row
+   * @param {HTMLElement | null} button
+   */
   async function remove(row, button) {
     if (
       !(await confirmDialog({
@@ -200,6 +215,7 @@ export function promptSetsView(comparison, host) {
     if ((await ctx.act(button, "delete_prompts", { id: row.id })) !== undefined) polling.now();
   }
 
+  /** @param {any} row */
   function view(row) {
     const list = h("div", { class: "stack" }, skeleton(4));
     const dialog = openDialog({

@@ -19,6 +19,7 @@ import { samplingFields } from "../sampling_fields.js";
  * Before a set is run: over what, and how the words are drawn.
  *
  * @param {Comparison} comparison
+ * @param {any} set
  */
 export function runPromptSet(comparison, set, opened) {
   const { state, options, ctx } = comparison;
