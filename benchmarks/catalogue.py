@@ -24,7 +24,7 @@ from studio.domain.jobs.ingest import DatasetReference
 from studio.domain.jobs.models import ModelReference
 from studio.domain.jobs.training import TrainRequest
 from studio.domain.run import RunStatus
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.settings import read_settings
 from studio.store.job_folder import JobFolder
 from studio.store.tables.runs import Metric, Run, Transition

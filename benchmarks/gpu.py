@@ -216,7 +216,7 @@ def compared(bench: Bench, precision: str, full: list[Any], figures: dict[str, A
 def trainer_on(model: Path, precision: str, place: Path, length: int) -> tuple[Any, Any]:
     from datasets import Dataset
 
-    from studio.domain.spec.spec import read_spec
+    from studio.domain.spec.run_spec import read_spec
     from studio.store.job_folder import JobFolder
     from studio.worker.models.load import load_base
     from studio.worker.training.setup import build_trainer

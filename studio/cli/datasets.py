@@ -19,7 +19,7 @@ from studio.domain.datasets.formats import Format, trained_part
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import InvalidInput
 from studio.domain.jobs.ingest import Trim
-from studio.services.datasets import browse as dataset_view
+from studio.services.datasets import browse, export
 from studio.services.datasets.check import Report, check
 from studio.services.datasets.status import fault_of
 from studio.services.datasets.token_counts import TokenCountRequest
@@ -95,9 +95,9 @@ def add_parser(commands: Commands) -> None:
     problems.add_argument("--csv", action="store_true", help="as a CSV file")
     again = reading(datasets.verb("read", reread_dataset, "read its files again with other options"))
     again.add_argument("name", help=name)
-    export = datasets.verb("export", export_dataset, "write the clean rows as JSON Lines")
-    export.add_argument("name", help=name)
-    export.add_argument("file", help="file to write")
+    export_verb = datasets.verb("export", export_dataset, "write the clean rows as JSON Lines")
+    export_verb.add_argument("name", help=name)
+    export_verb.add_argument("file", help="file to write")
     delete = datasets.verb("delete", delete_dataset, "delete a dataset, or one version of it")
     delete.add_argument("name", help="dataset, or name@version")
     delete.add_argument("--yes", action="store_true", help="delete it even if adapters were trained on it")
@@ -149,7 +149,7 @@ def _made(arguments: argparse.Namespace, studio: Studio, dataset: Dataset, *, ne
     show(arguments, dataset.as_dict(), words)
     if not dataset.bad_rows:
         return 0
-    found, total = dataset_view.problems(dataset, 0, SHOWN_PROBLEMS)
+    found, total = browse.problems(dataset, 0, SHOWN_PROBLEMS)
     say(_problem_text([p.as_dict() for p in found], total))
     remedy = f"studio datasets clean {dataset.name} --skip-bad"
     say(f"{dataset.bad_rows} rows cannot be trained on. This leaves them out: {remedy}")
@@ -222,7 +222,7 @@ def show_dataset(arguments: argparse.Namespace) -> None:
             "adapters": [adapter.name for adapter in studio.datasets.adapters(dataset)],
         }
         if dataset.status == "ready":
-            seen = dataset_view.rows(dataset, arguments.offset, arguments.limit, search=arguments.search)
+            seen = browse.rows(dataset, arguments.offset, arguments.limit, search=arguments.search)
             shown |= {"preview": seen["rows"], "found": seen["total"]}
     show(arguments, shown, details(shown))
 
@@ -231,10 +231,10 @@ def show_problems(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         dataset = studio.datasets.get(arguments.name)
         if arguments.csv:
-            for piece in dataset_view.problem_lines(dataset):
+            for piece in export.problem_lines(dataset):
                 sys.stdout.write(piece)
             return
-        found, total = dataset_view.problems(dataset, 0, None, codes=arguments.code)
+        found, total = browse.problems(dataset, 0, None, codes=arguments.code)
     listed = [problem.as_dict() for problem in found]
     show(arguments, {"total": total, "problems": listed}, _problem_text(listed, total) if listed else "No problems.")
 
@@ -251,7 +251,7 @@ def export_dataset(arguments: argparse.Namespace) -> None:
         dataset = studio.datasets.get(arguments.name)
         target = Path(arguments.file)
         with target.open("wb") as file:
-            file.writelines(dataset_view.clean_lines(dataset))
+            file.writelines(export.clean_lines(dataset))
         if target.stat().st_mode & 0o777 == 0o600:  # new, outside of the home: as other programs would leave it
             target.chmod(0o666 & ~arguments.umask)
     show(

@@ -13,7 +13,7 @@ from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import opened, records, wait
 from studio.domain.errors import InvalidInput, StudioError, fill
 from studio.domain.run import RunStatus
-from studio.domain.spec.spec import RunSpec
+from studio.domain.spec.run_spec import RunSpec
 from studio.services.runs.service import stage_of, state_word
 from studio.services.runs.settings_diff import compare_settings
 from studio.store.tables.runs import Run

@@ -14,7 +14,7 @@ from studio.cli.runs import exit_code, follow, outcome
 from studio.cli.session import opened
 from studio.domain.errors import InvalidInput
 from studio.domain.spec.presets import PRESETS, preset_values
-from studio.domain.spec.spec import SECTIONS, RunSpec, defaults, describe, read_spec
+from studio.domain.spec.run_spec import SECTIONS, RunSpec, defaults, describe, read_spec
 from studio.store.bounded_json import read_object
 
 

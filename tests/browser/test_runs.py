@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from studio.domain.run import RunStatus
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.services.runs.progress import NOTES
 from tests.support.chaos.tiny_studio import Bed, opened
 from tests.support.studio_process import Server, serving

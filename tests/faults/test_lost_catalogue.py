@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from studio.app import Studio, build
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.settings import read_settings
 from tests.support.studio_process import studio, studio_json
 from tests.support.waiting import wait_for

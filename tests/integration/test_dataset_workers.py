@@ -19,7 +19,7 @@ from studio.domain.run import RunStatus
 from studio.engines.base import Handle
 from studio.engines.local import LocalEngine
 from studio.samples import sample_path
-from studio.services.datasets import browse as dataset_view
+from studio.services.datasets import browse
 from studio.services.datasets.service import Datasets
 from studio.services.datasets.status import check_ready, fault_of
 from studio.store.catalogue import Catalogue
@@ -127,7 +127,7 @@ def test_what_is_being_read_can_be_given_up(
     with pytest.raises(InvalidInput, match="still being read"):
         datasets.clean("large", skip_bad_rows=True)
     with pytest.raises(InvalidInput, match="still being read"):
-        dataset_view.rows(dataset)
+        browse.rows(dataset)
     datasets.delete("large")
     assert list(catalogue.datasets()) == []
     assert kept(tmp_path) == ["originals"]
@@ -181,7 +181,7 @@ def test_originals_are_shared_by_what_they_hold_and_kept_while_one_needs_them(
     originals = tmp_path / "datasets" / "originals"
     assert len(list(originals.iterdir())) == 1
     datasets.delete("crew")
-    assert dataset_view.rows(datasets.get("twin"))["total"] == 2
+    assert browse.rows(datasets.get("twin"))["total"] == 2
     assert len(list(originals.iterdir())) == 1
     datasets.delete("twin")
     assert list(originals.iterdir()) == []
@@ -240,7 +240,7 @@ def test_a_version_can_be_found_by_its_name_number_or_hash(datasets: Datasets, t
     [(0, 2, [0, 1]), (998, 4, [998, 999, 1000, 1001]), (2000, 50, [2000]), (2001, 50, []), (-5, 1, [0]), (0, 0, [0])],
 )
 def test_any_page_of_the_rows_can_be_looked_at(counted: Dataset, offset: int, limit: int, expected: list[int]) -> None:
-    page = dataset_view.rows(counted, offset, limit)
+    page = browse.rows(counted, offset, limit)
     assert [(int(row["text"]), row["number"], row["line"]) for row in page["rows"]] == [(i, i, i + 2) for i in expected]
     assert page["total"] == 2 * BATCH + 1
 

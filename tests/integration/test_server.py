@@ -110,7 +110,7 @@ def test_the_module_and_the_command_are_the_same():
 
 
 def test_the_help_of_train_lists_every_knob(tmp_path):
-    from studio.domain.spec.spec import describe
+    from studio.domain.spec.run_spec import describe
 
     text = studio(tmp_path, "train", "--help").stdout
     for section in describe():

@@ -12,7 +12,7 @@ import pytest
 from studio.app import Studio, build
 from studio.domain.chat.sampling import Sampling
 from studio.domain.columns import Column
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.settings import read_settings
 from tests.support.studio_process import environment
 from tests.support.weight_files import write_weights

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from studio.domain.spec.spec import defaults
+from studio.domain.spec.run_spec import defaults
 from studio.ui.web import page_modules
 from tests.support.hostile_input import BODIES, VALUES
 from tests.support.idle_server import IdleServer

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from studio.domain.spec.presets import preset_values
-from studio.domain.spec.spec import defaults
+from studio.domain.spec.run_spec import defaults
 
 IN_ENGLISH: Any = SimpleNamespace(cookies={}, headers={})
 IN_CHINESE: Any = SimpleNamespace(cookies={"studio_language": "zh"}, headers={})

@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 from safetensors.numpy import save_file
 
-from studio.domain.spec.spec import defaults
+from studio.domain.spec.run_spec import defaults
 from studio.store.tables.adapters import Adapter
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"

@@ -14,7 +14,7 @@ from studio.domain.events import Event
 from studio.domain.jobs.ingest import DatasetReference
 from studio.domain.jobs.models import ModelReference
 from studio.domain.jobs.training import TrainRequest
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.settings import worker_environment
 from studio.store.job_folder import JobFolder
 

@@ -15,7 +15,7 @@ import pytest
 
 from studio.cli.parser import build_parser
 from studio.domain.events import RunEvent
-from studio.domain.spec.spec import describe
+from studio.domain.spec.run_spec import describe
 from studio.settings import VARIABLES
 from studio.ui.web import page_modules
 

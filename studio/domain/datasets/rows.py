@@ -8,16 +8,9 @@ from typing import Any
 
 from studio.domain.datasets.formats import VERDICT_OF, Format, Layout, excerpt
 from studio.domain.datasets.problem import Problem
+from studio.domain.datasets.row_parts import Row, Turn
 from studio.domain.datasets.tool_calls import WrongTools, read_call, read_calls, read_tools
 from studio.domain.graphemes import cut
-
-Turn = dict[str, Any]
-"""{"role", "content"}, and where they are there "tool_calls", "name", "tool_call_id"."""
-
-Row = dict[str, Any]
-"""One of four shapes, in trl's own names: {"messages": [Turn, …]}, {"text"}, {"prompt", "chosen", "rejected"} or
-{"prompt", "completion", "label": bool}, whose parts are lists of turns. The first two may have a "label" (text) to
-split them by, all but text "tools"."""
 
 ROLES = ("system", "user", "assistant", "tool")
 
@@ -33,6 +26,7 @@ ROLE_OF = {
     ),
     **dict.fromkeys(("tool", "function", "observation", "ipython", "tool_response", "function_response"), "tool"),
 }  # fmt: skip
+
 _CALLS = ("function_call", "function-call", "tool_call")  # whose words are a call in JSON
 
 # JSON's own names, which are the same in every language.
@@ -46,32 +40,6 @@ def read_row(layout: Layout, row: Any, line: int, file: int = 0) -> tuple[Row | 
     reader = _RowReader(layout, line, file)
     made = reader.row(row)
     return (None, reader.problems) if reader.problems else (made, [])
-
-
-def learned(row: Row) -> Row | None:
-    """What supervised training learns of a row: {"messages", "tools"?} or {"text"}; None of an answer rated bad."""
-    if "text" in row:
-        return {"text": row["text"]}
-    if "messages" in row:
-        turns = row["messages"]
-    elif "chosen" in row:
-        turns = [*row["prompt"], *row["chosen"]]
-    elif row["label"]:
-        turns = [*row["prompt"], *row["completion"]]
-    else:
-        return None
-    return {"messages": turns, "tools": row["tools"]} if row.get("tools") else {"messages": turns}
-
-
-def texts_of(row: Row) -> list[tuple[str, str]]:
-    """Every text in the row with its path: ("messages[1].content", "Hello.")."""
-    if "text" in row:
-        return [("text", row["text"])]
-    return [
-        (f"{part}[{i}].content", turn["content"])
-        for part in ("messages", "prompt", "chosen", "rejected", "completion")
-        for i, turn in enumerate(row.get(part, ()))
-    ]
 
 
 def _plain_chat(layout: Layout, row: Any) -> list[Turn] | None:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from studio.domain.jobs.ingest import DatasetReference
 from studio.domain.jobs.message import Fault, Message, Request
 from studio.domain.jobs.models import ModelReference
-from studio.domain.spec.spec import RunSpec
+from studio.domain.spec.run_spec import RunSpec
 
 
 class TrainRequest(Request):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.domain.spec.spec import defaults
+from studio.domain.spec.run_spec import defaults
 
 Values = dict[str, dict[str, Any]]
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import slug
-from studio.domain.spec.spec import SECTIONS, RunSpec, Values, kind_of, read_spec
+from studio.domain.spec.knob import kind_of
+from studio.domain.spec.run_spec import SECTIONS, RunSpec, Values, read_spec
 
 MOST_RUNS = 64
 

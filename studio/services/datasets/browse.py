@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -19,7 +17,8 @@ from studio.domain.chat.templates import AUTOMATIC, TemplateChoice
 from studio.domain.datasets.formats import read_layout
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
-from studio.domain.datasets.rows import Row, learned, read_row
+from studio.domain.datasets.row_parts import Row, learned
+from studio.domain.datasets.rows import read_row
 from studio.domain.errors import StudioError
 from studio.rendering.template import Rendered
 from studio.services.datasets.cleaning import PROBLEMS
@@ -28,10 +27,8 @@ from studio.services.datasets.status import check_ready
 from studio.services.datasets.token_counts import TOKENS, TokenCount
 from studio.services.models.chat_template import load_chat_template
 from studio.services.models.status import check_ready as check_model
-from studio.services.shared.csv_export import harmless
 from studio.store.datasets.problem_file import count_problems, read_problems
-from studio.store.datasets.row_file import BATCH, RowLookup, read_batches, read_rows, rows_from
-from studio.store.datasets.row_lines import row_line
+from studio.store.datasets.row_file import BATCH, RowLookup, read_batches, read_rows
 from studio.store.job_folder import read_json
 from studio.store.tables.datasets import Dataset
 from studio.store.tables.models import Model
@@ -192,37 +189,6 @@ def _problem_files(dataset: Dataset, examination: TokenCount | None) -> list[Pat
     if examination is not None and examination.status == "done":
         files.append(examination.folder / PROBLEMS)
     return [file for file in files if file.exists()]
-
-
-def problem_lines(dataset: Dataset, examination: TokenCount | None = None) -> Iterator[str]:
-    """All problems as a CSV file, a piece at a time."""
-    names = [original.name for original in dataset.details.originals] or [dataset.file_name]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(["file", "line", "field", "level", "code", "message", "remedy"])
-    for path in _problem_files(dataset, examination):
-        for problem, _ in read_problems(path):
-            p = problem.as_dict()
-            name = names[min(problem.file, len(names) - 1)]
-            cells = [name, p["line"], p["field"], p["level"], p["code"], p["message"], p["remedy"]]
-            writer.writerow([harmless(cell) for cell in cells])
-            if buffer.tell() > 1 << 16:
-                yield buffer.getvalue()
-                buffer.seek(0)
-                buffer.truncate()
-    yield buffer.getvalue()
-
-
-def clean_lines(dataset: Dataset) -> Iterator[bytes]:
-    """The rows as JSON Lines, a batch at a time; their SHA-256 is the version's hash.
-
-    Raises:
-        InvalidInput: the dataset has no rows yet.
-        OSError: its file cannot be read.
-    """
-    check_ready(dataset)
-    for batch in read_batches(dataset.rows_path):
-        yield b"".join(map(row_line, rows_from(batch)))
 
 
 def sample(dataset: Dataset) -> list[dict[str, Any]]:

@@ -26,16 +26,15 @@ from studio.domain.jobs.ingest import (
 from studio.domain.naming import check_name
 from studio.engines.base import Engine
 from studio.engines.job import Job
-from studio.services.adapters.service import cannot_remove
 from studio.services.datasets.cleaning import Cleaning
 from studio.services.datasets.intake import DatasetIntakes
+from studio.services.datasets.removal import DatasetRemoval
 from studio.services.datasets.source_files import SourceFile, SourceFiles, cannot_store, check_regular
 from studio.services.datasets.sources import check_hub_source, name_of_file, name_taken
 from studio.services.datasets.status import check_ready, still_reading
 from studio.services.shared.fault_isolation import each_by_itself
 from studio.store.catalogue import Catalogue
 from studio.store.database_faults import CatalogueFull
-from studio.store.disk.deletion import deleting, finish_deletions
 from studio.store.disk.reserve import Reserve
 from studio.store.tables.adapters import Adapter
 from studio.store.tables.datasets import Dataset
@@ -60,6 +59,7 @@ class Datasets:
         self._folder = folder
         self._token = token
         self._originals = SourceFiles(folder / "originals")
+        self._removal = DatasetRemoval(catalogue, engine, folder, self._originals)
         self._intakes = DatasetIntakes(catalogue, engine)
         self._lock = FileLock(folder / ".lock")
         self._reserve = reserve or Reserve(folder / "reserve", 0)
@@ -122,7 +122,7 @@ class Datasets:
             yield originals
         except BaseException:
             with suppress(StudioError):  # who needs them cannot be told now: see `clear_strays`
-                self._clear_originals(originals)
+                self._removal.clear_originals({original.sha256 for original in originals})
             raise
 
     def add_sample(self, name: str | None = None, owner: str = "") -> Dataset:
@@ -204,7 +204,7 @@ class Datasets:
             worker = job.start("intake", online=online, token=self._token() if online else None)
         except (OSError, StudioError) as error:
             self._catalogue.delete_datasets([dataset.id])
-            self._clear_originals([dataset])
+            self._removal.clear_originals({original.sha256 for original in dataset.details.originals})
             if isinstance(error, StudioError):
                 raise
             raise cannot_store(error, self._folder) from error
@@ -349,48 +349,18 @@ class Datasets:
                         "Wait until the run ends, or stop it.", name=dataset.name,
                     )  # fmt: skip
             with self._reserve.given_up():
-                self._delete(doomed)
-                self._clear_originals(doomed)
-
-    def _delete(self, doomed: Sequence[Dataset]) -> None:
-        """Raises StudioError as `delete` does."""
-        for dataset in doomed:
-            if dataset.status == "reading" and dataset.folder:
-                Job(self._engine, dataset.folder, dataset.worker).stop(force=True)
-        ids = [dataset.id for dataset in doomed]
-        # An old studio kept two versions in one folder.
-        needed = {Path(d.rows_path).parent for d in self._catalogue.datasets() if d.id not in ids}
-        folders = [folder for folder in map(self._folder_of, doomed) if folder not in needed]
-        try:
-            with deleting(folders, self._folder, self._is_known):
-                self._catalogue.delete_datasets(ids)
-        except OSError as error:
-            raise cannot_remove(doomed[0].name, self._folder_of(doomed[0]), error) from error
+                self._removal.remove(doomed)
 
     def finish_deletions(self) -> None:
         """Ends those that were broken off."""
         with suppress(Timeout), self._lock.acquire(timeout=0):
-            finish_deletions(self._folder, self._is_known)
+            self._removal.finish()
 
     def clear_strays(self) -> None:
         """Removes the copies of files that killed processes have left and no version comes from. For whoever knows that
         the catalogue has lost nothing."""
         with suppress(Timeout), self._lock.acquire(timeout=0):
-            self._originals.keep_only({o.sha256 for d in self._catalogue.datasets() for o in d.details.originals})
-
-    def _is_known(self, folder: Path) -> bool:
-        return any(self._folder_of(dataset).name == folder.name for dataset in self._catalogue.datasets())
-
-    def _folder_of(self, dataset: Dataset) -> Path:
-        """Also of one whose server was killed before it could put it down."""
-        return dataset.own_folder if dataset.folder or dataset.rows_path else self._folder / str(dataset.id)
-
-    def _clear_originals(self, of: Sequence[Dataset] | Sequence[SourceFile]) -> None:
-        """Removes those of `of` that no version comes from any more. What the catalogue does not know stays."""
-        gone = {o.sha256 for o in of if isinstance(o, SourceFile)}
-        gone |= {o.sha256 for d in of if isinstance(d, Dataset) for o in d.details.originals}
-        needed = {o.sha256 for d in self._catalogue.datasets() for o in d.details.originals}
-        self._originals.remove(gone - needed)
+            self._originals.keep_only(self._removal.needed_originals())
 
 
 def _choices(reading: ReadOptions | None, layout: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.prompt_lines import PromptRow, prompt_of, read_prompts
-from studio.domain.datasets.rows import learned
+from studio.domain.datasets.row_parts import learned
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
 from studio.domain.jobs.training import TrainRequest

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import ceil
 
 from studio.domain.errors import StudioError
-from studio.domain.spec.spec import RunSpec, TrainingSpec
+from studio.domain.spec.run_spec import RunSpec
+from studio.domain.spec.training import TrainingSpec
 from studio.services.runs.estimate import Plan, total_steps
 
 POLYNOMIAL_END = 1e-7  # transformers' get_polynomial_decay_schedule_with_warmup goes down to it, and not below

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.run import Ending, RunStatus
-from studio.domain.spec.spec import RunSpec, TrainingSpec
+from studio.domain.spec.run_spec import RunSpec
+from studio.domain.spec.training import TrainingSpec
 from studio.domain.translation import N_
 from studio.services.models.status import check_ready
 from studio.services.runs.estimate import total_steps

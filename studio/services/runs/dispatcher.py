@@ -19,7 +19,7 @@ from studio.domain.jobs.models import ModelReference
 from studio.domain.jobs.training import TrainRequest
 from studio.domain.naming import slug
 from studio.domain.run import Ending, RunStatus, verdict
-from studio.domain.spec.spec import RunSpec
+from studio.domain.spec.run_spec import RunSpec
 from studio.domain.translation import N_
 from studio.engines.base import Engine
 from studio.engines.job import Job

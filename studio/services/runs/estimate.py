@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from studio.domain.errors import StudioError
-from studio.domain.spec.spec import LoraSpec, RunSpec, TrainingSpec
+from studio.domain.spec.lora import LoraSpec
+from studio.domain.spec.run_spec import RunSpec
+from studio.domain.spec.training import TrainingSpec
 from studio.services.models.layers import BaseWeights, Layer
 
 _ADAPTER_BYTES = 4  # peft keeps and saves an adapter in fp32, whatever the base is in

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from studio.domain.errors import StudioError
-from studio.domain.spec.spec import RunSpec
+from studio.domain.spec.run_spec import RunSpec
 from studio.platform.hardware import CPU, cpu_has_bf16, look_at_gpus
 from studio.services.models.layers import BaseWeights, read_base_weights
 from studio.services.runs.estimate import row_tokens, training_bytes

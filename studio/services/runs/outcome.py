@@ -12,7 +12,7 @@ from studio.domain.events import Finished
 from studio.domain.jobs.state import Done, Failed, JobState
 from studio.domain.jobs.training import AdapterSummary
 from studio.domain.run import RunStatus
-from studio.domain.spec.spec import WatchSpec
+from studio.domain.spec.watch import WatchSpec
 from studio.domain.translation import N_
 from studio.engines.job import Job
 from studio.services.adapters.lineage import lineage

@@ -10,7 +10,9 @@ from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import check_name
 from studio.domain.quantization import stored_quantization
 from studio.domain.run import RunStatus
-from studio.domain.spec.spec import DataSpec, ModelSpec, RunSpec
+from studio.domain.spec.data import DataSpec
+from studio.domain.spec.model import ModelSpec
+from studio.domain.spec.run_spec import RunSpec
 from studio.services.datasets.status import check_ready
 from studio.services.models.status import check_ready as check_model
 from studio.services.runs import checks as run_checks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from studio.domain.naming import check_name
-from studio.domain.spec.spec import Values
+from studio.domain.spec.run_spec import Values
 from studio.domain.spec.sweep import combine, read_axes
 from studio.services.runs.service import Runs
 from studio.store.catalogue import Catalogue

@@ -13,7 +13,7 @@ from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.jobs.ingest import Trim
 from studio.domain.translation import N_
 from studio.samples import sample_path
-from studio.services.datasets import browse as dataset_view
+from studio.services.datasets import browse, export
 from studio.services.datasets.status import check_ready
 from studio.services.datasets.token_counts import TokenCount, TokenCountRequest
 from studio.ui.language import language_of
@@ -81,14 +81,14 @@ def routes(app: FastAPI, studio: Studio) -> None:
             check_ready(dataset)
         except StudioError as error:
             raise HTTPException(409, str(error)) from error
-        return sent(dataset_view.clean_lines(dataset), f"{dataset.reference}.jsonl", "application/x-ndjson")
+        return sent(export.clean_lines(dataset), f"{dataset.reference}.jsonl", "application/x-ndjson")
 
     @app.get("/download/datasets/{id}/problems.csv")
     def problems_file(
         id: str, model: str = "", max_length: int = MAX_LENGTH, validation: str = ""
     ) -> StreamingResponse:
         dataset = found(id)
-        lines = dataset_view.problem_lines(dataset, _counted(studio, dataset, model, max_length, validation))
+        lines = export.problem_lines(dataset, _counted(studio, dataset, model, max_length, validation))
         return sent((line.encode("utf-8-sig" if i == 0 else "utf-8") for i, line in enumerate(lines)),
                     f"{dataset.reference}-problems.csv", "text/csv; charset=utf-8")  # fmt: skip
 
@@ -161,7 +161,7 @@ def rows(
 ) -> dict[str, Any]:  # fmt: skip
     """One page of rows, rendered for the model, or for the first one that is ready; `model` is empty where none is."""
     dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
-    seen = dataset_view.rows(
+    seen = browse.rows(
         dataset, offset, ON_A_PAGE, search=search, model=chosen,
         examination=_counted(studio, dataset, chosen.name if chosen else "", max_length, validation),
     )  # fmt: skip
@@ -182,7 +182,7 @@ def whole_row(
     """Row `number`, without anything cut. Raises NotFound."""
     dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
     examination = _counted(studio, dataset, chosen.name if chosen else "", max_length, validation)
-    seen = dataset_view.rows(dataset, number, 1, model=chosen, examination=examination)
+    seen = browse.rows(dataset, number, 1, model=chosen, examination=examination)
     if not seen["rows"]:
         raise NotFound("“{name}” has no such row.", "It has {count}: reload the page.", name=name, count=seen["total"])
     return shown_row(seen["rows"][0], language_of(request), WHOLE)
@@ -194,7 +194,7 @@ def problems(
 ) -> dict[str, Any]:  # fmt: skip
     """One page of what is wrong, errors first."""
     dataset, language = studio.datasets.get(name), language_of(request)
-    found, total = dataset_view.problems(
+    found, total = browse.problems(
         dataset, offset, ON_A_PAGE, codes=[code] if code else [], search=search.strip(),
         examination=_counted(studio, dataset, model, max_length, validation),
     )  # fmt: skip
@@ -279,7 +279,7 @@ def columns(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
         "columns": (unclear or dataset.details).columns,
         "formats": shown_formats(language_of(request)),
         "layout": (unclear and unclear.guess) or dataset.details.layout,
-        "sample": dataset_view.sample(dataset)[:5],
+        "sample": browse.sample(dataset)[:5],
     }
 
 
@@ -295,7 +295,7 @@ def try_columns(studio: Studio, name: str, layout: dict[str, Any], request: gr.R
             "row": one["row"] and shown_row({**one["row"], "number": number, "line": number + 1}, language, 300),
             "problems": [shown_problem(problem, (), language) for problem in one["problems"]],
         }
-        for number, one in enumerate(dataset_view.try_layout(studio.datasets.get(name), layout)[:5])
+        for number, one in enumerate(browse.try_layout(studio.datasets.get(name), layout)[:5])
     ]
 
 

@@ -13,7 +13,7 @@ from studio.domain.chat.templates import TemplateChoice
 from studio.domain.datasets.formats import trained_part
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.spec.presets import PRESETS, preset_values
-from studio.domain.spec.spec import RunSpec, defaults, describe, read_spec
+from studio.domain.spec.run_spec import RunSpec, defaults, describe, read_spec
 from studio.domain.translation import N_
 from studio.samples import sample_path
 from studio.services.models.chat_template import sample_conversation

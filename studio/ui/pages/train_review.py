@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import StudioError
-from studio.domain.spec.spec import RunSpec
+from studio.domain.spec.run_spec import RunSpec
 from studio.domain.translation import N_
 from studio.services.datasets.token_counts import TokenCount, TokenCountRequest
 from studio.store.datasets.problem_file import read_problems

@@ -109,7 +109,7 @@ def shown_problem(problem: Problem, names: Sequence[str], language: str) -> dict
 
 
 def shown_row(row: dict[str, Any], language: str, longest: int = LONGEST) -> dict[str, Any]:
-    """A row of `dataset_view.rows` as its `turns`, and as the `parts` of its rendered text, [text, is it trained].
+    """A row of `browse.rows` as its `turns`, and as the `parts` of its rendered text, [text, is it trained].
 
     `cut` says how many characters were left out, behind the first `longest` of the rendered text or of a turn; `shown`
     how many of the text are within max length, where it was counted.

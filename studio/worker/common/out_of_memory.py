@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from studio.domain.errors import StudioError
-from studio.domain.spec.spec import RunSpec
+from studio.domain.spec.run_spec import RunSpec
 from studio.worker.common.device import memory_in_use
 from studio.worker.common.faults import no_memory
 

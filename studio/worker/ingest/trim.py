@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from studio.domain.chat.templates import TemplateChoice
-from studio.domain.datasets.rows import Row, learned
+from studio.domain.datasets.row_parts import Row, learned
 from studio.domain.errors import StudioError
 from studio.worker.tokenization.encoder import Encoded, Encoder
 from studio.worker.tokenization.load import load_chat_tokenizer

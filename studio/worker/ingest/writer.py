@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from studio.domain.datasets.formats import Layout
 from studio.domain.datasets.problem import Problem
-from studio.domain.datasets.rows import Row
+from studio.domain.datasets.row_parts import Row
 from studio.domain.jobs.ingest import DatasetSummary
 from studio.store.datasets.problem_file import ProblemFileWriter, sort_problems
 from studio.store.datasets.row_file import BATCH, RowFileWriter, RowLookup

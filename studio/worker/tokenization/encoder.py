@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from studio.domain.chat.spans import LearnedTurn, Span, spans_of
-from studio.domain.datasets.rows import Row
+from studio.domain.datasets.row_parts import Row
 from studio.domain.errors import StudioError
 from studio.worker.tokenization.chat_template import turn_end
 from studio.worker.tokenization.load import renderer

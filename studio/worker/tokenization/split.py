@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import xxhash
 
-from studio.domain.datasets.rows import Row, learned
-from studio.domain.spec.spec import DataSpec
+from studio.domain.datasets.row_parts import Row, learned
+from studio.domain.spec.data import DataSpec
 from studio.store.datasets.row_file import read_batches, rows_from
 from studio.store.datasets.row_lines import row_line
 

@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from studio.domain.chat.template_losses import Loss, losses
 from studio.domain.datasets.problem import Problem
-from studio.domain.datasets.rows import Row, learned, texts_of
+from studio.domain.datasets.row_parts import Row, learned, texts_of
 from studio.domain.errors import StudioError
 from studio.domain.events import Finished
 from studio.domain.jobs.token_counts import CountTokensRequest, TokenSummary, ValidationRows
-from studio.domain.spec.spec import DataSpec
+from studio.domain.spec.data import DataSpec
 from studio.store.arrow_file import ArrowFileWriter
 from studio.store.datasets.problem_file import ProblemFileWriter
 from studio.store.datasets.row_file import read_batches, rows_from

@@ -14,7 +14,7 @@ from transformers.pytorch_utils import Conv1D
 
 from studio.domain.adapter_layers import REFUSED
 from studio.domain.errors import StudioError
-from studio.domain.spec.spec import LoraSpec
+from studio.domain.spec.lora import LoraSpec
 
 ALL = "all-linear"
 _TOKENS = 8

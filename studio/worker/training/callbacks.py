@@ -14,7 +14,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from studio.domain.errors import StudioError
 from studio.domain.events import Evaluated, Progress, Sampled, Saved, Started, Step
-from studio.domain.spec.spec import WatchSpec
+from studio.domain.spec.watch import WatchSpec
 from studio.store.checkpoint_folder import checkpoint_path, checkpoints
 from studio.store.job_folder import JobFolder
 from studio.worker.common.device import memory_in_use

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from transformers import StoppingCriteria, StoppingCriteriaList
 
-from studio.domain.datasets.rows import learned
-from studio.domain.spec.spec import WatchSpec
+from studio.domain.datasets.row_parts import learned
+from studio.domain.spec.watch import WatchSpec
 from studio.store.datasets.row_file import read_rows
 from studio.worker.generation.detokenizer import before_stop
 from studio.worker.generation.generate import left_padded

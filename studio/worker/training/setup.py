@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from trl import SFTConfig
 
-from studio.domain.spec.spec import RunSpec
+from studio.domain.spec.run_spec import RunSpec
 from studio.worker.models.load import LoadedModel
 from studio.worker.models.output_head import OwnHead, backbone_of
 from studio.worker.models.probes import DocumentProbe, has_plain_head, positions_stand_alone

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 from datasets import Dataset
 
-from studio.domain.datasets.rows import Row, learned
+from studio.domain.datasets.row_parts import Row, learned
 from studio.domain.errors import StudioError
-from studio.domain.spec.spec import RunSpec
+from studio.domain.spec.run_spec import RunSpec
 from studio.store.datasets.row_file import read_batches, rows_from
 from studio.worker.tokenization.encoder import IGNORED, Encoded, Encoder
 from studio.worker.tokenization.split import Split, read_contents, split_contents

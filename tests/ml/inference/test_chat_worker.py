@@ -22,7 +22,7 @@ from studio.domain.chat.sampling import Message, Sampling
 from studio.domain.columns import Column, Share
 from studio.domain.jobs.serving import ServedModel, ServeRequest
 from studio.domain.run import RunStatus
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.engines.local import LocalEngine
 from studio.platform.hardware import Device
 from studio.services.inference.remote_server import RemoteServer

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from studio.domain.datasets.rows import learned
+from studio.domain.datasets.row_parts import learned
 from studio.worker.ingest.trim import Trimmer
 from studio.worker.tokenization.encoder import Encoder
 from studio.worker.tokenization.load import load_chat_tokenizer

@@ -15,7 +15,7 @@ from peft import PeftModel, get_peft_model
 
 from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import StudioError
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.store.job_folder import JobFolder
 from studio.worker.generation.sequence import Delta, GeneratedSequence
 from studio.worker.inference.adapter_manager import AdapterManager

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from studio.app import Studio, build
-from studio.services.datasets import browse as dataset_view
+from studio.services.datasets import browse
 from studio.services.datasets.token_counts import TokenCount, TokenCountRequest
 from studio.settings import read_settings
 from tests.support.waiting import wait_for
@@ -47,7 +47,7 @@ def test_rows_of_the_validation_set_are_found_with_their_twins_and_dropped(studi
 
     examination = wait_for(counted, seconds=SECONDS, what="the examination")
     assert examination is not None
-    problems, total = dataset_view.problems(train, codes=["leakage"], examination=examination)
+    problems, total = browse.problems(train, codes=["leakage"], examination=examination)
     assert total == 2
     assert [(p.line, p.values["twin"]) for p in problems] == [(9, 1), (10, 2)]
 

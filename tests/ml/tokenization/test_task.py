@@ -13,10 +13,10 @@ import pyarrow as pa
 import pytest
 from transformers import AutoTokenizer
 
-from studio.domain.datasets.rows import learned
+from studio.domain.datasets.row_parts import learned
 from studio.domain.events import Finished, Progress
 from studio.domain.jobs.token_counts import CountTokensRequest
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.services.models.chat_template import load_chat_template
 from studio.store.datasets.problem_file import read_problems
 from studio.store.datasets.row_file import RowFileWriter

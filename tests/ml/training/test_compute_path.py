@@ -13,7 +13,7 @@ from peft import get_peft_model
 from transformers import AutoModelForCausalLM
 
 from studio.domain.events import Evaluated, Started, Step
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.store.job_folder import JobFolder
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.models.probes import DocumentProbe, has_plain_head

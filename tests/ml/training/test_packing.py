@@ -10,7 +10,7 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 
-from studio.domain.spec.spec import RunSpec, read_spec
+from studio.domain.spec.run_spec import RunSpec, read_spec
 from studio.store.job_folder import JobFolder
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.models.probes import has_plain_head

@@ -8,7 +8,7 @@ import pytest
 import torch
 from datasets import Dataset
 
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.store.job_folder import JobFolder
 from studio.worker.models.load import load_base
 from studio.worker.training.collators import PaddingCollator

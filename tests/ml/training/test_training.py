@@ -18,7 +18,8 @@ from trl import SFTConfig
 from studio.domain.errors import StudioError
 from studio.domain.events import Evaluated, Finished, Progress, Saved, Started, Step
 from studio.domain.jobs.training import TrainRequest
-from studio.domain.spec.spec import LoraSpec, TrainingSpec
+from studio.domain.spec.lora import LoraSpec
+from studio.domain.spec.training import TrainingSpec
 from studio.store.job_folder import JobFolder
 from studio.worker.common.watchdog import Watchdog
 from studio.worker.models.load import load_base

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from studio.app import Studio, build
-from studio.services.datasets import browse as dataset_view
+from studio.services.datasets import export
 from studio.settings import read_settings
 from studio.store.tables.datasets import Dataset
 from tests.support.waiting import wait_for
@@ -108,7 +108,7 @@ def check_rows(dataset: Dataset, rows: Mapping[str, int]) -> None:
 
 def _version(dataset: Dataset) -> Version:
     try:
-        content = hashlib.sha256(b"".join(dataset_view.clean_lines(dataset))).hexdigest()
+        content = hashlib.sha256(b"".join(export.clean_lines(dataset))).hexdigest()
     except Exception as error:
         content = f"cannot be read: {error}"
     return Version(dataset.id, dataset.status, dataset.rows, dataset.sha256, content)

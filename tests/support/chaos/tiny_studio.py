@@ -13,7 +13,7 @@ import psutil
 
 from studio.app import Studio, build
 from studio.domain.events import Resumed, Saved, Step
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.settings import read_settings
 from studio.store.job_folder import JobFolder
 from studio.store.tables.runs import Run

@@ -8,7 +8,7 @@ import pytest
 from studio.app import build
 from studio.cli import main
 from studio.cli.output import table
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.settings import read_settings
 
 

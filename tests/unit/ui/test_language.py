@@ -12,7 +12,7 @@ from studio.domain.chat.templates import TEMPLATES
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.spec.presets import PRESETS
-from studio.domain.spec.spec import describe
+from studio.domain.spec.run_spec import describe
 from studio.ui.language import LANGUAGES, dictionary, language_of, preferred, sentence_of, translate
 
 ROOT = Path(__file__).parents[3]

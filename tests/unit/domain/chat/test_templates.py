@@ -13,7 +13,7 @@ import pytest
 from studio.domain.chat.spans import Messages, answer_spans, parts_of
 from studio.domain.chat.templates import AUTOMATIC, TEMPLATES, TemplateChoice
 from studio.domain.errors import StudioError
-from studio.domain.spec.spec import RunSpec, describe, read_spec
+from studio.domain.spec.run_spec import RunSpec, describe, read_spec
 from studio.services.models.chat_template import SAMPLE, load_chat_template, sample_conversation
 from studio.services.runs.service import Runs
 from studio.store.catalogue import Catalogue

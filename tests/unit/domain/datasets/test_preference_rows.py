@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from studio.domain.datasets.formats import Format, Layout, recognise
-from studio.domain.datasets.rows import Row, read_row
+from studio.domain.datasets.row_parts import Row
+from studio.domain.datasets.rows import read_row
 from tests.support.dataset_zoo.making import chat
 from tests.support.in_process_intake import check_words
 

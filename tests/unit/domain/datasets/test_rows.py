@@ -10,7 +10,8 @@ from studio.domain.datasets.formats import (
     recognise,
 )
 from studio.domain.datasets.problem import Problem
-from studio.domain.datasets.rows import Row, learned, read_row, texts_of
+from studio.domain.datasets.row_parts import Row, learned, texts_of
+from studio.domain.datasets.rows import read_row
 from tests.support.dataset_zoo.making import chat
 from tests.support.in_process_intake import check_words
 from tests.support.tool_conversations import WEATHER

@@ -4,7 +4,7 @@ import pytest
 
 from studio.domain.errors import InvalidInput
 from studio.domain.spec.presets import PRESETS, preset_values
-from studio.domain.spec.spec import SECTIONS, RunSpec, defaults, describe, read_spec
+from studio.domain.spec.run_spec import SECTIONS, RunSpec, defaults, describe, read_spec
 
 
 def values(**sections):

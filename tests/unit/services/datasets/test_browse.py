@@ -12,7 +12,7 @@ import pytest
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.jobs.ingest import DatasetDetails, SourceFileRecord
-from studio.services.datasets import browse as dataset_view
+from studio.services.datasets import browse, export
 from studio.services.datasets.token_counts import TokenCountRequest, TokenCounts
 from studio.services.shared.csv_export import harmless
 from studio.store.tables.datasets import Dataset
@@ -61,7 +61,7 @@ def test_what_is_counted_of_a_version_of_an_older_studio_stands_beside_its_rows(
 
 
 def test_rows_are_shown_as_a_model_sees_them_with_what_is_trained(tmp_path: Path, model: Model) -> None:
-    (row,) = dataset_view.rows(ready(tmp_path, {"crew.jsonl": lines(CREW)}), model=model)["rows"]
+    (row,) = browse.rows(ready(tmp_path, {"crew.jsonl": lines(CREW)}), model=model)["rows"]
     assert row["messages"] == CREW["messages"]
     assert row["rendered"] == "<user>Who are you?</s>\n<assistant>A captain. ⚓</s>\n"
     assert [row["rendered"][start:end] for start, end in row["spans"]] == ["A captain. ⚓</s>"]
@@ -69,30 +69,30 @@ def test_rows_are_shown_as_a_model_sees_them_with_what_is_trained(tmp_path: Path
 
 def test_a_row_that_the_template_refuses_says_so_and_the_others_are_shown(tmp_path: Path, model: Model) -> None:
     dataset = ready(tmp_path, {"a.jsonl": lines(chat(("user", "a"), ("tool", "b"), ("assistant", "c")), CREW)})
-    refused, shown = dataset_view.rows(dataset, model=model)["rows"]
+    refused, shown = browse.rows(dataset, model=model)["rows"]
     assert "no tools" in refused["error"].problem
     assert "rendered" not in refused
     assert shown["spans"]
 
 
 def test_plain_text_is_trained_as_a_whole(tmp_path: Path, model: Model) -> None:
-    (row,) = dataset_view.rows(ready(tmp_path, {"a.csv": "text\nabc\n"}), model=model)["rows"]
+    (row,) = browse.rows(ready(tmp_path, {"a.csv": "text\nabc\n"}), model=model)["rows"]
     assert (row["rendered"], row["spans"]) == ("abc", [(0, 3)])
 
 
 def test_of_a_pair_the_better_answer_is_trained_and_of_a_bad_answer_nothing(tmp_path: Path, model: Model) -> None:
     pair = ready(tmp_path / "pair", {"a.jsonl": lines({"prompt": "q", "chosen": "good", "rejected": "bad"})})
-    (row,) = dataset_view.rows(pair, model=model)["rows"]
+    (row,) = browse.rows(pair, model=model)["rows"]
     assert [row["rendered"][start:end] for start, end in row["spans"]] == ["good</s>"]
     rated = lines({"prompt": "q", "completion": "a", "label": True}, {"prompt": "q", "completion": "b", "label": False})
-    good, bad = dataset_view.rows(ready(tmp_path / "rated", {"a.jsonl": rated}), model=model)["rows"]
+    good, bad = browse.rows(ready(tmp_path / "rated", {"a.jsonl": rated}), model=model)["rows"]
     assert good["spans"]
     assert "rendered" not in bad
 
 
 def test_a_model_without_a_chat_template_is_shown_with_chatml(tmp_path: Path, model: Model) -> None:
     (Path(model.path) / "tokenizer_config.json").write_text(json.dumps({"eos_token": "</s>"}))
-    (row,) = dataset_view.rows(ready(tmp_path, {"crew.jsonl": lines(CREW)}), model=model)["rows"]
+    (row,) = browse.rows(ready(tmp_path, {"crew.jsonl": lines(CREW)}), model=model)["rows"]
     assert row["rendered"].startswith("<|im_start|>user\nWho are you?</s>")
     assert [row["rendered"][start:end] for start, end in row["spans"]] == ["A captain. ⚓</s>"]
 
@@ -100,12 +100,12 @@ def test_a_model_without_a_chat_template_is_shown_with_chatml(tmp_path: Path, mo
 def test_a_damaged_chat_template_is_said_to_be_one(tmp_path: Path, model: Model) -> None:
     (Path(model.path) / "chat_template.jinja").write_text("{% for m in messages %}")
     with pytest.raises(StudioError, match=r"cannot be read: .*endfor"):
-        dataset_view.rows(ready(tmp_path, {"crew.jsonl": lines(CREW)}), model=model)
+        browse.rows(ready(tmp_path, {"crew.jsonl": lines(CREW)}), model=model)
 
 
 def test_a_model_that_is_not_ready_cannot_show_a_dataset(tmp_path: Path) -> None:
     with pytest.raises(StudioError, match="not ready yet"):
-        dataset_view.rows(
+        browse.rows(
             ready(tmp_path, {"crew.jsonl": lines(CREW)}), model=Model(name="later", status="preparing", path="")
         )
 
@@ -119,7 +119,7 @@ def test_a_model_that_is_not_ready_cannot_show_a_dataset(tmp_path: Path) -> None
 )
 def test_a_search_finds_the_rows_that_say_it(tmp_path: Path, words: str, expected: list[int]) -> None:
     dataset = ready(tmp_path, {"a.jsonl": lines(said("One sea?", "Yes."), said("Two?", "A gull."), said("海", "Sea."))})
-    seen = dataset_view.rows(dataset, search=words)
+    seen = browse.rows(dataset, search=words)
     assert ([row["line"] for row in seen["rows"]], seen["total"]) == (expected, len(expected))
 
 
@@ -127,8 +127,8 @@ def test_a_search_looks_into_every_part_of_a_pair(tmp_path: Path) -> None:
     rows = [{"prompt": f"p{i}", "chosen": f"c{i}", "rejected": f"r{i}"} for i in range(1200)]
     dataset = ready(tmp_path, {"a.jsonl": lines(*rows)})
     for words, line in (("p1100", 1101), ("c1100", 1101), ("r5", 6)):
-        assert dataset_view.rows(dataset, limit=1, search=words)["rows"][0]["line"] == line
-    assert dataset_view.rows(dataset, 2, 1, search="r100")["total"] == 11
+        assert browse.rows(dataset, limit=1, search=words)["rows"][0]["line"] == line
+    assert browse.rows(dataset, 2, 1, search="r100")["total"] == 11
 
 
 # problems
@@ -143,14 +143,14 @@ def faulty(tmp_path: Path) -> Dataset:
 
 
 def test_problems_are_told_errors_first_in_the_order_of_the_files_a_page_at_a_time(faulty: Dataset) -> None:
-    found, total = dataset_view.problems(faulty)
+    found, total = browse.problems(faulty)
     assert [(p.file, p.line, p.code) for p in found] == [
         (0, 2, "no_turns"), (0, 3, "not_json"), (1, 1, "not_a_turn"), (0, 4, "email"),
     ]  # fmt: skip
     assert total == 4
-    assert dataset_view.problems(faulty, 1, 2) == (found[1:3], 4)
-    assert dataset_view.problems(faulty, 4) == ([], 4)
-    assert dataset_view.problems(faulty, 0, None)[0] == found
+    assert browse.problems(faulty, 1, 2) == (found[1:3], 4)
+    assert browse.problems(faulty, 4) == ([], 4)
+    assert browse.problems(faulty, 0, None)[0] == found
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_problems_are_told_errors_first_in_the_order_of_the_files_a_page_at_a_ti
     ],
 )
 def test_problems_are_found_by_kind_place_and_words(faulty: Dataset, wanted: Any, expected: list[int]) -> None:
-    found, total = dataset_view.problems(faulty, **wanted)
+    found, total = browse.problems(faulty, **wanted)
     assert ([p.line for p in found], total) == (expected, len(expected))
 
 
@@ -179,7 +179,7 @@ def test_a_cell_that_a_spreadsheet_could_run_is_quoted(before: str, formula: str
 
 def test_problems_as_a_table_hold_nothing_that_a_spreadsheet_runs(tmp_path: Path) -> None:
     dataset = ready(tmp_path, {"=1+1.jsonl": lines(CREW, {"messages": [{"role": "=cmd", "content": "q"}]})})
-    header, row = csv.reader("".join(dataset_view.problem_lines(dataset)).splitlines())
+    header, row = csv.reader("".join(export.problem_lines(dataset)).splitlines())
     assert header == ["file", "line", "field", "level", "code", "message", "remedy"]
     assert row[:5] == ["'=1+1.jsonl", "2", "messages[0].role", "error", "unknown_role"]
     assert "“=cmd”" in row[5]
@@ -191,16 +191,16 @@ def test_problems_as_a_table_hold_nothing_that_a_spreadsheet_runs(tmp_path: Path
 def test_the_hash_of_a_version_is_that_of_its_clean_file_which_is_read_as_the_same_rows(tmp_path: Path) -> None:
     rows = [said(f"Question {i}, “海”", "a\u2028b") for i in range(1003)]
     dataset = ready(tmp_path / "first", {"a.json": json.dumps(rows)})
-    content = b"".join(dataset_view.clean_lines(dataset))
+    content = b"".join(export.clean_lines(dataset))
     assert hashlib.sha256(content).hexdigest() == dataset.sha256
     assert ready(tmp_path / "again", {"b.jsonl": content}).sha256 == dataset.sha256
 
 
 def test_the_first_rows_are_tried_in_another_layout(tmp_path: Path) -> None:
     dataset = ready(tmp_path, {"a.csv": "question,answer\nWho?,Me.\n,So.\n"})
-    assert dataset_view.sample(dataset) == [{"question": "Who?", "answer": "Me."}, {"question": "", "answer": "So."}]
+    assert browse.sample(dataset) == [{"question": "Who?", "answer": "Me."}, {"question": "", "answer": "So."}]
     layout = {"format": "prompt-completion", "columns": {"prompt": "answer", "completion": "question"}}
-    first, second = dataset_view.try_layout(dataset, layout)
+    first, second = browse.try_layout(dataset, layout)
     assert first == {"row": said("Me.", "Who?"), "problems": []}
     assert (second["row"], [(p.line, p.field) for p in second["problems"]]) == (None, [(2, "question")])
 
@@ -208,15 +208,15 @@ def test_the_first_rows_are_tried_in_another_layout(tmp_path: Path) -> None:
 @pytest.mark.parametrize("status", ["reading", "unclear", "failed"])
 def test_a_dataset_that_is_not_ready_has_no_rows_to_look_at(status: str) -> None:
     dataset = Dataset(name="crew", status=status, details={}, folder="", rows_path="", rows=0)
-    for look in (dataset_view.rows, lambda dataset: list(dataset_view.clean_lines(dataset))):
+    for look in (browse.rows, lambda dataset: list(export.clean_lines(dataset))):
         with pytest.raises(InvalidInput, match="“crew”"):
             look(dataset)
-    assert dataset_view.problems(dataset) == ([], 0)
-    assert dataset_view.sample(dataset) == []
+    assert browse.problems(dataset) == ([], 0)
+    assert browse.sample(dataset) == []
 
 
 def test_rows_whose_file_is_gone_are_said_with_a_remedy(tmp_path: Path) -> None:
     dataset = ready(tmp_path, {"crew.jsonl": lines(CREW)})
     Path(dataset.rows_path).unlink()
     with pytest.raises(StudioError, match=r"rows of “crew” cannot be read: .*add its file again"):
-        dataset_view.rows(dataset)
+        browse.rows(dataset)

@@ -8,7 +8,7 @@ from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.jobs.ingest import DatasetReference
 from studio.domain.jobs.models import ModelReference
 from studio.domain.jobs.training import TrainRequest
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.services.evaluation.prompt_sets import MOST_PROMPTS, PromptSets
 from studio.services.runs.service import Runs
 from studio.store.datasets.row_file import RowFileWriter

@@ -10,7 +10,7 @@ from studio.cli import main
 from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.events import Failed, Finished
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.services.adapters.compatibility import ready_model
 from studio.services.datasets.browse import _rendered
 from studio.services.evaluation.service import Evaluations

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from studio.domain.errors import InvalidInput
 from studio.domain.events import Evaluated, Failed, Finished, Halved, Progress, Resumed, Sampled, Started, Step
 from studio.domain.jobs.training import TrainRequest
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.engines.exit_reason import ExitReason
 from studio.services.models.service import Models
 from studio.services.runs.checkpoints import Checkpoints

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from studio.domain.errors import StudioError
-from studio.domain.spec.spec import LoraSpec, RunSpec, TrainingSpec, read_spec
+from studio.domain.spec.lora import LoraSpec
+from studio.domain.spec.run_spec import RunSpec, read_spec
+from studio.domain.spec.training import TrainingSpec
 from studio.services.models.layers import BaseWeights, layers_of, read_base_weights
 from studio.services.runs.estimate import (
     base_bytes,

@@ -12,7 +12,7 @@ import pytest
 from studio.domain.errors import StudioError
 from studio.domain.events import Event, Finished, Step
 from studio.domain.jobs.ingest import FilesSource, IntakeRequest
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.services.datasets.service import Datasets
 from studio.services.evaluation.service import Evaluations
 from studio.services.hub.files import read_adapter_folder

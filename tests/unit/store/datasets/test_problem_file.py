@@ -11,7 +11,7 @@ import pytest
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.jobs.ingest import CleanSource, IntakeRequest, RowsWithProblems
-from studio.services.datasets import browse as dataset_view
+from studio.services.datasets import browse, export
 from studio.services.datasets.check import check
 from studio.store.arrow_file import ArrowFileWriter, DamagedFile
 from studio.store.datasets.problem_file import SCHEMA, ProblemFileWriter, count_problems, read_problems, rows_with
@@ -72,9 +72,9 @@ def test_a_file_full_of_one_fault_can_be_looked_at_healed_and_exported(
     taken = take_in(tmp_path, {"a.jsonl": content}, near_duplicates=False)
     assert taken.details.problems == {code: count}
     version = dataset(taken)
-    shown, total = dataset_view.problems(version, count - 1, 5)
+    shown, total = browse.problems(version, count - 1, 5)
     assert ([(p.line, p.code) for p in shown], total) == ([(count + 2, code)], count)
-    _, *told = csv.reader("".join(dataset_view.problem_lines(version)).splitlines())
+    _, *told = csv.reader("".join(export.problem_lines(version)).splitlines())
     assert [row[1] for row in told] == [str(line) for line in range(3, count + 3)]
     report = check(ImmediateEngine(), [tmp_path / "files" / "a.jsonl"])
     assert report.counts[code] == count

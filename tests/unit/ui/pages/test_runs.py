@@ -12,7 +12,7 @@ from studio.app import Studio
 from studio.domain.errors import InvalidInput, NotFound
 from studio.domain.events import Evaluated, Finished, Progress, Saved, Step
 from studio.domain.run import RunStatus
-from studio.domain.spec.spec import read_spec
+from studio.domain.spec.run_spec import read_spec
 from studio.platform.hardware import Device
 from studio.services.runs.placement import place
 from studio.services.runs.progress import NOTES, summarise

@@ -6,7 +6,7 @@ import pytest
 
 from studio.domain.errors import InvalidInput
 from studio.domain.spec.presets import preset_values
-from studio.domain.spec.spec import defaults
+from studio.domain.spec.run_spec import defaults
 from studio.ui.language import translate
 from studio.ui.pages import train
 from tests.support.page_requests import IN_CHINESE, IN_ENGLISH, values

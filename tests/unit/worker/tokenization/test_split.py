@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from studio.domain.spec.spec import DataSpec
+from studio.domain.spec.data import DataSpec
 from studio.store.datasets.row_file import RowFileWriter
 from studio.worker.tokenization.split import Split, keep_together, read_contents, split_contents, split_rows
 

@@ -1,0 +1,39 @@
+"""The shapes of rows, and what training learns of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Turn = dict[str, Any]
+"""{"role", "content"}, and where they are there "tool_calls", "name", "tool_call_id"."""
+
+Row = dict[str, Any]
+"""One of four shapes, in trl's own names: {"messages": [Turn, …]}, {"text"}, {"prompt", "chosen", "rejected"} or
+{"prompt", "completion", "label": bool}, whose parts are lists of turns. The first two may have a "label" (text) to
+split them by, all but text "tools"."""
+
+
+def learned(row: Row) -> Row | None:
+    """What supervised training learns of a row: {"messages", "tools"?} or {"text"}; None of an answer rated bad."""
+    if "text" in row:
+        return {"text": row["text"]}
+    if "messages" in row:
+        turns = row["messages"]
+    elif "chosen" in row:
+        turns = [*row["prompt"], *row["chosen"]]
+    elif row["label"]:
+        turns = [*row["prompt"], *row["completion"]]
+    else:
+        return None
+    return {"messages": turns, "tools": row["tools"]} if row.get("tools") else {"messages": turns}
+
+
+def texts_of(row: Row) -> list[tuple[str, str]]:
+    """Every text in the row with its path: ("messages[1].content", "Hello.")."""
+    if "text" in row:
+        return [("text", row["text"])]
+    return [
+        (f"{part}[{i}].content", turn["content"])
+        for part in ("messages", "prompt", "chosen", "rejected", "completion")
+        for i, turn in enumerate(row.get(part, ()))
+    ]

@@ -1,0 +1,35 @@
+"""The base model of a run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from studio.domain.chat.templates import AUTOMATIC, TEMPLATES, TemplateChoice
+from studio.domain.spec.knob import Section, knob
+
+
+class ModelSpec(Section):
+    """Base model"""
+
+    name: str = knob("starter", "Base model", "The model to fine-tune.", min_length=1)
+    precision: Literal["auto", "fp32", "bf16", "8-bit", "4-bit"] = knob(
+        "auto",
+        "Precision",
+        "Number format of the base model's weights. Fewer bits need less memory; on a CPU, 8-bit and 4-bit are slower.",
+        advanced=True,
+        choices={
+            "auto": "Automatic",
+            "fp32": "Full (fp32)",
+            "bf16": "Half (bf16)",
+            "8-bit": "8-bit",
+            "4-bit": "4-bit (NF4)",
+        },
+    )
+    chat_template: TemplateChoice = knob(
+        AUTOMATIC,
+        "Chat template",
+        "How conversations are formatted. Automatic uses the model's own template, or ChatML if it has none. A model "
+        "with its own template was trained with it: choose another only if its own leaves out something the adapter "
+        "should learn. Saved with the adapter.",
+        choices={AUTOMATIC: "Automatic", **{name: template.label for name, template in TEMPLATES.items()}},
+    )
