@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
 from studio.domain.datasets.formats import header_key
 from studio.domain.errors import StudioError
 from studio.domain.events import Finished, Progress
@@ -9,8 +13,9 @@ from studio.domain.jobs.ingest import DatasetDetails, IntakeRequest
 from studio.domain.jobs.state import Done, Failed, Lost, Running
 from studio.domain.translation import N_
 from studio.engines.base import Engine
-from studio.engines.job import Job
+from studio.engines.job import POLL_SECONDS, Job
 from studio.store.catalogue import Catalogue
+from studio.store.database_faults import CatalogueFull
 from studio.store.job_folder import JobFolder
 from studio.store.tables.datasets import Dataset
 
@@ -32,6 +37,20 @@ class DatasetIntakes:
                 self.fail(dataset, job.why_lost(N_("Delete it and add it again.")))
             case Running(Progress(stage=stage, done=done, total=total)):
                 self._catalogue.change_dataset(dataset.id, stage=stage, done=done, total=total)
+
+    def wait(self, dataset: Dataset, seconds: float, progress: Callable[[Dataset], None]) -> Dataset:
+        """The dataset once it is read, or when the time is over."""
+        deadline = time.monotonic() + seconds
+        while dataset.status == "reading" and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+            with suppress(CatalogueFull):  # the reserve is given up: there is room at the next look
+                self.look_after(dataset)
+            found = self._catalogue.dataset_by_id(dataset.id)
+            if found is None:  # deleted meanwhile
+                break
+            dataset = found
+            progress(dataset)
+        return dataset
 
     def fail(self, dataset: Dataset, fault: StudioError) -> None:
         self._catalogue.change_dataset(

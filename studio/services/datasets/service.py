@@ -30,16 +30,14 @@ from studio.services.datasets.cleaning import Cleaning
 from studio.services.datasets.intake import DatasetIntakes
 from studio.services.datasets.removal import DatasetRemoval
 from studio.services.datasets.source_files import SourceFile, SourceFiles, cannot_store, check_regular
-from studio.services.datasets.sources import check_hub_source, name_of_file, name_taken
+from studio.services.datasets.sources import check_hub_source, choices_of, name_of_file, name_taken
 from studio.services.datasets.status import check_ready, still_reading
 from studio.services.shared.fault_isolation import each_by_itself
 from studio.store.catalogue import Catalogue
-from studio.store.database_faults import CatalogueFull
 from studio.store.disk.reserve import Reserve
 from studio.store.tables.adapters import Adapter
 from studio.store.tables.datasets import Dataset
 
-LOOK = 0.05  # seconds between two looks at a worker: there is no event to await across processes
 SAMPLE, EXAMINED = "sample.json", "examined"
 
 
@@ -108,7 +106,7 @@ class Datasets:
                 name=free, format="", sha256="", path=str(originals[0].path), rows_path="", rows=0, size=0, owner=owner,
                 file_name=shown[0] if len(shown) == 1 else f"{shown[0]} + {len(shown) - 1}",
                 details=DatasetDetails(originals=[o.record() for o in originals]),
-                steps=[{"action": "add", "files": shown, "at": time.time()} | _choices(reading, layout)],
+                steps=[{"action": "add", "files": shown, "at": time.time()} | choices_of(reading, layout)],
             )  # fmt: skip
             return self._start(dataset, source, reading, layout)
 
@@ -135,17 +133,7 @@ class Datasets:
         self, dataset: Dataset, seconds: float = 30, *, progress: Callable[[Dataset], None] = lambda dataset: None
     ) -> Dataset:
         """The dataset once it is read, or when the time is over."""
-        deadline = time.monotonic() + seconds
-        while dataset.status == "reading" and time.monotonic() < deadline:
-            time.sleep(LOOK)
-            with suppress(CatalogueFull):  # the reserve is given up: there is room at the next look
-                self._intakes.look_after(dataset)
-            found = self._catalogue.dataset_by_id(dataset.id)
-            if found is None:  # deleted meanwhile
-                break
-            dataset = found
-            progress(dataset)
-        return dataset
+        return self._intakes.wait(dataset, seconds, progress)
 
     def add_from_hub(
         self, repository: str, *, config: str = "", split: str = "train", revision: str = "", name: str | None = None,
@@ -246,7 +234,7 @@ class Datasets:
             source = details.hub or FilesSource(
                 files=[FileReference(path=o.path, name=o.name) for o in details.originals]
             )
-            step = {"action": "read_again", "at": time.time()} | _choices(reading, layout)
+            step = {"action": "read_again", "at": time.time()} | choices_of(reading, layout)
             if dataset.status != "ready":
                 self._catalogue.change_dataset(dataset.id, steps=[*dataset.steps, step])
             else:
@@ -306,8 +294,6 @@ class Datasets:
         each_by_itself(self._catalogue.datasets("reading"), self._intakes.look_after, self._intakes.fail)
         self.finish_deletions()
 
-    # looked up
-
     def list(self) -> Sequence[Dataset]:
         """The newest version of each, newest first."""
         seen: dict[str, Dataset] = {}
@@ -327,8 +313,6 @@ class Datasets:
     def adapters(self, dataset: Dataset) -> Sequence[Adapter]:
         """Those that were trained on this version."""
         return self._catalogue.adapters_of_dataset(dataset.id)
-
-    # gone
 
     def delete(self, reference: str) -> None:
         """Takes a dataset with all its versions out of the catalogue, or the one version of `name@version`, and their
@@ -361,8 +345,3 @@ class Datasets:
         the catalogue has lost nothing."""
         with suppress(Timeout), self._lock.acquire(timeout=0):
             self._originals.keep_only(self._removal.needed_originals())
-
-
-def _choices(reading: ReadOptions | None, layout: Mapping[str, Any] | None) -> dict[str, Any]:
-    chosen = {key: value for key, value in (reading.model_dump() if reading else {}).items() if value}
-    return chosen | ({"layout": dict(layout)} if layout else {})

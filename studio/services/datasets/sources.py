@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
+from studio.domain.datasets.file_format import ReadOptions
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
 from studio.domain.jobs.ingest import HubSource
@@ -38,3 +41,9 @@ def check_hub_source(repository: str, config: str, split: str, revision: str) ->
     return HubSource(
         repository=repository, config=config.strip(), split=split.strip() or "train", revision=revision.strip()
     )
+
+
+def choices_of(reading: ReadOptions | None, layout: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a person chose of how the files are read, for the version's history."""
+    chosen = {key: value for key, value in (reading.model_dump() if reading else {}).items() if value}
+    return chosen | ({"layout": dict(layout)} if layout else {})
