@@ -38,10 +38,10 @@ def test_a_column_follows_its_run_to_the_adapter_and_a_new_adapter_can_be_chosen
     page.locator("#add-column").click()
     picker = page.get_by_role("dialog")
     expect(picker.get_by_role("button", name=re.compile("^tide, step"))).not_to_have_count(0)
-    expect(picker.get_by_role("button", name=re.compile("^tide over"))).to_have_count(0)
+    expect(picker.get_by_role("button", name=re.compile("^tide on"))).to_have_count(0)
 
     bed.studio.run_control.stop(id)
-    expect(picker.get_by_role("button", name=re.compile("^tide over"))).to_have_count(1, timeout=MINUTES)
+    expect(picker.get_by_role("button", name=re.compile("^tide on"))).to_have_count(1, timeout=MINUTES)
     expect(picker.get_by_role("button", name=re.compile("^tide, step"))).to_have_count(0)
     page.get_by_role("button", name="Cancel").click()
     expect(column).to_contain_text("The run “tide” has ended.", timeout=MINUTES)
