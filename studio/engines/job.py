@@ -49,11 +49,11 @@ class Job:
     def is_alive(self) -> bool:
         return self.worker is not None and self._engine.is_alive(self._worker)
 
-    def poll(self, read: Callable[[], RunEvent | None] | None = None, *, created_at: float = 0.0) -> JobState:
-        """What has become of it. `read` gets the newest word where others than the folder's are meant; a job that was
-        created a moment ago may have no worker yet."""
+    def poll(self, read: Callable[[bool], RunEvent | None] | None = None, *, created_at: float = 0.0) -> JobState:
+        """What has become of it. `read` gets the newest word where it is not simply the folder's; it is told whether
+        the worker is alive. A job that was created a moment ago may have no worker yet."""
         alive = self.is_alive()  # asked first: a worker's last word comes before its death
-        last = read() if read else self.folder.last_event()
+        last = read(alive) if read else self.folder.last_event()
         if self.worker is None and time.time() - created_at <= SECONDS_TO_START:
             alive = True
         return state_of(last, alive=alive)

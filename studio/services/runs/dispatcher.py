@@ -181,7 +181,7 @@ class Dispatcher:
 
     def _look_after(self, run: Run, now: float) -> None:
         job = Job(self._engine, run.folder, run.worker)
-        state = job.poll(lambda: self._newest_word(run))
+        state = job.poll(lambda alive: self._newest_word(run, alive))
         if job.worker and job.worker != run.worker:  # of a worker whose server died before it could put it down
             self._catalogue.change_run(run.id, worker=job.worker)
         ending = Ending(run.ending) if run.ending else None
@@ -197,10 +197,11 @@ class Dispatcher:
         elif status is RunStatus.STOPPING:
             self._press(run, ending, job, now)
 
-    def _newest_word(self, run: Run) -> RunEvent | None:
+    def _newest_word(self, run: Run, alive: bool) -> RunEvent | None:
         """Records what is new in the run's folder. A server may have died after that, and before it drew the conclusion
-        of a last word: then nothing is new."""
-        return record_events(self._catalogue, run) or JobFolder(run.folder).last_event(run.attempt_offset)
+        of a last word: then nothing is new of a worker that is gone."""
+        last = record_events(self._catalogue, run)
+        return JobFolder(run.folder).last_event(run.attempt_offset) if last is None and not alive else last
 
     def _fail(self, run: Run, fault: StudioError, now: float) -> None:
         """What the run has told cannot be recorded, so that nobody could follow it: its worker is ended."""
