@@ -1,4 +1,4 @@
-"""`studio datasets`: files in, what is wrong with them, clean versions, files out."""
+"""`studio datasets`: add files, check them, clean versions, export."""
 
 from __future__ import annotations
 

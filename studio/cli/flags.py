@@ -1,4 +1,4 @@
-"""The flags that say how answers are drawn."""
+"""The flags of sampling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`studio compare`: base model and adapters, asked the same thing."""
+"""`studio compare`: one prompt to the base model and to adapters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A verb's time with the studio: opened on its home, waited in, closed."""
+"""The studio that a command works with: opened on its home, waited for, closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Linear layers that get no adapter, by the type of the model and the last of their names."""
+"""Linear layers that never get an adapter, by model type and last part of their name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a column of a comparison is made of: a base model, and the adapters over it."""
+"""A column of a comparison: a base model and the adapters over it."""
 
 from __future__ import annotations
 

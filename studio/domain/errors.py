@@ -1,4 +1,4 @@
-"""What went wrong, said so that the reader knows where it is and what to do."""
+"""Errors with a problem and a remedy, so that the reader knows where it is and what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker says, one JSON object a line in `events.jsonl`."""
+"""What a worker reports, one JSON object per line of `events.jsonl`."""
 
 from __future__ import annotations
 

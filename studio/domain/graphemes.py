@@ -1,4 +1,4 @@
-"""Text cut where it is long, never within what a reader sees as one character: a flag, a family, an accented letter."""
+"""Truncation of long text that never splits what a reader sees as one character."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that people give, and the folder names made of them."""
+"""Names that people choose, and folder names derived from them."""
 
 from __future__ import annotations
 

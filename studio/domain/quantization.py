@@ -1,4 +1,4 @@
-"""How the weights in a base model's folder are stored, where they are quantised already: read off its config.json."""
+"""How a base model's stored weights are quantised, read from its config.json."""
 
 from __future__ import annotations
 

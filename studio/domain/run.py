@@ -1,4 +1,4 @@
-"""The life of a run: its states, and which may follow which."""
+"""The states of a run, and which may follow which."""
 
 from __future__ import annotations
 

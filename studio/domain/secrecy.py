@@ -1,4 +1,4 @@
-"""Known secrets are masked wherever words leave the studio: in errors, events, logs, answers and files.
+"""Masks known secrets wherever text leaves the studio: errors, events, logs, answers and files.
 
 What another server sends may hold the token that it was asked with, whole or in another spelling. So every spelling
 counts in which a reader could use it: percent-encoded, escaped as in JSON, Python or HTML, hexadecimal, in base64 as a

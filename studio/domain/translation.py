@@ -1,4 +1,4 @@
-"""Texts that are written in one place and translated in another."""
+"""Marks texts that are translated elsewhere."""
 
 from __future__ import annotations
 

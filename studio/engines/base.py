@@ -1,4 +1,4 @@
-"""Where workers run. An engine knows a folder and a task; it knows no hyperparameter."""
+"""The engine protocol: where workers run. An engine knows a folder and a task, and no hyperparameter."""
 
 from __future__ import annotations
 

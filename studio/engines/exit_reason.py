@@ -1,4 +1,4 @@
-"""Why a worker is gone that said nothing, as far as it can be known, and what helps."""
+"""Why a worker ended without a last word, as far as that can be known, and what helps."""
 
 from __future__ import annotations
 

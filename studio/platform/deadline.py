@@ -1,4 +1,4 @@
-"""A limit on how long someone else may take."""
+"""A time limit on a call that has none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this machine can compute on, as far as that is known without torch."""
+"""The devices of this machine, as far as that is known without torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The system's memory, as far as this process may use it: a control group may allow less than the machine has."""
+"""The memory that this process may use: a control group may allow less than the machine has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages between a process and the one that renders for it, behind their length in bytes.
+"""Length-prefixed messages between a process and the one that renders for it.
 
 Requests are as marshal writes them, so that a template gets exactly the values that were given. Answers come from where
 a stranger's program ran, and are JSON.

@@ -1,4 +1,4 @@
-"""The processes that render, seen from one that asks them: started when they are needed, kept, ended at a limit."""
+"""The pool of rendering processes: started on demand, kept, killed at a limit."""
 
 from __future__ import annotations
 

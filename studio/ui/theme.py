@@ -1,4 +1,4 @@
-"""Colours, type and spacing, said once: CSS variables for our own views, and a Gradio theme that points at them."""
+"""Colours, type and spacing: CSS variables for our own views, and a Gradio theme that uses them."""
 
 from __future__ import annotations
 

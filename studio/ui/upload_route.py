@@ -1,4 +1,4 @@
-"""The way a file takes from the page into the home: one stream, written as it comes."""
+"""The upload route: one stream, written as it arrives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a chat is asked with: messages, and how the next words are chosen."""
+"""A chat request: messages and sampling settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which characters of a rendered conversation are answers, that is: what the model is trained to write.
+"""Which characters of a rendered conversation are answers, that is, what the model is trained to write.
 
 The preview and the training worker both call `learned_turns`, so what is shown is what is trained.
 """

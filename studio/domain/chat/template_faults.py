@@ -1,4 +1,4 @@
-"""What can be wrong with a chat template: it refuses a conversation, or it asks for more than a template may have."""
+"""Why a chat template fails: it refuses a conversation, or exceeds its limits."""
 
 from __future__ import annotations
 

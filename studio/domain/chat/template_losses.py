@@ -1,4 +1,4 @@
-"""What a chat template leaves out of a conversation, so that it is never learned, or never read."""
+"""What a chat template leaves out of a conversation, so that it is never trained on or never read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a chat template keeps of a conversation and how it ends an answer, found out by rendering small ones."""
+"""What a chat template keeps of a conversation and how it ends an answer, found by rendering small ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Well-known chat templates, for base models that come without one, or whose own leaves something out.
+"""Well-known chat templates, for base models without one, or whose own leaves something out.
 
 They are plain text under any vocabulary, and differ from their originals in one thing: an answer ends with the
 model's own end token, so that whatever generates text with the model stops there by itself. Each only ever appends:

@@ -1,4 +1,4 @@
-"""How a file of rows is to be read, and which kinds of file can be."""
+"""File types that can be read, and options for reading them."""
 
 from __future__ import annotations
 

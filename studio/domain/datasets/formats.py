@@ -1,4 +1,4 @@
-"""The formats that a dataset can have, and how one is told from its columns."""
+"""The dataset formats, and how one is recognised by its columns."""
 
 from __future__ import annotations
 

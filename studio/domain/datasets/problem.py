@@ -1,4 +1,4 @@
-"""What can be wrong with a dataset's rows, and where."""
+"""A problem in a dataset: what is wrong, and where."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that can be wrong with a row: its name, what is said of it, what to do, which action heals it."""
+"""Every kind of problem that a row can have: title, message, remedy, and the action that fixes it."""
 
 from __future__ import annotations
 

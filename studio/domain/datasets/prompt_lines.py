@@ -1,4 +1,4 @@
-"""Lists of prompts as people paste them: a prompt a line, JSON Lines, a JSON array, or a table with a header."""
+"""Prompt lists as people paste them: one prompt per line, JSON Lines, a JSON array, or a table with a header."""
 
 from __future__ import annotations
 

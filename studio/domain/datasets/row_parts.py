@@ -1,4 +1,4 @@
-"""The shapes of rows, and what training learns of them."""
+"""The shapes of rows, and which part of a row is trained on."""
 
 from __future__ import annotations
 

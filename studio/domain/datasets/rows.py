@@ -1,4 +1,4 @@
-"""Rows of any layout, made into the few shapes that are kept, with all that is wrong in them."""
+"""Rows of any format, normalised into four shapes, with every problem in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be wrong with the words themselves: invisible and garbled characters, secrets, addresses."""
+"""Checks of the text itself: invisible and garbled characters, secrets, email addresses."""
 
 from __future__ import annotations
 

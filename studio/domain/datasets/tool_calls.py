@@ -1,4 +1,4 @@
-"""Tools and the calls of them, in the spellings that datasets have, made into OpenAI's."""
+"""Tools and tool calls, in the spellings that datasets use, normalised to OpenAI's."""
 
 from __future__ import annotations
 

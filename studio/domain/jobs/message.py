@@ -1,4 +1,4 @@
-"""What all requests and answers have in common."""
+"""What all requests and results have in common."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tasks `fetch` and `check`: a base model is brought onto this machine and tried out."""
+"""The tasks `fetch` and `check`: download a base model, or only try one out."""
 
 from __future__ import annotations
 

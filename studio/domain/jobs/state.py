@@ -1,4 +1,4 @@
-"""The life of a job, as one who looks at its worker from outside knows it."""
+"""The states of a job, as seen from outside its worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A knob: one hyperparameter with its default, its limits and the words that a person sees."""
+"""One hyperparameter: default, limits, label and help."""
 
 from __future__ import annotations
 

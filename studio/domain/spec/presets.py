@@ -1,4 +1,4 @@
-"""Presets: sets of values for a first, a usual and a careful run.
+"""Presets: values for a quick, a usual and a careful run.
 
 Each sets every knob that any of them sets, so that none leaves another one's value behind.
 """

@@ -1,4 +1,4 @@
-"""Several values of some knobs: the runs that their combinations make."""
+"""Sweeps: several values of some settings, and the runs that their combinations make."""
 
 from __future__ import annotations
 

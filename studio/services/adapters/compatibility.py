@@ -1,4 +1,4 @@
-"""Where the adapters of a column are, and whether they are for its base model."""
+"""Where a column's adapters are stored, and whether they fit its base model."""
 
 from __future__ import annotations
 

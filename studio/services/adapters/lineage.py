@@ -1,4 +1,4 @@
-"""Where an adapter comes from: its base model, its dataset, its run and their settings."""
+"""Where an adapter comes from: base model, dataset, run and settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adapters: looked up, renamed, deleted."""
+"""Adapters: look up, rename, delete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A version looked at: its rows a page at a time, as a model sees them, searched; its problems; both as files."""
+"""A version's rows, a page at a time, as a model sees them; search; its problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file checked without being kept."""
+"""Checks files without adding them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cleaning a dataset: what a worker is asked to take away, and what the next version's history says of it."""
+"""Cleaning a dataset: what the worker is asked to remove, and the entry in the next version's history."""
 
 from __future__ import annotations
 

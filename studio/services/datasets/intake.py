@@ -1,4 +1,4 @@
-"""What becomes of the jobs that read datasets."""
+"""Follows the jobs that read datasets, and records their results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Removing datasets: their workers end, and rows of the catalogue go together with the files that they tell of."""
+"""Removes datasets: stops their workers, and deletes rows of the catalogue and files together."""
 
 from __future__ import annotations
 

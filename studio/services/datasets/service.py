@@ -1,4 +1,4 @@
-"""Datasets: files taken in by a worker, healed into new versions, deleted. A version never changes once it is ready."""
+"""Datasets: add, read again, clean into a new version, delete. A version never changes once it is ready."""
 
 from __future__ import annotations
 

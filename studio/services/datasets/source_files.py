@@ -1,4 +1,4 @@
-"""The files that people brought, as they were, kept by their hash."""
+"""The files that people brought, unchanged, stored by their hash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a dataset comes from, and what it is called for that."""
+"""Where a dataset comes from, and its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be said of a dataset that cannot be used, or not yet."""
+"""Why a dataset cannot be used, or not yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Token counts: how many tokens a base model makes of each row, and what is lost of it. A worker does the counting."""
+"""Token counts: how many tokens a base model makes of each row, and what is cut off. A worker counts."""
 
 from __future__ import annotations
 

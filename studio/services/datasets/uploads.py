@@ -1,4 +1,4 @@
-"""Files that a page sends, until they are taken in: in the home, where nobody else can read or take them."""
+"""Uploads in progress: in the home, where nobody else can read them."""
 
 from __future__ import annotations
 

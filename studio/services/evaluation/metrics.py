@@ -1,4 +1,4 @@
-"""How near an answer is to its reference, by the libraries that everyone else measures with.
+"""Metrics of an answer against its reference, computed by the libraries that everyone uses.
 
 They are imported when the first answer is scored: the web process must start fast.
 """

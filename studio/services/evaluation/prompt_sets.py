@@ -1,4 +1,4 @@
-"""Prompt sets: lists of prompts, some with the right answer, that columns are asked again and again."""
+"""Prompt sets: prompts, some with a reference answer, that columns are evaluated on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came out of an evaluation: its state, its figures, its answers a page at a time, and as files."""
+"""Results of an evaluation: state, metrics, answers a page at a time, and files."""
 
 from __future__ import annotations
 

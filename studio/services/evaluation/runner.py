@@ -1,4 +1,4 @@
-"""The work of an evaluation: asks what is missing, and records each answer as soon as it is there.
+"""Runs an evaluation: asks what is missing, and records each answer as it arrives.
 
 Whoever ends it at any moment, and begins it again, finds the same answers in the end, each once.
 """

@@ -1,4 +1,4 @@
-"""A backup of the home into one file, while the studio works.
+"""Backs the home up into one file while the studio runs.
 
 The catalogue is copied by SQLite itself, and after it the files: what a row speaks of is there before the row is. What
 changed while large files were copied is copied again, with a newer catalogue.

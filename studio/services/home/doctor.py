@@ -1,4 +1,4 @@
-"""What a home holds against what its catalogue knows, and the catalogue put right from the home's files."""
+"""Compares the home with its catalogue, and repairs the catalogue from the files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folders of a home that belong to a row of the catalogue each, and the number of the row in their names."""
+"""The folders of a home that belong to rows of the catalogue, and the ids in their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths that were written while the home lay elsewhere."""
+"""Rewrites paths that were stored while the home was elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A home that was moved or copied: its rows and files say where it lay before, where another home may lie now."""
+"""A home that was moved or copied: updates its rows and files to where it is now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A backup is brought back into an empty home: all of it, or nothing."""
+"""Restores a backup into an empty home: all of it, or nothing."""
 
 from __future__ import annotations
 

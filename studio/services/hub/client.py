@@ -1,4 +1,4 @@
-"""The Hugging Face client with limits on its patience, and what its exceptions mean to a person."""
+"""The Hugging Face client with time limits, and what its exceptions mean to a person."""
 
 from __future__ import annotations
 

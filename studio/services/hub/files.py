@@ -1,4 +1,4 @@
-"""What of an adapter's folder is published: weights, configuration and tokenizer, and nothing of this machine."""
+"""Which files of an adapter's folder are published."""
 
 from __future__ import annotations
 

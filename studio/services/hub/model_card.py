@@ -1,4 +1,4 @@
-"""The model card of a published adapter: what it is, how to use it, and all that made it."""
+"""The model card of a published adapter: what it is, how to use it, and how it was made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publishing: an adapter becomes a repository on the Hugging Face Hub, in one commit and without its base."""
+"""Publishes an adapter to the Hugging Face Hub, in one commit and without its base model."""
 
 from __future__ import annotations
 

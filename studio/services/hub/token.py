@@ -1,4 +1,4 @@
-"""The Hugging Face token: where it is kept, and which one counts."""
+"""The Hugging Face token: where it is stored, and which one is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks a chat worker over HTTP, in the OpenAI chat protocol and what goes beyond it."""
+"""Client of a chat worker: the OpenAI chat protocol with extensions."""
 
 from __future__ import annotations
 

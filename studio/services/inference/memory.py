@@ -1,4 +1,4 @@
-"""Whether base models that are to be loaded for the playground fit into the memory that is free."""
+"""Whether the base models that the playground needs fit into free memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks a server of the OpenAI chat protocol that has a base model and adapters under names of their own.
+"""Client of a server that speaks the OpenAI chat protocol and serves a base model and adapters by name.
 
 The protocol: https://platform.openai.com/docs/api-reference/chat. How vLLM tells of adapters (`root`, `parent`) and
 takes new ones: https://docs.vllm.ai/en/stable/features/lora.html.

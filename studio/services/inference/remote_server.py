@@ -1,4 +1,4 @@
-"""Another server that answers in the playground in place of this machine, for who outgrows it: its address and key."""
+"""A remote server that answers in the playground in place of this machine: its address and key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base models that are in memory for the playground: one for each that a comparison needs, no more."""
+"""The chat workers that are in memory: one for each base model that a comparison needs."""
 
 from __future__ import annotations
 

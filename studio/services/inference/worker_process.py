@@ -1,4 +1,4 @@
-"""A chat worker as a process: started, found again, replaced and ended."""
+"""A chat worker process: start, find again, replace, end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model's chat template, rendered without transformers, to the letter as transformers renders it."""
+"""A model's chat template, rendered without transformers, exactly as transformers renders it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layers of a base model, read off the headers of its safetensors files: no weight is loaded."""
+"""The layers of a base model, read from the headers of its safetensors files: no weight is loaded."""
 
 from __future__ import annotations
 

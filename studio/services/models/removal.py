@@ -1,4 +1,4 @@
-"""Removing a base model: nobody needs it, its workers end, and what the studio has made of it is deleted.
+"""Removes a base model: checks that nothing needs it, ends its workers, deletes its files.
 
 Files that the studio has not made stay: those in a folder of the user's, and the Hub's cache, which other programs
 share. So does the record, where runs or adapters tell of the model; it is in no list then, and comes back to life when

@@ -1,4 +1,4 @@
-"""Base models: added by name, fetched and checked by a worker, looked up ready for use."""
+"""Base models: add by name, fetch and check in a worker, look up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a base model can be used, and what is said where it cannot, or not yet."""
+"""Whether a base model can be used, and why not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who stands at a place of a comparison, so that it is known again under another name.
+"""Identity of a column: what makes two columns the same, whatever they are called.
 
 A contender is plain data: {"model", "precision", "shares": [{"adapter", "id", "run", "step", "strength"}], "answered"}.
 `id` is the adapter's in the catalogue, None where it is not known; a base model has no shares.

@@ -1,4 +1,4 @@
-"""What the columns of a comparison are asked, and what they show."""
+"""Prompts and states of columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversations: chats in several columns that were saved to go on with."""
+"""Saved conversations: chats in several columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What votes say: how often each contender was found best, how sure that is, and if people agree with themselves."""
+"""The leaderboard: win rates with their confidence, and how consistently people vote."""
 
 from __future__ import annotations
 

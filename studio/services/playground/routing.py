@@ -1,4 +1,4 @@
-"""Who answers the columns of a comparison: chat workers of this machine, or the server that stands in for them."""
+"""Routes columns to who answers them: chat workers of this machine, or the remote server."""
 
 from __future__ import annotations
 

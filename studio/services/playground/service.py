@@ -1,4 +1,4 @@
-"""The playground: base models and adapters answer the same question side by side."""
+"""The playground: base models and adapters answer the same prompt side by side."""
 
 from __future__ import annotations
 

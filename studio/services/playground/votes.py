@@ -1,4 +1,4 @@
-"""Votes: comparisons are kept with their answers, people say which one is best, and that is counted."""
+"""Votes: comparisons are stored with their answers, and people say which one is best."""
 
 from __future__ import annotations
 

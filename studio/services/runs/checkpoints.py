@@ -1,4 +1,4 @@
-"""Checkpoints of runs: which there are, and keeping one as an adapter, also while its run goes on."""
+"""Checkpoints of runs: list them, and promote one to an adapter, also while its run continues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings that do not go together: with each other, with the base model, or with the number of steps."""
+"""Settings that conflict: with each other, with the base model, or with the number of steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person asks of a run: its place in the queue, its end, and that it goes on."""
+"""Controls a run: its place in the queue, stop, resume, continue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dispatcher: one step that looks after every worker, and starts what waits.
+"""The dispatcher: one step that follows every worker and starts waiting runs.
 
 It is the only writer of what workers report. `tick` is called each second by whoever holds the home's lock.
 """

@@ -1,4 +1,4 @@
-"""What a run will be, as far as it can be worked out before torch is there: rows, steps, sizes."""
+"""What a run will be, computed without torch: rows, steps, sizes."""
 
 from __future__ import annotations
 

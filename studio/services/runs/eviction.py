@@ -1,4 +1,4 @@
-"""The playground and training on one device: whoever is idle makes room."""
+"""Evicts the playground's idle model from a device that a run needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory that a run is expected to need, from what the catalogue knows of its model and its rows."""
+"""The memory that a run is expected to need."""
 
 from __future__ import annotations
 

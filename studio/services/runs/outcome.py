@@ -1,4 +1,4 @@
-"""What is done when a run's worker is over: its adapter, its last words, and whether it goes on by itself."""
+"""What happens when a run's worker has ended: adapter, fault, automatic resume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which waiting runs start now, and where: one on each GPU, one on the CPU, each where its memory suffices."""
+"""Device placement: which waiting runs start now, and on which device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker's events make of its run: figures, samples, notes for its history, and the run's own fields."""
+"""Turns a worker's events into its run's metrics, samples, history and fields."""
 
 from __future__ import annotations
 

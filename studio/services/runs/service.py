@@ -1,4 +1,4 @@
-"""Runs: submit, look at. Starting them is the dispatcher's, and what a person asks of one is in control."""
+"""Runs: submit and look up. The dispatcher starts them; see control for what a person asks of one."""
 
 from __future__ import annotations
 

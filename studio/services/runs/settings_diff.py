@@ -1,4 +1,4 @@
-"""Runs side by side: in which settings they differ."""
+"""Which settings differ between runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables as CSV that a spreadsheet can open without running anything."""
+"""CSV that a spreadsheet can open without running anything."""
 
 from __future__ import annotations
 

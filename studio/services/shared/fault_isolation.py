@@ -1,4 +1,4 @@
-"""Items looked after one by one: a fault of one marks that one as failed, and the others go on."""
+"""Handles items one by one: a fault of one marks it as failed, and the others go on."""
 
 from __future__ import annotations
 

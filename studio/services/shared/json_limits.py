@@ -1,4 +1,4 @@
-"""What pages hand over to be kept: whole, finite and not too large."""
+"""Limits for JSON that pages send to be stored: complete, finite and not too large."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine and what the studio keeps on it, as far as that is known without torch."""
+"""The machine and what the studio stores on it, without torch."""
 
 from __future__ import annotations
 

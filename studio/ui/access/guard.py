@@ -1,4 +1,4 @@
-"""Who may speak to the studio: known hosts, no foreign writes, a login where one is set, and a policy for the page."""
+"""Request guard: known hosts, no cross-site writes, login, content policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often somebody may guess: by visitor, and over all of them."""
+"""Rate limit of logins: per visitor, and overall."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is posted to Gradio's part of the server: bounded, JSON, and for something that is there."""
+"""Limits on what is posted to Gradio's routes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who has signed in: random tokens, known to this process alone."""
+"""Signed-in sessions: random tokens, in memory only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The login: a page that asks for it, a cookie that remembers it, and HTTP Basic for programs."""
+"""Sign-in: a page, a cookie, and HTTP Basic for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page that asks for the login: HTML that needs no script."""
+"""The sign-in page: HTML without a script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The datasets page: files in, what is wrong with them and how to heal it, and rows as a model will see them."""
+"""The datasets page: add files, fix problems, see rows as a model will."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run would not learn of its rows, found before it is started: asked of the worker that counts their tokens."""
+"""What a run would not learn of its rows, found before it starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which colour a run and its adapter have, the same on every page and for good: that of a number, which never changes.
+"""The colour of a run and its adapter: the same on every page, and for good.
 
 A run's number is its id. What it ended with has its run's colour, so that a curve and its adapter go together; what was
 kept from a checkpoint has one of its own beside it, as has an adapter without a run. 0 is grey, the base model's.

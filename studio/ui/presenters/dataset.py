@@ -1,4 +1,4 @@
-"""A dataset's version, its rows and its problems as the page shows them."""
+"""Versions, rows and problems of datasets, as the pages show them."""
 
 from __future__ import annotations
 

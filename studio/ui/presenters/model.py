@@ -1,4 +1,4 @@
-"""A base model as the pages show it, with what a check of it found."""
+"""Base models and their checks, as the pages show them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs as the pages show them."""
+"""Runs, as the pages show them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever ended a worker, as a problem and a remedy. Knows libraries' errors by name, so that it imports none."""
+"""What ended a worker, as a problem and a remedy. Libraries' errors are known by name, so none is imported."""
 
 from __future__ import annotations
 

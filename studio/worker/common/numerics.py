@@ -1,4 +1,4 @@
-"""How far two computations of the same thing may be apart: no further than rounding takes them."""
+"""Whether two computations of the same thing differ by more than rounding."""
 
 from __future__ import annotations
 

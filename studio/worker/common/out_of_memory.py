@@ -1,4 +1,4 @@
-"""Memory that runs out: recognised, told, and what is made smaller then."""
+"""Out of memory: recognised, explained, and the micro-batch halved."""
 
 from __future__ import annotations
 

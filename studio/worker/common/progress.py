@@ -1,4 +1,4 @@
-"""How far a worker is, told into its folder."""
+"""Reports progress into the job folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A thread that looks after the worker itself: its sign of life, and the memory of the machine."""
+"""A thread that writes the worker's heartbeat and watches the machine's memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text out of tokens as they come: no half characters, and nothing of a stop sequence."""
+"""Incremental detokenisation: no half characters, and nothing of a stop sequence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that are written together: the rows of one `generate`."""
+"""Generates a batch: the rows of one `generate`."""
 
 from __future__ import annotations
 

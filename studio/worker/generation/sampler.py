@@ -1,4 +1,4 @@
-"""The next token of each row, drawn with that row's own settings and its own random numbers."""
+"""Sampling with settings and a random generator for each row."""
 
 from __future__ import annotations
 

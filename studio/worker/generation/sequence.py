@@ -1,4 +1,4 @@
-"""One answer while it is being written: a row of a batch."""
+"""One answer while it is generated: a row of a batch."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Whether an adapter fits a base model, and in what company it can answer there, as far as its settings and the shapes
-in its file say: no weight is read."""
+"""Whether an adapter fits a base model, and what can share a batch with it, by its settings and the shapes in its file:
+no weight is read."""
 
 from __future__ import annotations
 

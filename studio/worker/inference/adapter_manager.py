@@ -1,4 +1,4 @@
-"""Any number of adapters over one base model, each row of a batch with its own, or with several together."""
+"""Any number of adapters over one base model; each row of a batch has its own set."""
 
 from __future__ import annotations
 

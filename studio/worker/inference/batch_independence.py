@@ -1,5 +1,5 @@
-"""What may stand beside a row in a batch of this model, so that the row stays what it is alone: found out by trying,
-when the model is checked or else when it is first asked.
+"""Which rows may share a batch of this model without changing each other's answers: found by trying, when the model is
+checked or first asked.
 """
 
 from __future__ import annotations

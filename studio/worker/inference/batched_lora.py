@@ -1,7 +1,8 @@
-"""Plain LoRA adapters beside the base, never in it: each row of a batch adds its own update to what a layer puts out.
+"""Batched multi-LoRA: each row of a batch adds its own adapters' update to a layer's output.
 
 The matrices of all rows are stacked once for each layer, so that any number of adapters costs two batched products a
-layer, whatever their ranks are. The base's modules stay as they are; without a bank open over it, it is the base.
+layer, whatever their ranks are: as in Punica (https://arxiv.org/abs/2310.18547) and S-LoRA
+(https://arxiv.org/abs/2311.03285), without their kernels. The base's modules stay as they are.
 """
 
 from __future__ import annotations

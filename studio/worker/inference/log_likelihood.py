@@ -1,4 +1,4 @@
-"""How likely a given answer is to a model: it reads the answer instead of writing it."""
+"""The log-likelihood of a given answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adapters that have to be on the model to act: DoRA, IA3, whole layers and what else only peft computes.
+"""Adapters that only peft can compute, injected into the model: DoRA, IA3, whole layers and others.
 
 The base is never changed: an adapter that touches its weights is taken off again, and they are put back to the bit,
 before the base is used.

@@ -1,4 +1,4 @@
-"""The OpenAI chat protocol, as far as it is spoken here: what is asked, and what is answered."""
+"""The OpenAI chat protocol with extensions: requests and responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one thread that generates: it takes what waits, and what can share a batch becomes one."""
+"""The one thread that generates: it batches waiting requests that can share a batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several answers read by several models: what can share a batch does."""
+"""Scores given answers, batched where that changes nothing."""
 
 from __future__ import annotations
 

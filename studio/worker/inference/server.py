@@ -1,4 +1,4 @@
-"""The chat worker's address: HTTP on this machine, with a bearer token."""
+"""The chat worker as an HTTP server on this machine, with a bearer token."""
 
 from __future__ import annotations
 

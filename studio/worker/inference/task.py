@@ -1,4 +1,4 @@
-"""The chat worker: one base model and its adapters, asked over HTTP on this machine."""
+"""The task `serve`: one base model and its adapters."""
 
 from __future__ import annotations
 

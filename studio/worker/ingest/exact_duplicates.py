@@ -1,4 +1,4 @@
-"""Rows that are equal to an earlier one, found by their hashes."""
+"""Exact duplicates, found by hash."""
 
 from __future__ import annotations
 

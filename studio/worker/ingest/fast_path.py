@@ -1,4 +1,4 @@
-"""A thousand rows at once, where none of them needs a closer look.
+"""Fast path: a thousand rows at once, where none of them needs a closer look.
 
 The answer is the same as that of `domain.dataset_rows.read_row` for each, many times as quickly; where anything is out
 of the ordinary there is none, and each row is looked at by itself.

@@ -1,4 +1,7 @@
-"""Near duplicates among the texts of a dataset: MinHash and bands find candidates, the texts themselves decide."""
+"""Near duplicates: MinHash signatures in bands find candidates, the texts themselves decide.
+
+Banding is described in Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3 (http://www.mmds.org).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The intake worker: reads files, or an earlier version, checks every row, and writes a dataset's version."""
+"""The task `intake`: reads files or an earlier version, checks every row, and writes a dataset's version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks through all texts of a batch of rows at once, and closely only at those that an expression has marked."""
+"""Scans all texts of a batch at once, and closely only those that an expression has matched."""
 
 from __future__ import annotations
 

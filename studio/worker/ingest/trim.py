@@ -1,4 +1,4 @@
-"""Rows made short enough for training: a conversation by whole exchanges, a text at a token's end."""
+"""Trims rows to max length: a conversation by whole exchanges, a text at a token boundary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes a dataset's version: its rows, every problem in them, and what can be said of them as a whole."""
+"""Writes a dataset's version: rows, problems, and a summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A base model, checked: what it is, how its weights are stored, and what it can do here, tried on the model itself."""
+"""The task `check`: what a base model is, how its weights are stored, and what works with it, by trying."""
 
 from __future__ import annotations
 

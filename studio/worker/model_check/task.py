@@ -1,4 +1,4 @@
-"""The fetching worker: brings a base model onto this machine, or looks at one that is here."""
+"""The task `fetch`: downloads a base model, or looks at one that is here, and checks it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a model reads from left to right: what it makes of a word must not depend on the words behind it."""
+"""Whether a model is causal: a token must not change the logits before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a base model: which of them are needed, and what they say about it."""
+"""The files of a base model: which are needed, and what they say about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model is, by its configuration: one that writes text word by word, or which other kind."""
+"""What kind of model a configuration describes."""
 
 from __future__ import annotations
 

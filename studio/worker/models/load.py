@@ -1,4 +1,4 @@
-"""A base model from its folder, in the precision that was asked for, with no weight but those of the folder."""
+"""Loads a base model in the requested precision, with exactly the weights of its folder."""
 
 from __future__ import annotations
 

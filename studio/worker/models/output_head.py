@@ -1,4 +1,4 @@
-"""What a model does after its last layer, done again by the model itself: on some of the hidden states only."""
+"""The model's own head, applied to some of the hidden states only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model's architecture can do, found out by running it on a few tokens rather than by its name."""
+"""What an architecture can do, found by running it on a few tokens rather than by its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The starter model: from the Hub, or, where only a package index can be reached, out of a package."""
+"""The starter model: from the Hub, or from a Python package where only a package index can be reached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows as token ids, and which of them are learned. It needs a tokenizer, but no torch."""
+"""Encodes rows into token ids with a mask of what is trained on. Needs a tokenizer, but no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A base model's tokenizer, without its weights and without torch: no token of it is one that the model has not."""
+"""Loads a base model's tokenizer without weights or torch; no token id exceeds the model's embedding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Special tokens of a tokenizer that stand in plain text, where they are taken for the end or the start of a turn."""
+"""Special tokens that occur in plain text, where they would be taken for a turn's start or end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows are trained on, and which are held out to measure how well that went."""
+"""The split into training and held-out rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examining worker: what a base model sees of a dataset, token by token, as training would label it."""
+"""The task `count-tokens`: what a base model sees of a dataset, token by token, as training would label it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which layers of a model get an adapter, which do not, and why."""
+"""Which layers get an adapter, which do not, and why."""
 
 from __future__ import annotations
 

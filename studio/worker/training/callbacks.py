@@ -1,4 +1,4 @@
-"""What the run folder is told while the trainer works."""
+"""Trainer callback that writes run events."""
 
 from __future__ import annotations
 

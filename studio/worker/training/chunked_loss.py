@@ -1,4 +1,7 @@
-"""Cross-entropy that meets the vocabulary only where a token is learned."""
+"""Chunked cross-entropy over the tokens that are trained on: the logits of all others are never computed.
+
+The idea is that of fused linear cross-entropy (Liger Kernel, https://arxiv.org/abs/2410.10989), in plain torch.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examples put together for one forward pass."""
+"""Data collators: packed, or padded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trial step before the training: what is quicker is used only where it computes what the plain way does."""
+"""A trial step before training: a faster path is used only where it computes what the plain one does."""
 
 from __future__ import annotations
 

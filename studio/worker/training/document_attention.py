@@ -1,4 +1,5 @@
-"""Attention of packed documents, each by itself: what stands in one row costs no more than in rows of its own."""
+"""Attention within each document of a packed row: packing without cross-contamination
+(https://arxiv.org/abs/2107.02027), at the cost of rows of their own."""
 
 from __future__ import annotations
 

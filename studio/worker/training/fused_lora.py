@@ -1,5 +1,5 @@
-"""A linear layer and its plain LoRA as one operation: the frozen weight gets no gradient, and little is kept for
-the backward pass."""
+"""A linear layer and its plain LoRA as one autograd function: the frozen weight gets no gradient, and few activations
+are kept for the backward pass."""
 
 from __future__ import annotations
 

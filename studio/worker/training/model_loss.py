@@ -1,4 +1,4 @@
-"""The loss of a batch, by the model itself: of language, and of a mixture's router."""
+"""The loss of a batch as the model itself computes it: language modelling, and a mixture's router."""
 
 from __future__ import annotations
 

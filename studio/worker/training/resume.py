@@ -1,4 +1,4 @@
-"""Where a run goes on: its newest whole checkpoint, and that nothing has changed which would make another curve."""
+"""Where a run resumes: its newest whole checkpoint, provided that nothing which shapes the curve has changed."""
 
 from __future__ import annotations
 

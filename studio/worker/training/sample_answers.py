@@ -1,4 +1,4 @@
-"""Answers to fixed prompts while it trains: to be read beside the curve."""
+"""Sample answers to fixed prompts during training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained adapter as a folder that transformers and peft load, and that tells how it came to be."""
+"""Saves an adapter as a folder that transformers and peft load, with its provenance."""
 
 from __future__ import annotations
 

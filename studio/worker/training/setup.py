@@ -1,4 +1,4 @@
-"""The trainer of a run: adapter, arguments, and what its model allows to be quicker."""
+"""Builds the trainer of a run: adapter, arguments, and the faster paths that its model allows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wish that a run ends early, however it was told."""
+"""Cooperative stop: a flag file or SIGTERM."""
 
 from __future__ import annotations
 

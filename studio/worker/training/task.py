@@ -1,4 +1,4 @@
-"""The training worker: one run, from the request in its folder to the adapter."""
+"""The task `train`: one run, from the request in its folder to the adapter."""
 
 from __future__ import annotations
 

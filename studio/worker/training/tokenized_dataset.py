@@ -1,4 +1,4 @@
-"""Rows of a dataset as token ids, with the label of each token: itself where it is learned, else -100."""
+"""The tokenized dataset: token ids, with a label for each: itself where it is trained on, else -100."""
 
 from __future__ import annotations
 

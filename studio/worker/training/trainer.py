@@ -1,4 +1,4 @@
-"""trl's SFTTrainer without the work that is for nothing: padding, scores of words that are not learned, metrics."""
+"""trl's SFTTrainer with atomic checkpoints and chunked loss, without padding, unused logits and metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables in columns: Parquet, and Arrow as a file or a stream."""
+"""Parquet, and Arrow as a file or a stream."""
 
 from __future__ import annotations
 

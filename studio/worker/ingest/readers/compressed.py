@@ -1,4 +1,4 @@
-"""A file's bytes, unpacked on the way where it is a .gz, or a .zip with one member."""
+"""Decompression on the fly: .gz, or .zip with one member."""
 
 from __future__ import annotations
 

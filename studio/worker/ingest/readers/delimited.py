@@ -1,4 +1,4 @@
-"""Tables of text: cells between delimiters, in quotation marks where they hold one."""
+"""CSV and TSV."""
 
 from __future__ import annotations
 

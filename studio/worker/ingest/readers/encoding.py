@@ -1,4 +1,4 @@
-"""The encoding of a text file, found out from its first bytes, and its lines."""
+"""The encoding of a text file, detected from its first bytes, and its lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workbooks of spreadsheets: a sheet whose first row names the columns."""
+"""Excel workbooks: a sheet whose first row names the columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes out of a file: rows, and problems in the place of those that cannot be read."""
+"""What a reader yields: rows, and problems in place of those that cannot be read."""
 
 from __future__ import annotations
 

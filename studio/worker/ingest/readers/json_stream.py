@@ -1,4 +1,4 @@
-"""JSON text in a window: an array's elements one by one, an object's members."""
+"""JSON in a sliding window: an array's elements or an object's members, one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several files as one table, whose rows are counted through."""
+"""Several files as one table."""
 
 from __future__ import annotations
 

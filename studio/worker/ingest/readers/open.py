@@ -1,4 +1,4 @@
-"""One file of any kind, opened."""
+"""Opens a file of any supported kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain text: blank lines stand between rows; where there are none, each line is a row."""
+"""Plain text: rows are separated by blank lines; without any, each line is a row."""
 
 from __future__ import annotations
 
