@@ -10,7 +10,7 @@ from typing import Any
 
 from studio.app import Studio
 from studio.cli.commands import Commands
-from studio.cli.flags import add_sampling, read_sampling
+from studio.cli.flags import add_precision, add_sampling, read_sampling
 from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import opened, wait
 from studio.domain.columns import Column, Share
@@ -61,7 +61,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, help="base model, by name")
     parser.add_argument("--adapter", action="append", default=[], help="adapter, by name; repeat for more")
     parser.add_argument("--no-base", action="store_true", help="leave out the base model")
-    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, 8-bit or 4-bit (default: auto)")
+    add_precision(parser)
     parser.add_argument("--name", default="", help="name of the evaluation (default: the set's)")
     parser.add_argument("--key", help="submitting again with the same key does nothing")
     parser.add_argument("--wait", action="store_true", help="wait until it ends, and run it here if no server does")

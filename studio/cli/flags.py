@@ -1,4 +1,4 @@
-"""The flags of sampling."""
+"""Flags that several commands have: precision and sampling."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from pydantic import ValidationError
 
 from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import InvalidInput
+from studio.domain.precision import AUTOMATIC, PRECISIONS
+
+
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    *names, last = (AUTOMATIC, *PRECISIONS)
+    parser.add_argument("--precision", default=AUTOMATIC, help=f"{', '.join(names)} or {last} (default: {AUTOMATIC})")
 
 
 def add_sampling(parser: argparse.ArgumentParser, *, max_new_tokens: int = 64) -> None:

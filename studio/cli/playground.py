@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from studio.cli.commands import Commands
-from studio.cli.flags import add_sampling, read_sampling
+from studio.cli.flags import add_precision, add_sampling, read_sampling
 from studio.cli.output import ProgressLine, say, show
 from studio.cli.session import opened
 from studio.domain.chat.sampling import Message
@@ -21,7 +21,7 @@ def add_parser(commands: Commands) -> None:
     compare.add_argument("--adapter", action="append", default=[], help="adapter, by name; repeat for more")
     compare.add_argument("--base", action="store_true", help="add a column for the base model")
     compare.add_argument("--prompt", required=True, help="what all of them are asked")
-    compare.add_argument("--precision", default="auto", help="auto, fp32, bf16, 8-bit or 4-bit (default: auto)")
+    add_precision(compare)
     add_sampling(compare)
 
 

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from studio.cli.commands import Commands
+from studio.cli.flags import add_precision
 from studio.cli.output import say, show
 from studio.cli.session import opened
 from studio.domain.errors import InvalidInput
@@ -26,7 +27,7 @@ def add_parser(commands: Commands) -> None:
     parser = commands.verb("serve-model", serve_model, "serve a base model and adapters to other programs")
     parser.add_argument("model", help="base model, by name")
     parser.add_argument("--adapter", action="append", default=[], help="adapter, by name; repeat for more")
-    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, 8-bit or 4-bit (default: auto)")
+    add_precision(parser)
     where = "on this machine alone (default: a free one)"
     parser.add_argument("--port", type=int, default=0, help=where, dest="model_port")
 

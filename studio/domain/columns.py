@@ -35,7 +35,7 @@ class Column(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     model: str
-    precision: str = "auto"  # worker.device.PRECISIONS
+    precision: str = "auto"  # a PrecisionName
     shares: tuple[Share, ...] = Field((), max_length=4)
 
     @property

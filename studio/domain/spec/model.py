@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from studio.domain.chat.templates import AUTOMATIC, TEMPLATES, TemplateChoice
+from studio.domain.precision import AUTOMATIC as AUTOMATIC_PRECISION
+from studio.domain.precision import LABELS, PrecisionName
 from studio.domain.spec.knob import Section, knob
 
 
@@ -12,18 +12,12 @@ class ModelSpec(Section):
     """Base model"""
 
     name: str = knob("starter", "Base model", "The model to fine-tune.", min_length=1)
-    precision: Literal["auto", "fp32", "bf16", "8-bit", "4-bit"] = knob(
-        "auto",
+    precision: PrecisionName = knob(
+        AUTOMATIC_PRECISION,
         "Precision",
         "Number format of the base model's weights. Fewer bits need less memory; on a CPU, 8-bit and 4-bit are slower.",
         advanced=True,
-        choices={
-            "auto": "Automatic",
-            "fp32": "Full (fp32)",
-            "bf16": "Half (bf16)",
-            "8-bit": "8-bit",
-            "4-bit": "4-bit (NF4)",
-        },
+        choices=LABELS,
     )
     chat_template: TemplateChoice = knob(
         AUTOMATIC,

@@ -10,10 +10,9 @@ from studio.domain.spec.lora import LoraSpec
 from studio.domain.spec.run_spec import RunSpec
 from studio.domain.spec.training import TrainingSpec
 from studio.services.models.layers import BaseWeights, Layer
+from studio.services.models.memory import base_bytes
 
 _ADAPTER_BYTES = 4  # peft keeps and saves an adapter in fp32, whatever the base is in
-_NF4_BYTES = 1 / 2 + 1 / 64 + 4 / (64 * 256)  # four bits, and the scales of blocks that are quantised once more
-_INT8_SCALE_BYTES = 4  # for each output of a layer
 
 # Of memory while training. Measured on a CPU with SmolLM2-135M, in batches of 1 to 8 and with 256 to 4096 tokens.
 _ADAM_BYTES = 16  # of each trained parameter: weight, gradient, two moments
@@ -97,25 +96,6 @@ def trainable_parameters(base: BaseWeights, lora: LoraSpec) -> int:
 def _adapter_parameters(layer: Layer, lora: LoraSpec) -> int:
     """A is [r, inputs], B is [outputs, r], and DoRA has a length for each output."""
     return lora.r * (layer.inputs + layer.outputs) + (layer.outputs if lora.use_dora else 0)
-
-
-def base_bytes(base: BaseWeights, precision: str) -> tuple[int, int]:
-    """The least and the most that the base's weights take in that precision.
-
-    Only linear layers are quantised. The rest, and everything under “auto”, is in bf16 where that is quicker on the
-    device and in fp32 elsewhere.
-    """
-    if precision in ("fp32", "bf16"):
-        size = base.parameters * (4 if precision == "fp32" else 2)
-        return size, size
-    if precision == "auto":
-        return base.parameters * 2, base.parameters * 4
-    rest = base.parameters - base.linear_parameters
-    if precision == "4-bit":
-        quantised = base.linear_parameters * _NF4_BYTES
-    else:
-        quantised = base.linear_parameters + _INT8_SCALE_BYTES * sum(layer.outputs for layer in base.linear.values())
-    return round(quantised + rest * 2), round(quantised + rest * 4)
 
 
 def row_tokens(size: int, rows: int) -> int:

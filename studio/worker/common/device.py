@@ -9,8 +9,6 @@ from collections.abc import Callable
 import psutil
 import torch
 
-PRECISIONS = ("fp32", "bf16", "8-bit", "4-bit")
-
 _PROBE_ROWS = 512  # the probe multiplies two square matrices of this side
 _PROBE_ROUNDS = 3
 

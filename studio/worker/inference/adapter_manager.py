@@ -16,6 +16,7 @@ from peft.utils.transformers_weight_conversion import convert_peft_config_for_tr
 
 from studio.domain.chat.template_faults import TemplateExceeds
 from studio.domain.errors import InvalidInput, NotFound
+from studio.domain.precision import PRECISIONS
 from studio.domain.translation import N_
 from studio.worker.common.device import free_memory
 from studio.worker.generation.sequence import AdapterSet
@@ -147,7 +148,7 @@ class AdapterManager:
 
     def why_alone(self, adapter_set: AdapterSet) -> str:
         """Why answers of these adapters (none: of the base) share no batch; empty where they do. Raises NotFound."""
-        if self._base.precision == "8-bit":
+        if (known := PRECISIONS.get(self._base.precision)) and not known.rows_are_independent:
             return N_("In 8-bit, the rows of a batch affect each other.")
         return next((alone for name, _ in adapter_set if (alone := self.find(name).alone)), "")
 

@@ -15,6 +15,7 @@ from studio.domain.chat.templates import AUTOMATIC
 from studio.domain.errors import StudioError
 from studio.domain.events import Finished
 from studio.domain.jobs.models import CheckRequest, CheckSummary
+from studio.domain.precision import PRECISIONS
 from studio.domain.quantization import StoredQuantization, stored_quantization
 from studio.domain.spec.lora import LoraSpec
 from studio.domain.translation import N_
@@ -45,7 +46,6 @@ from studio.worker.training.setup import offers_of
 logger = logging.getLogger(__name__)
 
 _SPARE = 1.25  # times the weights, that loading them takes
-_BYTES = {"fp32": 4.0, "bf16": 2.0, "8-bit": 1.4, "4-bit": 0.9}  # a parameter, embeddings in full included
 
 
 @dataclass
@@ -160,7 +160,7 @@ def _try(path: Path, stored: StoredQuantization | None, hollow: Any, found: Mode
                 "The model was not tried: that takes about {need} GB, and {free} GB are free. It will be tried when a "
                 "run starts.",
                 need=round(
-                    (parameters or 0) * _BYTES[stored.precision if stored and stored.precision else "bf16"] / 1e9, 1
+                    (parameters or 0) * PRECISIONS[(stored and stored.precision) or "bf16"].usual_bytes / 1e9, 1
                 ),
                 free=round(free / 1e9, 1),
             )
@@ -181,7 +181,7 @@ def _precision_that_fits(parameters: int | None, stored: StoredQuantization | No
     if parameters is None:
         return "auto"
     choices = [stored.precision] if stored and stored.precision else ["fp32", "bf16"]
-    return next((p for p in choices if p and parameters * _BYTES[p] * _SPARE < free), None)
+    return next((p for p in choices if p and parameters * PRECISIONS[p].usual_bytes * _SPARE < free), None)
 
 
 def _probe(loaded: LoadedModel, found: ModelReport) -> None:

@@ -11,9 +11,10 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, FineGrainedFP
 
 from studio.domain.chat.templates import TemplateChoice
 from studio.domain.errors import StudioError
+from studio.domain.precision import AUTOMATIC, PRECISIONS
 from studio.domain.quantization import StoredQuantization
 from studio.worker.common.configuration import read_configuration
-from studio.worker.common.device import PRECISIONS, bf16_is_quicker, pick_device, resolve_precision
+from studio.worker.common.device import bf16_is_quicker, pick_device, resolve_precision
 from studio.worker.models.files import stored_in
 from studio.worker.models.kind import check_kind
 from studio.worker.tokenization.load import give_template, load_tokenizer
@@ -38,7 +39,7 @@ class LoadedModel:
 
     @property
     def is_quantised(self) -> bool:
-        return self.precision in ("8-bit", "4-bit")
+        return self.precision in PRECISIONS and PRECISIONS[self.precision].quantization is not None
 
     @property
     def compute_dtype(self) -> torch.dtype:
@@ -88,7 +89,7 @@ def load_base(
 
 def _resolved(asked: str, automatic: str, stored: StoredQuantization | None, device: torch.device) -> str:
     """The precision that the model comes in, one of PRECISIONS."""
-    if asked not in ("auto", *PRECISIONS):
+    if asked not in (AUTOMATIC, *PRECISIONS):
         raise StudioError(
             "There is no precision “{precision}”.",
             "Use one of {known}.",
@@ -162,8 +163,9 @@ def _stored_dtype(config: Any) -> torch.dtype | None:
 
 def _dtype(precision: str, device: torch.device) -> torch.dtype:
     """Of the weights that are not quantised, and of activations."""
-    if precision in ("fp32", "bf16"):
-        return torch.float32 if precision == "fp32" else torch.bfloat16
+    if name := PRECISIONS[precision].dtype:
+        dtype: torch.dtype = getattr(torch, name)
+        return dtype
     return torch.bfloat16 if bf16_is_quicker(device) else torch.float32
 
 
@@ -174,16 +176,9 @@ def _quantisation(precision: str, dtype: torch.dtype, stored: StoredQuantization
         return {"quantization_config": unpack(dequantize=True)}
     if stored is not None:
         return {}
-    if precision == "8-bit":
-        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True)}
-    if precision == "4-bit":
-        nf4 = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=dtype,
-        )
-        return {"quantization_config": nf4}
+    if keywords := PRECISIONS[precision].quantization:
+        in_4_bit = {"bnb_4bit_compute_dtype": dtype} if keywords.get("load_in_4bit") else {}
+        return {"quantization_config": BitsAndBytesConfig(**keywords, **in_4_bit)}
     return {}
 
 
