@@ -12,6 +12,12 @@ Row = dict[str, Any]
 {"prompt", "completion", "label": bool}, whose parts are lists of turns. The first two may have a "label" (text) to
 split them by, all but text "tools"."""
 
+ANSWER_PARTS = ("chosen", "rejected", "completion")
+TURN_PARTS = ("messages", "prompt", *ANSWER_PARTS)
+"""The parts that are lists of turns, in the order in which they are read."""
+TEXT_PARTS = ("text", *TURN_PARTS)
+"""The parts that hold what people or models have written."""
+
 
 def learned(row: Row) -> Row | None:
     """What supervised training learns of a row: {"messages", "tools"?} or {"text"}; None of an answer rated bad."""
@@ -33,7 +39,5 @@ def texts_of(row: Row) -> list[tuple[str, str]]:
     if "text" in row:
         return [("text", row["text"])]
     return [
-        (f"{part}[{i}].content", turn["content"])
-        for part in ("messages", "prompt", "chosen", "rejected", "completion")
-        for i, turn in enumerate(row.get(part, ()))
+        (f"{part}[{i}].content", turn["content"]) for part in TURN_PARTS for i, turn in enumerate(row.get(part, ()))
     ]

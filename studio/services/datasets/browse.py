@@ -17,7 +17,7 @@ from studio.domain.chat.templates import AUTOMATIC, TemplateChoice
 from studio.domain.datasets.formats import read_layout
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
-from studio.domain.datasets.row_parts import Row, learned
+from studio.domain.datasets.row_parts import TEXT_PARTS, Row, learned
 from studio.domain.datasets.rows import read_row
 from studio.domain.errors import StudioError
 from studio.rendering.template import Rendered
@@ -94,7 +94,7 @@ def _found(path: str, sha256: str, search: str) -> Sequence[int]:
     found: list[int] = []
     for number, batch in enumerate(read_batches(path)):
         hits = pa.array([], pa.int64())
-        for name in ("text", "messages", "prompt", "chosen", "rejected", "completion"):
+        for name in TEXT_PARTS:
             if name in batch.schema.names:
                 column = batch[name]
                 is_list = pa.types.is_list(column.type)

@@ -28,12 +28,12 @@ SCHEMAS: dict[str, pa.Schema] = {
         [("prompt", _TURNS), ("completion", _TURNS), ("label", pa.bool_()), ("tools", pa.string()), *_PLACE]
     ),
 }
-"""By the kind of rows (domain.dataset_formats.Format.kind). Tools and the calls of them are JSON; `line` and `file` say
+"""By the kind of rows (domain.datasets.formats.Format.kind). Tools and the calls of them are JSON; `line` and `file` say
 where in the original the row stands."""
 
 
 class RowFileWriter:
-    """Writes rows (domain.dataset_rows.Row) of one kind."""
+    """Writes rows (domain.datasets.row_parts.Row) of one kind."""
 
     def __init__(self, path: Path, kind: str) -> None:
         self._schema = SCHEMAS[kind]

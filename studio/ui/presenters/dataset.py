@@ -10,6 +10,7 @@ from studio.domain.datasets.file_format import shown_encoding
 from studio.domain.datasets.formats import PARTS, Format, trained_part
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
+from studio.domain.datasets.row_parts import ANSWER_PARTS
 from studio.domain.errors import StudioError
 from studio.domain.graphemes import cut
 from studio.domain.translation import N_
@@ -138,7 +139,7 @@ def shown_row(row: dict[str, Any], language: str, longest: int = LONGEST) -> dic
 def _turns(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     if "text" in row:
         return [("", {"role": "", "content": row["text"]})]
-    named = [(part, turn) for part in ("chosen", "rejected", "completion") for turn in row.get(part, ())]
+    named = [(part, turn) for part in ANSWER_PARTS for turn in row.get(part, ())]
     return [("", turn) for part in ("messages", "prompt") for turn in row.get(part, ())] + named
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from studio.domain.datasets.formats import Format, Layout
+from studio.domain.datasets.row_parts import TEXT_PARTS
 from studio.domain.datasets.text_checks import SUSPECT, text_faults
 
 Fault = tuple[int, str, str, dict[str, Any]]  # row in the batch, field, code, values
@@ -16,7 +17,7 @@ Fault = tuple[int, str, str, dict[str, Any]]  # row in the batch, field, code, v
 
 def scan(batch: pa.RecordBatch, layouts: Sequence[Layout]) -> Iterator[Fault]:
     """What is wrong with the words of a batch (see store.row_file). layouts: each row's."""
-    for name in ("text", "messages", "prompt", "chosen", "rejected", "completion"):
+    for name in TEXT_PARTS:
         if name not in batch.schema.names:
             continue
         column = batch.column(name)

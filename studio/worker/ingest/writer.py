@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from studio.domain.datasets.formats import Layout
 from studio.domain.datasets.problem import Problem
-from studio.domain.datasets.row_parts import Row
+from studio.domain.datasets.row_parts import TURN_PARTS, Row
 from studio.domain.jobs.ingest import DatasetSummary
 from studio.store.datasets.problem_file import ProblemFileWriter, sort_problems
 from studio.store.datasets.row_file import BATCH, RowFileWriter, RowLookup
@@ -257,9 +257,6 @@ def _words(row: Row) -> str:
     if "text" in row:
         return str(row["text"])
     said: Iterator[str] = (
-        turn["content"]
-        for part in ("messages", "prompt", "chosen", "rejected", "completion")
-        for turn in row.get(part, ())
-        if turn["role"] != "system"
+        turn["content"] for part in TURN_PARTS for turn in row.get(part, ()) if turn["role"] != "system"
     )
     return "\n".join(said)

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from studio.domain.chat.template_losses import Loss, losses
 from studio.domain.datasets.problem import Problem
-from studio.domain.datasets.row_parts import Row, learned, texts_of
+from studio.domain.datasets.row_parts import TURN_PARTS, Row, learned, texts_of
 from studio.domain.errors import StudioError
 from studio.domain.events import Finished
 from studio.domain.jobs.token_counts import CountTokensRequest, TokenSummary, ValidationRows
@@ -225,7 +225,7 @@ def _path(row: Row, loss: Loss) -> str:
     if loss.turn is None:
         return "tools"
     place = loss.turn
-    for part in ("messages", "prompt", "chosen", "completion"):
+    for part in (part for part in TURN_PARTS if part != "rejected"):
         if place < len(turns := row.get(part, ())):
             return f"{part}[{place}]"
         place -= len(turns)
