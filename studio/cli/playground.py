@@ -10,8 +10,7 @@ from studio.cli.flags import add_precision, add_sampling, read_sampling
 from studio.cli.output import ProgressLine, say, show
 from studio.cli.session import opened
 from studio.domain.chat.sampling import Message
-from studio.domain.columns import Column, Share
-from studio.services.inference.chat_client import BASE
+from studio.domain.columns import BASE, Column, Share
 from studio.services.playground.columns import ColumnPrompt, ColumnState
 
 

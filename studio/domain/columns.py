@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 STRONGEST = 1.5  # of an adapter; 1 is as it was trained
 
+BASE = "base"
+"""The name that a base model without adapters answers to."""
+
 
 class Share(BaseModel):
     """An adapter of the catalogue by its name, or (`run` and `step`) a checkpoint of a run, and how strongly it acts:

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from studio.domain.columns import Share
 from studio.domain.errors import InvalidInput
-from studio.services.models.status import check_ready
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import checkpoint_path, damage
 from studio.store.job_folder import JobFolder
 from studio.store.tables.adapters import Adapter
 from studio.store.tables.models import Model
 from studio.store.tables.runs import Run
-
-
-def ready_model(catalogue: Catalogue, name: str) -> Model:
-    """Raises NotFound, or InvalidInput where it is not ready."""
-    model = catalogue.model(name)
-    check_ready(model)
-    return model
 
 
 def adapter_folder(catalogue: Catalogue, share: Share, model: Model) -> str:

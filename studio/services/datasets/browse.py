@@ -21,12 +21,11 @@ from studio.domain.datasets.row_parts import TEXT_PARTS, Row, learned
 from studio.domain.datasets.rows import read_row
 from studio.domain.errors import StudioError
 from studio.rendering.template import Rendered
-from studio.services.datasets.cleaning import PROBLEMS
-from studio.services.datasets.service import SAMPLE
 from studio.services.datasets.status import check_ready
-from studio.services.datasets.token_counts import TOKENS, TokenCount
+from studio.services.datasets.token_counts import TokenCount
 from studio.services.models.chat_template import load_chat_template
 from studio.services.models.status import check_ready as check_model
+from studio.store.datasets.folder import PROBLEMS, SAMPLE, TOKENS
 from studio.store.datasets.problem_file import count_problems, read_problems
 from studio.store.datasets.row_file import BATCH, RowLookup, read_batches, read_rows
 from studio.store.job_folder import read_json

@@ -20,9 +20,9 @@ from studio.domain.jobs.token_counts import TokenSummary
 from studio.domain.translation import N_
 from studio.engines.base import Engine
 from studio.engines.job import POLL_SECONDS, Job
-from studio.services.datasets.cleaning import PROBLEMS
 from studio.services.datasets.source_files import check_regular
 from studio.services.datasets.token_counts import TokenCountRequest
+from studio.store.datasets.folder import PROBLEMS
 from studio.store.datasets.problem_file import read_problems
 
 SECONDS_TO_END = 5.0

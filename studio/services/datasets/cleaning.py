@@ -8,9 +8,8 @@ from typing import Any
 
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS, SKIP
 from studio.domain.jobs.ingest import CleanSource, DatasetSummary, RowsWithProblems, Trim
+from studio.store.datasets.folder import PROBLEMS
 from studio.store.tables.datasets import Dataset
-
-PROBLEMS = "problems.arrow"
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,6 @@ from studio.store.disk.reserve import Reserve
 from studio.store.tables.adapters import Adapter
 from studio.store.tables.datasets import Dataset
 
-SAMPLE, EXAMINED = "sample.json", "examined"
-
 
 class Datasets:
     """`folder` has a folder for each version, by its id, and the original files by their hash."""

@@ -16,12 +16,11 @@ from studio.domain.jobs.token_counts import CountTokensRequest, TokenSummary, Va
 from studio.domain.translation import N_
 from studio.engines.base import Engine
 from studio.engines.job import Job
-from studio.services.datasets.service import EXAMINED
 from studio.services.datasets.status import check_ready
+from studio.store.datasets.folder import COUNTS
 from studio.store.tables.datasets import Dataset
 from studio.store.tables.models import Model
 
-TOKENS = "tokens.arrow"
 LOOKS_FOR = 2  # counts up with what the worker looks for, so that what an older one found is not taken for all there is
 
 
@@ -117,4 +116,4 @@ class TokenCounts:
         """The folder is named by what is asked, so that the same is counted once."""
         asked = request.request_for(dataset.rows_path).model_dump(mode="json")
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-        return Job(self._engine, dataset.own_folder / EXAMINED / digest[:16])
+        return Job(self._engine, dataset.own_folder / COUNTS / digest[:16])

@@ -25,7 +25,7 @@ from studio.services.datasets.sources import name_of_file
 from studio.services.home.folders import Kept
 from studio.services.home.relocated_paths import rebase_to
 from studio.services.runs.progress import record_events
-from studio.store.adapter_folder import STORY
+from studio.store.adapter_folder import CONFIG, STORY
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import JobFolder, Requested, folder_size, read_json
 from studio.store.tables.adapters import Adapter
@@ -133,7 +133,7 @@ class Rebuilding:
 
     def _adapter(self, number: int, folder: Path) -> Mapping[str, Any] | None:
         story = read_json(folder / STORY)
-        if not (isinstance(story, dict) and (folder / "adapter_config.json").is_file()):
+        if not (isinstance(story, dict) and (folder / CONFIG).is_file()):
             return None
         model, data = story["model"], story["dataset"]
         known = next((m for m in self._catalogue.models() if m.reference == model["reference"]), None)

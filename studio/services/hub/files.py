@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import StudioError
+from studio.store.adapter_folder import CONFIG, WEIGHTS
 from studio.store.bounded_json import read_object
 from studio.store.safetensors_header import read_tensors
 
-CONFIG = "adapter_config.json"
-WEIGHTS = "adapter_model.safetensors"
 GENERATION_CONFIG = "generation_config.json"  # says with which tokens an answer ends
 MORE_TEMPLATES = "additional_chat_templates"  # such as one for tools
 # By name, so that no checkpoint, optimizer, pickle or log can slip through.

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from studio.domain.chat.sampling import COMPARISON, Message, Sampling
+from studio.domain.columns import BASE
 from studio.domain.errors import StudioError
 from studio.domain.secrecy import keep_secret
 
 if TYPE_CHECKING:
     import httpx
 
-BASE = "base"
 ATTACH_SECONDS = 600.0  # a batch that is being written goes first
 ANSWER_SECONDS = 600.0  # between two pieces of an answer
 READINGS_AT_ONCE = 64

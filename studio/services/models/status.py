@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio.domain.errors import InvalidInput, StudioError
+from studio.store.catalogue import Catalogue
 from studio.store.tables.models import Model
 
 
@@ -43,3 +44,10 @@ def folder_gone(model: Model, path: Path) -> InvalidInput:
         "The folder of the base model “{name}” is missing: {path}.",
         "Restore it, or remove the model and add it again.", name=model.name, path=path,
     )  # fmt: skip
+
+
+def ready_model(catalogue: Catalogue, name: str) -> Model:
+    """Raises NotFound, or InvalidInput where it is not ready."""
+    model = catalogue.model(name)
+    check_ready(model)
+    return model

@@ -13,13 +13,14 @@ from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.jobs.serving import ServedModel, ServeRequest
 from studio.domain.translation import N_
 from studio.engines.base import Engine
-from studio.services.adapters.compatibility import adapter_folder, ready_model
+from studio.services.adapters.compatibility import adapter_folder
 from studio.services.inference.chat_client import Answerer, ChatClient, ChatPrompt
 from studio.services.inference.memory import why_no_room
 from studio.services.inference.openai_client import Server
 from studio.services.inference.remote_server import RemoteServer
 from studio.services.inference.worker_pool import Lease, WorkerPool
 from studio.services.inference.worker_process import LOOK
+from studio.services.models.status import ready_model
 from studio.services.playground.columns import ColumnPrompt, ColumnState, Comparison
 from studio.store.catalogue import Catalogue
 from studio.store.tables.models import Model

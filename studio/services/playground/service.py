@@ -13,10 +13,10 @@ from typing import Any
 from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import InvalidInput, StudioError
 from studio.engines.base import Engine
-from studio.services.adapters.compatibility import ready_model
 from studio.services.inference.chat_client import ChatClient, ChatPrompt, ChatRequest, Chunk, TokenScores, answers
 from studio.services.inference.remote_server import RemoteServer
 from studio.services.inference.worker_process import LOOK, WorkerStatus
+from studio.services.models.status import ready_model
 from studio.services.playground.columns import ColumnPrompt, ColumnState, Comparison, Likelihood
 from studio.services.playground.routing import RoutedColumn, Router, worker_request
 from studio.store.catalogue import Catalogue

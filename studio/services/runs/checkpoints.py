@@ -12,7 +12,7 @@ from studio.domain.errors import InvalidInput, NotFound
 from studio.domain.jobs.training import TrainRequest
 from studio.domain.naming import check_name, slug
 from studio.services.adapters.lineage import lineage
-from studio.store.adapter_folder import STORY, name_magnitudes
+from studio.store.adapter_folder import CONFIG, STORY, WEIGHTS, name_magnitudes
 from studio.store.bounded_json import read_object
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import MANIFEST, checkpoints, damage
@@ -112,9 +112,9 @@ def _copy(checkpoint: Path, path: Path, *, base: str, story: dict[str, Any]) -> 
     with whole_folder(path) as aside:
         shutil.copytree(checkpoint, aside, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_TRAINING_STATE))
         (aside / "README.md").unlink(missing_ok=True)
-        config = read_object(aside / "adapter_config.json")
-        write_json(aside / "adapter_config.json", config | {"base_model_name_or_path": base, "inference_mode": True})
-        name_magnitudes(aside / "adapter_model.safetensors")
+        config = read_object(aside / CONFIG)
+        write_json(aside / CONFIG, config | {"base_model_name_or_path": base, "inference_mode": True})
+        name_magnitudes(aside / WEIGHTS)
         write_json(aside / STORY, story)
 
 

@@ -28,8 +28,8 @@ SCHEMAS: dict[str, pa.Schema] = {
         [("prompt", _TURNS), ("completion", _TURNS), ("label", pa.bool_()), ("tools", pa.string()), *_PLACE]
     ),
 }
-"""By the kind of rows (domain.datasets.formats.Format.kind). Tools and the calls of them are JSON; `line` and `file` say
-where in the original the row stands."""
+"""By the kind of rows (domain.datasets.formats.Format.kind). Tools and the calls of them are JSON; `line` and `file`
+say where in the original the row stands."""
 
 
 class RowFileWriter:

@@ -9,6 +9,7 @@ from studio.domain.errors import StudioError
 from studio.domain.spec.run_spec import RunSpec
 from studio.domain.translation import N_
 from studio.services.datasets.token_counts import TokenCount, TokenCountRequest
+from studio.store.datasets.folder import PROBLEMS
 from studio.store.datasets.problem_file import read_problems
 from studio.ui.language import problem_of, translate
 
@@ -75,7 +76,7 @@ def _notes(dataset: Dataset, found: TokenCount, language: str) -> list[dict[str,
 
 def _example(found: TokenCount, code: str, language: str) -> str:
     """The first row that is like that."""
-    for problem, row in read_problems(found.folder / "problems.arrow", 0, 1, codes=[code]):
+    for problem, row in read_problems(found.folder / PROBLEMS, 0, 1, codes=[code]):
         fault: StudioError = problem.error
         return translate("Row {row}: {problem}", language, row=f"{row + 1:,}", problem=problem_of(fault, language))
     return ""

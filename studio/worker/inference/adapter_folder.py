@@ -12,9 +12,8 @@ from safetensors import SafetensorError, safe_open
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.rendering.template_files import LONGEST_TEMPLATE, bounded_text, check_sizes
+from studio.store.adapter_folder import CONFIG, WEIGHTS
 from studio.store.bounded_json import read_object
-
-WEIGHTS = "adapter_model.safetensors"
 
 PREFIX = "base_model.model."  # of the layers' names in an adapter's file
 MOST_BYTES = 4_000_000  # of a configuration
@@ -30,7 +29,7 @@ def read_config(path: Path, name: str) -> PeftConfig:
             name=name, file=WEIGHTS, path=path,
         )  # fmt: skip
     try:
-        read_object(path / "adapter_config.json", MOST_BYTES)
+        read_object(path / CONFIG, MOST_BYTES)
         config = PeftConfig.from_pretrained(str(path))
     except Exception as error:  # peft says it in many ways
         raise InvalidInput(

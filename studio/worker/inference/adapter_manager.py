@@ -15,9 +15,11 @@ from peft.tuners.tuners_utils import check_target_module_exists
 from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
 
 from studio.domain.chat.template_faults import TemplateExceeds
+from studio.domain.columns import BASE
 from studio.domain.errors import InvalidInput, NotFound
 from studio.domain.precision import PRECISIONS
 from studio.domain.translation import N_
+from studio.store.adapter_folder import WEIGHTS
 from studio.worker.common.device import free_memory
 from studio.worker.generation.sequence import AdapterSet
 from studio.worker.inference.adapter_checks import (
@@ -28,7 +30,7 @@ from studio.worker.inference.adapter_checks import (
     why_alone,
     why_by_itself,
 )
-from studio.worker.inference.adapter_folder import WEIGHTS, read_config, read_template
+from studio.worker.inference.adapter_folder import read_config, read_template
 from studio.worker.inference.batched_lora import BatchedLora, Matrices, layers_by_row, read_matrices
 from studio.worker.inference.peft_adapters import PeftAdapters, misfit
 from studio.worker.models.load import LoadedModel
@@ -36,7 +38,6 @@ from studio.worker.tokenization.chat_template import TurnEnd, turn_end
 
 logger = logging.getLogger(__name__)
 
-BASE = "base"  # the name that the base model answers to
 RESERVE = 256 << 20  # bytes that stay free for the answers' own state when an adapter is loaded
 
 

@@ -23,8 +23,9 @@ from safetensors import safe_open
 from torch import nn
 from torch.nn.functional import linear
 
+from studio.store.adapter_folder import WEIGHTS
 from studio.worker.generation.sequence import AdapterSet
-from studio.worker.inference.adapter_folder import PREFIX, WEIGHTS
+from studio.worker.inference.adapter_folder import PREFIX
 
 
 @dataclass(frozen=True)

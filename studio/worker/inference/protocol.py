@@ -10,10 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from studio.domain.chat.sampling import LARGEST_SEED, Message, Sampling
 from studio.domain.chat.template_faults import TemplateExceeds
-from studio.domain.columns import STRONGEST
+from studio.domain.columns import BASE, STRONGEST
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.worker.generation.sequence import AdapterSet, Comparison, Delta, GeneratedSequence
-from studio.worker.inference.adapter_manager import BASE
 
 _NEUTRAL: tuple[Any, ...] = (None, False, 0, "", [], {}, "auto", {"type": "text"})  # ask for nothing
 _IGNORED = {"user", "metadata", "store", "safety_identifier", "service_tier", "parallel_tool_calls"}

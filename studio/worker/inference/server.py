@@ -19,10 +19,11 @@ from starlette.routing import Route
 from studio.domain.chat.sampling import COMPARISON
 from studio.domain.chat.spans import learned_turns
 from studio.domain.chat.template_faults import TemplateRefusal
+from studio.domain.columns import BASE
 from studio.domain.errors import InvalidInput, StudioError
 from studio.rendering.template import Template
 from studio.worker.generation.sequence import Comparison, Delta, GeneratedSequence
-from studio.worker.inference.adapter_manager import BASE, AdapterManager
+from studio.worker.inference.adapter_manager import AdapterManager
 from studio.worker.inference.log_likelihood import Text
 from studio.worker.inference.protocol import (
     ChatRequest,

@@ -34,6 +34,7 @@ from studio.domain.jobs.ingest import (
     IntakeRequest,
     UnclearColumns,
 )
+from studio.store.datasets.folder import PROBLEMS, ROWS, SAMPLE
 from studio.store.datasets.problem_file import read_problems, rows_with
 from studio.store.datasets.row_file import BATCH, read_batches, rows_from
 from studio.store.job_folder import JobFolder, write_json
@@ -41,9 +42,8 @@ from studio.worker.common.progress import Reporter
 from studio.worker.ingest.fast_path import plain_columns, plain_rows
 from studio.worker.ingest.readers.columnar import Block, items_of
 from studio.worker.ingest.readers.open import Item, OpenSource, open_source
-from studio.worker.ingest.writer import PROBLEMS, ROWS, VersionWriter
+from studio.worker.ingest.writer import VersionWriter
 
-SAMPLE = "sample.json"
 FIRST_ROWS = 20  # by these the format is told
 LONGEST_LOOK = 1000  # items that are looked at to find them
 

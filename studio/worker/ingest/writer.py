@@ -20,6 +20,7 @@ from studio.domain.datasets.formats import Layout
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.row_parts import TURN_PARTS, Row
 from studio.domain.jobs.ingest import DatasetSummary
+from studio.store.datasets.folder import PROBLEMS, ROWS
 from studio.store.datasets.problem_file import ProblemFileWriter, sort_problems
 from studio.store.datasets.row_file import BATCH, RowFileWriter, RowLookup
 from studio.store.datasets.row_lines import column_lines, row_line
@@ -28,7 +29,6 @@ from studio.worker.ingest.fast_path import Columns, words_of
 from studio.worker.ingest.near_duplicates import NearDuplicates, alike
 from studio.worker.ingest.text_scan import scan
 
-ROWS, PROBLEMS = "rows.arrow", "problems.arrow"
 MOST_LABELS = 1000  # beyond, they are no classes
 NEAR_ROWS = 2_000_000  # beyond, near duplicates are not looked for
 BATCHES_ASIDE = 3  # that wait for the second thread

@@ -21,6 +21,7 @@ from studio.domain.events import Finished
 from studio.domain.jobs.token_counts import CountTokensRequest, TokenSummary, ValidationRows
 from studio.domain.spec.data import DataSpec
 from studio.store.arrow_file import ArrowFileWriter
+from studio.store.datasets.folder import PROBLEMS, TOKENS
 from studio.store.datasets.problem_file import ProblemFileWriter
 from studio.store.datasets.row_file import read_batches, rows_from
 from studio.store.job_folder import JobFolder
@@ -31,7 +32,6 @@ from studio.worker.tokenization.load import load_chat_tokenizer
 from studio.worker.tokenization.special_tokens import SpecialTokens
 from studio.worker.tokenization.split import as_array, digest, read_contents, split_contents
 
-TOKENS, PROBLEMS = "tokens.arrow", "problems.arrow"
 SCHEMA = pa.schema(
     [
         ("tokens", pa.int32()), ("trained", pa.int32()), ("lost", pa.int32()), ("lost_trained", pa.int32()),

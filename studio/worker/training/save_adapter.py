@@ -10,7 +10,7 @@ from typing import Any
 
 from studio import __version__
 from studio.domain.chat.template_traits import traits_of
-from studio.store.adapter_folder import STORY, name_magnitudes
+from studio.store.adapter_folder import STORY, WEIGHTS, name_magnitudes
 from studio.store.job_folder import folder_size, whole_folder, write_json
 from studio.worker.tokenization.chat_template import TurnEnd, turn_end
 from studio.worker.tokenization.load import renderer, token_ids
@@ -29,7 +29,7 @@ def save_adapter(path: str | Path, model: Any, tokenizer: Any, base: str | Path,
     with whole_folder(path) as aside:
         model.save_pretrained(aside, save_embedding_layers=False)
         (aside / "README.md").unlink(missing_ok=True)  # peft's empty form of a model card
-        name_magnitudes(aside / "adapter_model.safetensors")
+        name_magnitudes(aside / WEIGHTS)
         save_usage(aside, model, tokenizer)
         write_json(aside / STORY, story)
     return folder_size(path)

@@ -18,11 +18,12 @@ from studio.domain.events import Finished, Progress
 from studio.domain.jobs.token_counts import CountTokensRequest
 from studio.domain.spec.run_spec import read_spec
 from studio.services.models.chat_template import load_chat_template
+from studio.store.datasets.folder import PROBLEMS, TOKENS
 from studio.store.datasets.problem_file import read_problems
 from studio.store.datasets.row_file import RowFileWriter
 from studio.store.job_folder import JobFolder
 from studio.worker.tokenization.encoder import IGNORED, Encoded, Encoder
-from studio.worker.tokenization.task import PROBLEMS, TOKENS, count_tokens
+from studio.worker.tokenization.task import count_tokens
 from studio.worker.training.tokenized_dataset import read_examples
 from tests.support.tool_conversations import HERMES, WEATHER
 from tests.support.training_jobs import events_of, start_worker

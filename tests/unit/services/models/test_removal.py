@@ -11,12 +11,11 @@ from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.events import Failed, Finished
 from studio.domain.spec.run_spec import read_spec
-from studio.services.adapters.compatibility import ready_model
 from studio.services.datasets.browse import _rendered
 from studio.services.evaluation.service import Evaluations
 from studio.services.models.chat_template import sample_conversation
 from studio.services.models.service import Models
-from studio.services.models.status import check_ready, fault_of
+from studio.services.models.status import check_ready, fault_of, ready_model
 from studio.services.runs.control import RunControl
 from studio.services.runs.dispatcher import Dispatcher
 from studio.services.runs.service import Runs

@@ -1,0 +1,7 @@
+"""The files in a version's folder, and in that of its token counts, by name: worker and server agree on them here."""
+
+ROWS = "rows.arrow"
+PROBLEMS = "problems.arrow"
+SAMPLE = "sample.json"  # the first rows as they came
+TOKENS = "tokens.arrow"
+COUNTS = "examined"  # a folder with one for each token count
