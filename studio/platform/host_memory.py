@@ -133,3 +133,8 @@ def give_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     if trim is not None:
         trim(0)
+
+
+def gigabytes(size: int) -> str:
+    """Of bytes, for people."""
+    return f"{size / 1e9:.1f} GB"

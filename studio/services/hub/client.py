@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from studio.domain.errors import StudioError
+from studio.domain.errors import StudioError, causes
 from studio.domain.secrecy import masked
 from studio.platform.deadline import within
 
@@ -85,7 +84,7 @@ def explained(error: Exception, endpoint: str, repository: str = "") -> StudioEr
     """What went wrong in a conversation with a Hub that does answer."""
     from huggingface_hub.errors import HfHubHTTPError, HTTPError
 
-    cause = next((e for e in _causes(error) if isinstance(e, HTTPError)), error)
+    cause = next((e for e in causes(error) if isinstance(e, HTTPError)), error)
     if not isinstance(cause, HTTPError):
         return StudioError(
             "Pushing to {repository} failed: {reason}.",
@@ -120,9 +119,3 @@ def explained(error: Exception, endpoint: str, repository: str = "") -> StudioEr
         status=status,
         said=(cause.server_message or str(cause)).strip().partition("\n")[0],
     )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__

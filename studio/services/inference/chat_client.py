@@ -18,6 +18,7 @@ from studio.domain.chat.sampling import COMPARISON, Message, Sampling
 from studio.domain.columns import BASE
 from studio.domain.errors import StudioError
 from studio.domain.secrecy import keep_secret
+from studio.services.inference.server_sent_events import DONE, data_of
 
 if TYPE_CHECKING:
     import httpx
@@ -187,11 +188,10 @@ class ChatClient:
             ):
                 if response.is_error:
                     raise _fault_in(await response.aread())
-                async for line in response.aiter_lines():
-                    if line == "data: [DONE]":
+                async for data in data_of(response):
+                    if data == DONE:
                         return
-                    if line.startswith("data: "):
-                        yield _chunk(line[6:])
+                    yield _chunk(data)
         except httpx.HTTPError as error:
             raise _gone() from error
         raise _gone()  # the stream ended without its end

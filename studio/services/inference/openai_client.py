@@ -20,6 +20,7 @@ from studio.domain.graphemes import cut
 from studio.domain.secrecy import MaskedPieces, keep_secret, masked, masked_words
 from studio.domain.translation import N_
 from studio.services.inference.chat_client import ANSWER_SECONDS, ATTACH_SECONDS, ChatRequest, Chunk
+from studio.services.inference.server_sent_events import DONE, data_of
 
 _REMEDY = N_("Check that server's log, or remove the server in Settings to answer on this machine.")
 _LISTED = 8  # names in an error
@@ -175,11 +176,8 @@ class OpenAIClient:
             ):
                 if not response.is_success:
                     raise self._server.refused(response.status_code, await response.aread())
-                async for line in response.aiter_lines():
-                    data = line.removeprefix("data:").strip()
-                    if not line.startswith("data:") or not data:
-                        continue
-                    if data == "[DONE]":
+                async for data in data_of(response):
+                    if data == DONE:
                         break
                     chunk = progress.chunk(self._read(data))
                     yield replace(chunk, text=pieces.feed(chunk.text))

@@ -9,6 +9,7 @@ from typing import Protocol
 from studio.domain.errors import StudioError
 from studio.domain.translation import N_
 from studio.platform.hardware import CPU, Device
+from studio.platform.host_memory import gigabytes
 
 NO_DEVICE = N_("It is pinned to {device}, which this machine does not have now.")
 
@@ -81,7 +82,7 @@ def _no_device(name: str, known: Collection[str]) -> StudioError:
 
 
 def _no_memory(device: Device, need: int) -> StudioError:
-    values = {"need": _gigabytes(need), "free": _gigabytes(device.free), "all": _gigabytes(device.memory)}
+    values = {"need": gigabytes(need), "free": gigabytes(device.free), "all": gigabytes(device.memory)}
     if need > device.memory:
         return StudioError(
             "It is expected to need {need} of memory, but {device} has only {all}.",
@@ -96,7 +97,3 @@ def _no_memory(device: Device, need: int) -> StudioError:
         device=device.label,
         **values,
     )
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-
 from studio.settings import Settings, unwritable
+from studio.store.disk.permissions import write_private
 
 
 class SecretFile:
@@ -17,14 +15,10 @@ class SecretFile:
 
     def write(self, text: str) -> None:
         """Replaces it in one step. Raises InvalidInput where the home cannot be written."""
-        aside = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-                file.write(text)
-            aside.replace(self._path)
+            write_private(self._path, text)
         except OSError as error:
-            aside.unlink(missing_ok=True)
             raise unwritable(self._home, error) from error
 
     def read(self) -> str:

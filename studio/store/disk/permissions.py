@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,3 +62,15 @@ def _close(path: Path) -> None:
             path.chmod(stat.S_IMODE(mode) & ~UMASK)
     except OSError:  # gone meanwhile, or somebody else's
         logger.debug("The mode of %s stays", path, exc_info=True)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replaces the file in one step, and never lets others read it. Raises OSError; nothing is left behind then."""
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator
 
-from studio.domain.errors import StudioError
+from studio.domain.errors import StudioError, causes
 from studio.domain.events import Failed
 from studio.store.arrow_file import DamagedFile
 
@@ -28,7 +27,7 @@ def failure(error: BaseException) -> Failed:
 
 def recognise(error: BaseException) -> StudioError:
     """The fault behind the error or what it came from; one that names the error itself where it is not known."""
-    for cause in _causes(error):
+    for cause in causes(error):
         if (fault := _known(cause)) is not None:
             return fault
     return StudioError(
@@ -49,15 +48,8 @@ def disk_is_full(error: BaseException) -> bool:
     return any(
         (isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
         or _DISK_FULL.search(str(cause))
-        for cause in _causes(error)
+        for cause in causes(error)
     )
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
 
 
 def _known(error: BaseException) -> StudioError | None:

@@ -6,6 +6,7 @@ import torch
 
 from studio.domain.errors import StudioError
 from studio.domain.spec.run_spec import RunSpec
+from studio.platform.host_memory import gigabytes
 from studio.worker.common.device import memory_in_use
 from studio.worker.common.faults import no_memory
 
@@ -46,11 +47,7 @@ def nothing_left_to_halve(device: torch.device, free: int, estimate: int | None)
         "when it ran out; {estimate} was expected.",
         "Choose 4-bit, a shorter max length, a lower rank or gradient checkpointing, or close other programs; then "
         "train again.",
-        used=_gigabytes(memory_in_use(device)),
-        free=_gigabytes(free),
-        estimate=_gigabytes(estimate) if estimate else "–",
+        used=gigabytes(memory_in_use(device)),
+        free=gigabytes(free),
+        estimate=gigabytes(estimate) if estimate else "–",
     )
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"

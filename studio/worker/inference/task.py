@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import secrets
 import socket
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 import uvicorn
@@ -18,6 +15,7 @@ from studio.domain.events import Finished, Progress
 from studio.domain.jobs.serving import Endpoint, ServeRequest
 from studio.domain.secrecy import keep_secret
 from studio.domain.translation import N_
+from studio.store.disk.permissions import write_private
 from studio.store.job_folder import JobFolder
 from studio.worker.common.device import pick_device
 from studio.worker.inference.adapter_manager import AdapterManager
@@ -52,7 +50,7 @@ def main(path: Path) -> None:
         process = psutil.Process()
         port = listener.getsockname()[1]
         told = Endpoint(port=port, token=token, pid=process.pid, started=process.create_time())
-        _write_secret(folder.endpoint, told.model_dump())
+        write_private(folder.endpoint, told.model_dump_json())
         try:
             asyncio.run(_serve(service, scheduler, listener, request.idle_exit))
         finally:
@@ -81,11 +79,3 @@ def _load(request: ServeRequest) -> LoadedModel:
     device = pick_device()
     automatic = "fp32" if device.type == "cpu" else "auto"
     return load_base(request.model.path, request.precision, device, automatic=automatic)
-
-
-def _write_secret(path: Path, value: dict[str, Any]) -> None:
-    """In one step, and never readable by others."""
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(value, file)
-    aside.replace(path)
