@@ -89,7 +89,7 @@ def _is_described(tool: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]
     name = str(tool["name"])
     said = sum(message["content"].count(name) for message in messages)
     called = sum(call["function"]["name"] == name for m in messages for call in m.get("tool_calls") or ())
-    return text.count(name) > said + called
+    return bool(text.count(name) > said + called)
 
 
 def _stands_in(words: str, text: str) -> bool:

@@ -48,4 +48,4 @@ class RecordFiles:
         return {int(file.stem) for file in folder.glob("*.json") if file.stem.isdecimal()}
 
     def _path(self, table: type[Table], id: int) -> Path:
-        return self._folder / table.__tablename__ / f"{id}.json"
+        return self._folder / str(table.__tablename__) / f"{id}.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
@@ -20,7 +21,7 @@ class RequestBody:
 
     def __init__(self, app: ASGIApp, demo: gr.Blocks) -> None:
         self.app, self.demo = app, demo
-        self.known = {
+        self.known: Mapping[str, Callable[[Any], bool]] = {
             f"{API}component_server": self._is_handler,
             f"{API}queue/join": self._is_event,
             f"{API}cancel": lambda asked: isinstance(asked.get("fn_index"), int),

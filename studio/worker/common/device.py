@@ -79,4 +79,4 @@ def memory_in_use(device: torch.device) -> int:
 
 def free_memory(device: torch.device) -> int:
     """Bytes that are left on the device."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    return int(torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available)

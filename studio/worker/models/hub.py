@@ -147,7 +147,7 @@ def byte_bar(report: Callable[[str, int, int], None], total: int) -> type[tqdm[A
             super().__init__(*args, **kwargs | {"file": _NOWHERE})
 
         def update(self, n: float | None = 1) -> bool | None:
-            drawn = super().update(n)
+            drawn: bool | None = super().update(n)
             if self.unit == "B":
                 report(N_("Downloading"), min(int(self.n), total), total)
             return drawn

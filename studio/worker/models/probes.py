@@ -135,7 +135,7 @@ def has_plain_head(model: Any) -> bool:
         if not torch.equal(head(hidden).float(), model(input_ids=ids, use_cache=False).logits.float()):
             return False
         large = 64 * hidden
-        return torch.equal(head(large)[0].float(), OwnHead(model).logits(large[0], type(output)).float())
+        return bool(torch.equal(head(large)[0].float(), OwnHead(model).logits(large[0], type(output)).float()))
 
 
 @contextmanager

@@ -185,7 +185,7 @@ class RunEventCallback(TrainerCallback):
     def _tell_of_saving(self, control: TrainerControl) -> bool:
         if control.should_save:
             self._folder.append(Progress(stage="checkpointing"))
-        return control.should_save
+        return bool(control.should_save)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         path = checkpoint_path(Path(args.output_dir), state.global_step)
