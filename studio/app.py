@@ -41,7 +41,7 @@ from studio.store.disk.permissions import make_private
 from studio.store.disk.reserve import HOME_RESERVE, Reserve
 from studio.store.lock import HomeLock
 
-TICK = 1.0  # seconds
+TICK_SECONDS = 1.0  # seconds
 TICKS_TO_GIVE_BACK = 20  # memory that was freed
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Studio:
 
         def loop() -> None:
             for tick in count(1):
-                if over.wait(TICK):
+                if over.wait(TICK_SECONDS):
                     return
                 if tick % TICKS_TO_GIVE_BACK == 0:
                     give_back()

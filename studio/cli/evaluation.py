@@ -19,7 +19,7 @@ from studio.domain.graphemes import cut
 
 _SET = "prompt set, by name"
 _ID = "evaluation, by the id that `evaluations list` shows"
-LONGEST_CELL = 70  # characters
+MAX_CELL_CHARACTERS = 70  # characters
 _OPEN = ("queued", "running")
 _FIGURES = ("answered", "errors", "exact_match", "contains", "rouge_l", "bleu", "chrf", "loss", "perplexity")
 
@@ -140,7 +140,7 @@ def show_prompt_set(arguments: argparse.Namespace) -> None:
 
 def _line(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= LONGEST_CELL else cut(line, LONGEST_CELL - 1) + "…"
+    return line if len(line) <= MAX_CELL_CHARACTERS else cut(line, MAX_CELL_CHARACTERS - 1) + "…"
 
 
 def delete_prompt_set(arguments: argparse.Namespace) -> None:

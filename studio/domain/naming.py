@@ -7,7 +7,7 @@ import unicodedata
 
 from studio.domain.errors import InvalidInput
 
-LONGEST_NAME = 80
+MAX_NAME_CHARACTERS = 80
 
 # Within a family of emoji, or a word in Persian or an Indic script: what is beside one looks otherwise for it.
 JOINERS = re.compile(r"(?<=[^\x00-\x7f\u200c\u200d])[\u200c\u200d](?=[^\x00-\x7f\u200c\u200d])")
@@ -22,9 +22,9 @@ def check_name(name: str, what: str = "name") -> str:
     clean = unicodedata.normalize("NFC", name).strip()
     if not clean:
         problem = InvalidInput("The name is empty.", "Give it a short name, such as captain-v1.")
-    elif len(clean) > LONGEST_NAME:
+    elif len(clean) > MAX_NAME_CHARACTERS:
         problem = InvalidInput(
-            "The name has {length} characters.", "Keep it to {most}.", length=len(clean), most=LONGEST_NAME
+            "The name has {length} characters.", "Keep it to {most}.", length=len(clean), most=MAX_NAME_CHARACTERS
         )
     elif any(unicodedata.category(c).startswith("C") for c in JOINERS.sub("", clean)) or set(clean) & set("/\\"):
         problem = InvalidInput(

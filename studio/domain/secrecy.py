@@ -22,7 +22,7 @@ from urllib.parse import quote
 MASK = "***"
 _SHORTEST = 4  # characters; what is shorter cannot be told from other words
 _UNMISTAKABLE = 10
-_KEPT = 64  # secrets; the oldest is forgotten first
+_MAX_SECRETS = 64  # secrets; the oldest is forgotten first
 _TOKEN_LIKE = re.compile(r"\bhf_[A-Za-z0-9]{8,}|\bBearer\s+\S+")  # of whoever it may be
 
 
@@ -46,7 +46,7 @@ def keep_secret(*secrets: str | None) -> None:
             continue
         place: OrderedDict[str, Any] = _known if _is_unmistakable(secret) else _words
         place[secret] = place.pop(secret, None) or (_spelled(secret) if place is _known else _word(secret))
-        while len(place) > _KEPT:
+        while len(place) > _MAX_SECRETS:
             place.popitem(last=False)
 
 

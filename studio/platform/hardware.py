@@ -15,8 +15,8 @@ from pathlib import Path
 from studio import settings
 from studio.platform.host_memory import host_memory
 
-PATIENCE = 5.0  # seconds that nvidia-smi may take; it wakes sleeping GPUs
-FRESH = 10.0  # seconds for which its answer is good
+TIMEOUT_SECONDS = 5.0  # seconds that nvidia-smi may take; it wakes sleeping GPUs
+FRESH_SECONDS = 10.0  # seconds for which its answer is good
 
 _QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,memory.total,memory.free", "--format=csv,noheader,nounits")
 _QUICK_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}  # as Linux names what x86 and ARM have
@@ -82,7 +82,7 @@ class NvidiaGpus:
                 pass  # it is busy, and the GPUs that it knew have not gone for that
             except (OSError, subprocess.SubprocessError):
                 self._seen = ()
-            self._until = self._clock() + FRESH
+            self._until = self._clock() + FRESH_SECONDS
         return self._seen
 
     def forget(self) -> None:
@@ -92,7 +92,7 @@ class NvidiaGpus:
 def _ask_nvidia() -> str:
     if shutil.which(_QUERY[0]) is None:
         return ""
-    return subprocess.run(_QUERY, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+    return subprocess.run(_QUERY, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=True).stdout
 
 
 _nvidia = NvidiaGpus(_ask_nvidia)

@@ -19,12 +19,12 @@ import psutil
 from studio.domain.errors import StudioError
 from studio.rendering.frames import Closed, framed, packed, receive_answer
 
-MOST_PROCESSES = 4  # that render at the same time for one that asks
+MAX_PROCESSES = 4  # that render at the same time for one that asks
 # Whoever waits for one holds a thread, of which a server has some dozens for all that it does: few may wait long.
 MOST_WAITING, LONGEST_WAIT, SHORT_WAIT = 8, 60.0, 1.0  # threads; seconds of those, and of all others
-_KEPT = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "SYSTEMROOT", "TZ")
-_LOOK = 0.25  # seconds between two looks at a process that renders
-_PATIENCE = 30.0, 12.0  # seconds, and as many times the processor's: a busy machine takes that long
+_PASSED_VARIABLES = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "SYSTEMROOT", "TZ")
+_POLL_SECONDS = 0.25  # seconds between two looks at a process that renders
+_TIMEOUTS = 30.0, 12.0  # seconds, and as many times the processor's: a busy machine takes that long
 
 What = Literal["memory", "seconds", "characters", "ended"]
 
@@ -43,7 +43,9 @@ class RenderingProcess:
 
     def __init__(self) -> None:
         root = str(Path(__file__).parents[2])
-        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}  # no secret is among them
+        environment = {
+            name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ
+        }  # no secret is among them
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))
         try:
             self._process = subprocess.Popen(
@@ -119,7 +121,7 @@ class RenderingProcess:
                 return
             with suppress(psutil.Error):
                 self._look()
-            time.sleep(_LOOK)
+            time.sleep(_POLL_SECONDS)
 
     def _look(self) -> None:
         process = psutil.Process(self.pid)
@@ -128,10 +130,10 @@ class RenderingProcess:
         while self._busy.is_set() and self._request is request:
             if process.memory_info().rss > memory + (128 << 20):
                 self._stop("memory", process)
-            late = time.monotonic() - began > _PATIENCE[0] + _PATIENCE[1] * seconds
+            late = time.monotonic() - began > _TIMEOUTS[0] + _TIMEOUTS[1] * seconds
             if late or sum(process.cpu_times()[:2]) - before > seconds + 1:
                 self._stop("seconds", process)
-            time.sleep(_LOOK)
+            time.sleep(_POLL_SECONDS)
 
     def _stop(self, what: What, process: psutil.Process) -> None:
         self._stopped = what
@@ -145,7 +147,7 @@ class RenderingPool:
         self._free: list[RenderingProcess] = []
         self.all: set[RenderingProcess] = set()
         self._is_closed = False
-        self._places = threading.BoundedSemaphore(MOST_PROCESSES)
+        self._places = threading.BoundedSemaphore(MAX_PROCESSES)
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
 
     def ask(self, request: bytes, replies: int, most: int, limits: Mapping[str, Any]) -> list[dict[str, Any]]:

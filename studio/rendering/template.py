@@ -15,7 +15,7 @@ from studio.domain.errors import StudioError
 from studio.domain.translation import N_
 from studio.rendering.frames import packed
 from studio.rendering.process import RenderingPool, Stopped, What, pool
-from studio.rendering.template_files import LONGEST_TEMPLATE, files_size
+from studio.rendering.template_files import MAX_TEMPLATE_CHARACTERS, files_size
 
 Rendered = tuple[str, list[LearnedTurn]]
 
@@ -39,7 +39,7 @@ LIMITS = Limits()
 _RENDERINGS = 5  # of a conversation for each answer in it: see chat_spans.learned_turns
 _BATCH = 200, 1_000_000  # conversations, and characters, of one request
 _REMEMBERED = 256  # questions that were stopped, and would be again: each costs seconds
-_MOST_OF_FILES = 8 << 20  # bytes of the templates and tokens that are read from a model's folder
+_MAX_FILE_BYTES = 8 << 20  # bytes of the templates and tokens that are read from a model's folder
 _stopped_before: OrderedDict[bytes, What] = OrderedDict()
 
 
@@ -67,10 +67,10 @@ class Template:
         self._processes = processes or pool()
         self._fault: TemplateExceeds | None = None
         longest = max(map(len, self._sources))
-        if longest > LONGEST_TEMPLATE:
+        if longest > MAX_TEMPLATE_CHARACTERS:
             raise TemplateExceeds(
                 "The chat template of {model} has {characters} characters; at most {most} are read.",
-                _REMEDY, model=name, characters=f"{longest:,}", most=f"{LONGEST_TEMPLATE:,}",
+                _REMEDY, model=name, characters=f"{longest:,}", most=f"{MAX_TEMPLATE_CHARACTERS:,}",
             )  # fmt: skip
 
     def __call__(self, messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
@@ -158,7 +158,7 @@ def read_template(folder: Path, *, wants_begin: bool) -> dict[str, Any]:
     asked = packed({"do": "read", "folder": str(folder.absolute()), "wants_begin": wants_begin})
     limits = {"seconds": 10.0 + size / 2e6, "memory": LIMITS.memory[0] + 12 * size}
     try:
-        (found,) = pool().ask(asked, 1, _MOST_OF_FILES, limits)
+        (found,) = pool().ask(asked, 1, _MAX_FILE_BYTES, limits)
     except Stopped:
         raise unreadable(str(folder), "its files are too large") from None
     if "unreadable" in found:

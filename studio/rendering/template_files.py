@@ -13,20 +13,20 @@ from typing import Any
 from studio.domain.chat.template_faults import TemplateExceeds
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-LONGEST_TEMPLATE = 256_000  # characters; the longest that are known have 20,000
-LONGEST_SETTINGS = 32 << 20  # bytes
-_MOST_BYTES = {
+MAX_TEMPLATE_CHARACTERS = 256_000  # characters; the longest that are known have 20,000
+MAX_SETTINGS_BYTES = 32 << 20  # bytes
+_MAX_BYTES = {
     "tokenizer.json": 128 << 20,
-    "tokenizer_config.json": LONGEST_SETTINGS,
+    "tokenizer_config.json": MAX_SETTINGS_BYTES,
     "special_tokens_map.json": 1 << 20,
 }
 
 
 def check_sizes(folder: Path) -> None:
     """For those who have transformers read them whole. Raises TemplateExceeds."""
-    most = dict.fromkeys(folder.glob("additional_chat_templates/*.jinja"), 4 * LONGEST_TEMPLATE)
-    most[folder / "chat_template.jinja"] = 4 * LONGEST_TEMPLATE
-    for file, limit in (most | {folder / name: limit for name, limit in _MOST_BYTES.items()}).items():
+    most = dict.fromkeys(folder.glob("additional_chat_templates/*.jinja"), 4 * MAX_TEMPLATE_CHARACTERS)
+    most[folder / "chat_template.jinja"] = 4 * MAX_TEMPLATE_CHARACTERS
+    for file, limit in (most | {folder / name: limit for name, limit in _MAX_BYTES.items()}).items():
         if _size(file) > limit:
             raise TemplateExceeds(
                 "The file {file} has {size} bytes; at most {most} are read.",
@@ -37,7 +37,7 @@ def check_sizes(folder: Path) -> None:
 
 def files_size(folder: Path) -> int:
     """Bytes of all that may be read here."""
-    return sum(min(most, _size(folder / name)) for name, most in _MOST_BYTES.items())
+    return sum(min(most, _size(folder / name)) for name, most in _MAX_BYTES.items())
 
 
 def read_template(folder: Path, *, wants_begin: bool) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def _source(folder: Path, config: dict[str, Any], name: str = "default") -> str:
     main = folder / "chat_template.jinja"
     if main.is_file():
         file = main if name == "default" else folder / "additional_chat_templates" / f"{name}.jinja"
-        return bounded_text(file, 4 * LONGEST_TEMPLATE) if file.is_file() else ""
+        return bounded_text(file, 4 * MAX_TEMPLATE_CHARACTERS) if file.is_file() else ""
     found = config.get("chat_template")
     templates = {entry["name"]: entry["template"] for entry in found} if isinstance(found, list) else {"default": found}
     source = templates.get(name)
@@ -108,7 +108,7 @@ def _first_of(step: Any) -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    loaded = json.loads(bounded_text(path, _MOST_BYTES[path.name])) if path.is_file() else {}
+    loaded = json.loads(bounded_text(path, _MAX_BYTES[path.name])) if path.is_file() else {}
     return loaded if isinstance(loaded, dict) else {}
 
 

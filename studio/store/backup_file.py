@@ -21,8 +21,8 @@ FORMAT = 1
 FOLDERS = ("adapters", "datasets", "models", "records", "runs")
 DATABASE = "studio.db"
 _MANIFEST = "manifest.json"
-_CHUNK = 4 << 20
-_MOST_MANIFEST = 512 << 20
+_CHUNK_BYTES = 4 << 20
+_MAX_MANIFEST_BYTES = 512 << 20
 _DEEPEST, _LONGEST = 32, 2048  # folders and bytes of a path
 
 Tell = Callable[[int], None]  # of bytes that were read
@@ -59,7 +59,7 @@ class BackupWriter:
         info.external_attr = 0o600 << 16
         digest, size = hashlib.sha256(), 0
         with self._zip.open(info, "w", force_zip64=True) as target:
-            while chunk := source.read(_CHUNK):
+            while chunk := source.read(_CHUNK_BYTES):
                 target.write(chunk)
                 digest.update(chunk)
                 size += len(chunk)
@@ -97,7 +97,7 @@ class BackupFile:
         self._path = path
         try:
             self._zip = zipfile.ZipFile(path)
-            if self._zip.getinfo(_MANIFEST).file_size > _MOST_MANIFEST:
+            if self._zip.getinfo(_MANIFEST).file_size > _MAX_MANIFEST_BYTES:
                 raise ValueError("its manifest is too long")
             manifest: dict[str, Any] = json.loads(self._zip.read(_MANIFEST))
             if manifest["format"] != FORMAT:
@@ -127,7 +127,7 @@ class BackupFile:
         entry, digest = self.entries[path], hashlib.sha256()
         try:
             with self._zip.open(entry.name) as source:
-                while chunk := source.read(_CHUNK):
+                while chunk := source.read(_CHUNK_BYTES):
                     digest.update(chunk)
                     tell(len(chunk))
                     if target is not None:

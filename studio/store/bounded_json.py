@@ -8,11 +8,11 @@ from typing import Any
 
 from studio.store.arrow_file import DamagedFile
 
-LARGEST = 64_000_000  # bytes; the tokenizers of large vocabularies have some 30 MB
-_DEEPEST = 200  # levels; what is deeper would end the readers that come after this one
+MAX_BYTES = 64_000_000  # bytes; the tokenizers of large vocabularies have some 30 MB
+_MAX_LEVELS = 200  # levels; what is deeper would end the readers that come after this one
 
 
-def read_object(path: str | Path, largest: int = LARGEST) -> dict[str, Any]:
+def read_object(path: str | Path, largest: int = MAX_BYTES) -> dict[str, Any]:
     """What the file says, as a dictionary.
 
     Raises:
@@ -37,7 +37,7 @@ def read_object(path: str | Path, largest: int = LARGEST) -> dict[str, Any]:
 
 def _is_deep(value: Any) -> bool:
     level = [value]
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_LEVELS):
         level = [
             part
             for whole in level

@@ -26,8 +26,8 @@ from studio.store.arrow_file import DamagedFile
 from studio.store.bounded_json import read_object
 from studio.store.disk.reserve import Reserve
 
-_CHUNK = 4 << 20
-_RESERVED = 64 << 10  # bytes
+_CHUNK_BYTES = 4 << 20
+_RESERVE_BYTES = 64 << 10  # bytes
 
 Requested = TypeVar("Requested", bound=Request)
 
@@ -45,7 +45,7 @@ class JobFolder:
         self.endpoint = self.path / "endpoint.json"
         self._worker = self.path / "worker.json"
         self._heartbeat = self.path / "heartbeat"
-        self._reserve = Reserve(self.path / "reserve", _RESERVED)
+        self._reserve = Reserve(self.path / "reserve", _RESERVE_BYTES)
         self._held_out = self.path / "held_out.json"
 
     def prepare(self, request: Request, *, anew: bool = True) -> None:
@@ -108,7 +108,7 @@ class JobFolder:
         try:
             with self.events.open("rb") as file:
                 file.seek(offset)
-                data = file.read(_CHUNK)
+                data = file.read(_CHUNK_BYTES)
         except FileNotFoundError:
             return [], offset
         whole = data[: data.rfind(b"\n") + 1]

@@ -10,8 +10,8 @@ from studio.domain.errors import StudioError
 from studio.store.bounded_json import read_object
 
 CONFIG = "config.json"
-_MOST_LAYERS = 10_000  # libraries build one after the other before they look at a weight
-_LARGEST = 1 << 31
+_MAX_LAYERS = 10_000  # libraries build one after the other before they look at a weight
+_MAX_NUMBER = 1 << 31
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_experts", "num_local_experts",
            "n_routed_experts", "encoder_layers", "decoder_layers")  # fmt: skip
 _SIZES = ("hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size",
@@ -30,7 +30,7 @@ def read_model_config(folder: str | Path) -> dict[str, Any]:
     config = read_object(path)
     inner = [config, *(part for part in config.values() if isinstance(part, dict))]  # such as text_config
     for part in inner:
-        for names, most in ((_LAYERS, _MOST_LAYERS), (_SIZES, _LARGEST)):
+        for names, most in ((_LAYERS, _MAX_LAYERS), (_SIZES, _MAX_NUMBER)):
             for name in names:
                 if name in part and not _is_size(part[name], most):
                     raise _fault(path, name, part[name])

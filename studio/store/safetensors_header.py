@@ -9,8 +9,8 @@ from typing import IO, Any, NamedTuple
 from studio.store.arrow_file import DamagedFile
 from studio.store.bounded_json import read_object
 
-LONGEST = 100_000_000  # bytes of a header, as the format has it
-_MOST_DIMENSIONS = 64
+MAX_HEADER_BYTES = 100_000_000  # bytes of a header, as the format has it
+_MAX_DIMENSIONS = 64
 _BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
     "U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32, "I32": 32, "F32": 32,
@@ -68,7 +68,7 @@ def read_header(stream: IO[bytes], file: Path) -> dict[str, Any]:
     """The header as it stands at the beginning: its length in 8 bytes (little endian), then JSON. The stream is then
     where the data begin. Raises DamagedFile, OSError."""
     length = int.from_bytes(stream.read(8), "little")
-    if not 0 < length <= min(LONGEST, file.stat().st_size - 8):
+    if not 0 < length <= min(MAX_HEADER_BYTES, file.stat().st_size - 8):
         raise DamagedFile(file)
     try:
         header = json.loads(stream.read(length), object_pairs_hook=_once)
@@ -89,7 +89,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _tensor(said: dict[str, Any], size: int) -> Tensor:
     """Raises TypeError, KeyError, ValueError where what it says cannot be. size: bytes of the file."""
     dtype, shape, (begin, end) = said["dtype"], said["shape"], said["data_offsets"]
-    if not isinstance(dtype, str) or not isinstance(shape, list) or len(shape) > _MOST_DIMENSIONS:
+    if not isinstance(dtype, str) or not isinstance(shape, list) or len(shape) > _MAX_DIMENSIONS:
         raise TypeError("not as the format has it")
     if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):
         raise TypeError("not a size")

@@ -11,10 +11,10 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 from studio.domain.errors import InvalidInput, StudioError
-from studio.services.datasets.uploads import MOST_BYTES, Uploads, no_room, too_large
+from studio.services.datasets.uploads import MAX_BYTES, Uploads, no_room, too_large
 from studio.ui.language import language_of, problem_of, remedy_of
 
-CHUNK = 1 << 20  # bytes between two writes
+CHUNK_BYTES = 1 << 20  # bytes between two writes
 
 
 def add_upload_route(app: FastAPI, uploads: Uploads) -> None:
@@ -42,9 +42,9 @@ async def _write(request: Request, file: Any) -> None:
     async for chunk in request.stream():
         waiting += chunk
         size += len(chunk)
-        if size > MOST_BYTES:
+        if size > MAX_BYTES:
             raise too_large()
-        if len(waiting) >= CHUNK:
+        if len(waiting) >= CHUNK_BYTES:
             await asyncio.to_thread(file.write, bytes(waiting))
             waiting.clear()
     await asyncio.to_thread(file.write, bytes(waiting))

@@ -25,8 +25,8 @@ from studio.ui.language import language_of, problem_of, remedy_of, sentence_of, 
 
 log = logging.getLogger(__name__)
 
-LARGEST = 2**63 - 1
-DEEPEST = 64  # levels
+MAX_INTEGER = 2**63 - 1
+MAX_LEVELS = 64  # levels
 _HALF = re.compile("[\ud800-\udfff]")
 STREAM_SECONDS = 0.05
 STREAMS_AT_ONCE = 8
@@ -144,11 +144,11 @@ def check_values(payload: Any) -> None:
             waiting += [(part, depth + 1) for both in value.items() for part in both]
         elif isinstance(value, list | tuple):
             waiting += [(part, depth + 1) for part in value]
-        if depth > DEEPEST:
+        if depth > MAX_LEVELS:
             raise InvalidInput("The request is nested too deeply.", "Reload the page, then try again.")
         if isinstance(value, str) and not value.isascii() and _HALF.search(value):
             raise InvalidInput("The text contains half a character (an unpaired surrogate).", "Enter it again.")
-        if isinstance(value, int | float) and abs(value) > LARGEST:
+        if isinstance(value, int | float) and abs(value) > MAX_INTEGER:
             raise InvalidInput("A number of {number} or more is too large.", "Enter a smaller one.", number="2⁶³")
 
 

@@ -19,7 +19,7 @@ from studio.domain.events import Failed, Finished
 from studio.domain.jobs.models import CheckRequest
 from studio.domain.jobs.serving import ServedModel, ServeRequest
 from studio.engines.local import LocalEngine
-from studio.rendering.process import MOST_PROCESSES
+from studio.rendering.process import MAX_PROCESSES
 from studio.settings import read_settings
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import JobFolder
@@ -139,7 +139,7 @@ def test_pages_for_others_are_served_while_many_look_at_greedy_templates(
             thread.start()
         for thread in asking:
             thread.join()
-    assert 1 < len(rendering(server)) <= MOST_PROCESSES
+    assert 1 < len(rendering(server)) <= MAX_PROCESSES
 
 
 @pytest.mark.parametrize("source", some(GREEDY))

@@ -109,7 +109,7 @@ def test_a_secret_that_comes_in_pieces_is_masked_too() -> None:
 def test_only_so_many_secrets_are_kept() -> None:
     for number in range(200):
         keep_secret(f"hf_Token{number:08}")
-    assert len(secrecy._known) <= secrecy._KEPT
+    assert len(secrecy._known) <= secrecy._MAX_SECRETS
     assert masked("hf_Token00000199") == "***"
 
 

@@ -187,9 +187,9 @@ def test_a_session_ends_by_itself_and_there_are_never_too_many(clock):
     assert not kept.holds("")
     clock.now += LIFETIME
     assert not kept.holds(first)
-    tokens = [kept.begin() for _ in range(sessions.KEPT + 5)]
+    tokens = [kept.begin() for _ in range(sessions.MAX_SESSIONS + 5)]
     assert len(set(tokens)) == len(tokens)
-    assert [kept.holds(token) for token in tokens].count(True) == sessions.KEPT
+    assert [kept.holds(token) for token in tokens].count(True) == sessions.MAX_SESSIONS
 
 
 # Programs
@@ -280,7 +280,7 @@ def test_where_many_guess_strangers_take_turns_and_who_was_inside_does_not(attem
 
 
 def test_what_is_remembered_of_visitors_has_an_end(attempts, monkeypatch):
-    monkeypatch.setattr(login_attempts, "KEPT", 50)
+    monkeypatch.setattr(login_attempts, "MAX_VISITORS", 50)
     for number in range(200):
         attempts.failed(f"2001:db8:{number:x}::1")
         attempts.succeeded(f"2001:db9:{number:x}::1")

@@ -117,9 +117,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
     with monkeypatch.context() as patch:
         patch.setattr(Packed, "opened", counting)
         patch.setattr(json.JSONDecodeError, "__init__", counting_fault)
-        patch.setattr(json_document, "_PIECE", 1 << 10)
-        patch.setattr(json_stream, "_BEHIND", 1 << 11)
-        patch.setattr(delimited, "_READ_AGAIN", 1 << 10)
+        patch.setattr(json_document, "_CHUNK_BYTES", 1 << 10)
+        patch.setattr(json_stream, "_MAX_BEHIND_CHARACTERS", 1 << 11)
+        patch.setattr(delimited, "_REREAD_ALLOWANCE", 1 << 10)
         sys.setprofile(profile)
         try:
             yield work

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-LARGEST_SEED = 2**63 - 1
+MAX_SEED = 2**63 - 1
 COMPARISON = "Studio-Comparison"  # HTTP header of a question: `id/size` of those that are asked together
 
 
@@ -25,5 +25,5 @@ class Sampling(BaseModel):
     temperature: float = Field(0.7, ge=0, le=2)
     top_p: float = Field(0.95, gt=0, le=1)
     max_tokens: int = Field(256, ge=1, le=1 << 20)
-    seed: int | None = Field(42, ge=0, le=LARGEST_SEED)
+    seed: int | None = Field(42, ge=0, le=MAX_SEED)
     stop: tuple[str, ...] = Field((), max_length=8)

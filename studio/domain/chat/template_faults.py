@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studio.domain.errors import StudioError
 
-LONGEST_REASON = 1000  # characters of what a template says itself
+MAX_REASON_CHARACTERS = 1000  # characters of what a template says itself
 
 
 class TemplateRefusal(StudioError):
@@ -20,5 +20,5 @@ def template_refusal(error: Exception) -> TemplateRefusal:
     return TemplateRefusal(
         "The base model's chat template refuses this conversation: {reason}.",
         "Change the conversation to fit the template, or choose another chat template or base model.",
-        reason=str(error)[:LONGEST_REASON].rstrip(".") or type(error).__name__,
+        reason=str(error)[:MAX_REASON_CHARACTERS].rstrip(".") or type(error).__name__,
     )

@@ -17,7 +17,7 @@ PACKED = (".gz", ".zip")
 ENCODINGS = ("utf-8", "utf-16", "gb18030", "big5", "shift_jis", "euc-kr", "cp1252", "cp1251", "latin-1")
 
 
-_SHOWN = {
+_ENCODING_LABELS = {
     "utf-8": "UTF-8", "utf-16": "UTF-16", "utf-16-le": "UTF-16 LE", "utf-16-be": "UTF-16 BE", "utf-32": "UTF-32",
     "utf-32-le": "UTF-32 LE", "utf-32-be": "UTF-32 BE", "gb18030": "GB18030", "gb2312": "GB2312", "gbk": "GBK",
     "big5": "Big5", "shift_jis": "Shift JIS", "euc_jp": "EUC-JP", "euc_kr": "EUC-KR", "koi8-r": "KOI8-R",
@@ -32,7 +32,11 @@ def shown_encoding(name: str) -> str:
     except LookupError:
         return name
     windows = re.fullmatch(r"cp(125\d)", codec)
-    return f"Windows-{windows[1]}" if windows else _SHOWN.get(codec, codec.replace("iso8859", "ISO-8859").upper())
+    return (
+        f"Windows-{windows[1]}"
+        if windows
+        else _ENCODING_LABELS.get(codec, codec.replace("iso8859", "ISO-8859").upper())
+    )
 
 
 class ReadOptions(BaseModel):

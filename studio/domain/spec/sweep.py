@@ -13,7 +13,7 @@ from studio.domain.naming import slug
 from studio.domain.spec.knob import kind_of
 from studio.domain.spec.run_spec import SECTIONS, RunSpec, Values, read_spec
 
-MOST_RUNS = 64
+MAX_RUNS = 64
 
 _SHORT = {"lora_alpha": "alpha", "learning_rate": "lr", "num_train_epochs": "epochs", "lora_dropout": "dropout"}
 
@@ -55,12 +55,12 @@ def combine(values: Values, axes: Mapping[str, Sequence[str]]) -> list[Combinati
     """Every combination of the axes' values, the last axis the quickest, over what `values` says otherwise.
 
     Raises:
-        InvalidInput: there are more than MOST_RUNS, or `fields` names the knobs with a value that cannot be used.
+        InvalidInput: there are more than MAX_RUNS, or `fields` names the knobs with a value that cannot be used.
     """
     count = prod(len(each) for each in axes.values())
-    if count > MOST_RUNS:
+    if count > MAX_RUNS:
         raise InvalidInput(
-            "That makes {count} runs.", "Use fewer values: at most {most} runs.", count=count, most=MOST_RUNS
+            "That makes {count} runs.", "Use fewer values: at most {most} runs.", count=count, most=MAX_RUNS
         )
     faults: dict[str, StudioError] = {}
     found = []

@@ -32,7 +32,7 @@ from studio.store.job_folder import read_json
 from studio.store.tables.datasets import Dataset
 from studio.store.tables.models import Model
 
-MOST_ROWS = 1000
+MAX_ROWS = 1000
 
 
 def rows(
@@ -59,7 +59,7 @@ def rows(
         StudioError: its file is gone, or the model is not ready or its chat template is damaged.
     """
     check_ready(dataset)
-    limit, offset = min(max(1, limit), MOST_ROWS), max(0, offset)
+    limit, offset = min(max(1, limit), MAX_ROWS), max(0, offset)
     try:
         if search.strip():
             found = _found(dataset.rows_path, dataset.sha256, search.strip())

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.jobs.ingest import SourceFileRecord
 
-_CHUNK = 1 << 20
+_CHUNK_BYTES = 1 << 20
 _INCOMING = ".incoming-"
 _HASH = re.compile(r"[0-9a-f]{64}")
 _NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
@@ -50,7 +50,7 @@ class SourceFiles:
             self._folder.mkdir(parents=True, exist_ok=True)
             digest = hashlib.sha256()
             with _opened(file, name) as source, copy.open("wb") as target:
-                while chunk := source.read(_CHUNK):
+                while chunk := source.read(_CHUNK_BYTES):
                     digest.update(chunk)
                     target.write(chunk)
             folder = self._folder / digest.hexdigest()

@@ -10,7 +10,7 @@ from studio.domain.datasets.file_format import ReadOptions
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
 from studio.domain.jobs.ingest import HubSource
-from studio.domain.naming import JOINERS, LONGEST_NAME
+from studio.domain.naming import JOINERS, MAX_NAME_CHARACTERS
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+|[A-Za-z0-9][\w.-]*")
 
@@ -25,7 +25,7 @@ def name_of_file(file_name: str) -> str:
     stem = file_name.removesuffix(".gz").removesuffix(".zip").rpartition(".")[0] or file_name
     joiners = {joiner.start() for joiner in JOINERS.finditer(stem)}
     stem = "".join(c if (c.isprintable() and c not in "/\\@") or at in joiners else " " for at, c in enumerate(stem))
-    return cut(stem.strip(), LONGEST_NAME - 6).strip() or "dataset"
+    return cut(stem.strip(), MAX_NAME_CHARACTERS - 6).strip() or "dataset"
 
 
 def check_hub_source(repository: str, config: str, split: str, revision: str) -> HubSource:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from studio.domain.errors import InvalidInput, StudioError
 from studio.store.disk.reserve import free_space
 
-MOST_BYTES = 20 * 1000**3
+MAX_BYTES = 20 * 1000**3
 KEPT_SECONDS = 24 * 3600  # of what was sent and never taken in
 _TOKEN = re.compile(r"[\w-]{22}")
 _PARTIAL = ".partial"
@@ -33,7 +33,7 @@ class Uploads:
         Raises:
             InvalidInput: it is too large, or there is no room for it.
         """
-        if size is not None and size > MOST_BYTES:
+        if size is not None and size > MAX_BYTES:
             raise too_large()
         if size is not None and size > free_space(self._folder):
             raise no_room()
@@ -78,7 +78,7 @@ class Uploads:
 
 
 def too_large() -> InvalidInput:
-    return InvalidInput("This file is too large to upload.", "The limit is {size} GB.", size=MOST_BYTES // 1000**3)
+    return InvalidInput("This file is too large to upload.", "The limit is {size} GB.", size=MAX_BYTES // 1000**3)
 
 
 def no_room() -> StudioError:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-MOST_COMPARED = 4_000_000  # words of the answer times words of the reference: beyond, ROUGE-L takes seconds
+MAX_COMPARISONS = 4_000_000  # words of the answer times words of the reference: beyond, ROUGE-L takes seconds
 
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
@@ -55,7 +55,7 @@ def words(text: str) -> list[str]:
 
 def _rouge_l(answer: str, reference: str) -> float | None:
     told, right = words(answer), words(reference)
-    if len(told) * len(right) > MOST_COMPARED:
+    if len(told) * len(right) > MAX_COMPARISONS:
         return None
     return float(_rouge().score(reference, answer)["rougeL"].fmeasure)
 

@@ -12,7 +12,7 @@ from studio.domain.datasets.row_parts import learned
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
 from studio.domain.jobs.training import TrainRequest
-from studio.domain.naming import LONGEST_NAME, check_name
+from studio.domain.naming import MAX_NAME_CHARACTERS, check_name
 from studio.domain.translation import N_
 from studio.services.datasets.status import check_ready
 from studio.store.catalogue import Catalogue
@@ -21,10 +21,10 @@ from studio.store.job_folder import JobFolder
 from studio.store.tables.datasets import Dataset
 from studio.store.tables.evaluations import Prompt, PromptSet
 
-MOST_PROMPTS = 5000
-MOST_CHARACTERS = 8_000_000
+MAX_PROMPTS = 5000
+MAX_CHARACTERS = 8_000_000
 PAGE = 50  # prompts
-RUNS = 50  # that are offered
+MAX_RUNS = 50  # that are offered
 NAMED = 100  # problems of a list that are told one by one
 
 
@@ -43,13 +43,13 @@ class PromptSets:
                 `fields` says of each what is wrong, by "line 3".
         """
         name = check_name(name)
-        if len(text) > MOST_CHARACTERS:
+        if len(text) > MAX_CHARACTERS:
             raise _at(
                 "text",
                 N_("The list has {size:.0f} million characters."),
                 N_("Split it: a set has at most {most:.0f} million."),
                 size=len(text) / 1e6,
-                most=MOST_CHARACTERS / 1e6,
+                most=MAX_CHARACTERS / 1e6,
             )
         rows, problems = read_prompts(text)
         if problems and not skip_bad:
@@ -111,13 +111,13 @@ class PromptSets:
         told = (run for run in self._catalogue.runs() if run.started.get("eval_rows"))
         return [
             {"id": run.id, "name": run.name, "dataset": run.dataset_name, "rows": run.started["eval_rows"]}
-            for run in islice(told, RUNS)
+            for run in islice(told, MAX_RUNS)
         ]
 
     def _add_rows(
         self, dataset: Dataset, rows: Sequence[int], most: int, *, name: str, free: str, source: str, owner: str
     ) -> int:
-        most = min(max(1, most), MOST_PROMPTS)
+        most = min(max(1, most), MAX_PROMPTS)
         wanted = check_name(name) if name else self._free_name(free)
         count = min(most, len(rows))
         try:
@@ -168,22 +168,22 @@ class PromptSets:
     def _add(self, name: str, rows: Sequence[PromptRow], *, source: str = "", owner: str = "") -> int:
         if not rows:
             raise _at("text", N_("There is no prompt."), N_("Write one per line."))
-        if len(rows) > MOST_PROMPTS:
+        if len(rows) > MAX_PROMPTS:
             raise _at(
                 "text",
                 N_("There are {count} prompts."),
                 N_("A prompt set holds at most {most}."),
                 count=len(rows),
-                most=MOST_PROMPTS,
+                most=MAX_PROMPTS,
             )
         return self._catalogue.add_prompt_set([row.as_dict() for row in rows], name=name, source=source, owner=owner).id
 
     def _free_name(self, wanted: str) -> str:
         taken = {record.name for record in self._catalogue.prompt_sets()}
-        name, number = check_name(cut(wanted, LONGEST_NAME - 6)), 1
+        name, number = check_name(cut(wanted, MAX_NAME_CHARACTERS - 6)), 1
         while name in taken:
             number += 1
-            name = f"{check_name(cut(wanted, LONGEST_NAME - 6))} {number}"
+            name = f"{check_name(cut(wanted, MAX_NAME_CHARACTERS - 6))} {number}"
         return name
 
 

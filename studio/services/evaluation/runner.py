@@ -24,9 +24,9 @@ from studio.store.tables.evaluations import Evaluation, EvaluationAnswer, Prompt
 
 logger = logging.getLogger(__name__)
 
-ROWS = MAX_COLUMNS  # answers that can be written at once
-PAUSES = (5.0, 30.0)  # seconds before it is tried again, where nobody could answer
-LOOK = 0.5  # seconds between two looks at whether somebody has stopped it
+MAX_BATCH_ROWS = MAX_COLUMNS  # answers that can be written at once
+RETRY_SECONDS = (5.0, 30.0)  # seconds before it is tried again, where nobody could answer
+POLL_SECONDS = 0.5  # seconds between two looks at whether somebody has stopped it
 
 Result = TypeVar("Result")
 
@@ -88,7 +88,7 @@ class EvaluationRunner:
         began = {} if self._evaluation.started_at else {"started_at": time.time()}
         if not self._catalogue.change_evaluation(self._id, only=OPEN, status="running", fault={}, **began):
             raise Ended
-        start, at_once = 0, max(1, ROWS // len(self._columns))
+        start, at_once = 0, max(1, MAX_BATCH_ROWS // len(self._columns))
         while batch := self._catalogue.prompts_to_ask(self._evaluation, start, at_once):
             self._ask(batch)
             self._measure()
@@ -176,7 +176,7 @@ class EvaluationRunner:
 
     def _measure(self) -> None:
         """How likely the columns find the references of what they have answered."""
-        while found := self._catalogue.answers_to_measure(self._evaluation, ROWS):
+        while found := self._catalogue.answers_to_measure(self._evaluation, MAX_BATCH_ROWS):
             self._check_running(at_once=True)
             names = self._catalogue.adapter_names()
             self._read(found, names)
@@ -209,7 +209,7 @@ class EvaluationRunner:
 
     def _patiently(self, do: Callable[[], Result]) -> Result:
         """Tries again after a while where nobody could answer; says meanwhile why it waits."""
-        for pause in PAUSES:
+        for pause in RETRY_SECONDS:
             try:
                 return do()
             except InvalidInput:  # waiting mends nothing
@@ -218,7 +218,7 @@ class EvaluationRunner:
                 self._catalogue.change_evaluation(self._id, only=("running",), fault=fault.as_dict())
                 end = self._now() + pause
                 while (left := end - self._now()) > 0:
-                    self._over.wait(min(left, LOOK))
+                    self._over.wait(min(left, POLL_SECONDS))
                     self._check_running()
                 self._catalogue.change_evaluation(self._id, only=("running",), fault={})
         return do()
@@ -226,7 +226,7 @@ class EvaluationRunner:
     def _check_running(self, *, at_once: bool = False) -> None:
         """Raises Ended."""
         now = self._now()
-        if at_once or now - self._looked >= LOOK:
+        if at_once or now - self._looked >= POLL_SECONDS:
             self._looked = now
             try:
                 running = self._catalogue.evaluation(self._id).status == "running"

@@ -13,7 +13,7 @@ from studio.domain.chat.sampling import Sampling
 from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
-from studio.domain.naming import LONGEST_NAME, check_name
+from studio.domain.naming import MAX_NAME_CHARACTERS, check_name
 from studio.services.adapters.compatibility import check_base
 from studio.services.evaluation import results
 from studio.services.evaluation.runner import EvaluationRunner, Responder
@@ -26,7 +26,7 @@ from studio.store.catalogue.evaluations import OPEN
 from studio.store.tables.evaluations import Evaluation
 
 SECONDS_TO_END = 10.0
-MOST_ROWS = 200  # of a page
+MAX_ROWS = 200  # of a page
 
 __all__ = ["Evaluations", "Responder"]
 
@@ -76,7 +76,7 @@ class Evaluations:
                 ),
             ) from error  # fmt: skip
         return self._catalogue.add_evaluation(
-            name=check_name(name or cut(chosen.name or "", LONGEST_NAME)), key=key, set_id=chosen.id,
+            name=check_name(name or cut(chosen.name or "", MAX_NAME_CHARACTERS)), key=key, set_id=chosen.id,
             set_name=chosen.name, prompts=chosen.prompts, references=chosen.references,
             columns=[column.model_dump(mode="json") for column in read], adapters=adapters,
             sampling=how.model_dump(mode="json"), owner=owner,
@@ -177,7 +177,7 @@ class Evaluations:
     def page(self, id: int, offset: int = 0, limit: int = 20, search: str = "") -> dict[str, Any]:
         """See evaluation_results.page; at most 200 prompts. Raises NotFound."""
         evaluation = self._catalogue.evaluation(id)
-        return results.page(self._catalogue, evaluation, max(0, offset), min(max(1, limit), MOST_ROWS), search)
+        return results.page(self._catalogue, evaluation, max(0, offset), min(max(1, limit), MAX_ROWS), search)
 
     def vote(
         self,

@@ -14,7 +14,7 @@ from studio.store.job_folder import write_json
 from studio.store.tables.base import Table
 
 Rebase = Callable[[Any], Any]
-_MOST_JSON = 64 << 20  # bytes
+_MAX_JSON_BYTES = 64 << 20  # bytes
 
 
 def rebase_to(homes: Iterable[str], home: Path, *, must_exist: bool = False) -> Rebase:
@@ -50,7 +50,7 @@ def rebase_files(root: Path, rebase: Rebase) -> None:
         inside = path.relative_to(root)
         if is_original(inside) or (inside.parts[0] == "models" and path.name != "run.json"):
             continue
-        if path.stat().st_size > _MOST_JSON:
+        if path.stat().st_size > _MAX_JSON_BYTES:
             continue
         if (path.parent / MANIFEST).exists():  # a checkpoint: one whose files are not as they were written is no use
             continue

@@ -13,8 +13,13 @@ from studio.platform.deadline import within
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-PATIENCE = 5.0  # seconds for the first answer; a Hub that is slower counts as not there
-_TIMEOUTS = (PATIENCE, 120.0, 120.0, 120.0)  # seconds to connect, between bytes read, bytes written, for a connection
+TIMEOUT_SECONDS = 5.0  # seconds for the first answer; a Hub that is slower counts as not there
+_TIMEOUTS = (
+    TIMEOUT_SECONDS,
+    120.0,
+    120.0,
+    120.0,
+)  # seconds to connect, between bytes read, bytes written, for a connection
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ def hub_api(endpoint: str, token: str) -> HfApi:
 
 
 def ask_account(api: HfApi) -> Account:
-    """Whose token the client has, which also tells whether the Hub can be reached: at most PATIENCE seconds.
+    """Whose token the client has, which also tells whether the Hub can be reached: at most TIMEOUT_SECONDS.
 
     Raises:
         StudioError: the Hub cannot be reached, or does not know the token.
@@ -56,7 +61,7 @@ def ask_account(api: HfApi) -> Account:
     from huggingface_hub.errors import HfHubHTTPError, HTTPError
 
     try:
-        who = within(PATIENCE, api.whoami)
+        who = within(TIMEOUT_SECONDS, api.whoami)
     except HfHubHTTPError as error:
         raise explained(error, api.endpoint) from error
     except (HTTPError, OSError, TimeoutError, ValueError) as error:

@@ -23,7 +23,7 @@ from studio.services.inference.chat_client import ANSWER_SECONDS, ATTACH_SECONDS
 from studio.services.inference.server_sent_events import DONE, data_of
 
 _REMEDY = N_("Check that server's log, or remove the server in Settings to answer on this machine.")
-_LISTED = 8  # names in an error
+_MAX_LISTED = 8  # names in an error
 
 
 @dataclass(frozen=True)
@@ -275,4 +275,4 @@ def _words(body: bytes) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     found = list(names)
-    return ", ".join(found[:_LISTED]) + (" …" if len(found) > _LISTED else "") or "none"
+    return ", ".join(found[:_MAX_LISTED]) + (" …" if len(found) > _MAX_LISTED else "") or "none"

@@ -17,7 +17,7 @@ from studio.engines.job import Job
 from studio.services.inference.chat_client import ChatClient, WorkerGone
 from studio.store.job_folder import JobFolder
 
-LOOK = 0.1  # seconds between two looks at a process
+POLL_SECONDS = 0.1  # seconds between two looks at a process
 SECONDS_TO_END = 5.0
 
 
@@ -170,7 +170,7 @@ class ChatWorker:
         while self._engine.is_alive(worker.handle):
             if time.monotonic() > end:
                 return True
-            time.sleep(LOOK)
+            time.sleep(POLL_SECONDS)
         return False
 
     def _death(self, worker: Worker) -> StudioError:

@@ -31,7 +31,7 @@ from studio.store.tables.models import REMOVED, Model
 STARTER = "starter"
 STARTER_REFERENCE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
-_LONGEST_REFERENCE = 300
+_MAX_REFERENCE_CHARACTERS = 300
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?$")
 
 
@@ -233,12 +233,12 @@ def _recognise(reference: str) -> tuple[str, str, str]:
         is_folder, resolved = False, Path()
     if is_folder:
         return "folder", resolved.name, str(_model_folder(resolved))
-    if len(reference) <= _LONGEST_REFERENCE and _HUB_ID.match(reference):
+    if len(reference) <= _MAX_REFERENCE_CHARACTERS and _HUB_ID.match(reference):
         return "hub", reference.partition("@")[0].rpartition("/")[2], reference
     fault = InvalidInput(
         "“{reference}” is neither a model on the Hub nor a folder here.",
         "Enter starter, a Hub id such as HuggingFaceTB/SmolLM2-135M-Instruct, or the path of a folder.",
-        reference=cut(reference, _LONGEST_REFERENCE),
+        reference=cut(reference, _MAX_REFERENCE_CHARACTERS),
     )
     raise InvalidInput.at("reference", fault)
 

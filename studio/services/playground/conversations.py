@@ -12,7 +12,7 @@ from studio.services.shared.json_limits import kept_json, kept_text
 from studio.store.catalogue import Catalogue
 from studio.store.tables.playground import Conversation
 
-LONGEST_NAME = 80
+MAX_NAME_CHARACTERS = 80
 
 
 class Conversations:
@@ -65,7 +65,7 @@ def _clean_name(name: str) -> str:
     clean = " ".join("".join(c if c.isprintable() else " " for c in kept_text(name)).split())
     if not clean:
         raise InvalidInput.at("name", StudioError("The conversation has no name.", "Give it a name."))
-    return clean if len(clean) <= LONGEST_NAME else cut(clean, LONGEST_NAME - 1).rstrip() + "…"
+    return clean if len(clean) <= MAX_NAME_CHARACTERS else cut(clean, MAX_NAME_CHARACTERS - 1).rstrip() + "…"
 
 
 def _turns(content: Mapping[str, Any]) -> int:

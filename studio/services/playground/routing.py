@@ -19,7 +19,7 @@ from studio.services.inference.memory import why_no_room
 from studio.services.inference.openai_client import Server
 from studio.services.inference.remote_server import RemoteServer
 from studio.services.inference.worker_pool import Lease, WorkerPool
-from studio.services.inference.worker_process import LOOK
+from studio.services.inference.worker_process import POLL_SECONDS
 from studio.services.models.status import ready_model
 from studio.services.playground.columns import ColumnPrompt, ColumnState, Comparison
 from studio.store.catalogue import Catalogue
@@ -100,7 +100,7 @@ class Router:
             try:
                 while (client := lease.place.client(lease.worker)) is None:
                     yield Comparison(list(states), lease.place.stage())
-                    time.sleep(LOOK)
+                    time.sleep(POLL_SECONDS)
                 about = client.about()
             except StudioError as fault:
                 for at in own:

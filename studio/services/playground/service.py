@@ -15,7 +15,7 @@ from studio.domain.errors import InvalidInput, StudioError
 from studio.engines.base import Engine
 from studio.services.inference.chat_client import ChatClient, ChatPrompt, ChatRequest, Chunk, TokenScores, answers
 from studio.services.inference.remote_server import RemoteServer
-from studio.services.inference.worker_process import LOOK, WorkerStatus
+from studio.services.inference.worker_process import POLL_SECONDS, WorkerStatus
 from studio.services.models.status import ready_model
 from studio.services.playground.columns import ColumnPrompt, ColumnState, Comparison, Likelihood
 from studio.services.playground.routing import RoutedColumn, Router, worker_request
@@ -88,7 +88,7 @@ class Playground:
         request = worker_request(ready_model(self._catalogue, model_name), precision)
         lease = self._router.workers.lease([request])[0]
         while (client := lease.place.client(lease.worker)) is None:
-            time.sleep(LOOK)
+            time.sleep(POLL_SECONDS)
         return client
 
     def workers(self) -> Sequence[WorkerStatus]:

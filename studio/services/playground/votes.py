@@ -21,7 +21,7 @@ from studio.store.tables.playground import Comparison, Vote
 CHOICES = ("best", "tie", "bad")
 PAGE = 20  # comparisons
 EXPORTED_AT_ONCE = 200
-KEPT = (
+PERSISTED_FIELDS = (
     "name", "state", "text", "tokens", "tokens_per_second", "first_token_seconds", "finish", "note", "rows", "label",
     "effect", "error",
 )  # fmt: skip
@@ -180,7 +180,7 @@ def check_format(format: str) -> None:
 
 
 def _kept(state: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: state[name] for name in KEPT if name in state}
+    kept = {name: state[name] for name in PERSISTED_FIELDS if name in state}
     if isinstance(error := kept.get("error"), StudioError):
         kept["error"] = error.as_dict()
     return kept

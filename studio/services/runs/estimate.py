@@ -18,7 +18,7 @@ _ADAPTER_BYTES = 4  # peft keeps and saves an adapter in fp32, whatever the base
 _ADAM_BYTES = 16  # of each trained parameter: weight, gradient, two moments
 _RUNTIME_BYTES = 640_000_000  # Python, torch and its libraries, or CUDA's context
 _LOGIT_ROWS, _LOGIT_BYTES = 256, 10  # rows of the vocabulary's size that exist at once, and bytes of each number
-_KEPT = 1.9  # times that what goes in and out of the linear layers is in memory at once
+_ACTIVATION_FACTOR = 1.9  # times that what goes in and out of the linear layers is in memory at once
 _CHECKPOINTED = 0.2  # of it where layers are computed twice
 _PEFT, _PEFT_CHECKPOINTED = 1.8, 2.6  # times as much for layers that compute as peft made them
 _HEAD_WIDTH = 64
@@ -127,7 +127,7 @@ def training_bytes(
     number = 2 if precision == "bf16" or (bf16 and precision != "fp32") else 4
     batch = max(1, min(training.per_device_train_batch_size >> halvings, rows))
     in_batch, longest = _largest_batch(tokens, batch, training.max_length)
-    kept = _KEPT * _numbers(spec, base)
+    kept = _ACTIVATION_FACTOR * _numbers(spec, base)
     if not gpu:
         heads = sum(layer.outputs for layer in base.linear.values() if layer.inputs == layer.outputs) / _HEAD_WIDTH / 2
         kept += heads * longest / 2

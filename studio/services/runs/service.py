@@ -24,7 +24,7 @@ from studio.store.tables.datasets import Dataset
 from studio.store.tables.models import Model
 from studio.store.tables.runs import Metric, Run, Sample, Transition
 
-MOST_POINTS = 1000  # of a curve that is drawn at once
+MAX_POINTS = 1000  # of a curve that is drawn at once
 
 
 class Runs:
@@ -197,12 +197,12 @@ class Runs:
         """The whole curve in at most about a thousand points, smallest and largest losses among them, and the `seq`
         that what comes later is larger than."""
         newest = self._catalogue.newest_seq(id)  # asked first: what is recorded meanwhile may come twice, never not
-        return [_plain(m) for m in self._catalogue.curve(id, MOST_POINTS)], newest
+        return [_plain(m) for m in self._catalogue.curve(id, MAX_POINTS)], newest
 
     def means(self, id: int) -> Sequence[tuple[int, float | None, int]]:
         """Where `curve` leaves steps out, what a smoothed curve is made of instead: of each stretch its last step, its
         mean training loss, and how many steps it has."""
-        return self._catalogue.means(id, MOST_POINTS)
+        return self._catalogue.means(id, MAX_POINTS)
 
     def newest_seq(self, id: int) -> int:
         """That of the newest figure or sample answer."""

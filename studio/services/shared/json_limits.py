@@ -7,7 +7,7 @@ from typing import Any
 
 from studio.domain.errors import InvalidInput
 
-MOST_BYTES = 2_000_000
+MAX_BYTES = 2_000_000
 
 
 def kept_text(text: str) -> str:
@@ -29,11 +29,11 @@ def kept_json(value: Any, field: str) -> Any:
         )
         raise InvalidInput.at(field, fault) from error
     written = text.encode("utf-8", "replace")
-    if len(written) > MOST_BYTES:
+    if len(written) > MAX_BYTES:
         fault = InvalidInput(
             "“{field}” has {size:.1f} MB; at most {most:.0f} MB are kept.",
             "Start a new conversation, or ask for shorter answers.",
-            field=field, size=len(written) / 1e6, most=MOST_BYTES / 1e6,
+            field=field, size=len(written) / 1e6, most=MAX_BYTES / 1e6,
         )  # fmt: skip
         raise InvalidInput.at(field, fault)
     return json.loads(written)

@@ -16,7 +16,7 @@ from studio.domain.datasets.problem import Problem
 from studio.store.arrow_file import ArrowFile, ArrowFileWriter, DamagedFile
 
 BATCH = 1000
-MOST_SORTED = 200_000
+MAX_SORTED = 200_000
 SCHEMA = pa.schema(
     [
         ("line", pa.int64()), ("file", pa.int16()), ("row", pa.int64()),
@@ -106,7 +106,7 @@ def sort_problems(path: str | Path) -> None:
     path = Path(path)
     with _opened(path) as file:
         table = pa.Table.from_batches(file, SCHEMA)
-        if table.num_rows > MOST_SORTED:
+        if table.num_rows > MAX_SORTED:
             return
         table = table.take(pc.sort_indices(table, [("file", "ascending"), ("line", "ascending")]))
     aside = path.with_name(f".{path.name}.sorted")

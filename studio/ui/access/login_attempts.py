@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 ATTEMPTS, WINDOW = 10, 300.0  # wrong answers of one visitor, in seconds
 ATTEMPTS_OF_ALL = 100  # in the same time; from then on strangers take turns
 TURN = WINDOW / ATTEMPTS_OF_ALL  # seconds between two of theirs
-KEPT = 4096  # visitors that are remembered
+MAX_VISITORS = 4096  # visitors that are remembered
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([\d.]+):\d+")
 
 
@@ -57,7 +57,7 @@ class LoginAttempts:
         self._wrong.setdefault(visitor, deque(maxlen=ATTEMPTS)).append(now)
         self._wrong.move_to_end(visitor)
         self._wrong_of_all.append(now)
-        if len(self._wrong) > KEPT:
+        if len(self._wrong) > MAX_VISITORS:
             self._wrong.popitem(last=False)
 
     def succeeded(self, address: str) -> None:
@@ -65,5 +65,5 @@ class LoginAttempts:
         self._wrong.pop(visitor, None)
         self._known[visitor] = None
         self._known.move_to_end(visitor)
-        if len(self._known) > KEPT:
+        if len(self._known) > MAX_VISITORS:
             self._known.popitem(last=False)

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LARGEST = 32_000_000  # bytes; files go another way, which writes them to the disk as they come
+MAX_BYTES = 32_000_000  # bytes; files go another way, which writes them to the disk as they come
 API = "/gradio_api/"
 UPLOAD = API + "upload"
 
@@ -39,7 +39,7 @@ class RequestBody:
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return await PlainTextResponse("Send JSON.\n", 415)(scope, receive, send)
         said = headers.get("content-length", "0")
-        body = None if said.isdecimal() and len(said) < 19 and int(said) > LARGEST else await _read(receive)
+        body = None if said.isdecimal() and len(said) < 19 and int(said) > MAX_BYTES else await _read(receive)
         if body is None:
             return await PlainTextResponse("That is too much.\n", 413, {"Connection": "close"})(scope, receive, send)
         try:
@@ -75,7 +75,7 @@ async def _read(receive: Receive) -> bytes | None:
     while True:
         message = await receive()
         body += message.get("body", b"")
-        if len(body) > LARGEST:
+        if len(body) > MAX_BYTES:
             return None
         if message["type"] != "http.request" or not message.get("more_body"):
             return bytes(body)

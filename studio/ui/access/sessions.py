@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 LIFETIME = 14 * 86400  # seconds
-KEPT = 1000
+MAX_SESSIONS = 1000
 
 
 class Sessions:
@@ -22,7 +22,7 @@ class Sessions:
     def begin(self) -> str:
         token = secrets.token_urlsafe(32)
         self._ends[_digest(token)] = self._now() + LIFETIME
-        if len(self._ends) > KEPT:
+        if len(self._ends) > MAX_SESSIONS:
             self._ends.popitem(last=False)
         return token
 

@@ -25,7 +25,7 @@ SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 OPEN = re.compile(
     r"/static/(?:[0-9a-f]{12}/)?(?:styles/\w+\.css|icon\.svg|fonts/[\w-]+\.woff2)"
 )  # what the page itself is made of
-MOST_BYTES = 8192  # of a form
+MAX_FORM_BYTES = 8192  # of a form
 _NEXT = re.compile(r"[\w-]*(\?[\w=&.,:;~%*+()@/-]*)?", re.ASCII)  # a page of ours: no host, no other folder
 
 
@@ -83,7 +83,7 @@ class SignIn:
         try:
             async for part in request.stream():
                 body += part
-                if len(body) > MOST_BYTES:
+                if len(body) > MAX_FORM_BYTES:
                     return PlainTextResponse("That is too much for a login.\n", 413)
         except ClientDisconnect:
             return PlainTextResponse("", 400)

@@ -19,7 +19,7 @@ from studio.services.datasets.token_counts import TokenCount, TokenCountRequest
 from studio.ui.language import language_of
 from studio.ui.page import Page
 from studio.ui.presenters.dataset import (
-    WHOLE,
+    MAX_ROW_CHARACTERS,
     shown_dataset,
     shown_fault,
     shown_formats,
@@ -185,7 +185,7 @@ def whole_row(
     seen = browse.rows(dataset, number, 1, model=chosen, examination=examination)
     if not seen["rows"]:
         raise NotFound("“{name}” has no such row.", "It has {count}: reload the page.", name=name, count=seen["total"])
-    return shown_row(seen["rows"][0], language_of(request), WHOLE)
+    return shown_row(seen["rows"][0], language_of(request), MAX_ROW_CHARACTERS)
 
 
 def problems(

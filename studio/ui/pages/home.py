@@ -24,7 +24,7 @@ PAGE = Page("home", N_("Home"), order=0, icon="M3 10.5 12 3l9 7.5V20a1 1 0 0 1-1
 TITLE = "Adapter Studio"
 LEAD = N_("Teach a small open model your own style in four steps. Everything stays on this machine until you push it.")
 
-NEWEST = 4  # adapters that are listed
+MAX_ADAPTERS = 4  # adapters that are listed
 NEXT = 3  # runs of the queue that are shown
 
 
@@ -50,7 +50,7 @@ def overview(studio: Studio, request: gr.Request | None = None) -> dict[str, Any
         "waiting": len(waiting),
         "on_hold": len(queue) - len(waiting),
         "adapters": len(adapters),
-        "newest": [_shown_adapter(adapter) for adapter in adapters[:NEWEST]],
+        "newest": [_shown_adapter(adapter) for adapter in adapters[:MAX_ADAPTERS]],
         "pushed": sum(bool(adapter.hub_url) for adapter in adapters),
         "unknown": sum(studio.doctor.unknown().values()),
         "models": [shown_model(model, language_of(request)) for model in studio.models.list()],

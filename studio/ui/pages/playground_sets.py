@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from studio.app import Studio
 
 ON_A_PAGE = 20
-LARGEST_FILE = 20_000_000  # bytes of a list of prompts
+MAX_FILE_BYTES = 20_000_000  # bytes of a list of prompts
 
 Wish = Literal["stop", "resume", "delete"]
 Choice = Literal["best", "tie", "bad"]
@@ -46,7 +46,7 @@ def add_prompt_file(studio: Studio, name: str, upload: str, skip_bad: bool = Fal
         InvalidInput: as there, or the file is too large or not UTF-8.
     """
     with studio.uploads.taken([upload]) as [file]:
-        if file.stat().st_size > LARGEST_FILE:
+        if file.stat().st_size > MAX_FILE_BYTES:
             raise InvalidInput("This file is too large for a prompt set.", "Split it, or add it as a dataset.")
         try:
             text = file.read_text("utf-8-sig")

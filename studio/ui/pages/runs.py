@@ -25,7 +25,7 @@ LEAD = N_("All runs: training, waiting and ended. Closing this page does not aff
 
 ON_A_PAGE = 50
 PICTURED = 30  # newest runs with a picture of their loss
-MOST_BEHIND = 300_000  # bytes of events, some two thousand steps: who missed more is given the whole curve anew
+MAX_BYTES_BEHIND = 300_000  # bytes of events, some two thousand steps: who missed more is given the whole curve anew
 
 Wish = Literal["stop", "end_now", "discard", "resume", "hold", "release", "run_next", "start_anyway"]
 Shown = Literal["", "open", "over", "faulty"]
@@ -79,7 +79,7 @@ def progress(
     language = language_of(request)
     run = studio.runs.get(id)
     newest = studio.runs.newest_seq(id)  # asked first: what is recorded meanwhile may come twice, never not
-    begins = after < 0 or attempt != run.attempt or newest - after > MOST_BEHIND
+    begins = after < 0 or attempt != run.attempt or newest - after > MAX_BYTES_BEHIND
     metrics = studio.runs.curve(id)[0] if begins else studio.runs.metrics(id, after=after)
     samples = studio.runs.samples(id, after=-1 if begins else after)
     answer = {

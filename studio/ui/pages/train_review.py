@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from studio.app import Studio
     from studio.store.tables.datasets import Dataset
 
-AT_ONCE = 20_000  # rows up to which they are looked at without being asked
+AUTOMATIC_ROWS = 20_000  # rows up to which they are looked at without being asked
 
 _NOTES = {
     "template_refuses": N_("{n} of {rows} rows {n:is|are} refused by the chat template: training cannot start."),
@@ -48,7 +48,7 @@ def reviewed(studio: Studio, spec: RunSpec, language: str, *, start: bool) -> di
         chat_template=spec.model.chat_template,
         answers_only=spec.data.answers_only,
     )
-    begins = start or dataset.rows <= AT_ONCE
+    begins = start or dataset.rows <= AUTOMATIC_ROWS
     found = studio.token_counts.start(dataset, question) if begins else studio.token_counts.look(dataset, question)
     return {
         "status": found.status,

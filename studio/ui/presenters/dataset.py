@@ -20,8 +20,8 @@ from studio.ui.language import problem_of, remedy_of, sentence_of, translate
 if TYPE_CHECKING:
     from studio.store.tables.datasets import Dataset
 
-LONGEST = 2000  # characters of a row, or of a turn in it, that a list shows
-WHOLE = 1_000_000  # characters of one row that is asked for by itself
+MAX_CHARACTERS = 2000  # characters of a row, or of a turn in it, that a list shows
+MAX_ROW_CHARACTERS = 1_000_000  # characters of one row that is asked for by itself
 
 _PART_LABELS = {
     "messages": N_("Conversation"),
@@ -38,7 +38,7 @@ _PART_LABELS = {
     "rejected": N_("Worse answer"),
     "text": N_("Text"),
 }
-_KEPT = (
+_SHOWN_DETAILS = (
     "ignored", "turns", "characters", "roles", "labels", "columns", "unit", "files", "seconds", "near_checked",
     "rows_in", "layout", "left_out", "trimmed", "reading",
 )  # fmt: skip
@@ -75,7 +75,7 @@ def shown_dataset(dataset: Dataset, language: str, versions: int = 1) -> dict[st
         "from_files": bool(dataset.details.originals),
         "sha256": dataset.sha256,
         "created_at": dataset.created_at,
-        "details": dataset.details.model_dump(mode="json", include=set(_KEPT)),
+        "details": dataset.details.model_dump(mode="json", include=set(_SHOWN_DETAILS)),
     }
 
 
@@ -109,7 +109,7 @@ def shown_problem(problem: Problem, names: Sequence[str], language: str) -> dict
     }
 
 
-def shown_row(row: dict[str, Any], language: str, longest: int = LONGEST) -> dict[str, Any]:
+def shown_row(row: dict[str, Any], language: str, longest: int = MAX_CHARACTERS) -> dict[str, Any]:
     """A row of `browse.rows` as its `turns`, and as the `parts` of its rendered text, [text, is it trained].
 
     `cut` says how many characters were left out, behind the first `longest` of the rendered text or of a turn; `shown`

@@ -12,7 +12,7 @@ from studio.ui.language import problem_of, remedy_of
 if TYPE_CHECKING:
     from studio.store.tables.models import Model
 
-SHOWN = (
+SHOWN_FIELDS = (
     "id", "name", "source", "status", "stage", "done", "total", "parameters", "license", "context", "size",
     "chat_template",
 )  # fmt: skip
@@ -22,7 +22,7 @@ FOUND = ("causal", "quantization", "packing", "head")
 def shown_model(model: Model, language: str = "en") -> dict[str, Any]:
     """`reference` is what adds the model again, `report` what its check found, or null where it was never checked."""
     fault = fault_of(model) if model.status == "failed" else StudioError("")
-    return {field: getattr(model, field) for field in SHOWN} | {
+    return {field: getattr(model, field) for field in SHOWN_FIELDS} | {
         "reference": STARTER if model.source == STARTER else model.reference,
         "problem": problem_of(fault, language),
         "remedy": remedy_of(fault, language),

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 _ROUNDING = {torch.float64: 1e-6, torch.float32: 3e-5, torch.float16: 2e-2}
-_COARSE = 6e-2  # bfloat16, and numbers of 8 bits
-_SLOPES = 5  # rounding of 16 bits goes further in gradients, through which it passes twice
+_COARSE_TOLERANCE = 6e-2  # bfloat16, and numbers of 8 bits
+_GRADIENT_FACTOR = 5  # rounding of 16 bits goes further in gradients, through which it passes twice
 _TIMES, _MOST = 5, 0.5
 
 
@@ -23,13 +23,13 @@ def apart(one: torch.Tensor, other: torch.Tensor) -> float:
 def rounding(model: Any) -> float:
     """What `apart` is at most, in all but unusual models, between logits computed in another order."""
     if getattr(model, "is_loaded_in_8bit", False):  # it rounds activations by what else is in the batch
-        return _COARSE
-    return _ROUNDING.get(model.dtype, _COARSE)
+        return _COARSE_TOLERANCE
+    return _ROUNDING.get(model.dtype, _COARSE_TOLERANCE)
 
 
 def rounding_of_gradients(model: Any) -> float:
     """The same for all gradients of a model taken together."""
-    return rounding(model) * (_SLOPES if rounding(model) > _ROUNDING[torch.float32] else 1)
+    return rounding(model) * (_GRADIENT_FACTOR if rounding(model) > _ROUNDING[torch.float32] else 1)
 
 
 def amplified(usual: float, one: torch.Tensor, again: torch.Tensor) -> float:

@@ -12,11 +12,11 @@ from studio.platform.host_memory import host_memory
 from studio.store.job_folder import JobFolder
 from studio.worker.common.out_of_memory import HostMemoryShort
 
-BEAT = 2.0  # seconds between two signs of life
-LOOK = 0.25  # seconds between two looks at the memory
-LEAST_FREE = 0.02  # of the memory, and no more than
-MOST_SPARED = 512 << 20
-GREEDY = 0.25  # whoever has less of the memory than this is not the one that fills it
+HEARTBEAT_SECONDS = 2.0  # seconds between two signs of life
+POLL_SECONDS = 0.25  # seconds between two looks at the memory
+MIN_FREE_FRACTION = 0.02  # of the memory, and no more than
+MAX_SPARED_BYTES = 512 << 20
+LARGE_FRACTION = 0.25  # whoever has less of the memory than this is not the one that fills it
 
 
 class Watchdog:
@@ -44,11 +44,14 @@ class Watchdog:
 
     def _run(self) -> None:
         me, beats = psutil.Process(), 0
-        while not self._over.wait(LOOK if beats else 0):
+        while not self._over.wait(POLL_SECONDS if beats else 0):
             beats += 1
-            if beats % int(BEAT / LOOK) == 1:
+            if beats % int(HEARTBEAT_SECONDS / POLL_SECONDS) == 1:
                 with suppress(OSError):  # the folder is gone or the disk is: the work itself will say so
                     self._folder.beat()
             total, free = host_memory()
-            if free < min(LEAST_FREE * total, MOST_SPARED) and me.memory_info().rss > GREEDY * total:
+            if (
+                free < min(MIN_FREE_FRACTION * total, MAX_SPARED_BYTES)
+                and me.memory_info().rss > LARGE_FRACTION * total
+            ):
                 self._is_short = True

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
-from studio.domain.chat.sampling import LARGEST_SEED, Sampling
+from studio.domain.chat.sampling import MAX_SEED, Sampling
 
 _HEAD = 1024  # the likeliest tokens; only where they do not reach top_p is the whole vocabulary sorted
 
@@ -20,7 +20,7 @@ class RowSampler:
     def __init__(self, sampling: Sampling, device: torch.device) -> None:
         self._temperature = sampling.temperature
         self._top_p = sampling.top_p
-        self.seed = secrets.randbelow(LARGEST_SEED + 1) if sampling.seed is None else sampling.seed
+        self.seed = secrets.randbelow(MAX_SEED + 1) if sampling.seed is None else sampling.seed
         self._generator = torch.Generator(device).manual_seed(self.seed)
         self.log_probability = 0.0  # of what was drawn last, to the model itself
         self.is_lost = False  # the model's scores are no numbers, so that nothing can be drawn

@@ -11,12 +11,12 @@ from peft import PeftConfig, PeftType
 from safetensors import SafetensorError, safe_open
 
 from studio.domain.errors import InvalidInput, StudioError
-from studio.rendering.template_files import LONGEST_TEMPLATE, bounded_text, check_sizes
+from studio.rendering.template_files import MAX_TEMPLATE_CHARACTERS, bounded_text, check_sizes
 from studio.store.adapter_folder import CONFIG, WEIGHTS
 from studio.store.bounded_json import read_object
 
 PREFIX = "base_model.model."  # of the layers' names in an adapter's file
-MOST_BYTES = 4_000_000  # of a configuration
+MAX_CONFIG_BYTES = 4_000_000  # of a configuration
 _MAKES_OWN_BASE = ("pissa", "corda", "olora", "loftq", "lora_ga")
 
 
@@ -29,7 +29,7 @@ def read_config(path: Path, name: str) -> PeftConfig:
             name=name, file=WEIGHTS, path=path,
         )  # fmt: skip
     try:
-        read_object(path / CONFIG, MOST_BYTES)
+        read_object(path / CONFIG, MAX_CONFIG_BYTES)
         config = PeftConfig.from_pretrained(str(path))
     except Exception as error:  # peft says it in many ways
         raise InvalidInput(
@@ -60,7 +60,7 @@ def read_template(path: Path) -> str | None:
     """
     check_sizes(path)
     try:
-        return bounded_text(path / "chat_template.jinja", 4 * LONGEST_TEMPLATE)
+        return bounded_text(path / "chat_template.jinja", 4 * MAX_TEMPLATE_CHARACTERS)
     except (OSError, ValueError):
         pass
     try:  # where transformers kept it before it was a file

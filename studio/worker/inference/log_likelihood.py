@@ -12,7 +12,7 @@ import torch
 from studio.worker.common.numerics import apart, rounding
 from studio.worker.models.probes import false_where_it_cannot, positions_stand_alone
 
-MOST_BYTES = 256 << 20  # of the logits that are there at one time
+MAX_LOGITS_BYTES = 256 << 20  # of the logits that are there at one time
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ def padded_readings_stand_alone(model: Any, pad: int) -> bool:
 
 
 def portions(texts: Sequence[Text], vocabulary: int) -> Iterator[slice]:
-    """Which of the texts to read together, so that their logits take no more than MOST_BYTES (one alone may)."""
+    """Which of the texts to read together, so that their logits take no more than MAX_LOGITS_BYTES (one alone may)."""
     begin = 0
     for end in range(1, len(texts) + 1):
         next_too = texts[begin : end + 1]
         spread = max(len(p) + len(a) for p, a in next_too) - min(len(p) for p, _ in next_too) + 1
-        if end == len(texts) or 4 * vocabulary * len(next_too) * spread > MOST_BYTES:
+        if end == len(texts) or 4 * vocabulary * len(next_too) * spread > MAX_LOGITS_BYTES:
             yield slice(begin, end)
             begin = end
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from studio.domain.chat.sampling import LARGEST_SEED, Message, Sampling
+from studio.domain.chat.sampling import MAX_SEED, Message, Sampling
 from studio.domain.chat.template_faults import TemplateExceeds
 from studio.domain.columns import BASE, STRONGEST
 from studio.domain.errors import InvalidInput, NotFound, StudioError
@@ -66,7 +66,7 @@ class ChatRequest(Subject):
     temperature: float = Field(1.0, ge=0, le=2)
     top_p: float = Field(1.0, gt=0, le=1)
     max_tokens: int | None = Field(None, ge=1)
-    seed: int | None = Field(None, ge=0, le=LARGEST_SEED)
+    seed: int | None = Field(None, ge=0, le=MAX_SEED)
     stop: list[str] = Field([], max_length=8)
     n: Literal[1] = 1
     logprobs: bool = False

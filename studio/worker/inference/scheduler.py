@@ -22,9 +22,9 @@ from studio.worker.models.load import LoadedModel
 logger = logging.getLogger(__name__)
 
 PAUSE = 0.015  # seconds without a further request after which a batch begins
-LONGEST_PAUSE = 0.15  # however many come one after another
-LONGEST_WAIT = 5.0  # for the other questions of a comparison, which a loaded machine sends and renders slowly
-MOST_ROWS = 16
+MAX_PAUSE_SECONDS = 0.15  # however many come one after another
+MAX_WAIT_SECONDS = 5.0  # for the other questions of a comparison, which a loaded machine sends and renders slowly
+MAX_ROWS = 16
 
 Result = TypeVar("Result")
 
@@ -127,7 +127,7 @@ class Scheduler:
         if self._why_alone(first):
             return chosen
         for other in others:
-            if len(chosen) == MOST_ROWS:
+            if len(chosen) == MAX_ROWS:
                 break
             if self._why_alone(other):
                 continue
@@ -140,8 +140,10 @@ class Scheduler:
     def _wait_for_company(self) -> None:
         """Until all questions of a comparison are here, and no other request has come for a moment."""
         begin = time.monotonic()
-        while len(self._waiting) < MOST_ROWS:
-            pause, longest = (LONGEST_WAIT, LONGEST_WAIT) if self._is_incomplete() else (PAUSE, LONGEST_PAUSE)
+        while len(self._waiting) < MAX_ROWS:
+            pause, longest = (
+                (MAX_WAIT_SECONDS, MAX_WAIT_SECONDS) if self._is_incomplete() else (PAUSE, MAX_PAUSE_SECONDS)
+            )
             left = begin + longest - time.monotonic()
             if left <= 0 or not self._change.wait(min(pause, left)):
                 return

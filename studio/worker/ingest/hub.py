@@ -37,9 +37,9 @@ from studio.platform.deadline import within
 from studio.worker.common.progress import Report
 from studio.worker.ingest.readers.multi_file import open_several
 from studio.worker.ingest.readers.open import OpenSource
-from studio.worker.models.hub import PATIENCE, Unreachable, byte_bar, check_room, hub_fault
+from studio.worker.models.hub import TIMEOUT_SECONDS, Unreachable, byte_bar, check_room, hub_fault
 
-_SHOWN = 20  # names that are listed where one was not found
+_MAX_LISTED = 20  # names that are listed where one was not found
 _CACHE = "adapter-studio"
 
 
@@ -81,7 +81,7 @@ def _find(source: HubSource) -> Split:
     api = HfApi()
     try:
         # One question with a time limit: the library's own retries would take minutes to give up.
-        info = within(PATIENCE, lambda: api.dataset_info(repository, revision=asked, timeout=PATIENCE))
+        info = within(TIMEOUT_SECONDS, lambda: api.dataset_info(repository, revision=asked, timeout=TIMEOUT_SECONDS))
         if info.gated:
             api.auth_check(repository, repo_type="dataset")
     except (HTTPError, OSError, ValueError) as error:
@@ -253,8 +253,8 @@ def _page(repository: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = [f"… ({len(names)})"] if len(names) > _SHOWN else []
-    return ", ".join([*names[:_SHOWN], *more])
+    more = [f"… ({len(names)})"] if len(names) > _MAX_LISTED else []
+    return ", ".join([*names[:_MAX_LISTED], *more])
 
 
 def _first_line(error: Exception) -> str:

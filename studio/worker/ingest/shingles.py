@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 SHORT = 5  # a text of fewer tokens is one shingle: only its equal has it
 
-_PIECE = 100_000  # characters worked on at once, in some 40 bytes of arrays each; a longer text is a piece of its own
+_CHUNK_CHARACTERS = (
+    100_000  # characters worked on at once, in some 40 bytes of arrays each; a longer text is a piece of its own
+)
 _BETWEEN, _IN_WORD, _ALONE = 0, 1, 2
 _SIGNS = "#%&*/@"  # punctuation to Unicode, but it stands for something: C#, 5%, 3*4
 _VARIATION_SELECTORS = (0xFE00, 0xFE10)
@@ -46,7 +48,7 @@ def word_shingles(texts: Sequence[str]) -> Iterator[tuple[NDArray[np.uint64], ND
     piece: list[str] = []
     size = 0
     for text in texts:
-        if piece and size + len(text) > _PIECE:
+        if piece and size + len(text) > _CHUNK_CHARACTERS:
             yield _piece_shingles(piece)
             piece, size = [], 0
         piece.append(text.lower() if text.isascii() else unicodedata.normalize("NFC", text.casefold()))

@@ -45,7 +45,7 @@ from studio.worker.ingest.readers.open import Item, OpenSource, open_source
 from studio.worker.ingest.writer import VersionWriter
 
 FIRST_ROWS = 20  # by these the format is told
-LONGEST_LOOK = 1000  # items that are looked at to find them
+MAX_SAMPLED_ITEMS = 1000  # items that are looked at to find them
 
 _NO_OBJECT = Layout(Format.TEXT, {"text": "text"})  # of a file without a single object: each row is a problem
 
@@ -151,7 +151,7 @@ def _first_items(source: OpenSource) -> tuple[list[Item], Iterator[Any]]:
     for item in source.items:
         first.append(item)
         rows += not isinstance(item, Problem) and isinstance(item[1], dict)
-        if rows == FIRST_ROWS or len(first) == LONGEST_LOOK:
+        if rows == FIRST_ROWS or len(first) == MAX_SAMPLED_ITEMS:
             break
     return first, chain(first, source.items)
 

@@ -29,7 +29,7 @@ from studio.worker.ingest.fast_path import Columns, words_of
 from studio.worker.ingest.near_duplicates import NearDuplicates, alike
 from studio.worker.ingest.text_scan import scan
 
-MOST_LABELS = 1000  # beyond, they are no classes
+MAX_LABELS = 1000  # beyond, they are no classes
 NEAR_ROWS = 2_000_000  # beyond, near duplicates are not looked for
 BATCHES_ASIDE = 3  # that wait for the second thread
 UNBALANCED = 10  # times as many rows with one label as with another
@@ -190,7 +190,7 @@ class VersionWriter:
                     self._roles[entry["values"]] += entry["counts"]
             elif name == "text":
                 self._characters += pc.sum(pc.utf8_length(column)).as_py() or 0
-            elif name == "label" and len(self._labels) <= MOST_LABELS:
+            elif name == "label" and len(self._labels) <= MAX_LABELS:
                 for entry in pc.value_counts(column.drop_null()).to_pylist():
                     self._labels[str(entry["values"]).lower() if self._kind == "unpaired" else entry["values"]] += (
                         entry["counts"]
@@ -229,8 +229,8 @@ class VersionWriter:
             turns=self._turns,
             characters=self._characters,
             roles=dict(self._roles),
-            labels={str(label): count for label, count in self._labels.most_common(MOST_LABELS)}
-            if len(self._labels) <= MOST_LABELS
+            labels={str(label): count for label, count in self._labels.most_common(MAX_LABELS)}
+            if len(self._labels) <= MAX_LABELS
             else {},
             problems=dict(self._problems.counts),
             near_checked=len(self._lines) <= self._most_near,
@@ -243,7 +243,7 @@ class VersionWriter:
         self._problems.append(Problem(self._lines[row], "", code, {"twin": place, **values}, self._files[row]), row)
 
     def _note_imbalance(self) -> None:
-        if not 1 < len(self._labels) <= MOST_LABELS:
+        if not 1 < len(self._labels) <= MAX_LABELS:
             return
         (most, many), *_, (least, few) = self._labels.most_common()
         if many >= UNBALANCED * few and many > UNBALANCED:

@@ -45,7 +45,7 @@ from studio.worker.training.setup import offers_of
 
 logger = logging.getLogger(__name__)
 
-_SPARE = 1.25  # times the weights, that loading them takes
+_LOADING_FACTOR = 1.25  # times the weights, that loading them takes
 
 
 @dataclass
@@ -181,7 +181,7 @@ def _precision_that_fits(parameters: int | None, stored: StoredQuantization | No
     if parameters is None:
         return "auto"
     choices = [stored.precision] if stored and stored.precision else ["fp32", "bf16"]
-    return next((p for p in choices if p and parameters * PRECISIONS[p].usual_bytes * _SPARE < free), None)
+    return next((p for p in choices if p and parameters * PRECISIONS[p].usual_bytes * _LOADING_FACTOR < free), None)
 
 
 def _probe(loaded: LoadedModel, found: ModelReport) -> None:

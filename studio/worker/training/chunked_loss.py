@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from studio.worker.tokenization.encoder import IGNORED
 
-_ROWS = 256  # rows of logits that exist at once: 256 × 50,000 words × 4 bytes are 50 MB
+_CHUNK_ROWS = 256  # rows of logits that exist at once: 256 × 50,000 words × 4 bytes are 50 MB
 
 
 def learned(hidden: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -47,8 +47,8 @@ def loss_by(
         return torch.nn.functional.cross_entropy(logits(rows).float(), wanted, reduction="sum")
 
     total = hidden.sum() * 0  # a batch without anything to learn has a gradient, too
-    for start in range(0, len(targets), _ROWS):
-        rows = slice(start, start + _ROWS)
+    for start in range(0, len(targets), _CHUNK_ROWS):
+        rows = slice(start, start + _CHUNK_ROWS)
         total = total + checkpoint(part, hidden[rows], targets[rows], use_reentrant=False)
     return total
 
@@ -62,8 +62,8 @@ class _ChunkedLoss(torch.autograd.Function):
     ) -> torch.Tensor:
         gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
-        for start in range(0, len(targets), _ROWS):
-            rows, wanted = slice(start, start + _ROWS), targets[start : start + _ROWS, None]
+        for start in range(0, len(targets), _CHUNK_ROWS):
+            rows, wanted = slice(start, start + _CHUNK_ROWS), targets[start : start + _CHUNK_ROWS, None]
             logits = torch.nn.functional.linear(hidden[rows].to(weight.dtype), weight, bias)
             log_p = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
             total -= log_p.gather(1, wanted).sum()

@@ -20,7 +20,7 @@ from studio.worker.training.trainer import StudioTrainer
 logger = logging.getLogger(__name__)
 
 _LENGTHS = (12, 3, 9)  # tokens of the documents that are tried
-_SMALL = 0.03  # of all gradients together: one that is smaller is compared as if it were as large as this
+_SMALL_FRACTION = 0.03  # of all gradients together: one that is smaller is compared as if it were as large as this
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class _Trial:
         sizes = torch.stack([slope.norm() for slope in expected_slopes])
         errors = torch.stack([(s - e).norm() for s, e in zip(slopes, expected_slopes, strict=True)])
         whole = sizes.norm()
-        near = errors <= 3 * self._bound * sizes.clamp(min=float(_SMALL * whole))
+        near = errors <= 3 * self._bound * sizes.clamp(min=float(_SMALL_FRACTION * whole))
         return bool(errors.norm() <= self._bound * whole) and bool(near.all())
 
     def _measured(self) -> bool:

@@ -19,8 +19,8 @@ from studio.worker.models.probes import equal_rows_stand_alone, rows_stand_alone
 from studio.worker.tokenization.chat_template import turn_end
 from studio.worker.tokenization.load import renderer, token_ids
 
-MOST_TOKENS = 48
-LONGEST_PROMPT = 512  # tokens; longer ones are left out
+MAX_TOKENS = 48
+MAX_PROMPT_TOKENS = 512  # tokens; longer ones are left out
 
 Conversation = list[dict[str, Any]]
 
@@ -33,7 +33,7 @@ class Samples:
         render = renderer(tokenizer) if prompts else None
         rendered = [(prompt, token_ids(tokenizer, render(prompt, True))) for prompt in prompts] if render else []
         self._end = turn_end(tokenizer) if rendered else None
-        self._prompts = [(prompt, ids) for prompt, ids in rendered if len(ids) <= LONGEST_PROMPT]
+        self._prompts = [(prompt, ids) for prompt, ids in rendered if len(ids) <= MAX_PROMPT_TOKENS]
         self._together: bool | None = None  # not known yet
 
     def answers(
@@ -76,7 +76,7 @@ class Samples:
         found = model.generate(
             input_ids=rows.to(model.device),
             attention_mask=mask.to(model.device),
-            max_new_tokens=MOST_TOKENS,
+            max_new_tokens=MAX_TOKENS,
             do_sample=False,
             num_beams=1,
             use_cache=True,

@@ -21,7 +21,7 @@ from studio.worker.tokenization.split import Split, read_contents, split_content
 Progress = Callable[[int, int], None]
 """Called with (rows done, rows in all) now and then; may raise to end the work."""
 
-_CHUNK = 500  # rows between two calls of Progress
+_CHUNK_ROWS = 500  # rows between two calls of Progress
 _SCHEMA = pa.schema([("input_ids", pa.large_list(pa.int32())), ("labels", pa.large_list(pa.int32()))])
 
 
@@ -95,8 +95,8 @@ def _contents(path: str | Path, wanted: np.ndarray) -> Iterator[list[Row]]:
     first = 0
     for batch in read_batches(path):
         start, end = np.searchsorted(wanted, (first, first + batch.num_rows))
-        for here in range(start, end, _CHUNK):
-            rows = rows_from(batch.take(pa.array(wanted[here : min(here + _CHUNK, end)] - first)))
+        for here in range(start, end, _CHUNK_ROWS):
+            rows = rows_from(batch.take(pa.array(wanted[here : min(here + _CHUNK_ROWS, end)] - first)))
             yield [content for row in rows if (content := learned(row)) is not None]
         first += batch.num_rows
 

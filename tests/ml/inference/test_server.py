@@ -99,7 +99,7 @@ def together(client: TestClient, scheduler: Scheduler, second: dict[str, Any]) -
 def test_questions_of_a_comparison_are_answered_together_however_slowly_they_come(
     client: TestClient, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ):
-    for name, seconds in (("PAUSE", 0.0), ("LONGEST_PAUSE", 0.0), ("LONGEST_WAIT", 600.0)):
+    for name, seconds in (("PAUSE", 0.0), ("MAX_PAUSE_SECONDS", 0.0), ("MAX_WAIT_SECONDS", 600.0)):
         monkeypatch.setattr(scheduling, name, seconds)
     assert [reply.json()["timings"]["rows"] for reply in together(client, scheduler, {})] == [2, 2]
     first, refused = together(client, scheduler, {"messages": []})

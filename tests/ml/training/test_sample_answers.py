@@ -13,7 +13,7 @@ from studio.store.job_folder import JobFolder
 from studio.worker.models.load import load_base
 from studio.worker.training.collators import PaddingCollator
 from studio.worker.training.model_loss import ComputePath
-from studio.worker.training.sample_answers import MOST_TOKENS, Samples
+from studio.worker.training.sample_answers import MAX_TOKENS, Samples
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest
 from studio.worker.training.tokenized_dataset import TokenizedDataset
@@ -55,7 +55,7 @@ def test_each_prompt_gets_the_plain_greedy_text_that_it_gets_alone(tmp_path: Pat
         ids = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=True)["input_ids"]
         rows = torch.tensor([ids])
         written = trainer.model.generate(
-            input_ids=rows, attention_mask=torch.ones_like(rows), max_new_tokens=MOST_TOKENS, do_sample=False
+            input_ids=rows, attention_mask=torch.ones_like(rows), max_new_tokens=MAX_TOKENS, do_sample=False
         )
         expected.append(tokenizer.decode(written[0, len(ids) :], skip_special_tokens=True).strip())
     assert found == list(zip(ASKED, expected, strict=True))

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from studio.platform import hardware
-from studio.platform.hardware import FRESH, Gpu, NvidiaGpus, read_gpus, visible
+from studio.platform.hardware import FRESH_SECONDS, Gpu, NvidiaGpus, read_gpus, visible
 from studio.settings import worker_environment
 
 SAID = "0, GPU-4ab1, NVIDIA GeForce RTX 4090, 24564, 23028\n1, GPU-77c0, Tesla T4, rev 2, 15360, 15101\n"
@@ -66,7 +66,7 @@ def test_gpus_are_asked_for_again_when_the_answer_is_old_or_a_process_has_ended(
     gpus = NvidiaGpus(smi.ask, lambda: smi.now)
     assert gpus.look() == gpus.look() == (RTX, T4)
     assert smi.asked == 1
-    smi.now = FRESH
+    smi.now = FRESH_SECONDS
     gpus.look()
     assert smi.asked == 2
     gpus.forget()

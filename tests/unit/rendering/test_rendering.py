@@ -15,14 +15,14 @@ import psutil
 import pytest
 
 from studio.domain.chat.spans import turns_of
-from studio.domain.chat.template_faults import LONGEST_REASON, TemplateExceeds, TemplateRefusal
+from studio.domain.chat.template_faults import MAX_REASON_CHARACTERS, TemplateExceeds, TemplateRefusal
 from studio.domain.chat.template_traits import traits_of
 from studio.domain.errors import StudioError
 from studio.rendering import process as processes
 from studio.rendering import template as templates
-from studio.rendering.process import MOST_PROCESSES, RenderingPool, Stopped
+from studio.rendering.process import MAX_PROCESSES, RenderingPool, Stopped
 from studio.rendering.template import LIMITS, Template, read_template
-from studio.rendering.template_files import LONGEST_TEMPLATE, check_sizes
+from studio.rendering.template_files import MAX_TEMPLATE_CHARACTERS, check_sizes
 from tests.support.hostile_templates import IS_NO_TEMPLATE, REFUSES, TAKES_MEMORY, TAKES_TIME, WRITES_TOO_MUCH
 
 ASKED: tuple[dict[str, Any], ...] = ({"role": "user", "content": "Hi"},)
@@ -78,7 +78,7 @@ def test_a_template_that_takes_too_much_is_ended_in_words_and_the_next_one_rende
 def test_a_template_that_jinja_refuses_is_a_refusal_in_few_words(pool: RenderingPool, source: str) -> None:
     with pytest.raises(TemplateRefusal) as caught:
         hurried(source, pool)(ASKED, True)
-    assert len(str(caught.value)) < LONGEST_REASON + 500
+    assert len(str(caught.value)) < MAX_REASON_CHARACTERS + 500
 
 
 @pytest.mark.parametrize("source", IS_NO_TEMPLATE.values(), ids=IS_NO_TEMPLATE)
@@ -175,7 +175,7 @@ def test_many_threads_render_at_once_and_each_gets_its_own() -> None:
     with ThreadPoolExecutor(16) as threads:
         said = list(threads.map(lambda i: template([{"role": "user", "content": str(i)}], True), range(300)))
     assert said == [str(i) for i in range(300)]
-    assert 1 <= len(children(pool)) <= MOST_PROCESSES
+    assert 1 <= len(children(pool)) <= MAX_PROCESSES
     pool.close()
 
 
@@ -192,7 +192,7 @@ def test_a_greedy_template_holds_up_no_other() -> None:
 
 
 def test_few_wait_for_greedy_templates_and_others_are_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, most in (("MOST_PROCESSES", 1), ("MOST_WAITING", 1), ("SHORT_WAIT", 0.1)):
+    for name, most in (("MAX_PROCESSES", 1), ("MOST_WAITING", 1), ("SHORT_WAIT", 0.1)):
         monkeypatch.setattr(processes, name, most)
     pool = RenderingPool()
     quick = Template(CONTENT, {}, processes=pool)
@@ -265,8 +265,8 @@ def test_a_long_conversation_may_take_what_it_needs(pool: RenderingPool) -> None
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({"chat_template.jinja": "{# " + "x" * 5 * LONGEST_TEMPLATE}, "more than 1,024,000 bytes"),
-        ({"chat_template.jinja": "x" * (LONGEST_TEMPLATE + 1)}, None),
+        ({"chat_template.jinja": "{# " + "x" * 5 * MAX_TEMPLATE_CHARACTERS}, "more than 1,024,000 bytes"),
+        ({"chat_template.jinja": "x" * (MAX_TEMPLATE_CHARACTERS + 1)}, None),
         ({"tokenizer_config.json": '{"chat_template": ' + "[" * 200_000}, "nested too deeply"),
         ({"tokenizer_config.json": '{"chat_template": [1, 2]}'}, "subscriptable"),
         ({"tokenizer_config.json": '{"chat_template": [{"name": "default"}]}'}, "template"),

@@ -14,10 +14,10 @@ import pyarrow.parquet
 from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
 from studio.worker.ingest.readers.compressed import Packed
-from studio.worker.ingest.readers.delimited import MOST_NAMED
+from studio.worker.ingest.readers.delimited import MAX_LISTED
 from studio.worker.ingest.readers.item import Item
 
-_ROWS = 4000  # in memory at once
+_BATCH_ROWS = 4000  # in memory at once
 _BROKEN = (pa.ArrowException, OSError, ValueError, NotImplementedError, MemoryError)
 _NO_VALUE = (ValueError, LookupError, ArithmeticError, TypeError, NotImplementedError, pa.ArrowException)
 """What Arrow raises at a value that Python has none for, such as a time in a zone that is not known."""
@@ -44,7 +44,7 @@ def arrow(packed: Packed, name: str) -> Iterator[Block | Problem]:
 def _parquet_batches(file: IO[bytes]) -> Iterator[pa.RecordBatch]:
     with pa.parquet.ParquetFile(file, pre_buffer=False) as opened:
         for group in range(opened.num_row_groups):  # one by one: what is before a damaged one is read
-            yield from opened.iter_batches(batch_size=_ROWS, row_groups=[group])
+            yield from opened.iter_batches(batch_size=_BATCH_ROWS, row_groups=[group])
 
 
 def _arrow_batches(file: IO[bytes]) -> Iterator[pa.RecordBatch]:
@@ -67,14 +67,14 @@ def _blocks(packed: Packed, name: str, kind: str, batches: Any) -> Iterator[Bloc
                 names = batch.schema.names
                 if len(set(names)) < len(names):
                     counts = Counter(names)
-                    doubled = ", ".join(sorted(f"“{column}”" for column in counts if counts[column] > 1)[:MOST_NAMED])
+                    doubled = ", ".join(sorted(f"“{column}”" for column in counts if counts[column] > 1)[:MAX_LISTED])
                     raise InvalidInput(
                         "“{file}” has a column twice: {names}.", "Give each column its own name.",
                         file=name, names=doubled,
                     )  # fmt: skip
                 readable = _is_readable(batch)
-                for start in range(0, batch.num_rows, _ROWS):
-                    block = Block(number, batch.slice(start, _ROWS))
+                for start in range(0, batch.num_rows, _BATCH_ROWS):
+                    block = Block(number, batch.slice(start, _BATCH_ROWS))
                     yield from (block,) if readable else _readable_rows(block)
                     number += block.batch.num_rows
     except InvalidInput:

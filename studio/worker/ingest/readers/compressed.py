@@ -16,10 +16,10 @@ from typing import IO, cast
 from studio.domain.datasets.file_format import kind_of
 from studio.domain.errors import InvalidInput
 
-SAMPLE = 1 << 20  # bytes
+SAMPLE_BYTES = 1 << 20  # bytes
 BUFFER = 1 << 20
 _PIECE, _PIECES = 1 << 16, 64
-LONGEST = 1 << 26  # bytes of one row, or characters: beyond, it would fill the memory
+MAX_ROW_BYTES = 1 << 26  # bytes of one row, or characters: beyond, it would fill the memory
 TOO_LONG = "it is longer than 64 MB"
 BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 """What reading a packed file raises that was cut off or changed on its way."""
@@ -82,18 +82,18 @@ class Packed:
         found = bytearray()
         with self.opened() as file:
             try:
-                while len(found) < SAMPLE and (chunk := file.read(1 << 16)):
+                while len(found) < SAMPLE_BYTES and (chunk := file.read(1 << 16)):
                     found += chunk
             except BROKEN:
                 return bytes(found), True
-        return bytes(found[:SAMPLE]), len(found) < SAMPLE
+        return bytes(found[:SAMPLE_BYTES]), len(found) < SAMPLE_BYTES
 
     def later_lines(self) -> bytes:
         """Whole lines from places all over the file; none of a packed one, which has to be read from its beginning."""
         found = bytearray()
         if not self.is_packed:
             with self._path.open("rb") as file:
-                for place in range(SAMPLE, self.total, max(_PIECE, self.total // _PIECES)):
+                for place in range(SAMPLE_BYTES, self.total, max(_PIECE, self.total // _PIECES)):
                     file.seek(place)
                     piece = file.read(_PIECE)
                     found += piece[piece.find(b"\n") + 1 : piece.rfind(b"\n") + 1]

@@ -11,18 +11,18 @@ from typing import IO, Any
 
 from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
-from studio.worker.ingest.readers.compressed import LONGEST, TOO_LONG, Packed
+from studio.worker.ingest.readers.compressed import MAX_ROW_BYTES, TOO_LONG, Packed
 from studio.worker.ingest.readers.encoding import text_lines
 from studio.worker.ingest.readers.item import Item
 
 DELIMITERS = (",", ";", "\t", "|")
-_LONGEST_ROW = 5000  # lines: beyond, a quotation mark has no partner
+_MAX_ROW_LINES = 5000  # lines: beyond, a quotation mark has no partner
 _LINE_WORK = 50  # what a line costs beside its characters, as if it had so many more
-_READ_AGAIN = LONGEST + _LINE_WORK * _LONGEST_ROW  # work that may be done again: that of one longest row
-_AGAIN = 4  # and so many times what is read
-_AT_ONCE = 1000  # lines
+_REREAD_ALLOWANCE = MAX_ROW_BYTES + _LINE_WORK * _MAX_ROW_LINES  # work that may be done again: that of one longest row
+_REREAD_FACTOR = 4  # and so many times what is read
+_BATCH_LINES = 1000  # lines
 _SNIFFED = 50  # rows
-MOST_NAMED = 20  # columns, in a message
+MAX_LISTED = 20  # columns, in a message
 
 
 class _RowTooLong(Exception):
@@ -40,7 +40,7 @@ class _Lines:
         self._again: deque[tuple[int, str] | Problem] = deque()
         self.row: list[tuple[int, str]] = []
         self._size = 0  # work that reading the row again would be
-        self._allowed = _READ_AGAIN
+        self._allowed = _REREAD_ALLOWANCE
         self.broken: list[Problem] = []
 
     def __iter__(self) -> Iterator[str]:
@@ -55,7 +55,7 @@ class _Lines:
             self.broken.append(item)
         work = _work(item[1])
         if is_new:
-            self._allowed += _AGAIN * work
+            self._allowed += _REREAD_FACTOR * work
         if self.row and (too_long := self._too_long(work)):
             self._again.appendleft(item)
             raise _RowTooLong(too_long)
@@ -66,9 +66,13 @@ class _Lines:
     def _too_long(self, work: int) -> str:
         """Why the row cannot go on with that much more."""
         lines, size = len(self.row), self._size + work
-        if lines < _LONGEST_ROW and size <= min(LONGEST, self._allowed):
+        if lines < _MAX_ROW_LINES and size <= min(MAX_ROW_BYTES, self._allowed):
             return ""
-        return f"it goes on for more than {lines} {'line' if lines == 1 else 'lines'}" if size <= LONGEST else TOO_LONG
+        return (
+            f"it goes on for more than {lines} {'line' if lines == 1 else 'lines'}"
+            if size <= MAX_ROW_BYTES
+            else TOO_LONG
+        )
 
     def next_row(self) -> None:
         self.row, self._size = [], 0
@@ -78,7 +82,7 @@ class _Lines:
         are read one by one. Only between two rows."""
         if self._again or self.row:
             return []
-        chunk = list(islice(self._lines, _AT_ONCE))
+        chunk = list(islice(self._lines, _BATCH_LINES))
         try:
             numbers, texts = zip(*chunk, strict=True)  # TypeError at a problem, ValueError at the end
             rows = list(csv.reader(texts, strict=True, **form))
@@ -86,7 +90,7 @@ class _Lines:
                 return [(line, cells) for line, cells in zip(numbers, rows, strict=True) if cells]
         except (csv.Error, TypeError, ValueError):  # a row of several lines, or a broken one
             pass
-        self._allowed += _AGAIN * sum(_work(item[1]) for item in chunk if not isinstance(item, Problem))
+        self._allowed += _REREAD_FACTOR * sum(_work(item[1]) for item in chunk if not isinstance(item, Problem))
         self._again.extend(chunk)
         return []
 
@@ -162,7 +166,7 @@ def checked_header(header: list[str], name: str) -> list[str]:
         raise InvalidInput(
             "The header of “{file}” names a column twice: {names}.",
             "Give each column its own name in the first line.",
-            file=name, names=", ".join(f"“{column}”" for column in doubled[:MOST_NAMED]),
+            file=name, names=", ".join(f"“{column}”" for column in doubled[:MAX_LISTED]),
         )  # fmt: skip
     return header
 

@@ -15,7 +15,7 @@ from charset_normalizer import from_bytes
 from studio.domain.datasets.file_format import ReadOptions, shown_encoding
 from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
-from studio.worker.ingest.readers.compressed import LONGEST, TOO_LONG, Packed
+from studio.worker.ingest.readers.compressed import MAX_ROW_BYTES, TOO_LONG, Packed
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -29,7 +29,7 @@ _HIGH_RUNS = re.compile(rb"[\x80-\xff]+")
 _WIDE = re.compile(r"utf[-_]?(16|32)")
 
 OVERLONG = b"\xff overlong"
-"""Stands in the place of a line of more than LONGEST bytes."""
+"""Stands in the place of a line of more than MAX_ROW_BYTES."""
 
 
 def _mark(error: UnicodeError) -> tuple[str, int]:
@@ -128,9 +128,9 @@ def _with_order(encoding: str, sample: bytes) -> str:
 
 def byte_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     """The lines of UTF-8, without a mark before the first. Only a line feed ends one, as JSON Lines has it."""
-    for number, line in enumerate(iter(partial(file.readline, LONGEST), b""), 1):
-        if len(line) == LONGEST and not line.endswith(b"\n"):
-            while (rest := file.readline(LONGEST)) and not rest.endswith(b"\n"):
+    for number, line in enumerate(iter(partial(file.readline, MAX_ROW_BYTES), b""), 1):
+        if len(line) == MAX_ROW_BYTES and not line.endswith(b"\n"):
+            while (rest := file.readline(MAX_ROW_BYTES)) and not rest.endswith(b"\n"):
                 pass
             yield number, OVERLONG
             continue
@@ -138,7 +138,7 @@ def byte_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def text_lines(file: IO[bytes], encoding: str, overlong: str) -> Iterator[tuple[int, str] | Problem]:
-    """The lines with their ends; one that is not of that encoding is a problem, and so is one of more than LONGEST
+    """The lines with their ends; one that is not of that encoding is a problem, and so is one of more than MAX_ROW_BYTES
     bytes, whose code is `overlong`."""
     if _WIDE.match(encoding):  # whose line feeds have more than one byte
         yield from _wide_lines(file, encoding, overlong)
@@ -163,9 +163,9 @@ def text_lines(file: IO[bytes], encoding: str, overlong: str) -> Iterator[tuple[
 def _wide_lines(file: IO[bytes], encoding: str, overlong: str) -> Iterator[tuple[int, str] | Problem]:
     text = io.TextIOWrapper(file, encoding, errors="studio-mark", newline="\n")
     try:
-        for number, words in enumerate(iter(partial(text.readline, LONGEST), ""), 1):
-            if len(words) == LONGEST and not words.endswith("\n"):
-                while (rest := text.readline(LONGEST)) and not rest.endswith("\n"):
+        for number, words in enumerate(iter(partial(text.readline, MAX_ROW_BYTES), ""), 1):
+            if len(words) == MAX_ROW_BYTES and not words.endswith("\n"):
+                while (rest := text.readline(MAX_ROW_BYTES)) and not rest.endswith("\n"):
                     pass
                 yield Problem(number, "", overlong, {"reason": TOO_LONG})
             elif not words.isascii() and (fault := _MARKED.search(words)):

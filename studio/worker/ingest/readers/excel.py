@@ -16,8 +16,8 @@ from studio.worker.ingest.readers.compressed import Packed
 from studio.worker.ingest.readers.delimited import checked_header
 from studio.worker.ingest.readers.item import Item, unread
 
-_MOST_ROWS = 1 << 20  # that a sheet can have: one that numbers its rows higher would have endless empty ones
-_LARGEST_PART = 1 << 29  # bytes of what is read as a whole: the texts of all cells, the styles; a sheet is not
+_MAX_ROWS = 1 << 20  # that a sheet can have: one that numbers its rows higher would have endless empty ones
+_MAX_PART_BYTES = 1 << 29  # bytes of what is read as a whole: the texts of all cells, the styles; a sheet is not
 
 
 def workbook(packed: Packed, name: str, sheet: str) -> tuple[list[str], str, Iterator[Item]]:
@@ -44,7 +44,7 @@ def _rows(packed: Packed, name: str, sheet: str) -> Iterator[Item]:
         header: list[str] = []
         width = 0
         for number, row in enumerate(_values(book, sheet), 1):
-            if number > _MOST_ROWS:
+            if number > _MAX_ROWS:
                 yield unread(number)
                 return
             cells = [_text(cell) for cell in row]
@@ -87,7 +87,7 @@ def _check_size(file: IO[bytes], name: str) -> None:
     with zipfile.ZipFile(file) as archive:
         sizes = [part.file_size for part in archive.infolist() if "/worksheets/" not in part.filename]
     file.seek(0)
-    if max(sizes, default=0) > _LARGEST_PART:
+    if max(sizes, default=0) > _MAX_PART_BYTES:
         raise InvalidInput("“{file}” is too large for a workbook.", "Save the sheet as .csv.", file=name)
 
 
@@ -96,7 +96,7 @@ def _values(book: Any, sheet: str) -> Iterator[tuple[Any, ...]]:
     if not hasattr(page, "iter_rows"):  # a sheet that is a chart
         return iter([])
     page.reset_dimensions()  # which some programs write wrong
-    return islice(page.iter_rows(values_only=True), _MOST_ROWS + 1)
+    return islice(page.iter_rows(values_only=True), _MAX_ROWS + 1)
 
 
 def _text(cell: Any) -> str:

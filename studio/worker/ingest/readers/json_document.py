@@ -10,13 +10,13 @@ from typing import Any
 from studio.domain.datasets.formats import recognise
 from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
-from studio.worker.ingest.readers.compressed import BROKEN, LONGEST, Packed, damaged
+from studio.worker.ingest.readers.compressed import BROKEN, MAX_ROW_BYTES, Packed, damaged
 from studio.worker.ingest.readers.encoding import text_lines, text_pieces
 from studio.worker.ingest.readers.item import Item, unread
 from studio.worker.ingest.readers.json_lines import is_deep, json_lines, not_json, parsed, too_deep
 from studio.worker.ingest.readers.json_stream import JsonText
 
-_PIECE = 1 << 16  # bytes read at once: each fault costs a look through the window, for its line and column
+_CHUNK_BYTES = 1 << 16  # bytes read at once: each fault costs a look through the window, for its line and column
 
 
 def json_document(packed: Packed, name: str, encoding: str) -> tuple[str, Iterator[Item]]:
@@ -62,10 +62,10 @@ def _whole(packed: Packed, name: str, encoding: str) -> tuple[str, Iterator[Item
     """None where it is too large to be read as a whole."""
     with packed.opened() as file:
         try:
-            data = file.read(LONGEST + 1)
+            data = file.read(MAX_ROW_BYTES + 1)
         except BROKEN as error:
             raise damaged(name, error) from error
-    if len(data) > LONGEST:
+    if len(data) > MAX_ROW_BYTES:
         return None
     pieces = list(text_lines(io.BytesIO(data), encoding, "json_too_deep"))
     broken = [piece for piece in pieces if isinstance(piece, Problem)]
@@ -113,7 +113,7 @@ def _piecewise(packed: Packed, name: str, encoding: str) -> tuple[str, Iterator[
 
 def _members(packed: Packed, encoding: str) -> Iterator[tuple[str, Any]]:
     with packed.opened() as file:
-        yield from JsonText(text_pieces(file, encoding, _PIECE)).members()
+        yield from JsonText(text_pieces(file, encoding, _CHUNK_BYTES)).members()
 
 
 def _key_of_rows(value: dict[str, Any], name: str) -> str | None:
@@ -151,4 +151,4 @@ def _is_turn(value: dict[str, Any]) -> bool:
 
 def _streamed(packed: Packed, encoding: str) -> Iterator[Item]:
     with packed.opened() as file:
-        yield from JsonText(text_pieces(file, encoding, _PIECE)).array()
+        yield from JsonText(text_pieces(file, encoding, _CHUNK_BYTES)).array()

@@ -13,8 +13,8 @@ from studio.worker.ingest.readers.compressed import TOO_LONG
 from studio.worker.ingest.readers.encoding import OVERLONG, bad_encoding, byte_lines, text_lines
 from studio.worker.ingest.readers.item import Item
 
-_DEEPEST = 300  # levels: what goes through a row level by level can go no deeper than Python's stack
-_CAN_BE_DEEP = 2 * _DEEPEST  # bytes: each level has two brackets
+_MAX_LEVELS = 300  # levels: what goes through a row level by level can go no deeper than Python's stack
+_CAN_BE_DEEP = 2 * _MAX_LEVELS  # bytes: each level has two brackets
 
 
 def json_lines(file: IO[bytes], encoding: str) -> Iterator[Item]:
@@ -22,7 +22,7 @@ def json_lines(file: IO[bytes], encoding: str) -> Iterator[Item]:
         for number, line in byte_lines(file):
             try:
                 row = orjson.loads(line)
-                if len(line) > _CAN_BE_DEEP and line.count(b"{") + line.count(b"[") > _DEEPEST and is_deep(row):
+                if len(line) > _CAN_BE_DEEP and line.count(b"{") + line.count(b"[") > _MAX_LEVELS and is_deep(row):
                     yield too_deep(number)
                 else:
                     yield number, row
@@ -58,7 +58,7 @@ def parsed(line: int, text: str) -> Item:
 
 def is_too_deep(value: Any, text: str, start: int, end: int) -> bool:
     """is_deep of a value that stands in text[start:end], which mostly tells at once."""
-    if end - start <= _CAN_BE_DEEP or text.count("{", start, end) + text.count("[", start, end) <= _DEEPEST:
+    if end - start <= _CAN_BE_DEEP or text.count("{", start, end) + text.count("[", start, end) <= _MAX_LEVELS:
         return False
     return is_deep(value)
 
@@ -66,7 +66,7 @@ def is_too_deep(value: Any, text: str, start: int, end: int) -> bool:
 def is_deep(value: Any) -> bool:
     """Has more levels of lists and objects than can be gone through."""
     level = [value]
-    for _ in range(_DEEPEST + 1):
+    for _ in range(_MAX_LEVELS + 1):
         level = [
             inner for outer in level if isinstance(outer, dict | list)
             for inner in (outer.values() if isinstance(outer, dict) else outer)

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from studio.domain.datasets.problem import Problem
-from studio.worker.ingest.readers.compressed import LONGEST
+from studio.worker.ingest.readers.compressed import MAX_ROW_BYTES
 from studio.worker.ingest.readers.item import Item, unread
 from studio.worker.ingest.readers.json_lines import is_too_deep, not_json, too_deep
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
-_WIDEST = 200  # characters of a margin
-_BEHIND = 1 << 17  # characters; more are dropped at a fault, as the next one is told by counting the lines before it
+_MAX_MARGIN_CHARACTERS = 200  # characters of a margin
+_MAX_BEHIND_CHARACTERS = (
+    1 << 17
+)  # characters; more are dropped at a fault, as the next one is told by counting the lines before it
 
 
 class JsonText:
@@ -122,7 +124,7 @@ class JsonText:
                     return value
             except json.JSONDecodeError as error:
                 may_go_on = error.msg.startswith("Unterminated") or error.pos > len(self._text) - 12
-                if not may_go_on or len(self._text) - self._here > LONGEST or not self._more():
+                if not may_go_on or len(self._text) - self._here > MAX_ROW_BYTES or not self._more():
                     raise
 
     def _fault(self, error: Exception, begin: int) -> Problem:
@@ -135,7 +137,7 @@ class JsonText:
 
     def _margin(self) -> str | None:
         """The blanks before an element that begins its line."""
-        before = self._text.rfind("\n", max(0, self._here - _WIDEST), self._here)
+        before = self._text.rfind("\n", max(0, self._here - _MAX_MARGIN_CHARACTERS), self._here)
         if before < 0:
             return None
         margin = self._text[before + 1 : self._here]
@@ -188,7 +190,7 @@ class JsonText:
         return size > 0
 
     def _drop_much(self) -> None:
-        if self._here > _BEHIND:
+        if self._here > _MAX_BEHIND_CHARACTERS:
             self._drop()
 
     def _drop(self, more: str = "") -> None:

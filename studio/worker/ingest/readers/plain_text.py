@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 
 from studio.domain.datasets.problem import Problem
-from studio.worker.ingest.readers.compressed import LONGEST, Packed
+from studio.worker.ingest.readers.compressed import MAX_ROW_BYTES, Packed
 from studio.worker.ingest.readers.encoding import text_lines
 from studio.worker.ingest.readers.item import Item, unread
 
@@ -26,7 +26,7 @@ def plain_text(packed: Packed, encoding: str) -> Iterator[Item]:
             line, text = item
             if text.strip() and by_paragraph:
                 begin = begin or line
-                if paragraph.tell() + len(text) > LONGEST:
+                if paragraph.tell() + len(text) > MAX_ROW_BYTES:
                     yield unread(begin)
                     return
                 paragraph.write(text)

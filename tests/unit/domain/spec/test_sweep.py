@@ -4,7 +4,7 @@ import pytest
 
 from studio.domain.errors import InvalidInput
 from studio.domain.naming import check_name
-from studio.domain.spec.sweep import MOST_RUNS, combine, read_axes
+from studio.domain.spec.sweep import MAX_RUNS, combine, read_axes
 
 VALUES = {"model": {"name": "tiny"}, "data": {"name": "rows"}}
 
@@ -47,4 +47,4 @@ def test_a_sweep_has_a_limit():
                 for place in ("lora.r", "lora.lora_alpha", "training.num_train_epochs", "training.seed")
             },
         )
-    assert MOST_RUNS == 64
+    assert MAX_RUNS == 64

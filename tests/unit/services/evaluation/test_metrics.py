@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from studio.services.evaluation.metrics import MOST_COMPARED, score, score_corpus, words
+from studio.services.evaluation.metrics import MAX_COMPARISONS, score, score_corpus, words
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_words_are_found_in_scripts_without_blanks():
 
 
 def test_texts_that_are_too_long_to_compare_word_by_word_have_no_rouge():
-    long = "word " * int(MOST_COMPARED**0.5 + 1)
+    long = "word " * int(MAX_COMPARISONS**0.5 + 1)
     assert score(long, long)["rouge_l"] is None
 
 

@@ -9,7 +9,7 @@ from studio.domain.jobs.ingest import DatasetReference
 from studio.domain.jobs.models import ModelReference
 from studio.domain.jobs.training import TrainRequest
 from studio.domain.spec.run_spec import read_spec
-from studio.services.evaluation.prompt_sets import MOST_PROMPTS, PromptSets
+from studio.services.evaluation.prompt_sets import MAX_PROMPTS, PromptSets
 from studio.services.runs.service import Runs
 from studio.store.datasets.row_file import RowFileWriter
 from studio.store.job_folder import JobFolder
@@ -104,7 +104,7 @@ def test_a_list_without_a_prompt_isrefused(sets, text):
 
 
 def test_a_set_has_limits(sets):
-    assert "5001 prompts" in str(refused(sets, "a\n" * (MOST_PROMPTS + 1)))
+    assert "5001 prompts" in str(refused(sets, "a\n" * (MAX_PROMPTS + 1)))
     assert "9 million characters" in str(refused(sets, "a" * 9_000_000))
 
 

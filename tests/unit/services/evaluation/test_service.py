@@ -13,7 +13,7 @@ import pytest
 from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.services.evaluation.prompt_sets import PromptSets
-from studio.services.evaluation.runner import PAUSES, EvaluationRunner
+from studio.services.evaluation.runner import RETRY_SECONDS, EvaluationRunner
 from studio.services.evaluation.service import Evaluations
 from studio.services.playground.columns import Likelihood
 from studio.services.playground.votes import Votes
@@ -234,7 +234,7 @@ def test_where_nobody_can_answer_it_waits_says_why_and_tries_again(studio):
     studio.responder.before = busy
     done = studio.work(id)
     assert (done["status"], done["fault"]) == ("finished", None)
-    assert [seconds for _, seconds in waited] == [0, PAUSES[0], sum(PAUSES)]
+    assert [seconds for _, seconds in waited] == [0, RETRY_SECONDS[0], sum(RETRY_SECONDS)]
 
 
 def test_what_it_waits_for_can_be_seen_meanwhile(studio):

@@ -6,7 +6,7 @@ import pytest
 
 from studio.domain.errors import InvalidInput, NotFound
 from studio.services.playground.conversations import Conversations
-from studio.services.shared.json_limits import MOST_BYTES
+from studio.services.shared.json_limits import MAX_BYTES
 from studio.store.catalogue import Catalogue
 
 
@@ -67,7 +67,7 @@ def test_a_page_that_shows_a_deleted_conversation_never_writes_into_the_next_one
         ("a", {"columns": ["m"]}, "columns"),
         ("a", {"columns": [{"turns": "Hello"}]}, "columns"),
         ("a", {"columns": [{}] * 17}, "columns"),
-        ("a", {"columns": [{"x": "y" * MOST_BYTES}]}, "content"),
+        ("a", {"columns": [{"x": "y" * MAX_BYTES}]}, "content"),
         ("a", {"columns": [{"x": float("inf")}]}, "content"),
         ("\n ", {"columns": [{}]}, "name"),
         ("", {"columns": [{}]}, "name"),

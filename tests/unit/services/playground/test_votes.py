@@ -12,7 +12,7 @@ from studio.domain.errors import InvalidInput, NotFound
 from studio.services.adapters.service import Adapters
 from studio.services.playground.leaderboard import agreement, standings, wilson
 from studio.services.playground.votes import Votes
-from studio.services.shared.json_limits import MOST_BYTES
+from studio.services.shared.json_limits import MAX_BYTES
 from studio.store.catalogue import Catalogue
 from studio.store.catalogue.playground import CastVote
 
@@ -83,9 +83,9 @@ def test_a_wrong_column_is_named_by_its_number(votes):
 
 def test_answers_of_more_than_two_megabytes_are_refused_with_their_size(votes):
     with pytest.raises(InvalidInput, match=r"“states” has 2\.\d MB"):
-        record(votes, BASE, tuned("a"), states=[done("x" * MOST_BYTES), done("y")])
+        record(votes, BASE, tuned("a"), states=[done("x" * MAX_BYTES), done("y")])
     with pytest.raises(InvalidInput, match="“prompt” has"):
-        record(votes, BASE, tuned("a"), prompt="x" * MOST_BYTES)
+        record(votes, BASE, tuned("a"), prompt="x" * MAX_BYTES)
 
 
 def test_half_characters_and_numbers_that_are_none_never_reach_the_catalogue(votes):

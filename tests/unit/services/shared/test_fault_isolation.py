@@ -23,7 +23,7 @@ from studio.services.runs.service import Runs
 from studio.services.shared.fault_isolation import each_by_itself
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import JobFolder
-from studio.store.safetensors_header import LONGEST
+from studio.store.safetensors_header import MAX_HEADER_BYTES
 from studio.worker.models.files import count_parameters
 from tests.support.fakes import FakeEngine
 
@@ -157,8 +157,8 @@ def test_a_header_that_cannot_be_true_is_a_damaged_file(content: bytes, tmp_path
 def test_a_header_is_no_longer_than_the_format_allows(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     with file.open("wb") as stream:
-        stream.write((LONGEST + 1).to_bytes(8, "little"))
-        stream.truncate(LONGEST + 100)  # takes no room
+        stream.write((MAX_HEADER_BYTES + 1).to_bytes(8, "little"))
+        stream.truncate(MAX_HEADER_BYTES + 100)  # takes no room
     with pytest.raises(StudioError, match="damaged or cut short"):
         count_parameters(tmp_path)
 

@@ -12,7 +12,7 @@ from studio.app import Studio
 from studio.domain.errors import InvalidInput
 from studio.ui.language import translate
 from studio.ui.pages import datasets
-from studio.ui.presenters.dataset import LONGEST
+from studio.ui.presenters.dataset import MAX_CHARACTERS
 from tests.support.page_requests import IN_CHINESE, IN_ENGLISH
 from tests.support.training_jobs import conversation
 
@@ -163,11 +163,11 @@ def test_without_a_model_the_rows_are_shown_as_they_are(studio):
 
 
 def test_a_long_row_is_cut_in_the_list_and_whole_when_it_is_asked_for(studio, model):
-    answer = "tide " * LONGEST
+    answer = "tide " * MAX_CHARACTERS
     bring(studio, "t.jsonl", conversation("Who?", answer))
     (row,) = datasets.rows(studio, "t", IN_ENGLISH, model=model)["rows"]
     shown = "".join(part for part, _ in row["parts"])
-    assert len(shown) == LONGEST
+    assert len(shown) == MAX_CHARACTERS
     whole = datasets.whole_row(studio, "t", 0, IN_ENGLISH, model=model)
     assert whole["cut"] == 0
     assert [part for part, trained in whole["parts"] if trained] == [f"{answer}<end>"]

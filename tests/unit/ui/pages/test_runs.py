@@ -174,7 +174,7 @@ def test_what_is_recorded_while_a_page_asks_is_in_its_next_answer_at_the_latest(
 def test_a_page_that_slept_through_much_is_given_the_whole_curve_anew(studio):
     id = train(studio, "long", 10)
     first = runs.progress(studio, id)
-    record(studio, id, range(11, 12 + runs.MOST_BEHIND // STEP_BYTES))
+    record(studio, id, range(11, 12 + runs.MAX_BYTES_BEHIND // STEP_BYTES))
     again = runs.progress(studio, id, after=first["seq"], attempt=1)
     assert again["begins"] is True
     assert steps_of(again)[0] == 1

@@ -233,7 +233,7 @@ ROWS = [{"text": f'Row {i}, “{chr(0x4E00 + i)}” {{[\\"\n' + "x" * (i % 50)} 
 
 @pytest.mark.parametrize("indent", [None, 0, 1, 4, "\t"])
 def test_an_array_over_many_windows_gives_its_rows(indent: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_document, "_PIECE", 1000)
+    monkeypatch.setattr(json_document, "_CHUNK_BYTES", 1000)
     text = json.dumps(ROWS, ensure_ascii=False, indent=indent)
     items = items_of("a.json", text.encode())
     assert items is not None
@@ -250,7 +250,7 @@ def test_an_array_over_many_windows_gives_its_rows(indent: Any, monkeypatch: pyt
 )
 def test_an_array_gives_its_rows_however_the_windows_fall(rows: list[Any], indent: int | None, piece: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_document, "_PIECE", piece)
+        patch.setattr(json_document, "_CHUNK_BYTES", piece)
         items = items_of("a.json", json.dumps(rows, indent=indent).encode())
     assert items is not None
     assert [item[1] for item in items if not isinstance(item, Problem)] == rows
@@ -279,7 +279,7 @@ def test_one_broken_row_of_a_pretty_array_costs_no_other(
     assume(not is_object(damaged.encode()))
     parts[broken] = damaged
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_document, "_PIECE", piece)
+        patch.setattr(json_document, "_CHUNK_BYTES", piece)
         items = items_of("a.json", ("[\n" + ",\n".join(parts) + "\n]").encode())
     assert items is not None
     found = [item[1] for item in items if not isinstance(item, Problem)]

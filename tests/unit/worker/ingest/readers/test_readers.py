@@ -51,8 +51,8 @@ def opened(tmp_path: Path) -> Callable[..., OpenSource]:
 def short(monkeypatch: pytest.MonkeyPatch) -> int:
     """Characters that a row may have: few, so that the tests need no large files."""
     for module in (compressed, encoding, json_stream, json_document, delimited, plain_text):
-        monkeypatch.setattr(module, "LONGEST", 200)
-    monkeypatch.setattr(json_document, "_PIECE", 50)
+        monkeypatch.setattr(module, "MAX_ROW_BYTES", 200)
+    monkeypatch.setattr(json_document, "_CHUNK_BYTES", 50)
     return 200
 
 
@@ -386,7 +386,7 @@ def test_a_workbook_that_would_fill_the_memory_is_refused(
     opened: Callable[..., OpenSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     buffer = io.BytesIO(as_xlsx([["text"], ["x" * 30_000]]))
-    monkeypatch.setattr(excel, "_LARGEST_PART", 20_000)
+    monkeypatch.setattr(excel, "_MAX_PART_BYTES", 20_000)
     assert rows_of(list(opened("a.xlsx", buffer.getvalue()).items)) == [{"text": "x" * 30_000}]
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/sharedStrings.xml", " " * 30_000)
