@@ -138,8 +138,8 @@ def byte_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def text_lines(file: IO[bytes], encoding: str, overlong: str) -> Iterator[tuple[int, str] | Problem]:
-    """The lines with their ends; one that is not of that encoding is a problem, and so is one of more than MAX_ROW_BYTES
-    bytes, whose code is `overlong`."""
+    """The lines with their ends; one that is not of that encoding is a problem, and so is one of more than
+    MAX_ROW_BYTES, whose code is `overlong`."""
     if _WIDE.match(encoding):  # whose line feeds have more than one byte
         yield from _wide_lines(file, encoding, overlong)
         return
