@@ -103,7 +103,7 @@ def together(base: Any, manager: Any, rows: list[Any], prompt: list[int], tokens
         for adapter_set in sorted(rows)
     ]  # fmt: skip
     begin = time.perf_counter()
-    with manager.serving([answer.adapter_set for answer in answers]) as model:
+    with manager.active([answer.adapter_set for answer in answers]) as model:
         generate(model, answers, pad=base.tokenizer.pad_token_id, device=base.device)
     return time.perf_counter() - begin, answers[0].timings.first
 
@@ -146,7 +146,7 @@ def switching(manager: Any, rows: list[Any]) -> float:
         off = 1 + turn % (len(rows) - 1)
         chosen = sorted(row for place, row in enumerate(rows) if place != off)
         begin = time.perf_counter()
-        with manager.serving(chosen):
+        with manager.active(chosen):
             times.append(1000 * (time.perf_counter() - begin))
     return statistics.median(times)
 

@@ -375,7 +375,7 @@ def written(base: Any, manager: Any, rows: Sequence[Any], most: int) -> list[lis
         )
         for row in order
     ]  # fmt: skip
-    with manager.serving([answer.adapter_set for answer in answers]) as model:
+    with manager.active([answer.adapter_set for answer in answers]) as model:
         generate(model, answers, pad=0, device=base.device)
     return tokens
 

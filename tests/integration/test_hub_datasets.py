@@ -130,7 +130,7 @@ def test_a_split_in_several_files_is_one_dataset_of_the_default_config(
     assert (made["name"], made["format"], made["rows"], made["details"]["bad_rows"]) == ("aboard", "chat", 5, 1)
     assert [(f["name"], f["unit"]) for f in made["details"]["files"]] == [("ada/aboard", "row")]
     place = {"repository": "ada/aboard", "config": "", "split": "train", "revision": "", "commit": aboard.head.sha}
-    assert made["details"]["hub"] == made["steps"][0]["hub"] == place
+    assert made["details"]["hub"] == made["steps"][0]["hub"] == {"kind": "hub", **place}
     problems = answered("problems", "aboard")["problems"]
     assert [(p["line"], p["file"], p["code"]) for p in problems] == [(6, 0, "no_turns")], "rows are counted through"
     assert hub.count(r"GET .*\.parquet") == 2, "what is not of the split is not downloaded"
