@@ -6,6 +6,7 @@ import asyncio
 import base64
 import http.client
 import re
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -218,7 +219,9 @@ def test_nothing_comes_in_over_a_websocket(tmp_path):
         said.append(message)
 
     guard = Guard(Starlette(), Settings(home=tmp_path, login=Login("ada", "x")))
-    asyncio.run(guard({"type": "websocket", "path": "/", "headers": []}, None, send))  # type: ignore[arg-type]
+    closing = guard({"type": "websocket", "path": "/", "headers": []}, None, send)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(1) as pool:  # a browser's tests leave a loop running in this thread
+        pool.submit(asyncio.run, closing).result()
     assert said == [{"type": "websocket.close", "code": 1008}]
 
 
