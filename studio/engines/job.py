@@ -16,6 +16,7 @@ from studio.store.job_folder import JobFolder
 
 SECONDS_TO_START = 60.0  # after which what has no worker never gets one: the server died in between
 POLL_SECONDS = 0.05
+SECONDS_TO_END = 5.0  # of a worker that is told to
 
 
 class Job:
@@ -62,10 +63,10 @@ class Job:
         if self.worker is not None:
             self._engine.stop(self._worker, force=force)
 
-    def end(self, seconds: float, *, force: bool = False) -> None:
-        """Stops it and waits until it is gone, at most so long; then it is killed."""
+    def end(self, *, force: bool = False) -> None:
+        """Stops it and waits until it is gone, at most SECONDS_TO_END; then it is killed."""
         self.stop(force=force)
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + SECONDS_TO_END
         while self.is_alive() and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
         self.stop(force=True)

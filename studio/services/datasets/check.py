@@ -25,8 +25,6 @@ from studio.services.datasets.token_counts import TokenCountRequest
 from studio.store.datasets.folder import PROBLEMS
 from studio.store.datasets.problem_file import read_problems
 
-SECONDS_TO_END = 5.0
-
 Show = Callable[[str, int, int], None]  # stage, done, total
 
 
@@ -123,7 +121,7 @@ def _run(job: Job, task: str, progress: Show) -> Finished:
         raise
     match state:
         case Done(finished):
-            job.end(SECONDS_TO_END)  # its folder goes
+            job.end()  # its folder goes
             return finished
         case Failed(fault):
             raise InvalidInput(fault.template, fault.remedy_template, **fault.values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from studio.domain.datasets.formats import header_key
 from studio.domain.errors import StudioError
@@ -21,13 +22,17 @@ from studio.store.tables.datasets import Dataset
 
 
 class DatasetIntakes:
-    def __init__(self, catalogue: Catalogue, engine: Engine) -> None:
+    """`folder` is that of all datasets."""
+
+    def __init__(self, catalogue: Catalogue, engine: Engine, folder: Path) -> None:
         self._catalogue = catalogue
         self._engine = engine
+        self._folder = folder
 
     def look_after(self, dataset: Dataset) -> None:
         """Records the worker's newest word; a version whose worker is gone without a last one has failed."""
-        job = Job(self._engine, dataset.folder, dataset.worker)
+        # A server may have died before it could put the folder down.
+        job = Job(self._engine, dataset.folder or self._folder / str(dataset.id), dataset.worker)
         match job.poll(created_at=dataset.created_at):
             case Done(finished):
                 self._finish(dataset, finished)

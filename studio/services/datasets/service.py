@@ -56,7 +56,7 @@ class Datasets:
         self._token = token
         self._originals = SourceFiles(folder / "originals")
         self._removal = DatasetRemoval(catalogue, engine, folder, self._originals)
-        self._intakes = DatasetIntakes(catalogue, engine)
+        self._intakes = DatasetIntakes(catalogue, engine, folder)
         self._lock = FileLock(folder / ".lock")
         self._reserve = reserve or Reserve(folder / "reserve", 0)
 

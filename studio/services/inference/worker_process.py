@@ -18,7 +18,6 @@ from studio.services.inference.chat_client import ChatClient, WorkerGone
 from studio.store.job_folder import JobFolder
 
 POLL_SECONDS = 0.1  # seconds between two looks at a process
-SECONDS_TO_END = 5.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class ChatWorker:
             worker = self._running()
             if worker is None or worker.request != request:
                 if worker is not None:
-                    self._job(worker).end(SECONDS_TO_END)
+                    self._job(worker).end()
                 worker = self._start(request)
             self._used = worker.handle
         return worker
@@ -112,7 +111,7 @@ class ChatWorker:
         with self._lock:
             worker = self._running()
             if worker is not None and (whoever or worker.handle == self._used):
-                self._job(worker).end(SECONDS_TO_END)
+                self._job(worker).end()
 
     def dismiss(self) -> bool:
         """Tells the worker to leave where it has nothing to do, and does not wait for it; the next question brings it

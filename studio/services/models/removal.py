@@ -20,7 +20,6 @@ from studio.store.catalogue.evaluations import OPEN
 from studio.store.tables.models import REMOVED, Model
 
 CHECK = "check"  # in a model's folder: that of its check
-SECONDS_TO_END = 5.0  # of a worker that is killed
 
 
 def folder_of(folder: Path, model: Model) -> Path:
@@ -72,7 +71,7 @@ class ModelRemoval:
         """What is left to do of a removed model. Raises StudioError: its files cannot be deleted now."""
         folder = folder_of(self._folder, model)
         for job in self._jobs(model, folder):
-            job.end(SECONDS_TO_END, force=True)
+            job.end(force=True)
         try:
             shutil.rmtree(folder)
         except FileNotFoundError:

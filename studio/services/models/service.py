@@ -200,7 +200,7 @@ class Models:
         self._catalogue.change_model(model.id, report={"problems": [fault.as_dict()]})
 
     def _look_after(self, model: Model) -> None:
-        job = Job(self._engine, model.folder, model.worker)
+        job = Job(self._engine, model.folder or folder_of(self._folder, model), model.worker)
         change = partial(self._catalogue.change_model, model.id, only="preparing")  # it may be removed meanwhile
         match job.poll(created_at=model.created_at):
             case Done(finished):
