@@ -49,8 +49,8 @@ class Gpu:
 def devices() -> list[Device]:
     """Where runs can compute, GPUs first. On an Apple chip GPU and CPU share memory, and only the GPU is used."""
     gpus = look_at_gpus()
-    found = [Device(gpu.device, gpu.name, gpu.memory, gpu.free) for gpu in gpus]
-    return found if _is_apple() else [*found, Device(CPU, "CPU", *host_memory())]
+    gpu_devices = [Device(gpu.device, gpu.name, gpu.memory, gpu.free) for gpu in gpus]
+    return gpu_devices if _is_apple() else [*gpu_devices, Device(CPU, "CPU", *host_memory())]
 
 
 def look_at_gpus() -> tuple[Gpu, ...]:
@@ -71,19 +71,19 @@ class NvidiaGpus:
     def __init__(self, ask: Callable[[], str], clock: Callable[[], float] = time.monotonic) -> None:
         self._ask = ask
         self._clock = clock
-        self._seen: tuple[Gpu, ...] = ()
+        self._gpus: tuple[Gpu, ...] = ()
         self._until = float("-inf")
 
     def look(self) -> tuple[Gpu, ...]:
         if self._clock() >= self._until:
             try:
-                self._seen = visible(read_gpus(self._ask()), settings.visible_gpus())
+                self._gpus = visible(read_gpus(self._ask()), settings.visible_gpus())
             except subprocess.TimeoutExpired:
                 pass  # it is busy, and the GPUs that it knew have not gone for that
             except (OSError, subprocess.SubprocessError):
-                self._seen = ()
+                self._gpus = ()
             self._until = self._clock() + FRESH_SECONDS
-        return self._seen
+        return self._gpus
 
     def forget(self) -> None:
         self._until = float("-inf")
@@ -98,10 +98,10 @@ def _ask_nvidia() -> str:
 _nvidia = NvidiaGpus(_ask_nvidia)
 
 
-def read_gpus(said: str) -> tuple[Gpu, ...]:
+def read_gpus(output: str) -> tuple[Gpu, ...]:
     """The GPUs from nvidia-smi's lines of number, uuid, name, MiB in all, MiB free."""
     gpus = []
-    for line in said.splitlines():
+    for line in output.splitlines():
         parts = [part.strip() for part in line.split(",")]
         if len(parts) >= 5 and all(part.isdigit() for part in (parts[0], *parts[-2:])):
             name = ", ".join(parts[2:-2])
@@ -109,18 +109,20 @@ def read_gpus(said: str) -> tuple[Gpu, ...]:
     return tuple(gpus)
 
 
-def visible(gpus: Sequence[Gpu], wanted: str | None) -> tuple[Gpu, ...]:
+def visible(gpus: Sequence[Gpu], visible_names: str | None) -> tuple[Gpu, ...]:
     """Those that CUDA_VISIBLE_DEVICES names, in its order; all where it is not set. As CUDA reads it, what follows a
     name that no GPU has does not count."""
-    if wanted is None:
+    if visible_names is None:
         return tuple(gpus)
-    named: list[Gpu] = []
-    for name in wanted.split(","):
-        meant = [g for g in gpus if name.strip() and (g.device == f"cuda:{name.strip()}" or _is_uuid(g, name.strip()))]
-        if len(meant) != 1:
+    listed_gpus: list[Gpu] = []
+    for name in visible_names.split(","):
+        matches = [
+            g for g in gpus if name.strip() and (g.device == f"cuda:{name.strip()}" or _is_uuid(g, name.strip()))
+        ]
+        if len(matches) != 1:
             break
-        named += meant
-    return tuple(named)
+        listed_gpus += matches
+    return tuple(listed_gpus)
 
 
 def _is_uuid(gpu: Gpu, name: str) -> bool:

@@ -19,9 +19,9 @@ class _Files(NamedTuple):
     """What a version of control groups calls its files, and in `stat` the bytes that the kernel gives back."""
 
     limit: str
-    used: str
+    usage_file: str
     events: str
-    cached: tuple[str, str]
+    cache_counters: tuple[str, str]
 
 
 _V1 = _Files(
@@ -41,11 +41,11 @@ class MemoryGroup:
         """Bytes; None where it sets none."""
         return _number(self.folder / self.files.limit)
 
-    def used(self) -> int:
+    def usage(self) -> int:
         """Bytes, without files of which the kernel keeps a copy."""
-        cached = _counters(self.folder / "memory.stat")
-        used = _number(self.folder / self.files.used) or 0
-        return max(0, used - sum(cached.get(name, 0) for name in self.files.cached))
+        counters = _counters(self.folder / "memory.stat")
+        usage = _number(self.folder / self.files.usage_file) or 0
+        return max(0, usage - sum(counters.get(name, 0) for name in self.files.cache_counters))
 
     @property
     def events(self) -> Path:
@@ -58,7 +58,7 @@ def memory_groups(own: Path = _OWN, root: Path = _GROUPS) -> list[MemoryGroup]:
         lines = own.read_text().splitlines()
     except OSError:
         return []
-    found = []
+    groups = []
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers and "memory" not in controllers.split(","):
@@ -67,8 +67,8 @@ def memory_groups(own: Path = _OWN, root: Path = _GROUPS) -> list[MemoryGroup]:
         inner = PurePosixPath(path.lstrip("/"))
         # A container may see its own group as the top one, while the path is told as from outside.
         folders = [top / part for part in dict.fromkeys((inner, *inner.parents))]
-        found += [MemoryGroup(folder, files) for folder in folders if (folder / files.used).exists()]
-    return found
+        groups += [MemoryGroup(folder, files) for folder in folders if (folder / files.usage_file).exists()]
+    return groups
 
 
 @lru_cache(maxsize=1)
@@ -87,7 +87,7 @@ def within(groups: Sequence[MemoryGroup], total: int, free: int) -> tuple[int, i
     for group in groups:
         limit = group.limit()
         if limit is not None and limit < total:
-            total, free = limit, min(free, max(0, limit - group.used()))
+            total, free = limit, min(free, max(0, limit - group.usage()))
     return total, free
 
 
@@ -96,8 +96,8 @@ def count_kills(groups: Sequence[MemoryGroup] | None = None, machine: Path = _MA
     control group, and of the whole machine."""
     groups = _own_groups() if groups is None else groups
     files = [*(group.events for group in groups[:1]), machine]
-    counted = {str(file): _counters(file).get("oom_kill") for file in files}
-    return {file: count for file, count in counted.items() if count is not None}
+    counts = {str(file): _counters(file).get("oom_kill") for file in files}
+    return {file: count for file, count in counts.items() if count is not None}
 
 
 def killed_since(before: Mapping[str, int], machine: Path = _MACHINE) -> bool | None:
@@ -105,9 +105,9 @@ def killed_since(before: Mapping[str, int], machine: Path = _MACHINE) -> bool | 
     it is only known that it ended none."""
     now = {file: _counters(Path(file)).get("oom_kill") for file in before}
     for file, count in before.items():
-        known = now[file]
-        if known is not None and file != str(machine):
-            return known > count
+        kills = now[file]
+        if kills is not None and file != str(machine):
+            return kills > count
     return False if now.get(str(machine)) == before.get(str(machine), -1) else None
 
 

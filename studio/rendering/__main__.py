@@ -95,11 +95,11 @@ def _text(request: Message) -> Iterator[Message]:
 
 
 def _turns(request: Message) -> Iterator[Message]:
-    render, left = _render_of(request), request["characters"]
+    render, remaining = _render_of(request), request["characters"]
     for row in request["rows"]:
         try:
             text, turns = turns_of(row, render, answers_only=request["answers_only"])
-            if (left := left - len(text)) < 0:
+            if (remaining := remaining - len(text)) < 0:
                 raise TooLong
             yield {"text": text, "turns": [[turn.index, turn.span, turn.follows_prompt] for turn in turns]}
         except TemplateRefusal as refusal:
@@ -120,7 +120,7 @@ def _render_of(request: Message) -> Render:
             text = str(
                 _compiled(with_tools if tools else plain).render(
                     **tokens,
-                    messages=[_given(message) for message in messages],
+                    messages=[_message_fields(message) for message in messages],
                     tools=[dict(tool) for tool in tools] if tools else None,
                     documents=None,
                     add_generation_prompt=add_generation_prompt,
@@ -137,11 +137,11 @@ def _render_of(request: Message) -> Render:
     return render
 
 
-def _given(message: Any) -> Message:
+def _message_fields(message: Any) -> Message:
     """A message as transformers hands it to a template."""
-    kept = {key: value for key, value in message.items() if value is not None}
-    reasoning = next((kept[name] for name in _REASONING if name in kept), None)
-    return kept if reasoning is None else {"thinking": reasoning, **kept, "reasoning_content": reasoning}
+    fields = {key: value for key, value in message.items() if value is not None}
+    reasoning = next((fields[name] for name in _REASONING if name in fields), None)
+    return fields if reasoning is None else {"thinking": reasoning, **fields, "reasoning_content": reasoning}
 
 
 @lru_cache(8)
@@ -154,11 +154,11 @@ def _limit(memory: int | None, seconds: float) -> None:
     system ends this process."""
     if resource is not None:
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        wanted = resource.RLIM_INFINITY if memory is None else memory
+        limit = resource.RLIM_INFINITY if memory is None else memory
         if hard != resource.RLIM_INFINITY:
-            wanted = hard if memory is None else min(hard, memory)
+            limit = hard if memory is None else min(hard, memory)
         with suppress(OSError, ValueError):  # macOS knows the limit and does not take it
-            resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+            resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
         signal.setitimer(signal.ITIMER_PROF, seconds)
 
 

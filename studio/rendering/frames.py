@@ -18,11 +18,11 @@ class Closed(Exception):
     """The other side is gone, or sends what is no message."""
 
 
-def framed(content: bytes) -> bytes:
+def frame(content: bytes) -> bytes:
     return len(content).to_bytes(_LENGTH) + content
 
 
-def packed(request: dict[str, Any]) -> bytes:
+def pack(request: dict[str, Any]) -> bytes:
     """Raises ValueError where something in it is nothing that JSON could say."""
     return marshal.dumps(request, _SAME)
 
@@ -34,23 +34,23 @@ def receive_request(pipe: IO[bytes]) -> dict[str, Any]:
     return request
 
 
-def answer(said: dict[str, Any]) -> bytes:
+def answer(reply: dict[str, Any]) -> bytes:
     """Its `text` stands behind the rest as it is: as JSON it would take as long again as to render it. Halves of
     surrogate pairs, which a template may write, stay what they are."""
-    text = said.pop("text", "").encode("utf-8", "surrogatepass")
-    return framed(json.dumps(said).encode()) + framed(text)
+    text = reply.pop("text", "").encode("utf-8", "surrogatepass")
+    return frame(json.dumps(reply).encode()) + frame(text)
 
 
 def receive_answer(pipe: IO[bytes], most: int) -> dict[str, Any]:
     """Always with `text`. Raises Closed where there is none, or it has more than `most` bytes."""
     try:
-        said = json.loads(_bounded(pipe, most))
+        reply = json.loads(_bounded(pipe, most))
         text = _bounded(pipe, most).decode("utf-8", "surrogatepass")
     except (ValueError, RecursionError) as error:
         raise Closed from error
-    if not isinstance(said, dict):
+    if not isinstance(reply, dict):
         raise Closed
-    return said | {"text": text}
+    return reply | {"text": text}
 
 
 def _bounded(pipe: IO[bytes], most: int) -> bytes:

@@ -23,15 +23,15 @@ class Generation(Extension):
         body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
         return nodes.CallBlock(self.call_method("_shown"), [], [], body).set_lineno(line)
 
-    def _shown(self, caller: Callable[[], str]) -> str:
+    def _render(self, caller: Callable[[], str]) -> str:
         return caller()
 
 
 class Namespace(jinja2.utils.Namespace):
     """jinja2's own, without names that lead into Python."""
 
-    def __init__(*given: Any, **more: Any) -> None:  # so that a template may call a name of its own `self`
-        own, *rest = given
+    def __init__(*args: Any, **more: Any) -> None:  # so that a template may call a name of its own `self`
+        own, *rest = args
         attributes = dict(*rest, **more)
         for name in attributes:
             _check(name)
@@ -50,24 +50,24 @@ def _check(name: Any) -> None:
 class Dict:
     """`dict` for templates: what makes one, and nothing of the type itself."""
 
-    def __call__(self, *given: Any, **more: Any) -> dict[Any, Any]:
-        return dict(*given, **more)
+    def __call__(self, *args: Any, **more: Any) -> dict[Any, Any]:
+        return dict(*args, **more)
 
-    def fromkeys(self, *given: Any) -> dict[Any, Any]:
-        return dict.fromkeys(*given)
+    def fromkeys(self, *args: Any) -> dict[Any, Any]:
+        return dict.fromkeys(*args)
 
 
 def environment() -> ImmutableSandboxedEnvironment:
-    made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
-    made.filters["tojson"] = _to_json
-    given: dict[str, Any] = {
+    sandbox = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
+    sandbox.filters["tojson"] = _to_json
+    template_globals: dict[str, Any] = {
         "raise_exception": _raise,
         "strftime_now": lambda form: datetime.now().strftime(form),  # noqa: DTZ005 - transformers' is local time too
         "dict": Dict(),
         "namespace": Namespace,
     }
-    made.globals.update(given)
-    return made
+    sandbox.globals.update(template_globals)
+    return sandbox
 
 
 def _raise(message: str) -> None:

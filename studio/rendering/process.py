@@ -17,7 +17,7 @@ from typing import IO, Any, Literal, cast
 import psutil
 
 from studio.domain.errors import StudioError
-from studio.rendering.frames import Closed, framed, packed, receive_answer
+from studio.rendering.frames import Closed, frame, pack, receive_answer
 
 MAX_PROCESSES = 4  # that render at the same time for one that asks
 # Whoever waits for one holds a thread, of which a server has some dozens for all that it does: few may wait long.
@@ -63,7 +63,7 @@ class RenderingProcess:
         self._replies = cast(IO[bytes], self._process.stdout)
         self._busy = threading.Event()
         self._request: tuple[float, float, int] = (0.0, 0.0, 0)
-        self._stopped: What = "ended"
+        self._stop_reason: What = "ended"
         threading.Thread(target=self._watch, name="rendering", daemon=True).start()
 
     @property
@@ -80,21 +80,21 @@ class RenderingProcess:
 
         Raises Stopped at a limit; the process may be gone then.
         """
-        self._stopped, self._request = "ended", (time.monotonic(), limits["seconds"], limits["memory"])
+        self._stop_reason, self._request = "ended", (time.monotonic(), limits["seconds"], limits["memory"])
         self._busy.set()
-        found: list[dict[str, Any]] = []
+        answers: list[dict[str, Any]] = []
         try:
-            self._requests.write(framed(packed(dict(limits))) + framed(request))
+            self._requests.write(frame(pack(dict(limits))) + frame(request))
             self._requests.flush()
-            while len(found) < replies:
+            while len(answers) < replies:
                 reply = receive_answer(self._replies, most)
                 if "limit" in reply:
                     raise Stopped(reply["limit"])
-                found.append(reply)
+                answers.append(reply)
         except (Closed, OSError, ValueError) as error:
             self.end()
             over = self._process.returncode == -getattr(signal, "SIGPROF", 0)
-            raise Stopped("seconds" if over else self._stopped) from error
+            raise Stopped("seconds" if over else self._stop_reason) from error
         except Stopped as stopped:
             if stopped.what == "memory":
                 self.end()
@@ -104,7 +104,7 @@ class RenderingProcess:
             raise
         finally:
             self._busy.clear()
-        return found
+        return answers
 
     def end(self) -> None:
         self._process.kill()
@@ -136,7 +136,7 @@ class RenderingProcess:
             time.sleep(_POLL_SECONDS)
 
     def _stop(self, what: What, process: psutil.Process) -> None:
-        self._stopped = what
+        self._stop_reason = what
         process.kill()
 
 
@@ -168,14 +168,14 @@ class RenderingPool:
         """One that nobody else asks meanwhile. Raises StudioError where none can be started, or too many wait."""
         self._wait()
         try:
-            found = self._take()
+            process = self._take()
             try:
-                yield found
+                yield process
             finally:
-                if found.is_alive:
-                    self._free.append(found)
+                if process.is_alive:
+                    self._free.append(process)
                 else:
-                    self.all.discard(found)
+                    self.all.discard(process)
         finally:
             self._places.release()
 
@@ -196,14 +196,14 @@ class RenderingPool:
     def _take(self) -> RenderingProcess:
         with suppress(IndexError):
             while True:
-                found = self._free.pop()
-                if found.is_alive:
-                    return found
-                found.end()
-                self.all.discard(found)
-        started = RenderingProcess()
-        self.all.add(started)
-        return started
+                process = self._free.pop()
+                if process.is_alive:
+                    return process
+                process.end()
+                self.all.discard(process)
+        process = RenderingProcess()
+        self.all.add(process)
+        return process
 
 
 _pool = RenderingPool()

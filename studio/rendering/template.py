@@ -13,7 +13,7 @@ from studio.domain.chat.spans import LearnedTurn, Messages, Tools
 from studio.domain.chat.template_faults import TemplateExceeds, TemplateRefusal, template_refusal
 from studio.domain.errors import StudioError
 from studio.domain.translation import N_
-from studio.rendering.frames import packed
+from studio.rendering.frames import pack
 from studio.rendering.process import RenderingPool, Stopped, What, pool
 from studio.rendering.template_files import MAX_TEMPLATE_CHARACTERS, files_size
 
@@ -74,8 +74,8 @@ class Template:
             )  # fmt: skip
 
     def __call__(self, messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
-        asked = {"do": "text", "messages": _plain(messages), "prompt": add_generation_prompt, "tools": _plain(tools)}
-        (reply,) = self._ask(asked, 1, 1, _length(messages))
+        request = {"do": "text", "messages": _plain(messages), "prompt": add_generation_prompt, "tools": _plain(tools)}
+        (reply,) = self._ask(request, 1, 1, _length(messages))
         text, _ = _answer(reply)
         return text
 
@@ -83,17 +83,17 @@ class Template:
         self, rows: Sequence[Mapping[str, Any]], *, answers_only: bool = True
     ) -> list[Rendered | TemplateRefusal]:
         """What chat_spans.turns_of makes of each of these rows, in few requests."""
-        found: list[Rendered | TemplateRefusal] = []
+        rendered_rows: list[Rendered | TemplateRefusal] = []
         for some in _batches(rows):
             renderings = [1 + _RENDERINGS * _answers(row["messages"]) for row in some]
             work = sum(times * _length(row["messages"]) for times, row in zip(renderings, some, strict=True))
-            asked = {"do": "turns", "rows": some, "answers_only": answers_only}
-            for reply in self._ask(asked, len(some), sum(renderings), work):
+            request = {"do": "turns", "rows": some, "answers_only": answers_only}
+            for reply in self._ask(request, len(some), sum(renderings), work):
                 try:
-                    found.append(_answer(reply))
+                    rendered_rows.append(_answer(reply))
                 except TemplateRefusal as refusal:
-                    found.append(refusal)
-        return found
+                    rendered_rows.append(refusal)
+        return rendered_rows
 
     def check(self, path: Path) -> None:
         """Raises StudioError: it is no Jinja. `path` is where it comes from."""
@@ -101,12 +101,12 @@ class Template:
         if "unreadable" in reply:
             raise unreadable(str(path), reply["unreadable"])
 
-    def _ask(self, asked: dict[str, Any], replies: int, renderings: int, work: int) -> list[dict[str, Any]]:
+    def _ask(self, fields: dict[str, Any], replies: int, renderings: int, work: int) -> list[dict[str, Any]]:
         """`work`: characters that go through the template, as often as they do."""
         if self._fault:
             raise self._fault
         try:
-            request = packed(asked | {"sources": self._sources, "tokens": self._tokens})
+            request = pack(fields | {"sources": self._sources, "tokens": self._tokens})
         except ValueError as error:
             raise template_refusal(error) from error
         size, limits = len(request), self._limits
@@ -118,7 +118,7 @@ class Template:
         try:
             if question in _stopped_before:
                 raise Stopped(_stopped_before[question])
-            found = self._processes.ask(request, replies, 6 * characters + 64 * size, most)
+            answers = self._processes.ask(request, replies, 6 * characters + 64 * size, most)
         except Stopped as stopped:
             fault = self._limit(stopped.what)
             if stopped.what != "ended":
@@ -126,9 +126,9 @@ class Template:
                 if is_fresh:
                     _remember(question, stopped.what)
             raise fault from None
-        self._seconds = min(limits.seconds[0], seconds - max(reply.get("seconds", 0.0) for reply in found))
-        self._characters = min(limits.characters[0], characters - sum(len(reply["text"]) for reply in found))
-        return found
+        self._seconds = min(limits.seconds[0], seconds - max(reply.get("seconds", 0.0) for reply in answers))
+        self._characters = min(limits.characters[0], characters - sum(len(reply["text"]) for reply in answers))
+        return answers
 
     def _limit(self, what: What) -> TemplateExceeds:
         values: dict[str, Any] = {
@@ -155,15 +155,15 @@ def read_template(folder: Path, *, wants_begin: bool) -> dict[str, Any]:
     Raises StudioError: what is there cannot be read.
     """
     size = files_size(folder)
-    asked = packed({"do": "read", "folder": str(folder.absolute()), "wants_begin": wants_begin})
+    request = pack({"do": "read", "folder": str(folder.absolute()), "wants_begin": wants_begin})
     limits = {"seconds": 10.0 + size / 2e6, "memory": LIMITS.memory[0] + 12 * size}
     try:
-        (found,) = pool().ask(asked, 1, _MAX_FILE_BYTES, limits)
+        (parts,) = pool().ask(request, 1, _MAX_FILE_BYTES, limits)
     except Stopped:
         raise unreadable(str(folder), "its files are too large") from None
-    if "unreadable" in found:
-        raise unreadable(str(folder), found["unreadable"])
-    return found
+    if "unreadable" in parts:
+        raise unreadable(str(folder), parts["unreadable"])
+    return parts
 
 
 def unreadable(path: str, reason: str) -> StudioError:
@@ -202,8 +202,8 @@ def _length(messages: Messages) -> int:
     return sum(len(text) for message in messages if isinstance(text := message.get("content"), str))
 
 
-def _plain(given: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
-    return None if given is None else [dict(each) for each in given]
+def _plain(mappings: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
+    return None if mappings is None else [dict(each) for each in mappings]
 
 
 def _remember(question: bytes, what: What) -> None:

@@ -61,8 +61,12 @@ def _source(folder: Path, config: dict[str, Any], name: str = "default") -> str:
     if main.is_file():
         file = main if name == "default" else folder / "additional_chat_templates" / f"{name}.jinja"
         return bounded_text(file, 4 * MAX_TEMPLATE_CHARACTERS) if file.is_file() else ""
-    found = config.get("chat_template")
-    templates = {entry["name"]: entry["template"] for entry in found} if isinstance(found, list) else {"default": found}
+    configured = config.get("chat_template")
+    templates = (
+        {entry["name"]: entry["template"] for entry in configured}
+        if isinstance(configured, list)
+        else {"default": configured}
+    )
     source = templates.get(name)
     return source if isinstance(source, str) else ""
 
@@ -108,8 +112,8 @@ def _first_of(step: Any) -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    loaded = json.loads(bounded_text(path, _MAX_BYTES[path.name])) if path.is_file() else {}
-    return loaded if isinstance(loaded, dict) else {}
+    content = json.loads(bounded_text(path, _MAX_BYTES[path.name])) if path.is_file() else {}
+    return content if isinstance(content, dict) else {}
 
 
 def bounded_text(path: Path, most: int) -> str:

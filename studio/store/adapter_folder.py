@@ -24,10 +24,10 @@ def name_magnitudes(file: Path) -> None:
     """
     with file.open("rb") as source:
         header = read_header(source, file)
-        named = {f"{k}.weight" if k.endswith(_MAGNITUDE) else k: v for k, v in header.items()}
-        if named.keys() == header.keys():
+        renamed_header = {f"{k}.weight" if k.endswith(_MAGNITUDE) else k: v for k, v in header.items()}
+        if renamed_header.keys() == header.keys():
             return
-        text = json.dumps(named, separators=(",", ":")).encode()
+        text = json.dumps(renamed_header, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 8)  # the data begin at a multiple of 8
         aside = file.with_name(f".{file.name}.renamed")
         with aside.open("wb") as target:

@@ -110,9 +110,9 @@ class BackupFile:
             raise
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            raise self.damaged(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+            raise self.damage_error(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
         except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise self.damaged(str(error)) from error
+            raise self.damage_error(str(error)) from error
 
     def close(self) -> None:
         self._zip.close()
@@ -133,13 +133,13 @@ class BackupFile:
                     if target is not None:
                         target.write(chunk)
         except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-            raise self.damaged(f"{path}: {error}") from error
+            raise self.damage_error(f"{path}: {error}") from error
         if digest.hexdigest() != entry.sha256:
-            raise self.damaged(f"{path} has changed")
+            raise self.damage_error(f"{path} has changed")
 
     def _check(self, path: str, entry: Entry) -> None:
-        kept = self._zip.getinfo(entry.name)
-        if kept.compress_type != zipfile.ZIP_STORED or not kept.file_size == kept.compress_size == entry.size:
+        info = self._zip.getinfo(entry.name)
+        if info.compress_type != zipfile.ZIP_STORED or not info.file_size == info.compress_size == entry.size:
             raise ValueError(f"{path} has another size")
         parts = PurePosixPath(path).parts
         inside = path == DATABASE or (len(parts) > 1 and parts[0] in FOLDERS)
@@ -148,15 +148,15 @@ class BackupFile:
         if len(parts) > _DEEPEST or len(path.encode("utf-8")) > _LONGEST:  # UnicodeError where it cannot be a path
             raise ValueError("a path in it is too long")
 
-    def damaged(self, reason: str) -> InvalidInput:
+    def damage_error(self, reason: str) -> InvalidInput:
         return InvalidInput(
             "{file} is not a complete backup: {reason}.", "Use another copy.", file=self._path, reason=reason
         )
 
 
-def no_room(folder: Path, needed: int, free: int) -> StudioError:
+def no_room(folder: Path, required: int, free: int) -> StudioError:
     return StudioError(
         "{folder} has too little space: {needed} MB are needed, {free} MB are free.",
         "Free some space, or choose another disk.",
-        folder=folder, needed=needed // 10**6 + 1, free=free // 10**6,
+        folder=folder, needed=required // 10**6 + 1, free=free // 10**6,
     )  # fmt: skip

@@ -47,26 +47,26 @@ def all_checkpoints(folder: Path) -> Sequence[Checkpoint]:
 
 def checkpoints(folder: Path) -> Sequence[Checkpoint]:
     """Newest first, those alone that are whole as far as a quick look tells."""
-    return [found for found in all_checkpoints(folder) if not damage(found.path)]
+    return [checkpoint for checkpoint in all_checkpoints(folder) if not damage(checkpoint.path)]
 
 
 def _open(folder: Path, step: int) -> Checkpoint:
     path = checkpoint_path(folder, step)
     manifest = read_json(path / MANIFEST)
-    told = manifest.get("told") if isinstance(manifest, dict) else None
-    return Checkpoint(path, step, told if isinstance(told, dict) else {})
+    metadata = manifest.get("told") if isinstance(manifest, dict) else None
+    return Checkpoint(path, step, metadata if isinstance(metadata, dict) else {})
 
 
-def seal(path: Path, told: Mapping[str, Any]) -> None:
+def seal(path: Path, metadata: Mapping[str, Any]) -> None:
     """Declares the folder whole, with what is to be known of it; all of it is on the disk when this returns."""
     files = {}
     for file in sorted(f for f in path.rglob("*") if f.is_file() and f.name != MANIFEST):
-        with file.open("rb") as opened:
+        with file.open("rb") as stream:
             files[file.relative_to(path).as_posix()] = [file.stat().st_size, _digest(file)]
-            os.fsync(opened.fileno())
-    write_json(path / MANIFEST, {"told": dict(told), "files": files})
-    with (path / MANIFEST).open("rb") as opened:
-        os.fsync(opened.fileno())
+            os.fsync(stream.fileno())
+    write_json(path / MANIFEST, {"told": dict(metadata), "files": files})
+    with (path / MANIFEST).open("rb") as stream:
+        os.fsync(stream.fileno())
     sync_folder(path)
 
 
@@ -85,9 +85,9 @@ def damage(path: Path, *, thorough: bool = False) -> str:
     manifest = read_json(path / MANIFEST)
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         return f"{path.name} was never finished."
-    for needed in _NEEDED:
-        if needed not in manifest["files"]:
-            return f"{path.name} lacks {needed}."
+    for required in _NEEDED:
+        if required not in manifest["files"]:
+            return f"{path.name} lacks {required}."
     for name, entry in manifest["files"].items():
         if not isinstance(entry, list) or len(entry) != 2:
             return f"{path.name} was never finished."
@@ -107,5 +107,5 @@ def damage(path: Path, *, thorough: bool = False) -> str:
 
 
 def _digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -58,8 +58,10 @@ def _sqlite_rules(connection: Any, _record: Any) -> None:
 
 def _migrate(engine: Engine) -> None:
     with engine.connect() as connection:
-        known = inspect(connection).has_table("alembic_version")
-        current = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if known else None
+        has_version = inspect(connection).has_table("alembic_version")
+        current = (
+            connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if has_version else None
+        )
     if current == NEWEST:
         return  # Alembic itself takes 0.2 s to import: not at every start
     if current is not None and current > NEWEST:

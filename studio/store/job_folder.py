@@ -52,8 +52,8 @@ class JobFolder:
         """Makes the folder and puts the request in; `anew` forgets what was said in it before. Raises OSError."""
         self.path.mkdir(parents=True, exist_ok=True)
         earlier = [self._worker, self._heartbeat, self.stop_flag, *([self.events] if anew else ())]
-        for left in earlier:
-            left.unlink(missing_ok=True)
+        for file in earlier:
+            file.unlink(missing_ok=True)
         write_json(self.request, request.model_dump(mode="json"))
         self._reserve.take()
 
@@ -61,9 +61,9 @@ class JobFolder:
         """Makes room for the last word on a disk that is full."""
         self._reserve.give_up()
 
-    def introduce(self, pid: int, started: float) -> None:
+    def introduce(self, pid: int, started_at: float) -> None:
         """The worker says who it is, before all else: a server that died while it started it finds it by that."""
-        write_json(self._worker, {"pid": pid, "started": started})
+        write_json(self._worker, {"pid": pid, "started": started_at})
 
     @property
     def worker(self) -> tuple[int, float] | None:
@@ -132,8 +132,8 @@ class JobFolder:
     @property
     def held_out(self) -> list[int] | None:
         """None where the run has not come so far, or an older studio trained it."""
-        kept = read_json(self._held_out)
-        rows = kept.get("rows") if isinstance(kept, dict) else None
+        content = read_json(self._held_out)
+        rows = content.get("rows") if isinstance(content, dict) else None
         return rows if isinstance(rows, list) and all(type(row) is int and row >= 0 for row in rows) else None
 
     def beat(self) -> None:

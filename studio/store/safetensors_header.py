@@ -80,15 +80,15 @@ def read_header(stream: IO[bytes], file: Path) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
         raise ValueError("a name stands there twice")
-    return made
+    return entries
 
 
-def _tensor(said: dict[str, Any], size: int) -> Tensor:
+def _tensor(entry: dict[str, Any], size: int) -> Tensor:
     """Raises TypeError, KeyError, ValueError where what it says cannot be. size: bytes of the file."""
-    dtype, shape, (begin, end) = said["dtype"], said["shape"], said["data_offsets"]
+    dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or not isinstance(shape, list) or len(shape) > _MAX_DIMENSIONS:
         raise TypeError("not as the format has it")
     if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):

@@ -17,9 +17,9 @@ def training_variant(own: str) -> str | None:
 @cache
 def _variants() -> dict[str, str]:
     """In its folder `<family>_training.jinja` is what becomes of `<family>.jinja`: see trl.chat_template_utils."""
-    found = find_spec("trl")
-    if found is None or found.origin is None:
+    package = find_spec("trl")
+    if package is None or package.origin is None:
         return {}
-    folder = Path(found.origin).parent / "chat_templates"
+    folder = Path(package.origin).parent / "chat_templates"
     pairs = {file.with_name(file.name.removesuffix(_SUFFIX) + ".jinja"): file for file in folder.glob(f"*{_SUFFIX}")}
     return {own.read_text("utf-8"): file.read_text("utf-8") for own, file in pairs.items() if own.is_file()}

@@ -87,7 +87,7 @@ def _fill(home: Path, backup: BackupFile, tell: Told) -> dict[str, Any]:
         for path in moved:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         if isinstance(error, OSError) and error.errno in _IMPOSSIBLE:
-            raise backup.damaged(f"{error.filename}: {error.strerror}") from error
+            raise backup.damage_error(f"{error.filename}: {error.strerror}") from error
         if isinstance(error, OSError):
             raise StudioError(
                 "The backup could not be restored into {home}: {reason}.",

@@ -31,14 +31,14 @@ class AdapterRecords(CatalogueSession):
     def adapters_by_run(self, runs: Sequence[int]) -> dict[int, Adapter]:
         """What those runs ended with."""
         with self._session() as session:
-            made = session.scalars(select(Adapter).where(Adapter.run_id.in_(runs), Adapter.checkpoint == 0)).all()
-        return {adapter.run_id: adapter for adapter in made if adapter.run_id is not None}
+            adapters = session.scalars(select(Adapter).where(Adapter.run_id.in_(runs), Adapter.checkpoint == 0)).all()
+        return {adapter.run_id: adapter for adapter in adapters if adapter.run_id is not None}
 
     def adapters_of_checkpoints(self, run_id: int) -> dict[int, Adapter]:
         """What the run's checkpoints were kept as, by step."""
         with self._session() as session:
-            kept = session.scalars(select(Adapter).where(Adapter.run_id == run_id, Adapter.checkpoint > 0)).all()
-        return {adapter.checkpoint: adapter for adapter in kept}
+            adapters = session.scalars(select(Adapter).where(Adapter.run_id == run_id, Adapter.checkpoint > 0)).all()
+        return {adapter.checkpoint: adapter for adapter in adapters}
 
     def adapters(self, search: str = "", *, model_id: int | None = None) -> Sequence[Adapter]:
         """Newest first. Every word of `search` must stand in the name, the base's or the dataset's."""

@@ -30,12 +30,12 @@ class DatasetRecords(CatalogueSession):
         name, _, version = reference.rpartition("@")
         newest = select(Dataset).order_by(Dataset.version.desc(), Dataset.id.desc()).limit(1)
         with self._session() as session:
-            found = session.scalar(newest.where(Dataset.name == reference))
-            if found is None and version.isdecimal() and len(version) < 10:
-                found = session.scalar(newest.where(Dataset.name == name, Dataset.version == int(version)))
-            if found is None and _HASH.fullmatch(reference):
-                found = session.scalar(newest.where(Dataset.sha256.startswith(reference)))
-        return found if found is not None else self._named(Dataset, reference)
+            record = session.scalar(newest.where(Dataset.name == reference))
+            if record is None and version.isdecimal() and len(version) < 10:
+                record = session.scalar(newest.where(Dataset.name == name, Dataset.version == int(version)))
+            if record is None and _HASH.fullmatch(reference):
+                record = session.scalar(newest.where(Dataset.sha256.startswith(reference)))
+        return record if record is not None else self._named(Dataset, reference)
 
     def dataset_by_id(self, id: int) -> Dataset | None:
         with self._session() as session:

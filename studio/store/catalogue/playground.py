@@ -56,8 +56,8 @@ class PlaygroundRecords(KeyedRecords):
     def change_conversation(self, id: int, **fields: Any) -> None:
         """Raises NotFound."""
         with self._session() as session:
-            changed = update(Conversation).where(Conversation.id == id).values(changed_at=time.time(), **fields)
-            if session.scalar(changed.returning(Conversation.id)) is None:
+            statement = update(Conversation).where(Conversation.id == id).values(changed_at=time.time(), **fields)
+            if session.scalar(statement.returning(Conversation.id)) is None:
                 raise _no_conversation(id)
 
     def delete_conversation(self, id: int) -> None:
@@ -123,11 +123,11 @@ class PlaygroundRecords(KeyedRecords):
 
     def votes_on(self, comparisons: Sequence[int]) -> dict[int, list[Vote]]:
         """The votes on those comparisons, in the order they were cast."""
-        found: dict[int, list[Vote]] = {id: [] for id in comparisons}
+        votes: dict[int, list[Vote]] = {id: [] for id in comparisons}
         with self._session() as session:
             for vote in session.scalars(select(Vote).where(Vote.comparison_id.in_(comparisons)).order_by(Vote.id)):
-                found[vote.comparison_id].append(vote)
-        return found
+                votes[vote.comparison_id].append(vote)
+        return votes
 
     def votes(self, *, evaluation_id: int | None = None, blind_only: bool = False) -> Sequence[CastVote]:
         """In the order they were cast; all, or those of one evaluation."""

@@ -37,11 +37,13 @@ class RecordFiles:
     def all(self, table: type[Table]) -> Iterator[dict[str, Any]]:
         """By id; what is damaged is left out."""
         columns = {column.key for column in table.__table__.columns}
-        needed = {c.key for c in table.__table__.columns if not (c.nullable or c.default is not None or c.primary_key)}
+        required = {
+            c.key for c in table.__table__.columns if not (c.nullable or c.default is not None or c.primary_key)
+        }
         for id in sorted(self.ids(table)):
-            told = read_json(self._path(table, id))
-            if isinstance(told, dict) and told.get("id") == id and needed <= told.keys():
-                yield {key: value for key, value in told.items() if key in columns}
+            record = read_json(self._path(table, id))
+            if isinstance(record, dict) and record.get("id") == id and required <= record.keys():
+                yield {key: value for key, value in record.items() if key in columns}
 
     def ids(self, table: type[Table]) -> set[int]:
         folder = self._folder / table.__tablename__

@@ -86,12 +86,12 @@ class RunRecords(KeyedRecords):
         """Newest first, and how many there are in all. Every word of `search` must stand in the name, the base's or
         the dataset's. Comes without what is long: `spec` and `started` are not to be read."""
         fields = (Run.name, Run.model_name, Run.dataset_name)
-        wanted = [or_(*(f.icontains(word, autoescape=True) for f in fields)) for word in search.split()]
+        conditions = [or_(*(f.icontains(word, autoescape=True) for f in fields)) for word in search.split()]
         if statuses:
-            wanted.append(Run.status.in_(statuses))
-        query = select(Run).where(and_(True, *wanted)).options(defer(Run.spec), defer(Run.started))
+            conditions.append(Run.status.in_(statuses))
+        query = select(Run).where(and_(True, *conditions)).options(defer(Run.spec), defer(Run.started))
         with self._session() as session:
-            count = session.scalar(select(func.count()).select_from(Run).where(and_(True, *wanted))) or 0
+            count = session.scalar(select(func.count()).select_from(Run).where(and_(True, *conditions))) or 0
             return session.scalars(page_of(query.order_by(Run.id.desc()), offset, limit)).all(), count
 
     def runs_with_worker(self) -> Sequence[Run]:
@@ -182,9 +182,9 @@ class RunRecords(KeyedRecords):
             return
         statement = (sqlite_insert if self.engine.dialect.name == "sqlite" else _postgresql_insert())(table)
         columns = table.__table__.columns
-        changed = {c.key: statement.excluded[c.key] for c in columns if not c.primary_key}
+        new_values = {c.key: statement.excluded[c.key] for c in columns if not c.primary_key}
         keys = [c.key for c in columns if c.primary_key]
-        session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+        session.execute(statement.on_conflict_do_update(index_elements=keys, set_=new_values), rows)
 
     # curves
 
@@ -198,23 +198,23 @@ class RunRecords(KeyedRecords):
         """In the order of steps, at most about `most` of them: of each stretch the step with the smallest and the one
         with the largest loss are there, as are the first and the last, and every evaluation up to `most`."""
         with self._session() as session:
-            kept: list[Metric] = []
+            points: list[Metric] = []
             for kind in ("step", "eval"):
                 mine = and_(Metric.run_id == run_id, Metric.kind == kind)
                 count, first, last = session.execute(
                     select(func.count(), func.min(Metric.step), func.max(Metric.step)).where(mine)
                 ).one()
                 if count <= most:
-                    kept += session.scalars(select(Metric).where(mine).order_by(Metric.step)).all()
+                    points += session.scalars(select(Metric).where(mine).order_by(Metric.step)).all()
                     continue
                 stretch = _stretch(first, last, most)
                 low = func.row_number().over(partition_by=stretch, order_by=(Metric.loss, Metric.step))
                 high = func.row_number().over(partition_by=stretch, order_by=(Metric.loss.desc(), Metric.step))
-                ranked = select(Metric.step, low.label("low"), high.label("high")).where(mine).subquery()
-                extremes = select(ranked.c.step).where(or_(ranked.c.low == 1, ranked.c.high == 1))
-                wanted = or_(Metric.step.in_(extremes), Metric.step.in_((first, last)))
-                kept += session.scalars(select(Metric).where(mine, wanted).order_by(Metric.step)).all()
-        return kept
+                ranks = select(Metric.step, low.label("low"), high.label("high")).where(mine).subquery()
+                extremes = select(ranks.c.step).where(or_(ranks.c.low == 1, ranks.c.high == 1))
+                is_shown = or_(Metric.step.in_(extremes), Metric.step.in_((first, last)))
+                points += session.scalars(select(Metric).where(mine, is_shown).order_by(Metric.step)).all()
+        return points
 
     def means(self, run_id: int, most: int) -> Sequence[tuple[int, float | None, int]]:
         """Of each stretch of `curve` its last step, its mean training loss, and how many steps it has; none where the
@@ -227,8 +227,8 @@ class RunRecords(KeyedRecords):
             if count <= most:
                 return []
             stretch = _stretch(first, last, most)
-            found = select(func.max(Metric.step), func.avg(Metric.loss), func.count()).where(mine)
-            return [(end, mean, n) for end, mean, n in session.execute(found.group_by(stretch).order_by(stretch))]
+            query = select(func.max(Metric.step), func.avg(Metric.loss), func.count()).where(mine)
+            return [(end, mean, n) for end, mean, n in session.execute(query.group_by(stretch).order_by(stretch))]
 
     def newest_seq(self, run_id: int) -> int:
         """The largest `seq` of its figures and sample answers."""
@@ -309,13 +309,13 @@ def _newest_losses(session: Session, run_id: int) -> dict[str, Any]:
     """A run's newest and best losses, as its curve has them."""
     curve = select(Metric.kind, Metric.step, Metric.loss).where(Metric.run_id == run_id).order_by(Metric.step)
     rows = session.execute(curve).all()
-    trained = [row.loss for row in rows if row.kind == "step"]
-    evaluated = [row for row in rows if row.kind == "eval"]
-    measured = [row for row in evaluated if row.loss is not None and math.isfinite(row.loss)]
-    best = min(measured, key=lambda row: row.loss, default=None)
+    train_losses = [row.loss for row in rows if row.kind == "step"]
+    evaluations = [row for row in rows if row.kind == "eval"]
+    finite_evaluations = [row for row in evaluations if row.loss is not None and math.isfinite(row.loss)]
+    best = min(finite_evaluations, key=lambda row: row.loss, default=None)
     return {
-        "train_loss": trained[-1] if trained else None,
-        "eval_loss": evaluated[-1].loss if evaluated else None,
+        "train_loss": train_losses[-1] if train_losses else None,
+        "eval_loss": evaluations[-1].loss if evaluations else None,
         "best_eval_loss": best.loss if best else None,
         "best_step": best.step if best else None,
     }

@@ -91,12 +91,12 @@ class CatalogueSession:
         with self._session() as session:
             return session.scalar(select(func.count()).select_from(table).where(table.name == name)) == 0
 
-    def free_name(self, table: type[Named], wanted: str) -> str:
-        """`wanted`, or `wanted 2`, `wanted 3`… where it is taken."""
-        name, number = wanted, 1
+    def free_name(self, table: type[Named], preferred_name: str) -> str:
+        """`preferred_name`, or with a 2, 3… behind it where it is taken."""
+        name, number = preferred_name, 1
         while not self._name_is_free(table, name):
             number += 1
-            name = f"{wanted} {number}"
+            name = f"{preferred_name} {number}"
         return name
 
     def _delete(self, table: type[Table], *ids: int) -> None:

@@ -74,10 +74,10 @@ def read_problems(
 ) -> Iterator[tuple[Problem, int]]:
     """Each problem with its row, from the `offset`-th on; only those of some codes, or with a text in their field or
     values, where such are given. Raises OSError."""
-    wanted = pa.array(list(codes), pa.string())
-    with _opened(path) as file:
+    wanted_codes = pa.array(list(codes), pa.string())
+    with _open(path) as file:
         for batch in file:
-            batch = _matching(batch, wanted, search)
+            batch = _matching(batch, wanted_codes, search)
             if offset >= batch.num_rows:
                 offset -= batch.num_rows
                 continue
@@ -90,9 +90,9 @@ def read_problems(
 
 def count_problems(path: str | Path, *, codes: Iterable[str] = (), search: str = "") -> int:
     """How many `read_problems` would give in all. Raises OSError."""
-    wanted = pa.array(list(codes), pa.string())
-    with _opened(path) as file:
-        return sum(_matching(batch, wanted, search).num_rows for batch in file)
+    wanted_codes = pa.array(list(codes), pa.string())
+    with _open(path) as file:
+        return sum(_matching(batch, wanted_codes, search).num_rows for batch in file)
 
 
 def rows_with(path: str | Path, codes: Iterable[str]) -> set[int]:
@@ -104,7 +104,7 @@ def sort_problems(path: str | Path) -> None:
     """Puts them in the order of their places; where there are very many they stay as they were found.
     Raises OSError."""
     path = Path(path)
-    with _opened(path) as file:
+    with _open(path) as file:
         table = pa.Table.from_batches(file, SCHEMA)
         if table.num_rows > MAX_SORTED:
             return
@@ -116,7 +116,7 @@ def sort_problems(path: str | Path) -> None:
     aside.replace(path)
 
 
-def _opened(path: str | Path) -> ArrowFile:
+def _open(path: str | Path) -> ArrowFile:
     file = ArrowFile(path)
     if file.names != SCHEMA.names:
         file.close()
@@ -128,7 +128,7 @@ def _matching(batch: pa.RecordBatch, codes: pa.Array, search: str) -> pa.RecordB
     if len(codes):
         batch = batch.filter(pc.is_in(batch["code"], codes))
     if search:
-        found = [pc.match_substring(batch[name], search, ignore_case=True) for name in ("field", "values")]
-        found.append(pc.equal(pc.cast(batch["line"], pa.string()), search.strip()))
-        batch = batch.filter(pc.or_(pc.or_(*found[:2]), found[2]))
+        matches = [pc.match_substring(batch[name], search, ignore_case=True) for name in ("field", "values")]
+        matches.append(pc.equal(pc.cast(batch["line"], pa.string()), search.strip()))
+        batch = batch.filter(pc.or_(pc.or_(*matches[:2]), matches[2]))
     return batch

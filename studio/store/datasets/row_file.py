@@ -44,7 +44,7 @@ class RowFileWriter:
         rows: Sequence[dict[str, Any]],
         lines: Sequence[int],
         files: Sequence[int],
-        known: Mapping[str, pa.Array] | None = None,
+        arrays_by_name: Mapping[str, pa.Array] | None = None,
     ) -> pa.RecordBatch:
         """Appends one batch, which must have BATCH rows unless it is the last.
 
@@ -52,11 +52,11 @@ class RowFileWriter:
             lines, files: Where each row stands in the original.
             known: The columns, where they are made already, instead of the rows; what is missing there is empty.
         """
-        columns = {"line": pa.array(lines, pa.int64()), "file": pa.array(files, pa.int16()), **(known or {})}
+        columns = {"line": pa.array(lines, pa.int64()), "file": pa.array(files, pa.int16()), **(arrays_by_name or {})}
         arrays = []
         for field in self._schema:
             if field.name not in columns:
-                if known is None:
+                if arrays_by_name is None:
                     columns[field.name] = _column(field, [row.get(field.name) for row in rows])
                 else:
                     columns[field.name] = pa.nulls(len(lines), field.type)
@@ -91,9 +91,9 @@ def _turn_lists(lists: Sequence[Sequence[dict[str, Any]]]) -> pa.Array:
     more: dict[str, pa.Array] = {}
     if any(len(turn) > 2 for turn in turns):
         calls = [turn.get("tool_calls") for turn in turns]
-        written = [None if value is None else json.dumps(value, ensure_ascii=False) for value in calls]
+        encoded_calls = [None if value is None else json.dumps(value, ensure_ascii=False) for value in calls]
         more = {name: pa.array([turn.get(name) for turn in turns], pa.string()) for name in ("name", "tool_call_id")}
-        more["tool_calls"] = pa.array(written, pa.string())
+        more["tool_calls"] = pa.array(encoded_calls, pa.string())
     role = pa.array([turn["role"] for turn in turns], pa.string())
     content = pa.array([turn["content"] for turn in turns], pa.string())
     return turn_lists([0, *accumulate(map(len, lists))], role, content, **more)
@@ -101,8 +101,8 @@ def _turn_lists(lists: Sequence[Sequence[dict[str, Any]]]) -> pa.Array:
 
 def turn_lists(offsets: Sequence[int], role: pa.Array, content: pa.Array, **more: pa.Array) -> pa.Array:
     """Lists of turns as a column. offsets: where each list begins among all turns, and where the last one ends."""
-    known = {"role": role, "content": content, **more}
-    fields = [known[name] if name in known else pa.nulls(len(role), pa.string()) for name in _TURN_FIELDS]
+    columns = {"role": role, "content": content, **more}
+    fields = [columns[name] if name in columns else pa.nulls(len(role), pa.string()) for name in _TURN_FIELDS]
     struct = pa.StructArray.from_arrays(fields, fields=list(_TURNS.value_type))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), struct, type=_TURNS)
 

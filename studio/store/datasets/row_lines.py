@@ -28,13 +28,13 @@ def column_lines(columns: dict[str, pa.Array]) -> tuple[memoryview, list[int]]:
     The rows have nothing but `text`, or `messages` whose turns have nothing but a role and a content.
     """
     if "text" in columns:
-        lines = _join('{"text":"', _escaped(columns["text"]), '"}\n')
+        lines = _join('{"text":"', _escape(columns["text"]), '"}\n')
     else:
         lists = columns["messages"]
         turns = lists.flatten()
-        said = _join('{"role":"', turns.field("role"), '","content":"', _escaped(turns.field("content")), '"}')
+        turn_objects = _join('{"role":"', turns.field("role"), '","content":"', _escape(turns.field("content")), '"}')
         offsets = pc.subtract(lists.offsets, lists.offsets[0])
-        lines = _join('{"messages":[', pc.binary_join(pa.ListArray.from_arrays(offsets, said), ","), "]}\n")
+        lines = _join('{"messages":[', pc.binary_join(pa.ListArray.from_arrays(offsets, turn_objects), ","), "]}\n")
     _, offsets, data = lines.buffers()
     ends = memoryview(offsets).cast("i")[: len(lines) + 1].tolist()
     return memoryview(data)[ends[0] : ends[-1]], [end - ends[0] for end in ends[1:]]
@@ -44,7 +44,7 @@ def _join(*parts: pa.Array | str) -> pa.Array:
     return pc.binary_join_element_wise(*parts, "")
 
 
-def _escaped(texts: pa.Array) -> pa.Array:
+def _escape(texts: pa.Array) -> pa.Array:
     first, last = texts.offset, texts.offset + len(texts)
     _, offsets, data = texts.buffers()
     ends = memoryview(offsets).cast("i")

@@ -20,11 +20,11 @@ class Reserve:
 
     def keep(self, beside: int = BESIDE) -> None:
         """Makes it whole, or as large as the disk has room for and so many bytes beside it."""
-        held = self._held()
-        wanted = min(self._size, held + free_space(self._path.parent) - beside)
-        if wanted > held:
+        size = self._current_size()
+        target = min(self._size, size + free_space(self._path.parent) - beside)
+        if target > size:
             with suppress(OSError), self._path.open("ab") as file:
-                file.write(b"\0" * (wanted - held))
+                file.write(b"\0" * (target - size))
 
     def take(self) -> None:
         """Makes it. Raises OSError."""
@@ -47,7 +47,7 @@ class Reserve:
         finally:
             self.keep()
 
-    def _held(self) -> int:
+    def _current_size(self) -> int:
         try:
             return self._path.stat().st_size
         except OSError:

@@ -218,11 +218,11 @@ def test_where_the_system_sets_no_limits_whoever_asks_does(
 ) -> None:
     """The limits that the process itself is told are high here."""
     monkeypatch.setattr(
-        processes, "packed", lambda _: templates.packed({"memory": 8 << 30, "seconds": 60.0, "characters": 9**9})
+        processes, "pack", lambda _: templates.pack({"memory": 8 << 30, "seconds": 60.0, "characters": 9**9})
     )
     pool = RenderingPool()
     source = "{% set s = 'x' * 150000000 %}" + TAKES_TIME["loops"]
-    request = templates.packed(
+    request = templates.pack(
         {"do": "text", "sources": [source] * 2, "tokens": {}, "messages": [*ASKED], "prompt": True, "tools": None}
     )
     with pytest.raises(Stopped) as caught:
