@@ -1,16 +1,33 @@
-// How answers are scored: each measure's name, whether more (1) or less (-1) of it is better, and how it is written.
+// How the values of a metric, which the server describes, are written.
 // @ts-check
 
 import { formatLoss, formatNumber, formatPercent, formatRate } from "../lib/format.js";
-import { t } from "../lib/i18n.js";
 
-/** @type {[name: string, label: string, sign: 1 | -1, write: (value: number | null) => string][]} */
-export const METRICS = [
-  ["exact_match", t("Exact match"), 1, (value) => formatPercent(value)],
-  ["contains", t("Contains"), 1, (value) => formatPercent(value)],
-  ["rouge_l", t("ROUGE-L"), 1, (value) => formatNumber(value, 3)],
-  ["bleu", t("BLEU"), 1, (value) => formatNumber(value, 1)],
-  ["chrf", t("chrF"), 1, (value) => formatNumber(value, 1)],
-  ["loss", t("Loss"), -1, (value) => formatLoss(value)],
-  ["perplexity", t("Perplexity"), -1, (value) => formatRate(value)],
-];
+/**
+ * @typedef {object} Metric As studio/domain/metrics.py declares it.
+ * @property {string} name
+ * @property {string} label
+ * @property {string} help
+ * @property {"higher" | "lower"} better
+ * @property {"percent" | "number" | "loss" | "significant"} format
+ * @property {number} digits after the point of a number
+ */
+
+/**
+ * @param {Metric} metric
+ * @param {number | null} value
+ */
+export function writeValue({ format, digits }, value) {
+  if (format === "percent") return formatPercent(value);
+  if (format === "loss") return formatLoss(value);
+  return format === "significant" ? formatRate(value) : formatNumber(value, digits);
+}
+
+/**
+ * By how much one value is better than another; below 0 where it is worse.
+ *
+ * @param {Metric} metric
+ * @param {number} value
+ * @param {number} other
+ */
+export const gain = ({ better }, value, other) => (better === "higher" ? value - other : other - value);

@@ -12,6 +12,7 @@ import { menuButton } from "./menu.js";
  * @typedef {object} Column
  * @property {string} name
  * @property {string} label
+ * @property {string} [help] what it means, shown where the pointer rests on its heading
  * @property {(row: Row) => Child} [value] defaults to row[name]
  * @property {boolean} [numeric]
  * @property {"narrow" | "medium"} [hide] the widest page that it is left out on
@@ -127,6 +128,7 @@ function heading(column, sorted, onSort) {
     {
       class: classOf(column),
       scope: "col",
+      title: column.help,
       "aria-sort": on ? (sorted?.descending ? "descending" : "ascending") : null,
     },
     content,

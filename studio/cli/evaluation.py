@@ -16,12 +16,12 @@ from studio.cli.session import opened, wait
 from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
+from studio.domain.metrics import applicable
 
 _SET = "prompt set, by name"
 _ID = "evaluation, by the id that `evaluations list` shows"
 MAX_CELL_CHARACTERS = 70  # characters
 _OPEN = ("queued", "running")
-_FIGURES = ("answered", "errors", "exact_match", "contains", "rouge_l", "bleu", "chrf", "loss", "perplexity")
 
 
 def add_parser(commands: Commands) -> None:
@@ -208,11 +208,11 @@ def _whole(studio: Studio, id: int) -> dict[str, Any]:
 
 
 def _text(whole: Mapping[str, Any]) -> str:
+    figures = ["answered", "errors", *(metric.name for metric in applicable(whole["references"]))]
     rows = [
-        {"column": c["name"] or "base", "model": c["model"]} | {k: c.get(k) for k in _FIGURES} | c["scores"]
+        {"column": c["name"] or "base", "model": c["model"]} | {k: c.get(k) for k in figures} | c["scores"]
         for c in whole["summary"]
     ]
-    figures = [name for name in _FIGURES if whole["references"] or name in ("answered", "errors")]
     head = details({k: v for k, v in whole.items() if k not in ("columns", "summary")})
     return f"{head}\n\n{table(rows, ['column', 'model', *figures], '')}"
 

@@ -15,7 +15,7 @@ from studio.domain.secrecy import keep_secret
 from studio.store.database_faults import CatalogueFull, fault_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST = "0007"
+NEWEST = "0008"
 SECONDS_TO_WAIT = 30  # for another program that holds it; a `timeout` in the URL goes before
 
 

@@ -219,6 +219,7 @@ def test_a_prompt_set_is_run_over_the_columns_scored_and_exported(server: Server
     expect(page.locator("#evaluation")).to_have_attribute("data-status", "finished", timeout=MINUTES)
     scores = page.get_by_role("table", name="Scores")
     expect(scores.get_by_role("columnheader", name="chrF")).to_be_visible()
+    expect(scores.get_by_role("columnheader", name="chrF")).to_have_attribute("title", re.compile("sacrebleu"))
     expect(scores.get_by_role("row")).to_have_count(3)
     expect(page.locator(".case")).to_have_count(2)
     page.locator(".case").first.get_by_role("button", name="Tie").click()

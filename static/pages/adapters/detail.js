@@ -2,7 +2,7 @@
 // @ts-check
 
 import { versionedName } from "../../domain/dataset.js";
-import { METRICS } from "../../domain/metrics.js";
+import { gain, writeValue } from "../../domain/metrics.js";
 import { deviceName } from "../../domain/run_status.js";
 import { setHeading } from "../../frame/heading.js";
 import { h } from "../../lib/dom.js";
@@ -135,19 +135,20 @@ export function adapterDetail(ctx, name) {
 // What evaluations found: the base beside the adapter, as it was trained.
 function evaluationTable(adapter) {
   /** @type {any[]} */
-  const found = adapter.measured.flatMap((row) =>
-    METRICS.filter(([name]) => name === row.metric).map(([, label, sign, write]) => ({ ...row, label, sign, write })),
-  );
+  const found = adapter.measured.map((row) => {
+    const metric = adapter.metrics.find(({ name }) => name === row.metric);
+    return { ...row, metric, write: (value) => writeValue(metric, value) };
+  });
   return dataTable({
     label: t("Before and after"),
     rows: found,
-    key: (row) => `${row.evaluation} ${row.metric}`,
+    key: (row) => `${row.evaluation} ${row.metric.name}`,
     columns: [
       {
         name: "label",
         label: t("Measure"),
         value: (row) => [
-          row.label,
+          h("span", { title: t(row.metric.help) }, t(row.metric.label)),
           h(
             "div",
             {},
@@ -174,12 +175,12 @@ function evaluationTable(adapter) {
   });
 }
 
-function change({ base, adapter, sign, write }) {
-  const gain = sign * (adapter - base);
+function change({ base, adapter, metric, write }) {
   if (write(adapter) === write(base)) return h("span", { class: "muted" }, t("the same"));
+  const isBetter = gain(metric, adapter, base) > 0;
   return pill(
-    `${gain > 0 ? t("better") : t("worse")} ${adapter > base ? "+" : "−"}${write(Math.abs(adapter - base))}`,
-    gain > 0 ? "ok" : "err",
+    `${isBetter ? t("better") : t("worse")} ${adapter > base ? "+" : "−"}${write(Math.abs(adapter - base))}`,
+    isBetter ? "ok" : "err",
   );
 }
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from studio.domain.columns import Column
 from studio.domain.errors import StudioError
+from studio.domain.metrics import LIKELIHOODS, METRICS, SCORES, Metric, applicable
+from studio.services.evaluation.metrics import from_loss
 from studio.services.playground.column_identity import identity_of, name_of
 from studio.services.shared.csv_export import csv_text
 from studio.store.catalogue import Catalogue
-from studio.store.catalogue.evaluations import SCORES
 from studio.store.tables.adapters import Adapter
 from studio.store.tables.evaluations import Evaluation, EvaluationAnswer
 from studio.store.tables.playground import Vote
 
 EXPORTED_AT_ONCE = 200  # prompts
-LOWER_IS_BETTER = ("loss", "perplexity")
 
 
 def columns_of(evaluation: Evaluation, names: Mapping[int, str]) -> list[dict[str, Any]]:
@@ -52,10 +51,10 @@ def head(evaluation: Evaluation, counts: tuple[int, int], names: Mapping[int, st
 
 def summary(catalogue: Catalogue, evaluation: Evaluation) -> dict[str, Any]:
     """{"status", "prompts", "references", "columns": [{"place", "name", "model", "precision", "answered", "errors",
-    "scores": {score: mean or None}, "corpus": {"bleu", "chrf"} once it is finished, "loss", "perplexity",
-    "loss_tokens", "tokens", "tokens_per_second", "votes": {"votes", "wins", "ties", "bad"}}]}.
+    "scores": {score: mean or None}, "corpus": {score: of all answers together} once it is finished, "loss",
+    "perplexity", "loss_tokens", "tokens", "tokens_per_second", "votes": {"votes", "wins", "ties", "bad"}}]}.
 
-    The loss is the mean over all tokens of the references, and the perplexity exp of it.
+    The loss is the mean over all tokens of the references; whatever else is of their likelihood stands beside it.
     """
     figures = catalogue.figures(evaluation.id)
     cast = catalogue.votes(evaluation_id=evaluation.id)
@@ -67,9 +66,9 @@ def summary(catalogue: Catalogue, evaluation: Evaluation) -> dict[str, Any]:
         shown.append(
             {k: column[k] for k in ("place", "name", "model", "precision")}
             | {"answered": found.get("answered", 0), "errors": found.get("failed", 0)}
-            | {"scores": {score: found.get(score) for score in SCORES}}
+            | {"scores": {score.name: found.get(score.name) for score in SCORES}}
             | {"corpus": evaluation.corpus.get(str(place), {})}
-            | {"loss": found.get("loss"), "perplexity": perplexity(found.get("loss"))}
+            | from_loss(found.get("loss"))
             | {"loss_tokens": found.get("loss_tokens", 0), "tokens": found.get("tokens", 0)}
             | {"tokens_per_second": found.get("tokens_per_second")}
             | {
@@ -85,10 +84,6 @@ def summary(catalogue: Catalogue, evaluation: Evaluation) -> dict[str, Any]:
         "status": evaluation.status, "prompts": evaluation.prompts, "references": evaluation.references,
         "columns": shown,
     }  # fmt: skip
-
-
-def perplexity(loss: float | None) -> float | None:
-    return None if loss is None else math.exp(min(loss, 700.0))
 
 
 def page(catalogue: Catalogue, evaluation: Evaluation, offset: int, limit: int, search: str) -> dict[str, Any]:
@@ -118,13 +113,13 @@ def states(answers: Sequence[EvaluationAnswer]) -> list[dict[str, Any]]:
 def _answer(column: int, answer: EvaluationAnswer | None) -> dict[str, Any]:
     if answer is None:
         return {"column": column, "state": "missing", "text": "", "scores": {}}
-    told = ("text", "tokens", "tokens_per_second", "first_token_seconds", "finish", "note", "label", "loss")
+    told = ("text", "tokens", "tokens_per_second", "first_token_seconds", "finish", "note", "label")
     return {
         "column": column,
         "state": "error" if answer.failed else "done",
         **{name: getattr(answer, name) for name in told},
-        "perplexity": perplexity(answer.loss),
-        "scores": {s: getattr(answer, s) for s in SCORES if getattr(answer, s) is not None},
+        **from_loss(answer.loss),
+        "scores": {score.name: answer.scores[score.name] for score in SCORES if score.name in answer.scores},
         "error": answer.error or None,
     }
 
@@ -147,8 +142,9 @@ def export(catalogue: Catalogue, evaluation: Evaluation, format: str) -> str:
             for row in rows
         )
     figures = ("tokens", "tokens_per_second", "first_token_seconds", "finish")
-    header = ["place", "prompt", "reference", "model", "column", "answer", "error", *figures, *SCORES, "loss"]
-    return csv_text([*header, "perplexity"], (cells for row in rows for cells in _cells(row, columns, figures)))
+    header = ["place", "prompt", "reference", "model", "column", "answer", "error", *figures]
+    header += [metric.name for metric in METRICS]
+    return csv_text(header, (cells for row in rows for cells in _cells(row, columns, figures)))
 
 
 def _cells(row: Mapping[str, Any], columns: Sequence[Mapping[str, Any]], figures: Sequence[str]) -> Iterator[list[Any]]:
@@ -158,7 +154,7 @@ def _cells(row: Mapping[str, Any], columns: Sequence[Mapping[str, Any]], figures
         yield [
             row["place"], row["text"], row["reference"], column["model"], column["name"] or "base", answer["text"],
             fault and str(StudioError.from_dict(fault)), *(answer.get(name) for name in figures),
-            *(answer["scores"].get(score) for score in SCORES), answer.get("loss"), answer.get("perplexity"),
+            *((answer["scores"] if metric in SCORES else answer).get(metric.name) for metric in METRICS),
         ]  # fmt: skip
 
 
@@ -177,7 +173,7 @@ def before_and_after(catalogue: Catalogue, adapter: Adapter) -> list[dict[str, A
     seen: set[int] = set()
     for evaluation in catalogue.all_evaluations("finished"):
         places = _places(evaluation, adapter.id)
-        if places is None or evaluation.set_id in seen or not evaluation.references:
+        if places is None or evaluation.set_id in seen or not applicable(evaluation.references):
             continue
         seen.add(evaluation.set_id)
         base, tuned = places
@@ -205,7 +201,7 @@ def _places(evaluation: Evaluation, adapter_id: int) -> tuple[int, int] | None:
 
 def _means(pairs: Sequence[tuple[EvaluationAnswer, EvaluationAnswer]]) -> Iterator[dict[str, Any]]:
     for score in SCORES:
-        both = [(getattr(b, score), getattr(t, score)) for b, t in pairs]
+        both = [(b.scores.get(score.name), t.scores.get(score.name)) for b, t in pairs]
         known = [(b, t) for b, t in both if b is not None and t is not None]
         if known:
             base, tuned = (sum(values) / len(known) for values in zip(*known, strict=True))
@@ -213,8 +209,9 @@ def _means(pairs: Sequence[tuple[EvaluationAnswer, EvaluationAnswer]]) -> Iterat
     read = [(b, t) for b, t in pairs if b.loss is not None and t.loss is not None]
     if read:
         base, tuned = (_loss([pair[side] for pair in read]) for side in (0, 1))
-        yield _row("loss", base, tuned, len(read))
-        yield _row("perplexity", perplexity(base) or 0.0, perplexity(tuned) or 0.0, len(read))
+        of_base, of_tuned = from_loss(base), from_loss(tuned)
+        for metric in LIKELIHOODS:
+            yield _row(metric, of_base[metric.name], of_tuned[metric.name], len(read))
 
 
 def _loss(answers: Sequence[EvaluationAnswer]) -> float:
@@ -222,6 +219,5 @@ def _loss(answers: Sequence[EvaluationAnswer]) -> float:
     return sum((a.loss or 0.0) * (a.loss_tokens or 0) for a in answers) / tokens
 
 
-def _row(metric: str, base: float, tuned: float, n: int) -> dict[str, Any]:
-    better = "lower" if metric in LOWER_IS_BETTER else "higher"
-    return {"metric": metric, "base": base, "adapter": tuned, "better": better, "n": n}
+def _row(metric: Metric, base: float | None, tuned: float | None, n: int) -> dict[str, Any]:
+    return {"metric": metric.name, "base": base, "adapter": tuned, "better": metric.better, "n": n}

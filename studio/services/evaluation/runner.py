@@ -161,11 +161,10 @@ class EvaluationRunner:
 
     def _record_done(self, prompt: Prompt, column: int, state: Any) -> None:
         text = kept_text(state.text)
-        scores = score(text, prompt.reference) if prompt.reference else {}
         self._record(
             prompt, column, text=text, tokens=state.tokens, tokens_per_second=state.tokens_per_second,
             first_token_seconds=state.first_token_seconds, finish=state.finish, note=state.note,
-            label=kept_json(dict(state.label), "label"), **scores,
+            label=kept_json(dict(state.label), "label"), scores=score(text, prompt.reference),
         )  # fmt: skip
 
     def _record(self, prompt: Prompt, column: int, **fields: Any) -> None:

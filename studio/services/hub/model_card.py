@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from studio.domain.datasets.formats import trained_part
+from studio.domain.metrics import metric_named
 from studio.domain.naming import slug
 from studio.services.hub.files import AdapterFolder
 from studio.store.tables.adapters import Adapter
@@ -23,10 +24,6 @@ _LICENSES = """
     lgpl-lr llama2 llama3 llama3.1 llama3.2 llama3.3 llama4 lppl-1.3c mit mpl-2.0 ms-pl ncsa odbl odc-by ofl-1.1
     openrail openrail++ osl-3.0 pddl postgresql unknown unlicense wtfpl zlib
 """
-_MEASURES = {
-    "exact_match": "Exact match", "contains": "Contains the reference", "rouge_l": "ROUGE-L", "bleu": "BLEU",
-    "chrf": "chrF", "loss": "Loss of the reference", "perplexity": "Perplexity of the reference",
-}  # fmt: skip
 _NOT_TOLD = {("model", "name"), ("data", "name")}  # they can be paths, and the card names both in its own words
 
 
@@ -183,7 +180,8 @@ def _before_and_after(measured: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "The answers of the base model alone and with this adapter to the same prompts, scored against references."
     lines = ["| Prompt set | Measure | Prompts | Base model | With the adapter |", "|---|---|---|---|---|"]
     for row in measured:
-        name = f"{_MEASURES[row['metric']]} ({row['better']} is better)"
+        metric = metric_named(row["metric"])
+        name = f"{metric.full_label or metric.label} ({row['better']} is better)"
         cells = [row["set"], name, str(row["n"]), _value(row["base"]), _value(row["adapter"])]
         lines.append(f"| {' | '.join(_text(cell) for cell in cells)} |")
     yield "\n".join(lines)

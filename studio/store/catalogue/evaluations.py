@@ -13,13 +13,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from studio.domain.errors import InvalidInput, NotFound
+from studio.domain.metrics import SCORES
 from studio.store.catalogue.idempotency import KeyedRecords
 from studio.store.catalogue.paging import page_of
 from studio.store.tables.evaluations import Evaluation, EvaluationAnswer, Prompt, PromptSet
 from studio.store.tables.playground import Comparison
 
 OPEN = ("queued", "running")
-SCORES = ("exact_match", "contains", "rouge_l", "bleu", "chrf")  # columns of EvaluationAnswer
 
 Answer = EvaluationAnswer
 
@@ -200,7 +200,7 @@ class EvaluationRecords(KeyedRecords):
     def record_answer(self, evaluation_id: int, place: int, column: int, **fields: Any) -> bool:
         """Puts an answer down, once. False where the evaluation is not running any more: it is not put down then."""
         values = {"text": "", "error": {}, "failed": False, "tokens": 0, "tokens_per_second": 0.0, "label": {}}
-        values |= {"first_token_seconds": 0.0, "finish": "", "note": "", "at": time.time(), **fields}
+        values |= {"scores": {}, "first_token_seconds": 0.0, "finish": "", "note": "", "at": time.time(), **fields}
         values |= {"evaluation_id": evaluation_id, "place": place, "column": column}
         table = Answer.__table__
         row = select(*(literal(value, table.c[name].type) for name, value in values.items()))
@@ -259,7 +259,7 @@ class EvaluationRecords(KeyedRecords):
             (func.count() - func.count(done)).label("failed"),
             func.sum(Answer.tokens).label("tokens"),
             func.avg(Answer.tokens_per_second * done).label("tokens_per_second"),
-            *(func.avg(getattr(Answer, score)).label(score) for score in SCORES),
+            *(func.avg(Answer.scores[score.name].as_float()).label(score.name) for score in SCORES),
             weighted.label("loss"),
             func.coalesce(func.sum(Answer.loss_tokens), 0).label("loss_tokens"),
         ).where(Answer.evaluation_id == evaluation_id)

@@ -58,7 +58,7 @@ class Evaluation(Table):
     columns: Mapped[list[Any]]
     adapters: Mapped[dict[str, Any]] = mapped_column(default=dict)
     sampling: Mapped[dict[str, Any]]
-    corpus: Mapped[dict[str, Any]] = mapped_column(default=dict)  # BLEU and chrF over all answers, by column
+    corpus: Mapped[dict[str, Any]] = mapped_column(default=dict)  # scores over all answers together, by column
     fault: Mapped[dict[str, Any]] = mapped_column(default=dict)
     owner: Mapped[str] = mapped_column(default="")
     created_at: Mapped[float]
@@ -69,8 +69,8 @@ class Evaluation(Table):
 class EvaluationAnswer(Table):
     """What the column at `column` answered to the prompt at `place`; `error` where it could not.
 
-    exact_match, contains, rouge_l are 0 to 1; bleu, chrf 0 to 100. `loss` is of the reference, in nats per token, and
-    None until it is measured; `loss_tokens` is 0 where it could not be.
+    `scores` are by the names of domain.metrics; what could not be computed is not among them. `loss` is of the
+    reference, in nats per token, and None until it is measured; `loss_tokens` is 0 where it could not be.
     """
 
     __tablename__ = "evaluation_answers"
@@ -87,10 +87,6 @@ class EvaluationAnswer(Table):
     finish: Mapped[str] = mapped_column(default="")
     note: Mapped[str] = mapped_column(default="")
     label: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    exact_match: Mapped[float | None]
-    contains: Mapped[float | None]
-    rouge_l: Mapped[float | None]
-    bleu: Mapped[float | None]
-    chrf: Mapped[float | None]
+    scores: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     loss: Mapped[float | None]
     loss_tokens: Mapped[int | None]

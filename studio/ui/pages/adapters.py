@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.domain import metrics
 from studio.domain.datasets.formats import trained_part
 from studio.domain.errors import StudioError
 from studio.domain.naming import slug
@@ -51,7 +52,7 @@ def detail(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
     del shown["spec"]
     shown["trained_part"] = translate(trained_part(adapter.details.get("format")), language_of(request))
     shown["says_where_it_ends"] = (Path(adapter.path) / GENERATION_CONFIG).is_file()
-    return shown | {"measured": studio.evaluations.of_adapter(name)}
+    return shown | {"measured": studio.evaluations.of_adapter(name), "metrics": metrics.describe()}
 
 
 def rename(studio: Studio, name: str, new_name: str) -> None:

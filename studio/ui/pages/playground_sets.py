@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import gradio as gr
 
+from studio.domain import metrics
 from studio.domain.errors import InvalidInput, StudioError
 from studio.ui.language import language_of, problem_of, remedy_of
 
@@ -87,7 +88,10 @@ def evaluate(
 def evaluation(
     studio: Studio, id: int, page: int = 0, search: str = "", request: gr.Request | None = None
 ) -> dict[str, Any]:
-    """How far it is, its scores per column, and one page of prompts with their answers. Raises NotFound."""
+    """How far it is, its scores per column, what these mean, and one page of prompts with their answers.
+
+    Raises NotFound.
+    """
     language = language_of(request)
     answers = studio.evaluations.page(id, page * ON_A_PAGE, ON_A_PAGE, search)
     for row in answers["rows"]:
@@ -95,6 +99,7 @@ def evaluation(
     return {
         "evaluation": _shown(studio.evaluations.get(id), language),
         "summary": studio.evaluations.summary(id)["columns"],
+        "metrics": metrics.describe(),
         "rows": answers["rows"],
         "total": answers["total"],
         "pages": -(-answers["total"] // ON_A_PAGE),

@@ -11,6 +11,7 @@ import pytest
 from studio.domain.chat.templates import TEMPLATES
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.metrics import METRICS
 from studio.domain.spec.presets import PRESETS
 from studio.domain.spec.run_spec import describe
 from studio.ui.language import LANGUAGES, dictionary, language_of, preferred, sentence_of, translate
@@ -62,12 +63,14 @@ def literals(nodes):
 
 
 def spoken_in_declarations():
-    """What is declared as data: every setting, kind of problem, chat template and preset."""
+    """What is declared as data: every setting, metric, kind of problem, chat template and preset."""
     found = {*PRESETS, *(template.label for template in TEMPLATES.values())}
     for section in describe():
         found.add(section["title"])
         for field in section["fields"]:
             found |= {field["label"], field["help"], *(choice["label"] for choice in field["choices"])}
+    for metric in METRICS:
+        found |= {metric.label, metric.help}
     for kind in PROBLEM_KINDS.values():
         found |= {kind.title, kind.message, kind.remedy}
     return dict.fromkeys(found, "declared")

@@ -1,7 +1,7 @@
 // One evaluation: how far it is, the scores of each column, and the answers side by side.
 // @ts-check
 
-import { METRICS } from "../../../domain/metrics.js";
+import { writeValue } from "../../../domain/metrics.js";
 import { h, render } from "../../../lib/dom.js";
 import { formatNumber } from "../../../lib/format.js";
 import { t } from "../../../lib/i18n.js";
@@ -62,11 +62,11 @@ export function evaluationView(comparison, host, id, open) {
     );
 
   function draw() {
-    const { evaluation, summary } = data;
+    const { evaluation, summary, metrics } = data;
     const columns = columnsOf();
     const titles = columns.map((column) => columnTitle(column, columns, options));
     const isOpen = isEvaluationOpen(evaluation);
-    const known = METRICS.filter(([name]) => summary.some((row) => figure(row, name) != null));
+    const known = metrics.filter(({ name }) => summary.some((row) => figure(row, name) != null));
     render(
       host,
       h(
@@ -137,12 +137,17 @@ export function evaluationView(comparison, host, id, open) {
                     h("small", { class: "field-error" }, ` ${t("{n} failed", { n: formatNumber(row.errors) })}`),
                 ],
               },
-              ...known.map(([name, label, sign, show]) => ({
-                name,
-                label,
+              ...known.map((metric) => ({
+                name: metric.name,
+                label: t(metric.label),
+                help: t(metric.help),
                 numeric: true,
                 value: (row) =>
-                  h("span", { class: isBest(row, summary, name, sign) ? "score-best" : "" }, show(figure(row, name))),
+                  h(
+                    "span",
+                    { class: isBest(row, summary, metric) ? "score-best" : "" },
+                    writeValue(metric, figure(row, metric.name)),
+                  ),
               })),
               {
                 name: "votes",
@@ -275,7 +280,7 @@ export function evaluationView(comparison, host, id, open) {
                   },
                   answer.text,
                 ),
-            !hidden && h("footer", {}, h("span", { class: "num" }, figures(answer))),
+            !hidden && h("footer", {}, h("span", { class: "num" }, figures(answer, data.metrics))),
             whole &&
               h(
                 "div",

@@ -1,12 +1,14 @@
 // The scores of a column, or of one answer.
 // @ts-check
 
-import { METRICS } from "../../../domain/metrics.js";
+import { gain, writeValue } from "../../../domain/metrics.js";
 import { formatNumber } from "../../../lib/format.js";
 import { t } from "../../../lib/i18n.js";
 
+/** @typedef {import("../../../domain/metrics.js").Metric} Metric */
+
 /**
- * One score, or null: BLEU and chrF are those of the whole set where they are known.
+ * One score, or null: that of all answers together where it is known.
  *
  * @param {any} row
  * @param {string} name
@@ -14,12 +16,15 @@ import { t } from "../../../lib/i18n.js";
  */
 export const figure = (row, name) => row.corpus?.[name] ?? row.scores?.[name] ?? row[name] ?? null;
 
-/** @param {any} answer */
-export const figures = (answer) =>
+/**
+ * @param {any} answer
+ * @param {Metric[]} metrics
+ */
+export const figures = (answer, metrics) =>
   [
-    ...METRICS.filter(([name]) => figure(answer, name) != null).map(
-      ([name, label, , show]) => `${label} ${show(figure(answer, name))}`,
-    ),
+    ...metrics
+      .filter(({ name }) => figure(answer, name) != null)
+      .map((metric) => `${t(metric.label)} ${writeValue(metric, figure(answer, metric.name))}`),
     answer.tokens && t("{n} {n:token|tokens}", { n: formatNumber(answer.tokens) }),
   ]
     .filter(Boolean)
@@ -30,12 +35,11 @@ export const figures = (answer) =>
  *
  * @param {any} row
  * @param {any[]} summary of all columns
- * @param {string} name
- * @param {1 | -1} sign whether more (1) or less (-1) is better
+ * @param {Metric} metric
  */
-export function isBest(row, summary, name, sign) {
-  const score = figure(row, name);
-  const all = summary.map((each) => figure(each, name));
+export function isBest(row, summary, metric) {
+  const score = figure(row, metric.name);
+  const all = summary.map((each) => figure(each, metric.name));
   if (score == null || all.every((each) => each === score)) return false;
-  return all.every((each) => each == null || sign * score >= sign * each);
+  return all.every((each) => each == null || gain(metric, score, each) >= 0);
 }

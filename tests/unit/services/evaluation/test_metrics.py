@@ -5,7 +5,16 @@ import sys
 
 import pytest
 
-from studio.services.evaluation.metrics import MAX_COMPARISONS, score, score_corpus, words
+from studio.domain.metrics import LIKELIHOODS, METRICS, SCORES
+from studio.services.evaluation.metrics import (
+    MAX_COMPARISONS,
+    OF_A_CORPUS,
+    OF_A_LOSS,
+    OF_AN_ANSWER,
+    score,
+    score_corpus,
+    words,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +42,17 @@ def test_an_empty_answer_scores_nothing():
     assert set(score("", "Paris").values()) == {0.0}
 
 
+def test_without_a_reference_there_is_nothing_to_compare_with():
+    assert score("Paris", "") == {}
+
+
+def test_every_metric_that_is_declared_is_computed_and_no_other():
+    assert len({metric.name for metric in METRICS}) == len(METRICS)
+    assert {metric.name for metric in SCORES} == set(OF_AN_ANSWER)
+    assert {metric.name for metric in LIKELIHOODS} == set(OF_A_LOSS)
+    assert set(OF_A_CORPUS) <= set(OF_AN_ANSWER)
+
+
 def test_words_are_found_in_scripts_without_blanks():
     assert words("GPT-4 说：你好_吗") == ["gpt", "4", "说", "你", "好", "吗"]
     assert 0 < score("今天天气很好", "今天天气不错")["rouge_l"] < 1
@@ -40,7 +60,7 @@ def test_words_are_found_in_scripts_without_blanks():
 
 def test_texts_that_are_too_long_to_compare_word_by_word_have_no_rouge():
     long = "word " * int(MAX_COMPARISONS**0.5 + 1)
-    assert score(long, long)["rouge_l"] is None
+    assert set(score(long, long)) == {"exact_match", "contains", "bleu", "chrf"}
 
 
 def test_the_corpus_is_scored_as_one():

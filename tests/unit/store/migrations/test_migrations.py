@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -53,4 +54,7 @@ def test_a_catalogue_of_each_released_schema_upgrades_with_every_value(tmp_path:
             if "pid" in then:
                 pid, started = then.pop("pid"), then.pop("process_started")
                 assert row["worker"] == (f"{pid}@{started!r}" if pid else "")
+            if "exact_match" in then:
+                scores = {name: then.pop(name) for name in ("exact_match", "contains", "rouge_l", "bleu", "chrf")}
+                assert json.loads(row["scores"]) == {k: v for k, v in scores.items() if v is not None}
             assert {name: row[name] for name in then} == then, table
