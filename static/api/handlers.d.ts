@@ -14,17 +14,7 @@ export interface Handlers {
     add_from_hub: { args: { repository: string; config?: string; split?: string; revision?: string }; result: any };
     add_sample: { args: Record<string, never>; result: any };
     clean: {
-      args: {
-        name: string;
-        skip_bad_rows?: boolean;
-        drop_duplicates?: boolean;
-        near?: boolean;
-        drop_leaks?: boolean;
-        trim?: boolean;
-        model?: string;
-        max_length?: number;
-        validation?: string;
-      };
+      args: { name: string; actions: any; model?: string; max_length?: number; validation?: string };
       result: any;
     };
     columns: { args: { name: string }; result: any };

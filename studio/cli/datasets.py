@@ -14,11 +14,12 @@ from studio.cli.commands import Commands
 from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import opened, records
 from studio.domain.chat.templates import AUTOMATIC, TemplateChoice
+from studio.domain.datasets.clean_actions import ACTIONS, Action, CleanActions, Way, read_actions
 from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES, ReadOptions
 from studio.domain.datasets.formats import Format, trained_part
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import InvalidInput
-from studio.domain.jobs.ingest import Trim
+from studio.domain.jobs.ingest import Tokenizer
 from studio.services.datasets import browse, export
 from studio.services.datasets.check import Report, check
 from studio.services.datasets.status import fault_of
@@ -74,12 +75,8 @@ def add_parser(commands: Commands) -> None:
 
     clean = datasets.verb("clean", clean_dataset, "make a new version without the problems")
     clean.add_argument("name", help="dataset, or name@version")
-    clean.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be trained on")
-    clean.add_argument("--drop-duplicates", action="store_true", help="keep the first of identical rows")
-    clean.add_argument("--near", action="store_true", help="drop near duplicates too")
-    clean.add_argument(
-        "--trim", action="store_true", help="cut rows to --max-length tokens of --model, after a complete answer"
-    )
+    for action, way in _clean_flags():
+        clean.add_argument(way.flag, dest=_variable(action, way), action="store_true", help=way.help)
     clean.add_argument("--model", default="starter", help="base model, by name (default: starter)")
     clean.add_argument("--max-length", type=int, default=1024, help="tokens (default: 1024)")
 
@@ -104,7 +101,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def add_dataset(arguments: argparse.Namespace) -> int:
-    """Fails where rows are at fault, though the dataset is kept: it can be healed."""
+    """Fails where rows are at fault, though the dataset is kept: it can be cleaned."""
     with opened(arguments) as studio:
         if hub := arguments.hub:
             dataset = studio.datasets.add_from_hub(
@@ -124,15 +121,25 @@ def add_dataset(arguments: argparse.Namespace) -> int:
 
 def clean_dataset(arguments: argparse.Namespace) -> int:
     with opened(arguments) as studio:
-        trim = None
-        if arguments.trim:
-            model = studio.models.ready(arguments.model)
-            trim = Trim(model=model.path, max_length=arguments.max_length)
-        dataset = studio.datasets.clean(
-            arguments.name, skip_bad_rows=arguments.skip_bad, near=arguments.near, trim=trim,
-            drop_duplicates=arguments.drop_duplicates or arguments.near,
-        )  # fmt: skip
-        return _made(arguments, studio, dataset, new=False)
+        actions = _actions(arguments)
+        needs_tokenizer = any(action.traits.needs_tokenizer for action, _ in actions.asked())
+        tokenizer = Tokenizer(model=studio.models.ready(arguments.model).path) if needs_tokenizer else None
+        return _made(arguments, studio, studio.datasets.clean(arguments.name, actions, tokenizer=tokenizer), new=False)
+
+
+def _clean_flags() -> list[tuple[Action, Way]]:
+    return [(action, way) for action in ACTIONS.values() for way in action.ways if way.flag]
+
+
+def _variable(action: Action, way: Way) -> str:
+    return f"{action.name}.{action.ways.index(way)}"
+
+
+def _actions(arguments: argparse.Namespace) -> CleanActions:
+    """What the flags ask; of several ways of one action the last, which includes the others."""
+    given, amounts = vars(arguments), {"max_length": arguments.max_length}
+    chosen = [(action, way) for action, way in _clean_flags() if given[_variable(action, way)]]
+    return read_actions({action.name: action.value_of(way, amounts) for action, way in chosen})
 
 
 def _made(arguments: argparse.Namespace, studio: Studio, dataset: Dataset, *, new: bool) -> int:

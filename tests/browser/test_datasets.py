@@ -1,4 +1,4 @@
-"""The doctor in a real browser: problems read and healed, columns mapped by hand, a large file paged and searched."""
+"""The doctor in a real browser: problems read and cleaned, columns mapped by hand, a large file paged and searched."""
 
 import json
 import re
@@ -59,10 +59,10 @@ def test_three_kinds_of_problems_are_read_skipped_and_the_clean_version_is_train
         page.get_by_role("link", name="Download as CSV").click()
     assert download.value.path().read_text("utf-8-sig").count("knots.jsonl,") == 3
 
-    page.locator("#skip-bad-rows").click()
+    page.locator("#clean-skip-bad-rows").click()
     expect(card).to_have_attribute("data-reference", "knots@2")
     expect(card).to_have_attribute("data-status", "ready")
-    expect(page.locator("#healed")).to_contain_text("bad rows skipped (3)")
+    expect(page.locator("#cleaned")).to_contain_text("bad rows skipped (3)")
     versions = studio_json(starter_home, "datasets", "show", "knots")["versions"]
     assert versions == [2, 1]  # the original is kept
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from studio.app import Studio, build
+from studio.domain.datasets.clean_actions import CleanActions
 from studio.domain.spec.run_spec import read_spec
 from studio.settings import read_settings
 from tests.support.studio_process import studio, studio_json
@@ -35,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
     studio = build(read_settings({}, home=home))
     studio.models.add(str(tiny))
     studio.datasets.wait(studio.datasets.add(rows))
-    studio.datasets.wait(studio.datasets.clean("captain", drop_duplicates=True))
+    studio.datasets.wait(studio.datasets.clean("captain", CleanActions(drop_duplicates="exact")))
     wait_for(lambda: ticked(studio).models.get("tiny").status == "ready", seconds=120, what="the model")
     run = studio.runs.submit(read_spec(SPEC), "brine")
     wait_for(lambda: ticked(studio).runs.get(run).status == "finished", seconds=240, what="the run")

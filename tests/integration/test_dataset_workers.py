@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from studio.domain.datasets.clean_actions import CleanActions
 from studio.domain.datasets.file_format import ReadOptions
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.run import RunStatus
@@ -125,7 +126,7 @@ def test_what_is_being_read_can_be_given_up(
 ) -> None:
     dataset = reading(datasets, datasets.add(large))
     with pytest.raises(InvalidInput, match="still being read"):
-        datasets.clean("large", skip_bad_rows=True)
+        datasets.clean("large", CleanActions(skip_bad_rows=True))
     with pytest.raises(InvalidInput, match="still being read"):
         browse.rows(dataset)
     datasets.delete("large")
@@ -207,10 +208,10 @@ def test_a_dataset_is_kept_while_a_run_needs_any_of_its_versions(
     datasets: Datasets, catalogue: Catalogue, tmp_path: Path
 ) -> None:
     datasets.wait(datasets.add(write(tmp_path, "crew.jsonl", "one", "one", "two")))
-    healed = datasets.wait(datasets.clean("crew", drop_duplicates=True))
+    cleaned = datasets.wait(datasets.clean("crew", CleanActions(drop_duplicates="exact")))
     model = catalogue.add_model(name="m", reference="m", source="folder")
     run = catalogue.add_run(
-        name="r", spec={}, model_id=model.id, dataset_id=healed.id, model_name="m", dataset_name="crew",
+        name="r", spec={}, model_id=model.id, dataset_id=cleaned.id, model_name="m", dataset_name="crew",
         dataset_version=2,
     )  # fmt: skip
     with pytest.raises(InvalidInput, match="in use by an unfinished run"):
@@ -225,7 +226,7 @@ def test_a_dataset_is_kept_while_a_run_needs_any_of_its_versions(
 
 def test_a_version_can_be_found_by_its_name_number_or_hash(datasets: Datasets, tmp_path: Path) -> None:
     first = datasets.wait(datasets.add(write(tmp_path, "crew.jsonl", "one", "one", "two")))
-    second = datasets.wait(datasets.clean("crew", drop_duplicates=True))
+    second = datasets.wait(datasets.clean("crew", CleanActions(drop_duplicates="exact")))
     for reference, expected in (("crew", second), ("crew@1", first), ("crew@2", second), (first.sha256[:12], first)):
         assert datasets.get(reference).id == expected.id
     for reference in ("crew@3", "crow", first.sha256[:5], "@"):
@@ -268,10 +269,10 @@ def test_a_folder_that_cannot_be_written_is_said_with_a_remedy(catalogue: Catalo
     assert list(catalogue.datasets()) == []
 
 
-def test_nothing_to_heal_and_nothing_to_change_is_refused(datasets: Datasets, tmp_path: Path) -> None:
+def test_nothing_to_clean_and_nothing_to_change_is_refused(datasets: Datasets, tmp_path: Path) -> None:
     datasets.wait(datasets.add(write(tmp_path, "crew.jsonl", "one")))
     with pytest.raises(InvalidInput, match="nothing to do"):
-        datasets.clean("crew")
+        datasets.clean("crew", CleanActions())
     with pytest.raises(InvalidInput, match="Nothing was changed"):
         datasets.read_again("crew")
     with pytest.raises(InvalidInput) as caught:

@@ -1,4 +1,4 @@
-"""Datasets on the command line: files in, what is wrong with them, healed, out again. Workers are real processes."""
+"""Datasets on the command line: files in, what is wrong with them, cleaned, out again. Workers are real processes."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_several_files_are_one_dataset(home: Path, tmp_path: Path) -> None:
     assert [(p["file"], p["line"], p["code"], p["field"]) for p in found] == [(1, 3, "empty", "answer")]
 
 
-def test_a_bad_file_is_kept_healed_into_the_next_version_and_exported(home: Path, tmp_path: Path) -> None:
+def test_a_bad_file_is_kept_cleaned_into_the_next_version_and_exported(home: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "crew.jsonl", GOOD[0], BAD[0] + "\n", GOOD[1], BAD[1], BAD[2], *GOOD[2:], GOOD[0])
     first = answered(home, "add", str(file), code=WRONG)
     assert (first["rows"], first["details"]["bad_rows"], first["details"]["rows_in"]) == (6, 3, 9)
@@ -95,13 +95,13 @@ def test_a_bad_file_is_kept_healed_into_the_next_version_and_exported(home: Path
     assert table.splitlines()[0] == "file,line,field,level,code,message,remedy"
     assert len(table.splitlines()) == 5
 
-    healed = answered(home, "clean", "crew", "--skip-bad", code=0)
-    assert (healed["name"], healed["version"], healed["parent_id"]) == ("crew", 2, first["id"])
-    assert (healed["rows"], healed["details"]["bad_rows"], healed["details"]["left_out"]["skip"]) == (6, 0, 3)
-    assert [step["action"] for step in healed["steps"]] == ["add", "clean"]
-    assert healed["steps"][1]["skip_bad_rows"] is True
+    cleaned = answered(home, "clean", "crew", "--skip-bad", code=0)
+    assert (cleaned["name"], cleaned["version"], cleaned["parent_id"]) == ("crew", 2, first["id"])
+    assert (cleaned["rows"], cleaned["details"]["bad_rows"], cleaned["details"]["left_out"]["skip"]) == (6, 0, 3)
+    assert [step["action"] for step in cleaned["steps"]] == ["add", "clean"]
+    assert cleaned["steps"][1]["skip_bad_rows"] is True
     alone = answered(home, "clean", "crew", "--drop-duplicates", code=0)
-    assert (alone["version"], alone["rows"], alone["parent_id"]) == (3, 5, healed["id"])
+    assert (alone["version"], alone["rows"], alone["parent_id"]) == (3, 5, cleaned["id"])
 
     target = tmp_path / "clean.jsonl"
     exported = answered(home, "export", "crew", str(target), code=0)

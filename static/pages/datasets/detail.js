@@ -1,4 +1,4 @@
-// The card of the dataset that is chosen: its head, what can be healed, and its tabs, or why there are none yet.
+// The card of the dataset that is chosen: its head, what can be cleaned, and its tabs, or why there are none yet.
 // @ts-check
 
 import { h, render } from "../../lib/dom.js";
@@ -38,10 +38,10 @@ const bare = (name) => name.replace(/@\d+$/, "");
 export function datasetDetail(ctx, page) {
   const id = "dataset-name";
   const head = h("div", { class: "stack head" });
-  const healing = h("div");
+  const cleaning = h("div");
   const content = h("div", { class: "stack" });
-  const element = h("section", { class: "card", id: "dataset", "aria-labelledby": id }, head, healing, content);
-  for (const place of [element, head, healing, content]) place.draws = true;
+  const element = h("section", { class: "card", id: "dataset", "aria-labelledby": id }, head, cleaning, content);
+  for (const place of [element, head, cleaning, content]) place.draws = true;
   let wanted = "";
   /** @type {any} */
   let seen = null;
@@ -79,7 +79,7 @@ export function datasetDetail(ctx, page) {
   function forget() {
     counting?.end();
     [seen, built, counting, tabList, panels] = [null, "", null, null, {}];
-    render(healing);
+    render(cleaning);
     delete element.dataset.status;
     delete element.dataset.reference;
   }
@@ -92,7 +92,7 @@ export function datasetDetail(ctx, page) {
     if (made !== built) {
       counting?.end();
       [counting, tabList, panels] = [null, null, {}];
-      render(healing);
+      render(cleaning);
       build();
       built = made;
     } else if (dataset.status === "reading") build();
@@ -118,12 +118,12 @@ export function datasetDetail(ctx, page) {
   function told(dataset) {
     if (dataset.status !== "ready") return;
     if (!dataset.rows) return void toast(t("None of the rows of “{name}” can be used.", { name: dataset.name }), "err");
-    const healed = dataset.details.left_out && seen.steps.length > 1;
+    const cleaned = dataset.details.left_out && seen.steps.length > 1;
     toast(
       t("“{name}” is ready: {n} {n:row|rows}.", { name: dataset.name, n: formatNumber(dataset.rows) }),
       dataset.bad_rows ? "warn" : "ok",
       {
-        detail: healed
+        detail: cleaned
           ? seen.steps[seen.steps.length - 1].text
           : dataset.bad_rows
             ? t("{n} more cannot be trained on; see its problems.", { n: formatNumber(dataset.bad_rows) })
@@ -203,7 +203,7 @@ export function datasetDetail(ctx, page) {
       onSelect: (tab) => setQuery({ tab: tab === "rows" ? null : tab }),
     });
     render(content, cleanedNote(seen), tabList);
-    drawHealing();
+    drawCleaning();
     if (dataset.rows) counting.begin();
     return undefined;
   }
@@ -239,15 +239,15 @@ export function datasetDetail(ctx, page) {
     return all.sort((one, other) => Number(one.level !== "error") - Number(other.level !== "error"));
   };
   const total = () => groups().reduce((sum, group) => sum + group.count, 0);
-  const drawHealing = () =>
+  const drawCleaning = () =>
     render(
-      healing,
+      cleaning,
       cleaningPanel({
         ctx,
         dataset: seen.dataset,
-        groups: seen.groups,
+        offers: counting.state.status === "done" ? counting.state.offers : seen.offers,
         counted: counting.state,
-        healed: (next) => go(next.name),
+        cleaned: (next) => go(next.name),
       }),
     );
 
@@ -258,7 +258,7 @@ export function datasetDetail(ctx, page) {
     if (now === before) return;
     before = now;
     tabList.count("problems", total());
-    drawHealing();
+    drawCleaning();
     drawHead();
     if (state.status === "done") refreshAll();
   }
@@ -333,7 +333,7 @@ export const cleanedNote = ({ dataset, steps }) =>
   steps.length > 1 &&
   h(
     "div",
-    { class: "panel", id: "healed" },
+    { class: "panel", id: "cleaned" },
     icon("check", 18),
     h(
       "div",

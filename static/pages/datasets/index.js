@@ -1,4 +1,4 @@
-// Data comes in, is checked and healed, and is looked at as a model will see it. The parts are in datasets/.
+// Data comes in, is checked and cleaned, and is looked at as a model will see it. The parts are in datasets/.
 // @ts-check
 
 import { define } from "../../api/view.js";

@@ -23,7 +23,7 @@ export function intakeProgress({ stage, done, total }) {
       downloading: t("Downloading"),
       reading: t("Reading the rows"),
       comparing: t("Looking for duplicates"),
-      healing: t("Cleaning up"),
+      cleaning: t("Cleaning up"),
     }[stage] || t("Starting");
   return { label, share: total > 0 && done > 0 ? Math.min(1, done / total) : null };
 }

@@ -3,6 +3,16 @@ import type { Context as ViewContext } from "../../api/types";
 
 export type Context = ViewContext<"datasets">;
 
+// Something that cleaning can do to a dataset; value asks for it, and that of stricter for more of the same.
+export interface Offer {
+  name: string;
+  level: "error" | "warning";
+  text: string;
+  label: string;
+  value: any;
+  stricter: { text: string; value: any } | null;
+}
+
 // A dataset's version on the page, as its tabs see it.
 export interface DatasetView {
   ctx: Context;

@@ -1,4 +1,4 @@
-"""Every kind of problem that a row can have: title, message, remedy, and the action that fixes it."""
+"""Every kind of problem that a row can have: title, message and remedy."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 Level = Literal["error", "warning"]
-SKIP, DROP, TRIM = "skip_bad_rows", "drop_duplicates", "trim"
 
 
 @dataclass(frozen=True)
 class ProblemKind:
     """`title` names the group; `message` and `remedy` are templates for a problem's values and its `field`.
 
-    A row with an error cannot be trained on; one with a warning can. `heals` is the action that makes it go away in a
-    new version, empty where only a person can decide.
+    A row with an error cannot be trained on; one with a warning can. Which action of cleaning makes it go away is said
+    in clean_actions.
     """
 
     title: str
     message: str
     remedy: str
     level: Level = "error"
-    heals: str = SKIP
 
 
 _WHOLE_OBJECT = "Look for a missing quotation mark, comma or bracket there; in .jsonl each line is one complete object."
@@ -144,50 +142,50 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
         "Control characters",
         "“{field}” has the control character {character}.",
         "Remove it: it is invisible, and the model learns to write it.",
-        "warning", "",
+        "warning",
     ),
     "mojibake": ProblemKind(
         "Garbled characters",
         "“{field}” has garbled characters: “{found}”.",
         "Choose another encoding for the file, or fix the text at its source.",
-        "warning", "",
+        "warning",
     ),
     "secret": ProblemKind(
         "Likely secret",
         "“{field}” seems to hold a secret ({what}).",
         "Remove it: a model can repeat what it was trained on to anyone who asks. Then revoke the secret.",
-        "warning", "",
+        "warning",
     ),
     "email": ProblemKind(
         "E-mail address",
         "“{field}” has an e-mail address.",
         "Replace it unless its owner has agreed to its use: a model may memorise it.",
-        "warning", "",
+        "warning",
     ),
     # the rows together
     "duplicate": ProblemKind(
         "Exact duplicate",
         "This row is the same as row {twin}.",
         "Drop duplicates: a repeated row is trained on twice.",
-        "warning", DROP,
+        "warning",
     ),
     "near_duplicate": ProblemKind(
         "Near duplicate",
         "This row is almost the same as row {twin}: {similarity} similar.",
         "Drop one of them, unless the difference is what the model should learn.",
-        "warning", DROP,
+        "warning",
     ),
     "leakage": ProblemKind(
         "Also in the validation set",
         "This row is also in the validation set, as row {twin}.",
         "Drop it from one of the two: otherwise the evaluation measures memorisation.",
-        "warning", DROP,
+        "warning",
     ),
     "label_imbalance": ProblemKind(
         "Unbalanced labels",
         "“{most}” has {share} of the rows, and “{least}” has {count}.",
         "Add rows with the rare label, or expect the model to favour the frequent one.",
-        "warning", "",
+        "warning",
     ),
     # the tokens of a base model
     "template_refuses": ProblemKind(
@@ -205,20 +203,20 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
         "This row has {tokens} {tokens:token|tokens}; {lost} of them {lost:is|are} cut off, including {lost_trained} "
         "that would be trained on.",
         "Raise max length, or trim the row so that it ends with a complete answer.",
-        "warning", TRIM,
+        "warning",
     ),
     # what the base model's chat template leaves out: see template_losses
     "call_dropped": ProblemKind(
         "Tool calls that are not trained on",
         "The base model's chat template leaves out the call to “{tool}” in turn {turn}, so it is not trained on.",
         _OTHER_TEMPLATE,
-        "warning", "",
+        "warning",
     ),
     "reasoning_dropped": ProblemKind(
         "Reasoning that is not trained on",
         "The base model's chat template leaves out the reasoning in turn {turn}, so it is not trained on.",
         _OTHER_TEMPLATE,
-        "warning", "",
+        "warning",
     ),
     "prefix_differs": ProblemKind(
         "Answers that start differently at inference",
@@ -226,25 +224,25 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
         "inference.",
         "Write the model's reasoning between <think> and </think> at the start of each answer, or choose another chat "
         "template for the run.",
-        "warning", "",
+        "warning",
     ),
     "turn_dropped": ProblemKind(
         "Turns that the model does not see",
         "The base model's chat template leaves out turn {turn}, by the {role}.",
         _OTHER_TEMPLATE,
-        "warning", "",
+        "warning",
     ),
     "tools_dropped": ProblemKind(
         "Tools that the model does not see",
         "The base model's chat template leaves out the description of the tool “{tool}”.",
         _OTHER_TEMPLATE,
-        "warning", "",
+        "warning",
     ),
     "special_tokens": ProblemKind(
         "Special tokens in the text",
         "“{field}” has the special token {token} of the base model.",
         "Remove it unless it is intended: the model takes it for the start or end of a turn.",
-        "warning", "",
+        "warning",
     ),
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from studio.domain.chat.templates import TemplateChoice
+from studio.domain.datasets.clean_actions import CleanActions
 from studio.domain.datasets.file_format import ReadOptions
 from studio.domain.jobs.message import Fault, Message, Request
 
@@ -75,7 +76,8 @@ class UnclearColumns(Message):
 class DatasetSummary(Message):
     """What a version holds. `size` is bytes of its rows as JSON lines, `sha256` of the same; `trainable` counts the
     rows that training learns from, `bad_rows` those of the files that are left out. `problems` counts by code, `roles`
-    turns and `labels` rows. `left_out` and `trimmed` count what cleaning took away, by action.
+    turns and `labels` rows. `left_out` counts the rows that cleaning left out, and `changed` those that it changed, by
+    action; `trimmed` are those of the action `trim`.
 
     Where the columns are not clear there are no rows yet, and `unclear` says so.
     """
@@ -100,37 +102,54 @@ class DatasetSummary(Message):
     hub: HubSource | None = None
     left_out: dict[str, int] | None = None
     trimmed: int | None = None
+    changed: dict[str, int] | None = None
     seconds: float = 0.0
     unclear: UnclearColumns | None = None
 
 
-class RowsWithProblems(Message):
-    """Rows that have one of the problems of these codes in that problem file."""
-
-    path: str
-    codes: list[str]
-
-
-class Trim(Message):
-    """Rows are cut to `max_length` tokens of the tokenizer in the folder `model`."""
+class Tokenizer(Message):
+    """That of the base model in the folder `model`."""
 
     model: str
     chat_template: TemplateChoice = "auto"
-    max_length: int
 
 
 class CleanSource(Message):
-    """An earlier version of the dataset, of which `parent` tells, without what the actions take away."""
+    """An earlier version of the dataset, of which `parent` tells, without what the actions take away.
+
+    `problems_path` are the problems that were found with its rows, `counted_path` those that a count of its tokens has
+    found; empty where there was none. Some actions need the `tokenizer`.
+    """
 
     kind: Literal["clean"] = "clean"
     rows_path: str
     problems_path: str
+    counted_path: str = ""
     rows: int
     parent: DatasetSummary
-    skip_bad_rows: bool = False
-    skip: list[RowsWithProblems] = Field(default_factory=list)
-    drop: list[RowsWithProblems] = Field(default_factory=list)
-    trim: Trim | None = None
+    actions: CleanActions
+    tokenizer: Tokenizer | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_actions_apart(cls, value: Any) -> Any:
+        """Each action had a key of its own; for those that leave rows out, with the problems of these rows."""
+        if not isinstance(value, Mapping) or "actions" in value:
+            return value
+        rest = {k: v for k, v in value.items() if k not in ("skip_bad_rows", "skip", "drop", "trim")}
+        listed = [*value.get("skip", ()), *value.get("drop", ())]
+        codes = {code for each in value.get("drop", ()) for code in each["codes"]}
+        trim = value.get("trim")
+        return rest | {
+            "counted_path": next((each["path"] for each in listed if each["path"] != value.get("problems_path")), ""),
+            "actions": {
+                "skip_bad_rows": value.get("skip_bad_rows", False),
+                "drop_duplicates": "near" if "near_duplicate" in codes else "exact" if "duplicate" in codes else None,
+                "drop_leaks": "leakage" in codes,
+                "trim": trim and max(1, trim["max_length"]),
+            },
+            "tokenizer": trim and {k: v for k, v in trim.items() if k != "max_length"},
+        }
 
 
 class IntakeRequest(Request):

@@ -81,7 +81,8 @@ class DatasetIntakes:
         *before, step = dataset.steps
         if "hub" in step and found.hub is not None:
             step = step | {"hub": found.hub.model_dump(mode="json")}  # with its commit
-        counts = found.model_dump(mode="json", include={"rows", "bad_rows", "left_out", "trimmed"}, exclude_unset=True)
+        counted = {"rows", "bad_rows", "left_out", "trimmed", "changed"}
+        counts = found.model_dump(mode="json", include=counted, exclude_unset=True)
         self._catalogue.change_dataset(
             dataset.id, status="ready", worker="", stage="", details=details, steps=[*before, step | counts],
             format=found.layout["format"], sha256=found.sha256, rows=found.rows, size=found.size,

@@ -11,6 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from studio.domain.datasets.clean_actions import CleanActions
 from studio.domain.datasets.file_format import ReadOptions, check_suffix
 from studio.domain.datasets.formats import header_key, read_layout
 from studio.domain.errors import InvalidInput, StudioError
@@ -21,12 +22,12 @@ from studio.domain.jobs.ingest import (
     FilesSource,
     HubSource,
     IntakeRequest,
-    Trim,
+    Tokenizer,
 )
 from studio.domain.naming import check_name
 from studio.engines.base import Engine
 from studio.engines.job import Job
-from studio.services.datasets.cleaning import Cleaning
+from studio.services.datasets.cleaning import clean_source
 from studio.services.datasets.intake import DatasetIntakes
 from studio.services.datasets.removal import DatasetRemoval
 from studio.services.datasets.source_files import SourceFile, SourceFiles, cannot_store, check_regular
@@ -242,39 +243,38 @@ class Datasets:
     def clean(
         self,
         reference: str,
+        actions: CleanActions,
         *,
-        skip_bad_rows: bool = False,
-        drop_duplicates: bool = False,
-        near: bool = False,
-        drop_leaks: bool = False,
-        trim: Trim | None = None,
-        examined: Path | None = None,
+        tokenizer: Tokenizer | None = None,
+        counted: Path | None = None,
     ) -> Dataset:
         """The next version, without what the actions take away; it is `reading` at first.
 
         Args:
-            near: Drop near duplicates too, not exact ones alone.
-            trim: To how many of a model's tokens rows are cut.
-            drop_leaks: Drop rows that stand in the validation set of the examination.
-            examined: The folder of an examination (see token_counts), whose bad rows are skipped too.
+            tokenizer: That of a base model, for the actions that need one.
+            counted: The folder of a token count (see token_counts), whose problems are fixed too.
 
         Raises:
             NotFound: there is no such dataset.
-            InvalidInput: no action was asked, or the dataset is not ready.
+            InvalidInput: no action was asked, an action has no tokenizer, or the dataset is not ready.
         """
         with self._lock:
             dataset = self._catalogue.dataset(reference)
-            if not (skip_bad_rows or drop_duplicates or drop_leaks or trim):
+            asked = list(actions.asked())
+            if not asked:
                 raise InvalidInput("There is nothing to do.", "Choose what to clean up.")
+            if tokenizer is None and any(action.traits.needs_tokenizer for action, _ in asked):
+                raise InvalidInput(
+                    "No base model is ready, and only its tokenizer can tell what is too long.", "Add one first."
+                )
             check_ready(dataset)
             if dataset.details.layout is None:
                 raise InvalidInput(
                     "“{name}” was added by an older version of the studio, which did not keep what cleaning up needs.",
                     "Add its file again.", name=dataset.name,
                 )  # fmt: skip
-            cleaning = Cleaning(skip_bad_rows, drop_duplicates, near, drop_leaks, trim, examined)
-            step = {"action": "clean", "at": time.time(), **cleaning.as_dict()}
-            source = cleaning.source(dataset)
+            step = {"action": "clean", "at": time.time(), **actions.model_dump(mode="json", exclude_defaults=True)}
+            source = clean_source(dataset, actions, tokenizer, counted)
             return self._start(self._next_version(dataset, [*dataset.steps, step]), source)
 
     def _next_version(self, dataset: Dataset, steps: list[dict[str, Any]]) -> Dataset:

@@ -211,7 +211,7 @@ class EvaluationRunner:
         for pause in RETRY_SECONDS:
             try:
                 return do()
-            except InvalidInput:  # waiting mends nothing
+            except InvalidInput:  # waiting does not help
                 raise
             except StudioError as fault:
                 self._catalogue.change_evaluation(self._id, only=("running",), fault=fault.as_dict())

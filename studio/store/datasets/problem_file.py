@@ -97,7 +97,9 @@ def count_problems(path: str | Path, *, codes: Iterable[str] = (), search: str =
 
 def rows_with(path: str | Path, codes: Iterable[str]) -> set[int]:
     """The rows that have a problem of these codes. Raises OSError."""
-    return {row for _, row in read_problems(path, codes=codes) if row >= 0}
+    wanted_codes = pa.array(list(codes), pa.string())
+    with _open(path) as file:
+        return {row for batch in file for row in _matching(batch, wanted_codes, "")["row"].to_pylist() if row >= 0}
 
 
 def sort_problems(path: str | Path) -> None:

@@ -14,7 +14,7 @@ from studio.store.tables.base import NEVER_TWICE, Large, Table, Typed
 
 
 class Dataset(Table):
-    """One version of a dataset, which never changes once it is ready. What heals it makes the next version.
+    """One version of a dataset, which never changes once it is ready. Cleaning makes the next version.
 
     `sha256` is the hash of its rows as lines of the clean file. `path` holds the first original, `rows_path` the
     rows as Arrow, `folder` what its intake worker wrote. `steps` is the whole way from the files to this version.

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.domain.datasets.clean_actions import read_actions
 from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES, ReadOptions, shown_encoding
 from studio.domain.errors import InvalidInput, NotFound, StudioError
-from studio.domain.jobs.ingest import Trim
+from studio.domain.jobs.ingest import Tokenizer
 from studio.domain.translation import N_
 from studio.samples import sample_path
 from studio.services.datasets import browse, export
@@ -24,6 +25,7 @@ from studio.ui.presenters.dataset import (
     shown_fault,
     shown_formats,
     shown_groups,
+    shown_offers,
     shown_problem,
     shown_row,
     shown_steps,
@@ -147,6 +149,7 @@ def look(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
         ],
         "steps": shown_steps(dataset, language),
         "groups": shown_groups(dataset.details.problems, language),
+        "offers": shown_offers(dataset, language),
         "adapters": _adapters(studio, dataset),
     }
 
@@ -231,6 +234,7 @@ def examine(
         "total": found.total,
         "details": found.details.model_dump(mode="json") if found.status == "done" else {},
         "groups": shown_groups(found.details.problems, language),
+        "offers": shown_offers(dataset, language, found.details.problems, max_length),
         "fault": found.fault and shown_fault(found.fault, language),
     }
 
@@ -241,22 +245,18 @@ def stop_examining(studio: Studio, name: str, model: str, max_length: int = MAX_
 
 
 def clean(
-    studio: Studio, name: str, request: gr.Request, skip_bad_rows: bool = False, drop_duplicates: bool = False,
-    near: bool = False, drop_leaks: bool = False, trim: bool = False, model: str = "", max_length: int = MAX_LENGTH,
-    validation: str = "",
+    studio: Studio, name: str, actions: dict[str, Any], request: gr.Request, model: str = "",
+    max_length: int = MAX_LENGTH, validation: str = "",
 ) -> dict[str, Any]:  # fmt: skip
-    """Begins the next version of the dataset, without what the actions take away."""
+    """Begins the next version of the dataset, without what the actions take away: those of `shown_offers`, by name."""
     dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
-    if trim and chosen is None:
-        raise InvalidInput(
-            "No base model is ready, and only its tokenizer can tell what is too long.", "Add one first."
-        )
     counted = _counted(studio, dataset, chosen.name if chosen else "", max_length, validation)
     made = studio.datasets.clean(
-        name, skip_bad_rows=skip_bad_rows, drop_duplicates=drop_duplicates, near=near, drop_leaks=drop_leaks,
-        trim=Trim(model=chosen.path, max_length=max_length) if trim and chosen else None,
-        examined=counted.folder if counted else None,
-    )  # fmt: skip
+        name,
+        read_actions(actions),
+        tokenizer=Tokenizer(model=chosen.path) if chosen else None,
+        counted=counted.folder if counted else None,
+    )
     return {"dataset": shown_dataset(made, language_of(request))}
 
 

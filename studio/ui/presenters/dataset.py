@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from studio.domain.chat.spans import parts_of
+from studio.domain.datasets.clean_actions import ACTIONS, Action
 from studio.domain.datasets.file_format import shown_encoding
 from studio.domain.datasets.formats import PARTS, Format, trained_part
 from studio.domain.datasets.problem import Problem
@@ -40,7 +42,7 @@ _PART_LABELS = {
 }
 _SHOWN_DETAILS = (
     "ignored", "turns", "characters", "roles", "labels", "columns", "unit", "files", "seconds", "near_checked",
-    "rows_in", "layout", "left_out", "trimmed", "reading",
+    "rows_in", "layout", "left_out", "trimmed", "changed", "reading",
 )  # fmt: skip
 
 
@@ -90,12 +92,55 @@ def shown_groups(problems: Mapping[str, int], language: str) -> list[dict[str, A
             "code": code,
             "title": translate(PROBLEM_KINDS[code].title, language),
             "level": PROBLEM_KINDS[code].level,
-            "heals": PROBLEM_KINDS[code].heals,
             "count": count,
         }
         for code, count in problems.items()
     ]
     return sorted(groups, key=lambda group: (group["level"] != "error", -group["count"]))
+
+
+def shown_offers(
+    dataset: Dataset, language: str, by_tokens: Mapping[str, int] | None = None, max_length: int = 0
+) -> list[dict[str, Any]]:
+    """What can be cleaned: for each action its rows and its button in words, and the `value` that asks for it.
+    `stricter` is the same of another way that can be chosen with it, None where there is none.
+
+    Args:
+        by_tokens: The problems that a count of tokens has found, by code, with this max length.
+    """
+    if not dataset.rows:  # Nothing would be left.
+        return []
+    in_files = {code: n for code, n in dataset.details.problems.items() if PROBLEM_KINDS[code].level == "warning"}
+    problems = Counter(in_files) + Counter(by_tokens or {})
+    return [
+        offer
+        for action in ACTIONS.values()
+        if (offer := _offer(action, problems, dataset.bad_rows, {"max_length": max_length}, language))
+    ]
+
+
+def _offer(
+    action: Action, problems: Mapping[str, int], bad_rows: int, amounts: Mapping[str, int], language: str
+) -> dict[str, Any] | None:
+    def said(template: str, count: int) -> str:
+        amount = f"{amounts[action.traits.amount]:,}" if action.traits.amount else ""
+        return translate(template, language, n=f"{count:,}", amount=amount)
+
+    counts = {way: sum(problems.get(code, 0) for code in way.fixes) for way in action.ways}
+    if action.traits.skips_bad_rows:
+        counts[action.ways[0]] += bad_rows
+    found = [(way, count) for way, count in counts.items() if count]
+    if not found:
+        return None
+    (way, count), *stricter = found
+    return {
+        "name": action.name,
+        "level": "error" if any(PROBLEM_KINDS[code].level == "error" for code in way.fixes) else "warning",
+        "text": said(way.found, count),
+        "label": translate(way.label, language),
+        "value": action.value_of(way, amounts),
+        "stricter": next(({"text": said(w.also, n), "value": action.value_of(w, amounts)} for w, n in stricter), None),
+    }
 
 
 def shown_problem(problem: Problem, names: Sequence[str], language: str) -> dict[str, Any]:
@@ -188,22 +233,16 @@ def _step(step: Mapping[str, Any], language: str) -> str:
             chosen += [f"{part} ← {column}" for part, column in layout["columns"].items()]
         return t("Read again: {choices}", choices=", ".join(chosen))
     done = []
-    if step.get("skip_bad_rows"):
-        done.append(t("bad rows skipped ({n})", n=left_out.get("skip", "…")))
-    if kind := step.get("drop_duplicates"):
-        dropped = left_out.get("drop", "…")
-        exact = kind == "exact"
-        done.append(
-            t("duplicates dropped ({n})", n=dropped)
-            if exact
-            else t("duplicates and near duplicates dropped ({n})", n=dropped)
-        )
-    if step.get("drop_leaks"):
-        done.append(t("rows of the validation set dropped ({n})", n=left_out.get("drop", "…")))
-    if most := step.get("trim"):
-        done.append(t("trimmed to {most} tokens ({n})", most=f"{most:,}", n=step.get("trimmed", "…")))
-        if gone := left_out.get("trim"):
-            done.append(t("left out because they cannot be trimmed ({n})", n=gone))
+    for action in ACTIONS.values():
+        if not (value := step.get(action.name)):
+            continue
+        gone = left_out.get(action.counted_as, "…")
+        # `trimmed` stands there alone in what older studios wrote.
+        changed = (step.get("changed") or {}).get(action.name, step.get("trimmed", "…"))
+        amount = f"{value:,}" if action.traits.amount else ""
+        done.append(t(action.way_of(value).done, n=changed if action.changes_rows else gone, amount=amount))
+        if action.changes_rows and left_out.get(action.counted_as):
+            done.append(t(action.traits.not_changed, n=gone))
     return t("Cleaned up: {what}", what=", ".join(done))
 
 

@@ -35,10 +35,10 @@ from studio.domain.jobs.ingest import (
     UnclearColumns,
 )
 from studio.store.datasets.folder import PROBLEMS, ROWS, SAMPLE
-from studio.store.datasets.problem_file import read_problems, rows_with
-from studio.store.datasets.row_file import BATCH, read_batches, rows_from
+from studio.store.datasets.row_file import BATCH
 from studio.store.job_folder import JobFolder, write_json
 from studio.worker.common.progress import Reporter
+from studio.worker.ingest.cleaning import clean
 from studio.worker.ingest.fast_path import plain_columns, plain_rows
 from studio.worker.ingest.readers.columnar import Block, items_of
 from studio.worker.ingest.readers.open import Item, OpenSource, open_source
@@ -210,47 +210,6 @@ def _read_one(item: Item, layout: Layout, index: int, writer: VersionWriter) -> 
         writer.refuse(problems)
     else:
         writer.accept(row, item[0], index, layout)
-
-
-def clean(source: CleanSource, folder: Path, report: Reporter) -> DatasetSummary:
-    """The rows of an earlier version without those that the actions leave out. "left_out" counts them by action."""
-    layout = read_layout(source.parent.layout or {})
-    kind = layout.format.kind
-    skipped, dropped = (
-        {row for problems in action for row in rows_with(problems.path, problems.codes)}
-        for action in (source.skip, source.drop)
-    )
-    trimmer = None
-    if source.trim is not None:
-        from studio.worker.ingest.trim import Trimmer
-
-        trimmer = Trimmer(source.trim.model, source.trim.chat_template, source.trim.max_length)
-    left_out = {"skip": source.parent.bad_rows if source.skip_bad_rows else 0, "drop": 0, "trim": 0}
-    trimmed = here = 0
-    with VersionWriter(folder, kind) as writer:
-        if not source.skip_bad_rows:
-            writer.carry_over((p for p, row in read_problems(source.problems_path) if row < 0), source.parent.bad_rows)
-        for batch in read_batches(source.rows_path):
-            rows = rows_from(batch)
-            places = zip(batch["line"].to_pylist(), batch["file"].to_pylist(), strict=True)
-            kept = []
-            for row, place in zip(rows, places, strict=True):
-                if here in skipped or here in dropped:
-                    left_out["skip" if here in skipped else "drop"] += 1
-                else:
-                    kept.append((row, place))
-                here += 1
-            if trimmer is not None:
-                shorter = trimmer.trim([row for row, _ in kept])
-                trimmed += sum(new is not None and new != row for new, (row, _) in zip(shorter, kept, strict=True))
-                left_out["trim"] += shorter.count(None)
-                kept = [(new, place) for new, (_, place) in zip(shorter, kept, strict=True) if new is not None]
-            for row, (line, file) in kept:
-                writer.accept(row, line, file, layout)
-            report("healing", here, source.rows)
-        summary = writer.finish(lambda done, total: report("comparing", done, total))
-    told = source.parent.model_dump(exclude_unset=True) | summary.model_dump(exclude_unset=True)
-    return DatasetSummary.model_validate(told | {"left_out": left_out, "trimmed": trimmed})
 
 
 def _described(unclear: UnclearFormat) -> UnclearColumns:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from studio.app import Studio, build
+from studio.domain.datasets.clean_actions import CleanActions
 from studio.services.datasets import browse
 from studio.services.datasets.token_counts import TokenCount, TokenCountRequest
 from studio.settings import read_settings
@@ -51,7 +52,7 @@ def test_rows_of_the_validation_set_are_found_with_their_twins_and_dropped(studi
     assert total == 2
     assert [(p.line, p.values["twin"]) for p in problems] == [(9, 1), (10, 2)]
 
-    made = studio.datasets.clean("train", drop_leaks=True, examined=examination.folder)
+    made = studio.datasets.clean("train", CleanActions(drop_leaks=True), counted=examination.folder)
     clean = studio.datasets.wait(made, SECONDS)
     assert (clean.reference, clean.rows, clean.details.left_out["drop"]) == ("train@2", 8, 2)
     assert studio.datasets.get("train@1").rows == 10

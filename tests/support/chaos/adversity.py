@@ -48,7 +48,7 @@ SECONDS = 240  # until what is good must be ready
 LOCKED = 3  # seconds
 FULL = 2, 6  # seconds, at least and at most
 ROWS, MANY_ROWS, MANY_FILES = 40, 5_000, 4
-DELETES, HEALS, MODELS = 0.6, 0.25, 0.2  # chances: one is deleted, one gets a second version, a model is added
+DELETES, CLEANS, MODELS = 0.6, 0.25, 0.2  # chances: one is deleted, one gets a second version, a model is added
 
 
 class Adversity:
@@ -330,8 +330,8 @@ class Adversity:
             words = f"{found.status}: {found.problem}" if found else "not there"
             self._jam(f"{path.stem}, which is good, is {words}", after)
             return
-        if self._chance.random() < HEALS:
-            self._ask.heal(path.stem)
+        if self._chance.random() < CLEANS:
+            self._ask.clean(path.stem)
             self._wait_until_read(seen, after)
         self._keep(seen, path.stem, after)
 

@@ -38,8 +38,8 @@ class Asking:
     def add_by_impatient_command(self, rows: Path) -> Outcome:
         return self._command("add", str(rows), "--database-url", self._impatient)
 
-    def heal(self, name: str) -> Outcome:
-        asked = {"name": name, "drop_duplicates": True}
+    def clean(self, name: str) -> Outcome:
+        asked = {"name": name, "actions": {"drop_duplicates": "exact"}}
         return _told(lambda: self.server.call("datasets.clean", asked), lambda told: "error" not in told)
 
     def delete(self, name: str) -> Outcome:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from studio.domain.chat.templates import TEMPLATES
+from studio.domain.datasets.clean_actions import ACTIONS
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.metrics import METRICS
@@ -63,7 +64,7 @@ def literals(nodes):
 
 
 def spoken_in_declarations():
-    """What is declared as data: every setting, metric, kind of problem, chat template and preset."""
+    """What is declared as data: every setting, metric, kind of problem, cleaning action, chat template and preset."""
     found = {*PRESETS, *(template.label for template in TEMPLATES.values())}
     for section in describe():
         found.add(section["title"])
@@ -73,6 +74,9 @@ def spoken_in_declarations():
         found |= {metric.label, metric.help}
     for kind in PROBLEM_KINDS.values():
         found |= {kind.title, kind.message, kind.remedy}
+    for action in ACTIONS.values():
+        found |= {text for way in action.ways for text in (way.label, way.found, way.also, way.done) if text}
+        found |= {action.traits.not_changed} - {""}
     return dict.fromkeys(found, "declared")
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from studio.domain.datasets.clean_actions import CleanActions
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
-from studio.domain.jobs.ingest import CleanSource, IntakeRequest, RowsWithProblems
+from studio.domain.jobs.ingest import CleanSource, IntakeRequest
 from studio.services.datasets import browse, export
 from studio.services.datasets.check import check
 from studio.store.arrow_file import ArrowFileWriter, DamagedFile
@@ -56,15 +57,15 @@ def test_every_kind_of_problem_is_counted_paged_and_found_however_many_there_are
 
 @pytest.mark.parametrize("count", [1_000, 1_001, pytest.param(20_000, marks=pytest.mark.long)])
 @pytest.mark.parametrize(
-    ("row", "code", "heals"),
+    ("row", "code", "left"),
     [
-        ({"text": "The same words again and again, as it were."}, "duplicate", "drop"),
-        ({"text": ""}, "empty", ""),
-        ({"text": "Write to ann.lee{}@example.org"}, "email", ""),
+        ({"text": "The same words again and again, as it were."}, "duplicate", 2),
+        ({"text": ""}, "empty", 2),
+        ({"text": "Write to ann.lee{}@example.org"}, "email", None),
     ],
 )
-def test_a_file_full_of_one_fault_can_be_looked_at_healed_and_exported(
-    row: dict[str, str], code: str, heals: str, count: int, tmp_path: Path
+def test_a_file_full_of_one_fault_can_be_looked_at_cleaned_and_exported(
+    row: dict[str, str], code: str, left: int | None, count: int, tmp_path: Path
 ) -> None:
     content = lines({"text": "So it is."}, {"text": "The same words again and again, as it were."}, *(
         {"text": row["text"].replace("{}", str(i))} for i in range(count)
@@ -82,10 +83,10 @@ def test_a_file_full_of_one_fault_can_be_looked_at_healed_and_exported(
     problems = str(taken.folder / "problems.arrow")
     source = CleanSource(
         rows_path=version.rows_path, problems_path=problems, rows=version.rows, parent=taken.details,
-        skip_bad_rows=True, drop=[RowsWithProblems(path=problems, codes=["duplicate"])],
+        actions=CleanActions(skip_bad_rows=True, drop_duplicates="exact"),
     )  # fmt: skip
-    healed = run_intake(tmp_path / "healed", IntakeRequest(source=source))
-    assert len(healed.rows) == (2 if heals or code == "empty" else count + 2)
+    cleaned = run_intake(tmp_path / "cleaned", IntakeRequest(source=source))
+    assert len(cleaned.rows) == (left or count + 2)
 
 
 def test_near_duplicates_without_number_are_all_listed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from studio.app import Studio
 from studio.domain.errors import InvalidInput
 from studio.ui.language import translate
 from studio.ui.pages import datasets
-from studio.ui.presenters.dataset import MAX_CHARACTERS
+from studio.ui.presenters.dataset import MAX_CHARACTERS, shown_offers, shown_steps
 from tests.support.page_requests import IN_CHINESE, IN_ENGLISH
 from tests.support.training_jobs import conversation
 
@@ -63,8 +63,8 @@ def test_a_file_with_faults_is_kept_and_every_one_of_them_is_shown(studio):
     )
     assert (seen["dataset"]["rows"], seen["dataset"]["bad_rows"]) == (2, 2)
     assert (seen["dataset"]["errors"], seen["dataset"]["warnings"]) == (2, 1)
-    assert [(g["code"], g["level"], g["count"], g["heals"]) for g in seen["groups"]] == [
-        ("not_json", "error", 1, "skip_bad_rows"), ("empty", "error", 1, "skip_bad_rows"), ("email", "warning", 1, ""),
+    assert [(g["code"], g["level"], g["count"]) for g in seen["groups"]] == [
+        ("not_json", "error", 1), ("empty", "error", 1), ("email", "warning", 1),
     ]  # fmt: skip
     listed = datasets.problems(studio, "tales", IN_ENGLISH)
     assert listed["total"] == 3
@@ -118,7 +118,7 @@ def test_unclear_columns_are_mapped_by_hand_with_the_first_rows_to_look_at(studi
     assert (seen["status"], seen["version"], seen["rows"], seen["bad_rows"]) == ("ready", 1, 3, 1)
 
 
-def test_healing_makes_the_next_version_and_says_what_it_did(studio):
+def test_cleaning_makes_the_next_version_and_says_what_it_did(studio):
     bring(
         studio,
         "tales.jsonl",
@@ -127,7 +127,7 @@ def test_healing_makes_the_next_version_and_says_what_it_did(studio):
         conversation("Who?", "Me."),
         conversation("Why?", "So."),
     )
-    begun = datasets.clean(studio, "tales", IN_ENGLISH, skip_bad_rows=True, drop_duplicates=True)["dataset"]
+    begun = datasets.clean(studio, "tales", {"skip_bad_rows": True, "drop_duplicates": "exact"}, IN_ENGLISH)["dataset"]
     assert begun["reference"] == "tales@2"
     studio.datasets.tick()
     seen = datasets.look(studio, "tales", IN_ENGLISH)
@@ -137,6 +137,55 @@ def test_healing_makes_the_next_version_and_says_what_it_did(studio):
     ]  # fmt: skip
     assert [version["reference"] for version in seen["versions"]] == ["tales@2", "tales@1"]
     assert datasets.look(studio, "tales@1", IN_ENGLISH)["dataset"]["rows"] == 3
+
+
+def test_what_can_be_cleaned_is_offered_with_its_rows_and_the_value_that_asks_for_it(studio):
+    tale = "The old captain stood at the rail and watched the harbour lights go out one by one."
+    rows = [conversation("Who?", tale), conversation("Who?", tale), conversation("Who?", tale + "!")]
+    seen = bring(studio, "tales.jsonl", *rows, "{", conversation("Mail?", "a@b.org"))
+    assert seen["offers"] == [
+        {
+            "name": "skip_bad_rows", "level": "error", "text": "1 row cannot be trained on.", "label": "Skip bad rows",
+            "value": True, "stricter": None,
+        },
+        {
+            "name": "drop_duplicates", "level": "warning", "text": "1 duplicate.", "label": "Drop duplicates",
+            "value": "exact", "stricter": {"text": "and 1 near duplicate", "value": "near"},
+        },
+    ]  # fmt: skip
+    bring(studio, "near.jsonl", *rows[1:])
+    (offer,) = datasets.look(studio, "near", IN_CHINESE)["offers"]
+    assert (offer["text"], offer["label"], offer["value"], offer["stricter"]) == (
+        "有 1 行近似重复。", "去除近似重复", "near", None,
+    )  # fmt: skip
+
+
+def test_rows_that_are_too_long_can_be_trimmed_to_what_they_were_counted_with(studio):
+    bring(studio, "tales.jsonl", conversation("Who?", "Me."))
+    dataset = studio.datasets.get("tales")
+    (offer,) = shown_offers(dataset, "en", {"too_long": 1200, "email": 1}, 2048)
+    assert (offer["name"], offer["text"], offer["value"]) == (
+        "trim", "1,200 rows are longer than 2,048 tokens.", 2048,
+    )  # fmt: skip
+    offers = shown_offers(dataset, "en", {"leakage": 1, "no_trained_token": 2}, 8)
+    assert [(offer["name"], offer["text"]) for offer in offers] == [
+        ("skip_bad_rows", "2 rows cannot be trained on."),
+        ("drop_leaks", "1 row is also in the validation set."),
+    ]
+
+
+def test_the_history_of_an_older_studio_is_told_as_before(studio):
+    bring(studio, "tales.jsonl", conversation("Who?", "Me."))
+    dataset = studio.datasets.get("tales")
+    step = {"action": "clean", "at": 1.0, "skip_bad_rows": True, "drop_duplicates": "near", "trim": 1024}
+    counts = {"left_out": {"skip": 1, "drop": 2, "trim": 3}, "trimmed": 4}
+    told = "bad rows skipped ({}), duplicates and near duplicates dropped ({}), trimmed to 1,024 tokens ({})"
+    for counted, text in (
+        ({}, told.format("…", "…", "…")),  # under way
+        (counts, f"{told.format(1, 2, 4)}, left out because they cannot be trimmed (3)"),
+    ):
+        dataset.steps = [step | counted]
+        assert [shown["text"] for shown in shown_steps(dataset, "en")] == [f"Cleaned up: {text}"]
 
 
 def test_a_path_that_no_upload_has_is_not_read(studio, tmp_path):

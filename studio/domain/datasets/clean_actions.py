@@ -1,0 +1,176 @@
+"""What cleaning can do to a dataset: the one declaration of every action.
+
+The flags of `studio datasets clean`, the offers on the page, the request to the worker and the history of a version are
+all made from the fields of CleanActions. What an action does to the rows stands in studio/worker/ingest/cleaning.py;
+one that only leaves out the rows whose problems it fixes needs nothing there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
+from studio.domain.errors import InvalidInput
+
+Value = bool | int | str
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of doing an action, with its words.
+
+    `label` stands on its button, `help` beside its flag. `found` says of how many rows it is offered, `also` the same
+    beside a milder way that is offered too, and `done` what it has done; in `found` and `done`, `amount` is how far.
+    `fixes` are the kinds of problems that it makes go away.
+    """
+
+    label: str
+    help: str
+    found: str
+    done: str
+    fixes: tuple[str, ...]
+    also: str = ""
+    flag: str = ""  # without one, it is offered on the page alone
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What the studio has to know of an action beside its words.
+
+    Attributes:
+        counted_as: Its name in the counts of rows that were left out; without one, its own.
+        skips_bad_rows: Rows of the files that could not be used are left out too, not carried over.
+        not_changed: An action that changes rows says by this how many it had to leave out.
+        amount: What its number is, for an action that has one: a setting of the command and of the page.
+        needs_tokenizer: It is done with the tokenizer of a base model.
+    """
+
+    counted_as: str = ""
+    skips_bad_rows: bool = False
+    not_changed: str = ""
+    amount: Literal["", "max_length"] = ""
+    needs_tokenizer: bool = False
+
+
+class CleanActions(BaseModel):
+    """What is asked, in the order in which it is done. An action has a Way for each of its values, the milder ones
+    first; the others include them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    skip_bad_rows: Annotated[
+        bool,
+        Way(
+            "Skip bad rows",
+            "leave out rows that cannot be trained on",
+            "{n} {n:row|rows} cannot be trained on.",
+            "bad rows skipped ({n})",
+            fixes=tuple(code for code, kind in PROBLEM_KINDS.items() if kind.level == "error"),
+            flag="--skip-bad",
+        ),
+        Traits(counted_as="skip", skips_bad_rows=True),
+    ] = False
+    drop_duplicates: Annotated[
+        Literal["exact", "near"] | None,
+        Way(
+            "Drop duplicates",
+            "keep the first of identical rows",
+            "{n} {n:duplicate|duplicates}.",
+            "duplicates dropped ({n})",
+            fixes=("duplicate",),
+            flag="--drop-duplicates",
+        ),
+        Way(
+            "Drop near duplicates",
+            "drop near duplicates too",
+            "{n} near {n:duplicate|duplicates}.",
+            "duplicates and near duplicates dropped ({n})",
+            fixes=("near_duplicate",),
+            also="and {n} near {n:duplicate|duplicates}",
+            flag="--near",
+        ),
+        Traits(counted_as="drop"),
+    ] = None
+    drop_leaks: Annotated[
+        bool,
+        Way(
+            "Drop them here",
+            "leave out rows that are in the validation set too",
+            "{n} {n:row is|rows are} also in the validation set.",
+            "rows of the validation set dropped ({n})",
+            fixes=("leakage",),
+        ),
+        Traits(counted_as="drop"),
+    ] = False
+    trim: Annotated[
+        int | None,
+        Field(ge=1),
+        Way(
+            "Trim",
+            "cut rows to --max-length tokens of --model, after a complete answer",
+            "{n} {n:row is|rows are} longer than {amount} tokens.",
+            "trimmed to {amount} tokens ({n})",
+            fixes=("too_long",),
+            flag="--trim",
+        ),
+        Traits(not_changed="left out because they cannot be trimmed ({n})", amount="max_length", needs_tokenizer=True),
+    ] = None
+
+    def asked(self) -> Iterator[tuple[Action, Value]]:
+        """Each action that is to be done, with its value."""
+        return ((action, value) for action in ACTIONS.values() if (value := getattr(self, action.name)))
+
+
+@dataclass(frozen=True)
+class Action:
+    """An action as CleanActions declares it. `values` are those of its ways; of an action with an amount, none."""
+
+    name: str
+    values: tuple[Value, ...]
+    ways: tuple[Way, ...]
+    traits: Traits
+
+    @property
+    def counted_as(self) -> str:
+        return self.traits.counted_as or self.name
+
+    @property
+    def changes_rows(self) -> bool:
+        return bool(self.traits.not_changed)
+
+    def value_of(self, way: Way, amounts: Mapping[str, int]) -> Value:
+        """What asks for that way."""
+        return amounts[self.traits.amount] if self.traits.amount else self.values[self.ways.index(way)]
+
+    def way_of(self, value: Value) -> Way:
+        return self.ways[self.values.index(value)] if value in self.values else self.ways[0]
+
+    def fixes(self, value: Value) -> list[str]:
+        """The kinds of problems that go away."""
+        ways = self.ways[: self.ways.index(self.way_of(value)) + 1]
+        return [code for way in ways for code in way.fixes]
+
+
+def _declared(name: str) -> Action:
+    field = CleanActions.model_fields[name]
+    ways = tuple(each for each in field.metadata if isinstance(each, Way))
+    traits = next((each for each in field.metadata if isinstance(each, Traits)), Traits())
+    choices = [each for each in (field.annotation, *get_args(field.annotation)) if get_origin(each) is Literal]
+    values = get_args(choices[0]) if choices else () if traits.amount else (True,)
+    return Action(name, values, ways, traits)
+
+
+ACTIONS: Mapping[str, Action] = {name: _declared(name) for name in CleanActions.model_fields}
+
+
+def read_actions(values: Mapping[str, Any]) -> CleanActions:
+    """Raises InvalidInput where one of them is unknown or cannot have its value."""
+    try:
+        return CleanActions.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(map(str, first["loc"]))
+        raise InvalidInput("“{field}” cannot be used: {reason}.", field=name, reason=first["msg"]) from error
