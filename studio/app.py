@@ -107,25 +107,26 @@ class Studio:
         self.reserve.keep(beside=0)  # others would take what is left, and the next opening needs some
 
 
-def _opened(settings: Settings, reserve: Reserve) -> Catalogue:
+def _opened(settings: Settings, reserve: Reserve, lock: HomeLock) -> Catalogue:
     try:
-        return Catalogue(settings.url, settings.folder("records"), reserve)
+        return Catalogue(settings.url, settings.folder("records"), reserve, lock)
     except CatalogueFull:
         reserve.give_up()
-        return Catalogue(settings.url, settings.folder("records"), reserve)
+        return Catalogue(settings.url, settings.folder("records"), reserve, lock)
 
 
 def build(settings: Settings, engine: Engine | None = None) -> Studio:
     """The studio on its home, whose workers run on this machine unless another engine is given.
 
     Raises:
-        StudioError: the home cannot be written or the catalogue cannot be opened.
+        StudioError: the home cannot be written, or the catalogue cannot be opened: see open_database.
     """
     settings.check_home()
     make_private(settings.home)
     keep_secret(settings.login.password if settings.login else None)
     reserve = Reserve(settings.home / "reserve", HOME_RESERVE)
-    catalogue = _opened(settings, reserve)
+    lock = HomeLock(settings.home)
+    catalogue = _opened(settings, reserve, lock)
     if not settings.database_url:
         settle(catalogue, settings.home)
     reserve_ids(settings.home, catalogue)
@@ -144,7 +145,7 @@ def build(settings: Settings, engine: Engine | None = None) -> Studio:
     return Studio(
         settings=settings,
         catalogue=catalogue,
-        lock=HomeLock(settings.home),
+        lock=lock,
         engine=engine,
         datasets=datasets,
         token_counts=TokenCounts(engine),

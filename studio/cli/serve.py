@@ -8,15 +8,14 @@ import logging
 import socket
 import sys
 import threading
-import time
 import webbrowser
 from typing import Any
 
 from studio.cli.commands import Commands
 from studio.domain.errors import InvalidInput, StudioError
 from studio.settings import Settings, quiet_libraries, read_settings
+from studio.store.lock import SECONDS_FOR_LOCK
 
-SECONDS_FOR_LOCK = 3.0  # another `studio` command holds it for a moment
 SECONDS_TO_CLOSE = 3  # for answers that are under way when the server is told to end
 
 
@@ -89,16 +88,13 @@ def _shown_host(settings: Settings) -> str:
 
 
 def _take_home(studio: Any, address: str) -> None:
-    deadline = time.monotonic() + SECONDS_FOR_LOCK
-    while not studio.lock.acquire(address):
-        if time.monotonic() > deadline:
-            raise StudioError(
-                "Another studio is using the home {home}: {holder}.",
-                "Open that one, stop it, or choose another folder with --home.",
-                home=studio.settings.home,
-                holder=studio.lock.holder() or "another process",
-            )
-        time.sleep(0.1)
+    if not studio.lock.acquire(address, SECONDS_FOR_LOCK):
+        raise StudioError(
+            "Another studio is using the home {home}: {holder}.",
+            "Open that one, stop it, or choose another folder with --home.",
+            home=studio.settings.home,
+            holder=studio.lock.holder() or "another process",
+        )
 
 
 def _run(

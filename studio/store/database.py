@@ -13,18 +13,21 @@ from sqlalchemy.exc import DatabaseError
 from studio.domain.errors import StudioError
 from studio.domain.secrecy import keep_secret
 from studio.store.database_faults import CatalogueFull, fault_of
+from studio.store.lock import SECONDS_FOR_LOCK, HomeLock
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWEST = "0008"
 SECONDS_TO_WAIT = 30  # for another program that holds it; a `timeout` in the URL goes before
 
 
-def open_database(url: str) -> Engine:
-    """An engine on the database, migrated to the newest schema.
+def open_database(url: str, lock: HomeLock | None = None) -> Engine:
+    """An engine on the database, migrated to the newest schema. The catalogue of a home is migrated under the home's
+    `lock`: an older studio that runs there would not find its columns any more.
 
     Raises:
         CatalogueFull: there is no room for what its readers share.
-        StudioError: it cannot be opened, is damaged, or was written by a newer studio.
+        StudioError: it cannot be opened, is damaged, was written by a newer studio, or must be migrated while another
+            process has the home.
     """
     place = make_url(url)
     keep_secret(place.password)
@@ -33,7 +36,7 @@ def open_database(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_rules)
     try:
-        _migrate(engine)
+        _migrate(engine, lock)
     except DatabaseError as error:
         fault = fault_of(error)
         if isinstance(fault, CatalogueFull):
@@ -56,20 +59,47 @@ def _sqlite_rules(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _migrate(engine: Engine) -> None:
+def _migrate(engine: Engine, lock: HomeLock | None) -> None:
+    current = _schema(engine)
+    if current == NEWEST:
+        return
+    if lock is None or current is None:  # nobody can be at work with what is only made now
+        _upgrade(engine)
+        return
+    has_lock = lock.acquire(seconds=SECONDS_FOR_LOCK)
+    try:
+        if _schema(engine) == NEWEST:  # whoever had the home has migrated it
+            return
+        if not has_lock:
+            raise StudioError(
+                "This version of the studio must update the catalogue first, and another studio is using the home "
+                "{home}: {holder}.",
+                "Stop that one, then try again. Nothing was changed.",
+                home=lock.home, holder=lock.holder() or "another process",
+            )  # fmt: skip
+        _upgrade(engine)
+    finally:
+        if has_lock:
+            lock.release()
+
+
+def _schema(engine: Engine) -> str | None:
+    """The number of its newest migration; None where it has none yet. Raises StudioError: a newer studio wrote it."""
     with engine.connect() as connection:
         has_version = inspect(connection).has_table("alembic_version")
         current = (
             connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if has_version else None
         )
-    if current == NEWEST:
-        return  # Alembic itself takes 0.2 s to import: not at every start
     if current is not None and current > NEWEST:
         raise StudioError(
             "The catalogue was written by a newer version of the studio.",
             "Update the studio, or choose another --home.",
         )
-    from alembic import command
+    return current
+
+
+def _upgrade(engine: Engine) -> None:
+    from alembic import command  # 0.2 s: not at every start
     from alembic.config import Config
 
     config = Config()

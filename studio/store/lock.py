@@ -7,24 +7,27 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+SECONDS_FOR_LOCK = 3.0  # another `studio` command holds it for a moment
+
 
 class HomeLock:
     """The operating system frees the lock when its holder dies, so it cannot go stale.
 
-    The holder's words ("pid 123 at http://…") stand in `studio.holder` beside it.
+    The holder's words ("http://…, process 123") stand in `studio.holder` beside it.
     """
 
     def __init__(self, home: Path) -> None:
+        self.home = home
         self._lock = FileLock(home / "studio.lock")
         self._holder = home / "studio.holder"
 
-    def acquire(self, words: str = "") -> bool:
-        """Whether this process is the home's now."""
+    def acquire(self, words: str = "", seconds: float = 0.0) -> bool:
+        """Whether this process is the home's now, or becomes so within that time. `words` say what it is."""
         try:
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=seconds)
         except Timeout:
             return False
-        self._holder.write_text(words or f"process {os.getpid()}", "utf-8")
+        self._holder.write_text(", ".join(filter(None, (words, f"process {os.getpid()}"))), "utf-8")
         return True
 
     @property

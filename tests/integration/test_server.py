@@ -66,7 +66,8 @@ def test_a_write_from_a_foreign_page_is_refused(server):
 def test_a_second_server_on_the_same_home_is_told_where_the_first_is(server, starter_home):
     second = studio(starter_home, "serve", "--port", "0", "--no-browser", seconds=SECONDS_TO_START)
     assert second.returncode == 1
-    assert f"Another studio is using the home {starter_home}: {server.url}." in second.stderr
+    first = f"{server.url}, process {server.process.pid}"
+    assert f"Another studio is using the home {starter_home}: {first}." in second.stderr
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path):

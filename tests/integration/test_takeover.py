@@ -14,18 +14,10 @@ from studio.domain.chat.sampling import Sampling
 from studio.domain.columns import Column
 from studio.domain.spec.run_spec import read_spec
 from studio.settings import read_settings
+from tests.support.home_holder import holding
 from tests.support.studio_process import environment
 from tests.support.weight_files import write_weights
 
-HOLDER = """
-import sys, time
-from pathlib import Path
-from studio.store.lock import HomeLock
-lock = HomeLock(Path(sys.argv[1]))
-assert lock.acquire("a server")
-print("held", flush=True)
-time.sleep(600)
-"""
 SECONDS = 120
 
 
@@ -38,14 +30,8 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def holder(home: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that has taken the home, and looks after nothing."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(home)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    assert process.stdout.readline() == "held\n"
-    yield process
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    with holding(home) as process:
+        yield process
 
 
 def with_a_run(studio: Studio, home: Path) -> None:

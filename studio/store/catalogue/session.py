@@ -17,6 +17,7 @@ from studio.store.catalogue.record_files import RecordFiles
 from studio.store.database import open_database
 from studio.store.database_faults import CatalogueFull, fault_of
 from studio.store.disk.reserve import Reserve
+from studio.store.lock import HomeLock
 from studio.store.tables.adapters import Adapter
 from studio.store.tables.base import Table
 from studio.store.tables.datasets import Dataset
@@ -35,10 +36,13 @@ OPEN_RUNS = [status for status in RunStatus if not status.is_over]
 
 class CatalogueSession:
     """The studio's memory, in the database at `url`; in `files` what it says stands once more, if they are given.
-    `reserve` is given up where there is no room for a row: then there is, when it is tried again."""
+    `reserve` is given up where there is no room for a row: then there is, when it is tried again. `lock` is that of its
+    home: see open_database."""
 
-    def __init__(self, url: str, files: Path | None = None, reserve: Reserve | None = None) -> None:
-        self.engine: Engine = open_database(url)
+    def __init__(
+        self, url: str, files: Path | None = None, reserve: Reserve | None = None, lock: HomeLock | None = None
+    ) -> None:
+        self.engine: Engine = open_database(url, lock)
         self.files = RecordFiles(files) if files else None
         self._reserve = reserve
 
