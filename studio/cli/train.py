@@ -14,7 +14,7 @@ from studio.cli.runs import exit_code, follow, outcome
 from studio.cli.session import opened
 from studio.domain.errors import InvalidInput
 from studio.domain.spec.presets import PRESETS, preset_values
-from studio.domain.spec.run_spec import SECTIONS, RunSpec, defaults, describe, read_spec
+from studio.domain.spec.run_spec import CHOSEN_BY, SECTIONS, RunSpec, defaults, describe, read_spec
 from studio.store.bounded_json import read_object
 
 
@@ -40,10 +40,12 @@ def add_parser(commands: Commands) -> None:
         for field in section["fields"]:
             if field["name"] == "name":
                 continue
+            flag = section["name"] if field["name"] == "kind" else f"{section['name']}.{field['name']}"
             default = field["default"]
             words = f"{field['help']} (default: {str(default).lower() if isinstance(default, bool) else default})"
             group.add_argument(
-                f"--{section['name']}.{field['name']}",
+                f"--{flag}",
+                dest=f"{section['name']}.{field['name']}",
                 metavar="|".join(c["value"] for c in field["choices"]) or field["kind"].upper(),
                 help=words.replace("%", "%%"),
             )
@@ -108,10 +110,25 @@ def _spec_values(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
         section, dot, field = flag.partition(".")
         if dot and section in SECTIONS and value is not None:
             values[section] = values[section] | {field: value}
+    _check_chosen(arguments, values)
     for section, value in (("model", arguments.model), ("data", arguments.dataset)):
         if value is not None:
             values[section] = values[section] | {"name": value}
     return values
+
+
+def _check_chosen(arguments: argparse.Namespace, values: dict[str, dict[str, Any]]) -> None:
+    """Raises InvalidInput where a flag is of another method or objective than the run's."""
+    for flag, value in vars(arguments).items():
+        section = flag.partition(".")[0]
+        if value is None or "." not in flag or (choice := CHOSEN_BY.get(section)) is None:
+            continue
+        if (chosen := values[choice]["kind"]) != section:
+            raise InvalidInput(
+                "--{flag}: a run with the {choice} {chosen} does not have this setting.",
+                "Add --{choice} {section}, or leave it out.",
+                flag=flag, choice=choice, chosen=chosen, section=section,
+            )  # fmt: skip
 
 
 def _read_spec_file(path: Path) -> dict[str, dict[str, Any]]:

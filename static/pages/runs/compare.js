@@ -62,7 +62,7 @@ export function compareRuns(ctx, { ids = "", sweep }) {
 
   const met = (run) => sameColorRanks(data.rows.map(({ id }) => id))[run.id];
   const figure = (run, name) => (name in run.settings ? run.settings[name] : run[name]);
-  const label = (name) => name.replace(/^(lora|training|data|model|watch)\./, "");
+  const label = (name) => name.replace(/\.kind$/, "").replace(/^.*\./, "");
 
   function curves() {
     return data.rows

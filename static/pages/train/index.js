@@ -73,12 +73,16 @@ function page(ctx, begun) {
   );
   const pace = segmented({ label: t("Preset"), items: PRESETS, value: "Custom", onChange: choosePreset });
   const startButton = button(t("Start training"), start, { kind: "primary large", icon: "play", id: "start-training" });
-  const sweep = sweepFields(ctx.value.sections, () => {
-    key = idempotencyKey();
-    const count = sweep.count();
-    /** @type {Node} */ (startButton.lastChild).textContent =
-      count > 1 ? t("Queue {n} {n:run|runs}", { n: formatNumber(count) }) : t("Start training");
-  });
+  const sweep = sweepFields(
+    ctx.value.sections,
+    () => forms.values(),
+    () => {
+      key = idempotencyKey();
+      const count = sweep.count();
+      /** @type {Node} */ (startButton.lastChild).textContent =
+        count > 1 ? t("Queue {n} {n:run|runs}", { n: formatNumber(count) }) : t("Start training");
+    },
+  );
 
   ctx.draw(
     h(
@@ -216,18 +220,18 @@ function page(ctx, begun) {
     if (id === "data.name") suggest();
     if (id === "data.name") drawData();
     if (["model.name", "model.chat_template"].includes(id)) drawModels();
-    if (id === "lora.target_modules") oneKindOfTarget();
+    if (id.endsWith(".target_modules")) oneKindOfTarget(id.split(".")[0]);
     showPreset();
     clearTimeout(checkTimer);
     checkTimer = setTimeout(check, CHECK_AFTER);
   }
 
   // “all-linear” and names of layers exclude each other: what was added last counts.
-  function oneKindOfTarget() {
-    const names = forms.values().lora.target_modules;
+  function oneKindOfTarget(method) {
+    const names = forms.values()[method].target_modules;
     if (names.length < 2 || !names.includes("all-linear")) return;
     forms.set({
-      lora: {
+      [method]: {
         target_modules: names.at(-1) === "all-linear" ? ["all-linear"] : names.filter((each) => each !== "all-linear"),
       },
     });
@@ -267,7 +271,7 @@ function page(ctx, begun) {
     if (checks !== mine) return;
     const shown = Object.entries(answer.faults).filter(([id]) => touched.has(id) || answer.clashes.includes(id));
     forms.complain(Object.fromEntries(shown), { focus: false });
-    forms.suggest("lora.target_modules", ["all-linear", ...answer.layers]);
+    forms.suggest(`${forms.values().method.kind}.target_modules`, ["all-linear", ...answer.layers]);
     render(places.trained, answer.trained_part);
     estimate.draw(answer);
     review.look();

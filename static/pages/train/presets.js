@@ -22,8 +22,9 @@ export const PRESETS = [
 export function presetOf(values, presets) {
   const same = (a, b) => String(a).trim() !== "" && Number(a) === Number(b);
   const fits = ([, preset]) =>
-    Object.entries(preset).every(([section, fields]) =>
-      Object.entries(fields).every(([field, value]) => same(values[section][field], value)),
+    Object.entries(preset).every(
+      ([section, fields]) =>
+        !(section in values) || Object.entries(fields).every(([field, value]) => same(values[section][field], value)),
     );
   return Object.entries(presets).find(fits)?.[0] || "Custom";
 }

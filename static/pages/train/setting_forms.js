@@ -5,15 +5,16 @@ import { h } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
 import { buildForm } from "../../ui/form/form.js";
 
-// Model and data have their own cards.
-const TITLES = { lora: t("LoRA adapter"), training: t("Training settings"), watch: t("While it trains") };
+// Their cards have a heading; and a choice stands above what it chooses.
+const UNTITLED = ["model", "data", "objective", "method"];
 
 // The sections of the spec as three forms. → {model, data, method: {host}, values(), set(values), complain(faults),
 // suggest(id, names)}
 export function settingForms(sections, values, onInput) {
   const translated = sections.map((section) => ({
     ...section,
-    title: TITLES[section.name] || "",
+    title: UNTITLED.includes(section.name) ? "" : t(section.title),
+    help: t(section.help),
     fields: section.fields.map((field) => ({
       ...field,
       label: t(field.label),
@@ -29,7 +30,8 @@ export function settingForms(sections, values, onInput) {
       ...buildForm(host, { sections: translated.filter((section) => names.includes(section.name)), values, onInput }),
     };
   };
-  const all = { model: form("model"), data: form("data"), method: form("lora", "training", "watch") };
+  const others = sections.map((section) => section.name).filter((name) => !["model", "data"].includes(name));
+  const all = { model: form("model"), data: form("data"), method: form(...others) };
   const each = Object.values(all);
   return {
     ...all,

@@ -6,15 +6,21 @@ import { t } from "../../lib/i18n.js";
 import { icon } from "../../lib/icons.js";
 import { button } from "../../ui/button.js";
 
-// sweepFields(sections, onInput) → {element, axes(), complain(faults), count()}; axes: {"lora.r": "8, 16"}
-export function sweepFields(sections, onInput) {
+// sweepFields(sections, values, onInput) → {element, axes(), complain(faults), count()}; axes: {"lora.r": "8, 16"}.
+// What `values()` has no section for is not offered.
+export function sweepFields(sections, values, onInput) {
   const knobs = sections.flatMap((section) =>
     section.fields
       .filter(
         (field) =>
           !["list", "lines"].includes(field.kind) && !["validation_name", "chat_template"].includes(field.name),
       )
-      .map((field) => ({ value: `${section.name}.${field.name}`, label: t(field.label), default: field.default })),
+      .map((field) => ({
+        value: `${section.name}.${field.name}`,
+        section: section.name,
+        label: t(field.label),
+        default: field.default,
+      })),
   );
   /** @type {any[]} */
   const rows = [];
@@ -35,7 +41,9 @@ export function sweepFields(sections, onInput) {
   element.draws = true;
 
   function insert() {
-    const free = knobs.filter((knob) => !rows.some((row) => row.knob() === knob.value));
+    const here = values();
+    const offered = knobs.filter((knob) => knob.section in here);
+    const free = offered.filter((knob) => !rows.some((row) => row.knob() === knob.value));
     const chosen =
       ["lora.r", "training.learning_rate"].find((id) => free.some((knob) => knob.value === id)) || free[0].value;
     const id = uniqueId("sweep");
@@ -49,7 +57,7 @@ export function sweepFields(sections, onInput) {
           onInput();
         },
       },
-      knobs.map((knob) => h("option", { value: knob.value, selected: knob.value === chosen }, knob.label)),
+      offered.map((knob) => h("option", { value: knob.value, selected: knob.value === chosen }, knob.label)),
     );
     const input = h("input", {
       id,

@@ -7,7 +7,11 @@ import { icon } from "../../lib/icons.js";
 import { fieldControl, shownValue } from "./fields.js";
 
 /** @typedef {import("./fields.js").Field} Field */
-/** @typedef {{ name: string, title?: string, help?: string, fields: Field[] }} Section */
+/**
+ * Where `chosen_by` names another section of the form, this one is shown only while the `kind` there is its name.
+ *
+ * @typedef {{ name: string, title?: string, help?: string, chosen_by?: string | null, fields: Field[] }} Section
+ */
 /** @typedef {Record<string, Record<string, any>>} Values such as { lora: { r: 16 } } */
 
 /**
@@ -24,15 +28,17 @@ export function buildForm(host, { sections, values = {}, errors = {}, onInput = 
   /** @param {string} id */
   const controlOf = (id) => /** @type {ReturnType<typeof fieldControl>} */ (controls.get(id));
   const form = {
-    /** @returns {Values} */
+    /** @returns {Values} of the sections that are shown */
     values: () =>
       Object.fromEntries(
-        sections.map((section) => [
-          section.name,
-          Object.fromEntries(
-            section.fields.map((field) => [field.name, controlOf(`${section.name}.${field.name}`).read()]),
-          ),
-        ]),
+        sections
+          .filter(isShown)
+          .map((section) => [
+            section.name,
+            Object.fromEntries(
+              section.fields.map((field) => [field.name, controlOf(`${section.name}.${field.name}`).read()]),
+            ),
+          ]),
       ),
     /** @param {Values} given */
     setValues(given) {
@@ -40,6 +46,7 @@ export function buildForm(host, { sections, values = {}, errors = {}, onInput = 
         const value = given[section.name]?.[field.name];
         if (value !== undefined) controlOf(id).write(value);
       });
+      showChosen();
     },
     /**
      * Marks the fields at fault, opens Advanced where one is in there, and gives the focus to the first.
@@ -73,6 +80,12 @@ export function buildForm(host, { sections, values = {}, errors = {}, onInput = 
       return ids;
     },
   };
+  /** @param {Section} section */
+  const isShown = (section) => !section.chosen_by || controlOf(`${section.chosen_by}.kind`).read() === section.name;
+  const showChosen = () =>
+    sections.forEach((section, place) => {
+      /** @type {HTMLElement} */ (host.children[place]).hidden = !isShown(section);
+    });
   /** @param {(section: Section, field: Field, id: string) => unknown} visit */
   const each = (visit) => {
     for (const section of sections)
@@ -83,6 +96,7 @@ export function buildForm(host, { sections, values = {}, errors = {}, onInput = 
       id,
       fieldControl(id, field, () => {
         controlOf(id).complain("");
+        showChosen();
         onInput(id);
       }),
     ),
@@ -116,6 +130,7 @@ export function buildForm(host, { sections, values = {}, errors = {}, onInput = 
   );
   host.draws = true;
   each((section, field, id) => controlOf(id).write(values[section.name]?.[field.name] ?? field.default));
+  showChosen();
   form.setErrors(errors, { focus: false });
   return form;
 }

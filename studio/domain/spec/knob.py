@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -33,6 +33,21 @@ class Section(BaseModel):
     """A group of knobs. Its docstring is the heading that people see."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+
+class Variant(Section):
+    """One of several things that a run can have, with the knobs of it alone. `label` is what the choice of one shows,
+    and `about` explains it in a sentence."""
+
+    kind: ClassVar[str]
+    label: ClassVar[str]
+    about: ClassVar[str]
+
+
+class Choice(Section):
+    """Which variant a run has."""
+
+    kind: str = ""
 
 
 def kind_of(info: FieldInfo) -> str:

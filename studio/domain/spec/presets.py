@@ -1,54 +1,52 @@
 """Presets: values for a quick, a usual and a careful run.
 
-Each sets every knob that any of them sets, so that none leaves another one's value behind.
+Each sets every knob that any of them sets, so that none leaves another one's value behind. Those of a method stand in
+its module.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from studio.domain.spec.methods.registry import METHODS
 from studio.domain.spec.run_spec import defaults
 
 Values = dict[str, dict[str, Any]]
 
-_DIFFERING: dict[str, Values] = {
+_TRAINING: Values = {
     "Quick": {
-        "lora": {"r": 8, "lora_alpha": 16, "lora_dropout": 0.0},
-        "training": {
-            "learning_rate": 1e-3,
-            "num_train_epochs": 3,
-            "max_steps": 60,
-            "per_device_train_batch_size": 4,
-            "gradient_accumulation_steps": 1,
-            "max_length": 512,
-            "eval_steps": 20,
-        },
+        "learning_rate": 1e-3,
+        "num_train_epochs": 3,
+        "max_steps": 60,
+        "per_device_train_batch_size": 4,
+        "gradient_accumulation_steps": 1,
+        "max_length": 512,
+        "eval_steps": 20,
     },
     "Balanced": {
-        "lora": {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0},
-        "training": {
-            "learning_rate": 3e-4,
-            "num_train_epochs": 3,
-            "max_steps": -1,
-            "per_device_train_batch_size": 4,
-            "gradient_accumulation_steps": 1,
-            "max_length": 1024,
-            "eval_steps": 20,
-        },
+        "learning_rate": 3e-4,
+        "num_train_epochs": 3,
+        "max_steps": -1,
+        "per_device_train_batch_size": 4,
+        "gradient_accumulation_steps": 1,
+        "max_length": 1024,
+        "eval_steps": 20,
     },
     "Thorough": {
-        "lora": {"r": 32, "lora_alpha": 64, "lora_dropout": 0.05},
-        "training": {
-            "learning_rate": 2e-4,
-            "num_train_epochs": 5,
-            "max_steps": -1,
-            "per_device_train_batch_size": 4,
-            "gradient_accumulation_steps": 2,
-            "weight_decay": 0.01,
-            "max_length": 2048,
-            "eval_steps": 20,
-        },
+        "learning_rate": 2e-4,
+        "num_train_epochs": 5,
+        "max_steps": -1,
+        "per_device_train_batch_size": 4,
+        "gradient_accumulation_steps": 2,
+        "weight_decay": 0.01,
+        "max_length": 2048,
+        "eval_steps": 20,
     },
+}
+
+_DIFFERING: dict[str, Values] = {
+    name: {"training": training} | {kind: dict(method.presets.get(name, {})) for kind, method in METHODS.items()}
+    for name, training in _TRAINING.items()
 }
 
 

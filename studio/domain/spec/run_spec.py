@@ -1,7 +1,7 @@
 """The training spec: the one declaration of every hyperparameter.
 
 The form, the checks, the CLI flags, the JSON in the catalogue and the keywords that peft and trl receive are all
-made from the fields below. Field names of `lora` are `peft.LoraConfig`'s and those of `training` are
+made from the fields below. Field names of a method are those of its peft config and those of `training` are
 `trl.SFTConfig`'s, so the worker passes them on as they are.
 """
 
@@ -10,36 +10,81 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializationInfo, ValidationError, model_serializer, model_validator
 from pydantic_core import PydanticUndefined
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.spec.data import DataSpec
-from studio.domain.spec.knob import Section, kind_of, limits_of
-from studio.domain.spec.lora import LoraSpec
+from studio.domain.spec.knob import Choice, Section, Variant, kind_of, limits_of
+from studio.domain.spec.methods.base import MethodSpec
+from studio.domain.spec.methods.lora import LoraSpec
+from studio.domain.spec.methods.registry import METHODS, MethodChoice
 from studio.domain.spec.model import ModelSpec
+from studio.domain.spec.objectives import OBJECTIVES, ObjectiveChoice, ObjectiveSpec, SftSpec
 from studio.domain.spec.training import TrainingSpec
 from studio.domain.spec.watch import WatchSpec
 
 
 class RunSpec(BaseModel):
-    """Everything that decides what a run does. Serialised, it is the spec part of `run.json`."""
+    """Everything that decides what a run does. Serialised, it is the spec part of `run.json`: sections of settings,
+    {"method": {"kind": "lora"}, "lora": {"r": 16, …}, …}, where those of the method are in the section of its name, and
+    so are those of the objective, if it has any. Older studios knew one of each, and named none.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     model: ModelSpec = ModelSpec()
     data: DataSpec
-    lora: LoraSpec = LoraSpec()
+    method: MethodSpec = LoraSpec()
+    objective: ObjectiveSpec = SftSpec()
     training: TrainingSpec = TrainingSpec()
     watch: WatchSpec = WatchSpec()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_sections(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        sections = dict(value)
+        for name, (choice, variants) in VARIANTS.items():
+            if not isinstance(sections.get(name), Variant):
+                kind = choice.model_validate(sections.get(name, {})).kind
+                sections[name] = variants[kind].model_validate(sections.pop(kind, {}))
+        return sections
+
+    @model_serializer
+    def _to_sections(self, info: SerializationInfo) -> dict[str, dict[str, Any]]:
+        sections: dict[str, dict[str, Any]] = {}
+        for name in type(self).model_fields:
+            section: Section = getattr(self, name)
+            settings = section.model_dump(mode=info.mode)
+            if isinstance(section, Variant):
+                sections[name] = {"kind": section.kind}
+                if settings:
+                    sections[section.kind] = settings
+            else:
+                sections[name] = settings
+        return sections
+
+
+VARIANTS: dict[str, tuple[type[Choice], Mapping[str, type[Variant]]]] = {
+    "method": (MethodChoice, METHODS),
+    "objective": (ObjectiveChoice, OBJECTIVES),
+}
+"""What a run has one of several of, each with settings of its own."""
 
 SECTIONS: dict[str, type[Section]] = {
     "model": ModelSpec,
     "data": DataSpec,
-    "lora": LoraSpec,
+    "objective": ObjectiveChoice,
+    **{kind: objective for kind, objective in OBJECTIVES.items() if objective.model_fields},
+    "method": MethodChoice,
+    **METHODS,
     "training": TrainingSpec,
     "watch": WatchSpec,
 }
+
+CHOSEN_BY = {kind: name for name, (_, variants) in VARIANTS.items() for kind in variants}
+"""By section that only some runs have, the one whose `kind` chooses it: {"lora": "method", …}."""
 
 Values = Mapping[str, Mapping[str, Any]]
 
@@ -49,23 +94,46 @@ def defaults() -> dict[str, dict[str, Any]]:
     return {name: {f: i.default for f, i in s.model_fields.items()} for name, s in SECTIONS.items()}
 
 
+def method_of(stored: Values) -> MethodSpec:
+    """The method of a stored spec. Raises ValidationError where this studio has no such."""
+    kind = MethodChoice.model_validate(stored.get("method", {})).kind
+    return METHODS[kind].model_validate(stored.get(kind, {}))
+
+
+def objective_of(stored: Values) -> ObjectiveSpec:
+    """The objective of a stored spec. Raises ValidationError where this studio has no such."""
+    kind = ObjectiveChoice.model_validate(stored.get("objective", {})).kind
+    return OBJECTIVES[kind].model_validate(stored.get(kind, {}))
+
+
+def whole_sections(stored: Values) -> dict[str, Mapping[str, Any]]:
+    """A stored spec, with the choices that older studios did not write."""
+    return {name: choice().model_dump() for name, (choice, _) in VARIANTS.items()} | dict(stored)
+
+
 def read_spec(values: Values) -> RunSpec:
-    """The spec from raw values by section and knob; text such as "2e-4" is read as the knob's type.
+    """The spec from raw values by section and knob; text such as "2e-4" is read as the knob's type. Sections of a
+    method or an objective that is not chosen are passed over.
 
     Raises:
         InvalidInput: with one entry in `fields` ("lora.r") for each value at fault.
     """
     faults: dict[str, StudioError] = {}
     sections: dict[str, Section] = {}
+    kinds: dict[str, str] = {}  # by choice
     for name in values:
         if name not in SECTIONS:
             faults[name] = StudioError(
                 "There is no section “{name}”.", "The sections are {known}.", name=name, known=", ".join(SECTIONS)
             )
     for name, section in SECTIONS.items():
+        if name in CHOSEN_BY and kinds.get(CHOSEN_BY[name]) != name:
+            continue
         given = {k: v.strip() if isinstance(v, str) else v for k, v in values.get(name, {}).items()}
         try:
-            sections[name] = section.model_validate(given)
+            sections[name] = read = section.model_validate(given)
+            if isinstance(read, Choice):
+                kinds[name] = read.kind
         except ValidationError as error:
             faults.update({f"{name}.{field}": fault for field, fault in _faults(section, error)})
     if faults:
@@ -77,6 +145,8 @@ def read_spec(values: Values) -> RunSpec:
             place=first,
             first=str(faults[first]),
         )
+    for name, kind in kinds.items():
+        sections[name] = sections.pop(kind) if kind in sections else VARIANTS[name][1][kind]()
     return RunSpec.model_construct(**sections)  # type: ignore[arg-type]
 
 
@@ -123,7 +193,8 @@ def _fault(section: type[Section], field: str, item: Mapping[str, Any]) -> Studi
 
 
 def describe() -> list[dict[str, Any]]:
-    """Every section and knob as plain data, for the form, the command line and the documentation."""
+    """Every section and knob as plain data, for the form, the command line and the documentation. Where `chosen_by`
+    names a section, a run has this one only if the `kind` there is its name."""
     described = []
     for name, section in SECTIONS.items():
         fields = []
@@ -143,5 +214,13 @@ def describe() -> list[dict[str, Any]]:
                     "limits": limits_of(info),
                 }
             )
-        described.append({"name": name, "title": section.__doc__, "fields": fields})
+        described.append(
+            {
+                "name": name,
+                "title": section.__doc__,
+                "help": section.about if issubclass(section, Variant) else "",
+                "chosen_by": CHOSEN_BY.get(name),
+                "fields": fields,
+            }
+        )
     return described

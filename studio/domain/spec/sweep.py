@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -11,7 +11,7 @@ from typing import Any
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import slug
 from studio.domain.spec.knob import kind_of
-from studio.domain.spec.run_spec import SECTIONS, RunSpec, Values, read_spec
+from studio.domain.spec.run_spec import CHOSEN_BY, SECTIONS, RunSpec, Values, read_spec
 
 MAX_RUNS = 64
 
@@ -67,7 +67,9 @@ def combine(values: Values, axes: Mapping[str, Sequence[str]]) -> list[Combinati
     for chosen in product(*axes.values()):
         picked = dict(zip(axes, chosen, strict=True))
         try:
-            found.append(Combination(_suffix(picked), read_spec(_with(values, picked))))
+            spec = read_spec(_with(values, picked))
+            found.append(Combination(_suffix(picked), spec))
+            faults |= _missing(spec, picked)
         except InvalidInput as refused:
             for place, fault in refused.fields.items():
                 if place in picked:
@@ -76,6 +78,21 @@ def combine(values: Values, axes: Mapping[str, Sequence[str]]) -> list[Combinati
     if faults:
         raise _refused(faults)
     return found
+
+
+def _missing(spec: RunSpec, places: Iterable[str]) -> dict[str, StudioError]:
+    """What is wrong with places that are settings of another method or objective than the run's: all the runs along
+    such values would be the same."""
+    sections = spec.model_dump()
+    return {
+        place: StudioError(
+            "A run with the {choice} {chosen} does not have this setting.",
+            "Remove it from the sweep, or choose {section}.",
+            choice=CHOSEN_BY[section], chosen=sections[CHOSEN_BY[section]]["kind"], section=section,
+        )
+        for place in places
+        if (section := place.partition(".")[0]) in CHOSEN_BY and section not in sections
+    }  # fmt: skip
 
 
 def _with(values: Values, picked: Mapping[str, str]) -> dict[str, dict[str, Any]]:
@@ -90,7 +107,7 @@ def _suffix(picked: Mapping[str, str]) -> str:
     parts = []
     for place, value in picked.items():
         field = place.partition(".")[2]
-        parts.append(slug(f"{'' if field == 'name' else _SHORT.get(field, field.replace('_', '-'))}{value}"))
+        parts.append(slug(f"{'' if field in ('name', 'kind') else _SHORT.get(field, field.replace('_', '-'))}{value}"))
     return "-".join(parts)
 
 

@@ -11,7 +11,7 @@ from studio.domain.translation import N_
 
 
 class TrainingSpec(Section):
-    """Training"""
+    """Training settings"""
 
     learning_rate: float = knob(
         2e-4, "Learning rate", "Step size: too high and the model forgets, too low and it learns nothing.", gt=0, le=1

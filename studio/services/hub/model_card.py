@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from studio.domain.datasets.formats import trained_part
 from studio.domain.metrics import metric_named
 from studio.domain.naming import slug
+from studio.domain.spec.run_spec import method_of, objective_of
 from studio.services.hub.files import AdapterFolder
 from studio.store.tables.adapters import Adapter
 
@@ -81,9 +81,8 @@ def _metadata(adapter: Adapter) -> str:
                 metric_value=round(adapter.eval_loss, 4),
             )
         )
-    tags = ["lora", "adapter-studio", "transformers", "trl", "sft"]
-    if adapter.spec.get("lora", {}).get("use_dora"):
-        tags.append("dora")
+    method, objective = method_of(adapter.spec), objective_of(adapter.spec)
+    tags = [*method.tags, "adapter-studio", "transformers", "trl", objective.kind]
     if base:
         tags.append(f"base_model:adapter:{base}")
     license, license_name = _license(adapter.base_license)
@@ -110,7 +109,7 @@ def _license(stated: str) -> tuple[str | None, str | None]:
 
 def _summary(adapter: Adapter) -> str:
     base = base_on_hub(adapter)
-    method = "DoRA" if adapter.spec.get("lora", {}).get("use_dora") else "LoRA"
+    method = method_of(adapter.spec).name
     told = f"A {method} adapter for {f'[{base}](https://huggingface.co/{base})' if base else _text(adapter.base_name)}"
     told += f", trained with Adapter Studio on {adapter.dataset_rows} rows of “{_text(adapter.dataset_name)}”."
     if not base:
@@ -156,7 +155,7 @@ def _data(adapter: Adapter) -> str:
         ("Name", adapter.dataset_name),
         ("Version", adapter.dataset_version),
         ("Rows", adapter.dataset_rows),
-        ("Trained on", trained_part(adapter.details.get("format")) or None),
+        ("Trained on", objective_of(adapter.spec).trained_part(adapter.details.get("format")) or None),
         ("Rows left out, with nothing to learn within max length", adapter.details.get("dropped_rows") or None),
         ("SHA-256 of the rows as JSON Lines", adapter.dataset_sha256),
     ]

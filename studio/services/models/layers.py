@@ -38,7 +38,7 @@ class BaseWeights:
     called as one of `bare` get no adapter in either way.
 
     `is_known` is false where the modules of the loaded model cannot be told from the files: mixtures of experts,
-    and weights that are stored quantised.
+    and weights that are stored quantised. `has_conv1d`: layers are transformers' Conv1D instead of torch's Linear.
     """
 
     parameters: int
@@ -47,6 +47,7 @@ class BaseWeights:
     bias: int
     is_known: bool
     bare: frozenset[str] = frozenset()
+    has_conv1d: bool = False
 
     @property
     def linear_parameters(self) -> int:
@@ -129,4 +130,5 @@ def layers_of(shapes: Mapping[str, Shape], config: Mapping[str, Any]) -> BaseWei
         and "quantization_config" not in config
         and not any(p in n for n in shapes for p in _FUSED),
         bare=bare_layers(str(config.get("model_type"))),
+        has_conv1d=inputs_first,
     )

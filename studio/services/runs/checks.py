@@ -7,7 +7,8 @@ from math import ceil
 from studio.domain.errors import StudioError
 from studio.domain.spec.run_spec import RunSpec
 from studio.domain.spec.training import TrainingSpec
-from studio.services.runs.estimate import Plan, total_steps
+from studio.services.models.layers import BaseWeights
+from studio.services.runs.estimate import Plan, method_faults, total_steps
 
 POLYNOMIAL_END = 1e-7  # transformers' get_polynomial_decay_schedule_with_warmup goes down to it, and not below
 FAR_BEYOND = 10  # times as many steps as the epochs have
@@ -21,11 +22,26 @@ def warm_up_steps(training: TrainingSpec, steps: int) -> int:
     return int(warm_up) if warm_up >= 1 else ceil(warm_up * steps)
 
 
-def faults(spec: RunSpec, *, context: int = 0, plan: Plan | None = None) -> dict[str, StudioError]:
+def faults(
+    spec: RunSpec,
+    *,
+    context: int = 0,
+    plan: Plan | None = None,
+    base: BaseWeights | None = None,
+    format: str | None = None,
+) -> dict[str, StudioError]:
     """What cannot work, by field ("training.max_length"). `context` is what the base model reads at once, in tokens,
-    0 where it is not known; `plan` has the steps, where rows are known."""
+    0 where it is not known; `plan` has the steps, where rows are known, `format` is that of the dataset."""
     training = spec.training
-    found: dict[str, StudioError] = {}
+    found = method_faults(base, spec.method) if base else {}
+    if format and format not in spec.objective.formats:
+        found["objective.kind"] = StudioError(
+            "{objective} does not train on this dataset's format, {format}.",
+            "Choose another objective, or a dataset of the format {formats}.",
+            objective=spec.objective.label,
+            format=format,
+            formats=", ".join(sorted(spec.objective.formats)),
+        )
     if training.lr_scheduler_type == "polynomial" and training.learning_rate <= POLYNOMIAL_END:
         found["training.learning_rate"] = StudioError(
             "The polynomial scheduler decays to {end}, so the learning rate must start higher.",

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from math import ceil
 
 from studio.domain.errors import StudioError
-from studio.domain.spec.lora import LoraSpec
+from studio.domain.spec.methods.base import ALL_LINEAR, MethodSpec
 from studio.domain.spec.run_spec import RunSpec
 from studio.domain.spec.training import TrainingSpec
-from studio.services.models.layers import BaseWeights, Layer
+from studio.services.models.layers import BaseWeights
 from studio.services.models.memory import base_bytes
 
 _ADAPTER_BYTES = 4  # peft keeps and saves an adapter in fp32, whatever the base is in
@@ -64,7 +64,7 @@ def plan(spec: RunSpec, rows: int, validation_rows: int = 0) -> Plan:
 
 def sizes(spec: RunSpec, base: BaseWeights) -> Sizes:
     """The adapter of this spec on a base model with these layers."""
-    trainable = trainable_parameters(base, spec.lora) if base.is_known else None
+    trainable = trainable_parameters(base, spec.method) if base.is_known else None
     return Sizes(
         parameters=base.parameters,
         trainable=trainable,
@@ -84,18 +84,13 @@ def total_steps(train_rows: int, training: TrainingSpec) -> int:
     return by_epochs if training.max_steps < 0 else training.max_steps
 
 
-def trainable_parameters(base: BaseWeights, lora: LoraSpec) -> int:
+def trainable_parameters(base: BaseWeights, method: MethodSpec) -> int:
     """As many as peft's `print_trainable_parameters` says."""
-    targets = base.targets(lora.target_modules).values()
-    count = sum(_adapter_parameters(layer, lora) for layer in targets)
-    if lora.bias == "all":
+    targets = base.targets(method.target_modules).values()
+    count = sum(method.parameters(layer.inputs, layer.outputs) for layer in targets)
+    if method.trained_biases == "all":
         return count + base.bias
-    return count + (sum(layer.bias for layer in targets) if lora.bias == "lora_only" else 0)
-
-
-def _adapter_parameters(layer: Layer, lora: LoraSpec) -> int:
-    """A is [r, inputs], B is [outputs, r], and DoRA has a length for each output."""
-    return lora.r * (layer.inputs + layer.outputs) + (layer.outputs if lora.use_dora else 0)
+    return count + (sum(layer.bias for layer in targets) if method.trained_biases == "adapted" else 0)
 
 
 def row_tokens(size: int, rows: int) -> int:
@@ -135,16 +130,15 @@ def training_bytes(
         kept *= _CHECKPOINTED
     words = base.other["lm_head"].outputs if "lm_head" in base.other else 0
     logits = min(in_batch, _LOGIT_ROWS) * words * _LOGIT_BYTES
-    adam = trainable_parameters(base, spec.lora) * _ADAM_BYTES
+    adam = trainable_parameters(base, spec.method) * _ADAM_BYTES
     return round(_RUNTIME_BYTES + weights + adam + logits + in_batch * number * kept)
 
 
 def _numbers(spec: RunSpec, base: BaseWeights) -> float:
     """That go in and out of all linear layers for one token; more for those that are not computed as one operation."""
-    lora = spec.lora
-    as_one = not (lora.use_dora or lora.lora_dropout or lora.bias != "none" or spec.model.precision.endswith("-bit"))
+    as_one = spec.method.is_one_operation and not spec.model.precision.endswith("-bit")
     times = 1.0 if as_one else _PEFT_CHECKPOINTED if spec.training.gradient_checkpointing else _PEFT
-    adapted = base.targets(lora.target_modules)
+    adapted = base.targets(spec.method.target_modules)
     return sum((times if m in adapted else 1) * (layer.inputs + layer.outputs) for m, layer in base.linear.items())
 
 
@@ -154,16 +148,26 @@ def _largest_batch(mean: int, batch: int, max_length: int) -> tuple[int, int]:
     return min(batch * max_length, round(mean * (batch + 3 * batch**0.5))), min(max_length, 4 * mean)
 
 
-def target_fault(base: BaseWeights, lora: LoraSpec) -> StudioError | None:
-    """What is wrong with names of target modules that no layer of the base has; None where all is well."""
-    if lora.target_modules == "all-linear" or not base.is_known:
-        return None
-    for name in lora.target_modules:
+def method_faults(base: BaseWeights, method: MethodSpec) -> dict[str, StudioError]:
+    """What of the method does not go with the layers of the base, by field ("lora.target_modules")."""
+    if base.has_conv1d and not method.fits_conv1d:
+        return {
+            "method.kind": StudioError(
+                "{method} cannot be put on the layers of this base model.", "Choose LoRA.", method=method.label
+            )
+        }
+    if not base.is_known:
+        return {}
+    faults: dict[str, StudioError] = {}
+    for name in () if method.target_modules == ALL_LINEAR else method.target_modules:
         if not base.targets([name]):
-            return StudioError(
+            faults["target_modules"] = StudioError(
                 "No layer of the base model is called “{name}”.",
                 "Use all-linear, or some of {known}.",
                 name=name,
                 known=", ".join(base.names()),
             )
-    return None
+            break
+    layers = base.targets(method.target_modules).values()
+    faults |= method.size_faults((layer.inputs, layer.outputs) for layer in layers)
+    return {f"{method.kind}.{field}": fault for field, fault in faults.items()}

@@ -14,6 +14,7 @@ from studio.domain.spec.data import DataSpec
 from studio.domain.spec.model import ModelSpec
 from studio.domain.spec.run_spec import RunSpec
 from studio.services.datasets.status import check_ready
+from studio.services.models.layers import BaseWeights, read_base_weights
 from studio.services.models.status import check_ready as check_model
 from studio.services.runs import checks as run_checks
 from studio.services.runs.estimate import Plan, plan
@@ -65,7 +66,13 @@ class Runs:
         model = self._judge_model(spec.model, faults)
         dataset, validation = self._judge_data(spec.data, faults)
         planned = _planned(spec, dataset, validation)
-        faults |= run_checks.faults(spec, context=model.context if model else 0, plan=planned)
+        faults |= run_checks.faults(
+            spec,
+            context=model.context if model else 0,
+            plan=planned,
+            base=_base_of(model),
+            format=dataset.format if dataset else None,
+        )
         if "name" not in faults and self._name_is_taken(name):
             faults["name"] = StudioError(
                 "There is already an adapter or a run in progress named “{name}”.", "Choose another name.", name=name
@@ -228,6 +235,14 @@ class Runs:
         """What the worker printed last."""
         run = self._catalogue.run(id)
         return JobFolder(run.folder).log_tail() if run.folder else ""
+
+
+def _base_of(model: Model | None) -> BaseWeights | None:
+    """Its layers; None where they cannot be read, which its worker will say."""
+    try:
+        return read_base_weights(model.path) if model else None
+    except StudioError:
+        return None
 
 
 def _planned(spec: RunSpec, dataset: Dataset | None, validation: Dataset | None) -> Plan | None:

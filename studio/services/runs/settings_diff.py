@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from studio.domain.spec.run_spec import whole_sections
 from studio.store.tables.runs import Run
 
 Settings = dict[str, Any]
@@ -24,7 +25,11 @@ class SettingsDiff:
 def compare_settings(runs: Sequence[Run]) -> SettingsDiff:
     """Settings by their place, such as "lora.r"; the dataset with its very version."""
     all_of_them = [
-        {f"{section}.{field}": value for section, fields in run.spec.items() for field, value in fields.items()}
+        {
+            f"{section}.{field}": value
+            for section, fields in whole_sections(run.spec).items()
+            for field, value in fields.items()
+        }
         | {"data.name": f"{run.dataset_name}@{run.dataset_version}"}
         for run in runs
     ]

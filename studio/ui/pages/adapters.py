@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.domain import metrics
-from studio.domain.datasets.formats import trained_part
 from studio.domain.errors import StudioError
 from studio.domain.naming import slug
+from studio.domain.spec.run_spec import method_of, objective_of
 from studio.domain.translation import N_
 from studio.services.hub.files import GENERATION_CONFIG
 from studio.ui.language import language_of, translate
@@ -50,7 +50,9 @@ def detail(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
     adapter = studio.adapters.get(name)
     shown = adapter.as_dict() | {"method": method(adapter), "settings": settings_of(adapter.spec)}
     del shown["spec"]
-    shown["trained_part"] = translate(trained_part(adapter.details.get("format")), language_of(request))
+    shown["trained_part"] = translate(
+        objective_of(adapter.spec).trained_part(adapter.details.get("format")), language_of(request)
+    )
     shown["says_where_it_ends"] = (Path(adapter.path) / GENERATION_CONFIG).is_file()
     return shown | {"measured": studio.evaluations.of_adapter(name), "metrics": metrics.describe()}
 
@@ -86,8 +88,7 @@ def push(studio: Studio, name: str, repo: str, private: bool = True, key: str = 
 
 def method(adapter: Adapter) -> str:
     """Such as “LoRA r16” or “DoRA r8, rsLoRA”."""
-    lora = adapter.spec["lora"]
-    return f"{'DoRA' if lora['use_dora'] else 'LoRA'} r{lora['r']}{', rsLoRA' if lora['use_rslora'] else ''}"
+    return method_of(adapter.spec).summary
 
 
 def _row(adapter: Adapter) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from studio.domain.chat.spans import parts_of
 from studio.domain.chat.templates import TemplateChoice
-from studio.domain.datasets.formats import trained_part
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.spec.presets import PRESETS, preset_values
 from studio.domain.spec.run_spec import RunSpec, defaults, describe, read_spec
@@ -19,7 +18,7 @@ from studio.samples import sample_path
 from studio.services.models.chat_template import sample_conversation
 from studio.services.models.layers import BaseWeights, read_base_weights
 from studio.services.runs import checks as run_checks
-from studio.services.runs.estimate import plan, sizes, target_fault
+from studio.services.runs.estimate import plan, sizes
 from studio.services.runs.memory_estimate import memory_of
 from studio.services.shared.machine import look_at_machine
 from studio.ui.language import language_of, sentence_of, translate
@@ -67,7 +66,7 @@ def begin(studio: Studio, run: int = 0, dataset: str = "", request: gr.Request |
     """
     if run:
         copied = studio.runs.get(run)
-        values, name = copied.spec, studio.runs.free_name(copied.name)
+        values, name = defaults() | copied.spec, studio.runs.free_name(copied.name)
     else:
         values, name = preset_values(FIRST_PRESET, defaults()), ""
         known = {d.name: d.status == "ready" and not d.bad_rows for d in studio.datasets.list()}
@@ -117,13 +116,19 @@ def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]
     rows = dataset.trainable_rows if dataset else 0
     planned = None
     if dataset and dataset.format:
-        answer["trained_part"] = translate(trained_part(dataset.format), language)
+        answer["trained_part"] = translate(spec.objective.trained_part(dataset.format), language)
     if rows:
         validation = _chosen(studio, spec.data.validation_name)
         planned = plan(spec, rows, validation.trainable_rows if validation else 0)
         answer["plan"] = asdict(planned)
         answer["notes"] = [sentence_of(note, language) for note in run_checks.notes(spec, planned)]
-    clashes = run_checks.faults(spec, context=_context(studio, spec.model.name), plan=planned)
+    clashes = run_checks.faults(
+        spec,
+        context=_context(studio, spec.model.name),
+        plan=planned,
+        base=base,
+        format=dataset.format if dataset else None,
+    )
     answer["clashes"] = list(clashes)
     answer["faults"] |= {field: sentence_of(fault, language) for field, fault in clashes.items()}
     if base:
@@ -171,8 +176,6 @@ def judged(studio: Studio, values: Values) -> tuple[RunSpec | None, BaseWeights 
     base = None
     with suppress(KeyError, StudioError):  # not chosen, not ready or not whole: the submission says which
         base = read_base_weights(studio.models.ready(str(values["model"]["name"])).path)
-    if spec and base and (fault := target_fault(base, spec.lora)):
-        faults["lora.target_modules"] = fault
     return spec, base, faults
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.domain.datasets.formats import trained_part
 from studio.domain.errors import StudioError
-from studio.domain.spec.run_spec import defaults
+from studio.domain.spec.run_spec import defaults, objective_of
 from studio.services.runs.placement import NO_DEVICE
 from studio.services.runs.progress import NOTES
 from studio.services.runs.service import Runs, stage_of
@@ -38,7 +37,7 @@ def shown_run(run: Run, adapter: Adapter | None, language: str) -> dict[str, Any
         "problem": problem,
         "remedy": remedy,
         "started": run.started,
-        "trained_part": translate(trained_part(run.started.get("format")), language),
+        "trained_part": translate(objective_of(run.spec).trained_part(run.started.get("format")), language),
         **_why_it_waits(run, language),
     }
 

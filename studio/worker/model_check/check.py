@@ -17,7 +17,7 @@ from studio.domain.events import Finished
 from studio.domain.jobs.models import CheckRequest, CheckSummary
 from studio.domain.precision import PRECISIONS
 from studio.domain.quantization import StoredQuantization, stored_quantization
-from studio.domain.spec.lora import LoraSpec
+from studio.domain.spec.methods.lora import LoraSpec
 from studio.domain.translation import N_
 from studio.platform.host_memory import host_memory
 from studio.store.job_folder import JobFolder

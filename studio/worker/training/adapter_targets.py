@@ -7,16 +7,15 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from peft import LoraConfig
+from peft import PEFT_TYPE_TO_CONFIG_MAPPING, PeftConfig, PeftType
 from peft.tuners.lora import ParamWrapper
 from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers.pytorch_utils import Conv1D
 
 from studio.domain.adapter_layers import REFUSED
 from studio.domain.errors import StudioError
-from studio.domain.spec.lora import LoraSpec
+from studio.domain.spec.methods.base import ALL_LINEAR, MethodSpec
 
-ALL = "all-linear"
 _TOKENS = 8
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")  # which layer it is
 
@@ -65,11 +64,11 @@ class Targets:
         self._has_experts = any("expert" in name for name, _ in model.named_parameters())
         self._can = [name for name in layers if name not in self._cannot]
 
-    def check(self, lora: LoraSpec) -> None:
+    def check(self, method: MethodSpec) -> None:
         """Raises StudioError where a target module is no layer of the model that can get an adapter."""
-        if lora.target_modules == ALL:
+        if method.target_modules == ALL_LINEAR:
             return
-        for target in lora.target_modules:
+        for target in method.target_modules:
             if not any(_fits(layer, target) for layer in self._can):
                 raise StudioError(
                     "The base model has no layer named “{name}” that can get an adapter.",
@@ -78,17 +77,18 @@ class Targets:
                     known=", ".join(dict.fromkeys(map(_last, self._can))),
                 )
 
-    def config(self, lora: LoraSpec) -> LoraConfig:
+    def config(self, method: MethodSpec) -> PeftConfig:
         """What peft is told, and what it saves with the adapter."""
-        asked = lora.model_dump() | {"task_type": "CAUSAL_LM"}
-        if self._cannot and lora.target_modules == ALL and not self._has_experts:
-            return LoraConfig(**asked | {"target_modules": _shortest(self._can, self._modules)})
+        config = PEFT_TYPE_TO_CONFIG_MAPPING[PeftType[method.peft_type]]
+        settings = method.model_dump() | {"task_type": "CAUSAL_LM"}
+        if self._cannot and method.target_modules == ALL_LINEAR and not self._has_experts:
+            return config(**settings | {"target_modules": _shortest(self._can, self._modules)})
         # Of experts, peft knows more names than there are layers, and finds them only where it is told all-linear.
-        return LoraConfig(**asked, exclude_modules=_shortest(self._cannot, self._modules) or None)
+        return config(**settings, exclude_modules=_shortest(self._cannot, self._modules) or None)
 
-    def left_out_of(self, adapted: Any, lora: LoraSpec) -> list[StudioError]:
+    def left_out_of(self, adapted: Any, method: MethodSpec) -> list[StudioError]:
         """What to say of the layers that have no adapter in this PeftModel, though the spec means them."""
-        if lora.target_modules != ALL:
+        if method.target_modules != ALL_LINEAR:
             return []
         bare = experts_without(adapted)
         return [*self.left_out, *([bare] if bare else [])]

@@ -9,6 +9,7 @@ from typing import Any
 
 from studio.domain.errors import StudioError
 from studio.domain.jobs.training import TrainRequest
+from studio.domain.spec.objectives import SftSpec
 from studio.store.checkpoint_folder import Checkpoint, all_checkpoints, damage, step_of
 
 # What may differ between the two: how far it goes, when it is looked at, and how a step's examples are worked off.
@@ -87,9 +88,12 @@ def resume_fingerprint(request: TrainRequest) -> dict[str, Any]:
     """Everything that decides what a step does, by name. The effective batch counts, not how it is worked off."""
     spec, training, validation = request.spec, request.spec.training, request.validation
     fixed = {f"training.{k}": v for k, v in training.model_dump().items() if k not in _MAY_DIFFER}
-    fixed |= {f"lora.{k}": v for k, v in spec.lora.model_dump().items()}
+    for variant in (spec.method, spec.objective):
+        fixed |= {f"{variant.kind}.{k}": v for k, v in variant.model_dump().items()}
     fixed |= {f"data.{k}": v for k, v in spec.data.model_dump().items() if not k.endswith("name")}
     return fixed | {
+        # Older checkpoints know no other objective, and name none.
+        "objective": None if spec.objective.kind == SftSpec.kind else spec.objective.kind,
         "effective batch": training.per_device_train_batch_size * training.gradient_accumulation_steps,
         "model": request.model.reference,
         "model.revision": request.model.revision,

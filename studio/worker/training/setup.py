@@ -42,7 +42,7 @@ def build_trainer(
     Raises StudioError where a target module is no layer of the model that can get an adapter.
     """
     targets = targets or Targets(loaded.model)
-    targets.check(spec.lora)
+    targets.check(spec.method)
     offers = offers_of(loaded, spec.training.max_length)
     trainer = StudioTrainer(
         model=loaded.model,
@@ -50,12 +50,12 @@ def build_trainer(
         train_dataset=train.rows,
         eval_dataset=evaluation.rows if len(evaluation) else None,
         processing_class=loaded.tokenizer,
-        peft_config=targets.config(spec.lora),
+        peft_config=targets.config(spec.method),
         path=offers.plain,
         must_stop=lambda: stop.is_made,
         check=check,
     )
-    trainer.left_out = targets.left_out_of(trainer.model, spec.lora)
+    trainer.left_out = targets.left_out_of(trainer.model, spec.method)
     if OwnHead(loaded.model).is_trained:  # it has to get its gradient
         offers = replace(offers, heads=[head for head in offers.heads if head != "linear"])
     logger.info("Computed: %s", ", ".join(choose_path(trainer, offers).names()))

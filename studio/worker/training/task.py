@@ -114,7 +114,7 @@ class Attempt:
         loaded = load_base(request.model.path, precision, chat_template=spec.model.chat_template)
         check_causal(loaded.model)
         targets = Targets(loaded.model)
-        targets.check(spec.lora)
+        targets.check(spec.method)
         self._stop.check()
         train, evaluation, split = self._examples(loaded)
         if request.validation is None:

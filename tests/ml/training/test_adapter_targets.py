@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 
 from studio.domain.adapter_layers import REFUSED
 from studio.domain.errors import StudioError
-from studio.domain.spec.lora import LoraSpec
+from studio.domain.spec.methods.lora import LoraSpec
 from studio.services.models.layers import read_base_weights
 from studio.services.runs.estimate import trainable_parameters
 from studio.worker.model_check.check import check_model

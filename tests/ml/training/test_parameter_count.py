@@ -9,7 +9,7 @@ import pytest
 from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from studio.domain.spec.lora import LoraSpec
+from studio.domain.spec.methods.lora import LoraSpec
 from studio.services.models.layers import read_base_weights
 from studio.services.runs.estimate import trainable_parameters
 

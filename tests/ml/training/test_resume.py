@@ -119,7 +119,7 @@ def test_a_changed_setting_that_would_make_another_curve_is_refused(tmp_path: Pa
     folder = prepared(tmp_path / "run", base, training={"max_steps": 100_000})
     killed_after(folder, 4)
     spec = folder.read_request(TrainRequest).spec
-    changed = spec.model_copy(update={"lora": spec.lora.model_copy(update={"lora_alpha": 99})})
+    changed = spec.model_copy(update={"method": spec.method.model_copy(update={"lora_alpha": 99})})
     assert works(again(folder, spec=changed)) == 1
     failed = folder.last_event()
     assert isinstance(failed, Failed)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel
+from peft import PEFT_TYPE_TO_CONFIG_MAPPING, PeftModel, PeftType
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig
@@ -18,7 +19,8 @@ from trl import SFTConfig
 from studio.domain.errors import StudioError
 from studio.domain.events import Evaluated, Finished, Progress, Saved, Started, Step
 from studio.domain.jobs.training import TrainRequest
-from studio.domain.spec.lora import LoraSpec
+from studio.domain.spec.methods.base import MethodSpec
+from studio.domain.spec.methods.registry import METHODS
 from studio.domain.spec.training import TrainingSpec
 from studio.store.job_folder import JobFolder
 from studio.worker.common.watchdog import Watchdog
@@ -70,8 +72,14 @@ def losses(folder: JobFolder) -> list[float]:
     return [step.loss for step in events_of(folder, Step)]
 
 
-def test_every_setting_is_one_that_peft_or_trl_knows():
-    assert LoraConfig(**LoraSpec().model_dump(), task_type="CAUSAL_LM").r == LoraSpec().r
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_every_setting_is_one_that_peft_knows(method: type[MethodSpec]):
+    config = PEFT_TYPE_TO_CONFIG_MAPPING[PeftType[method.peft_type]]
+    assert set(method.model_fields) <= {field.name for field in fields(config)}
+    assert config(**method().model_dump(), task_type="CAUSAL_LM").peft_type == PeftType[method.peft_type]
+
+
+def test_every_setting_is_one_that_trl_knows():
     assert SFTConfig(**TrainingSpec().model_dump(), use_cpu=True).max_length == TrainingSpec().max_length
 
 

@@ -3,8 +3,9 @@
 import pytest
 
 from studio.domain.errors import InvalidInput
+from studio.domain.spec.methods.registry import METHODS
 from studio.domain.spec.presets import PRESETS, preset_values
-from studio.domain.spec.run_spec import SECTIONS, RunSpec, defaults, describe, read_spec
+from studio.domain.spec.run_spec import SECTIONS, RunSpec, defaults, describe, method_of, read_spec, whole_sections
 
 
 def values(**sections):
@@ -22,7 +23,7 @@ def faults(**sections):
 
 def test_text_from_a_form_is_read_as_the_knobs_type():
     spec = read_spec(values(lora={"r": " 8 ", "use_dora": "true"}, training={"learning_rate": "2e-4"}))
-    assert (spec.lora.r, spec.lora.use_dora, spec.training.learning_rate) == (8, True, 2e-4)
+    assert (spec.method.r, spec.method.use_dora, spec.training.learning_rate) == (8, True, 2e-4)
 
 
 @pytest.mark.parametrize(
@@ -62,9 +63,9 @@ def test_an_unknown_section_is_named():
 
 
 def test_target_modules_are_all_linear_or_a_list_of_names():
-    assert read_spec(values(lora={"target_modules": "q_proj, v_proj"})).lora.target_modules == ["q_proj", "v_proj"]
-    assert read_spec(values(lora={"target_modules": "all-linear"})).lora.target_modules == "all-linear"
-    assert read_spec(values(lora={"target_modules": ["up_proj"]})).lora.target_modules == ["up_proj"]
+    assert read_spec(values(lora={"target_modules": "q_proj, v_proj"})).method.target_modules == ["q_proj", "v_proj"]
+    assert read_spec(values(lora={"target_modules": "all-linear"})).method.target_modules == "all-linear"
+    assert read_spec(values(lora={"target_modules": ["up_proj"]})).method.target_modules == ["up_proj"]
 
 
 def test_a_spec_survives_its_json():
@@ -99,3 +100,31 @@ def test_every_knob_has_the_words_that_a_person_needs():
 @pytest.mark.parametrize(("rows", "share", "kept"), [(100, 0.1, 10), (5, 0.1, 1), (80, 0, 0), (3, 0.5, 2)])
 def test_a_validation_split_keeps_its_share_and_never_less_than_a_row(rows, share, kept):
     assert read_spec(values(data={"name": "rows", "validation_split": share})).data.eval_rows(rows) == kept
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_run_has_the_settings_of_its_method_alone(method):
+    spec = read_spec(values(method={"kind": method}, **{name: {"r": 8} for name in METHODS}))
+    assert spec.method == METHODS[method](r=8)
+    stored = spec.model_dump(mode="json")
+    assert stored["method"] == {"kind": method}
+    assert set(METHODS) & set(stored) == {method}
+    assert RunSpec.model_validate(stored) == spec == read_spec(stored)
+    assert spec.method.summary.endswith("r8")
+
+
+def test_a_value_of_a_method_that_is_not_chosen_is_not_judged():
+    assert read_spec(values(method={"kind": "miss"}, lora={"r": "half typed"})).method == METHODS["miss"]()
+
+
+def test_a_spec_that_an_older_studio_wrote_is_lora_and_supervised():
+    stored = read_spec(values(lora={"r": 4, "use_dora": True})).model_dump(mode="json")
+    del stored["method"], stored["objective"]
+    spec = RunSpec.model_validate(stored)
+    assert spec.method == method_of(stored) == METHODS["lora"](r=4, use_dora=True)
+    assert spec.objective.kind == "sft"
+    assert whole_sections(stored) == spec.model_dump(mode="json")
+
+
+def test_a_method_that_does_not_exist_is_named():
+    assert faults(method={"kind": "mora"})["method.kind"].startswith("Choose one of 'lora'")

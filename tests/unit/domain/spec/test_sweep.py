@@ -13,7 +13,7 @@ def test_every_combination_is_a_run_with_a_name_of_its_own():
     axes = read_axes({"lora.r": "8, 16", "training.learning_rate": "1e-4,2e-4, 1e-4"})
     found = combine(VALUES, axes)
     assert [c.suffix for c in found] == ["r8-lr1e-4", "r8-lr2e-4", "r16-lr1e-4", "r16-lr2e-4"]
-    assert [(c.spec.lora.r, c.spec.training.learning_rate) for c in found] == [
+    assert [(c.spec.method.r, c.spec.training.learning_rate) for c in found] == [
         (8, 1e-4), (8, 2e-4), (16, 1e-4), (16, 2e-4),
     ]  # fmt: skip
     assert all(check_name(f"captain-{c.suffix}") for c in found)
@@ -48,3 +48,21 @@ def test_a_sweep_has_a_limit():
             },
         )
     assert MAX_RUNS == 64
+
+
+def test_methods_are_compared_like_any_other_setting():
+    found = combine(VALUES, read_axes({"method.kind": "lora, miss", "training.seed": "1, 2"}))
+    assert [c.suffix for c in found] == ["lora-seed1", "lora-seed2", "miss-seed1", "miss-seed2"]
+    assert [c.spec.method.kind for c in found] == ["lora", "lora", "miss", "miss"]
+
+
+@pytest.mark.parametrize(
+    ("values", "axes"),
+    [(VALUES, {"miss.r": "8, 16"}), (VALUES, {"method.kind": "lora, miss", "miss.r": "8, 16"})],
+    ids=["another method", "not all of them"],
+)
+def test_a_setting_that_not_every_run_has_cannot_be_swept(values, axes):
+    with pytest.raises(InvalidInput) as caught:
+        combine(values, read_axes(axes))
+    assert list(caught.value.fields) == ["miss.r"]
+    assert "choose miss" in caught.value.fields["miss.r"].remedy

@@ -103,7 +103,7 @@ def test_a_queued_run_starts_when_there_is_room_and_the_next_one_waits(bench):
     bench.dispatcher.tick()
     assert (bench.status(first), bench.status(second)) == ("starting", "queued")
     request = bench.folder(first).read_request(TrainRequest)
-    assert request.spec.lora.r == 16
+    assert request.spec.method.r == 16
     assert request.adapter.startswith(str(bench.home / "adapters"))
     bench.folder(first).append(Finished(path="/x"))
     bench.dispatcher.tick()

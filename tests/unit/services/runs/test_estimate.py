@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from studio.domain.errors import StudioError
-from studio.domain.spec.lora import LoraSpec
+from studio.domain.spec.methods.lora import LoraSpec
 from studio.domain.spec.run_spec import RunSpec, read_spec
 from studio.domain.spec.training import TrainingSpec
 from studio.services.models.layers import BaseWeights, layers_of, read_base_weights
 from studio.services.runs.estimate import (
     base_bytes,
+    method_faults,
     plan,
     row_tokens,
     sizes,
-    target_fault,
     total_steps,
     trainable_parameters,
     training_bytes,
@@ -104,12 +104,11 @@ def test_what_cannot_be_told_from_the_files_is_not_made_up(shapes, config):
 
 
 def test_a_name_that_no_layer_has_is_at_fault_and_the_known_ones_are_told():
-    fault = target_fault(llama(), LoraSpec(target_modules=["q_proj", "key"]))
-    assert fault is not None
+    (fault,) = method_faults(llama(), LoraSpec(target_modules=["q_proj", "key"])).values()
     assert "“key”" in fault.problem
     assert "q_proj, v_proj, down_proj" in fault.remedy
-    assert target_fault(llama(), LoraSpec(target_modules=["q_proj", "lm_head"])) is None
-    assert target_fault(llama(), LoraSpec()) is None
+    assert method_faults(llama(), LoraSpec(target_modules=["q_proj", "lm_head"])) == {}
+    assert method_faults(llama(), LoraSpec()) == {}
 
 
 @pytest.mark.parametrize(

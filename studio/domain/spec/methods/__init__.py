@@ -1,0 +1,1 @@
+"""PEFT methods that the studio trains: one module for each, listed in `registry`."""

@@ -1,0 +1,53 @@
+"""`studio train`: what its flags make of a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.app import build
+from studio.cli import main
+from studio.settings import read_settings
+
+
+@pytest.fixture
+def train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Queues a run with these flags; returns the exit code, and the spec or what was said of a fault."""
+    home = tmp_path / "home"
+    home.mkdir()
+    studio = build(read_settings({}, home=home))
+    studio.catalogue.add_model(name="m", reference="org/m", source="hub", status="ready", path=str(tmp_path))
+    studio.catalogue.add_dataset(
+        name="d", format="chat", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=40, size=1, details={},
+        status="ready",
+    )  # fmt: skip
+    assert studio.lock.acquire()  # so that no command starts the run
+    yield lambda *flags: _said(capsys, "train", "--model", "m", "--dataset", "d", *flags, "--home", str(home), "--json")
+    studio.close()
+
+
+def _said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, Any]:
+    capsys.readouterr()
+    code = main(list(words))
+    out, err = capsys.readouterr()
+    return code, json.loads(out)["spec"] if code == 0 else out + err
+
+
+def test_a_method_is_chosen_with_its_settings(train: Any) -> None:
+    code, spec = train("--name", "a", "--method", "miss", "--miss.r", "8")
+    assert code == 0
+    assert spec["method"] == {"kind": "miss"} and spec["miss"]["r"] == 8 and "lora" not in spec
+
+
+def test_a_preset_sets_the_chosen_method(train: Any) -> None:
+    _, spec = train("--name", "a", "--method", "hira", "--preset", "quick")
+    assert spec["hira"]["r"] == 8
+
+
+def test_a_setting_of_another_method_is_refused_with_the_way_out(train: Any) -> None:
+    code, said = train("--name", "a", "--miss.r", "8")
+    assert code != 0
+    assert "--miss.r" in said and "--method miss" in said
