@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, inspect, make_url
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
-from studio.domain.errors import StudioError
+from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.secrecy import keep_secret
 from studio.store.database_faults import CatalogueFull, fault_of
 from studio.store.lock import SECONDS_FOR_LOCK, HomeLock
@@ -25,14 +25,12 @@ def open_database(url: str, lock: HomeLock | None = None) -> Engine:
     `lock`: an older studio that runs there would not find its columns any more.
 
     Raises:
+        InvalidInput: the URL is not one of a database of SQLite or PostgreSQL.
         CatalogueFull: there is no room for what its readers share.
         StudioError: it cannot be opened, is damaged, was written by a newer studio, or must be migrated while another
             process has the home.
     """
-    place = make_url(url)
-    keep_secret(place.password)
-    waits = place.get_backend_name() == "sqlite" and "timeout" not in place.query
-    engine = create_engine(url, connect_args={"timeout": SECONDS_TO_WAIT} if waits else {})
+    engine = _engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_rules)
     try:
@@ -48,6 +46,29 @@ def open_database(url: str, lock: HomeLock | None = None) -> Engine:
             reason=error.orig,
         ) from error
     return engine
+
+
+def _engine(url: str) -> Engine:
+    try:
+        place = make_url(url)
+        keep_secret(place.password)
+        backend = place.get_backend_name()
+        if backend not in ("sqlite", "postgresql"):
+            raise ValueError(backend)
+        waits = backend == "sqlite" and "timeout" not in place.query
+        return create_engine(place, connect_args={"timeout": SECONDS_TO_WAIT} if waits else {})
+    except (ArgumentError, ValueError) as error:  # what it says may be a part of the password
+        raise InvalidInput(
+            "The database URL cannot be used.",
+            "Write it as postgresql://user:password@host/database, or leave it out: the catalogue is a SQLite file in "
+            "the home then.",
+        ) from error
+    except ImportError as error:
+        raise StudioError(
+            "The catalogue is in a database that needs the Python package {package}, which is not installed.",
+            "For PostgreSQL, install “psycopg[binary]” with pip into the environment of the studio.",
+            package=error.name or str(error),
+        ) from error
 
 
 def _sqlite_rules(connection: Any, _record: Any) -> None:

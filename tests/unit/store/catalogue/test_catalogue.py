@@ -70,6 +70,18 @@ def test_a_file_that_is_no_database_is_named_with_a_remedy(tmp_path):
         Catalogue(f"sqlite:///{tmp_path / 'studio.db'}")
 
 
+@pytest.mark.parametrize("url", ["studio", "oracle://host/studio", "nothing://host/x", "postgresql://a:hidden@@h:p/x"])
+def test_a_url_of_no_database_that_can_be_used_is_refused_without_being_repeated(url):
+    with pytest.raises(InvalidInput, match=r"database URL cannot be used.*postgresql://user") as caught:
+        Catalogue(url)
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_database_whose_driver_is_not_installed_says_which_one_to_install():
+    with pytest.raises(StudioError, match=r"needs the Python package pg8000.*install “psycopg"):
+        Catalogue("postgresql+pg8000://host/studio")
+
+
 def test_a_taken_name_is_said_at_its_field(catalogue):
     add_adapter(catalogue, "captain")
     with pytest.raises(InvalidInput, match="“captain” is taken by another adapter") as caught:
