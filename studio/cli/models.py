@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from studio.cli.commands import Commands
 from studio.cli.output import ProgressLine, details, show, table
 from studio.cli.session import opened, records, wait
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.jobs.models import ModelReport
 from studio.services.models.status import fault_of
 from studio.store.tables.models import Model
 
@@ -74,24 +74,23 @@ def check_model(arguments: argparse.Namespace) -> int:
     with opened(arguments) as studio:
         name = studio.models.start_check(arguments.name).name
         report = wait(studio, lambda: studio.models.checked(name))
-    show(arguments, report, _shown_report(name, report))
-    return 1 if report["problems"] else 0
+    show(arguments, report.model_dump(mode="json", exclude_unset=True), _shown_report(name, report))
+    return 1 if report.problems else 0
 
 
-def _shown_report(name: str, report: dict[str, Any]) -> str:
+def _shown_report(name: str, report: ModelReport) -> str:
     """As lines of a table, then sentences."""
-    adapters = report["adapters"] or {}
     yes_no = {True: "yes", False: "no", None: None}
-    template = {key.replace("_", " "): value for key, value in (report["template"] or {}).items()}
+    template = report.template.model_dump(exclude_unset=True) if report.template else {}
     told = {
         "model": name,
-        "causal": yes_no[report["causal"]],
-        "quantization": report["quantization"],
-        "packing": report["packing"],
-        "head": report["head"],
-        "adapters on": ", ".join(adapters.get("layers", [])),
-        **{key: yes_no[value] if isinstance(value, bool) else value for key, value in template.items()},
+        "causal": yes_no[report.causal],
+        "quantization": report.quantization,
+        "packing": report.packing,
+        "head": report.head,
+        "adapters on": ", ".join(report.adapters.layers if report.adapters else []),
+        **{k.replace("_", " "): yes_no[v] if isinstance(v, bool) else v for k, v in template.items()},
     }
-    said = [("Problem", report["problems"]), ("Note", [*adapters.get("left_out", []), *report["notes"]])]
+    said = [("Problem", report.problems), ("Note", report.all_notes)]
     lines = [f"{kind}: {StudioError.from_dict(one)}" for kind, found in said for one in found]
     return "\n".join([details(told), *([""] if lines else []), *lines])

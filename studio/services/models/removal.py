@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from studio.domain.errors import InvalidInput, NotFound, StudioError
+from studio.domain.jobs.models import ModelReport
 from studio.domain.naming import slug
 from studio.engines.base import Engine
 from studio.engines.job import Job
@@ -82,7 +83,7 @@ class ModelRemoval:
                 "Close programs that use {path}, or fix its permissions; the studio retries automatically.",
                 name=model.name, reason=error.strerror or str(error), path=folder,
             ) from error  # fmt: skip
-        self._catalogue.change_model(model.id, only=REMOVED, folder="", path="", worker="", report={})
+        self._catalogue.change_model(model.id, only=REMOVED, folder="", path="", worker="", report=ModelReport())
         if model.source != "starter":  # of which is remembered that nobody wants it: see Models.add_starter_once
             self._catalogue.forget_model(model.id)
 

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Finished, Progress
 from studio.domain.graphemes import cut
-from studio.domain.jobs.models import CheckRequest, CheckSummary, FetchRequest, ModelSummary
+from studio.domain.jobs.models import CheckRequest, CheckSummary, FetchRequest, ModelReport, ModelSummary
 from studio.domain.jobs.state import Done, Failed, Lost, Running
 from studio.domain.translation import N_
 from studio.engines.base import Engine
@@ -101,8 +100,8 @@ class Models:
             job.start("check")
         return model
 
-    def checked(self, name: str) -> dict[str, Any] | None:
-        """What the check found (see worker.model_check.check), which the catalogue keeps from now on; None while it is
+    def checked(self, name: str) -> ModelReport | None:
+        """What the check found, which the catalogue keeps from now on; None while it is
         under way.
 
         Raises StudioError: it failed, or was never begun.
@@ -118,7 +117,7 @@ class Models:
                 return None
         raise job.why_lost(N_("Start the check again."))
 
-    def _keep_report(self, model: Model) -> dict[str, Any] | None:
+    def _keep_report(self, model: Model) -> ModelReport | None:
         """Lets the catalogue keep what a check has found that is done."""
         folder = self._check_job(model).folder
         last = folder.last_event() if folder.events.exists() else None
@@ -141,7 +140,15 @@ class Models:
         self._catalogue.change_model(model.id, folder=str(job.folder.path))
         worker = job.start("fetch", online=True, token=self._token())
         self._catalogue.change_model(
-            model.id, status="preparing", stage="", done=0, total=0, problem="", remedy="", report={}, worker=worker
+            model.id,
+            status="preparing",
+            stage="",
+            done=0,
+            total=0,
+            problem="",
+            remedy="",
+            report=ModelReport(),
+            worker=worker,
         )
 
     def list(self) -> Sequence[Model]:
@@ -197,19 +204,20 @@ class Models:
     def _report_fault(self, model: Model, fault: StudioError) -> None:
         """What a check wrote cannot be read: it is as if it had found this."""
         self._check_job(model).folder.events.unlink(missing_ok=True)
-        self._catalogue.change_model(model.id, report={"problems": [fault.as_dict()]})
+        self._catalogue.change_model(model.id, report=ModelReport(problems=[fault.as_dict()]))
 
     def _look_after(self, model: Model) -> None:
         job = Job(self._engine, model.folder or folder_of(self._folder, model), model.worker)
         change = partial(self._catalogue.change_model, model.id, only="preparing")  # it may be removed meanwhile
         match job.poll(created_at=model.created_at):
             case Done(finished):
-                found = finished.result(ModelSummary).model_dump(mode="json", exclude_unset=True)
+                summary = finished.result(ModelSummary)
+                found = {name: value for name, value in summary if name in summary.model_fields_set}
                 change(status="ready", path=finished.path, size=finished.size, stage="", worker="", **found)
             case Failed(fault):
                 change(
                     status="failed", problem=fault.problem, remedy=fault.remedy, worker="",
-                    report={"problems": [fault.as_dict()]},
+                    report=ModelReport(problems=[fault.as_dict()]),
                 )  # fmt: skip
             case Lost():
                 self._fail(model, job.why_lost(N_("Add it again; what was downloaded is kept.")))

@@ -33,7 +33,7 @@ def check_ready(model: Model) -> None:
 
 def fault_of(model: Model) -> StudioError:
     """Why it could not be fetched, in the worker's own words; with its values apart, so that it can be translated."""
-    told = next(iter(model.report.get("problems") or []), None)
+    told = next(iter(model.report.problems), None)
     if told and StudioError.from_dict(told).problem == model.problem:
         return StudioError.from_dict(told)
     return StudioError(model.problem, model.remedy)

@@ -158,9 +158,7 @@ class Router:
 def worker_request(model: Model, precision: str) -> ServeRequest:
     """What a chat worker is asked to serve."""
     return ServeRequest(
-        model=ServedModel(
-            name=model.name, reference=model.reference, path=model.path, batches=model.report.get("batches")
-        ),
+        model=ServedModel(name=model.name, reference=model.reference, path=model.path, batches=model.report.batches),
         precision=precision,
     )
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy.orm import Mapped, mapped_column
 
-from studio.store.tables.base import NEVER_TWICE, Large, Table
+from studio.domain.jobs.models import ModelReport
+from studio.store.tables.base import NEVER_TWICE, Large, Table, Typed
 
 REMOVED = "removed"  # a status
 
@@ -35,7 +34,7 @@ class Model(Table):
     license: Mapped[str] = mapped_column(default="")
     context: Mapped[int] = mapped_column(default=0)  # tokens
     chat_template: Mapped[bool] = mapped_column(default=False)
-    report: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    report: Mapped[ModelReport] = mapped_column(Typed(ModelReport), default=ModelReport, server_default="{}")
     folder: Mapped[str] = mapped_column(default="")  # where its fetching worker writes
     worker: Mapped[str] = mapped_column(default="", server_default="")  # engines.base.Handle; empty: none is known
     owner: Mapped[str] = mapped_column(default="")

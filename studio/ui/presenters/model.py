@@ -10,13 +10,13 @@ from studio.services.models.status import fault_of
 from studio.ui.language import problem_of, remedy_of
 
 if TYPE_CHECKING:
+    from studio.domain.jobs.models import ModelReport
     from studio.store.tables.models import Model
 
 SHOWN_FIELDS = (
     "id", "name", "source", "status", "stage", "done", "total", "parameters", "license", "context", "size",
     "chat_template",
 )  # fmt: skip
-FOUND = ("causal", "quantization", "packing", "head")
 
 
 def shown_model(model: Model, language: str = "en") -> dict[str, Any]:
@@ -26,20 +26,20 @@ def shown_model(model: Model, language: str = "en") -> dict[str, Any]:
         "reference": STARTER if model.source == STARTER else model.reference,
         "problem": problem_of(fault, language),
         "remedy": remedy_of(fault, language),
-        "report": shown_report(model.report, language) if model.status == "ready" and model.report else None,
+        "report": shown_report(model.report, language)
+        if model.status == "ready" and not model.report.is_empty
+        else None,
     }
 
 
-def shown_report(report: dict[str, Any], language: str) -> dict[str, Any]:
-    """The report with its sentences in the reader's language. An older studio's check may have told less."""
-    adapters = report.get("adapters") or {}
-    notes = [*(adapters.get("left_out") or []), *(report.get("notes") or [])]
+def shown_report(report: ModelReport, language: str) -> dict[str, Any]:
+    """The report with its sentences in the reader's language."""
     return {
-        **{name: report.get(name) for name in FOUND},
-        "layers": adapters.get("layers") or [],
-        "template": report.get("template") or {},
-        "problems": [_told(problem, language) for problem in report.get("problems") or []],
-        "notes": [_told(note, language) for note in notes],
+        **report.model_dump(include={"causal", "quantization", "packing", "head"}),
+        "layers": report.adapters.layers if report.adapters else [],
+        "template": report.template.model_dump(exclude_unset=True) if report.template else {},
+        "problems": [_told(problem, language) for problem in report.problems],
+        "notes": [_told(note, language) for note in report.all_notes],
     }
 
 

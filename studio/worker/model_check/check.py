@@ -14,7 +14,7 @@ from studio.domain.chat.template_faults import TemplateExceeds
 from studio.domain.chat.templates import AUTOMATIC
 from studio.domain.errors import StudioError
 from studio.domain.events import Finished
-from studio.domain.jobs.models import CheckRequest, CheckSummary
+from studio.domain.jobs.models import AdapterReport, CheckRequest, CheckSummary, ModelReport, TemplateReport
 from studio.domain.precision import PRECISIONS
 from studio.domain.quantization import StoredQuantization, stored_quantization
 from studio.domain.spec.methods.lora import LoraSpec
@@ -49,38 +49,35 @@ _LOADING_FACTOR = 1.25  # times the weights, that loading them takes
 
 
 @dataclass
-class ModelReport:
-    """What a check found; null where it could not be tried. `refusal` is what keeps the model from being used at all.
-
-    `notes` are things to know that stop nothing. Both are kept with their words and values apart.
-    """
+class Findings:
+    """What a check has found so far; see ModelReport. `refusal` is what keeps the model from being used at all."""
 
     causal: bool | None = None
     quantization: str | None = None
     packing: str | None = None
     head: str | None = None
     batches: dict[str, bool] | None = None
-    adapters: dict[str, Any] | None = None
-    template: dict[str, Any] | None = None
+    adapters: AdapterReport | None = None
+    template: TemplateReport | None = None
     tried: bool = False
     problems: list[StudioError] = field(default_factory=list)
     notes: list[StudioError] = field(default_factory=list)
     refusal: StudioError | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def report(self) -> ModelReport:
         """As the catalogue keeps it and `models check` prints it."""
-        return {
-            "causal": self.causal,
-            "quantization": self.quantization,
-            "packing": self.packing,
-            "head": self.head,
-            "batches": self.batches,
-            "adapters": self.adapters,
-            "template": self.template,
-            "tried": self.tried,
-            "problems": [problem.as_dict() for problem in self.problems],
-            "notes": [note.as_dict() for note in self.notes],
-        }
+        return ModelReport(
+            causal=self.causal,
+            quantization=self.quantization,
+            packing=self.packing,
+            head=self.head,
+            batches=self.batches,
+            adapters=self.adapters,
+            template=self.template,
+            tried=self.tried,
+            problems=[problem.as_dict() for problem in self.problems],
+            notes=[note.as_dict() for note in self.notes],
+        )
 
     def refuse(self, fault: StudioError) -> None:
         self.problems.append(fault)
@@ -92,13 +89,13 @@ def main(path: Path) -> None:
     folder = JobFolder(path)
     reporter = Reporter(folder)
     found = check_model(Path(folder.read_request(CheckRequest).path), reporter)
-    folder.append(Finished(path=str(path), details=CheckSummary(report=found.as_dict())))
+    folder.append(Finished(path=str(path), details=CheckSummary(report=found.report())))
 
 
-def check_model(path: Path, report: Report = lambda *_: None) -> ModelReport:
+def check_model(path: Path, report: Report = lambda *_: None) -> Findings:
     """Reads what the folder says of itself, then loads the model and tries it, where the memory that is free allows.
     Whatever is wrong becomes a problem of the report; nothing is raised."""
-    found = ModelReport()
+    found = Findings()
     stored = stored_quantization(model_config(path))
     found.quantization = stored.name if stored else None
     try:
@@ -119,7 +116,7 @@ def check_model(path: Path, report: Report = lambda *_: None) -> ModelReport:
     return found
 
 
-def _read_kind(config: Any, found: ModelReport) -> None:
+def _read_kind(config: Any, found: Findings) -> None:
     try:
         check_kind(config)
     except StudioError as fault:
@@ -127,7 +124,7 @@ def _read_kind(config: Any, found: ModelReport) -> None:
         found.refuse(fault)
 
 
-def _read_tokenizer(path: Path, found: ModelReport) -> None:
+def _read_tokenizer(path: Path, found: Findings) -> None:
     words = embedded_words(path)
     own = read_tokenizer(path)
     beyond = beyond_the_model(own, words) if words is not None else []
@@ -144,12 +141,12 @@ def _read_tokenizer(path: Path, found: ModelReport) -> None:
         )
     give_template(tokenizer, AUTOMATIC)  # as training uses it where nobody chooses
     try:
-        found.template = describe_template(tokenizer)
+        found.template = TemplateReport.model_validate(describe_template(tokenizer))
     except TemplateExceeds as fault:  # another one can be chosen
         found.notes.append(fault)
 
 
-def _try(path: Path, stored: StoredQuantization | None, hollow: Any, found: ModelReport, report: Report) -> None:
+def _try(path: Path, stored: StoredQuantization | None, hollow: Any, found: Findings, report: Report) -> None:
     device = pick_device()
     parameters = hollow.num_parameters() if hollow is not None else None
     free = min(free_memory(device), host_memory()[1]) if device.type == "cpu" else free_memory(device)
@@ -184,7 +181,7 @@ def _precision_that_fits(parameters: int | None, stored: StoredQuantization | No
     return next((p for p in choices if p and parameters * PRECISIONS[p].usual_bytes * _LOADING_FACTOR < free), None)
 
 
-def _probe(loaded: LoadedModel, found: ModelReport) -> None:
+def _probe(loaded: LoadedModel, found: Findings) -> None:
     """Runs the model on a few tokens. Its causality comes first: nothing else counts where that is missing."""
     if loaded.passed_over:
         found.notes.append(
@@ -211,15 +208,15 @@ def _probe(loaded: LoadedModel, found: ModelReport) -> None:
     found.packing = "exact" if isinstance(offers.batches[0], PackingCollator) else "padded"
 
 
-def _adapters(config: Any, targets: Targets) -> dict[str, Any] | None:
+def _adapters(config: Any, targets: Targets) -> AdapterReport | None:
     """What all-linear reaches and leaves out, by the adapter that peft puts on such a model."""
     hollow = hollow_model(config)
     if hollow is None:
         return None
     spec = LoraSpec()
     adapted = get_peft_model(hollow, targets.config(spec), low_cpu_mem_usage=True)
-    return {
-        "layers": reached(adapted),
-        "trainable": sum(p.numel() for p in adapted.parameters() if p.requires_grad),
-        "left_out": [said.as_dict() for said in targets.left_out_of(adapted, spec)],
-    }
+    return AdapterReport(
+        layers=reached(adapted),
+        trainable=sum(p.numel() for p in adapted.parameters() if p.requires_grad),
+        left_out=[said.as_dict() for said in targets.left_out_of(adapted, spec)],
+    )

@@ -31,7 +31,7 @@ def main(path: Path) -> None:
     found = check_model(model, report)
     if found.refusal is not None:
         raise found.refusal
-    summary = ModelSummary(**details, report=found.as_dict())
+    summary = ModelSummary(**details, report=found.report())
     folder.append(Finished(path=str(model), size=folder_size(model), details=summary))
 
 

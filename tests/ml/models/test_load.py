@@ -90,9 +90,9 @@ def test_a_saved_bitsandbytes_folder_is_loaded_as_it_was_saved(llama: Path, tmp_
     for asked in {"fp32", "bf16", "4-bit", "8-bit"} - {precision}:
         with pytest.raises(StudioError, match=f"stored as {precision}"):
             load_base(folder, asked, CPU)
-    report = check_model(folder).as_dict()
-    assert (report["causal"], report["problems"]) == (True, [])
-    assert report["quantization"].startswith(precision)
+    report = check_model(folder).report()
+    assert (report.causal, report.problems) == (True, [])
+    assert report.quantization.startswith(precision)
 
 
 def to_fp8(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -114,7 +114,7 @@ def test_fp8_weights_are_unpacked_and_named(copy: Path):
     assert {p.dtype for p in half.model.parameters()} == {torch.bfloat16}
     assert (logits(half.model) - plain(copy)).norm() < 0.05 * plain(copy).norm()
     assert describe_model(copy)["parameters"] == loaded.parameters
-    assert check_model(copy).as_dict()["quantization"] == "FP8"
+    assert check_model(copy).quantization == "FP8"
 
 
 def to_mxfp4(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -155,9 +155,9 @@ def test_weights_that_cannot_be_read_here_are_refused_with_a_way_out(copy: Path,
         with pytest.raises(StudioError, match="can neither train nor run") as fault:
             look(copy)
         assert "Add ada/plain, and choose 4-bit" in fault.value.remedy
-    report = check_model(copy).as_dict()
-    assert report["quantization"] is not None
-    assert report["problems"]
+    report = check_model(copy).report()
+    assert report.quantization is not None
+    assert report.problems
 
 
 @pytest.mark.parametrize("change", [to_fp8, "int8"])

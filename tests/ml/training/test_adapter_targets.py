@@ -63,11 +63,9 @@ def test_what_is_left_out_is_said_and_peft_takes_the_rest(tmp_path: Path, family
     as_mixin.load_adapter(str(tmp_path / "adapter"))
     assert torch.equal(as_peft(input_ids=ids).logits, expected)
     assert torch.equal(as_mixin(input_ids=ids).logits, expected)
-    report = check_model(folder).as_dict()["adapters"]
-    assert set(report["layers"]) == layers
-    assert [one["problem"] for one in report["left_out"]] == [
-        one.template for one in targets.left_out_of(adapted, lora)
-    ]
+    report = check_model(folder).report().adapters
+    assert set(report.layers) == layers
+    assert [one["problem"] for one in report.left_out] == [one.template for one in targets.left_out_of(adapted, lora)]
 
 
 def test_every_adapter_of_all_linear_learns_something(tmp_path: Path):
@@ -81,9 +79,9 @@ def test_every_adapter_of_all_linear_learns_something(tmp_path: Path):
 
 
 def test_experts_that_get_an_adapter_are_named(tmp_path: Path):
-    report = check_model(save_family(tmp_path, "mixtral")).as_dict()["adapters"]
-    assert {"experts.gate_up_proj", "experts.down_proj"} <= set(report["layers"])
-    assert report["left_out"] == []
+    report = check_model(save_family(tmp_path, "mixtral")).report().adapters
+    assert {"experts.gate_up_proj", "experts.down_proj"} <= set(report.layers)
+    assert report.left_out == []
 
 
 def test_a_named_layer_that_cannot_bear_an_adapter_is_refused(tmp_path: Path):

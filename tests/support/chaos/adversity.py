@@ -315,7 +315,7 @@ class Adversity:
             self._ask.add_model(self._aside / name)
             self._wait_until_read(seen, after)
             found = {model.name: model for model in seen.catalogue.models()}.get(name)
-        if found and found.status == "ready" and not found.report.get("problems"):
+        if found and found.status == "ready" and not found.report.problems:
             self.holdings.models[name] = found.path
         else:
             words = f"{found.status}: {found.problem} {found.report}" if found else "not there"

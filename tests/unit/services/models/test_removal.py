@@ -220,7 +220,7 @@ def test_adapters_and_runs_stay_and_come_back_to_life_when_the_model_is_added_ag
     assert [a.name for a in bench.models.adapters(model)] == ["Captain v1"]
     bench.models.delete("small")
     again = bench.fetched()
-    assert (again.id, again.status, again.report) == (model.id, "ready", {})
+    assert (again.id, again.status, again.report.is_empty) == (model.id, "ready", True)
     assert bench.catalogue.adapters(model_id=again.id)
 
 
@@ -242,9 +242,9 @@ def test_a_starter_that_was_removed_is_not_fetched_again_by_the_next_start(bench
 
 def test_a_failed_model_is_tried_again_by_adding_it_once_more(bench):
     model = bench.failed()
-    assert model.report["problems"][0]["problem"] == "The model {repo} is only for some."
+    assert model.report.problems[0]["problem"] == "The model {repo} is only for some."
     again = bench.models.add("org/secret")
-    assert (again.id, again.status, again.problem, again.report) == (model.id, "preparing", "", {})
+    assert (again.id, again.status, again.problem, again.report.is_empty) == (model.id, "preparing", "", True)
 
 
 def test_a_run_whose_model_is_gone_by_the_time_it_begins_says_so(bench):
