@@ -21,7 +21,7 @@ class Generation(Extension):
     def parse(self, parser: Any) -> Any:
         line = next(parser.stream).lineno
         body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
-        return nodes.CallBlock(self.call_method("_shown"), [], [], body).set_lineno(line)
+        return nodes.CallBlock(self.call_method("_render"), [], [], body).set_lineno(line)
 
     def _render(self, caller: Callable[[], str]) -> str:
         return caller()

@@ -251,6 +251,11 @@ def test_values_arrive_as_they_are(pool: RenderingPool, value: Any) -> None:
     assert template([{"role": "user", "content": value}], True) == f"True {value}"
 
 
+def test_what_a_template_marks_as_generated_is_written_as_it_is(pool: RenderingPool) -> None:
+    source = "<{% generation %}{{ messages[0].content }}{% endgeneration %}>"
+    assert Template(source, {}, processes=pool)([*ASKED], True) == "<Hi>"
+
+
 def test_a_value_that_json_cannot_say_is_a_refusal(pool: RenderingPool) -> None:
     with pytest.raises(TemplateRefusal, match="refuses this conversation"):
         Template("x", {}, processes=pool)([{"role": "user", "content": object()}], True)
