@@ -142,9 +142,9 @@ def outcome(studio: Studio, run: Run) -> dict[str, Any]:
         "path": adapter.path if adapter else None,
         "train_loss": run.train_loss,
         "eval_loss": run.eval_loss,
-        "train_rows": run.started.get("train_rows"),
-        "eval_rows": run.started.get("eval_rows"),
-        "dropped_rows": run.started.get("dropped_rows"),
+        "train_rows": run.started.train_rows if run.started else None,
+        "eval_rows": run.started.eval_rows if run.started else None,
+        "dropped_rows": run.started.dropped_rows if run.started else None,
     }
 
 

@@ -326,7 +326,7 @@ def test_a_refusal_on_the_way_leaves_no_repository_behind(hub: HubServer, bench:
     assert is_gone(hub)
 
 
-def test_one_break_while_uploading_is_mended_without_a_word(hub: HubServer, bench: Bench) -> None:
+def test_one_break_while_uploading_is_made_up_for_without_a_word(hub: HubServer, bench: Bench) -> None:
     hub.drop_next(r"PUT /lfs/")
     bench.push()
     assert hub.count(r"PUT /lfs/") == 2

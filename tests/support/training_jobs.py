@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from studio.domain.events import Event
+from studio.domain.events import Event, Started
 from studio.domain.jobs.ingest import DatasetReference
 from studio.domain.jobs.models import ModelReference
 from studio.domain.jobs.training import TrainRequest
@@ -31,6 +31,15 @@ def captain_rows(count: int) -> list[Row]:
     return [
         conversation(f"Where is {things[i % 8]} {i}?", f"Arr! {things[i % 8]} {i} be below deck.") for i in range(count)
     ]
+
+
+def started(**fields: Any) -> Started:
+    """What the worker of a small run says when it begins."""
+    usual = {
+        "total_steps": 4, "trainable": 10, "parameters": 100, "device": "cpu", "precision": "bf16", "train_rows": 18,
+        "eval_rows": 2, "tokens_per_epoch": 900, "versions": {"peft": "1"},
+    }  # fmt: skip
+    return Started.model_validate(usual | fields)
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> Path:

@@ -32,8 +32,8 @@ def lineage(catalogue: Catalogue, run: Run, details: dict[str, Any]) -> dict[str
         "run_id": run.id,
         "spec": run.spec,
         "seed": run.spec["training"]["seed"],
-        "versions": run.started.get("versions", {}),
-        "details": details | {k: run.started.get(k) for k in _OF_START},
+        "versions": run.started.versions if run.started else {},
+        "details": details | {k: getattr(run.started, k, None) for k in _OF_START},
         "owner": run.owner,
         "started_at": run.started_at,
     }

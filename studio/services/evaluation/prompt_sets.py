@@ -108,10 +108,10 @@ class PromptSets:
 
     def runs_with_held_out_rows(self) -> Sequence[dict[str, Any]]:
         """The newest 50 of them: {"id", "name", "dataset", "rows"}."""
-        told = (run for run in self._catalogue.runs() if run.started.get("eval_rows"))
+        told = ((run, run.started.eval_rows) for run in self._catalogue.runs() if run.started and run.started.eval_rows)
         return [
-            {"id": run.id, "name": run.name, "dataset": run.dataset_name, "rows": run.started["eval_rows"]}
-            for run in islice(told, MAX_RUNS)
+            {"id": run.id, "name": run.name, "dataset": run.dataset_name, "rows": rows}
+            for run, rows in islice(told, MAX_RUNS)
         ]
 
     def _add_rows(

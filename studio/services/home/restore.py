@@ -79,7 +79,7 @@ def _fill(home: Path, backup: BackupFile, tell: Told) -> dict[str, Any]:
         _extract(backup, aside, tell)
         rebase = rebase_to(backup.about.homes, home)
         rebase_files(aside, rebase)
-        missing = _mend_catalogue(aside, home, rebase) if (aside / DATABASE).exists() else []
+        missing = _update_catalogue(aside, home, rebase) if (aside / DATABASE).exists() else []
         for part in sorted(aside.iterdir(), key=lambda path: path.name == DATABASE):  # the catalogue last
             part.rename(home / part.name)
             moved.append(home / part.name)
@@ -117,7 +117,7 @@ def _extract(backup: BackupFile, aside: Path, tell: Told) -> None:
             backup.copy(path, file, read)
 
 
-def _mend_catalogue(aside: Path, home: Path, rebase: Rebase) -> list[str]:
+def _update_catalogue(aside: Path, home: Path, rebase: Rebase) -> list[str]:
     """Brings it up to date. What was under way has no worker here. Returns what the backup does not have the files of,
     since they were outside of the home; their rows lead to nothing now, so that deleting them deletes nothing."""
     _record_last_words(aside)

@@ -120,5 +120,5 @@ def _copy(checkpoint: Path, path: Path, *, base: str, story: dict[str, Any]) -> 
 
 def _story(run: Run, request: TrainRequest, step: int) -> dict[str, Any]:
     return request.provenance() | {
-        "seed": request.spec.training.seed, "versions": run.started.get("versions", {}), "steps": step
+        "seed": request.spec.training.seed, "versions": run.started.versions if run.started else {}, "steps": step
     }  # fmt: skip

@@ -56,7 +56,7 @@ def summarise(events: Sequence[RunEvent], seq: int) -> Summary:
             case Progress():
                 fields.update(stage=event.stage, stage_done=event.done, stage_total=event.total)
             case Started():
-                fields.update(started=event.model_dump(mode="json"), total_steps=event.total_steps, stage="")
+                fields.update(started=event, total_steps=event.total_steps, stage="")
             case Resumed():
                 _go_back(summary, event)
             case Halved():

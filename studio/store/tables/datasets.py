@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, validates
+from sqlalchemy.orm import Mapped, mapped_column
 
 from studio.domain.jobs.ingest import DatasetDetails
 from studio.store.tables.base import NEVER_TWICE, Large, Table, Typed
@@ -45,10 +44,6 @@ class Dataset(Table):
     worker: Mapped[str] = mapped_column(default="", server_default="")  # engines.base.Handle; empty: none is known
     owner: Mapped[str] = mapped_column(default="")
     created_at: Mapped[float]
-
-    @validates("details")
-    def _typed(self, _name: str, value: DatasetDetails | Mapping[str, Any]) -> DatasetDetails:
-        return value if isinstance(value, DatasetDetails) else DatasetDetails.model_validate(value)
 
     @property
     def reference(self) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from studio.store.tables.base import NEVER_TWICE, Large, Table
+from studio.domain.events import Started
+from studio.store.tables.base import NEVER_TWICE, Large, Table, Typed
 
 
 class Sweep(Table):
@@ -68,7 +69,9 @@ class Run(Table):
     stage_total: Mapped[Large] = mapped_column(default=0)
     step: Mapped[int] = mapped_column(default=0)
     total_steps: Mapped[int] = mapped_column(default=0)
-    started: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the Started event
+    started: Mapped[Started | None] = mapped_column(
+        Typed(Started, optional=True), default=lambda: None, nullable=False
+    )  # None, written as {}, until it has begun
     train_loss: Mapped[float | None]
     eval_loss: Mapped[float | None]
     best_eval_loss: Mapped[float | None]

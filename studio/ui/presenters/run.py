@@ -10,6 +10,7 @@ from studio.services.runs.placement import NO_DEVICE
 from studio.services.runs.progress import NOTES
 from studio.services.runs.service import Runs, stage_of
 from studio.store.tables.adapters import Adapter
+from studio.store.tables.base import as_json
 from studio.store.tables.runs import Run
 from studio.ui.language import problem_of, remedy_of, sentence_of, translate
 
@@ -36,8 +37,10 @@ def shown_run(run: Run, adapter: Adapter | None, language: str) -> dict[str, Any
         "adapter": _adapter(adapter),
         "problem": problem,
         "remedy": remedy,
-        "started": run.started,
-        "trained_part": translate(objective_of(run.spec).trained_part(run.started.get("format")), language),
+        "started": as_json(run.started),
+        "trained_part": translate(
+            objective_of(run.spec).trained_part(run.started.format if run.started else ""), language
+        ),
         **_why_it_waits(run, language),
     }
 

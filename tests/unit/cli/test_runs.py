@@ -10,6 +10,7 @@ from studio.cli import main
 from studio.cli.output import table
 from studio.domain.spec.run_spec import read_spec
 from studio.settings import read_settings
+from tests.support.training_jobs import started
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_a_run_on_hold_is_not_said_to_be_queued(home, capsys):
 def test_whoever_follows_a_run_is_told_how_many_rows_were_left_out(home, capsys):
     studio = build(read_settings({}, home=home))
     studio.run_control.stop(1)
-    studio.catalogue.change_run(1, started={"train_rows": 3, "eval_rows": 0, "dropped_rows": 9})
+    studio.catalogue.change_run(1, started=started(train_rows=3, eval_rows=0, dropped_rows=9))
     studio.close()
     main(["runs", "watch", "1", "--home", str(home)])
     told = [line.split() for line in capsys.readouterr().out.splitlines()]

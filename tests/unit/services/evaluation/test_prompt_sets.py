@@ -13,6 +13,7 @@ from studio.services.evaluation.prompt_sets import MAX_PROMPTS, PromptSets
 from studio.services.runs.service import Runs
 from studio.store.datasets.row_file import RowFileWriter
 from studio.store.job_folder import JobFolder
+from tests.support.training_jobs import started
 
 ASK = [{"role": "user", "content": "Who?"}]
 
@@ -221,7 +222,7 @@ def test_of_a_run_with_a_validation_set_all_its_rows_are_taken(sets, run):
 
 def test_only_runs_that_measure_themselves_are_offered(sets, catalogue, run):
     assert sets.runs_with_held_out_rows() == []
-    catalogue.change_run(run[0], started={"eval_rows": 3})
+    catalogue.change_run(run[0], started=started(eval_rows=3))
     assert sets.runs_with_held_out_rows() == [{"id": run[0], "name": "tide", "dataset": "rows", "rows": 3}]
 
 

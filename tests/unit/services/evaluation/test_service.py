@@ -250,7 +250,7 @@ def test_what_it_waits_for_can_be_seen_meanwhile(studio):
     assert (done["status"], done["fault"]["problem"]) == ("failed", "Training needs the memory.")
 
 
-def test_what_waiting_cannot_mend_fails_at_once_with_its_fault_and_can_be_resumed(studio):
+def test_what_waiting_cannot_fix_fails_at_once_with_its_fault_and_can_be_resumed(studio):
     id = studio.submit()
 
     def refuse():

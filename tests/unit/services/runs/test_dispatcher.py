@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.domain.errors import InvalidInput
-from studio.domain.events import Evaluated, Failed, Finished, Halved, Progress, Resumed, Sampled, Started, Step
+from studio.domain.events import Evaluated, Failed, Finished, Halved, Progress, Resumed, Sampled, Step
 from studio.domain.jobs.training import TrainRequest
 from studio.domain.spec.run_spec import read_spec
 from studio.engines.exit_reason import ExitReason
@@ -26,6 +26,7 @@ from studio.store.checkpoint_folder import Checkpoint, seal
 from studio.store.job_folder import JobFolder
 from studio.store.tables.runs import Run
 from tests.support.fakes import FakeEngine
+from tests.support.training_jobs import started
 
 
 class Bench:
@@ -85,13 +86,6 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path):
     return Bench(tmp_path)
-
-
-def started(total=4):
-    return Started(
-        total_steps=total, trainable=10, parameters=100, device="cpu", precision="bf16", train_rows=18, eval_rows=2,
-        tokens_per_epoch=900, versions={"peft": "1"},
-    )  # fmt: skip
 
 
 def step(number, loss=1.0):
@@ -449,7 +443,7 @@ def test_a_run_is_continued_as_long_as_one_step_is_left_of_what_the_trainer_woul
     # As transformers' Trainer.set_initial_training_values reckons.
     batches = -(-rows // batch)
     total = math.ceil(epochs * max(1, -(-batches // accumulation)))
-    run = Run(name="a", started={"train_rows": rows})
+    run = Run(name="a", started=started(train_rows=rows))
     spec = read_spec(
         {
             "model": {"name": "tiny"},
@@ -465,7 +459,7 @@ def test_a_run_is_continued_as_long_as_one_step_is_left_of_what_the_trainer_woul
 
 def test_a_run_with_half_a_step_left_goes_on(bench):
     id = bench.running()
-    bench.catalogue.change_run(id, started={"train_rows": 5})  # 2 steps an epoch, in batches of 4
+    bench.catalogue.change_run(id, started=started(train_rows=5))  # 2 steps an epoch, in batches of 4
     whole_checkpoint(bench.folder(id), 2)
     bench.dies(Finished(path=str(bench.home / "adapter"), step=2), id=id)
     longer = bench.control.continue_with(id, epochs=1.25, name="longer")
