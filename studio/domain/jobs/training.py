@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from studio.domain.events import Started
 from studio.domain.jobs.ingest import DatasetReference
 from studio.domain.jobs.message import Fault, Message, Request
 from studio.domain.jobs.models import ModelReference
@@ -71,3 +72,31 @@ class AdapterSummary(Message):
     from_step: int | None = None
     early_stopped: bool = False
     left_out: list[Fault] = Field(default_factory=list)
+
+
+class AdapterDetails(AdapterSummary):
+    """What the catalogue keeps of how an adapter was trained: what the worker found, at its start and at its end. An
+    older studio may have kept less, and what one kept besides stays."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    trainable: int | None = None
+    parameters: int | None = None
+    device: str | None = None
+    precision: str | None = None
+    format: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_0(cls, value: Any) -> Any:
+        """Of a run that had not counted them, the rows that were left out were null."""
+        is_null = isinstance(value, Mapping) and value.get("dropped_rows", 0) is None
+        return {k: v for k, v in value.items() if k != "dropped_rows"} if is_null else value
+
+    @classmethod
+    def of_run(cls, summary: AdapterSummary, started: Started | None) -> AdapterDetails:
+        """Of an adapter that a run ended with, or of a checkpoint of its."""
+        at_start = started.model_dump(include=set(_OF_START)) if started else {}
+        return cls.model_validate(summary.model_dump(exclude_unset=True) | at_start)
+
+
+_OF_START = ("trainable", "parameters", "device", "precision", "dropped_rows", "format")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.domain.jobs.training import TrainRequest
+from studio.domain.jobs.training import AdapterDetails, AdapterSummary, TrainRequest
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import JobFolder
 from studio.store.tables.runs import Run
 
-_OF_START = ("trainable", "parameters", "device", "precision", "dropped_rows", "format")
 
-
-def lineage(catalogue: Catalogue, run: Run, details: dict[str, Any]) -> dict[str, Any]:
+def lineage(catalogue: Catalogue, run: Run, summary: AdapterSummary) -> dict[str, Any]:
     """Where an adapter of this run comes from, as fields of its record."""
     model = catalogue.model_by_id(run.model_id)
     request = JobFolder(run.folder).read_request(TrainRequest)
@@ -33,7 +31,7 @@ def lineage(catalogue: Catalogue, run: Run, details: dict[str, Any]) -> dict[str
         "spec": run.spec,
         "seed": run.spec["training"]["seed"],
         "versions": run.started.versions if run.started else {},
-        "details": details | {k: getattr(run.started, k, None) for k in _OF_START},
+        "details": AdapterDetails.of_run(summary, run.started),
         "owner": run.owner,
         "started_at": run.started_at,
     }

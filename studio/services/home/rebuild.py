@@ -18,7 +18,7 @@ from studio.domain.jobs.ingest import (
     SourceFileRecord,
 )
 from studio.domain.jobs.models import FetchRequest
-from studio.domain.jobs.training import AdapterSummary, TrainRequest
+from studio.domain.jobs.training import AdapterDetails, TrainRequest
 from studio.domain.run import RunStatus
 from studio.engines.base import NOBODY
 from studio.services.datasets.sources import name_of_file
@@ -152,9 +152,10 @@ class Rebuilding:
         """What the run says of the adapter that it ended with, or of a checkpoint of its that was kept."""
         last = JobFolder(self._home / "runs" / str(run)).last_event()
         if isinstance(last, Finished) and Path(last.path or "").name == folder.name:
+            details = last.result(AdapterDetails)
             return {
-                "steps": last.result(AdapterSummary).from_step or last.step, "train_loss": last.train_loss,
-                "eval_loss": last.eval_loss, "best_eval_loss": last.best_eval_loss, "details": last.details,
+                "steps": details.from_step or last.step, "train_loss": last.train_loss, "eval_loss": last.eval_loss,
+                "best_eval_loss": last.best_eval_loss, "details": details,
             }  # fmt: skip
         losses = self._catalogue.losses_at(run, step)
         return {"checkpoint": step, "train_loss": losses.get("step"), "eval_loss": losses.get("eval")}

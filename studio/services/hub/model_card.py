@@ -155,8 +155,8 @@ def _data(adapter: Adapter) -> str:
         ("Name", adapter.dataset_name),
         ("Version", adapter.dataset_version),
         ("Rows", adapter.dataset_rows),
-        ("Trained on", objective_of(adapter.spec).trained_part(adapter.details.get("format")) or None),
-        ("Rows left out, with nothing to learn within max length", adapter.details.get("dropped_rows") or None),
+        ("Trained on", objective_of(adapter.spec).trained_part(adapter.details.format) or None),
+        ("Rows left out, with nothing to learn within max length", adapter.details.dropped_rows or None),
         ("SHA-256 of the rows as JSON Lines", adapter.dataset_sha256),
     ]
     return _table(("Dataset", ""), rows)
@@ -167,9 +167,9 @@ def _results(adapter: Adapter) -> Iterator[tuple[str, Any]]:
     yield "Training loss", adapter.train_loss
     yield "Validation loss", adapter.eval_loss
     yield "Best validation loss of its run", adapter.best_eval_loss
-    yield "Trainable parameters", adapter.details.get("trainable")
-    yield "Device", adapter.details.get("device")
-    yield "Precision of the base", adapter.details.get("precision")
+    yield "Trainable parameters", adapter.details.trainable
+    yield "Device", adapter.details.device
+    yield "Precision of the base", adapter.details.precision
 
 
 def _before_and_after(measured: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import InvalidInput, NotFound
-from studio.domain.jobs.training import TrainRequest
+from studio.domain.jobs.training import AdapterSummary, TrainRequest
 from studio.domain.naming import check_name, slug
 from studio.services.adapters.lineage import lineage
 from studio.store.adapter_folder import CONFIG, STORY, WEIGHTS, name_magnitudes
@@ -100,7 +100,7 @@ class Checkpoints:
                 train_loss=losses.get("step"),
                 eval_loss=losses.get("eval"),
                 best_eval_loss=run.best_eval_loss,
-                **lineage(self._catalogue, run, {"from_step": step}),
+                **lineage(self._catalogue, run, AdapterSummary(from_step=step)),
             )
         except InvalidInput:
             shutil.rmtree(path, ignore_errors=True)

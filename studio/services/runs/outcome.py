@@ -80,7 +80,7 @@ class RunOutcomes:
             train_loss=finished.train_loss,
             eval_loss=finished.eval_loss,
             best_eval_loss=finished.best_eval_loss,
-            **lineage(self._catalogue, run, finished.details),
+            **lineage(self._catalogue, run, summary),
         )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from studio.store.tables.base import NEVER_TWICE, Large, Table
+from studio.domain.jobs.training import AdapterDetails
+from studio.store.tables.base import NEVER_TWICE, Large, Table, Typed
 
 
 class Adapter(Table):
@@ -42,7 +43,7 @@ class Adapter(Table):
     train_loss: Mapped[float | None]
     eval_loss: Mapped[float | None]
     best_eval_loss: Mapped[float | None]
-    details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # trainable, parameters, device, precision
+    details: Mapped[AdapterDetails] = mapped_column(Typed(AdapterDetails), default=AdapterDetails)
     hub_repo: Mapped[str] = mapped_column(default="")
     hub_url: Mapped[str] = mapped_column(default="")
     hub_commit: Mapped[str] = mapped_column(default="")

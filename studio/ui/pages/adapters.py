@@ -51,7 +51,7 @@ def detail(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
     shown = adapter.as_dict() | {"method": method(adapter), "settings": settings_of(adapter.spec)}
     del shown["spec"]
     shown["trained_part"] = translate(
-        objective_of(adapter.spec).trained_part(adapter.details.get("format")), language_of(request)
+        objective_of(adapter.spec).trained_part(adapter.details.format), language_of(request)
     )
     shown["says_where_it_ends"] = (Path(adapter.path) / GENERATION_CONFIG).is_file()
     return shown | {"measured": studio.evaluations.of_adapter(name), "metrics": metrics.describe()}

@@ -132,7 +132,7 @@ def test_a_finished_run_leaves_an_adapter_with_its_whole_lineage(bench):
     assert (adapter.owner, adapter.seed, adapter.steps, adapter.size) == ("ana", 42, 4, 9)
     assert adapter.versions == {"peft": "1"}
     assert adapter.spec["training"]["learning_rate"] == 2e-4
-    assert adapter.details["trainable"] == 10
+    assert adapter.details.trainable == 10
 
 
 def test_a_worker_that_dies_without_a_word_is_an_interrupted_run(bench):

@@ -24,6 +24,13 @@ def add_run(catalogue):
     )
 
 
+def add_adapter(catalogue):
+    return catalogue.add_adapter(
+        name="captain", path="/a", size=1, base_name="m", base_reference="org/m", base_source="hub", dataset_name="d",
+        dataset_sha256="x", dataset_rows=1, spec={}, seed=1, versions={}, steps=1,
+    )  # fmt: skip
+
+
 def test_a_model_that_was_never_checked_has_an_empty_report(catalogue):
     model = add_model(catalogue)
     assert model.report.is_empty
@@ -92,3 +99,33 @@ def test_plain_data_is_its_type_as_soon_as_it_is_set(catalogue):
     model = catalogue.model("m")
     model.report = {"causal": True}
     assert model.report.causal
+
+
+def test_an_adapters_details_of_older_studios_are_told_as_they_were(catalogue):
+    add_adapter(catalogue)
+    for written in (
+        {},
+        {"trainable": 10, "parameters": 100, "device": "cpu", "precision": "bf16", "seconds": 2.5, "samples": 3},
+        {
+            "from_step": 4, "format": None, "split": {
+                "seed": 1, "share": 0.1, "stratified": False, "train_rows": 9, "eval_rows": 1, "kept_together": 0,
+                "sha256": "ab",
+            },
+        },
+    ):  # fmt: skip
+        rewrite(catalogue, "adapters", "details", written)
+        details = catalogue.adapter("captain").details
+        assert (details.trainable, details.dropped_rows) == (written.get("trainable"), 0)
+        assert catalogue.adapter("captain").as_dict()["details"] == written
+
+
+def test_rows_that_an_older_studio_had_not_counted_are_none(catalogue):
+    add_adapter(catalogue)
+    validation = {"name": "other", "sha256": "cd"}
+    split = {
+        "seed": 1, "share": 0.0, "stratified": False, "train_rows": 9, "eval_rows": 5, "kept_together": 0,
+        "validation": validation, "sha256": "ab",
+    }  # fmt: skip
+    rewrite(catalogue, "adapters", "details", {"dropped_rows": None, "split": split})
+    details = catalogue.adapter("captain").details
+    assert (details.dropped_rows, details.split.validation.rows) == (0, 5)
