@@ -38,10 +38,10 @@ def name_of(device: torch.device) -> str:
     return f"CPU, {threads} thread{'' if threads == 1 else 's'}"
 
 
-def resolve_precision(asked: str, device: torch.device) -> str:
+def resolve_precision(precision: str, device: torch.device) -> str:
     """What "auto" stands for here: bf16 where it is quicker than fp32. Everything else stands for itself."""
-    if asked != "auto":
-        return asked
+    if precision != "auto":
+        return precision
     return "bf16" if bf16_is_quicker(device) else "fp32"
 
 

@@ -28,7 +28,7 @@ def failure(error: BaseException) -> Failed:
 def recognise(error: BaseException) -> StudioError:
     """The fault behind the error or what it came from; one that names the error itself where it is not known."""
     for cause in causes(error):
-        if (fault := _known(cause)) is not None:
+        if (fault := _known_fault(cause)) is not None:
             return fault
     return StudioError(
         "The worker failed: {type}: {message}.",
@@ -52,7 +52,7 @@ def disk_is_full(error: BaseException) -> bool:
     )
 
 
-def _known(error: BaseException) -> StudioError | None:
+def _known_fault(error: BaseException) -> StudioError | None:
     text, kind = str(error), type(error).__name__
     if isinstance(error, StudioError):
         return error
@@ -86,11 +86,11 @@ def _known(error: BaseException) -> StudioError | None:
             "Choose a model that transformers supports without custom code.",
         )
     if "does not recognize this architecture" in text or "Unrecognized model" in text:
-        found = _UNKNOWN_TYPE.search(text)
+        match = _UNKNOWN_TYPE.search(text)
         return StudioError(
             "The installed transformers does not know models of the type “{type}”.",
             "Update transformers, or choose another base model.",
-            type=found[1] if found else "?",
+            type=match[1] if match else "?",
         )
     if kind == "SafetensorError":
         return StudioError(

@@ -14,14 +14,14 @@ _GRADIENT_FACTOR = 5  # rounding of 16 bits goes further in gradients, through w
 _TIMES, _MOST = 5, 0.5
 
 
-def apart(one: torch.Tensor, other: torch.Tensor) -> float:
+def relative_difference(one: torch.Tensor, other: torch.Tensor) -> float:
     """The difference as a share of what there is to differ: 0 where both are equal, about 1 where nothing is alike."""
     size = torch.maximum(one.norm(), other.norm())
     return float((one - other).norm() / size) if size > 0 else 0.0
 
 
 def rounding(model: Any) -> float:
-    """What `apart` is at most, in all but unusual models, between logits computed in another order."""
+    """What `relative_difference` is at most, in all but unusual models, between logits computed in another order."""
     if getattr(model, "is_loaded_in_8bit", False):  # it rounds activations by what else is in the batch
         return _COARSE_TOLERANCE
     return _ROUNDING.get(model.dtype, _COARSE_TOLERANCE)
@@ -32,10 +32,10 @@ def rounding_of_gradients(model: Any) -> float:
     return rounding(model) * (_GRADIENT_FACTOR if rounding(model) > _ROUNDING[torch.float32] else 1)
 
 
-def amplified(usual: float, one: torch.Tensor, again: torch.Tensor) -> float:
+def rounding_bound(usual: float, one: torch.Tensor, again: torch.Tensor) -> float:
     """The bound `usual`, or a larger one in a model that multiplies what rounding does, as a choice of experts can.
     `one` and `again` are the same but for rounding; other rounding may be somewhat unluckier."""
-    return max(usual, min(_TIMES * apart(one, again), _MOST))
+    return max(usual, min(_TIMES * relative_difference(one, again), _MOST))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def halved(spec: RunSpec, halvings: int) -> RunSpec:
+def halve_micro_batches(spec: RunSpec, halvings: int) -> RunSpec:
     """The spec with micro-batches halved so often; as many more to a step, so that it learns from the same examples.
 
     A batch that cannot be halved evenly becomes its largest proper part.
@@ -32,8 +32,10 @@ def halved(spec: RunSpec, halvings: int) -> RunSpec:
     for _ in range(halvings):
         smaller = _smaller(batch)
         batch, steps = smaller, steps * batch // smaller
-    changed = training.model_copy(update={"per_device_train_batch_size": batch, "gradient_accumulation_steps": steps})
-    return spec.model_copy(update={"training": changed})
+    smaller_training = training.model_copy(
+        update={"per_device_train_batch_size": batch, "gradient_accumulation_steps": steps}
+    )
+    return spec.model_copy(update={"training": smaller_training})
 
 
 def _smaller(batch: int) -> int:

@@ -26,7 +26,7 @@ class Watchdog:
         self._is_short = False
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
+    def running(self) -> Iterator[None]:
         """Beats and looks until the block ends."""
         thread = threading.Thread(target=self._run, name="vitals", daemon=True)
         thread.start()

@@ -15,17 +15,17 @@ class IncrementalDetokenizer:
         self._tokenizer = tokenizer
         self._ids: list[int] = []
         self._context = 0  # decoding starts here: a token's text can depend on the one before
-        self._given = 0  # the text of the ids before this is given
+        self._read_offset = 0  # the text of the ids before this is given
         self._length = 0  # of all given text
 
     def add(self, token: int) -> str:
         """The text that is certain now; empty while a character is incomplete."""
         self._ids.append(token)
-        before = self._decode(self._ids[self._context : self._given])
+        before = self._decode(self._ids[self._context : self._read_offset])
         now = self._decode(self._ids[self._context :])
         if len(now) <= len(before) or now.endswith(_INCOMPLETE):
             return ""
-        self._context, self._given = self._given, len(self._ids)
+        self._context, self._read_offset = self._read_offset, len(self._ids)
         self._length += len(now) - len(before)
         return now[len(before) :]
 
@@ -45,31 +45,31 @@ class StopStrings:
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = [s for s in stops if s]
-        self._held = ""
+        self._buffer = ""
 
     def add(self, piece: str) -> tuple[str, bool]:
         """What may be shown, and whether a stop sequence was met: then nothing may follow."""
-        text = self._held + piece
-        found = [i for s in self._stops if (i := text.find(s)) >= 0]
-        if found:
-            self._held = ""
-            return text[: min(found)], True
+        text = self._buffer + piece
+        starts = [i for s in self._stops if (i := text.find(s)) >= 0]
+        if starts:
+            self._buffer = ""
+            return text[: min(starts)], True
         keep = max((_overlap(text, s) for s in self._stops), default=0)
-        shown = text[: len(text) - keep]
-        self._held = text[len(shown) :]
-        return shown, False
+        safe_text = text[: len(text) - keep]
+        self._buffer = text[len(safe_text) :]
+        return safe_text, False
 
     def rest(self) -> str:
         """What was held back because a stop sequence could have begun there."""
-        held, self._held = self._held, ""
-        return held
+        text, self._buffer = self._buffer, ""
+        return text
 
 
 def before_stop(text: str, stops: Sequence[str]) -> str:
     """The text up to the first of some sequences."""
-    found = StopStrings(stops)
-    shown, stopped = found.add(text)
-    return shown if stopped else shown + found.rest()
+    matcher = StopStrings(stops)
+    head, stopped = matcher.add(text)
+    return head if stopped else head + matcher.rest()
 
 
 def _overlap(text: str, stop: str) -> int:

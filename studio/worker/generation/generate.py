@@ -25,9 +25,9 @@ def generate(model: Any, answers: Sequence[GeneratedSequence], *, pad: int, devi
     settings = GenerationConfig(
         max_new_tokens=max(a.max_tokens for a in answers), do_sample=False, pad_token_id=pad, use_cache=True
     )
-    bare = model.get_base_model() if isinstance(model, PeftModel) else model
-    with torch.inference_mode(), set_aside(bare) as own:
-        rules = [rules_of(bare, own, a.prompt, a.max_tokens, device) for a in answers]
+    base_model = model.get_base_model() if isinstance(model, PeftModel) else model
+    with torch.inference_mode(), set_aside(base_model) as own:
+        rules = [rules_of(base_model, own, a.prompt, a.max_tokens, device) for a in answers]
         rows = _Rows(answers, rules, pad)
         model.generate(
             input_ids=tokens.to(device),

@@ -42,8 +42,8 @@ class RowSampler:
         probabilities = torch.softmax(scores / self._temperature, dim=-1)
         if self._top_p == 1:
             return int(torch.multinomial(probabilities, 1, generator=self._generator))
-        kept, tokens = nucleus(probabilities, self._top_p)
-        return int(tokens[torch.multinomial(kept, 1, generator=self._generator)])
+        weights, tokens = nucleus(probabilities, self._top_p)
+        return int(tokens[torch.multinomial(weights, 1, generator=self._generator)])
 
 
 def nucleus(probabilities: torch.Tensor, top_p: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -54,8 +54,8 @@ def nucleus(probabilities: torch.Tensor, top_p: float) -> tuple[torch.Tensor, to
         total = values.cumsum(0)
         if count == size or total[-1] >= top_p:
             break
-    kept = int((total - values < top_p).sum())
-    return values[:kept], tokens[:kept]
+    cutoff = int((total - values < top_p).sum())
+    return values[:cutoff], tokens[:cutoff]
 
 
 class PerRowChoice(LogitsProcessor):
@@ -79,15 +79,15 @@ class PerRowChoice(LogitsProcessor):
         self._filler = filler
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        chosen = [
-            self._filler if sampler is None else sampler.draw(logits, self._ruled(row, input_ids, logits))
+        token_ids = [
+            self._filler if sampler is None else sampler.draw(logits, self._apply_rules(row, input_ids, logits))
             for row, (sampler, logits) in enumerate(zip(self.samplers, scores.float(), strict=True))
         ]
-        decided = torch.full_like(scores, float("-inf"))
-        decided[torch.arange(len(chosen)), torch.tensor(chosen, device=scores.device)] = 0
-        return decided
+        forced_scores = torch.full_like(scores, float("-inf"))
+        forced_scores[torch.arange(len(token_ids)), torch.tensor(token_ids, device=scores.device)] = 0
+        return forced_scores
 
-    def _ruled(self, row: int, input_ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    def _apply_rules(self, row: int, input_ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         if not self._rules[row]:
             return logits
         return self._rules[row](input_ids[row : row + 1, self._padding[row] :], logits.clone()[None])[0]

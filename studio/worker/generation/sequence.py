@@ -54,7 +54,7 @@ class Comparison:
 class Timings:
     """`tokens` are those of the answer; times are seconds since the request came."""
 
-    asked: float = field(default_factory=time.perf_counter)
+    asked_at: float = field(default_factory=time.perf_counter)
     began: float = 0.0  # its batch began
     first: float = 0.0
     last: float = 0.0
@@ -101,8 +101,8 @@ class GeneratedSequence:
         self.max_tokens = sampling.max_tokens
         self.sampler = RowSampler(sampling, device)
         self.timings = Timings()
-        self.alone = ""  # why it shared no batch
-        self.apart = ""  # why it was kept from the batch of an answer that waited with it
+        self.alone_reason = ""  # why it shared no batch
+        self.apart_reason = ""  # why it was kept from the batch of an answer that waited with it
         self.is_over = False
         self._ends = ends
         self._text = IncrementalDetokenizer(tokenizer)
@@ -114,8 +114,8 @@ class GeneratedSequence:
         """Nobody listens any more: the row ends at its next token. Any thread may say so."""
         self._is_cancelled = True
 
-    def begin(self, rows: int, alone: str) -> None:
-        self.alone = alone
+    def begin(self, rows: int, alone_reason: str) -> None:
+        self.alone_reason = alone_reason
         self.timings.rows = rows
         self.timings.began = self._now()
         self._deliver(Delta())
@@ -144,26 +144,26 @@ class GeneratedSequence:
             return
         self.timings.tokens += 1
         text = self._text.add(token)
-        said = (Token(token, text, self.sampler.log_probability),)
+        new_tokens = (Token(token, text, self.sampler.log_probability),)
         text, stopped = self._stops.add(text)
         if stopped:
             self.is_over = True
-            self._deliver(Delta(text, "stop", tokens=said))
+            self._deliver(Delta(text, "stop", tokens=new_tokens))
         elif self.timings.tokens >= self.max_tokens:
-            self._finish("length", text, said)
+            self._finish("length", text, new_tokens)
         else:
-            self._deliver(Delta(text, tokens=said))
+            self._deliver(Delta(text, tokens=new_tokens))
 
     def fail(self, error: StudioError) -> None:
         if not self.is_over:
             self.is_over = True
             self._deliver(Delta(error=error))
 
-    def _finish(self, reason: str, text: str = "", said: tuple[Token, ...] = ()) -> None:
+    def _finish(self, reason: str, text: str = "", new_tokens: tuple[Token, ...] = ()) -> None:
         self.is_over = True
         rest, stopped = self._stops.add(self._text.rest())
         text += rest if stopped else rest + self._stops.rest()
-        self._deliver(Delta(text, "stop" if stopped else reason, tokens=said))
+        self._deliver(Delta(text, "stop" if stopped else reason, tokens=new_tokens))
 
     def _now(self) -> float:
-        return time.perf_counter() - self.timings.asked
+        return time.perf_counter() - self.timings.asked_at

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from studio.worker.common.numerics import apart, rounding
+from studio.worker.common.numerics import relative_difference, rounding
 from studio.worker.models.probes import false_where_it_cannot, positions_stand_alone
 
 MAX_LOGITS_BYTES = 256 << 20  # of the logits that are there at one time
@@ -57,7 +57,7 @@ def padded_readings_stand_alone(model: Any, pad: int) -> bool:
     if not positions_stand_alone(model):
         return False
     one, other = torch.tensor(alone.log_probabilities), torch.tensor(beside.log_probabilities)
-    return apart(one, other) <= rounding(model)
+    return relative_difference(one, other) <= rounding(model)
 
 
 def portions(texts: Sequence[Text], vocabulary: int) -> Iterator[slice]:

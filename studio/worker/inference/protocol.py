@@ -183,7 +183,7 @@ class Reply:
         return {
             "timings": self._answer.timings.as_dict(),
             "seed": self._answer.sampler.seed,
-            "alone": self._answer.alone,
+            "alone": self._answer.alone_reason,
         }
 
 

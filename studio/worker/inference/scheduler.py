@@ -132,7 +132,7 @@ class Scheduler:
             if self._why_alone(other):
                 continue
             if apart := self.company.why_apart([*(len(a.prompt) for a in chosen), len(other.prompt)]):
-                first.apart = other.apart = apart
+                first.apart_reason = other.apart_reason = apart
             else:
                 chosen.append(other)
         return chosen
@@ -163,7 +163,9 @@ class Scheduler:
             answers.sort(key=lambda answer: answer.adapter_set)  # equal ones stand side by side
             with self._manager.active([a.adapter_set for a in answers]) as model:
                 for answer in answers:
-                    answer.begin(len(answers), self._why_alone(answer) or (answer.apart if len(answers) == 1 else ""))
+                    answer.begin(
+                        len(answers), self._why_alone(answer) or (answer.apart_reason if len(answers) == 1 else "")
+                    )
                 generate(model, answers, pad=self._base.tokenizer.pad_token_id, device=self._base.device)
         except StudioError as fault:
             _fail(answers, fault)

@@ -234,7 +234,7 @@ class ChatService:
         except TemplateRefusal:  # a template that takes answers only of some kind
             turns = []
         if not (turns and turns[-1].span and turns[-1].follows_prompt):
-            return [*self._encoded(reading.answer), *end.learned]
+            return [*self._encoded(reading.answer), *end.target_ids]
         closing = [self._base.tokenizer.eos_token_id] if end.adds_end_token else []
         return [*self._encoded(text[slice(*turns[-1].span)]), *closing]
 

@@ -24,10 +24,10 @@ def is_causal(model: Any) -> bool:
     ids[1, -1] = (ids[0, -1] + words // 2) % words
     ids = ids.to(model.device)
     before, after = (model(input_ids=row[None], use_cache=False).logits[0].float() for row in ids)
-    changed = (before - after).abs().mean(-1)
+    differences = (before - after).abs().mean(-1)
     fine = model.dtype is torch.float32 and not getattr(model, "is_quantized", False)
     # Where the model's words are no numbers, nothing is greater than another: training then says what is wrong.
-    return not bool((changed[:-1] > (_NOISE if fine else _COARSE_NOISE) * changed[-1]).any())
+    return not bool((differences[:-1] > (_NOISE if fine else _COARSE_NOISE) * differences[-1]).any())
 
 
 def check_causal(model: Any) -> None:
@@ -42,14 +42,14 @@ def check_numbers(model: Any) -> None:
     ids = torch.arange(_TOKENS, device=model.device)[None] % model.get_input_embeddings().num_embeddings
     if not model(input_ids=ids, use_cache=False).logits.isnan().any():
         return
-    broken = [n for n, p in model.named_parameters() if p.is_floating_point() and not p.isfinite().all()]
-    if broken:
+    invalid_weights = [n for n, p in model.named_parameters() if p.is_floating_point() and not p.isfinite().all()]
+    if invalid_weights:
         raise StudioError(
             "{count} of the model's weights {count:contains|contain} values that are not numbers, such as {first}: it "
             "cannot answer.",
             "Add the whole model again, or choose another version of it.",
-            count=len(broken),
-            first=broken[0],
+            count=len(invalid_weights),
+            first=invalid_weights[0],
         )
     raise StudioError(
         "The model computes values that are not numbers (NaN): it cannot answer.",

@@ -71,49 +71,51 @@ def stored_in(path: str | Path) -> StoredQuantization | None:
         StudioError: in a way in which they cannot be used here, or config.json does not say how; a file is damaged.
     """
     folder = Path(path)
-    stored = stored_quantization(model_config(folder))
-    if stored is not None and not stored.can_load:
+    quantization = stored_quantization(model_config(folder))
+    if quantization is not None and not quantization.can_load:
         raise _unreadable(
             folder,
             N_("The weights in {path} are quantised with {stored}, which the studio can neither train nor run."),
-            stored=stored.name,
+            stored=quantization.name,
         )
     tensors = {name: tensor for header in _headers(folder) for name, tensor in header.items()}
-    packed = {
+    packed_dtypes = {
         name: tensor.dtype
         for name, tensor in tensors.items()
         if len(tensor.shape) > 1
         and tensor.dtype not in _ORDINARY
         and (name.endswith("weight") or tensor.dtype.startswith("F8"))
     }
-    if stored is None and packed:
+    if quantization is None and packed_dtypes:
         raise _unreadable(
             folder,
             N_("The weights in {path} are packed as {packed}, and config.json does not say how to read them."),
-            packed=", ".join(sorted(set(packed.values()))),
+            packed=", ".join(sorted(set(packed_dtypes.values()))),
         )
-    if stored is not None and stored.is_unpacked:
-        _check_scales(folder, packed, tensors.keys(), stored)
-    mark = _MARKS.get(stored.precision or "") if stored is not None else None
-    if stored is not None and mark and not any(mark in name for name in tensors):
+    if quantization is not None and quantization.is_unpacked:
+        _check_scales(folder, packed_dtypes, tensors.keys(), quantization)
+    mark = _MARKS.get(quantization.precision or "") if quantization is not None else None
+    if quantization is not None and mark and not any(mark in name for name in tensors):
         raise StudioError(
             "According to config.json, the weights in {path} are stored as {stored}, but the files contain none.",
             "Remove quantization_config from config.json if the weights are not quantised, or add the whole model "
             "again.",
             path=folder,
-            stored=stored.name,
+            stored=quantization.name,
         )
-    return stored
+    return quantization
 
 
-def _check_scales(path: Path, packed: Iterable[str], tensors: Set[str], stored: StoredQuantization) -> None:
+def _check_scales(path: Path, packed_names: Iterable[str], tensors: Set[str], quantization: StoredQuantization) -> None:
     """Raises StudioError where a packed weight has none beside it of the numbers that it is to be multiplied by, by a
     name that transformers knows: it would take the weight as it is, without a word."""
-    if stored.method == "mxfp4":  # whose weights have other names as long as they are packed: they would be missing
+    if (
+        quantization.method == "mxfp4"
+    ):  # whose weights have other names as long as they are packed: they would be missing
         return
-    bare = [
+    unscaled_names = [
         name
-        for name in packed
+        for name in packed_names
         if "scale" not in name
         and tensors.isdisjoint(
             (f"{name}_scale_inv", f"{name}_scale")
@@ -121,19 +123,19 @@ def _check_scales(path: Path, packed: Iterable[str], tensors: Set[str], stored: 
             else (f"{name}_scale_inv", *(name.removesuffix("weight") + other for other in ("scale", "qscale_weight")))
         )
     ]
-    if bare:
+    if unscaled_names:
         raise _unreadable(
             path,
             N_("{count} of the {stored} weights in {path} {count:has|have} no scale that can be read here, such as "
             "{first}."),
-            stored=stored.name, count=len(bare), first=bare[0],
+            stored=quantization.name, count=len(unscaled_names), first=unscaled_names[0],
         )  # fmt: skip
 
 
 def _unreadable(path: Path, problem: str, **values: object) -> StudioError:
     """With the model that it was made from as the way out, where its card names that."""
-    stated = _card(path).get("base_model")
-    original = stated[0] if isinstance(stated, list) and stated else stated
+    base_model = _card(path).get("base_model")
+    original = base_model[0] if isinstance(base_model, list) and base_model else base_model
     if isinstance(original, str) and original:
         remedy = N_("Add {original}, and choose 4-bit: it takes about as little memory.")
         return StudioError(problem, remedy, path=path, original=original, **values)
@@ -189,10 +191,10 @@ def describe_model(path: Path) -> dict[str, Any]:
     from studio.worker.tokenization.load import load_tokenizer
 
     parameters = count_parameters(path)
-    config, stored = check_configuration(path)
+    config, quantization = check_configuration(path)
     tokenizer = load_tokenizer(path)
     hollow = hollow_model(config)
-    if stored is not None and hollow is not None:
+    if quantization is not None and hollow is not None:
         parameters = hollow.num_parameters()
     longest = tokenizer.model_max_length
     return {
@@ -232,8 +234,8 @@ def hollow_model(config: Any) -> Any:
 
 def _license(path: Path) -> str:
     """The license that the model's own card states, or nothing."""
-    stated = _card(path)
-    license = stated.get("license_name") if stated.get("license") == "other" else stated.get("license")
+    card = _card(path)
+    license = card.get("license_name") if card.get("license") == "other" else card.get("license")
     return license[:MAX_LICENSE_CHARACTERS] if isinstance(license, str) else ""
 
 

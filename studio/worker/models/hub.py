@@ -52,8 +52,8 @@ def download_model(
         )
     except (HTTPError, OSError, ValueError) as error:
         fault = hub_fault(error, repo, revision)
-        if isinstance(fault, Unreachable) and (kept := _in_cache(repo, revision)):
-            return kept, {"revision": kept.name, "origin": "Hugging Face Hub"}
+        if isinstance(fault, Unreachable) and (snapshot := _in_cache(repo, revision)):
+            return snapshot, {"revision": snapshot.name, "origin": "Hugging Face Hub"}
         raise fault from error
     sizes = {f.rfilename: f.size or 0 for f in info.siblings or []}
     files = needed_files(sizes)
@@ -126,16 +126,16 @@ def _in_cache(repo: str, revision: str | None) -> Path | None:
     return Path(config).parent if isinstance(config, str) else None
 
 
-def check_room(needed: int) -> None:
+def check_room(required: int) -> None:
     """Raises StudioError where the cache's disk has not so many bytes left."""
     cache = Path(constants.HF_HUB_CACHE)
     cache.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(cache).free
-    if needed > free:
+    if required > free:
         raise StudioError(
             "It needs {needed:.1f} GB, and only {free:.1f} GB are left on the disk of {cache}.",
             "Free some space, or set HF_HOME to a folder on another disk.",
-            needed=needed / 1e9, free=free / 1e9, cache=cache,
+            needed=required / 1e9, free=free / 1e9, cache=cache,
         )  # fmt: skip
 
 
@@ -147,10 +147,10 @@ def byte_bar(report: Callable[[str, int, int], None], total: int) -> type[tqdm[A
             super().__init__(*args, **kwargs | {"file": _NOWHERE})
 
         def update(self, n: float | None = 1) -> bool | None:
-            drawn: bool | None = super().update(n)
+            is_displayed: bool | None = super().update(n)
             if self.unit == "B":
                 report(N_("Downloading"), min(int(self.n), total), total)
-            return drawn
+            return is_displayed
 
     return ByteBar
 

@@ -62,9 +62,9 @@ def architecture_of(config: Any) -> str:
 def check_kind(config: Any) -> None:
     """Raises StudioError where the configuration is not of a causal language model: it says which kind it is of."""
     architecture, kind = architecture_of(config), config.model_type
-    stated = bool(getattr(config, "architectures", None))
+    has_architectures = bool(getattr(config, "architectures", None))
     causal = _names("CAUSAL_LM", kind)
-    described = architecture in _all_names("IMAGE_TEXT_TO_TEXT", "MULTIMODAL_LM")
+    is_multimodal = architecture in _all_names("IMAGE_TEXT_TO_TEXT", "MULTIMODAL_LM")
     if causal and _names("SEQ_TO_SEQ_CAUSAL_LM", kind):
         raise _refusal(_TRANSLATOR, architecture)
     if (
@@ -73,7 +73,7 @@ def check_kind(config: Any) -> None:
         and not (config_flag(config, "is_decoder") or config_flag(config, "causal"))
     ):
         raise _refusal(_ENCODER if not _labels(architecture) else _CLASSIFIER, architecture)
-    if causal and (not stated or architecture in causal or described or architecture.endswith(_ENDINGS)):
+    if causal and (not has_architectures or architecture in causal or is_multimodal or architecture.endswith(_ENDINGS)):
         return
     raise _refusal(_what_it_is(config, architecture), architecture)
 
@@ -119,8 +119,8 @@ def _names(table: str, kind: str) -> tuple[str, ...]:
     """Of the classes that transformers has for that type of model in one of its tables."""
     from transformers.models.auto import modeling_auto
 
-    found: str | Sequence[str] = getattr(modeling_auto, f"MODEL_FOR_{table}_MAPPING_NAMES", {}).get(kind, ())
-    return (found,) if isinstance(found, str) else tuple(found)
+    class_names: str | Sequence[str] = getattr(modeling_auto, f"MODEL_FOR_{table}_MAPPING_NAMES", {}).get(kind, ())
+    return (class_names,) if isinstance(class_names, str) else tuple(class_names)
 
 
 def _all_names(*tables: str) -> set[str]:
@@ -131,7 +131,11 @@ def _all_names(*tables: str) -> set[str]:
         mapping = getattr(modeling_auto, f"MODEL_FOR_{table}_MAPPING_NAMES", {})
         if table == "PRETRAINING":  # it has the causal ones too
             mapping = {kind: name for kind, name in mapping.items() if name not in _names("CAUSAL_LM", kind)}
-        names.update(name for found in mapping.values() for name in ([found] if isinstance(found, str) else found))
+        names.update(
+            name
+            for class_names in mapping.values()
+            for name in ([class_names] if isinstance(class_names, str) else class_names)
+        )
     return names
 
 
@@ -142,16 +146,18 @@ def context_of(config: Any, model: nn.Module | None, otherwise: int = 0) -> int:
     configuration, whose weights need not be there.
     """
     text = config.get_text_config(decoder=True)
-    stated = next((n for name in _CONTEXTS if isinstance(n := getattr(text, name, None), int) and n > 0), otherwise)
-    learned = [_rows(name, module) for name, module in model.named_modules()] if model is not None else []
-    return min([stated or max([0, *learned]), *(rows for rows in learned if rows)])
+    configured_size = next(
+        (n for name in _CONTEXTS if isinstance(n := getattr(text, name, None), int) and n > 0), otherwise
+    )
+    table_sizes = [_rows(name, module) for name, module in model.named_modules()] if model is not None else []
+    return min([configured_size or max([0, *table_sizes]), *(rows for rows in table_sizes if rows)])
 
 
 def _rows(name: str, module: nn.Module) -> int:
     """Of a table of learned positions, as many as tokens have; 0 of any other module."""
     if not isinstance(module, nn.Embedding) or name.rpartition(".")[2] not in _POSITIONS:
         return 0
-    kept = getattr(module, "offset", None)
-    if kept is None:  # RoBERTa and its like count from the padding's own number
-        kept = 0 if module.padding_idx is None else module.padding_idx + 1
-    return int(module.num_embeddings - kept)
+    offset = getattr(module, "offset", None)
+    if offset is None:  # RoBERTa and its like count from the padding's own number
+        offset = 0 if module.padding_idx is None else module.padding_idx + 1
+    return int(module.num_embeddings - offset)

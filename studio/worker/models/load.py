@@ -68,39 +68,41 @@ def load_base(
         OSError, ValueError: what transformers says of a folder that it cannot load.
     """
     device = device or pick_device()
-    stored = stored_in(path)
+    quantization = stored_in(path)
     config = read_configuration(path)
     check_kind(config)
-    precision = _resolved(precision.partition(" (")[0], automatic, stored, device)
+    precision = _choose_precision(precision.partition(" (")[0], automatic, quantization, device)
     tokenizer = load_tokenizer(path)
     own = tokenizer.chat_template
     give_template(tokenizer, chat_template)
-    dtype = _stored_dtype(config) if stored and stored.precision else None
+    dtype = _stored_dtype(config) if quantization and quantization.precision else None
     dtype = dtype or _dtype(precision, device)
-    model, passed_over = _load_whole(path, config, device, dtype=dtype, **_quantisation(precision, dtype, stored))
-    if stored and stored.is_unpacked:
+    model, passed_over = _load_whole(path, config, device, dtype=dtype, **_quantisation(precision, dtype, quantization))
+    if quantization and quantization.is_unpacked:
         _unpack_evenly(model, dtype)
-        precision = f"{precision} (from {stored.name})"
+        precision = f"{precision} (from {quantization.name})"
     _keep_nf4_as_it_is(model)
     _keep_scales_of_int8(model)
     model.eval()
     return LoadedModel(model, tokenizer, bool(own), model.device, precision, model.num_parameters(), passed_over)
 
 
-def _resolved(asked: str, automatic: str, stored: StoredQuantization | None, device: torch.device) -> str:
+def _choose_precision(
+    precision: str, automatic: str, quantization: StoredQuantization | None, device: torch.device
+) -> str:
     """The precision that the model comes in, one of PRECISIONS."""
-    if asked not in (AUTOMATIC, *PRECISIONS):
+    if precision not in (AUTOMATIC, *PRECISIONS):
         raise StudioError(
             "There is no precision “{precision}”.",
             "Use one of {known}.",
-            precision=asked,
+            precision=precision,
             known=", ".join(PRECISIONS),
         )
-    if stored is not None:
-        stored.check_precision(asked)
-        if stored.precision:
-            return stored.precision
-    return resolve_precision(automatic if asked == "auto" else asked, device)
+    if quantization is not None:
+        quantization.check_precision(precision)
+        if quantization.precision:
+            return quantization.precision
+    return resolve_precision(automatic if precision == "auto" else precision, device)
 
 
 def _load_whole(path: str | Path, config: Any, device: torch.device, **how: Any) -> tuple[Any, tuple[str, ...]]:
@@ -116,7 +118,7 @@ def _load_whole(path: str | Path, config: Any, device: torch.device, **how: Any)
         text.pad_token_id = config.pad_token_id = None
         how["config"] = config
     try:
-        model, found = AutoModelForCausalLM.from_pretrained(
+        model, loading_info = AutoModelForCausalLM.from_pretrained(
             path,
             device_map={"": device} if device.type == "mps" else "auto",
             use_safetensors=True,
@@ -142,17 +144,17 @@ def _load_whole(path: str | Path, config: Any, device: torch.device, **how: Any)
             "Add the model again, or choose another version of it.",
             path=path,
         ) from error
-    other = {key if isinstance(key, str) else key[0] for key in found["mismatched_keys"]}
-    if drawn := sorted(found["missing_keys"] | other):
+    other = {key if isinstance(key, str) else key[0] for key in loading_info["mismatched_keys"]}
+    if missing_weights := sorted(loading_info["missing_keys"] | other):
         raise StudioError(
             "{count} of the model's weights {count:is|are} missing from {path} or {count:has|have} a different shape "
             "there, such as {first}. The model would answer at random.",
             "Add the whole model again, or choose another version of it.",
-            count=len(drawn),
+            count=len(missing_weights),
             path=path,
-            first=drawn[0],
+            first=missing_weights[0],
         )
-    return model, tuple(sorted(found["unexpected_keys"]))
+    return model, tuple(sorted(loading_info["unexpected_keys"]))
 
 
 def _stored_dtype(config: Any) -> torch.dtype | None:
@@ -169,12 +171,12 @@ def _dtype(precision: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if bf16_is_quicker(device) else torch.float32
 
 
-def _quantisation(precision: str, dtype: torch.dtype, stored: StoredQuantization | None) -> dict[str, Any]:
+def _quantisation(precision: str, dtype: torch.dtype, quantization: StoredQuantization | None) -> dict[str, Any]:
     """The keyword for transformers; none at all where there is nothing to say, for that would overrule the folder."""
-    if stored is not None and stored.is_unpacked:
-        unpack = Mxfp4Config if stored.method == "mxfp4" else FineGrainedFP8Config
+    if quantization is not None and quantization.is_unpacked:
+        unpack = Mxfp4Config if quantization.method == "mxfp4" else FineGrainedFP8Config
         return {"quantization_config": unpack(dequantize=True)}
-    if stored is not None:
+    if quantization is not None:
         return {}
     if keywords := PRECISIONS[precision].quantization:
         in_4_bit = {"bnb_4bit_compute_dtype": dtype} if keywords.get("load_in_4bit") else {}
@@ -184,9 +186,9 @@ def _quantisation(precision: str, dtype: torch.dtype, stored: StoredQuantization
 
 def _unpack_evenly(model: torch.nn.Module, dtype: torch.dtype) -> None:
     # transformers unpacks some weights to the format of their scales, fp32, whatever was asked for.
-    kept = tuple(model._keep_in_fp32_modules or ())
+    fp32_modules = tuple(model._keep_in_fp32_modules or ())
     for name, parameter in model.named_parameters():
-        if parameter.dtype != dtype and not any(part in name for part in kept):
+        if parameter.dtype != dtype and not any(part in name for part in fp32_modules):
             parameter.data = parameter.data.to(dtype)
 
 

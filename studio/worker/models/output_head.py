@@ -42,13 +42,13 @@ class OwnHead:
         short = copy.copy(output)
         short["last_hidden_state"] = output.last_hidden_state[:1, :1].detach()
         with self._handing_over(short):
-            found = self._model(
+            loss = self._model(
                 input_ids=_as_many(short.last_hidden_state[0]),
                 attention_mask=attention_mask,
                 output_router_logits=True,
                 use_cache=False,
             ).aux_loss
-        return found if isinstance(found, torch.Tensor) else None
+        return loss if isinstance(loss, torch.Tensor) else None
 
     @contextmanager
     def _handing_over(self, output: Any) -> Iterator[None]:

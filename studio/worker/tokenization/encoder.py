@@ -23,7 +23,7 @@ class Encoded:
     """A whole row, however long.
 
     `text` is what the model sees and `spans` what is learned of it, in characters. For each token there are its id in
-    `ids`, [start, end) of its characters in the text in `offsets`, and in `trained` whether it is learned. `turns` are
+    `ids`, [start, end) of its characters in the text in `offsets`, and in `is_target` whether it is learned. `turns` are
     those of the assistant in a conversation.
     """
 
@@ -31,7 +31,7 @@ class Encoded:
     spans: Sequence[Span]
     ids: np.ndarray  # [tokens] int32
     offsets: np.ndarray  # [tokens, 2] int64
-    trained: np.ndarray  # [tokens] bool
+    is_target: np.ndarray  # [tokens] bool
     turns: Sequence[LearnedTurn] = ()
 
     def __len__(self) -> int:
@@ -40,7 +40,7 @@ class Encoded:
     def example(self, max_length: int) -> tuple[np.ndarray, np.ndarray]:
         """Token ids and labels of the first `max_length` tokens: what is longer is cut at the end."""
         ids = self.ids[:max_length]
-        return ids, np.where(self.trained[:max_length], ids, np.int32(IGNORED))
+        return ids, np.where(self.is_target[:max_length], ids, np.int32(IGNORED))
 
 
 @dataclass(frozen=True)
@@ -69,18 +69,19 @@ class Encoder:
         """
         if rows and "text" in rows[0]:
             return list(self._texts([row["text"] for row in rows]))
-        rendered = [
-            found if isinstance(found, StudioError) else self._finished(row, *found)
-            for row, found in zip(rows, self._render.turns(rows, answers_only=self._answers_only), strict=True)
+        renderings = [
+            result if isinstance(result, StudioError) else self._finish(row, *result)
+            for row, result in zip(rows, self._render.turns(rows, answers_only=self._answers_only), strict=True)
         ]
-        whole = [found for found in rendered if not isinstance(found, StudioError)]
+        whole = [result for result in renderings if not isinstance(result, StudioError)]
         # The template has written all special tokens that there are to be.
-        tokens = iter(self._tokens([found.text for found in whole], add_special_tokens=False))
+        tokens = iter(self._tokens([result.text for result in whole], add_special_tokens=False))
         return [
-            found if isinstance(found, StudioError) else self._tokenized(found, *next(tokens)) for found in rendered
+            result if isinstance(result, StudioError) else self._tokenize(result, *next(tokens))
+            for result in renderings
         ]
 
-    def _finished(self, row: Row, text: str, turns: list[LearnedTurn]) -> _Rendered:
+    def _finish(self, row: Row, text: str, turns: list[LearnedTurn]) -> _Rendered:
         spans = spans_of(text, turns, answers_only=self._answers_only)
         adds_end = self._adds_end and bool(turns and turns[-1].span) and turns[-1].index + 1 == len(row["messages"])
         if adds_end:  # blanks that would stand before it are of the turn that does not follow
@@ -88,31 +89,31 @@ class Encoder:
             spans[-1] = (spans[-1][0], len(text))
         return _Rendered(text, spans, turns, adds_end)
 
-    def _tokenized(self, found: _Rendered, ids: list[int], offsets: list[Span]) -> Encoded:
-        if found.adds_end:
-            ids, offsets = [*ids, self._tokenizer.eos_token_id], [*offsets, (len(found.text), len(found.text))]
-        made = _encoded(found.text, found.spans, ids, offsets, found.turns)
-        if found.adds_end:
-            made.trained[-1] = True
-        return made
+    def _tokenize(self, rendering: _Rendered, ids: list[int], offsets: list[Span]) -> Encoded:
+        if rendering.adds_end:
+            ids, offsets = [*ids, self._tokenizer.eos_token_id], [*offsets, (len(rendering.text), len(rendering.text))]
+        encoded_row = _encode_row(rendering.text, rendering.spans, ids, offsets, rendering.turns)
+        if rendering.adds_end:
+            encoded_row.is_target[-1] = True
+        return encoded_row
 
     def _texts(self, texts: Sequence[str]) -> list[Encoded]:
         """All tokens are learned, the end token behind them too."""
         end = self._tokenizer.eos_token_id
-        made = []
+        encoded_rows = []
         for text, (ids, offsets) in zip(texts, self._tokens(texts), strict=True):
             if end is not None and ids[-1:] != [end]:
                 ids, offsets = [*ids, end], [*offsets, (len(text), len(text))]
-            made.append(_encoded(text, None, ids, offsets))
-        return made
+            encoded_rows.append(_encode_row(text, None, ids, offsets))
+        return encoded_rows
 
     def _tokens(self, texts: Sequence[str], **options: Any) -> list[tuple[list[int], list[Span]]]:
         if not texts:
             return []
-        given = self._tokenizer(
+        encoding = self._tokenizer(
             list(texts), return_offsets_mapping=True, return_attention_mask=False, verbose=False, **options
         )
-        return list(zip(given["input_ids"], given["offset_mapping"], strict=True))
+        return list(zip(encoding["input_ids"], encoding["offset_mapping"], strict=True))
 
 
 def token_is_in(offsets: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
@@ -127,7 +128,7 @@ def token_is_in(offsets: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
     return inside
 
 
-def _encoded(
+def _encode_row(
     text: str,
     spans: Sequence[Span] | None,
     ids: Sequence[int],
@@ -136,6 +137,8 @@ def _encoded(
 ) -> Encoded:
     """`spans` None: every token is learned, those without a character in the text too."""
     places = np.fromiter(chain.from_iterable(offsets), np.int64, 2 * len(ids)).reshape(-1, 2)
-    trained = np.ones(len(ids), dtype=bool) if spans is None else token_is_in(places, spans)
-    trained[:1] = False  # nothing stands before the first token that could predict it
-    return Encoded(text, [(0, len(text))] if spans is None else spans, np.array(ids, np.int32), places, trained, turns)
+    is_target = np.ones(len(ids), dtype=bool) if spans is None else token_is_in(places, spans)
+    is_target[:1] = False  # nothing stands before the first token that could predict it
+    return Encoded(
+        text, [(0, len(text))] if spans is None else spans, np.array(ids, np.int32), places, is_target, turns
+    )

@@ -19,5 +19,5 @@ class SpecialTokens:
     def find(self, texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         """(name, token) for each (name, text) that has one: the first in it."""
         for name, text in texts:
-            if found := self._pattern.search(text):
-                yield name, found[0]
+            if match := self._pattern.search(text):
+                yield name, match[0]

@@ -75,24 +75,24 @@ def as_array(digests: bytes | bytearray) -> np.ndarray:
 def split_contents(contents: Contents, data: DataSpec, seed: int) -> Split:
     """The share that the spec asks for, by label where rows have one, equal rows on one side."""
     rows = len(contents.rows)
-    stratified = len(np.unique(contents.labels)) > 1
-    train, evaluation = split_rows(rows, data.eval_rows(rows), seed, contents.labels if stratified else None)
-    train, evaluation, moved = keep_together(train, evaluation, contents.digests)
-    return Split(contents.rows[train], contents.rows[evaluation], stratified, moved)
+    is_stratified = len(np.unique(contents.labels)) > 1
+    train, evaluation = split_rows(rows, data.eval_rows(rows), seed, contents.labels if is_stratified else None)
+    train, evaluation, moved_rows = keep_together(train, evaluation, contents.digests)
+    return Split(contents.rows[train], contents.rows[evaluation], is_stratified, moved_rows)
 
 
 def split_rows(rows: int, held_out: int, seed: int, labels: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The indices of training and evaluation rows, ascending. With labels (a number for each row) each label has as
     many among the held out as it has among all, to the nearest row."""
     random = np.random.default_rng(seed)
-    shuffled = random.permutation(rows)
+    order = random.permutation(rows)
     is_held_out = np.zeros(rows, dtype=bool)
     if labels is None:
-        is_held_out[shuffled[:held_out]] = True
+        is_held_out[order[:held_out]] = True
     else:
         _, kinds, counts = np.unique(labels, return_inverse=True, return_counts=True)
         shares = _shares(counts, held_out, random)
-        by_kind = shuffled[np.argsort(kinds[shuffled], kind="stable")]
+        by_kind = order[np.argsort(kinds[order], kind="stable")]
         place_in_kind = np.arange(rows) - np.repeat(np.cumsum(counts) - counts, counts)
         is_held_out[by_kind[place_in_kind < np.repeat(shares, counts)]] = True
     return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
@@ -109,5 +109,5 @@ def _shares(counts: np.ndarray, total: int, random: np.random.Generator) -> np.n
 def keep_together(train: np.ndarray, evaluation: np.ndarray, digests: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     """Both without a row of the evaluation that equals one of training: those are trained on, and counted."""
     is_known = np.isin(digests[evaluation], digests[train])
-    moved = evaluation[is_known]
-    return np.sort(np.concatenate([train, moved])), evaluation[~is_known], len(moved)
+    duplicates = evaluation[is_known]
+    return np.sort(np.concatenate([train, duplicates])), evaluation[~is_known], len(duplicates)

@@ -81,30 +81,30 @@ def count_tokens(
         for batch in read_batches(rows_path):
             rows = rows_from(batch)
             contents = [learned(row) for row in rows]
-            encoded = iter(encoder.encode([content for content in contents if content is not None]))
-            found = [None if content is None else next(encoded) for content in contents]
-            columns = list(zip(*(_figures(one, request.max_length) for one in found), strict=True))
+            encodings = iter(encoder.encode([content for content in contents if content is not None]))
+            results = [None if content is None else next(encodings) for content in contents]
+            columns = list(zip(*(_figures(one, request.max_length) for one in results), strict=True))
             file.write(
                 pa.record_batch(
                     [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
                 )
             )
             figures += np.array(columns[:4], dtype=np.int64).sum(axis=1)
-            lengths.extend(len(one) for one in found if isinstance(one, Encoded) and len(one))
+            lengths.extend(len(one) for one in results if isinstance(one, Encoded) and len(one))
             for i, place in enumerate(places_of(batch, first)):
-                for field, code, values in judge.problems(rows[i], contents[i], found[i]):
+                for field, code, values in judge.problems(rows[i], contents[i], results[i]):
                     problems.append(Problem(place[0], field, code, values, place[1]), first + i)
-            for content, one in zip(contents, found, strict=True):
+            for content, one in zip(contents, results, strict=True):
                 if content is not None and isinstance(one, Encoded):
                     roles.update(_role_tokens(content, one, answers_only=request.answers_only))
             first += batch.num_rows
             progress("tokenizing", first, total)
-    tokens, trained, lost, lost_trained = figures.tolist()
+    tokens, trained_tokens, lost_tokens, lost_trained = figures.tolist()
     return TokenSummary(
         rows=first,
         tokens=tokens,
-        trained=trained,
-        lost=lost,
+        trained=trained_tokens,
+        lost=lost_tokens,
         lost_trained=lost_trained,
         **describe_lengths(np.array(lengths)),
         roles=dict(roles),
@@ -137,18 +137,18 @@ def _split_sizes(request: CountTokensRequest) -> tuple[int, int]:
     return len(split.train), len(split.evaluation)
 
 
-def _figures(found: Encoded | StudioError | None, max_length: int) -> tuple[int, int, int, int, int, list[int]]:
+def _figures(result: Encoded | StudioError | None, max_length: int) -> tuple[int, int, int, int, int, list[int]]:
     """A row of SCHEMA."""
-    if not isinstance(found, Encoded):
+    if not isinstance(result, Encoded):
         return _NOTHING
-    trained = found.trained[:max_length]
-    lost, lost_trained = max(0, len(found) - max_length), int(found.trained[max_length:].sum())
-    offsets = found.offsets[:max_length]
-    shown = int(offsets[:, 1].max(initial=0))
-    return len(found), int(trained.sum()), lost, lost_trained, shown, _covered(offsets[trained])
+    is_target = result.is_target[:max_length]
+    lost_tokens, lost_trained = max(0, len(result) - max_length), int(result.is_target[max_length:].sum())
+    offsets = result.offsets[:max_length]
+    visible_end = int(offsets[:, 1].max(initial=0))
+    return len(result), int(is_target.sum()), lost_tokens, lost_trained, visible_end, _covered_spans(offsets[is_target])
 
 
-def _covered(offsets: np.ndarray) -> list[int]:
+def _covered_spans(offsets: np.ndarray) -> list[int]:
     """[start, end, start, end…] of the characters that tokens cover. offsets: [tokens, 2], in the order of the text."""
     offsets = offsets[offsets[:, 0] < offsets[:, 1]]
     if not len(offsets):
@@ -156,26 +156,26 @@ def _covered(offsets: np.ndarray) -> list[int]:
     starts, ends = offsets[:, 0], np.maximum.accumulate(offsets[:, 1])
     gaps = np.flatnonzero(starts[1:] > ends[:-1])
     spans = np.column_stack([starts[np.concatenate([[0], gaps + 1])], ends[np.concatenate([gaps, [-1]])]])
-    covered: list[int] = spans.ravel().tolist()
-    return covered
+    flat_spans: list[int] = spans.ravel().tolist()
+    return flat_spans
 
 
-def _role_tokens(content: Row, found: Encoded, *, answers_only: bool) -> Counter[str]:
+def _role_tokens(content: Row, encoded_row: Encoded, *, answers_only: bool) -> Counter[str]:
     """Tokens of each role's own words. What the template writes around them is no one's; an answer's end is its own."""
     spans: list[tuple[str, int, int]] = []
     here = 0
     for turn in content.get("messages", ()):
         if turn["role"] != "assistant" or not answers_only:
             words = turn["content"].strip()
-            start = found.text.find(words, here)
+            start = encoded_row.text.find(words, here)
             if words and start >= 0:
                 here = start + len(words)
                 spans.append((turn["role"], start, here))
     if answers_only and "messages" in content:
-        spans += [("assistant", start, end) for start, end in found.spans]
+        spans += [("assistant", start, end) for start, end in encoded_row.spans]
     tokens: Counter[str] = Counter()
     if spans:
-        starts, ends = found.offsets.T
+        starts, ends = encoded_row.offsets.T
         counts = np.searchsorted(starts, [end for _, _, end in spans]) - np.searchsorted(
             ends, [start for _, start, _ in spans], side="right"
         )
@@ -193,31 +193,31 @@ class _Judge:
         self._held_out = _HeldOut(request.validation) if request.validation else None
 
     def problems(
-        self, row: Row, content: Row | None, found: Encoded | StudioError | None
+        self, row: Row, content: Row | None, result: Encoded | StudioError | None
     ) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """(field, code, values) of each."""
-        if isinstance(found, StudioError):
-            yield "", "template_refuses", {"reason": found.values.get("reason") or found.problem.rstrip(".")}
-        elif found is not None:
-            yield from self._of_length(found)
-        if isinstance(found, Encoded) and content is not None and "messages" in content:
-            seen: set[str] = set()
-            for loss in losses(content, found.text, found.turns):
-                if loss.code not in seen:  # one of a kind is enough for a row: its count is that of rows
-                    seen.add(loss.code)
+        if isinstance(result, StudioError):
+            yield "", "template_refuses", {"reason": result.values.get("reason") or result.problem.rstrip(".")}
+        elif result is not None:
+            yield from self._of_length(result)
+        if isinstance(result, Encoded) and content is not None and "messages" in content:
+            seen_codes: set[str] = set()
+            for loss in losses(content, result.text, result.turns):
+                if loss.code not in seen_codes:  # one of a kind is enough for a row: its count is that of rows
+                    seen_codes.add(loss.code)
                     yield _path(row, loss), loss.code, loss.values
         for field, token in self._special.find(texts_of(row)):
             yield field, "special_tokens", {"token": token}
         if self._held_out is not None and content is not None and (twin := self._held_out.line_of(content)):
             yield "", "leakage", {"unit": self._held_out.unit, "twin": twin}
 
-    def _of_length(self, found: Encoded) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        lost = len(found) - self._max_length
-        if not found.trained[: self._max_length].any():
+    def _of_length(self, encoded_row: Encoded) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        excess = len(encoded_row) - self._max_length
+        if not encoded_row.is_target[: self._max_length].any():
             yield "", "no_trained_token", {"max_length": self._max_length}
-        elif lost > 0:
-            lost_trained = int(found.trained[self._max_length :].sum())
-            yield "", "too_long", {"tokens": len(found), "lost": lost, "lost_trained": lost_trained}
+        elif excess > 0:
+            lost_trained = int(encoded_row.is_target[self._max_length :].sum())
+            yield "", "too_long", {"tokens": len(encoded_row), "lost": excess, "lost_trained": lost_trained}
 
 
 def _path(row: Row, loss: Loss) -> str:
@@ -249,6 +249,6 @@ class _HeldOut:
 
     def line_of(self, content: Row) -> int | None:
         """Where in its file an equal row stands, if any."""
-        (wanted,) = as_array(digest(content))
-        place = int(np.searchsorted(self._digests, wanted))
-        return int(self._lines[place]) if place < len(self._digests) and self._digests[place] == wanted else None
+        (row_digest,) = as_array(digest(content))
+        place = int(np.searchsorted(self._digests, row_digest))
+        return int(self._lines[place]) if place < len(self._digests) and self._digests[place] == row_digest else None

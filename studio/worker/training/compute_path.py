@@ -10,7 +10,13 @@ from typing import Any
 
 import torch
 
-from studio.worker.common.numerics import amplified, apart, rounded_otherwise, rounding, rounding_of_gradients
+from studio.worker.common.numerics import (
+    relative_difference,
+    rounded_otherwise,
+    rounding,
+    rounding_bound,
+    rounding_of_gradients,
+)
 from studio.worker.common.out_of_memory import is_out_of_memory
 from studio.worker.tokenization.encoder import IGNORED
 from studio.worker.training.collators import PackingCollator, PaddingCollator
@@ -105,7 +111,7 @@ class _Trial:
         if not found or not expected:
             return False
         (loss, *slopes), (expected_loss, *expected_slopes) = found, expected
-        if apart(loss, expected_loss) > self._loss_bound:
+        if relative_difference(loss, expected_loss) > self._loss_bound:
             return False
         if any(bool(s.any()) != bool(e.any()) for s, e in zip(slopes, expected_slopes, strict=True)):
             return False  # something is not computed, however little it does
@@ -124,9 +130,9 @@ class _Trial:
         with rounded_otherwise(model):
             again = self._run(self._plain)
         if again:
-            self._loss_bound = amplified(self._loss_bound, self._expected[0], again[0])
+            self._loss_bound = rounding_bound(self._loss_bound, self._expected[0], again[0])
             both = [torch.cat([slope.flatten() for slope in run[1:]]) for run in (self._expected, again)]
-            self._bound = amplified(self._bound, *both)
+            self._bound = rounding_bound(self._bound, *both)
         return True
 
     def _run(self, path: ComputePath, *, with_router: bool = False) -> list[torch.Tensor]:

@@ -21,7 +21,12 @@ from studio.platform.host_memory import host_memory
 from studio.store.checkpoint_folder import checkpoint_path, checkpoints
 from studio.store.job_folder import JobFolder, write_json
 from studio.worker.common.device import name_of
-from studio.worker.common.out_of_memory import HostMemoryShort, halved, is_out_of_memory, nothing_left_to_halve
+from studio.worker.common.out_of_memory import (
+    HostMemoryShort,
+    halve_micro_batches,
+    is_out_of_memory,
+    nothing_left_to_halve,
+)
 from studio.worker.common.watchdog import Watchdog
 from studio.worker.models.causality import check_causal
 from studio.worker.models.load import LoadedModel, load_base
@@ -53,7 +58,7 @@ def main(path: Path) -> None:
     stop = StopRequest(folder)
     stop.listen()
     vitals = Watchdog(folder)
-    with vitals.watched():
+    with vitals.running():
         try:
             finished = run(folder, stop, vitals)
         except Stopped:
@@ -97,7 +102,7 @@ class Attempt:
         self._request = folder.read_request(TrainRequest)
         self._asked = self._request.spec
         self._halvings = self._request.halvings
-        self._spec = halved(self._asked, self._halvings)
+        self._spec = halve_micro_batches(self._asked, self._halvings)
         self._trainer: StudioTrainer | None = None
         self._reports: RunEventCallback | None = None
 
@@ -238,7 +243,7 @@ class Attempt:
         _, free = host_memory()
         training, trainer = self._spec.training, self._trainer
         halvings = self._halvings + 1
-        smaller = halved(self._asked, halvings).training
+        smaller = halve_micro_batches(self._asked, halvings).training
         device = trainer.model.device if trainer else torch.device("cpu")
         if trainer is None or self._reports is None or training.per_device_train_batch_size == 1:
             return nothing_left_to_halve(device, free, self._request.estimate)

@@ -48,17 +48,17 @@ def test_a_model_that_reads_padding_batches_prompts_of_one_length_and_says_why(
 ):
     short, long, short_too = asked_at_once(load_base(folders[READS_PADDING], "fp32"), [5, 30, 5])
     assert [answer.timings.rows for answer in (short, long, short_too)] == [2, 1, 2]
-    assert [answer.alone for answer in (short, long, short_too)] == ["", OTHER_LENGTHS, ""]
+    assert [answer.alone_reason for answer in (short, long, short_too)] == ["", OTHER_LENGTHS, ""]
 
 
 def test_a_model_whose_rows_change_each_other_answers_each_alone_and_says_why(folders: dict[str, Path]):
     answers = asked_at_once(load_base(folders[MIXES_ROWS], "fp32"), [5, 5])
-    assert [(answer.timings.rows, answer.alone) for answer in answers] == [(1, ANY_ROW)] * 2
+    assert [(answer.timings.rows, answer.alone_reason) for answer in answers] == [(1, ANY_ROW)] * 2
 
 
 def test_a_model_whose_rows_stand_alone_shares_a_batch_at_any_length(folders: dict[str, Path]):
     answers = asked_at_once(load_base(folders["llama"], "fp32"), [5, 30, 5])
-    assert [(answer.timings.rows, answer.alone) for answer in answers] == [(3, "")] * 3
+    assert [(answer.timings.rows, answer.alone_reason) for answer in answers] == [(3, "")] * 3
 
 
 @pytest.mark.parametrize("family", [READS_PADDING, MIXES_ROWS, "llama"])

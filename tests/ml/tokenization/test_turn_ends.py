@@ -104,9 +104,9 @@ def test_what_ends_an_answer_is_learned_under_every_template_that_takes_one(
         if isinstance(found, Exception):  # a template for pictures takes content in parts only
             assert re.match("idefics|llava|smolvlm", file.stem)
             continue
-        learned = found.ids[found.trained].tolist()
-        assert tuple(learned[-len(end.learned) :]) == end.learned
-        assert {*end.tokens, tokenizer.eos_token_id} & {*end.learned}, "nothing would ever end an answer"
+        learned = found.ids[found.is_target].tolist()
+        assert tuple(learned[-len(end.target_ids) :]) == end.target_ids
+        assert {*end.tokens, tokenizer.eos_token_id} & {*end.target_ids}, "nothing would ever end an answer"
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,9 @@ def test_a_turn_that_ends_with_words_ends_before_them_and_has_the_end_token_behi
     tokenizer = AutoTokenizer.from_pretrained(starter)
     tokenizer.chat_template, tokenizer.eos_token = template, "<|endoftext|>"
     end = turn_end(tokenizer)
-    assert (end.tokens, end.strings, tokenizer.decode(end.learned)) == (frozenset(), strings, learned)
+    assert (end.tokens, end.strings, tokenizer.decode(end.target_ids)) == (frozenset(), strings, learned)
     (found,) = Encoder(tokenizer, answers_only=True).encode([conversation(QUESTION, ANSWER)])
-    assert tokenizer.decode(found.ids[found.trained]) == ANSWER + learned
+    assert tokenizer.decode(found.ids[found.is_target]) == ANSWER + learned
     assert found.ids[-1] == tokenizer.eos_token_id
 
 
@@ -220,6 +220,6 @@ def test_a_sample_answer_ends_with_the_turn(trained: Trained, loaded: LoadedMode
 def test_a_reference_answer_is_read_with_the_end_that_was_learned(client: TestClient, loaded: LoadedModel) -> None:
     reading = {"model": "captain", "messages": ASK["messages"], "answer": ANSWER}
     (result,) = client.post("/v1/studio/readings", json={"readings": [reading]}).raise_for_status().json()["readings"]
-    learned = [*token_ids(loaded.tokenizer, ANSWER), *turn_end(loaded.tokenizer).learned]
+    learned = [*token_ids(loaded.tokenizer, ANSWER), *turn_end(loaded.tokenizer).target_ids]
     assert len(result["logprobs"]) == len(learned)
     assert min(result["logprobs"]) > -2, "all of it was learned by heart, its end too"
