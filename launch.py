@@ -85,7 +85,7 @@ def python_with_packages(install_only: bool) -> str | None:
     try:
         if os.path.exists(STAMP):
             os.remove(STAMP)
-        install(Path(ENVIRONMENT), Path(PYTHON), Path(REQUIREMENTS), named=len(pins(requirements)))
+        install(Path(ENVIRONMENT), Path(PYTHON), Path(REQUIREMENTS), package_count=len(pins(requirements)))
         with open(STAMP, "w", encoding="utf-8") as stamp:
             stamp.write(digest(requirements))
     except InstallationError as error:

@@ -107,7 +107,7 @@ class Studio:
         self.reserve.keep(beside=0)  # others would take what is left, and the next opening needs some
 
 
-def _opened(settings: Settings, reserve: Reserve, lock: HomeLock) -> Catalogue:
+def _open_catalogue(settings: Settings, reserve: Reserve, lock: HomeLock) -> Catalogue:
     try:
         return Catalogue(settings.url, settings.folder("records"), reserve, lock)
     except CatalogueFull:
@@ -126,7 +126,7 @@ def build(settings: Settings, engine: Engine | None = None) -> Studio:
     keep_secret(settings.login.password if settings.login else None)
     reserve = Reserve(settings.home / "reserve", HOME_RESERVE)
     lock = HomeLock(settings.home)
-    catalogue = _opened(settings, reserve, lock)
+    catalogue = _open_catalogue(settings, reserve, lock)
     if not settings.database_url:
         settle(catalogue, settings.home)
     reserve_ids(settings.home, catalogue)
@@ -137,8 +137,8 @@ def build(settings: Settings, engine: Engine | None = None) -> Studio:
     runs = Runs(catalogue)
     remote_server = RemoteServer(settings)
     adapters = Adapters(catalogue, settings.folder("adapters"), reserve)
-    for deleted in (datasets, adapters):
-        deleted.finish_deletions()
+    for service in (datasets, adapters):
+        service.finish_deletions()
     reserve.keep()
     playground = Playground(catalogue, engine, settings.folder("playground"), remote_server)
     votes = Votes(catalogue)

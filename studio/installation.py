@@ -30,10 +30,10 @@ class InstallationError(Exception):
     """The packages cannot be installed; the last line of the message names the remedy."""
 
 
-def install(folder: Path, python: Path, requirements: Path, named: int) -> None:
+def install(folder: Path, python: Path, requirements: Path, package_count: int) -> None:
     """Make the virtual environment in `folder` where it is missing or broken, and install the requirements into it.
 
-    `python` is the interpreter inside it; `requirements` is a file that names `named` packages.
+    `python` is the interpreter inside it; `requirements` is a file that names `package_count` packages.
     After a failure or an interruption, the next call goes on from there.
 
     Raises:
@@ -43,8 +43,8 @@ def install(folder: Path, python: Path, requirements: Path, named: int) -> None:
         maker = interpreter(sys.executable, sys.version_info[:2])
         say(f"Creating the virtual environment {folder}")
         follow([maker, "-m", "venv", "--clear", str(folder)])
-    say(f"Installing {named} packages and what they need; this happens once.")
-    progress, before = Progress(named), packages_in(folder)
+    say(f"Installing {package_count} packages and what they need; this happens once.")
+    progress, before = Progress(package_count), packages_in(folder)
     pip = [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
     with MovingLine(lambda: progress.line(packages_in(folder) - before)):
         follow([*pip, "-r", str(requirements)], progress.hear)
@@ -93,15 +93,15 @@ def say(line: str) -> None:
 def follow(command: list[str], hear: Callable[[str], None] = lambda line: None) -> None:
     """Run a command, handing each line it prints to `hear`. Raises InstallationError, with its last words."""
     environ = dict(os.environ, PYTHONUNBUFFERED="1", PYTHONIOENCODING="utf-8")
-    said = []
+    lines = []
     with Popen(
         command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, encoding="utf-8", errors="replace", env=environ
     ) as process:
         for line in process.stdout or ():
-            said.append(line)
+            lines.append(line)
             hear(line)
     if process.returncode != 0:
-        output = "".join(said)
+        output = "".join(lines)
         raise InstallationError(f"{last_words(output)}\nThe packages are not installed. {remedy_for(output)}")
 
 
@@ -128,10 +128,10 @@ def last_words(output: str) -> str:
 class Progress:
     """What pip is doing, read from the lines that it prints."""
 
-    def __init__(self, named: int) -> None:
-        """`named` is the number of packages in the requirements file; pip finds out what those need in turn."""
-        self.named = named
-        self.met: list[str] = []
+    def __init__(self, package_count: int) -> None:
+        """`package_count` is the number of packages in the requirements file; pip finds out what those need in turn."""
+        self.package_count = package_count
+        self.packages: list[str] = []
         self.queue: list[str] = []
         self.size = ""
 
@@ -142,23 +142,23 @@ class Progress:
             name = Path(rest.split(" (")[0]).name
             for mark in "<>=!~[-" if first == "Processing" else "<>=!~[":
                 name = name.split(mark)[0]
-            if name not in self.met:
-                self.met.append(name)
+            if name not in self.packages:
+                self.packages.append(name)
             self.size = ""
         elif first == "Downloading":
             self.size = rest[rest.rfind("(") :]
         elif line.startswith("Installing collected packages: "):
             self.queue = line.strip().split(": ", 1)[1].split(", ")
 
-    def line(self, installed: int) -> str:
-        """The line to show while `installed` packages of the queue are on disk already."""
+    def line(self, installed_count: int) -> str:
+        """The line to show while `installed_count` packages of the queue are on disk already."""
         if self.queue:
-            place = max(0, min(installed, len(self.queue) - 1))
+            place = max(0, min(installed_count, len(self.queue) - 1))
             return f"Installing {place + 1} of {len(self.queue)}: {self.queue[place]}"
-        if not self.met:
+        if not self.packages:
             return "Asking the package index"
-        total = f" of {self.named}" if len(self.met) <= self.named else ""
-        return f"Fetching {len(self.met)}{total}: {self.met[-1]} {self.size}".rstrip()
+        total = f" of {self.package_count}" if len(self.packages) <= self.package_count else ""
+        return f"Fetching {len(self.packages)}{total}: {self.packages[-1]} {self.size}".rstrip()
 
 
 class MovingLine:
@@ -167,19 +167,19 @@ class MovingLine:
     def __init__(self, text: Callable[[], str]) -> None:
         """`text` gives what to show at the moment; it is called in a thread."""
         self.text = text
-        self.ended = Event()
+        self.stop_event = Event()
         self.thread = Thread(target=self._draw, daemon=True)
 
     def __enter__(self) -> None:
         self.thread.start()
 
     def __exit__(self, *_: object) -> None:
-        self.ended.set()
+        self.stop_event.set()
         self.thread.join()
 
     def _draw(self) -> None:
         began, terminal = monotonic(), sys.stdout.isatty()
-        while not self.ended.wait(0.2 if terminal else 10):
+        while not self.stop_event.wait(0.2 if terminal else 10):
             minutes, seconds = divmod(int(monotonic() - began), 60)
             line = f"{minutes}:{seconds:02d}  {self.text()}"
             width = get_terminal_size().columns - 1

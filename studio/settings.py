@@ -149,8 +149,8 @@ def _networks(text: str) -> tuple[str, ...]:
             "Separate them with commas, such as 127.0.0.1,10.0.0.0/8.",
             reason=str(error),
         ) from error
-    mapped = [f"::ffff:{n.network_address}/{96 + n.prefixlen}" for n in networks if n.version == 4]
-    return (*map(str, networks), *mapped)
+    mapped_networks = [f"::ffff:{n.network_address}/{96 + n.prefixlen}" for n in networks if n.version == 4]
+    return (*map(str, networks), *mapped_networks)
 
 
 def _login(text: str) -> Login | None:
@@ -192,8 +192,8 @@ def worker_environment(
     5 % of a CPU step; the two thresholds keep them. Threads that wait for each other spin, by default so long that a
     second busy program makes training ten to thirty times slower; with the short spin it gets its fair share.
     """
-    kept = {k: v for k, v in environ.items() if k not in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "STUDIO_LOGIN")}
-    kept.update(
+    variables = {k: v for k, v in environ.items() if k not in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "STUDIO_LOGIN")}
+    variables.update(
         PYTHONUNBUFFERED="1",
         PYTHONFAULTHANDLER="1",
         TOKENIZERS_PARALLELISM="false",
@@ -204,10 +204,10 @@ def worker_environment(
         GOMP_SPINCOUNT="1000",
     )
     if not online:
-        kept.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_DATASETS_OFFLINE="1")
+        variables.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_DATASETS_OFFLINE="1")
     if token:
-        kept["HF_TOKEN"] = token
+        variables["HF_TOKEN"] = token
     if device:
-        kept["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2] if device.startswith("cuda:") else "-1"
-        kept["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # nvidia-smi's numbers
-    return kept
+        variables["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2] if device.startswith("cuda:") else "-1"
+        variables["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # nvidia-smi's numbers
+    return variables

@@ -31,11 +31,13 @@ def list_adapters(arguments: argparse.Namespace) -> None:
 def show_adapter(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
         record = studio.adapters.get(arguments.name).as_dict()
-        measured = studio.evaluations.of_adapter(arguments.name)
+        before_and_after = studio.evaluations.of_adapter(arguments.name)
     text = details(record)
-    if measured:
-        text += "\n\nBefore and after:\n" + table(measured, ["set", "metric", "base", "adapter", "better", "n"], "")
-    show(arguments, record | {"before_and_after": measured}, text)
+    if before_and_after:
+        text += "\n\nBefore and after:\n" + table(
+            before_and_after, ["set", "metric", "base", "adapter", "better", "n"], ""
+        )
+    show(arguments, record | {"before_and_after": before_and_after}, text)
 
 
 def delete_adapter(arguments: argparse.Namespace) -> None:

@@ -32,19 +32,19 @@ def doctor(arguments: argparse.Namespace) -> int:
     with opened(arguments, quiet=True) as studio:
         if arguments.repair and not studio.lock.is_mine:
             raise _in_use(settings, studio.lock.holder())
-        found = studio.doctor.repair() if arguments.repair else studio.doctor.examine()
+        findings = studio.doctor.repair() if arguments.repair else studio.doctor.examine()
         if arguments.repair:
             studio.dispatcher.tick()
-    rows = [finding.as_dict() for finding in found]
+    rows = [finding.as_dict() for finding in findings]
     columns = ["kind", "fault", "name", "path", *(["rebuilt"] if arguments.repair else [])]
     show(
         arguments,
         rows,
         table(rows, columns, "All is well: the catalogue and the home agree."),
     )
-    if not arguments.repair and any(finding.fault == "unknown" for finding in found):
+    if not arguments.repair and any(finding.fault == "unknown" for finding in findings):
         say("`studio doctor --repair` adds what is unknown to the catalogue again. It changes no file.")
-    return int(any(not finding.rebuilt for finding in found))
+    return int(any(not finding.rebuilt for finding in findings))
 
 
 def _look_at_database(settings: Settings, *, repair: bool) -> None:

@@ -27,34 +27,34 @@ def add_parser(commands: Commands) -> None:
 def compare_columns(arguments: argparse.Namespace) -> int:
     """Fails where a column could not answer; the others' answers are printed all the same."""
     sampling = read_sampling(arguments)
-    wanted: list[str | None] = [*([None] if arguments.base or not arguments.adapter else []), *arguments.adapter]
-    shares = [(Share(adapter=name),) if name else () for name in wanted]
+    adapters: list[str | None] = [*([None] if arguments.base or not arguments.adapter else []), *arguments.adapter]
+    shares = [(Share(adapter=name),) if name else () for name in adapters]
     messages = [Message(role="user", content=arguments.prompt)]
-    asked = [
+    prompts = [
         ColumnPrompt(Column(model=arguments.model, precision=arguments.precision, shares=s), messages) for s in shares
     ]
     line, last = ProgressLine(), None
     with opened(arguments) as studio:
-        for last in studio.playground.answer(asked, sampling):
+        for last in studio.playground.answer(prompts, sampling):
             line.update(last.status or "Answering")
     line.close()
     states = last.columns if last else []
     faults = [state for state in states if state.error]
-    shown = [_shown_column(state) for state in states]
+    columns = [_shown_column(state) for state in states]
     text = "\n\n".join(
-        f"{c['name']}  ({c['tokens']} tokens, {c['tokens_per_second']:.1f}/s)\n{c['text']}" for c in shown
+        f"{c['name']}  ({c['tokens']} tokens, {c['tokens_per_second']:.1f}/s)\n{c['text']}" for c in columns
     )
-    show(arguments, {"columns": shown}, text)
+    show(arguments, {"columns": columns}, text)
     for state in faults:
         say(f"{state.name or BASE}: {state.error}")
     return 1 if faults else 0
 
 
 def _shown_column(state: ColumnState) -> dict[str, Any]:
-    shown: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "name": state.name or BASE,
         "text": state.text,
         "tokens": state.tokens,
         "tokens_per_second": state.tokens_per_second,
     }
-    return shown | ({"error": str(state.error)} if state.error else {})
+    return fields | ({"error": str(state.error)} if state.error else {})

@@ -34,11 +34,11 @@ def add_parser(commands: Commands) -> None:
     pin = verbs.verb("pin", pin_run, "let a waiting run start on one device only")
     pin.add_argument("id", type=int, help=_ID)
     pin.add_argument("device", help="cpu, cuda:0 …, or any")
-    further = verbs.verb("continue", continue_run, "continue a finished run from its last step, as a new run")
-    further.add_argument("id", type=int, help=_ID)
-    further.add_argument("--epochs", type=float, help="total epochs")
-    further.add_argument("--steps", type=int, help="total steps")
-    further.add_argument("--name", default="", help="name of the new adapter (default: the next free one)")
+    continuation = verbs.verb("continue", continue_run, "continue a finished run from its last step, as a new run")
+    continuation.add_argument("id", type=int, help=_ID)
+    continuation.add_argument("--epochs", type=float, help="total epochs")
+    continuation.add_argument("--steps", type=int, help="total steps")
+    continuation.add_argument("--name", default="", help="name of the new adapter (default: the next free one)")
     compare = verbs.verb("compare", compare_runs, "show which settings of runs differ, and how they ended")
     compare.add_argument("id", type=int, nargs="*", help=_ID)
     compare.add_argument("--sweep", type=int, help="compare the runs of this sweep instead")
@@ -50,10 +50,10 @@ def add_parser(commands: Commands) -> None:
 
 def list_runs(arguments: argparse.Namespace) -> None:
     with opened(arguments) as studio:
-        found = studio.runs.list()
-        rows = records(found)
-    told = [row | {"status": state_word(run)} for row, run in zip(rows, found, strict=True)]
-    show(arguments, rows, table(told, _COLUMNS, "No run yet."))
+        runs = studio.runs.list()
+        rows = records(runs)
+    table_rows = [row | {"status": state_word(run)} for row, run in zip(rows, runs, strict=True)]
+    show(arguments, rows, table(table_rows, _COLUMNS, "No run yet."))
 
 
 def show_queue(arguments: argparse.Namespace) -> None:
@@ -78,19 +78,19 @@ def show_run(arguments: argparse.Namespace) -> None:
             for line in studio.runs.history(run.id)
         ]
         samples = records(studio.runs.samples(run.id))
-        kept = [asdict(checkpoint) for checkpoint in studio.checkpoints.list(run.id)]
+        checkpoints = [asdict(checkpoint) for checkpoint in studio.checkpoints.list(run.id)]
     record = run.as_dict()
-    whole = record | {"history": history, "checkpoints": kept, "samples": samples, "metrics": metrics}
-    show(arguments, whole, _text(record | {"status": state_word(run)}, history, kept, metrics))
+    whole = record | {"history": history, "checkpoints": checkpoints, "samples": samples, "metrics": metrics}
+    show(arguments, whole, _text(record | {"status": state_word(run)}, history, checkpoints, metrics))
 
 
 def _text(
-    record: dict[str, Any], history: Sequence[Any], kept: Sequence[Any], metrics: Sequence[dict[str, Any]]
+    record: dict[str, Any], history: Sequence[Any], checkpoints: Sequence[Any], metrics: Sequence[dict[str, Any]]
 ) -> str:
     parts = [
         details(record),
         "Timeline:\n" + table(history, ["at", "status", "reason"], "Nothing yet."),
-        "Checkpoints:\n" + table(kept, ["step", "eval_loss", "best", "size", "adapter"], "None yet."),
+        "Checkpoints:\n" + table(checkpoints, ["step", "eval_loss", "best", "size", "adapter"], "None yet."),
         "Latest figures:\n"
         + table(metrics[-10:], ["kind", "step", "loss", "learning_rate", "tokens_per_second"], "No step yet."),
     ]
@@ -211,14 +211,16 @@ def compare_runs(arguments: argparse.Namespace) -> None:
     """Several runs, or those of a sweep: what differs in their settings, and how they ended."""
     with opened(arguments) as studio:
         runs = [studio.runs.get(id) for id in arguments.id] if arguments.id else studio.sweeps.runs(arguments.sweep)
-    compared = compare_settings(runs)
+    comparison = compare_settings(runs)
     results = ["train_loss", "eval_loss", "best_eval_loss"]
     rows = [
         {"id": run.id, "name": run.name, "status": run.status, **settings} | {k: getattr(run, k) for k in results}
-        for run, settings in zip(runs, compared.differing, strict=True)
+        for run, settings in zip(runs, comparison.differing, strict=True)
     ]
-    told = [row | {"status": state_word(run)} for row, run in zip(rows, runs, strict=True)]
-    show(arguments, rows, table(told, ["id", "name", "status", *compared.names, *results], "No run to compare."))
+    table_rows = [row | {"status": state_word(run)} for row, run in zip(rows, runs, strict=True)]
+    show(
+        arguments, rows, table(table_rows, ["id", "name", "status", *comparison.names, *results], "No run to compare.")
+    )
 
 
 def promote_checkpoint(arguments: argparse.Namespace) -> None:

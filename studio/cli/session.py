@@ -34,11 +34,11 @@ def opened(arguments: argparse.Namespace, *, quiet: bool = False) -> Iterator[St
         studio.close()
 
 
-def records(found: Any) -> list[dict[str, Any]]:
-    return [record.as_dict() for record in found]
+def records(items: Any) -> list[dict[str, Any]]:
+    return [record.as_dict() for record in items]
 
 
-def _seen(studio: Studio, look: Callable[[], Result | None]) -> Result | None:
+def _try_look(studio: Studio, look: Callable[[], Result | None]) -> Result | None:
     deadline = time.monotonic() + SECONDS_FOR_ROOM
     while True:
         try:
@@ -54,9 +54,9 @@ def wait(studio: Studio, look: Callable[[], Result | None]) -> Result:
     this does: then it is taken over."""
     with ExitStack() as driven:
         is_driving = False
-        while (found := _seen(studio, look)) is None:
+        while (result := _try_look(studio, look)) is None:
             if not is_driving and (studio.lock.is_mine or studio.lock.acquire()):
                 driven.enter_context(studio.dispatching())
                 is_driving = True
             time.sleep(POLL)
-    return found
+    return result

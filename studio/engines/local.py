@@ -69,16 +69,16 @@ class LocalEngine:
         try:
             process = psutil.Process(child.pid)
             process.nice(PRIORITY if os.name == "posix" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
-            started = process.create_time()
+            started_at = process.create_time()
         except psutil.Error:  # gone already: its log says why
             return _handle(child.pid, 0.0)
         with suppress(OSError):  # the worker writes the same as soon as it can
-            JobFolder(folder).introduce(child.pid, started)
-        return _handle(child.pid, started)
+            JobFolder(folder).introduce(child.pid, started_at)
+        return _handle(child.pid, started_at)
 
     def find(self, folder: Path) -> Handle | None:
-        written = JobFolder(folder).worker
-        return _handle(*written) if written else None
+        identity = JobFolder(folder).worker
+        return _handle(*identity) if identity else None
 
     def tick(self) -> None:
         """Reaps children that have exited."""
@@ -90,10 +90,10 @@ class LocalEngine:
         return self._process(worker) is not None
 
     def stop(self, worker: Handle, *, force: bool = False) -> None:
-        found = self._process(worker)
-        if found is not None:
+        process = self._process(worker)
+        if process is not None:
             with suppress(psutil.NoSuchProcess):
-                found.kill() if force else found.terminate()
+                process.kill() if force else process.terminate()
 
     def exit_reason(self, worker: Handle, folder: Path) -> ExitReason:
         self._process(worker)
@@ -115,18 +115,18 @@ class LocalEngine:
 
     def _process(self, worker: Handle) -> psutil.Process | None:
         """A pid alone may by now be another program's: the start time must be the worker's, too."""
-        pid, started = _read(worker)
+        pid, started_at = _read(worker)
         child = self._children.get(pid)
         if child is not None and child.poll() is not None:
             self._reap(pid, child)
             return None
         try:
-            found = psutil.Process(pid)
+            process = psutil.Process(pid)
             # Start times are read with the kernel's tick as resolution.
-            same = abs(found.create_time() - started) < 1.0
+            same = abs(process.create_time() - started_at) < 1.0
             # A child of ours that is still exiting shows as a zombie before it is reaped: it is gone once it is.
-            if same and (child is not None or found.status() != psutil.STATUS_ZOMBIE):
-                return found
+            if same and (child is not None or process.status() != psutil.STATUS_ZOMBIE):
+                return process
         except (psutil.Error, ValueError):
             pass
         self._note_end(pid, None)
@@ -143,14 +143,14 @@ class LocalEngine:
             forget_gpus()
 
 
-def _handle(pid: int, started: float) -> Handle:
-    return f"{pid}@{started!r}"
+def _handle(pid: int, started_at: float) -> Handle:
+    return f"{pid}@{started_at!r}"
 
 
 def _read(worker: Handle) -> tuple[int, float]:
     """The pid, and the process's start time in seconds since the epoch; -1 where it is no handle of this engine's."""
-    pid, _, started = worker.partition("@")
+    pid, _, started_at = worker.partition("@")
     try:
-        return int(pid), float(started)
+        return int(pid), float(started_at)
     except ValueError:
         return -1, 0.0

@@ -42,18 +42,18 @@ def language_of(request: Any) -> str:
     """The language that the reader chose, else the one that the browser prefers; `request` may be None."""
     if request is None:
         return "en"
-    chosen = request.cookies.get(COOKIE, "")
-    return chosen if chosen in LANGUAGES else preferred(request.headers.get("accept-language", ""))
+    language = request.cookies.get(COOKIE, "")
+    return language if language in LANGUAGES else preferred_language(request.headers.get("accept-language", ""))
 
 
-def preferred(accept_language: str) -> str:
+def preferred_language(accept_language: str) -> str:
     """The first language of ours in an Accept-Language header, by its weights."""
-    wanted = []
+    candidates = []
     for position, part in enumerate(accept_language.split(",")):
         tag, _, parameters = part.strip().partition(";")
         weight = parameters.strip().removeprefix("q=")
         try:
-            wanted.append((-float(weight or 1), position, tag.strip().lower().partition("-")[0]))
+            candidates.append((-float(weight or 1), position, tag.strip().lower().partition("-")[0]))
         except ValueError:
             continue
-    return next((tag for weight, _, tag in sorted(wanted) if tag in LANGUAGES and weight < 0), "en")
+    return next((tag for weight, _, tag in sorted(candidates) if tag in LANGUAGES and weight < 0), "en")

@@ -126,8 +126,10 @@ def document(
     title = t(heading.title)
     static, dictionary = f"./static/{version}", f"./text/{language}.js?v={version}"
     scripts = (FRAME_SCRIPT, *([script] if script else []))
-    imported = dict.fromkeys(module for each in scripts for module in imported_modules(each) if module not in scripts)
-    preloads = (*(f"{static}/{module}" for module in imported), dictionary)
+    dependencies = dict.fromkeys(
+        module for each in scripts for module in imported_modules(each) if module not in scripts
+    )
+    preloads = (*(f"{static}/{module}" for module in dependencies), dictionary)
     # For what does not know the version: import("studio/lib/dom.js"). Modules name each other by relative paths.
     import_map = json.dumps({"imports": {"studio/": f"{static}/", "studio/text": dictionary}})
     stylesheets = stylesheet_links(static, *(f"styles/{name}.css" for name in STYLES), *styles)
@@ -202,20 +204,20 @@ def _link(page: Page, current: bool, title: str) -> str:
 
 
 def _sign_out(t: Callable[[str], str]) -> str:
-    said = t("Sign out")
+    label = t("Sign out")
     return (
-        f'<form method="post" action="./sign-out"><button id="sign-out" title="{said}" aria-label="{said}">'
-        f"{_icon(DOOR)}<span>{said}</span></button></form>"
+        f'<form method="post" action="./sign-out"><button id="sign-out" title="{label}" aria-label="{label}">'
+        f"{_icon(DOOR)}<span>{label}</span></button></form>"
     )
 
 
 def _switches(language: str, theme: str, t: Callable[[str], str]) -> str:
     other = next(name for name in LANGUAGES if name != language)
-    chosen = {"light": t("Light"), "dark": t("Dark"), "system": t("System")}[theme]
+    theme_label = {"light": t("Light"), "dark": t("Dark"), "system": t("System")}[theme]
     colours = t("Colours")
     return (
-        f'<button type="button" id="switch-theme" title="{colours}" aria-label="{colours}: {chosen}">'
-        f"{_icon(SUN)}<span>{chosen}</span></button>"
+        f'<button type="button" id="switch-theme" title="{colours}" aria-label="{colours}: {theme_label}">'
+        f"{_icon(SUN)}<span>{theme_label}</span></button>"
         f'<button type="button" id="switch-language" data-language="{other}" lang="{HTML_LANGUAGE[other]}">'
         f"{_icon(GLOBE)}<span>{LANGUAGES[other]}</span></button>"
     )

@@ -39,8 +39,8 @@ class VersionedStatic(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         versioned = _VERSIONED.fullmatch(Path(path).as_posix())
         response = await super().get_response(versioned[2] if versioned else path, scope)
-        kept = versioned and versioned[1] == self.version and response.status_code == 200
-        response.headers["Cache-Control"] = FOR_EVER if kept else "no-cache"
+        is_permanent = versioned and versioned[1] == self.version and response.status_code == 200
+        response.headers["Cache-Control"] = FOR_EVER if is_permanent else "no-cache"
         return response
 
 
@@ -48,13 +48,13 @@ class VersionedStatic(StaticFiles):
 def imported_modules(module: str) -> tuple[str, ...]:
     """Static paths of all that the module imports, itself or through others: what the browser would otherwise learn of
     one import after the other."""
-    found: dict[str, None] = {}
+    dependencies: dict[str, None] = {}
     waiting = [module]
     while waiting:
         current = waiting.pop()
         for path in _IMPORT.findall((STATIC / current).read_text("utf-8")):
-            imported = posixpath.normpath(posixpath.join(posixpath.dirname(current), path))
-            if imported not in found and imported != module:
-                found[imported] = None
-                waiting.append(imported)
-    return tuple(found)
+            dependency = posixpath.normpath(posixpath.join(posixpath.dirname(current), path))
+            if dependency not in dependencies and dependency != module:
+                dependencies[dependency] = None
+                waiting.append(dependency)
+    return tuple(dependencies)

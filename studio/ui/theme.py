@@ -130,12 +130,12 @@ def _declarations(tokens: dict[str, str]) -> str:
 
 
 def gradio_theme() -> gr.themes.Base:
-    known = inspect.signature(gr.themes.Base.set).parameters
+    parameters = inspect.signature(gr.themes.Base.set).parameters
     colours = {
         variable + scheme: f"var(--s-{token})"
         for variable, token in TOKEN_OF_GRADIO_VARIABLE.items()
         for scheme in ("", "_dark")
-        if variable + scheme in known
+        if variable + scheme in parameters
     }
     return gr.themes.Base(font=[Font(name) for name in SANS], font_mono=[Font(name) for name in MONO]).set(
         **colours,

@@ -22,9 +22,9 @@ def add_upload_route(app: FastAPI, uploads: Uploads) -> None:
 
     @app.put("/uploads")
     async def upload(request: Request) -> JSONResponse:
-        said = request.headers.get("content-length", "")
+        length = request.headers.get("content-length", "")
         try:
-            with uploads.receiving(int(said) if said.isdecimal() else None) as (token, file):
+            with uploads.receiving(int(length) if length.isdecimal() else None) as (token, file):
                 await _write(request, file)
             return JSONResponse({"token": token})
         except ClientDisconnect:
@@ -52,5 +52,5 @@ async def _write(request: Request, file: Any) -> None:
 
 def _refusal(error: StudioError, request: Request) -> JSONResponse:
     language = language_of(request)
-    told = {"problem": problem_of(error, language), "remedy": remedy_of(error, language)}
-    return JSONResponse(told, 413 if isinstance(error, InvalidInput) else 507)
+    payload = {"problem": problem_of(error, language), "remedy": remedy_of(error, language)}
+    return JSONResponse(payload, 413 if isinstance(error, InvalidInput) else 507)

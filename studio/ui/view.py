@@ -51,8 +51,8 @@ def view(
     """The place on a page where the script's `define(name, …)` draws.
 
     Args:
-        functions: handlers that the script calls by their name, `ctx.call("rename", {…})`; see `served`.
-        streams: generators that it follows, `ctx.stream("answer", {…}, draw)`; see `streamed`.
+        functions: handlers that the script calls by their name, `ctx.call("rename", {…})`; see `as_server_function`.
+        streams: generators that it follows, `ctx.stream("answer", {…}, draw)`; see `as_event_stream`.
         value: what the script is given from the start as `ctx.value`; anything that is JSON.
         skeleton: what stands there until the script has drawn: cards, table, chart, form or none.
     """
@@ -64,12 +64,12 @@ def view(
         js_on_load='import("studio/api/view.js").then(({mount}) => '
         f"mount({label}, {{element, props, server, trigger, watch, events: {json.dumps(events)}}}))",
         apply_default_css=False,
-        server_functions=[served(function) for function in functions],
+        server_functions=[as_server_function(function) for function in functions],
     )
     for stream in streams:
         listen, stop = getattr(box, _name_of(stream)), getattr(box, f"stop_{_name_of(stream)}")
-        started = listen(
-            streamed(stream),
+        event_listener = listen(
+            as_event_stream(stream),
             outputs=box,
             show_progress="hidden",
             api_visibility="private",
@@ -77,24 +77,24 @@ def view(
             concurrency_limit=STREAMS_AT_ONCE,
             concurrency_id="streams",
         )
-        stop(None, cancels=[started], api_visibility="private")
+        stop(None, cancels=[event_listener], api_visibility="private")
     return box
 
 
-def served(handler: Callable[..., Any]) -> Callable[..., Response]:
+def as_server_function(handler: Callable[..., Any]) -> Callable[..., Response]:
     """The handler as the page calls it: one JSON object in, its keys are the keyword arguments; JSON out.
 
     The arguments are checked against the handler's type hints. A handler that names `request` gets the gr.Request, and
     one that names `token` the visitor's gr.OAuthToken or None. What it raises becomes `{"error": …}`.
     """
     name = _name_of(handler)
-    checked = _checked(handler)
+    call = _checked_call(handler)
 
     def answer(payload: Any = None, request: gr.Request | None = None, token: gr.OAuthToken | None = None) -> Response:
         try:
-            result = checked(payload, request, token)
+            result = call(payload, request, token)
         except Exception as error:
-            result = {"error": described(error, language_of(request), name)}
+            result = {"error": describe_error(error, language_of(request), name)}
         # orjson turns NaN into null, where FastAPI's own encoder fails.
         body = orjson.dumps(result, option=orjson.OPT_NON_STR_KEYS)
         if holds_secret(body.decode()):
@@ -106,13 +106,14 @@ def served(handler: Callable[..., Any]) -> Callable[..., Response]:
     return answer
 
 
-def streamed(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[dict[str, Any]]]:
-    """The generator as a Gradio event: its arguments as in `served`, each value that it yields goes to the page.
+def as_event_stream(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[dict[str, Any]]]:
+    """The generator as a Gradio event: each value that it yields goes to the page. Its arguments are as in
+    `as_server_function`.
 
     Values that come faster than the page can draw are passed over, never the last one. Where the reader stops it, or
     leaves, the generator is closed: what it holds belongs into a `finally`.
     """
-    checked = _checked(handler)
+    call_handler = _checked_call(handler)
 
     def stream(event: gr.EventData, request: gr.Request, token: gr.OAuthToken | None) -> Iterator[dict[str, Any]]:
         payload = dict(event._data)
@@ -120,7 +121,7 @@ def streamed(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[di
         waiting: list[Any] = []
         sent = 0.0
         try:
-            for value in checked(payload, request, token):
+            for value in call_handler(payload, request, token):
                 waiting = [value]
                 if time.monotonic() - sent >= STREAM_SECONDS:
                     yield {"call": call, "value": masked_value(waiting.pop())}
@@ -129,7 +130,7 @@ def streamed(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[di
                 yield {"call": call, "value": masked_value(value)}
             yield {"call": call, "done": True}
         except Exception as error:
-            yield {"call": call, "error": described(error, language_of(request), _name_of(handler))}
+            yield {"call": call, "error": describe_error(error, language_of(request), _name_of(handler))}
 
     return stream
 
@@ -156,7 +157,7 @@ class Unexpected(ValueError):
     """The page and the handler do not agree on what is sent."""
 
 
-def _checked(handler: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
+def _checked_call(handler: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
     """Calls the handler with what the page sent, checked against its type hints, and what else it asks for."""
     signature = inspect.signature(handler)
     function = handler.func if isinstance(handler, partial) else handler
@@ -167,27 +168,27 @@ def _checked(handler: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
     types = {name: TypeAdapter(known.get(name, Any)) for name in sent}
 
     def call(payload: Any, request: Any, token: Any) -> Any:
-        given: dict[str, Any] = {}
+        kwargs: dict[str, Any] = {}
         if "request" in signature.parameters:
-            given["request"] = request if isinstance(request, gr.Request) else gr.Request(request)
+            kwargs["request"] = request if isinstance(request, gr.Request) else gr.Request(request)
         if "token" in signature.parameters:
-            given["token"] = token
+            kwargs["token"] = token
         check_values(payload)
         try:
-            given |= {name: types[name].validate_python(value) for name, value in dict(payload or {}).items()}
-            signature.bind(**given)
+            kwargs |= {name: types[name].validate_python(value) for name, value in dict(payload or {}).items()}
+            signature.bind(**kwargs)
         except ValidationError as error:
             # Without its text, which repeats what was sent, a token perhaps.
             raise Unexpected(f"{_name_of(handler)}: {error.title} expected") from None
         except (KeyError, TypeError, ValueError) as error:
             raise Unexpected(f"{_name_of(handler)}: {error}") from None
-        check_values([given[name] for name in sent if name in given])
-        return handler(**given)
+        check_values([kwargs[name] for name in sent if name in kwargs])
+        return handler(**kwargs)
 
     return call
 
 
-def described(error: Exception, language: str, place: str) -> dict[str, Any]:
+def describe_error(error: Exception, language: str, place: str) -> dict[str, Any]:
     """An error as the page shows it: problem, remedy, and the fields at fault. One that nobody foresaw is logged."""
     if isinstance(error, OSError) and error.filename:
         log.warning("%s failed: %s", place, str(error)[:1000])

@@ -69,8 +69,8 @@ def build_web(
 
     @app.get("/text/{language}.js")
     def text(language: str) -> Response:
-        said = json.dumps(dictionary(language), ensure_ascii=False) if language in LANGUAGES else "{}"
-        return Response(f"export default {said};", media_type="text/javascript", headers={"Cache-Control": FOR_EVER})
+        entries = json.dumps(dictionary(language), ensure_ascii=False) if language in LANGUAGES else "{}"
+        return Response(f"export default {entries};", media_type="text/javascript", headers={"Cache-Control": FOR_EVER})
 
     @app.post("/gradio_api/upload")
     def no_upload() -> Response:
@@ -108,7 +108,7 @@ def build_web(
 def page_modules() -> dict[Page, ModuleType]:
     """The pages, in the order of the navigation. Two files make one: `studio/ui/pages/<name>.py` with a `PAGE`, and
     `static/pages/<name>/index.js`, which draws it."""
-    names = (found.name for found in iter_modules([str(PACKAGE / "ui" / "pages")]))
+    names = (info.name for info in iter_modules([str(PACKAGE / "ui" / "pages")]))
     modules = [importlib.import_module(f"studio.ui.pages.{name}") for name in names]
     pages = {module.PAGE: module for module in modules if hasattr(module, "PAGE")}
     return dict(sorted(pages.items(), key=lambda page: page[0].order))
@@ -161,9 +161,9 @@ class Frame:
             headers = MutableHeaders(scope=start)
             if start["status"] == 200 and headers.get("content-type", "").startswith("text/html"):
                 nonce = secrets.token_urlsafe(16)
-                framed = self.framed(page, body.decode(), Request(scope), nonce).encode()
-                body[:] = framed
-                headers["Content-Length"] = str(len(framed))
+                content = self.frame(page, body.decode(), Request(scope), nonce).encode()
+                body[:] = content
+                headers["Content-Length"] = str(len(content))
                 headers["Content-Security-Policy"] = content_policy(self.settings, nonce)
                 headers["Cache-Control"] = "no-store"
             await send(start)
@@ -171,7 +171,7 @@ class Frame:
 
         await self.app(scope, receive, send_framed)
 
-    def framed(self, page: Page, html: str, request: Request, nonce: str) -> str:
+    def frame(self, page: Page, html: str, request: Request, nonce: str) -> str:
         theme = request.cookies.get(THEME_COOKIE, "")
         folder = STATIC / "pages" / page.name
         return document(

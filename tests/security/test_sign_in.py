@@ -252,7 +252,7 @@ def test_a_page_asked_for_without_an_answer_is_no_guess(web):
 def test_waiting_ends(attempts, clock):
     for _ in range(ATTEMPTS):
         assert attempts.wait("1.2.3.4") == 0
-        attempts.failed("1.2.3.4")
+        attempts.record_failure("1.2.3.4")
     assert attempts.wait("1.2.3.4") == WINDOW
     clock.now += WINDOW
     assert attempts.wait("1.2.3.4") == 0
@@ -261,36 +261,36 @@ def test_waiting_ends(attempts, clock):
 def test_a_right_answer_wipes_out_the_wrong_ones(attempts):
     for _ in range(3):
         for _ in range(ATTEMPTS - 1):
-            attempts.failed("1.2.3.4")
-        attempts.succeeded("1.2.3.4")
+            attempts.record_failure("1.2.3.4")
+        attempts.record_success("1.2.3.4")
     assert attempts.wait("1.2.3.4") == 0
 
 
 def test_where_many_guess_strangers_take_turns_and_who_was_inside_does_not(attempts, clock):
-    attempts.succeeded("9.9.9.9")
+    attempts.record_success("9.9.9.9")
     tried = 0
     for number in range(10_000):
         if attempts.wait(f"10.0.{number // 250}.{number % 250}") == 0:
-            attempts.failed(f"10.0.{number // 250}.{number % 250}")
+            attempts.record_failure(f"10.0.{number // 250}.{number % 250}")
             tried += 1
     assert tried == ATTEMPTS_OF_ALL
     assert attempts.wait("9.9.9.9") == 0
     assert attempts.wait("8.8.8.8") == TURN
     clock.now += TURN
     assert attempts.wait("8.8.8.8") == 0
-    attempts.failed("8.8.8.8")
+    attempts.record_failure("8.8.8.8")
     assert attempts.wait("7.7.7.7") == TURN
 
 
 def test_what_is_remembered_of_visitors_has_an_end(attempts, monkeypatch):
     monkeypatch.setattr(login_attempts, "MAX_VISITORS", 50)
     for number in range(200):
-        attempts.failed(f"2001:db8:{number:x}::1")
-        attempts.succeeded(f"2001:db9:{number:x}::1")
-    assert len(attempts._known) == 50
+        attempts.record_failure(f"2001:db8:{number:x}::1")
+        attempts.record_success(f"2001:db9:{number:x}::1")
+    assert len(attempts._welcome_visitors) == 50
     for number in range(200):
-        attempts.failed(f"2001:db8:{number:x}::1")
-    assert len(attempts._wrong) == 50
+        attempts.record_failure(f"2001:db8:{number:x}::1")
+    assert len(attempts._failures) == 50
 
 
 @pytest.mark.parametrize(

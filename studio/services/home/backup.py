@@ -59,8 +59,8 @@ def back_up(settings: Settings, file: Path, tell: Told) -> dict[str, Any]:
                 _check(partial, tell)
                 partial.replace(file)
             finally:
-                for left in (partial, copy, *(Path(f"{copy}{end}") for end in ("-wal", "-shm", "-journal"))):
-                    left.unlink(missing_ok=True)
+                for leftover in (partial, copy, *(Path(f"{copy}{end}") for end in ("-wal", "-shm", "-journal"))):
+                    leftover.unlink(missing_ok=True)
     except FileExistsError as error:
         raise InvalidInput(
             "{file} exists: another backup is in progress, or one was interrupted.",
@@ -91,16 +91,16 @@ class _Home:
             return self._write(writer)
 
     def _write(self, writer: BackupWriter) -> dict[str, Any]:
-        missed: set[Path] = set()
+        missing_before: set[Path] = set()
         for _ in range(_PASSES):
-            needed, counts, elsewhere = self._catalogue()  # before the files: theirs is the newer state
-            written = self._write_changed(writer)
+            required, counts, elsewhere = self._catalogue()  # before the files: theirs is the newer state
+            byte_count = self._write_changed(writer)
             there = {path for path in writer.paths if (self._home / path).exists()}
-            missing = {path for path in needed if not self._has(there, path)}
+            missing = {path for path in required if not self._has(there, path)}
             # What a newer catalogue still speaks of was gone before; the rest was deleted after the copy of its row.
-            if written <= _LITTLE and missing <= missed:
+            if byte_count <= _LITTLE and missing <= missing_before:
                 break
-            missed = missing
+            missing_before = missing
         writer.drop(path for path in writer.paths if not (self._home / path).exists())  # deleted meanwhile
         if self._database:
             with self._copy.open("rb") as source:
@@ -146,12 +146,12 @@ class _Home:
                 runs, adapters = session.scalars(select(Run)).all(), session.scalars(select(Adapter)).all()
         finally:
             engine.dispose()
-        told = [
+        paths = [
             *(m.path for m in models if m.status == "ready"), *(d.rows_path for d in datasets if d.status == "ready"),
             *(r.folder for r in runs), *(a.path for a in adapters),
         ]  # fmt: skip
         counts = {"models": len(models), "datasets": len(datasets), "runs": len(runs), "adapters": len(adapters)}
-        inside = [Path(path) for path in told if path and self._relative(Path(path))]
+        inside = [Path(path) for path in paths if path and self._relative(Path(path))]
         outside = [m.name for m in models if m.status == "ready" and not self._relative(Path(m.path))]
         return inside, counts, outside
 
@@ -172,15 +172,15 @@ class _Home:
 
     def _write_changed(self, writer: BackupWriter) -> int:
         """Copies what is new or has changed since the last time; returns how many bytes."""
-        changed = [(path, state) for path, state in self._files() if self._states.get(path) != state]
-        total, done = sum(size for _, (size, _, _) in changed), 0
+        changes = [(path, state) for path, state in self._files() if self._states.get(path) != state]
+        total, done = sum(size for _, (size, _, _) in changes), 0
 
         def read(count: int) -> None:
             nonlocal done
             done += count
             self._tell("Copying files", done, total)
 
-        for path, state in changed:
+        for path, state in changes:
             with suppress(FileNotFoundError), (self._home / path).open("rb") as source:
                 writer.add(path, source, read)
                 self._states[path] = state
@@ -202,16 +202,16 @@ class _Home:
                         yield inside.as_posix(), (state.st_size, state.st_mtime_ns, state.st_ino)
 
     def _check_room(self) -> None:
-        needed = sum(size for _, (size, _, _) in self._files())
+        required = sum(size for _, (size, _, _) in self._files())
         if self._database and self._database.is_file():
-            needed += 2 * self._database.stat().st_size
+            required += 2 * self._database.stat().st_size
         free = shutil.disk_usage(self._copy.parent).free
-        if needed > free:
-            raise no_room(self._copy.parent, needed, free)
+        if required > free:
+            raise no_room(self._copy.parent, required, free)
 
 
 def _holds_files(path: Path) -> bool:
-    return path.is_file() or any(found.is_file() for found in path.rglob("[!.]*"))
+    return path.is_file() or any(child.is_file() for child in path.rglob("[!.]*"))
 
 
 def _check(file: Path, tell: Told) -> None:

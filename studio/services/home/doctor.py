@@ -48,23 +48,23 @@ class Doctor:
 
     def examine(self) -> Sequence[Finding]:
         """Nothing is changed."""
-        found = [
+        findings = [
             Finding(WORDS[table], "unknown", str(path))
             for table, _, path in unknown_folders(self._home, self._catalogue)
         ]
-        return [*found, *self._missing()]
+        return [*findings, *self._missing()]
 
     def repair(self) -> Sequence[Finding]:
         """Rebuilds the rows of unknown folders. No folder is changed or removed; what is missing on the disk stays as
         it is in the catalogue. For whoever holds the home's lock."""
-        rebuilding, found = Rebuilding(self._catalogue, self._home), []
+        rebuilding, findings = Rebuilding(self._catalogue, self._home), []
         for table, number, path in unknown_folders(self._home, self._catalogue):
             finding = Finding(WORDS[table], "unknown", str(path))
             record = rebuilding.rebuild(table, number, path)
-            found.append(replace(finding, name=record.name, rebuilt=True) if record else finding)
-        found += [Finding("run", "unknown", "", run.name, rebuilt=True) for run in rebuilding.queued()]
+            findings.append(replace(finding, name=record.name, rebuilt=True) if record else finding)
+        findings += [Finding("run", "unknown", "", run.name, rebuilt=True) for run in rebuilding.add_queued_runs()]
         reserve_ids(self._home, self._catalogue)
-        return [*found, *self._missing()]
+        return [*findings, *self._missing()]
 
     def _missing(self) -> Sequence[Finding]:
         places: list[tuple[type[Kept], str, str]] = [
@@ -81,8 +81,8 @@ class Doctor:
 
 
 def unknown_words(counts: Mapping[str, int]) -> str:
-    found = ", ".join(f"{count} {word}{'s' if count > 1 else ''}" for word, count in counts.items())
+    listing = ", ".join(f"{count} {word}{'s' if count > 1 else ''}" for word, count in counts.items())
     return (
-        f"This home holds what its catalogue does not know: {found}. Nothing of it is touched. "
+        f"This home holds what its catalogue does not know: {listing}. Nothing of it is touched. "
         "`studio doctor` says what it is, and `studio doctor --repair` takes it into the catalogue again."
     )

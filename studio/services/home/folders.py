@@ -34,20 +34,20 @@ def folders(home: Path, table: type[Kept]) -> Iterator[tuple[int, Path]]:
     """The number in each folder's name, and the folder, by the number."""
     name, pattern = _NAMES[table]
     root = home / name
-    found = [
+    numbered_paths = [
         (int(match[1]), path)
         for path in (root.iterdir() if root.is_dir() else ())
         if (match := pattern.fullmatch(path.name)) and path.is_dir() and not path.is_symlink()
     ]
-    yield from sorted(found)
+    yield from sorted(numbered_paths)
 
 
 def unknown_folders(home: Path, catalogue: Catalogue) -> list[tuple[type[Kept], int, Path]]:
     """Those that no row refers to: of datasets, models and runs by their number, of adapters by their name."""
     unknown: list[tuple[type[Kept], int, Path]] = []
     for table in (Model, Dataset, Run):
-        known = catalogue.ids(table)
-        unknown += [(table, id, path) for id, path in folders(home, table) if id not in known]
+        ids = catalogue.ids(table)
+        unknown += [(table, id, path) for id, path in folders(home, table) if id not in ids]
     names = {Path(adapter.path).name for adapter in catalogue.adapters()}
     under_way = {run.id for run in catalogue.runs_with_worker()}  # its adapter is written before it is recorded
     return unknown + [(Adapter, n, p) for n, p in folders(home, Adapter) if p.name not in names and n not in under_way]
@@ -56,9 +56,9 @@ def unknown_folders(home: Path, catalogue: Catalogue) -> list[tuple[type[Kept], 
 def reserve_ids(home: Path, catalogue: Catalogue) -> None:
     """What is added from now on gets a number that no folder and no row's file has."""
     for table in (Model, Dataset, Run, Adapter):
-        taken = {0} | (catalogue.files.ids(table) if catalogue.files else set())
+        ids = {0} | (catalogue.files.ids(table) if catalogue.files else set())
         if table is not Adapter:
-            taken |= {id for id, _ in folders(home, table)}
+            ids |= {id for id, _ in folders(home, table)}
         if table is Run:
-            taken |= {id for id, _ in folders(home, Adapter)}
-        catalogue.reserve_ids(table, max(taken))
+            ids |= {id for id, _ in folders(home, Adapter)}
+        catalogue.reserve_ids(table, max(ids))

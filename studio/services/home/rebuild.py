@@ -52,31 +52,31 @@ class Rebuilding:
 
     def rebuild(self, table: type[Kept], number: int, folder: Path) -> Kept | None:
         """The row of that folder; None where nothing in it says what it was."""
-        fields = self._recorded(table, number, folder) or self._make[table](number, folder)
+        fields = self._record_of(table, number, folder) or self._make[table](number, folder)
         if fields is None:
             return None
         return self._add(table, dict(fields))
 
-    def queued(self) -> list[Run]:
+    def add_queued_runs(self) -> list[Run]:
         """Runs that waited and have no folder yet. They wait on: on hold, until somebody wants them."""
-        known, made = self._catalogue.ids(Run), []
+        ids, runs = self._catalogue.ids(Run), []
         for id, record in self._records[Run].items():
-            if id not in known and record["status"] == RunStatus.QUEUED and not record["folder"]:
+            if id not in ids and record["status"] == RunStatus.QUEUED and not record["folder"]:
                 run = self._add(Run, record | {"held": True})
-                made += [run] if isinstance(run, Run) else []
-        return made
+                runs += [run] if isinstance(run, Run) else []
+        return runs
 
-    def _recorded(self, table: type[Kept], number: int, folder: Path) -> dict[str, Any] | None:
+    def _record_of(self, table: type[Kept], number: int, folder: Path) -> dict[str, Any] | None:
         """What the row's file says. The home may have been elsewhere when it was written."""
         if table is not Adapter:
-            found = self._records[table].get(number)
+            record = self._records[table].get(number)
         else:
-            named = (r for r in self._records[Adapter].values() if Path(r["path"]).name == folder.name)
-            found = next(named, None)
-        if found is None:
+            matches = (r for r in self._records[Adapter].values() if Path(r["path"]).name == folder.name)
+            record = next(matches, None)
+        if record is None:
             return None
-        was = Path(found["path"] if table is Adapter else found["folder"] or folder).parents[1]
-        return dict(rebase_to([str(was)], self._home)(found))
+        was = Path(record["path"] if table is Adapter else record["folder"] or folder).parents[1]
+        return dict(rebase_to([str(was)], self._home)(record))
 
     def _add(self, table: type[Kept], fields: dict[str, Any]) -> Kept | None:
         if table in (Model, Adapter):
@@ -98,8 +98,8 @@ class Rebuilding:
         return record
 
     def _free_name(self, fields: Mapping[str, Any]) -> str:
-        taken = {d.version for d in self._catalogue.dataset_versions(fields["name"])}
-        return self._catalogue.free_name(Dataset, fields["name"]) if fields["version"] in taken else fields["name"]
+        versions = {d.version for d in self._catalogue.dataset_versions(fields["name"])}
+        return self._catalogue.free_name(Dataset, fields["name"]) if fields["version"] in versions else fields["name"]
 
     def _prepare_run(self, fields: dict[str, Any]) -> None:
         if fields.get("dataset_id") not in self._catalogue.ids(Dataset):
@@ -118,37 +118,38 @@ class Rebuilding:
         if (request := _request_in(folder, TrainRequest)) is None:
             return None
         model, data = request.model, request.dataset
-        known = next((m for m in self._catalogue.models() if m.reference == model.reference), None)
-        used = next((d for d in self._catalogue.dataset_versions(data.name) if d.version == data.version), None)
+        base_model = next((m for m in self._catalogue.models() if m.reference == model.reference), None)
+        dataset = next((d for d in self._catalogue.dataset_versions(data.name) if d.version == data.version), None)
         began = JobFolder(folder).request.stat().st_mtime
         return {
             "id": number, "name": request.name, "status": RunStatus.RUNNING,
             "spec": request.spec.model_dump(mode="json"),
-            "model_id": known.id if known else None, "model_name": model.name,
-            "dataset_id": used.id if used else None, "dataset_name": data.name, "dataset_version": data.version,
+            "model_id": base_model.id if base_model else None, "model_name": model.name,
+            "dataset_id": dataset.id if dataset else None, "dataset_name": data.name, "dataset_version": data.version,
             "folder": str(folder), "attempt": request.attempt, "resumes": NO_RESUMES, "halvings": request.halvings,
             "placed_on": request.device, "continue_from": request.continue_from or "", "created_at": began,
             "started_at": began,
         }  # fmt: skip
 
     def _adapter(self, number: int, folder: Path) -> Mapping[str, Any] | None:
-        story = read_json(folder / STORY)
-        if not (isinstance(story, dict) and (folder / CONFIG).is_file()):
+        provenance = read_json(folder / STORY)
+        if not (isinstance(provenance, dict) and (folder / CONFIG).is_file()):
             return None
-        model, data = story["model"], story["dataset"]
-        known = next((m for m in self._catalogue.models() if m.reference == model["reference"]), None)
-        step, run = story.get("steps", 0), story.get("run", number)
+        model, data = provenance["model"], provenance["dataset"]
+        base_model = next((m for m in self._catalogue.models() if m.reference == model["reference"]), None)
+        step, run = provenance.get("steps", 0), provenance.get("run", number)
         return {
-            "name": story["name"], "path": str(folder), "size": folder_size(folder), "spec": story["spec"],
-            "model_id": known.id if known else None, "base_name": model["name"], "base_reference": model["reference"],
-            "base_source": model["source"], "base_revision": model.get("revision", ""),
+            "name": provenance["name"], "path": str(folder), "size": folder_size(folder), "spec": provenance["spec"],
+            "model_id": base_model.id if base_model else None, "base_name": model["name"],
+            "base_reference": model["reference"], "base_source": model["source"],
+            "base_revision": model.get("revision", ""),
             "dataset_name": data["name"], "dataset_version": data.get("version", 1),
             "dataset_sha256": data["sha256"], "dataset_rows": data["rows"], "run_id": run,
-            "seed": story.get("seed", 0), "versions": story.get("versions", {}), "steps": step,
-            "created_at": folder.stat().st_mtime, **self._measured(run, step, folder),
+            "seed": provenance.get("seed", 0), "versions": provenance.get("versions", {}), "steps": step,
+            "created_at": folder.stat().st_mtime, **self._losses_of(run, step, folder),
         }  # fmt: skip
 
-    def _measured(self, run: int, step: int, folder: Path) -> Mapping[str, Any]:
+    def _losses_of(self, run: int, step: int, folder: Path) -> Mapping[str, Any]:
         """What the run says of the adapter that it ended with, or of a checkpoint of its that was kept."""
         last = JobFolder(self._home / "runs" / str(run)).last_event()
         if isinstance(last, Finished) and Path(last.path or "").name == folder.name:
@@ -165,30 +166,30 @@ class Rebuilding:
         if (request := _request_in(folder, IntakeRequest)) is None:
             return None
         at = JobFolder(folder).request.stat().st_mtime
-        made: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "id": number, "status": "reading", "format": "", "sha256": "", "rows_path": "", "rows": 0, "size": 0,
             "folder": str(folder), "created_at": at, **_worker(folder),
         }  # fmt: skip
         match request.source:
             case CleanSource(rows_path=rows_path):
-                return made | self._cleaned(number, Path(rows_path).parent, at)
+                return fields | self._next_version(number, Path(rows_path).parent, at)
             case HubSource() as hub:
-                return made | {
+                return fields | {
                     "name": name_of_file(hub.repository.rpartition("/")[2] + "."), "version": 1,
                     "file_name": hub.repository, "path": "", "details": DatasetDetails(hub=hub),
                     "steps": [{"action": "add", "at": at, "hub": hub.model_dump(mode="json")}],
                 }  # fmt: skip
             case FilesSource(files=files):
-                shown = [file.name for file in files] or ["dataset."]
+                file_names = [file.name for file in files] or ["dataset."]
                 originals = [_original(file) for file in files]
-                return made | {
-                    "name": name_of_file(shown[0]), "version": 1,
-                    "file_name": shown[0] if len(shown) == 1 else f"{shown[0]} + {len(shown) - 1}",
+                return fields | {
+                    "name": name_of_file(file_names[0]), "version": 1,
+                    "file_name": file_names[0] if len(file_names) == 1 else f"{file_names[0]} + {len(file_names) - 1}",
                     "path": originals[0].path if originals else "", "details": DatasetDetails(originals=originals),
-                    "steps": [{"action": "add", "at": at, "files": shown}],
+                    "steps": [{"action": "add", "at": at, "files": file_names}],
                 }  # fmt: skip
 
-    def _cleaned(self, number: int, parent_folder: Path, at: float) -> dict[str, Any]:
+    def _next_version(self, number: int, parent_folder: Path, at: float) -> dict[str, Any]:
         """The next version of what it was made from, where that is known."""
         parent = next((d for d in self._catalogue.datasets() if d.own_folder.name == parent_folder.name), None)
         if parent is None:

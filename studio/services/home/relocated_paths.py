@@ -22,19 +22,19 @@ def rebase_to(homes: Iterable[str], home: Path, *, must_exist: bool = False) -> 
     there is something."""
     prefixes = [old.rstrip("/\\") for old in homes if len(old) > 1]
 
-    def rebased(value: Any) -> Any:
+    def rebase(value: Any) -> Any:
         if isinstance(value, str):
             for old in prefixes:
                 if value.startswith((f"{old}/", f"{old}\\")):
                     now = home.joinpath(*value[len(old) + 1 :].replace("\\", "/").split("/"))
                     return str(now) if not must_exist or _exists(now) else value
         elif isinstance(value, dict):
-            return {key: rebased(one) for key, one in value.items()}
+            return {key: rebase(one) for key, one in value.items()}
         elif isinstance(value, list):
-            return [rebased(one) for one in value]
+            return [rebase(one) for one in value]
         return value
 
-    return rebased
+    return rebase
 
 
 def rebase_row(row: Table, rebase: Rebase) -> None:
@@ -55,8 +55,8 @@ def rebase_files(root: Path, rebase: Rebase) -> None:
         if (path.parent / MANIFEST).exists():  # a checkpoint: one whose files are not as they were written is no use
             continue
         with suppress(ValueError, RecursionError):
-            told = json.loads(path.read_text("utf-8"))
-            if (now := rebase(told)) != told:
+            content = json.loads(path.read_text("utf-8"))
+            if (now := rebase(content)) != content:
                 write_json(path, now)
 
 

@@ -66,12 +66,12 @@ def _settle(catalogue: Catalogue, home: Path, homes: list[str]) -> None:
 
 def earlier_homes(catalogue: Catalogue, home: Path) -> list[str]:
     """Those in which rows say that what is in this home lies."""
-    found = set()
+    homes = set()
     with Session(catalogue.engine) as session:
         for table, name in ((Model, "models"), (Dataset, "datasets"), (Run, "runs"), (Adapter, "adapters")):
             column = Adapter.path if table is Adapter else table.__table__.c.folder
-            found |= {_home_of(path, name, home) for path in session.scalars(select(column).distinct())}
-    return sorted(found - {""})
+            homes |= {_home_of(path, name, home) for path in session.scalars(select(column).distinct())}
+    return sorted(homes - {""})
 
 
 def _home_of(path: str, name: str, home: Path) -> str:
@@ -88,8 +88,8 @@ def _home_of(path: str, name: str, home: Path) -> str:
 
 def leave_workers(session: Session, reason: str) -> None:
     """Nobody works here at what was under way elsewhere."""
-    for worked in (Model, Dataset, Run):
-        session.execute(update(worked).where(worked.worker != "").values(worker=""))
+    for table in (Model, Dataset, Run):
+        session.execute(update(table).where(table.worker != "").values(worker=""))
     for run in session.scalars(select(Run).where(Run.status.in_(UNDER_WAY))):
         now = time.time()
         run.status, run.ended_at, run.stop_asked, run.ending = RunStatus.INTERRUPTED, now, None, None

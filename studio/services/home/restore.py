@@ -74,7 +74,7 @@ def _fill(home: Path, backup: BackupFile, tell: Told) -> dict[str, Any]:
     shutil.rmtree(aside, ignore_errors=True)  # ours by its name
     if backup.size > (free := shutil.disk_usage(home).free):
         raise no_room(home, backup.size, free)
-    moved: list[Path] = []
+    moved_paths: list[Path] = []
     try:
         _extract(backup, aside, tell)
         rebase = rebase_to(backup.about.homes, home)
@@ -82,9 +82,9 @@ def _fill(home: Path, backup: BackupFile, tell: Told) -> dict[str, Any]:
         missing = _update_catalogue(aside, home, rebase) if (aside / DATABASE).exists() else []
         for part in sorted(aside.iterdir(), key=lambda path: path.name == DATABASE):  # the catalogue last
             part.rename(home / part.name)
-            moved.append(home / part.name)
+            moved_paths.append(home / part.name)
     except BaseException as error:
-        for path in moved:
+        for path in moved_paths:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         if isinstance(error, OSError) and error.errno in _IMPOSSIBLE:
             raise backup.damage_error(f"{error.filename}: {error.strerror}") from error
@@ -131,12 +131,12 @@ def _update_catalogue(aside: Path, home: Path, rebase: Rebase) -> list[str]:
             for table, columns in own.items():
                 for row in session.scalars(select(table)):
                     rebase_row(row, rebase)
-                    told = row.as_dict()
+                    fields = row.as_dict()
                     for column in columns:
                         path = getattr(row, column)
                         if path and not Path(os.path.normpath(path)).is_relative_to(home):
-                            setattr(row, column, str(home / table.__tablename__ / "missing" / str(told["id"])))
-                            missing.append(told["name"])
+                            setattr(row, column, str(home / table.__tablename__ / "missing" / str(fields["id"])))
+                            missing.append(fields["name"])
             leave_workers(session, _RESTORED)
     finally:
         engine.dispose()

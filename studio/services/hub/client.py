@@ -37,9 +37,9 @@ def _set_timeouts() -> None:
     from huggingface_hub.utils._http import default_client_factory
 
     def client():  # type: ignore[no-untyped-def]  # of a package that is the client's own affair
-        made = default_client_factory()
-        made.timeout = _TIMEOUTS
-        return made
+        http_client = default_client_factory()
+        http_client.timeout = _TIMEOUTS
+        return http_client
 
     set_client_factory(client)  # its own waits for ever
 
@@ -63,7 +63,7 @@ def ask_account(api: HfApi) -> Account:
     try:
         who = within(TIMEOUT_SECONDS, api.whoami)
     except HfHubHTTPError as error:
-        raise explained(error, api.endpoint) from error
+        raise explain(error, api.endpoint) from error
     except (HTTPError, OSError, TimeoutError, ValueError) as error:
         raise unreachable(api.endpoint, error) from error
     role = who.get("auth", {}).get("accessToken", {}).get("role", "")
@@ -85,7 +85,7 @@ def unreachable(endpoint: str, error: Exception) -> StudioError:
     )
 
 
-def explained(error: Exception, endpoint: str, repository: str = "") -> StudioError:
+def explain(error: Exception, endpoint: str, repository: str = "") -> StudioError:
     """What went wrong in a conversation with a Hub that does answer."""
     from huggingface_hub.errors import HfHubHTTPError, HTTPError
 

@@ -55,7 +55,7 @@ class AdapterFolder:
         """transformers' own loader leaves DoRA's magnitudes out where they are named as peft names them."""
         return any(name.endswith("lora_magnitude_vector") for name in self.tensors)
 
-    def published(self, base: str, revision: str) -> dict[str, Path | bytes]:
+    def published_files(self, base: str, revision: str) -> dict[str, Path | bytes]:
         """File name → file or content, without the card.
 
         `base` is the base's id on the Hub, `revision` its commit. Both are empty where the Hub does not have it:

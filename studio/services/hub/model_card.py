@@ -36,14 +36,14 @@ def model_card(
     adapter: Adapter,
     folder: AdapterFolder,
     repository: str,
-    measured: Sequence[Mapping[str, Any]] = (),
+    measurements: Sequence[Mapping[str, Any]] = (),
     *,
     base_origin: str = "",
 ) -> str:
     """README.md of the repository, with its metadata.
 
-    `measured` is what evaluations found: see evaluation_results.before_and_after. `base_origin` says in words where the
-    base's weights came from; it is told of the starter model alone.
+    `measurements` is what evaluations found: see evaluation_results.before_and_after. `base_origin` says in words where
+    the base's weights came from; it is told of the starter model alone.
     """
     parts = [
         f"# {_text(adapter.name)}",
@@ -54,7 +54,7 @@ def model_card(
         _data(adapter),
         "## Results",
         _table(("Measure", "Value"), _results(adapter)),
-        *_before_and_after(measured),
+        *_before_and_after(measurements),
         "## Hyperparameters",
         _table(("Name", "Value"), _hyperparameters(adapter.spec)),
         "## Made with",
@@ -99,31 +99,33 @@ def _metadata(adapter: Adapter) -> str:
     return data.to_yaml()
 
 
-def _license(stated: str) -> tuple[str | None, str | None]:
+def _license(license: str) -> tuple[str | None, str | None]:
     """The base's license, which its adapter inherits, as the Hub writes it: an identifier, or "other" and a name."""
-    if not stated:
+    if not license:
         return None, None
-    known = stated.lower()
-    return (known, None) if known in _LICENSES.split() else ("other", slug(known))
+    identifier = license.lower()
+    return (identifier, None) if identifier in _LICENSES.split() else ("other", slug(identifier))
 
 
 def _summary(adapter: Adapter) -> str:
     base = base_on_hub(adapter)
     method = method_of(adapter.spec).name
-    told = f"A {method} adapter for {f'[{base}](https://huggingface.co/{base})' if base else _text(adapter.base_name)}"
-    told += f", trained with Adapter Studio on {adapter.dataset_rows} rows of “{_text(adapter.dataset_name)}”."
+    summary = f"A {method} adapter for {f'[{base}](https://huggingface.co/{base})' if base else _text(adapter.base_name)}"
+    summary += f", trained with Adapter Studio on {adapter.dataset_rows} rows of “{_text(adapter.dataset_name)}”."
     if not base:
-        told += "\n\n**The base model is not on the Hub.** Whoever loads this adapter must have it and say where it is."
-    return told
+        summary += (
+            "\n\n**The base model is not on the Hub.** Whoever loads this adapter must have it and say where it is."
+        )
+    return summary
 
 
 def _usage(adapter: Adapter, folder: AdapterFolder, repository: str) -> Iterator[str]:
     base, revision = base_on_hub(adapter), adapter.base_revision
-    pinned = f', revision="{revision}"' if base and revision else ""
+    revision_argument = f', revision="{revision}"' if base and revision else ""
     opening = f'base = "{base or "path/to/the/base/model"}"\nadapter = "{repository}"\n\n'
-    load_base = f"model = AutoModelForCausalLM.from_pretrained(base{pinned})\n"
+    load_base = f"model = AutoModelForCausalLM.from_pretrained(base{revision_argument})\n"
     ends = folder.has_generation_config  # it says where an answer ends
-    tokenizer = "adapter" if folder.has_tokenizer else f"base{pinned}"
+    tokenizer = "adapter" if folder.has_tokenizer else f"base{revision_argument}"
     asking = "model.generation_config = GenerationConfig.from_pretrained(adapter)\n" if ends else ""
     asking += f"tokenizer = AutoTokenizer.from_pretrained({tokenizer})\n\n"
     if folder.has_chat_template:
@@ -172,13 +174,13 @@ def _results(adapter: Adapter) -> Iterator[tuple[str, Any]]:
     yield "Precision of the base", adapter.details.precision
 
 
-def _before_and_after(measured: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    if not measured:
+def _before_and_after(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not measurements:
         return
     yield "### Before and after"
     yield "The answers of the base model alone and with this adapter to the same prompts, scored against references."
     lines = ["| Prompt set | Measure | Prompts | Base model | With the adapter |", "|---|---|---|---|---|"]
-    for row in measured:
+    for row in measurements:
         metric = metric_named(row["metric"])
         name = f"{metric.full_label or metric.label} ({row['better']} is better)"
         cells = [row["set"], name, str(row["n"]), _value(row["base"]), _value(row["adapter"])]

@@ -15,10 +15,10 @@ from studio.domain.naming import slug
 from studio.domain.secrecy import masked
 from studio.domain.translation import N_
 from studio.services.evaluation.results import before_and_after
-from studio.services.hub.client import Account, ask_account, explained, hub_api
+from studio.services.hub.client import Account, ask_account, explain, hub_api
 from studio.services.hub.files import AdapterFolder, read_adapter_folder
 from studio.services.hub.model_card import base_on_hub, model_card
-from studio.services.hub.token import HubToken, checked
+from studio.services.hub.token import HubToken, check_token
 from studio.settings import Settings
 from studio.store.catalogue import Catalogue
 from studio.store.tables.adapters import Adapter
@@ -106,7 +106,7 @@ class Hub:
         return Pushed(repository, url, commit, note)
 
     def _api(self, token: str | None) -> HfApi:
-        token = checked(token) if token else self._tokens.read()
+        token = check_token(token) if token else self._tokens.read()
         if not token:
             raise StudioError(
                 "There is no Hugging Face token.",
@@ -117,10 +117,10 @@ class Hub:
 
     def _files(self, adapter: Adapter, folder: AdapterFolder, repository: str) -> dict[str, Path | bytes]:
         model = self._catalogue.model_by_id(adapter.model_id) if adapter.model_id else None
-        measured = before_and_after(self._catalogue, adapter)
-        card = model_card(adapter, folder, repository, measured, base_origin=model.origin if model else "")
+        measurements = before_and_after(self._catalogue, adapter)
+        card = model_card(adapter, folder, repository, measurements, base_origin=model.origin if model else "")
         base = base_on_hub(adapter)
-        return {"README.md": card.encode(), **folder.published(base, adapter.base_revision if base else "")}
+        return {"README.md": card.encode(), **folder.published_files(base, adapter.base_revision if base else "")}
 
     def _publish(
         self, api: HfApi, adapter: Adapter, repository: str, files: Mapping[str, Path | bytes], private: bool
@@ -139,10 +139,10 @@ class Hub:
             with _new_repository(api, repository, private=private):
                 return commit()
         except (HTTPError, OSError, ValueError, RuntimeError) as error:
-            raise explained(error, self._endpoint, repository) from error
+            raise explain(error, self._endpoint, repository) from error
 
 
-def repository_id(adapter: Adapter, wanted: str | None, account: Account) -> str:
+def repository_id(adapter: Adapter, name: str | None, account: Account) -> str:
     """The repository to push to: the wanted one, else that of the last push, else the adapter's name.
 
     Raises:
@@ -151,8 +151,8 @@ def repository_id(adapter: Adapter, wanted: str | None, account: Account) -> str
     from huggingface_hub.utils import HFValidationError, validate_repo_id
 
     namespaces = (account.name, *account.organisations)
-    if wanted := (wanted or "").strip():
-        repository = wanted if "/" in wanted else f"{account.name}/{wanted}"
+    if name := (name or "").strip():
+        repository = name if "/" in name else f"{account.name}/{name}"
     elif adapter.hub_repo.partition("/")[0] in namespaces:
         repository = adapter.hub_repo
     else:
@@ -160,7 +160,7 @@ def repository_id(adapter: Adapter, wanted: str | None, account: Account) -> str
     try:
         validate_repo_id(repository)
     except HFValidationError as error:
-        raise _misnamed(
+        raise _name_error(
             N_("“{repository}” cannot be the name of a repository."),
             N_("Use letters, digits, single dots, dashes and underscores: name, or owner/name."),
             repository,
@@ -183,7 +183,7 @@ def _is_there(api: HfApi, repository: str, *, ours: bool, private: bool) -> bool
     empty = {file.rfilename for file in info.siblings or []} <= {".gitattributes"}
     if ours or (empty and (info.private or not private)):
         return True
-    raise _taken(repository)
+    raise _taken_name_error(repository)
 
 
 @contextmanager
@@ -197,31 +197,31 @@ def _new_repository(api: HfApi, repository: str, *, private: bool) -> Iterator[N
     """
     from huggingface_hub.errors import HfHubHTTPError
 
-    refused = False
+    is_refused = False
     try:
         try:
             api.create_repo(repository, private=private)
         except HfHubHTTPError as error:
-            refused = error.response.status_code < 500
+            is_refused = error.response.status_code < 500
             if error.response.status_code == 409:
-                raise _taken(repository) from error
+                raise _taken_name_error(repository) from error
             raise
         yield
     except BaseException:
-        if not refused:
+        if not is_refused:
             with suppress(Exception):  # if even this fails, an empty repository is left, which the next push fills
                 api.delete_repo(repository, missing_ok=True)
         raise
 
 
-def _taken(repository: str) -> InvalidInput:
-    return _misnamed(
+def _taken_name_error(repository: str) -> InvalidInput:
+    return _name_error(
         N_("There is already a repository {repository} that this adapter was not pushed to."),
         N_("Choose another name for the repository."),
         repository,
     )
 
 
-def _misnamed(problem: str, remedy: str, repository: str) -> InvalidInput:
+def _name_error(problem: str, remedy: str, repository: str) -> InvalidInput:
     fault = InvalidInput(problem, remedy, repository=repository)
     return InvalidInput(problem, remedy, fields={"repo_id": fault}, repository=repository)

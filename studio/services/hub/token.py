@@ -34,7 +34,7 @@ class HubToken:
         """
         if self._settings.space_id:
             raise StudioError("A Space does not store tokens.", "Sign in with Hugging Face instead.")
-        self._file.write(checked(token))
+        self._file.write(check_token(token))
 
     def forget(self) -> None:
         """The saved token is gone afterwards; one in the environment or of the machine's login stays."""
@@ -53,17 +53,17 @@ class HubToken:
     def _find(self) -> tuple[str, str | None]:
         if self._settings.space_id:
             return "", None
-        if saved := self._file.read():
-            return "saved", saved
-        if given := hub_token_in_environment():
-            return "environment", given
+        if token := self._file.read():
+            return "saved", token
+        if variable := hub_token_in_environment():
+            return "environment", variable
         from huggingface_hub import get_token
 
         login = get_token()
         return ("login", login) if login else ("", None)
 
 
-def checked(token: str) -> str:
+def check_token(token: str) -> str:
     """The token without outer blanks. Raises InvalidInput where it cannot be one."""
     token = token.strip()
     if not _SHAPE.fullmatch(token):

@@ -34,15 +34,16 @@ class WorkerGone(StudioError):
 
 @dataclass(frozen=True)
 class Chunk:
-    """What is new of an answer, and its figures so far. `alone` says why it shared no batch, `rows` with how many it
-    did. `pieces` are the tokens that came with it: their ids, texts, and the logarithms of their probabilities."""
+    """What is new of an answer, and its figures so far. `alone_reason` says why it shared no batch, `rows` with how
+    many it did. `pieces` are the tokens that came with it: their ids, texts, and the logarithms of their
+    probabilities."""
 
     text: str
     finish: str  # "", "stop" or "length"
     tokens: int
     tokens_per_second: float
     first_token_seconds: float
-    alone: str
+    alone_reason: str
     rows: int = 1
     seed: int | None = None
     pieces: tuple[tuple[int, str, float], ...] = ()
@@ -124,22 +125,22 @@ class ChatClient:
         models: list[dict[str, Any]] = self._ask("GET", "/v1/models", timeout=30.0).json()["data"]
         return models[0]
 
-    def read(self, asked: Sequence[tuple[ChatPrompt, str | Sequence[int]]]) -> list[TokenScores | StudioError]:
+    def read(self, subjects: Sequence[tuple[ChatPrompt, str | Sequence[int]]]) -> list[TokenScores | StudioError]:
         """How likely an answer is: in words, which then ends with the model's end token, or as token ids.
 
         Raises:
             WorkerGone: there is nobody to read it.
         """
-        found: list[TokenScores | StudioError] = []
-        for begin in range(0, len(asked), READINGS_AT_ONCE):
-            part = asked[begin : begin + READINGS_AT_ONCE]
+        scores: list[TokenScores | StudioError] = []
+        for begin in range(0, len(subjects), READINGS_AT_ONCE):
+            part = subjects[begin : begin + READINGS_AT_ONCE]
             body = [
-                subject.body() | ({"answer": said} if isinstance(said, str) else {"tokens": list(said)})
-                for subject, said in part
+                subject.body() | ({"answer": reply} if isinstance(reply, str) else {"tokens": list(reply)})
+                for subject, reply in part
             ]
             answer = self._ask("POST", "/v1/studio/readings", json={"readings": body}, timeout=ANSWER_SECONDS).json()
-            found += [_fault(each["error"]) if "error" in each else _reading(each) for each in answer["readings"]]
-        return found
+            scores += [_fault(each["error"]) if "error" in each else _reading(each) for each in answer["readings"]]
+        return scores
 
     def attach(self, name: str, path: str) -> None:
         """Makes the adapter in the folder `path` answer to `name`; the same again costs nothing.
@@ -161,7 +162,7 @@ class ChatClient:
             with httpx.Client(**self._options) as client:
                 response = client.request(method, path, **options)
         except httpx.HTTPError as error:
-            raise _gone() from error
+            raise _worker_gone() from error
         if response.is_error:
             raise _fault_in(response.content)
         return response
@@ -193,8 +194,8 @@ class ChatClient:
                         return
                     yield _chunk(data)
         except httpx.HTTPError as error:
-            raise _gone() from error
-        raise _gone()  # the stream ended without its end
+            raise _worker_gone() from error
+        raise _worker_gone()  # the stream ended without its end
 
 
 @contextmanager
@@ -205,7 +206,7 @@ def answers(
 
     Leaving the block ends all that are still being answered.
     """
-    heard: queue.SimpleQueue[tuple[int, Chunk | StudioError]] = queue.SimpleQueue()
+    chunks: queue.SimpleQueue[tuple[int, Chunk | StudioError]] = queue.SimpleQueue()
     id, sizes = secrets.token_hex(8), Counter(question.client for question in questions)
     loop = asyncio.new_event_loop()
 
@@ -213,9 +214,9 @@ def answers(
         try:
             together = replace(question, comparison=f"{id}/{sizes[question.client]}")
             async for chunk in question.client.stream(together):
-                heard.put((index, chunk))
+                chunks.put((index, chunk))
         except StudioError as fault:
-            heard.put((index, fault))
+            chunks.put((index, fault))
 
     async def follow_all() -> None:
         await asyncio.gather(*(follow(i, q) for i, q in enumerate(questions)))
@@ -231,7 +232,7 @@ def answers(
     thread = threading.Thread(target=run, name="answers", daemon=True)
     thread.start()
     try:
-        yield heard
+        yield chunks
     finally:
         with suppress(RuntimeError):  # it is over already
             loop.call_soon_threadsafe(task.cancel)
@@ -250,7 +251,7 @@ def _chunk(data: str) -> Chunk:
         tokens=timings.get("tokens", 0),
         tokens_per_second=timings.get("tokens_per_second", 0.0),
         first_token_seconds=timings.get("first_token_seconds", 0.0),
-        alone=value.get("alone", ""),
+        alone_reason=value.get("alone", ""),
         rows=timings.get("rows", 1),
         seed=value.get("seed"),
         pieces=tuple((t["id"], t["token"], t["logprob"]) for t in (choice.get("logprobs") or {}).get("content", ())),
@@ -275,7 +276,7 @@ def _fault(error: dict[str, Any]) -> StudioError:
     return StudioError(error.get("message") or "The model could not answer.")
 
 
-def _gone() -> WorkerGone:
+def _worker_gone() -> WorkerGone:
     return WorkerGone(
         "The chat worker ended while it was answering; it may have run out of memory.",
         "Send the prompt again: it starts automatically.",

@@ -49,7 +49,7 @@ class ServedModels:
             "Start it with that base model, or under that name (vLLM: --served-model-name {name}).",
             url=server.url,
             name=names[0],
-            models=_listed(model.id for model in self.models if not model.parent),
+            models=_list_names(model.id for model in self.models if not model.parent),
         )
 
     def adapter(self, base: Served, name: str, path: str) -> Served | None:
@@ -74,10 +74,10 @@ class Server:
 
     def models(self) -> ServedModels:
         """Raises StudioError: it cannot be reached, refuses the key, or tells of no models."""
-        told = self._ask("GET", "/models", timeout=15.0)
+        body = self._ask("GET", "/models", timeout=15.0)
         try:
             return ServedModels(
-                [Served(m["id"], m.get("root") or "", m.get("parent") or "") for m in json.loads(told)["data"]]
+                [Served(m["id"], m.get("root") or "", m.get("parent") or "") for m in json.loads(body)["data"]]
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StudioError(
@@ -86,15 +86,15 @@ class Server:
                 url=self.url,
             ) from error
 
-    def adapter(self, served: ServedModels, base: Served, name: str, path: str) -> str:
+    def adapter(self, models: ServedModels, base: Served, name: str, path: str) -> str:
         """The name under which it has the adapter in the folder `path`. A server on this machine is asked to load one
         that it does not have; any other could not see the folder.
 
         Raises:
             StudioError: it does not have it.
         """
-        if (known := served.adapter(base, name, path)) is not None:
-            return known.id
+        if (entry := models.adapter(base, name, path)) is not None:
+            return entry.id
         if _is_here(self.url):
             try:
                 self._ask(
@@ -109,7 +109,7 @@ class Server:
             "Load it there under this name (vLLM: --lora-modules), or remove the server in Settings.",
             url=self.url,
             name=name,
-            models=_listed(model.id for model in served.models if model.id != base.id),
+            models=_list_names(model.id for model in models.models if model.id != base.id),
         )
 
     def client(self, id: str) -> OpenAIClient:
@@ -127,11 +127,11 @@ class Server:
             reason=str(error).rstrip(".") or type(error).__name__,
         )
 
-    def refused(self, status: int, body: bytes) -> StudioError:
+    def refusal(self, status: int, body: bytes) -> StudioError:
         if status in (401, 403):
             return _Refused(status, "The server {url} rejected the key.", N_("Fix the key in Settings."), url=self.url)
-        said = _words(body) or f"HTTP {status}"
-        return _Refused(status, "The server {url} replied: {reason}", _REMEDY, url=self.url, reason=said)
+        reason = _words(body) or f"HTTP {status}"
+        return _Refused(status, "The server {url} replied: {reason}", _REMEDY, url=self.url, reason=reason)
 
     def _ask(self, method: str, path: str, **options: Any) -> bytes:
         import httpx
@@ -142,7 +142,7 @@ class Server:
         except httpx.HTTPError as error:
             raise self.unreachable(error) from error
         if not response.is_success:
-            raise self.refused(response.status_code, response.content)
+            raise self.refusal(response.status_code, response.content)
         return response.content
 
 
@@ -175,7 +175,7 @@ class OpenAIClient:
                 client.stream("POST", f"{self._server.url}/chat/completions", json=self._body(question)) as response,
             ):
                 if not response.is_success:
-                    raise self._server.refused(response.status_code, await response.aread())
+                    raise self._server.refusal(response.status_code, await response.aread())
                 async for data in data_of(response):
                     if data == DONE:
                         break
@@ -205,7 +205,7 @@ class OpenAIClient:
         if not isinstance(value, dict):
             raise StudioError("The server {url} sent a response that cannot be read.", _REMEDY, url=self._server.url)
         if "error" in value:
-            raise self._server.refused(500, data.encode())
+            raise self._server.refusal(500, data.encode())
         return value
 
 
@@ -223,18 +223,18 @@ class _Progress:
         """What came. Its end is told by `end`, since how many tokens there were may come after it."""
         choice: dict[str, Any] = next(iter(value.get("choices") or []), {})
         text = (choice.get("delta") or {}).get("content") or ""
-        told = (choice.get("logprobs") or {}).get("content") or []
-        if (text or told) and not self._first:
+        logprobs = (choice.get("logprobs") or {}).get("content") or []
+        if (text or logprobs) and not self._first:
             self._first = time.monotonic()
-        self._tokens = (value.get("usage") or {}).get("completion_tokens") or self._tokens + len(told)
+        self._tokens = (value.get("usage") or {}).get("completion_tokens") or self._tokens + len(logprobs)
         if reason := choice.get("finish_reason"):
             self.finish = "length" if reason == "length" else "stop"
-        return self._told(text, "", tuple((-1, masked(t["token"]), t["logprob"]) for t in told))
+        return self._chunk(text, "", tuple((-1, masked(t["token"]), t["logprob"]) for t in logprobs))
 
     def end(self) -> Chunk:
-        return self._told("", self.finish, ())
+        return self._chunk("", self.finish, ())
 
-    def _told(self, text: str, finish: str, pieces: tuple[tuple[int, str, float], ...]) -> Chunk:
+    def _chunk(self, text: str, finish: str, pieces: tuple[tuple[int, str, float], ...]) -> Chunk:
         since = time.monotonic() - self._first
         return Chunk(
             text=text,
@@ -242,7 +242,7 @@ class _Progress:
             tokens=self._tokens,
             tokens_per_second=(self._tokens - 1) / since if self._tokens > 1 and since > 0 else 0.0,
             first_token_seconds=self._first - self._began if self._first else 0.0,
-            alone="",
+            alone_reason="",
             seed=self._seed,
             pieces=pieces,
         )
@@ -273,6 +273,6 @@ def _words(body: bytes) -> str:
     return cut(masked_words(value if isinstance(value, str) else json.dumps(value)), 300)
 
 
-def _listed(names: Iterable[str]) -> str:
-    found = list(names)
-    return ", ".join(found[:_MAX_LISTED]) + (" …" if len(found) > _MAX_LISTED else "") or "none"
+def _list_names(names: Iterable[str]) -> str:
+    all_names = list(names)
+    return ", ".join(all_names[:_MAX_LISTED]) + (" …" if len(all_names) > _MAX_LISTED else "") or "none"

@@ -40,9 +40,9 @@ class RemoteServer:
         if not _KEY.fullmatch(key):
             raise _at("key", N_("This is not an API key."), N_("Copy the whole key, without spaces."))
         with suppress(StudioError):  # damaged: it is replaced
-            known = self._read()
-            if not key and known.get("url") == url:
-                key = known["key"]
+            content = self._read()
+            if not key and content.get("url") == url:
+                key = content["key"]
         keep_secret(key)
         self._file.write(json.dumps({"url": url, "key": key}))
 
@@ -61,16 +61,16 @@ class RemoteServer:
 
     def server(self) -> Server | None:
         """Raises StudioError where what was saved cannot be read."""
-        known = self._read()
-        return Server(known["url"], known["key"]) if known else None
+        content = self._read()
+        return Server(content["url"], content["key"]) if content else None
 
     def _read(self) -> dict[str, str]:
         if self._is_space or not (text := self._file.read()):
             return {}
         try:
-            known = json.loads(text)
-            keep_secret(str(known["key"]))
-            return {"url": str(known["url"]), "key": str(known["key"])}
+            content = json.loads(text)
+            keep_secret(str(content["key"]))
+            return {"url": str(content["url"]), "key": str(content["key"])}
         except (ValueError, KeyError, TypeError) as error:
             raise StudioError(
                 "The address of the other server, secrets/stand_in in the studio's home, cannot be read.",

@@ -56,17 +56,17 @@ class WorkerPool:
                 most=MAX_BASE_MODELS,
             )
         with self._lock:
-            taken: dict[int, ChatWorker] = {}
+            slots: dict[int, ChatWorker] = {}
             for index, request in enumerate(requests):
                 for place in self._slots:
-                    if place not in taken.values() and place.serves(request):
-                        taken[index] = place
+                    if place not in slots.values() and place.serves(request):
+                        slots[index] = place
                         break
             for index in range(len(requests)):
-                if index not in taken:
-                    open_ones = [place for place in self._slots if place not in taken.values()]
-                    taken[index] = next((place for place in open_ones if not place.is_busy()), open_ones[0])
-            return [Lease(taken[index], taken[index].serving(request)) for index, request in enumerate(requests)]
+                if index not in slots:
+                    open_ones = [place for place in self._slots if place not in slots.values()]
+                    slots[index] = next((place for place in open_ones if not place.is_busy()), open_ones[0])
+            return [Lease(slots[index], slots[index].serving(request)) for index, request in enumerate(requests)]
 
     def statuses(self) -> list[WorkerStatus]:
         """Of those that run."""
@@ -74,8 +74,8 @@ class WorkerPool:
 
     def dismiss(self) -> bool:
         """See ChatWorker.dismiss; False where one of them is loading or answering."""
-        dismissed = [place.dismiss() for place in self._slots]  # each is told
-        return all(dismissed)
+        results = [place.dismiss() for place in self._slots]  # each is told
+        return all(results)
 
     def close(self) -> None:
         for place in self._slots:

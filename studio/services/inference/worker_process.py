@@ -46,7 +46,7 @@ class ChatWorker:
         self._engine = engine
         self._folder = JobFolder(folder)
         self._lock = threading.Lock()
-        self._used: Handle | None = None  # by this server, with which it ends
+        self._handle: Handle | None = None  # by this server, with which it ends
 
     def serving(self, request: ServeRequest) -> Worker:
         """The worker that is running where it serves this already, else a new one in its place.
@@ -60,7 +60,7 @@ class ChatWorker:
                 if worker is not None:
                     self._job(worker).end()
                 worker = self._start(request)
-            self._used = worker.handle
+            self._handle = worker.handle
         return worker
 
     def serves(self, request: ServeRequest) -> bool:
@@ -88,7 +88,7 @@ class ChatWorker:
         last = self._folder.last_event()
         return last.stage if isinstance(last, Progress) else N_("Starting the chat worker")
 
-    def explained(self, fault: StudioError, worker: Worker) -> StudioError:
+    def explain(self, fault: StudioError, worker: Worker) -> StudioError:
         """What is behind an answer that broke off."""
         return self._death(worker) if isinstance(fault, WorkerGone) and not self._survives(worker) else fault
 
@@ -110,7 +110,7 @@ class ChatWorker:
         said to end whoever used it."""
         with self._lock:
             worker = self._running()
-            if worker is not None and (whoever or worker.handle == self._used):
+            if worker is not None and (whoever or worker.handle == self._handle):
                 self._job(worker).end()
 
     def dismiss(self) -> bool:

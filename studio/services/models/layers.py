@@ -35,7 +35,7 @@ class Layer(NamedTuple):
 @dataclass(frozen=True)
 class BaseWeights:
     """`linear` are the layers that “all-linear” means, `other` embeddings and output, which can only be named; those
-    called as one of `bare` get no adapter in either way.
+    called as one of `bare_layers` get no adapter in either way.
 
     `is_known` is false where the modules of the loaded model cannot be told from the files: mixtures of experts,
     and weights that are stored quantised. `has_conv1d`: layers are transformers' Conv1D instead of torch's Linear.
@@ -46,7 +46,7 @@ class BaseWeights:
     other: Mapping[str, Layer]
     bias: int
     is_known: bool
-    bare: frozenset[str] = frozenset()
+    bare_layers: frozenset[str] = frozenset()
     has_conv1d: bool = False
 
     @property
@@ -58,13 +58,15 @@ class BaseWeights:
         """What the linear layers are called, each name once: q_proj, k_proj, …"""
         return list(dict.fromkeys(map(_last, self.targets("all-linear"))))
 
-    def targets(self, wanted: str | list[str]) -> dict[str, Layer]:
+    def targets(self, target_modules: str | list[str]) -> dict[str, Layer]:
         """The layers that get an adapter, as peft picks them: a name fits the whole module path or its end."""
-        every = self.linear if wanted == "all-linear" else {**self.linear, **self.other}
-        able = {m: layer for m, layer in every.items() if _last(m) not in self.bare}
-        if wanted == "all-linear":
+        every = self.linear if target_modules == "all-linear" else {**self.linear, **self.other}
+        able = {m: layer for m, layer in every.items() if _last(m) not in self.bare_layers}
+        if target_modules == "all-linear":
             return able
-        return {m: layer for m, layer in able.items() if any(m == name or m.endswith(f".{name}") for name in wanted)}
+        return {
+            m: layer for m, layer in able.items() if any(m == name or m.endswith(f".{name}") for name in target_modules)
+        }
 
 
 def _last(module: str) -> str:
@@ -129,6 +131,6 @@ def layers_of(shapes: Mapping[str, Shape], config: Mapping[str, Any]) -> BaseWei
         is_known=bool(linear)
         and "quantization_config" not in config
         and not any(p in n for n in shapes for p in _FUSED),
-        bare=bare_layers(str(config.get("model_type"))),
+        bare_layers=bare_layers(str(config.get("model_type"))),
         has_conv1d=inputs_first,
     )

@@ -18,25 +18,25 @@ def base_bytes(base: BaseWeights, precision: str) -> tuple[int, int]:
     """
     if precision == AUTOMATIC:
         return base_bytes(base, "bf16")[0], base_bytes(base, "fp32")[1]
-    known = PRECISIONS[precision]
+    costs = PRECISIONS[precision]
     outputs = sum(layer.outputs for layer in base.linear.values())
-    linear = base.linear_parameters * known.linear_bytes + outputs * known.output_bytes
+    linear = base.linear_parameters * costs.linear_bytes + outputs * costs.output_bytes
     rest = base.parameters - base.linear_parameters
-    least, most = known.rest_bytes
+    least, most = costs.rest_bytes
     return round(linear + rest * least), round(linear + rest * most)
 
 
 def loaded_bytes(model: Model, precision: str, *, cpu: bool) -> int:
     """About what the model takes once it is loaded, in the precision that was asked for or, where that is decided by
     how it is stored, in that one; 0 where its size is not known."""
-    stored = stored_quantization(model_config(model.path))
-    if stored and stored.precision:
-        return round(model.parameters * PRECISIONS[stored.precision].usual_bytes)
+    quantization = stored_quantization(model_config(model.path))
+    if quantization and quantization.precision:
+        return round(model.parameters * PRECISIONS[quantization.precision].usual_bytes)
     try:
         base = read_base_weights(model.path)
         if base.is_known:
             return base_bytes(base, precision)[1 if cpu else 0]
     except StudioError:
         pass  # it is said when the model is loaded
-    known = PRECISIONS.get(precision) or PRECISIONS["fp32" if cpu else "bf16"]
-    return round(model.parameters * known.usual_bytes)
+    costs = PRECISIONS.get(precision) or PRECISIONS["fp32" if cpu else "bf16"]
+    return round(model.parameters * costs.usual_bytes)

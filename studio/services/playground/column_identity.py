@@ -49,12 +49,12 @@ def read_columns(columns: Sequence[Column | Mapping[str, Any]]) -> list[Column]:
 
 
 def identity_of(
-    column: Column, ids: Mapping[str, int], *, precision: str = "", answered: bool = True
+    column: Column, ids: Mapping[str, int], *, precision: str = "", has_answered: bool = True
 ) -> ColumnIdentity:
     """`ids` are the adapters' in the catalogue by name; `precision` the one it has in truth, where that is known."""
     shares = [share.model_dump() | {"id": ids.get(share.adapter)} for share in column.shares]
     return {
-        "model": column.model, "precision": precision or column.precision, "shares": shares, "answered": answered,
+        "model": column.model, "precision": precision or column.precision, "shares": shares, "answered": has_answered,
     }  # fmt: skip
 
 
@@ -86,5 +86,5 @@ def name_of(one: ColumnIdentity, names: Mapping[int, str]) -> str:
 
 def key_of(prompt: str, system: str, contenders: Sequence[ColumnIdentity]) -> str:
     """Equal for the same prompt, system prompt and set of contenders that answered."""
-    answered = sorted({compared_as(one) for one in contenders if one["answered"]})
-    return hashlib.sha256(json.dumps([prompt, system, answered]).encode()).hexdigest()
+    identities = sorted({compared_as(one) for one in contenders if one["answered"]})
+    return hashlib.sha256(json.dumps([prompt, system, identities]).encode()).hexdigest()

@@ -60,7 +60,7 @@ class ColumnState:
             tokens_per_second=news.tokens_per_second,
             first_token_seconds=news.first_token_seconds,
             finish=news.finish,
-            note=news.alone,
+            note=news.alone_reason,
             rows=news.rows,
             label=self.label | {"seed": news.seed},
         )

@@ -38,12 +38,12 @@ class Conversations:
             NotFound: the one with this id was deleted.
             InvalidInput: the content has no columns, more than 2 MB, or nothing to name it by; `fields` says which.
         """
-        kept = kept_json(dict(content), "content")
-        turns = _turns(kept)
-        fields = {"content": kept, "turns": turns}
+        document = kept_json(dict(content), "content")
+        turns = _turns(document)
+        fields = {"content": document, "turns": turns}
         if id is None:
-            called = _clean_name(name or _first_words(kept))
-            return self._catalogue.add_conversation(name=called, owner=owner, **fields).id
+            title = _clean_name(name or _first_words(document))
+            return self._catalogue.add_conversation(name=title, owner=owner, **fields).id
         self._catalogue.change_conversation(id, **fields, **({"name": _clean_name(name)} if name else {}))
         return id
 

@@ -37,9 +37,9 @@ class Record:
     votes: int = 0
     against_base: dict[str, int] = field(default_factory=lambda: {"wins": 0, "ties": 0, "losses": 0})
 
-    def count(self, choice: str, won: bool) -> None:
+    def count(self, choice: str, is_win: bool) -> None:
         self.votes += 1
-        self.wins += won
+        self.wins += is_win
         self.ties += choice == "tie"
         self.bad += choice == "bad"
 
@@ -67,7 +67,7 @@ def standings(votes: Iterable[CastVote], names: Mapping[int, str]) -> list[dict[
         best = winner(vote)
         for key, one in who.items():
             record = records.setdefault(key, Record(one))
-            record.count(vote.choice, won=key == best)
+            record.count(vote.choice, is_win=key == best)
             base = base_of(one)
             if one["shares"] and base in who:
                 if vote.choice == "tie":

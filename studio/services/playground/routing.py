@@ -32,17 +32,17 @@ WAITING_FOR_TRAINING = N_("Waiting: a run is training and needs the memory")
 class RoutedColumn:
     """A column on its way: who answers it, who can read its tokens again, and the tokens heard of it."""
 
-    asked: ColumnPrompt
+    prompt: ColumnPrompt
     model: Model | None = None
     request: ServeRequest | None = None
     lease: Lease | None = None
     client: Answerer | None = None
     reader: ChatClient | None = None
     subject: ChatPrompt | None = None
-    heard: list[tuple[int, str, float]] = field(default_factory=list)
+    tokens: list[tuple[int, str, float]] = field(default_factory=list)
 
-    def explained(self, fault: StudioError) -> StudioError:
-        return self.lease.place.explained(fault, self.lease.worker) if self.lease else fault
+    def explain(self, fault: StudioError) -> StudioError:
+        return self.lease.place.explain(fault, self.lease.worker) if self.lease else fault
 
 
 class Router:
@@ -58,10 +58,10 @@ class Router:
         """Fills in the places: loads the models, waits for memory where a run trains, and puts the adapters on. What
         is wrong with a column becomes its state."""
         for at, place in enumerate(places):
-            if place.asked.on:
+            if place.prompt.on:
                 try:
-                    place.model = ready_model(self._catalogue, place.asked.column.model)
-                    place.request = worker_request(place.model, place.asked.column.precision)
+                    place.model = ready_model(self._catalogue, place.prompt.column.model)
+                    place.request = worker_request(place.model, place.prompt.column.precision)
                 except StudioError as fault:
                     states[at] = states[at].after(fault)
         if not any(place.request for place in places):
@@ -77,12 +77,12 @@ class Router:
             yield from self._seat_here(places, states)
 
     def _seat_here(self, places: Sequence[RoutedColumn], states: list[ColumnState]) -> Iterator[Comparison]:
-        wanted: list[ServeRequest] = []
+        requests: list[ServeRequest] = []
         for place in places:
-            if place.request and place.request not in wanted:
-                wanted.append(place.request)
-        if missing := self.workers.missing(wanted):
-            self.workers.evict_others(wanted)
+            if place.request and place.request not in requests:
+                requests.append(place.request)
+        if missing := self.workers.missing(requests):
+            self.workers.evict_others(requests)
             models = {place.request.model.name: place.model for place in places if place.request and place.model}
             while short := why_no_room(self._engine.devices(), missing, models):
                 if not self._catalogue.runs_with_worker():
@@ -91,11 +91,11 @@ class Router:
                 yield Comparison(list(states), WAITING_FOR_TRAINING)
                 time.sleep(1.0)
         try:
-            leases = self.workers.lease(wanted)
+            leases = self.workers.lease(requests)
         except StudioError as fault:
             _fail(places, states, fault)
             return
-        for request, lease in zip(wanted, leases, strict=True):
+        for request, lease in zip(requests, leases, strict=True):
             own = [at for at, place in enumerate(places) if place.request == request]
             try:
                 while (client := lease.place.client(lease.worker)) is None:
@@ -104,13 +104,13 @@ class Router:
                 about = client.about()
             except StudioError as fault:
                 for at in own:
-                    states[at] = states[at].after(lease.place.explained(fault, lease.worker))
+                    states[at] = states[at].after(lease.place.explain(fault, lease.worker))
                 continue
-            if any(places[at].asked.column.shares for at in own):
+            if any(places[at].prompt.column.shares for at in own):
                 yield Comparison(list(states), N_("Attaching the adapters to the model"))
             for at in own:
                 place = places[at]
-                column, model = place.asked.column, place.model
+                column, model = place.prompt.column, place.model
                 if model is None:
                     continue
                 place.lease, place.client, place.reader = lease, client, client
@@ -118,10 +118,10 @@ class Router:
                     for share in column.shares:
                         client.attach(share.name, adapter_folder(self._catalogue, share, model))
                 except StudioError as fault:
-                    states[at] = states[at].after(place.explained(fault))
+                    states[at] = states[at].after(place.explain(fault))
                     continue
                 place.subject = ChatPrompt(
-                    [(share.name, share.strength) for share in column.shares], place.asked.messages
+                    [(share.name, share.strength) for share in column.shares], place.prompt.messages
                 )
                 label = _label(model, column, precision=about["precision"], template=about["template"])
                 states[at] = replace(states[at], label=label)
@@ -131,27 +131,27 @@ class Router:
     ) -> Iterator[Comparison]:
         yield Comparison(list(states), N_("Asking the other server which models it has"))
         try:
-            served = server.models()
+            models = server.models()
         except StudioError as fault:
             _fail(places, states, fault)
             return
         for at, place in enumerate(places):
-            column, model = place.asked.column, place.model
+            column, model = place.prompt.column, place.model
             if model is None:
                 continue
             try:
                 if reason := _not_there(server, column):
                     raise reason
-                base = served.base([model.name, model.reference, model.path], server)
+                base = models.base([model.name, model.reference, model.path], server)
                 id = base.id
                 for share in column.shares:
                     path = adapter_folder(self._catalogue, share, model)
-                    id = server.adapter(served, base, share.name, path)
+                    id = server.adapter(models, base, share.name, path)
             except StudioError as fault:
                 states[at] = states[at].after(fault)
                 continue
             place.client = server.client(id)
-            place.subject = ChatPrompt([(share.name, 1.0) for share in column.shares], place.asked.messages)
+            place.subject = ChatPrompt([(share.name, 1.0) for share in column.shares], place.prompt.messages)
             states[at] = replace(states[at], label=_label(model, column, server=server.url))
 
 

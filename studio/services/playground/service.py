@@ -31,52 +31,52 @@ class Playground:
         self._catalogue = catalogue
         self._router = Router(catalogue, engine, folder, remote_server)
 
-    def compare(self, asked: Sequence[ColumnPrompt], sampling: Sampling) -> Iterator[Comparison]:
+    def compare(self, prompts: Sequence[ColumnPrompt], sampling: Sampling) -> Iterator[Comparison]:
         """As `answer`, and then the columns are compared with their bases, token by token."""
-        places = [RoutedColumn(a) for a in asked]
-        states = yield from self._answered(places, sampling)
+        places = [RoutedColumn(a) for a in prompts]
+        states = yield from self._stream_answers(places, sampling)
         _compare_with_base(places, states)
         yield Comparison(list(states))
 
-    def answer(self, asked: Sequence[ColumnPrompt], sampling: Sampling) -> Iterator[Comparison]:
+    def answer(self, prompts: Sequence[ColumnPrompt], sampling: Sampling) -> Iterator[Comparison]:
         """Asks all columns at once and yields their states, at most twenty a second, until all are done.
 
         What is wrong with one column is its state, and the others go on. Closing the iterator ends all answers.
         """
-        yield from self._answered([RoutedColumn(a) for a in asked], sampling)
+        yield from self._stream_answers([RoutedColumn(a) for a in prompts], sampling)
 
-    def _answered(
+    def _stream_answers(
         self, places: Sequence[RoutedColumn], sampling: Sampling
     ) -> Generator[Comparison, None, list[ColumnState]]:
-        states = [ColumnState(p.asked.column.name, "waiting" if p.asked.on else "idle") for p in places]
+        states = [ColumnState(p.prompt.column.name, "waiting" if p.prompt.on else "idle") for p in places]
         yield from self._router.route(places, states)
         yield Comparison(list(states))
         answering = [i for i, place in enumerate(places) if place.subject is not None]
         questions = [ChatRequest(p.client, p.subject, sampling) for p in places if p.client and p.subject]
-        with answers(questions) as heard:
+        with answers(questions) as chunks:
             while any(state.is_open for state in states):
-                for index, news in _heard_in_a_frame(heard):
+                for index, news in _chunks_in_a_frame(chunks):
                     at = answering[index]
                     if isinstance(news, StudioError):
-                        states[at] = states[at].after(places[at].explained(news))
+                        states[at] = states[at].after(places[at].explain(news))
                     else:
                         states[at] = states[at].after(news)
-                        places[at].heard += news.pieces
+                        places[at].tokens += news.pieces
                 yield Comparison(list(states))
         return states
 
-    def likelihoods(self, asked: Sequence[ColumnPrompt], references: Sequence[str]) -> list[Likelihood | StudioError]:
+    def likelihoods(self, prompts: Sequence[ColumnPrompt], references: Sequence[str]) -> list[Likelihood | StudioError]:
         """How likely each reference is as the answer of its column. Waits until the models are loaded."""
-        states = [ColumnState(a.column.name, "waiting") for a in asked]
-        places = [RoutedColumn(a) for a in asked]
+        states = [ColumnState(a.column.name, "waiting") for a in prompts]
+        places = [RoutedColumn(a) for a in prompts]
         for _ in self._router.route(places, states):
             pass
-        found: list[Likelihood | StudioError] = [state.error or _cannot_read() for state in states]
+        results: list[Likelihood | StudioError] = [state.error or _cannot_read() for state in states]
         for reader, some in _by_reader(places):
             questions = [(subject, references[i]) for i in some if (subject := places[i].subject)]
             for i, reading in zip(some, _read(reader, questions, places[some[0]]), strict=True):
-                found[i] = reading if isinstance(reading, StudioError) else _likelihood(reading)
-        return found
+                results[i] = reading if isinstance(reading, StudioError) else _likelihood(reading)
+        return results
 
     def ensure(self, model_name: str, precision: str = "auto") -> ChatClient:
         """A client of a worker that serves this model, which is started where there is none. Waits until it is loaded.
@@ -108,11 +108,11 @@ class Playground:
         self._router.workers.close()
 
 
-def _heard_in_a_frame(heard: queue.SimpleQueue[tuple[int, Chunk | StudioError]]) -> Iterator[tuple[int, Any]]:
+def _chunks_in_a_frame(chunks: queue.SimpleQueue[tuple[int, Chunk | StudioError]]) -> Iterator[tuple[int, Any]]:
     end = time.monotonic() + FRAME
-    while (left := end - time.monotonic()) > 0:
+    while (remaining := end - time.monotonic()) > 0:
         try:
-            yield heard.get(timeout=left)
+            yield chunks.get(timeout=remaining)
         except queue.Empty:
             return
 
@@ -120,21 +120,21 @@ def _heard_in_a_frame(heard: queue.SimpleQueue[tuple[int, Chunk | StudioError]])
 def _compare_with_base(places: Sequence[RoutedColumn], states: list[ColumnState]) -> None:
     """Tells each token's probability, and for adapters that of the base for the very same tokens."""
     for at, place in enumerate(places):
-        pieces = [[text, round(math.exp(log), 4), None, None] for _, text, log in place.heard]
+        pieces = [[text, round(math.exp(log), 4), None, None] for _, text, log in place.tokens]
         states[at] = replace(states[at], pieces=pieces)
     for reader, some in _by_reader(places):
-        shown = [i for i in some if states[i].state == "done" and places[i].heard and places[i].asked.column.shares]
+        indices = [i for i in some if states[i].state == "done" and places[i].tokens and places[i].prompt.column.shares]
         questions: list[tuple[ChatPrompt, Sequence[int]]] = []
-        for i in shown:
-            ids = [id for id, _, _ in places[i].heard]
+        for i in indices:
+            ids = [id for id, _, _ in places[i].tokens]
             subject = places[i].subject
             if subject is not None:
                 questions += [(subject, ids), (replace(subject, adapters=()), ids)]
         read = _read(reader, questions, places[some[0]]) if questions else []
-        for number, i in enumerate(shown):
+        for number, i in enumerate(indices):
             own, base = read[2 * number], read[2 * number + 1]
             if isinstance(own, TokenScores) and isinstance(base, TokenScores):
-                states[i] = _compared(states[i], own, base)
+                states[i] = _with_base_tokens(states[i], own, base)
 
 
 def _by_reader(places: Sequence[RoutedColumn]) -> Iterator[tuple[ChatClient, list[int]]]:
@@ -151,17 +151,17 @@ def _read(reader: ChatClient, questions: Any, place: RoutedColumn) -> list[Token
     try:
         return reader.read(questions)
     except StudioError as fault:
-        return [place.explained(fault)] * len(questions)
+        return [place.explain(fault)] * len(questions)
 
 
-def _compared(state: ColumnState, own: TokenScores, base: TokenScores) -> ColumnState:
+def _with_base_tokens(state: ColumnState, own: TokenScores, base: TokenScores) -> ColumnState:
     pieces = []
     for piece, other, mine, bases in zip(
         state.pieces, base.log_probabilities, own.likeliest, base.likeliest, strict=True
     ):
         pieces.append([piece[0], piece[1], round(math.exp(other), 4), None if mine[0] == bases[0] else bases[1]])
-    apart = [abs(a - b) for a, b in zip(own.log_probabilities, base.log_probabilities, strict=True)]
-    return replace(state, pieces=pieces, effect=round(max(apart), 6))
+    differences = [abs(a - b) for a, b in zip(own.log_probabilities, base.log_probabilities, strict=True)]
+    return replace(state, pieces=pieces, effect=round(max(differences), 6))
 
 
 def _likelihood(reading: TokenScores) -> Likelihood:

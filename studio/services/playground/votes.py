@@ -74,7 +74,7 @@ class Votes:
             identity_of(
                 column, ids,
                 precision=str((state.get("label") or {}).get("precision") or ""),
-                answered=state["state"] == "done" and is_seen(str(state.get("text") or "")),
+                has_answered=state["state"] == "done" and is_seen(str(state.get("text") or "")),
             )
             for column, state in zip(read, states, strict=True)
         ]  # fmt: skip
@@ -83,7 +83,7 @@ class Votes:
         return self._catalogue.add_comparison(
             key=key_of(prompt, system, contenders), prompt=prompt, system=system,
             sampling=kept_json(dict(sampling), "sampling"), contenders=contenders,
-            states=kept_json([_kept(state) for state in states], "states"),
+            states=kept_json([_persisted_fields(state) for state in states], "states"),
             evaluation_id=evaluation, place=place, owner=owner,
         ).id  # fmt: skip
 
@@ -102,14 +102,14 @@ class Votes:
         comparison = self._catalogue.comparison(comparison_id)
         if choice not in CHOICES:
             raise InvalidInput("“{choice}” is not a vote.", "Choose best, tie or bad.", choice=choice)
-        answered = [i for i, one in enumerate(comparison.contenders) if one["answered"]]
-        if len(answered) < 2:
+        places = [i for i, one in enumerate(comparison.contenders) if one["answered"]]
+        if len(places) < 2:
             raise InvalidInput("There is only one answer.", "Compare at least two columns, then vote.")
         if choice != "best":
             place = None
-        elif place not in answered:
+        elif place not in places:
             raise InvalidInput("There is no answer here.", "Choose a column that has answered.")
-        if blind and len(answered) < len(comparison.contenders):
+        if blind and len(places) < len(comparison.contenders):
             raise InvalidInput("Not every column has a visible answer.", "Ask again, or vote with the names shown.")
         with self._one_at_a_time:
             earlier = self._catalogue.votes_on([comparison.id])[comparison.id]
@@ -136,8 +136,8 @@ class Votes:
         "columns": [{"name", "model", "precision", "answered", …state}], "votes": [{"choice", "place", "blind", "at"}],
         "evaluation", "place"}], "page", "pages", "total"}."""
         page = max(1, page)
-        found, total = self._catalogue.comparisons((page - 1) * PAGE, PAGE)
-        return {"items": self._shown(found), "page": page, "pages": -(-total // PAGE), "total": total}
+        comparisons, total = self._catalogue.comparisons((page - 1) * PAGE, PAGE)
+        return {"items": self._items(comparisons), "page": page, "pages": -(-total // PAGE), "total": total}
 
     def delete(self, comparison_id: int) -> None:
         """With its votes. Raises NotFound."""
@@ -158,14 +158,14 @@ class Votes:
 
     def _all(self) -> Iterator[dict[str, Any]]:
         offset = 0
-        while found := self._catalogue.comparisons(offset, EXPORTED_AT_ONCE)[0]:
-            yield from self._shown(found)
-            offset += len(found)
+        while comparisons := self._catalogue.comparisons(offset, EXPORTED_AT_ONCE)[0]:
+            yield from self._items(comparisons)
+            offset += len(comparisons)
 
-    def _shown(self, comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
+    def _items(self, comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
         votes = self._catalogue.votes_on([c.id for c in comparisons])
         names = self._catalogue.adapter_names()
-        return [_shown(comparison, votes[comparison.id], names) for comparison in comparisons]
+        return [_item(comparison, votes[comparison.id], names) for comparison in comparisons]
 
 
 def is_seen(text: str) -> bool:
@@ -179,14 +179,14 @@ def check_format(format: str) -> None:
         raise InvalidInput("There is no export as “{format}”.", "Choose csv or jsonl.", format=format)
 
 
-def _kept(state: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: state[name] for name in PERSISTED_FIELDS if name in state}
-    if isinstance(error := kept.get("error"), StudioError):
-        kept["error"] = error.as_dict()
-    return kept
+def _persisted_fields(state: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {name: state[name] for name in PERSISTED_FIELDS if name in state}
+    if isinstance(error := fields.get("error"), StudioError):
+        fields["error"] = error.as_dict()
+    return fields
 
 
-def _shown(comparison: Comparison, votes: Sequence[Vote], names: Mapping[int, str]) -> dict[str, Any]:
+def _item(comparison: Comparison, votes: Sequence[Vote], names: Mapping[int, str]) -> dict[str, Any]:
     columns = [
         state
         | {"name": name_of(one, names), "model": one["model"], "precision": one["precision"]}
@@ -203,11 +203,11 @@ def _shown(comparison: Comparison, votes: Sequence[Vote], names: Mapping[int, st
 
 def _vote_rows(item: Mapping[str, Any]) -> Iterator[list[Any]]:
     columns = item["columns"]
-    shown = " | ".join(f"{c['model']}: {c['name'] or 'base'}" for c in columns if c["answered"])
+    answers = " | ".join(f"{c['model']}: {c['name'] or 'base'}" for c in columns if c["answered"])
     for vote in item["votes"]:
         best = columns[vote["place"]] if vote["place"] is not None else None
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(vote["at"]))
         yield [
             item["id"], at, item["prompt"], item["system"], vote["choice"], best and (best["name"] or "base"),
-            best and best["model"], vote["blind"], shown,
+            best and best["model"], vote["blind"], answers,
         ]  # fmt: skip

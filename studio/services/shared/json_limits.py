@@ -28,12 +28,12 @@ def kept_json(value: Any, field: str) -> Any:
             "“{field}” cannot be kept: {reason}.", "Reload the page and try again.", field=field, reason=error
         )
         raise InvalidInput.at(field, fault) from error
-    written = text.encode("utf-8", "replace")
-    if len(written) > MAX_BYTES:
+    data = text.encode("utf-8", "replace")
+    if len(data) > MAX_BYTES:
         fault = InvalidInput(
             "“{field}” has {size:.1f} MB; at most {most:.0f} MB are kept.",
             "Start a new conversation, or ask for shorter answers.",
-            field=field, size=len(written) / 1e6, most=MAX_BYTES / 1e6,
+            field=field, size=len(data) / 1e6, most=MAX_BYTES / 1e6,
         )  # fmt: skip
         raise InvalidInput.at(field, fault)
-    return json.loads(written)
+    return json.loads(data)

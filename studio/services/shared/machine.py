@@ -69,10 +69,10 @@ def storage(home: Path, names: Sequence[str], measure: Callable[[Path], int] = f
 
 def versions() -> dict[str, str]:
     """Of Python and of the packages that training depends on; one that is missing is left out."""
-    found = {"python": platform.python_version()}
+    by_package = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            by_package[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return by_package

@@ -35,7 +35,7 @@ class SignIn:
     def __init__(
         self, login: Login, settings: Settings, version: str, attempts: LoginAttempts, sessions: Sessions
     ) -> None:
-        self._expected = _credentials(login.name, login.password)
+        self._credentials_digest = _credentials(login.name, login.password)
         self._cookie = f"studio_session_{settings.port}"  # ports of one host share their cookies
         self._is_space = bool(settings.space_id)
         self._version = version
@@ -47,23 +47,23 @@ class SignIn:
         path, token = request.scope["path"], request.cookies.get(self._cookie, "")
         if path == SIGN_OUT and request.method == "POST":
             self._sessions.end(token)
-            gone = _see(request, SIGN_IN[1:])
-            self._set_cookie(gone, request, self._cookie, "", 0)
-            return gone
+            response = _see(request, SIGN_IN[1:])
+            self._set_cookie(response, request, self._cookie, "", 0)
+            return response
         signed_in = self._sessions.holds(token)
         if path == SIGN_IN:
             if request.method == "POST":
-                return await self._tried(request)
+                return await self._try_login(request)
             return _see(request, _next(request.query_params.get("next"))) if signed_in else self._page(request)
         if signed_in or (OPEN.fullmatch(path) and request.method in ("GET", "HEAD")):
             return None
         return self._without_session(request)
 
     def _without_session(self, request: Request) -> Response | None:
-        given = request.headers.get("authorization")
-        if given is None:
+        authorization = request.headers.get("authorization")
+        if authorization is None:
             return _ask(request)
-        if wait := self._verdict(request, _basic(given)):
+        if wait := self._verdict(request, _basic(authorization)):
             return _later(wait)
         return None if wait == 0 else _ask(request)
 
@@ -72,13 +72,13 @@ class SignIn:
         address = request.client.host if request.client else ""
         if wait := self._attempts.wait(address):
             return wait
-        if hmac.compare_digest(credentials, self._expected):
-            self._attempts.succeeded(address)
+        if hmac.compare_digest(credentials, self._credentials_digest):
+            self._attempts.record_success(address)
             return 0
-        self._attempts.failed(address)
+        self._attempts.record_failure(address)
         return None
 
-    async def _tried(self, request: Request) -> Response:
+    async def _try_login(self, request: Request) -> Response:
         body = bytearray()
         try:
             async for part in request.stream():
@@ -105,14 +105,14 @@ class SignIn:
 
     def _set_cookie(self, response: Response, request: Request, name: str, value: str, seconds: int) -> None:
         """A Space is a frame in another site's page, where only such a cookie is kept."""
-        said = f"{name}={value}; Path=/; Max-Age={seconds}"
+        cookie = f"{name}={value}; Path=/; Max-Age={seconds}"
         if name == self._cookie:
-            said += "; HttpOnly"
+            cookie += "; HttpOnly"
         if self._is_space:
-            said += "; SameSite=None; Secure; Partitioned"
+            cookie += "; SameSite=None; Secure; Partitioned"
         else:
-            said += "; SameSite=Lax" + ("; Secure" if request.url.scheme == "https" else "")
-        response.headers.append("Set-Cookie", said)
+            cookie += "; SameSite=Lax" + ("; Secure" if request.url.scheme == "https" else "")
+        response.headers.append("Set-Cookie", cookie)
 
     def _page(
         self,
@@ -123,9 +123,9 @@ class SignIn:
         problem: str = "",
         wait: int = 0,
     ) -> Response:
-        asked = request.query_params.get("language", "")
+        language = request.query_params.get("language", "")
         html = sign_in_page(
-            language=asked if asked in LANGUAGES else language_of(request),
+            language=language if language in LANGUAGES else language_of(request),
             theme=request.cookies.get(THEME_COOKIE, ""),
             version=self._version,
             onward=_next(request.query_params.get("next") if onward is None else onward),
@@ -134,8 +134,8 @@ class SignIn:
             wait=wait,
         )
         page = HTMLResponse(html, status, {"Cache-Control": "no-store"} | ({"Retry-After": str(wait)} if wait else {}))
-        if asked in LANGUAGES:
-            self._set_cookie(page, request, LANGUAGE_COOKIE, asked, 31536000)
+        if language in LANGUAGES:
+            self._set_cookie(page, request, LANGUAGE_COOKIE, language, 31536000)
         return page
 
 
@@ -145,9 +145,9 @@ def _see(request: Request, place: str) -> RedirectResponse:
     return RedirectResponse(up + place, 303, {"Cache-Control": "no-store"})
 
 
-def _next(wanted: str | None) -> str:
+def _next(page: str | None) -> str:
     """The page to go on to, which cannot be another site's."""
-    return wanted if wanted and _NEXT.fullmatch(wanted) and not wanted.startswith(SIGN_IN[1:]) else ""
+    return page if page and _NEXT.fullmatch(page) and not page.startswith(SIGN_IN[1:]) else ""
 
 
 def _ask(request: Request) -> Response:
@@ -171,9 +171,9 @@ def _credentials(name: str, password: str) -> bytes:
 
 
 def _basic(authorization: str) -> bytes:
-    scheme, _, encoded = authorization.partition(" ")
+    scheme, _, parameter = authorization.partition(" ")
     try:
-        told = base64.b64decode(encoded, validate=True) if scheme.lower() == "basic" else b""
+        login = base64.b64decode(parameter, validate=True) if scheme.lower() == "basic" else b""
     except (binascii.Error, ValueError):
-        told = b""
-    return hashlib.sha256(told).digest()
+        login = b""
+    return hashlib.sha256(login).digest()

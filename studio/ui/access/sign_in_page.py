@@ -23,7 +23,7 @@ def sign_in_page(
 
     other = next(name for name in LANGUAGES if name != language)
     switch = escape("./sign-in?" + urlencode({"language": other, "next": onward}))
-    said = f'<p class="field-error" id="wrong" role="alert">{t(problem, seconds=wait)}</p>' if problem else ""
+    alert = f'<p class="field-error" id="wrong" role="alert">{t(problem, seconds=wait)}</p>' if problem else ""
     bad = ' aria-invalid="true" aria-describedby="wrong"' if problem else ""
     scheme = theme if theme in THEMES else "system"
     static = f"./static/{version}"
@@ -44,7 +44,7 @@ def sign_in_page(
 <span class="brand"><img src="{icon}" width="22" height="22" alt="">{PRODUCT}</span>
 <form class="card" method="post" action="./sign-in">
 <h1>{t("Sign in")}</h1>
-{said}
+{alert}
 <div class="field"><label for="name">{t("Name")}</label>
 <input id="name" name="name" value="{escape(name)}" required{"" if name else " autofocus"} autocomplete="username"
  autocapitalize="none" spellcheck="false"{bad}></div>

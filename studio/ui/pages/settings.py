@@ -134,7 +134,7 @@ def check_model(studio: Studio, name: str) -> None:
 
 def checked_model(studio: Studio, name: str) -> bool:
     """Whether the check is over. Raises StudioError: it failed."""
-    return studio.models.checked(name) is not None
+    return studio.models.check_result(name) is not None
 
 
 def used(studio: Studio) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def _compare(name: str, layer: str, shape: Shape, expected: _Sides, vocabulary: 
     for theirs, ours in sides:
         if ours is not None and ours == vocabulary != theirs:
             raise _other_vocabulary(name, theirs, ours)
-    raise made_for_another_base(name, f"{layer} {_written(expected)} ≠ {_written(shape)}")
+    raise made_for_another_base(name, f"{layer} {_format_shape(expected)} ≠ {_format_shape(shape)}")
 
 
 def why_by_itself(config: PeftConfig, fit: Fit) -> str:
@@ -156,8 +156,8 @@ def _counterpart(key: str, base: BaseShapes) -> tuple[str, str, _Sides | None]:
 
 def _last_word(config: PeftConfig) -> int:
     """The last of the tokens that it trained one by one; -1 where there are none."""
-    stated = getattr(config, "trainable_token_indices", None) or getattr(config, "token_indices", None) or []
-    lists = stated.values() if isinstance(stated, dict) else [stated]
+    token_indices = getattr(config, "trainable_token_indices", None) or getattr(config, "token_indices", None) or []
+    lists = token_indices.values() if isinstance(token_indices, dict) else [token_indices]
     return max((int(index) for some in lists for index in some), default=-1)
 
 
@@ -166,5 +166,5 @@ def _shapes(path: Path, name: str) -> list[tuple[str, Shape]]:
         return [(key, tuple(file.get_slice(key).get_shape())) for key in file.keys()]  # noqa: SIM118 - no dictionary
 
 
-def _written(shape: _Sides) -> str:
+def _format_shape(shape: _Sides) -> str:
     return " × ".join("r" if side is None else str(side) for side in shape)

@@ -64,10 +64,10 @@ def read_template(path: Path) -> str | None:
     except (OSError, ValueError):
         pass
     try:  # where transformers kept it before it was a file
-        saved = read_object(path / "tokenizer_config.json").get("chat_template")
+        template = read_object(path / "tokenizer_config.json").get("chat_template")
     except OSError:
         return None
-    return saved if isinstance(saved, str) else None
+    return template if isinstance(template, str) else None
 
 
 def _needs_own_base(config: PeftConfig) -> str:

@@ -43,7 +43,7 @@ RESERVE = 256 << 20  # bytes that stay free for the answers' own state when an a
 
 @dataclass(frozen=True)
 class ManagedAdapter:
-    """`alone` says why its answers share no batch, `by_itself` that it also bears no other adapter on the model.
+    """`alone_reason` says why its answers share no batch, `by_itself` that it also bears no other adapter on the model.
 
     `template` is the chat template that it was trained with, where that is not the base's, and `end` how an answer ends
     under it.
@@ -52,7 +52,7 @@ class ManagedAdapter:
     name: str
     path: Path
     stamp: float
-    alone: str
+    alone_reason: str
     by_itself: bool
     template: str | None
     end: TurnEnd
@@ -75,21 +75,21 @@ class AdapterManager:
         self._peft = PeftAdapters(base, self._shapes.linear)
         self._adapters: dict[str, ManagedAdapter] = {}
         self._end = _end_of(base.tokenizer)
-        self._loaded: OrderedDict[str, Matrices] = OrderedDict()  # the one that was used last is the last
+        self._matrices: OrderedDict[str, Matrices] = OrderedDict()  # the one that was used last is the last
 
     @property
     def names(self) -> list[str]:
         return list(self._adapters)
 
     @property
-    def loaded(self) -> list[str]:
+    def loaded_names(self) -> list[str]:
         """Those in memory, the one that was used last at the end."""
-        return list(self._loaded)
+        return list(self._matrices)
 
     def holds(self, name: str, path: Path) -> bool:
         """Whether `name` is the adapter that lies in the folder now. The only method for any thread."""
-        known = self._adapters.get(name)
-        return known is not None and (known.path, known.stamp) == (path, _stamp(path))
+        adapter = self._adapters.get(name)
+        return adapter is not None and (adapter.path, adapter.stamp) == (path, _stamp(path))
 
     def add(self, name: str, path: Path) -> None:
         """Makes the adapter in the folder `path` answer to `name`. The same again does nothing.
@@ -104,10 +104,10 @@ class AdapterManager:
             return
         fit = check_fit(path, config, self._shapes, name)
         by_itself = why_by_itself(config, fit)
-        alone = by_itself or why_alone(config) or self._why_not_by_row(fit)
+        alone_reason = by_itself or why_alone(config) or self._why_not_by_row(fit)
         template = self._other_template(path)
         end = turn_end(self._base.tokenizer, template, name=name) if template else self._end
-        adapter = ManagedAdapter(name, path, _stamp(path), alone, bool(by_itself), template, end)
+        adapter = ManagedAdapter(name, path, _stamp(path), alone_reason, bool(by_itself), template, end)
         if name in self._adapters:
             self.remove(name)
         self._load(adapter, keep=())
@@ -130,8 +130,8 @@ class AdapterManager:
     def template(self, adapter_set: AdapterSet) -> tuple[str | None, TurnEnd]:
         """The chat template of these adapters (the first that has its own; None: the base's), and how an answer ends
         under it. Raises NotFound."""
-        found = (self.find(name) for name, _ in adapter_set)
-        return next(((adapter.template, adapter.end) for adapter in found if adapter.template), (None, self._end))
+        adapters = (self.find(name) for name, _ in adapter_set)
+        return next(((adapter.template, adapter.end) for adapter in adapters if adapter.template), (None, self._end))
 
     def check(self, adapter_set: AdapterSet) -> None:
         """Raises:
@@ -139,19 +139,19 @@ class AdapterManager:
         InvalidInput: it acts only as a whole and by itself, so that it cannot be mixed or weakened.
         """
         for name, strength in adapter_set:
-            if (alone := self.find(name).alone) and (len(adapter_set) > 1 or strength != 1):
+            if (reason := self.find(name).alone_reason) and (len(adapter_set) > 1 or strength != 1):
                 raise InvalidInput(
                     "The adapter “{name}” works only alone and at full strength. {reason}",
                     "Give it a column of its own, at strength 1.",
                     name=name,
-                    reason=alone,
+                    reason=reason,
                 )
 
     def why_alone(self, adapter_set: AdapterSet) -> str:
         """Why answers of these adapters (none: of the base) share no batch; empty where they do. Raises NotFound."""
-        if (known := PRECISIONS.get(self._base.precision)) and not known.rows_are_independent:
+        if (precision := PRECISIONS.get(self._base.precision)) and not precision.rows_are_independent:
             return N_("In 8-bit, the rows of a batch affect each other.")
-        return next((alone for name, _ in adapter_set if (alone := self.find(name).alone)), "")
+        return next((reason for name, _ in adapter_set if (reason := self.find(name).alone_reason)), "")
 
     @contextmanager
     def active(self, adapter_sets: Sequence[AdapterSet]) -> Iterator[Any]:
@@ -159,15 +159,15 @@ class AdapterManager:
 
         Several rows must be such as share a batch. Raises StudioError where an adapter cannot be loaded again.
         """
-        wanted = {name: self.find(name) for adapter_set in adapter_sets for name, _ in adapter_set}
-        for adapter in wanted.values():
-            self._load(adapter, keep=wanted)
-        special = next((name for name, adapter in wanted.items() if adapter.alone), None)
+        adapters = {name: self.find(name) for adapter_set in adapter_sets for name, _ in adapter_set}
+        for adapter in adapters.values():
+            self._load(adapter, keep=adapters)
+        special = next((name for name, adapter in adapters.items() if adapter.alone_reason), None)
         if special is not None:
             with self._peft.acting(special) as model:
                 yield model
             return
-        with self._peft.resting() as model, self._bank.open(adapter_sets, self._loaded):
+        with self._peft.resting() as model, self._bank.open(adapter_sets, self._matrices):
             yield model
 
     def _config(self, path: Path, name: str) -> PeftConfig:
@@ -182,8 +182,8 @@ class AdapterManager:
     def _other_template(self, path: Path) -> str | None:
         """The chat template that is saved with an adapter, where the base is not used with the same."""
         own = self._base.tokenizer.chat_template
-        saved = read_template(path)
-        return saved if saved and saved != (own.get("default") if isinstance(own, dict) else own) else None
+        template = read_template(path)
+        return template if template and template != (own.get("default") if isinstance(own, dict) else own) else None
 
     def _why_not_by_row(self, fit: Fit) -> str:
         if not fit.is_plain:
@@ -196,13 +196,13 @@ class AdapterManager:
         return ""
 
     def _load(self, adapter: ManagedAdapter, keep: Any) -> None:
-        if adapter.alone:
+        if adapter.alone_reason:
             self._peft.put_on(adapter.name, adapter.path, by_itself=adapter.by_itself)
-        elif adapter.name in self._loaded:
-            self._loaded.move_to_end(adapter.name)
+        elif adapter.name in self._matrices:
+            self._matrices.move_to_end(adapter.name)
         else:
             self._make_room(adapter, keep)
-            self._loaded[adapter.name] = self._read(adapter)
+            self._matrices[adapter.name] = self._read(adapter)
 
     def _read(self, adapter: ManagedAdapter) -> Matrices:
         config = self._config(adapter.path, adapter.name)
@@ -220,14 +220,14 @@ class AdapterManager:
 
     def _make_room(self, adapter: ManagedAdapter, keep: Any) -> None:
         """Its matrices in fp32, which may be twice its file, and the batch's that are stacked out of them."""
-        needed = 4 * (adapter.path / WEIGHTS).stat().st_size + RESERVE
-        for name in [n for n in self._loaded if n not in keep]:
-            if free_memory(self._base.device) >= needed:
+        required = 4 * (adapter.path / WEIGHTS).stat().st_size + RESERVE
+        for name in [n for n in self._matrices if n not in keep]:
+            if free_memory(self._base.device) >= required:
                 return
             self._drop(name)
 
     def _drop(self, name: str) -> None:
-        self._loaded.pop(name, None)
+        self._matrices.pop(name, None)
         self._bank.forget(name)
 
 

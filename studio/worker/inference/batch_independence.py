@@ -44,13 +44,15 @@ def _stand_alone(probe: Probe, model: Any, pad: int) -> bool:
 
 
 class BatchIndependence:
-    """Not for several threads: all calls come from the one that generates. `known` is what try_batches has found of
-    this model before; what is not in it is tried when it is needed, which takes seconds."""
+    """Not for several threads: all calls come from the one that generates. `known_results` is what try_batches has
+    found of this model before; what is not in it is tried when it is needed, which takes seconds."""
 
-    def __init__(self, base: LoadedModel, manager: AdapterManager, known: Mapping[str, bool] | None = None) -> None:
+    def __init__(
+        self, base: LoadedModel, manager: AdapterManager, known_results: Mapping[str, bool] | None = None
+    ) -> None:
         self._base = base
         self._manager = manager
-        self._known = dict(known or {})
+        self._results = dict(known_results or {})
 
     def why_apart(self, lengths: Sequence[int]) -> str:
         """Why prompts of these lengths must not be answered in one batch; empty where they may."""
@@ -67,8 +69,8 @@ class BatchIndependence:
         return self._may("equal_lengths") and (len(set(lengths)) == 1 or self._may("readings"))
 
     def _may(self, what: str) -> bool:
-        if what not in self._known:
+        if what not in self._results:
             with self._manager.active([()]) as model:
-                self._known[what] = _stand_alone(PROBES[what], model, self._base.tokenizer.pad_token_id)
-            logger.info("In one batch, %s: %s", what, "stand alone" if self._known[what] else "change each other")
-        return self._known[what]
+                self._results[what] = _stand_alone(PROBES[what], model, self._base.tokenizer.pad_token_id)
+            logger.info("In one batch, %s: %s", what, "stand alone" if self._results[what] else "change each other")
+        return self._results[what]

@@ -174,10 +174,10 @@ class _Update:
         self._rows = sum(counts)
         self._layer = layer
 
-    def __call__(self, module: nn.Module, given: tuple[torch.Tensor, ...], out: torch.Tensor) -> torch.Tensor:
-        if given[0].shape[0] != self._rows:
+    def __call__(self, module: nn.Module, inputs: tuple[torch.Tensor, ...], out: torch.Tensor) -> torch.Tensor:
+        if inputs[0].shape[0] != self._rows:
             raise RuntimeError("the model mixes the rows of a batch in a layer that an adapter changes")
-        x = given[0].float()
+        x = inputs[0].float()
         if _is_quantised(module):
             nothing = torch.zeros_like(out, dtype=torch.float32)
             return out + self._layer.add(x, nothing, self._counts).to(out.dtype)
@@ -194,12 +194,12 @@ def layers_by_row(model: nn.Module, layers: Mapping[str, nn.Module]) -> set[str]
     changes it in one.
     """
     rows, tokens = 3, 2
-    seen: set[str] = set()
+    by_row: set[str] = set()
 
     def note(name: str) -> Callable[..., None]:
-        def hook(module: nn.Module, given: tuple[Any, ...]) -> None:
-            if given and getattr(given[0], "shape", ())[:2] == (rows, tokens) and given[0].dim() == 3:
-                seen.add(name)
+        def hook(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            if inputs and getattr(inputs[0], "shape", ())[:2] == (rows, tokens) and inputs[0].dim() == 3:
+                by_row.add(name)
             else:
                 others.add(name)
 
@@ -214,7 +214,7 @@ def layers_by_row(model: nn.Module, layers: Mapping[str, nn.Module]) -> set[str]
     finally:
         for hook in hooks:
             hook.remove()
-    return seen - others
+    return by_row - others
 
 
 def _places(model: nn.Module) -> Counter[int]:

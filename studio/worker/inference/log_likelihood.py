@@ -36,8 +36,8 @@ def read_answers(model: Any, texts: Sequence[Text], *, pad: int, device: torch.d
     mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in whole], device=device)
     first = min(len(prompt) for prompt, _ in texts) - 1  # the position that the first answer's first token comes after
     with torch.inference_mode():
-        kept = {"logits_to_keep": longest - first} if _keeps_some(model) else {}
-        logits = model(input_ids=tokens, attention_mask=mask, **kept).logits
+        options = {"logits_to_keep": longest - first} if _keeps_some(model) else {}
+        logits = model(input_ids=tokens, attention_mask=mask, **options).logits
         logits = logits[:, -(longest - first) :]
         return [_reading(logits[row], *text, first) for row, text in enumerate(texts)]
 
@@ -49,14 +49,14 @@ def padded_readings_stand_alone(model: Any, pad: int) -> bool:
     It is not so where experts have room for so many tokens of a batch, or positions stretch with its longest row.
     """
     words = min(model.get_input_embeddings().num_embeddings, 4096)
-    drawn = torch.randint(words, (64,), generator=torch.Generator().manual_seed(0)).tolist()
-    short, long = (drawn[:5], drawn[5:12]), (drawn[12:40], drawn[40:])
-    (alone,), (beside, _) = (
+    ids = torch.randint(words, (64,), generator=torch.Generator().manual_seed(0)).tolist()
+    short, long = (ids[:5], ids[5:12]), (ids[12:40], ids[40:])
+    (single,), (batched, _) = (
         read_answers(model, texts, pad=pad, device=model.device) for texts in ([short], [short, long])
     )
     if not positions_stand_alone(model):
         return False
-    one, other = torch.tensor(alone.log_probabilities), torch.tensor(beside.log_probabilities)
+    one, other = torch.tensor(single.log_probabilities), torch.tensor(batched.log_probabilities)
     return relative_difference(one, other) <= rounding(model)
 
 
@@ -74,8 +74,8 @@ def portions(texts: Sequence[Text], vocabulary: int) -> Iterator[slice]:
 def _reading(logits: torch.Tensor, prompt: Sequence[int], answer: Sequence[int], first: int) -> TokenScores:
     at = len(prompt) - 1 - first
     own = logits[at : at + len(answer)].float()
-    chosen = own.gather(1, torch.tensor(answer, device=own.device)[:, None])[:, 0]
-    return TokenScores((chosen - own.logsumexp(-1)).tolist(), own.argmax(-1).tolist())
+    answer_logits = own.gather(1, torch.tensor(answer, device=own.device)[:, None])[:, 0]
+    return TokenScores((answer_logits - own.logsumexp(-1)).tolist(), own.argmax(-1).tolist())
 
 
 def _keeps_some(model: Any) -> bool:

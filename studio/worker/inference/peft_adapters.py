@@ -44,15 +44,15 @@ class PeftAdapters:
     def __init__(self, base: LoadedModel, linear: Mapping[str, tuple[int, int]]) -> None:
         self._base = base
         self._dora_bytes = 4 * sum(width_in * width_out for width_in, width_out in linear.values())
-        self._bare = BareModel(base.model)
+        self._bare_model = BareModel(base.model)
         self._peft: Any = None  # a PeftModel while there is an adapter on the model
-        self._seated: dict[str, _Seated] = {}
+        self._entries: dict[str, _Seated] = {}
 
     def put_on(self, name: str, path: Path, *, by_itself: bool) -> None:
         """The same again does nothing. Raises StudioError where this base cannot bear it: none is on it then."""
-        if name in self._seated:
+        if name in self._entries:
             return
-        if by_itself or any(other.by_itself for other in self._seated.values()):
+        if by_itself or any(other.by_itself for other in self._entries.values()):
             self.take_all_off()
         key = f"ad_{secrets.token_hex(4)}"
         try:
@@ -69,29 +69,29 @@ class PeftAdapters:
             self.take_all_off()
             raise misfit(name, f"{len(missing)} weights have no counterpart, such as {missing[0]}")
         self._peft.eval()
-        self._seated[name] = _Seated(key, by_itself)
+        self._entries[name] = _Seated(key, by_itself)
 
     def take_off(self, name: str) -> None:
         """Does nothing where it is not on the model."""
-        seated = self._seated.pop(name, None)
-        if seated is None or self._peft is None:
+        entry = self._entries.pop(name, None)
+        if entry is None or self._peft is None:
             return
-        if seated.by_itself or not self._seated:
+        if entry.by_itself or not self._entries:
             self.take_all_off()
         else:
-            self._peft.delete_adapter(seated.key)
+            self._peft.delete_adapter(entry.key)
 
     def take_all_off(self) -> None:
-        self._seated.clear()
+        self._entries.clear()
         self._peft = None
-        self._bare.restore()
+        self._bare_model.restore()
 
     @contextmanager
     def acting(self, name: str) -> Iterator[Any]:
         """The model as this adapter, which is on it, makes it."""
         model = self._peft
         self._switch(on=True)
-        model.set_adapter(self._seated[name].key, inference_mode=True)
+        model.set_adapter(self._entries[name].key, inference_mode=True)
         try:
             with DoraCaching(enabled=self._has_room_for_dora()):
                 yield model
@@ -101,7 +101,7 @@ class PeftAdapters:
     @contextmanager
     def resting(self) -> Iterator[Any]:
         """The base model, as if there were no adapter."""
-        if any(seated.by_itself for seated in self._seated.values()):
+        if any(entry.by_itself for entry in self._entries.values()):
             self.take_all_off()
         self._switch(on=False)
         yield self._base.model
@@ -113,7 +113,7 @@ class PeftAdapters:
             config = read_config(path, name)
             config.inference_mode = True
             self._peft = get_peft_model(self._base.model, config, key)
-        with self._bare.kept_from(self._peft):
+        with self._bare_model.kept_from(self._peft):
             result = self._peft.load_adapter(str(path), key, torch_device=str(self._base.device))
         return result.missing_keys, result.unexpected_keys
 
@@ -140,12 +140,12 @@ class BareModel:
         self._model = model
         self._places = [(p, name, child) for p in model.modules() for name, child in p._modules.items()]
         self._own = {id(tensor) for tensor in [*model.parameters(), *model.buffers()]}
-        self._overwritten: list[tuple[torch.Tensor, torch.Tensor]] = []  # with their values
+        self._overwritten_values: list[tuple[torch.Tensor, torch.Tensor]] = []  # with their values
 
     @contextmanager
-    def kept_from(self, adapted: nn.Module) -> Iterator[None]:
+    def kept_from(self, peft_model: nn.Module) -> Iterator[None]:
         """Inside, weights are loaded into the model with adapters: what they overwrite of its own is remembered."""
-        hook = adapted.register_load_state_dict_pre_hook(self._remember)
+        hook = peft_model.register_load_state_dict_pre_hook(self._remember)
         try:
             yield
         finally:
@@ -156,16 +156,16 @@ class BareModel:
             if parent._modules.get(name) is not child:
                 setattr(parent, name, child)
         with torch.no_grad():
-            for tensor, value in reversed(self._overwritten):
+            for tensor, value in reversed(self._overwritten_values):
                 tensor.copy_(value)
-        self._overwritten.clear()
+        self._overwritten_values.clear()
         if hasattr(self._model, "peft_config"):
             del self._model.peft_config
 
     def _remember(self, module: nn.Module, weights: Mapping[str, torch.Tensor], *_: Any) -> None:
         for key, tensor in module.state_dict(keep_vars=True).items():
             if key in weights and id(tensor) in self._own:
-                self._overwritten.append((tensor, tensor.detach().clone()))
+                self._overwritten_values.append((tensor, tensor.detach().clone()))
 
 
 def misfit(name: str, reason: str) -> StudioError:

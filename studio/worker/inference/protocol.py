@@ -76,10 +76,10 @@ class ChatRequest(Subject):
     def _drop_what_asks_for_nothing(cls, values: Any) -> Any:
         if not isinstance(values, Mapping):
             return values
-        kept = {k: v for k, v in values.items() if k not in _IGNORED and v is not None}
-        if "max_completion_tokens" in kept:
-            kept["max_tokens"] = kept.pop("max_completion_tokens")
-        return {k: v for k, v in kept.items() if k in cls.model_fields or v not in _NEUTRAL}
+        fields = {k: v for k, v in values.items() if k not in _IGNORED and v is not None}
+        if "max_completion_tokens" in fields:
+            fields["max_tokens"] = fields.pop("max_completion_tokens")
+        return {k: v for k, v in fields.items() if k in cls.model_fields or v not in _NEUTRAL}
 
     @field_validator("stop", mode="before")
     @classmethod
@@ -88,19 +88,19 @@ class ChatRequest(Subject):
 
     def sampling(self, room: int) -> Sampling:
         """`room` is how many tokens the context still holds."""
-        wanted = room if self.max_tokens is None else min(self.max_tokens, room)
+        limit = room if self.max_tokens is None else min(self.max_tokens, room)
         return Sampling(
-            temperature=self.temperature, top_p=self.top_p, max_tokens=wanted, seed=self.seed, stop=tuple(self.stop)
+            temperature=self.temperature, top_p=self.top_p, max_tokens=limit, seed=self.seed, stop=tuple(self.stop)
         )
 
 
 def _plain(message: Mapping[str, Any]) -> dict[str, Any]:
     """A message whose content may be a list of text parts, and whose system may be called developer."""
-    kept = {k: v for k, v in message.items() if v not in _NEUTRAL and k != "name"}
-    content = kept.get("content", "")
+    fields = {k: v for k, v in message.items() if v not in _NEUTRAL and k != "name"}
+    content = fields.get("content", "")
     if isinstance(content, list) and all(isinstance(p, Mapping) and p.get("type") == "text" for p in content):
         content = "".join(str(p.get("text", "")) for p in content)
-    return kept | {"content": content, "role": "system" if kept.get("role") == "developer" else kept.get("role")}
+    return fields | {"content": content, "role": "system" if fields.get("role") == "developer" else fields.get("role")}
 
 
 Request = TypeVar("Request", bound=BaseModel)
@@ -142,10 +142,10 @@ def error_body(error: StudioError, status: int) -> dict[str, Any]:
 class Reply:
     """One answer in the protocol's words. Every object carries the timings so far, beyond the protocol."""
 
-    def __init__(self, id: str, asked: ChatRequest, answer: GeneratedSequence) -> None:
-        self._head = {"id": f"chatcmpl-{id}", "created": int(time.time()), "model": asked.model}
+    def __init__(self, id: str, request: ChatRequest, answer: GeneratedSequence) -> None:
+        self._head = {"id": f"chatcmpl-{id}", "created": int(time.time()), "model": request.model}
         self._answer = answer
-        self._tells_tokens = asked.logprobs
+        self._tells_tokens = request.logprobs
 
     def chunk(self, piece: Delta, *, first: bool) -> dict[str, Any]:
         """A piece of a streamed answer; the last one has the finish reason and the usage."""
@@ -162,7 +162,7 @@ class Reply:
 
     def _ending(self, piece: Delta) -> dict[str, Any]:
         """`id` of a token is beyond the protocol: a text can be cut into tokens in more than one way."""
-        told = [
+        token_entries = [
             {
                 "token": t.text,
                 "logprob": t.log_probability,
@@ -172,12 +172,12 @@ class Reply:
             }
             for t in piece.tokens
         ]
-        logprobs = {"content": told} if self._tells_tokens else None
+        logprobs = {"content": token_entries} if self._tells_tokens else None
         return {"finish_reason": _REASONS.get(piece.finish), "logprobs": logprobs}
 
     def _usage(self) -> dict[str, int]:
-        read, written = len(self._answer.prompt), self._answer.timings.tokens
-        return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+        read, completion = len(self._answer.prompt), self._answer.timings.tokens
+        return {"prompt_tokens": read, "completion_tokens": completion, "total_tokens": read + completion}
 
     def _extra(self) -> dict[str, Any]:
         return {

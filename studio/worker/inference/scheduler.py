@@ -111,31 +111,31 @@ class Scheduler:
                     break  # nothing overtakes a change of the manager
                 waiting.append(item)
         # Only this thread takes out what waits, so the rest can be thought over without holding up whoever asks.
-        chosen = self._chosen(waiting)
+        batch = self._choose_batch(waiting)
         with self._change:
-            for answer in chosen:
+            for answer in batch:
                 self._waiting.remove(answer)
             still = {item.comparison for item in self._waiting if isinstance(item, GeneratedSequence)}
             self._arrived = Counter({each: count for each, count in self._arrived.items() if each in still})
-            self._current = chosen
-            return list(chosen)
+            self._current = batch
+            return list(batch)
 
-    def _chosen(self, waiting: list[GeneratedSequence]) -> list[GeneratedSequence]:
+    def _choose_batch(self, waiting: list[GeneratedSequence]) -> list[GeneratedSequence]:
         """The first, and those after it that can share its batch."""
         first, *others = waiting
-        chosen = [first]
+        batch = [first]
         if self._why_alone(first):
-            return chosen
+            return batch
         for other in others:
-            if len(chosen) == MAX_ROWS:
+            if len(batch) == MAX_ROWS:
                 break
             if self._why_alone(other):
                 continue
-            if apart := self.company.why_apart([*(len(a.prompt) for a in chosen), len(other.prompt)]):
-                first.apart_reason = other.apart_reason = apart
+            if reason := self.company.why_apart([*(len(a.prompt) for a in batch), len(other.prompt)]):
+                first.apart_reason = other.apart_reason = reason
             else:
-                chosen.append(other)
-        return chosen
+                batch.append(other)
+        return batch
 
     def _wait_for_company(self) -> None:
         """Until all questions of a comparison are here, and no other request has come for a moment."""
@@ -144,8 +144,8 @@ class Scheduler:
             pause, longest = (
                 (MAX_WAIT_SECONDS, MAX_WAIT_SECONDS) if self._is_incomplete() else (PAUSE, MAX_PAUSE_SECONDS)
             )
-            left = begin + longest - time.monotonic()
-            if left <= 0 or not self._change.wait(min(pause, left)):
+            remaining = begin + longest - time.monotonic()
+            if remaining <= 0 or not self._change.wait(min(pause, remaining)):
                 return
 
     def _is_incomplete(self) -> bool:

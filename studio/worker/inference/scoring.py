@@ -46,9 +46,9 @@ class Scoring:
         """Of the places whose texts can be read together. Equal sets stand side by side."""
         width = self._base.model.config.get_text_config().vocab_size
         places = sorted(self._texts, key=lambda place: (self._adapter_sets[place], place))
-        alone = [place for place in places if self._is_alone(self._adapter_sets[place])]
-        yield from ([place] for place in alone)
-        others = [place for place in places if place not in alone]
+        singles = [place for place in places if self._is_alone(self._adapter_sets[place])]
+        yield from ([place] for place in singles)
+        others = [place for place in places if place not in singles]
         for group in self._that_share(others):
             for part in portions([self._texts[place] for place in group], width):
                 yield group[part]
@@ -72,17 +72,20 @@ class Scoring:
         try:
             with self._manager.active([self._adapter_sets[p] for p in places]) as model:
                 pad = self._base.tokenizer.pad_token_id
-                found = read_answers(model, [self._texts[p] for p in places], pad=pad, device=self._base.device)
+                readings = read_answers(model, [self._texts[p] for p in places], pad=pad, device=self._base.device)
         except StudioError as fault:
             return dict.fromkeys(places, fault)
         except Exception as error:
             logger.exception("%d answers could not be read", len(places))
             reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
-            unread = StudioError("The model could not read the answer: {reason}.", reason=reason)
-            return dict.fromkeys(places, unread)
-        return {place: self._told(reading, self._texts[place][1]) for place, reading in zip(places, found, strict=True)}
+            reading_fault = StudioError("The model could not read the answer: {reason}.", reason=reason)
+            return dict.fromkeys(places, reading_fault)
+        return {
+            place: self._payload(reading, self._texts[place][1])
+            for place, reading in zip(places, readings, strict=True)
+        }
 
-    def _told(self, reading: TokenScores, answer: Any) -> dict[str, Any]:
+    def _payload(self, reading: TokenScores, answer: Any) -> dict[str, Any]:
         stream = IncrementalDetokenizer(self._base.tokenizer)
         return {
             "logprobs": [round(p, 5) for p in reading.log_probabilities],

@@ -58,20 +58,20 @@ class ChatService:
         self._context = context_of(base)
         self.last_request = time.monotonic()
         routes = [
-            Route("/health", self._guarded(self._health)),
-            Route("/v1/models", self._guarded(self._models)),
-            Route("/v1/adapters", self._guarded(self._attach), methods=["POST"]),
-            Route("/v1/load_lora_adapter", self._guarded(self._load), methods=["POST"]),
-            Route("/v1/adapters/{name:path}", self._guarded(self._detach), methods=["DELETE"]),
-            Route("/v1/chat/completions", self._guarded(self._chat), methods=["POST"]),
-            Route("/v1/studio/readings", self._guarded(self._read), methods=["POST"]),
+            Route("/health", self._guard(self._health)),
+            Route("/v1/models", self._guard(self._models)),
+            Route("/v1/adapters", self._guard(self._attach), methods=["POST"]),
+            Route("/v1/load_lora_adapter", self._guard(self._load), methods=["POST"]),
+            Route("/v1/adapters/{name:path}", self._guard(self._detach), methods=["DELETE"]),
+            Route("/v1/chat/completions", self._guard(self._chat), methods=["POST"]),
+            Route("/v1/studio/readings", self._guard(self._read), methods=["POST"]),
         ]
         self.app = Starlette(routes=routes)
 
-    def _guarded(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    def _guard(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """Asks for the token, and answers a StudioError in the protocol's form."""
 
-        async def guarded(request: Request) -> Response:
+        async def wrapper(request: Request) -> Response:
             kind, _, token = request.headers.get("authorization", "").partition(" ")
             if kind.lower() != "bearer" or not secrets.compare_digest(token.encode(), self._token.encode()):
                 fault = InvalidInput(
@@ -84,17 +84,17 @@ class ChatService:
             except StudioError as error:
                 return JSONResponse(error_body(error, status_of(error)), status_of(error))
 
-        return guarded
+        return wrapper
 
     async def _health(self, request: Request) -> Response:
         return JSONResponse({"status": "ok", "busy": self._scheduler.is_busy})
 
     async def _models(self, request: Request) -> Response:
-        told = {"object": "model", "created": 0, "owned_by": "studio"}
-        adapters = [{"id": name, **told, "parent": BASE} for name in self._manager.names]
+        common = {"object": "model", "created": 0, "owned_by": "studio"}
+        adapters = [{"id": name, **common, "parent": BASE} for name in self._manager.names]
         base = {
             "id": BASE,
-            **told,
+            **common,
             "root": self._name,
             "precision": self._base.precision,
             "context": self._context,
@@ -131,13 +131,13 @@ class ChatService:
         comparison = comparison_in(request.headers.get(COMPARISON, ""))
         pieces: asyncio.Queue[Delta] = asyncio.Queue()
         try:
-            asked = read_request(ChatRequest, await _json(request))
-            answer = await self._answer(asked, pieces, comparison)
+            chat_request = read_request(ChatRequest, await _json(request))
+            answer = await self._answer(chat_request, pieces, comparison)
         except StudioError:
             self._scheduler.leave_out(comparison)
             raise
-        reply = Reply(secrets.token_hex(12), asked, answer)
-        if asked.stream:
+        reply = Reply(secrets.token_hex(12), chat_request, answer)
+        if chat_request.stream:
             return StreamingResponse(self._stream(answer, pieces, reply), media_type="text/event-stream")
         whole = Delta()
         async with self._writing(answer):
@@ -150,16 +150,16 @@ class ChatService:
         return JSONResponse(reply.whole(whole))
 
     async def _answer(
-        self, asked: ChatRequest, pieces: asyncio.Queue[Delta], comparison: Comparison | None
+        self, chat_request: ChatRequest, pieces: asyncio.Queue[Delta], comparison: Comparison | None
     ) -> GeneratedSequence:
         """Yet to be written, into `pieces`. Raises StudioError."""
-        self._manager.check(asked.adapter_set)
-        template, end = self._manager.template(asked.adapter_set)
-        prompt = await asyncio.to_thread(self._prompt, asked, template)
-        sampling = asked.sampling(self._room(prompt))
+        self._manager.check(chat_request.adapter_set)
+        template, end = self._manager.template(chat_request.adapter_set)
+        prompt = await asyncio.to_thread(self._prompt, chat_request, template)
+        sampling = chat_request.sampling(self._room(prompt))
         loop = asyncio.get_running_loop()
         return GeneratedSequence(
-            asked.adapter_set,
+            chat_request.adapter_set,
             prompt,
             sampling.model_copy(update={"stop": (*sampling.stop, *end.strings)}),
             tokenizer=self._base.tokenizer,
@@ -187,10 +187,10 @@ class ChatService:
 
     async def _read(self, request: Request) -> Response:
         """How likely each of some answers is; what is wrong with one is its error."""
-        asked = read_request(ReadingsRequest, await _json(request)).readings
-        results: list[dict[str, Any]] = [{} for _ in asked]
+        readings = read_request(ReadingsRequest, await _json(request)).readings
+        results: list[dict[str, Any]] = [{} for _ in readings]
         texts: dict[int, Text] = {}
-        for place, reading in enumerate(asked):
+        for place, reading in enumerate(readings):
             try:
                 self._manager.check(reading.adapter_set)
                 texts[place] = await asyncio.to_thread(
@@ -198,7 +198,7 @@ class ChatService:
                 )
             except StudioError as fault:
                 results[place] = error_body(fault, status_of(fault))
-        adapter_sets = {place: asked[place].adapter_set for place in texts}
+        adapter_sets = {place: readings[place].adapter_set for place in texts}
         read = Scoring(self._base, self._manager, self._scheduler.company, adapter_sets, texts)
         for place, value in (await asyncio.wrap_future(self._scheduler.call(read.all))).items():
             results[place] = error_body(value, status_of(value)) if isinstance(value, StudioError) else value
@@ -207,7 +207,7 @@ class ChatService:
 
     def _text(self, reading: ReadingRequest, template: str | None, end: TurnEnd) -> Text:
         prompt = self._prompt(reading, template)
-        answer = self._learned(reading, template, end) if reading.tokens is None else reading.tokens
+        answer = self._target_ids(reading, template, end) if reading.tokens is None else reading.tokens
         vocabulary = self._base.model.config.get_text_config().vocab_size
         if not answer or not all(0 <= token < vocabulary for token in answer):
             raise InvalidInput("The answer has no tokens, or one that the model does not know.", "Fix the request.")
@@ -225,7 +225,7 @@ class ChatService:
             answer.cancel()
             self.last_request = time.monotonic()
 
-    def _learned(self, reading: ReadingRequest, template: str | None, end: TurnEnd) -> list[int]:
+    def _target_ids(self, reading: ReadingRequest, template: str | None, end: TurnEnd) -> list[int]:
         """The answer with its end, as training would teach it behind these messages."""
         render = self._render(reading, template)
         messages = [m.model_dump() for m in reading.messages]
@@ -234,17 +234,17 @@ class ChatService:
         except TemplateRefusal:  # a template that takes answers only of some kind
             turns = []
         if not (turns and turns[-1].span and turns[-1].follows_prompt):
-            return [*self._encoded(reading.answer), *end.target_ids]
+            return [*self._encode(reading.answer), *end.target_ids]
         closing = [self._base.tokenizer.eos_token_id] if end.adds_end_token else []
-        return [*self._encoded(text[slice(*turns[-1].span)]), *closing]
+        return [*self._encode(text[slice(*turns[-1].span)]), *closing]
 
-    def _prompt(self, asked: Subject, template: str | None) -> list[int]:
+    def _prompt(self, subject: Subject, template: str | None) -> list[int]:
         """The messages under the adapters' own chat template (else the base's). Takes as long as the template does.
 
         Raises InvalidInput where it does not take them, TemplateExceeds where it takes too much.
         """
         try:
-            text = self._render(asked, template)([m.model_dump() for m in asked.messages], True)
+            text = self._render(subject, template)([m.model_dump() for m in subject.messages], True)
         except TemplateRefusal as error:
             raise InvalidInput(
                 "The model's chat template does not accept these messages: {reason}.",
@@ -252,13 +252,13 @@ class ChatService:
                 "one.",
                 reason=error.values.get("reason", ""),
             ) from error
-        return self._encoded(text)
+        return self._encode(text)
 
-    def _render(self, asked: Subject, template: str | None) -> Template:
-        owner = ", ".join(name for name, _ in asked.adapter_set) if template else self._name
+    def _render(self, subject: Subject, template: str | None) -> Template:
+        owner = ", ".join(name for name, _ in subject.adapter_set) if template else self._name
         return renderer(self._base.tokenizer, template, name=owner)
 
-    def _encoded(self, text: str) -> list[int]:
+    def _encode(self, text: str) -> list[int]:
         return token_ids(self._base.tokenizer, text)
 
     def _room(self, prompt: list[int]) -> int:

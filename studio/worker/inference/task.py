@@ -49,8 +49,8 @@ def main(path: Path) -> None:
     with socket.create_server(("127.0.0.1", request.port)) as listener:
         process = psutil.Process()
         port = listener.getsockname()[1]
-        told = Endpoint(port=port, token=token, pid=process.pid, started=process.create_time())
-        write_private(folder.endpoint, told.model_dump_json())
+        endpoint = Endpoint(port=port, token=token, pid=process.pid, started=process.create_time())
+        write_private(folder.endpoint, endpoint.model_dump_json())
         try:
             asyncio.run(_serve(service, scheduler, listener, request.idle_exit))
         finally:

@@ -13,9 +13,9 @@ from studio.worker.tokenization.load import renderer, token_ids
 class TurnEnd:
     """How an answer ends: with one of `tokens`, or before one of `strings` where the end is no token of its own.
 
-    `target_ids` is what training teaches behind the last answer of a conversation, [token ids]. Where the template itself
-    ends it with no token of its own, the tokenizer's end token follows (`adds_end_token`): else nothing would end an
-    answer for whoever generates text with the model.
+    `target_ids` is what training teaches behind the last answer of a conversation, [token ids]. Where the template
+    itself ends it with no token of its own, the tokenizer's end token follows (`adds_end_token`): else nothing would
+    end an answer for whoever generates text with the model.
     """
 
     text: str

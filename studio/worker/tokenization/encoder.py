@@ -23,8 +23,8 @@ class Encoded:
     """A whole row, however long.
 
     `text` is what the model sees and `spans` what is learned of it, in characters. For each token there are its id in
-    `ids`, [start, end) of its characters in the text in `offsets`, and in `is_target` whether it is learned. `turns` are
-    those of the assistant in a conversation.
+    `ids`, [start, end) of its characters in the text in `offsets`, and in `is_target` whether it is learned. `turns`
+    are those of the assistant in a conversation.
     """
 
     text: str

@@ -340,7 +340,7 @@ def test_short_of_memory_the_least_recently_used_is_dropped_and_comes_back(
         pass
     monkeypatch.setattr("studio.worker.inference.adapter_manager.free_memory", lambda device: 0)
     manager.add("other layers", adapters["other layers"])
-    assert manager.loaded == ["other layers"]
+    assert manager.loaded_names == ["other layers"]
     rows = ["plain", "other layers"]
     assert together(base, manager, rows) == [until_end(alone(model, adapters[name])) for name in rows]
-    assert set(manager.loaded) == set(rows)
+    assert set(manager.loaded_names) == set(rows)

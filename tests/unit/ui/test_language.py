@@ -15,7 +15,7 @@ from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.metrics import METRICS
 from studio.domain.spec.presets import PRESETS
 from studio.domain.spec.run_spec import describe
-from studio.ui.language import LANGUAGES, dictionary, language_of, preferred, sentence_of, translate
+from studio.ui.language import LANGUAGES, dictionary, language_of, preferred_language, sentence_of, translate
 
 ROOT = Path(__file__).parents[3]
 SCRIPTS = sorted((ROOT / "static").rglob("*.js"))
@@ -180,7 +180,7 @@ def test_a_script_names_each_string_whole_so_that_it_can_be_found(file):
     ],
 )
 def test_the_language_is_the_browsers_favourite_of_ours(header, language):
-    assert preferred(header) == language
+    assert preferred_language(header) == language
 
 
 def test_a_chosen_language_goes_before_the_browsers():

@@ -14,7 +14,7 @@ import gradio as gr
 import pytest
 
 from studio.domain.errors import InvalidInput, StudioError
-from studio.ui.view import SKELETONS, served, streamed, view
+from studio.ui.view import SKELETONS, as_event_stream, as_server_function, view
 
 if TYPE_CHECKING:
     from studio.nowhere import Store  # type: ignore[import-not-found]
@@ -25,11 +25,11 @@ def chinese():
 
 
 def answer(handler, payload=None, request=None):
-    return json.loads(served(handler)(payload, request).body)
+    return json.loads(as_server_function(handler)(payload, request).body)
 
 
 def said(handler, **data):
-    return list(streamed(handler)(gr.EventData(None, data), chinese(), None))
+    return list(as_event_stream(handler)(gr.EventData(None, data), chinese(), None))
 
 
 def rename(id: int, name: str, tags: list[str] | None = None) -> dict:
@@ -145,7 +145,7 @@ def test_a_stream_that_is_stopped_closes_its_handler():
         finally:
             closed.append(True)
 
-    stream = streamed(endless)(gr.EventData(None, {}), chinese(), None)
+    stream = as_event_stream(endless)(gr.EventData(None, {}), chinese(), None)
     next(stream)
     stream.close()
     assert closed == [True]

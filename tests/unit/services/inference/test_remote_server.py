@@ -95,4 +95,4 @@ def test_base_and_adapters_are_known_by_their_names_or_by_where_they_came_from()
     ],
 )
 def test_a_refusal_is_told_in_the_servers_own_words(body, words):
-    assert words in str(Server(HERE, "").refused(502, body))
+    assert words in str(Server(HERE, "").refusal(502, body))
