@@ -10,13 +10,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from studio.domain.secrecy import masked_value
+from studio.domain.secrecy import mask_value
 
 
 def show(arguments: argparse.Namespace, value: Any, text: str | None = None) -> None:
     """`value` as one line of JSON where that is asked, else `text`."""
     if arguments.json:
-        print(json.dumps(masked_value(_finite(value)), ensure_ascii=False))
+        print(json.dumps(mask_value(_finite(value)), ensure_ascii=False))
     else:
         print(text if text is not None else details(value))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from string import Formatter
 from typing import Any, Self
 
-from studio.domain.secrecy import masked, masked_words
+from studio.domain.secrecy import mask_secrets, mask_words
 
 
 class StudioError(Exception):
@@ -31,14 +31,14 @@ class StudioError(Exception):
         return fill(self.remedy_template, self.values)
 
     @classmethod
-    def from_dict(cls, told: Mapping[str, Any]) -> Self:
+    def from_dict(cls, payload: Mapping[str, Any]) -> Self:
         """What `as_dict` gave."""
-        return cls(told["problem"], told["remedy"], **told["values"])
+        return cls(payload["problem"], payload["remedy"], **payload["values"])
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON can keep it, its values apart from the words: a page translates the words first."""
-        values = {name: _said(value) for name, value in self.values.items()}
-        return {"problem": masked(self.template), "remedy": masked(self.remedy_template), "values": values}
+        values = {name: _without_secrets(value) for name, value in self.values.items()}
+        return {"problem": mask_secrets(self.template), "remedy": mask_secrets(self.remedy_template), "values": values}
 
     def __str__(self) -> str:
         return f"{self.problem} {self.remedy}".strip()
@@ -81,14 +81,16 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
     "{n} {n:row|rows}" is "1 row" where n is 1, else "2 rows"; a translation may do without the second place.
     """
     if not values:
-        return masked(template)
-    said = {name: _said(value) for name, value in values.items()}
-    return masked(_PLURALS.vformat(template, (), said) if "|" in template else template.format(**said))
+        return mask_secrets(template)
+    masked_values = {name: _without_secrets(value) for name, value in values.items()}
+    return mask_secrets(
+        _PLURALS.vformat(template, (), masked_values) if "|" in template else template.format(**masked_values)
+    )
 
 
-def _said(value: Any) -> Any:
+def _without_secrets(value: Any) -> Any:
     """No secret that came with somebody's words is passed on."""
-    return value if isinstance(value, int | float) else masked_words(str(value))
+    return value if isinstance(value, int | float) else mask_words(str(value))
 
 
 class _Plurals(Formatter):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_serializer, field_validator
 
-from studio.domain.secrecy import holds_secret, masked_value
+from studio.domain.secrecy import holds_secret, mask_value
 
 Result = TypeVar("Result", bound=BaseModel)
 
@@ -168,7 +168,7 @@ class Failed(Event):
     fault: dict[str, Any] = Field(default_factory=dict)
 
     @property
-    def told(self) -> dict[str, Any]:
+    def fault_payload(self) -> dict[str, Any]:
         """As `StudioError.from_dict` reads it, with its values apart where the worker told them so."""
         return self.fault or {"problem": self.problem, "remedy": self.remedy, "values": {}}
 
@@ -184,7 +184,7 @@ def parse_event(line: str | bytes) -> RunEvent | None:
     """The event on a line, or None where the line is damaged or of a kind this version does not know."""
     try:
         if holds_secret(line if isinstance(line, str) else line.decode("utf-8", "replace")):
-            return _ADAPTER.validate_python(masked_value(json.loads(line)))
+            return _ADAPTER.validate_python(mask_value(json.loads(line)))
         return _ADAPTER.validate_json(line)
     except ValueError:  # pydantic's own is one
         return None
@@ -192,4 +192,4 @@ def parse_event(line: str | bytes) -> RunEvent | None:
 
 def format_event(event: Event) -> str:
     """One line of JSON without its newline."""
-    return json.dumps(masked_value(event.model_dump(mode="json")), ensure_ascii=False, allow_nan=False)
+    return json.dumps(mask_value(event.model_dump(mode="json")), ensure_ascii=False, allow_nan=False)

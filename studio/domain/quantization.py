@@ -43,33 +43,33 @@ class StoredQuantization:
         """Whether it is known here how to load it truly and train on it."""
         return self.precision is not None or self.is_unpacked
 
-    def check_precision(self, asked: str) -> None:
+    def check_precision(self, precision: str) -> None:
         """Raises StudioError where the precision that is asked for is not to be had from how it is stored."""
-        kept = _FULL if self.is_unpacked else (self.precision,)
-        if self.can_load and asked not in ("auto", *kept):
+        precisions = _FULL if self.is_unpacked else (self.precision,)
+        if self.can_load and precision not in ("auto", *precisions):
             raise StudioError(
                 "The base model's weights are stored as {stored}, and cannot be loaded in {asked}.",
                 "Choose Automatic or {kept}, or the model's unquantised version.",
                 stored=self.name,
-                asked=asked,
-                kept=" / ".join(str(name) for name in kept),
+                asked=precision,
+                kept=" / ".join(str(name) for name in precisions),
             )
 
 
 def stored_quantization(config: Mapping[str, Any]) -> StoredQuantization | None:
     """What the config.json says; None where the weights are ordinary numbers."""
-    stated = next((found for part in _parts(config) if (found := _stated(part))), None)
-    if stated is None:
+    settings = next((entry for part in _parts(config) if (entry := _quantization_settings(part))), None)
+    if settings is None:
         return None
-    method = str(stated.get("quant_method") or "")
-    in_4_bit, in_8_bit = bool(stated.get("load_in_4bit")), bool(stated.get("load_in_8bit"))
+    method = str(settings.get("quant_method") or "")
+    in_4_bit, in_8_bit = bool(settings.get("load_in_4bit")), bool(settings.get("load_in_8bit"))
     if in_4_bit or in_8_bit:
-        kind = str(stated.get("bnb_4bit_quant_type") or "").upper()
+        kind = str(settings.get("bnb_4bit_quant_type") or "").upper()
         bits = "4-bit" if in_4_bit else "8-bit"
         return StoredQuantization("bitsandbytes", f"{bits} ({kind})" if in_4_bit and kind else bits, bits)
     if not method:
-        method = "modelopt" if "quant_algo" in stated else "mlx" if {"bits", "group_size"} <= stated.keys() else "?"
-    name, width = _NAMES.get(method, method), _width(stated)
+        method = "modelopt" if "quant_algo" in settings else "mlx" if {"bits", "group_size"} <= settings.keys() else "?"
+    name, width = _NAMES.get(method, method), _width(settings)
     return StoredQuantization(method, name if method in _SAID_BY_NAME or not width else f"{name} {width}", None)
 
 
@@ -79,20 +79,20 @@ def _parts(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from (part for part in config.values() if isinstance(part, Mapping))
 
 
-def _stated(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _quantization_settings(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
     places = (config.get(place) for place in _PLACES)
     return next((place for place in places if isinstance(place, Mapping) and place), None)
 
 
-def _width(stated: Mapping[str, Any]) -> str:
+def _width(settings: Mapping[str, Any]) -> str:
     """How wide a weight is; empty where it is not said in a place that is known."""
     for key in ("bits", "w_bit", "nbits", "num_bits"):
-        if isinstance(stated.get(key), int | float):
-            return f"{stated[key]}-bit"
+        if isinstance(settings.get(key), int | float):
+            return f"{settings[key]}-bit"
     for key in ("quant_algo", "weights", "format", "quant_type"):
-        if isinstance(stated.get(key), str):
-            return str(stated[key])
-    for part in stated.values():  # groups of layers, as compressed-tensors and HQQ have them
+        if isinstance(settings.get(key), str):
+            return str(settings[key])
+    for part in settings.values():  # groups of layers, as compressed-tensors and HQQ have them
         if isinstance(part, Mapping) and (width := _width(part) or next(filter(None, map(_width, _inner(part))), "")):
             return width
     return ""

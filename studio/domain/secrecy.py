@@ -34,7 +34,7 @@ class _Secret:
     pattern: re.Pattern[str]
 
 
-_known: OrderedDict[str, _Secret] = OrderedDict()
+_secrets: OrderedDict[str, _Secret] = OrderedDict()
 _words: OrderedDict[str, re.Pattern[str]] = OrderedDict()  # secrets that are like other words
 
 
@@ -44,52 +44,52 @@ def keep_secret(*secrets: str | None) -> None:
     for secret in secrets:
         if not secret or len(secret) < _SHORTEST:
             continue
-        place: OrderedDict[str, Any] = _known if _is_unmistakable(secret) else _words
-        place[secret] = place.pop(secret, None) or (_spelled(secret) if place is _known else _word(secret))
+        place: OrderedDict[str, Any] = _secrets if _is_unmistakable(secret) else _words
+        place[secret] = place.pop(secret, None) or (_compile_secret(secret) if place is _secrets else _word(secret))
         while len(place) > _MAX_SECRETS:
             place.popitem(last=False)
 
 
-def masked(text: str) -> str:
+def mask_secrets(text: str) -> str:
     """The text without any secret that cannot be mistaken for something else."""
-    if not _known:
+    if not _secrets:
         return text
-    lowered = text.lower()
-    for secret in list(_known.values()):
-        if _may_hold(lowered, secret):
+    lower_text = text.lower()
+    for secret in list(_secrets.values()):
+        if _may_hold(lower_text, secret):
             text = secret.pattern.sub(MASK, text)
     return text
 
 
-def masked_words(text: str) -> str:
+def mask_words(text: str) -> str:
     """The text without any secret: for what is read by people alone."""
     for pattern in list(_words.values()):
         text = pattern.sub(MASK, text)
-    return masked(text)
+    return mask_secrets(text)
 
 
 def masked_log(text: str) -> str:
     """Also without what looks like somebody's token."""
-    return masked_words(_TOKEN_LIKE.sub(MASK, text))
+    return mask_words(_TOKEN_LIKE.sub(MASK, text))
 
 
 def holds_secret(text: str) -> bool:
-    """Whether `masked` would change it, or a string in it where it is JSON: quick where it holds none."""
-    lowered = text.lower() if _known else ""
-    return any(_may_hold(lowered, secret) and secret.pattern.search(text) for secret in list(_known.values()))
+    """Whether `mask_secrets` would change it, or a string in it where it is JSON: quick where it holds none."""
+    lower_text = text.lower() if _secrets else ""
+    return any(_may_hold(lower_text, secret) and secret.pattern.search(text) for secret in list(_secrets.values()))
 
 
-def masked_value(value: Any) -> Any:
+def mask_value(value: Any) -> Any:
     """The same with every string in it masked, also keys: of what JSON can hold."""
-    if not _known:
+    if not _secrets:
         return value
     match value:
         case str():
-            return masked(value)
+            return mask_secrets(value)
         case Mapping():
-            return {masked(key) if isinstance(key, str) else key: masked_value(each) for key, each in value.items()}
+            return {mask_secrets(key) if isinstance(key, str) else key: mask_value(each) for key, each in value.items()}
         case list() | tuple():
-            return [masked_value(each) for each in value]
+            return [mask_value(each) for each in value]
     return value
 
 
@@ -98,7 +98,7 @@ class MaskedStream:
 
     def __init__(self, stream: TextIO, *, is_log: bool) -> None:
         self._stream = stream
-        self._mask = masked_log if is_log else masked
+        self._mask = masked_log if is_log else mask_secrets
 
     def write(self, text: str) -> int:
         self._stream.write(self._mask(text))
@@ -131,20 +131,20 @@ class MaskedPieces:
     """Text that comes in pieces, between which a secret may be divided: what could be its begin is held back."""
 
     def __init__(self) -> None:
-        self._held = ""
+        self._pending = ""
 
     def feed(self, piece: str) -> str:
-        text = masked(self._held + piece)
-        lowered = text.lower()
-        most = min(len(text), max(map(len, _known), default=1) - 1)
-        starts = [secret.lower() for secret in _known]
-        held = next((n for n in range(most, 0, -1) if any(s.startswith(lowered[-n:]) for s in starts)), 0)
-        self._held = text[len(text) - held :]
-        return text[: len(text) - held]
+        text = mask_secrets(self._pending + piece)
+        lower_text = text.lower()
+        most = min(len(text), max(map(len, _secrets), default=1) - 1)
+        starts = [secret.lower() for secret in _secrets]
+        pending = next((n for n in range(most, 0, -1) if any(s.startswith(lower_text[-n:]) for s in starts)), 0)
+        self._pending = text[len(text) - pending :]
+        return text[: len(text) - pending]
 
     def end(self) -> str:
-        held, self._held = self._held, ""
-        return masked(held)
+        piece, self._pending = self._pending, ""
+        return mask_secrets(piece)
 
 
 def _is_unmistakable(secret: str) -> bool:
@@ -156,7 +156,7 @@ def _word(secret: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){re.escape(secret)}(?!\w)")
 
 
-def _spelled(secret: str) -> _Secret:
+def _compile_secret(secret: str) -> _Secret:
     data = secret.encode()
     cores = [core for shift in range(3) if len(core := _core(data, shift)) >= _UNMISTAKABLE]
     signs = {"+": r"(?:\+|-|%2b)", "/": r"(?:/|_|%2f)"}
@@ -165,8 +165,8 @@ def _spelled(secret: str) -> _Secret:
         data.hex(),
         "".join(map(_spellings, secret)),
     ]
-    printed = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1])
-    whole = {secret, data.hex(), quote(secret), quote(secret, safe=""), html.escape(secret), *printed}
+    literals = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1])
+    whole = {secret, data.hex(), quote(secret), quote(secret, safe=""), html.escape(secret), *literals}
     parts = (max(re.split("[+/]", core), key=len) for core in cores)
     escapes = {escape for character in secret for escape in _escapes(character)}
     return _Secret(
@@ -194,24 +194,24 @@ def _spellings(character: str) -> str:
     """An expression for one character in any spelling. Each repetition has an end: the work stays linear."""
     code = ord(character)
     percent = "".join(f"%(?:25){{0,4}}{byte:02x}" for byte in character.encode())
-    escaped = json.dumps(character)[1:-1] if code > 0xFFFF else f"\\u{code:04x}"
+    json_escape = json.dumps(character)[1:-1] if code > 0xFFFF else f"\\u{code:04x}"
     ways = [
         re.escape(character),
         percent,
-        rf"\\{{1,8}}{re.escape(escaped[1:])}",
+        rf"\\{{1,8}}{re.escape(json_escape[1:])}",
         rf"&#(?:0{{0,6}}{code}|x0{{0,6}}{code:x});",
     ]
     if code < 0x100:
         ways.append(rf"\\{{1,8}}x{code:02x}")
     if character in "\"'\\/":
         ways.append(rf"\\{{1,8}}{re.escape(character)}")
-    if (named := html.escape(character)) != character:
-        ways.append(re.escape(named))
+    if (html_entity := html.escape(character)) != character:
+        ways.append(re.escape(html_entity))
     return f"(?:{'|'.join(ways)})"
 
 
-def _may_hold(lowered: str, secret: _Secret) -> bool:
-    if any(spelling in lowered for spelling in secret.whole):
+def _may_hold(lower_text: str, secret: _Secret) -> bool:
+    if any(spelling in lower_text for spelling in secret.whole):
         return True
-    signs = [sign for sign in ("%", "\\u", "\\x", "&#") if sign in lowered]
-    return bool(signs) and any(escape in lowered for escape in secret.escapes if escape.startswith(tuple(signs)))
+    signs = [sign for sign in ("%", "\\u", "\\x", "&#") if sign in lower_text]
+    return bool(signs) and any(escape in lower_text for escape in secret.escapes if escape.startswith(tuple(signs)))

@@ -10,7 +10,7 @@ from studio.store.safetensors_header import read_header
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
-STORY = "studio.json"  # how the adapter came to be
+PROVENANCE = "studio.json"  # how the adapter came to be
 
 _MAGNITUDE = "lora_magnitude_vector"
 

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from studio.domain.events import Event, RunEvent, format_event, parse_event
 from studio.domain.jobs.message import Request
 from studio.domain.jobs.serving import Endpoint
-from studio.domain.secrecy import masked_log, masked_value
+from studio.domain.secrecy import mask_value, masked_log
 from studio.store.arrow_file import DamagedFile
 from studio.store.bounded_json import read_object
 from studio.store.disk.reserve import Reserve
@@ -177,7 +177,7 @@ def write_json(path: Path, value: Any) -> None:
     """Replaces the file in one step, so that no reader ever sees half of it."""
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        aside.write_text(json.dumps(masked_value(value), ensure_ascii=False, indent=1), "utf-8")
+        aside.write_text(json.dumps(mask_value(value), ensure_ascii=False, indent=1), "utf-8")
         aside.replace(path)
     finally:
         with suppress(FileNotFoundError):

@@ -19,7 +19,7 @@ from fastapi.responses import Response
 from pydantic import TypeAdapter, ValidationError
 
 from studio.domain.errors import InvalidInput, StudioError, file_fault
-from studio.domain.secrecy import holds_secret, masked_value
+from studio.domain.secrecy import holds_secret, mask_value
 from studio.domain.translation import N_
 from studio.ui.language import language_of, problem_of, remedy_of, sentence_of, translate
 
@@ -98,7 +98,7 @@ def as_server_function(handler: Callable[..., Any]) -> Callable[..., Response]:
         # orjson turns NaN into null, where FastAPI's own encoder fails.
         body = orjson.dumps(result, option=orjson.OPT_NON_STR_KEYS)
         if holds_secret(body.decode()):
-            body = orjson.dumps(masked_value(orjson.loads(body)))
+            body = orjson.dumps(mask_value(orjson.loads(body)))
         return Response(body, media_type="application/json")
 
     # Gradio sets each function as an attribute of the component: a prefix keeps it from hiding one of its own.
@@ -124,10 +124,10 @@ def as_event_stream(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iter
             for value in call_handler(payload, request, token):
                 waiting = [value]
                 if time.monotonic() - sent >= STREAM_SECONDS:
-                    yield {"call": call, "value": masked_value(waiting.pop())}
+                    yield {"call": call, "value": mask_value(waiting.pop())}
                     sent = time.monotonic()
             for value in waiting:
-                yield {"call": call, "value": masked_value(value)}
+                yield {"call": call, "value": mask_value(value)}
             yield {"call": call, "done": True}
         except Exception as error:
             yield {"call": call, "error": describe_error(error, language_of(request), _name_of(handler))}

@@ -196,7 +196,7 @@ def test_of_a_failed_installation_the_errors_are_shown_or_else_the_last_lines():
 
 
 def test_the_progress_says_which_package_of_how_many():
-    progress = Progress(named=2)
+    progress = Progress(package_count=2)
     assert progress.line(0) == "Asking the package index"
     progress.hear("Processing /wheels/torch-2.13.0+cpu-cp311-linux.whl (from -r requirements.txt (line 1))\n")
     assert progress.line(0) == "Fetching 1 of 2: torch"

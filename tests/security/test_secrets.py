@@ -17,7 +17,7 @@ import pytest
 from studio.domain import secrecy
 from studio.domain.errors import StudioError
 from studio.domain.events import Progress, format_event, parse_event
-from studio.domain.secrecy import MaskedPieces, holds_secret, keep_secret, masked, masked_value
+from studio.domain.secrecy import MaskedPieces, holds_secret, keep_secret, mask_secrets, mask_value
 from studio.store.database import open_database
 from studio.store.job_folder import JobFolder, write_json
 from tests.support.studio_process import serving, studio
@@ -45,7 +45,7 @@ def spellings(secret: str) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secrecy, "_known", type(secrecy._known)())
+    monkeypatch.setattr(secrecy, "_secrets", type(secrecy._secrets)())
     monkeypatch.setattr(secrecy, "_words", type(secrecy._words)())
 
 
@@ -53,14 +53,15 @@ def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_secret_is_masked_in_every_spelling(secret: str) -> None:
     keep_secret(secret)
     for spelling in spellings(secret):
-        said = masked(f"a {spelling} b")
+        said = mask_secrets(f"a {spelling} b")
         assert "***" in said, spelling
         assert len(said) < 24, (spelling, said)
         assert said.startswith("a ")
         assert said.endswith(" b")
         assert holds_secret(f"a {spelling} b")
     assert (
-        masked("hf_Zq7 and sk-odd % \\u00e9 &#38; are no secrets") == "hf_Zq7 and sk-odd % \\u00e9 &#38; are no secrets"
+        mask_secrets("hf_Zq7 and sk-odd % \\u00e9 &#38; are no secrets")
+        == "hf_Zq7 and sk-odd % \\u00e9 &#38; are no secrets"
     )
 
 
@@ -93,7 +94,7 @@ def test_a_file_an_event_and_a_log_hold_no_secret(tmp_path: Path) -> None:
 def test_a_password_that_is_a_word_spoils_no_name_and_no_setting() -> None:
     keep_secret("training", "pw", "lora", "datasets-1"[:8])
     spec = {"training": {"lora": 8}, "path": "/home/datasets/1", "x": "pw"}
-    assert masked_value(spec) == spec
+    assert mask_value(spec) == spec
     assert str(StudioError("Wrong: {said}", said="training, trainings")) == "Wrong: ***, trainings"
 
 
@@ -109,14 +110,14 @@ def test_a_secret_that_comes_in_pieces_is_masked_too() -> None:
 def test_only_so_many_secrets_are_kept() -> None:
     for number in range(200):
         keep_secret(f"hf_Token{number:08}")
-    assert len(secrecy._known) <= secrecy._MAX_SECRETS
-    assert masked("hf_Token00000199") == "***"
+    assert len(secrecy._secrets) <= secrecy._MAX_SECRETS
+    assert mask_secrets("hf_Token00000199") == "***"
 
 
 def test_the_password_of_a_database_is_known_before_anything_can_speak_of_it() -> None:
     with pytest.raises(Exception, match=None) as caught:  # whatever the driver says, or that there is none
         open_database("postgresql://ana:Sw0rdfish-99@127.0.0.1:9/studio?connect_timeout=2")
-    assert masked("Sw0rdfish-99") == "***"
+    assert mask_secrets("Sw0rdfish-99") == "***"
     assert "Sw0rdfish" not in str(caught.value)
 
 

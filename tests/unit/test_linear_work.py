@@ -281,7 +281,7 @@ def test_thoughts_without_an_end_are_looked_through_once(content: str) -> None:
 
 @pytest.mark.parametrize("unit", ["hf_Ab", "%", "%25", "\\", "\\u", "&#", "&#0", "aGZf", "686", "Bearer ", "hf_"])
 def test_secrets_are_looked_for_at_once(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secrecy, "_known", type(secrecy._known)())
+    monkeypatch.setattr(secrecy, "_secrets", type(secrecy._secrets)())
     secrecy.keep_secret("hf_Abcdefgh0123456789")
     with a_deadline(10):
         secrecy.masked_log("%68%66" + unit * (150_000 // len(unit)))

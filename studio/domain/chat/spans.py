@@ -99,13 +99,13 @@ def learned_turns(messages: Messages, render: Render, tools: Tools | None = None
     turns = []
     for i, message in enumerate(messages):
         if message["role"] == "assistant":
-            head = _accepted(messages[:i], True, render)
+            head = _render_or_none(messages[:i], True, render)
             start, end = _span(messages, i, text, render, head)
             answer = message["content"].rpartition("</think>")[2].strip()
             calls = [call["function"]["name"] for call in message.get("tool_calls", ())]
             says_call = any(name in text[start:end] for name in calls)
             if not says_call and answer not in text[start:end]:  # such as under a template that takes parts only
-                raise _lost(i)
+                raise _span_refusal(i)
             is_learned = says_call or answer or not calls
             follows_prompt = i == 0 or head is None or text[:start] == head
             turns.append(LearnedTurn(i, (start, end) if is_learned else None, follows_prompt))
@@ -122,13 +122,13 @@ def parts_of(text: str, spans: Sequence[Span]) -> list[tuple[str, bool]]:
 
 
 def _span(messages: Messages, i: int, text: str, render: Render, head: str | None) -> Span:
-    whole = text if i + 1 == len(messages) else _accepted(messages[: i + 1], False, render)
+    whole = text if i + 1 == len(messages) else _render_or_none(messages[: i + 1], False, render)
     if head is not None and whole is not None and text.startswith(whole) and whole.startswith(head):
         return len(head), max(len(head), len(whole.rstrip()))
     return _span_of_mark(messages, i, text, render, head)
 
 
-def _accepted(messages: Messages, add_generation_prompt: bool, render: Render) -> str | None:
+def _render_or_none(messages: Messages, add_generation_prompt: bool, render: Render) -> str | None:
     """The first turns alone; None where the template refuses them, such as a system message without a question."""
     if not messages:
         return None
@@ -140,18 +140,18 @@ def _accepted(messages: Messages, add_generation_prompt: bool, render: Render) -
 
 def _span_of_mark(messages: Messages, i: int, text: str, render: Render, head: str | None) -> Span:
     mark = "ANSWER" + "X" * (1 + max(map(len, re.findall("ANSWER(X*)", text)), default=0))
-    before, found, after = _around(mark, i, messages, render)
+    before, middle, after = _around(mark, i, messages, render)
     if head is not None and text.startswith(head):
         start = len(head)
     elif text.startswith(before):
         start = len(before)
-    elif (said := _accepted(messages[:i], False, render)) and text.startswith(said.rstrip()):
+    elif (earlier := _render_or_none(messages[:i], False, render)) and text.startswith(earlier.rstrip()):
         # The template writes something else before this very answer, such as its reasoning: that is of the answer too.
-        start = max(len(said.rstrip()), len(common_beginning(text, before)))
+        start = max(len(earlier.rstrip()), len(common_beginning(text, before)))
     else:
-        found = ""
-    if not found or not text.endswith(after) or len(text) - len(after) < start:
-        raise _lost(i)
+        middle = ""
+    if not middle or not text.endswith(after) or len(text) - len(after) < start:
+        raise _span_refusal(i)
     last = max(j for j, m in enumerate(messages) if m["role"] == "assistant")
     closing = _around(mark, last, messages[: last + 1], render)[2].rstrip()
     if not after.startswith(closing):  # the last turn is closed in another way than this one
@@ -159,7 +159,7 @@ def _span_of_mark(messages: Messages, i: int, text: str, render: Render, head: s
     return start, len(text) - len(after) + len(closing)
 
 
-def _lost(i: int) -> TemplateRefusal:
+def _span_refusal(i: int) -> TemplateRefusal:
     return TemplateRefusal(
         "The model's chat template changes turn {turn}, so its answer cannot be told apart from the rest.",
         "Turn off “Train on answers only”, or choose another chat template.",
@@ -170,8 +170,8 @@ def _lost(i: int) -> TemplateRefusal:
 def _around(mark: str, i: int, messages: Messages, render: Render) -> tuple[str, str, str]:
     """What stands before and behind turn i's content, with the mark between."""
     turn = {key: value for key, value in messages[i].items() if key != "tool_calls"}  # calls are part of the answer
-    marked = [*messages[:i], turn | {"content": mark}, *messages[i + 1 :]]
-    return render(marked, False).partition(mark)
+    marked_messages = [*messages[:i], turn | {"content": mark}, *messages[i + 1 :]]
+    return render(marked_messages, False).partition(mark)
 
 
 def common_beginning(one: str, other: str) -> str:

@@ -32,10 +32,10 @@ def losses(row: Mapping[str, Any], text: str, turns: Sequence[LearnedTurn]) -> I
     messages: Sequence[Mapping[str, Any]] = row["messages"]
     for turn in turns:
         message = messages[turn.index]
-        said = text[slice(*turn.span)] if turn.span else ""
-        if lost := _lost_call(message, said):
-            yield Loss("call_dropped", turn.index, {"turn": turn.index + 1, "tool": lost})
-        if _lost_reasoning(message, said):
+        answer = text[slice(*turn.span)] if turn.span else ""
+        if lost_tool := _lost_call(message, answer):
+            yield Loss("call_dropped", turn.index, {"turn": turn.index + 1, "tool": lost_tool})
+        if _lost_reasoning(message, answer):
             yield Loss("reasoning_dropped", turn.index, {"turn": turn.index + 1})
         if turn.span and not turn.follows_prompt:
             yield Loss("prefix_differs", turn.index, {"turn": turn.index + 1})
@@ -51,10 +51,10 @@ def losses(row: Mapping[str, Any], text: str, turns: Sequence[LearnedTurn]) -> I
 def reasoning_of(message: Mapping[str, Any]) -> list[str]:
     """What the assistant thinks in this turn, in its words or in a field of its own."""
     fields = [message[name] for name in REASONING_FIELDS if isinstance(message.get(name), str)]
-    found = [*_thoughts(message["content"]), *fields]
-    if not found and "</think>" in message["content"]:  # the template has written the beginning
-        found = [message["content"].partition("</think>")[0]]
-    return [thought.strip() for thought in found if thought.strip()]
+    thoughts = [*_thoughts(message["content"]), *fields]
+    if not thoughts and "</think>" in message["content"]:  # the template has written the beginning
+        thoughts = [message["content"].partition("</think>")[0]]
+    return [thought.strip() for thought in thoughts if thought.strip()]
 
 
 def _thoughts(text: str) -> Iterator[str]:
@@ -65,31 +65,31 @@ def _thoughts(text: str) -> Iterator[str]:
         begin = text.find("<think>", end)
 
 
-def _lost_call(message: Mapping[str, Any], said: str) -> str:
+def _lost_call(message: Mapping[str, Any], answer: str) -> str:
     """The name of a tool whose call does not stand in what is said; empty where all do."""
     calls = [call["function"] for call in message.get("tool_calls") or ()]
     for name, count in Counter(call["name"] for call in calls).items():
-        if said.count(name) - message["content"].count(name) < count:  # its words may name the tool too
+        if answer.count(name) - message["content"].count(name) < count:  # its words may name the tool too
             return str(name)
     for call in calls:
         arguments = call.get("arguments")
-        if isinstance(arguments, Mapping) and not all(_stands_in(str(key), said) for key in arguments):
+        if isinstance(arguments, Mapping) and not all(_stands_in(str(key), answer) for key in arguments):
             return str(call["name"])
     return ""
 
 
-def _lost_reasoning(message: Mapping[str, Any], said: str) -> bool:
-    return not all(_stands_in(thought, said) for thought in reasoning_of(message))
+def _lost_reasoning(message: Mapping[str, Any], answer: str) -> bool:
+    return not all(_stands_in(thought, answer) for thought in reasoning_of(message))
 
 
 def _is_described(tool: Mapping[str, Any], messages: Sequence[Mapping[str, Any]], text: str) -> bool:
     """Whether the text has the tool's description, or (where it has none) its name more often than the turns do."""
-    if isinstance(described := tool.get("description"), str) and described.strip():
-        return _stands_in(described, text)
+    if isinstance(description := tool.get("description"), str) and description.strip():
+        return _stands_in(description, text)
     name = str(tool["name"])
-    said = sum(message["content"].count(name) for message in messages)
-    called = sum(call["function"]["name"] == name for m in messages for call in m.get("tool_calls") or ())
-    return bool(text.count(name) > said + called)
+    mentions = sum(message["content"].count(name) for message in messages)
+    calls = sum(call["function"]["name"] == name for m in messages for call in m.get("tool_calls") or ())
+    return bool(text.count(name) > mentions + calls)
 
 
 def _stands_in(words: str, text: str) -> bool:

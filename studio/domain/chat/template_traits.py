@@ -84,8 +84,8 @@ class TemplateTraits:
 
 def traits_of(render: Render) -> TemplateTraits:
     """What a template refuses, it does not keep. Raises TemplateExceeds alone."""
-    last_end = _rendered(render, _PLAIN[:2]).partition(_ANSWER)[2]
-    next_turn = _rendered(render, _PLAIN[:3]).partition(_ANSWER)[2].partition(_ASK_AGAIN)[0]
+    last_end = _render_or_empty(render, _PLAIN[:2]).partition(_ANSWER)[2]
+    next_turn = _render_or_empty(render, _PLAIN[:3]).partition(_ANSWER)[2].partition(_ASK_AGAIN)[0]
     return TemplateTraits(
         end_of_turn=_end_of_turn(last_end, next_turn),
         last_end=last_end.rstrip(),
@@ -108,20 +108,22 @@ def asks_alike(one: Render, other: Render) -> bool:
 def _end_of_turn(last_end: str, next_turn: str) -> str:
     if not next_turn or next_turn.startswith(last_end.rstrip()):
         return last_end.strip()
-    shared = _UNFINISHED_TAG.sub("", common_beginning(last_end, next_turn)).strip()
-    return shared or last_end.strip()
+    common = _UNFINISHED_TAG.sub("", common_beginning(last_end, next_turn)).strip()
+    return common or last_end.strip()
 
 
 def _call_end(render: Render) -> str:
     """What stands behind the last call and not between two: a tag that closes one call may be followed by another."""
     calling = {"role": "assistant", "content": "", "tool_calls": [_CALL, _CALL_AGAIN]}
-    between, found, end = _rendered(render, [_CALLING[0], calling], _TOOLS).partition("PLACE-1")[2].partition("PLACE-2")
-    if found:
+    between, separator, end = (
+        _render_or_empty(render, [_CALLING[0], calling], _TOOLS).partition("PLACE-1")[2].partition("PLACE-2")
+    )
+    if separator:
         return end[len(_UNFINISHED_TAG.sub("", common_beginning(between, end))) :].strip()
-    return _rendered(render, _CALLING[:2], _TOOLS).partition("PLACE-1")[2].strip()  # one call at a time
+    return _render_or_empty(render, _CALLING[:2], _TOOLS).partition("PLACE-1")[2].strip()  # one call at a time
 
 
-def _rendered(render: Render, messages: Messages, tools: Tools | None = None) -> str:
+def _render_or_empty(render: Render, messages: Messages, tools: Tools | None = None) -> str:
     try:
         return render(messages, False, tools)
     except TemplateRefusal:

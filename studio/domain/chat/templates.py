@@ -29,7 +29,7 @@ class ChatTemplate:
     label: str
     source: str
 
-    def written(self, *, begins: bool) -> str:
+    def source_for(self, *, begins: bool) -> str:
         """`begins` says whether the model expects a begin token, that is: whether its tokenizer puts one before a text
         of its own accord. Where it does not, none is written, though the tokenizer may know one."""
         return self.source if begins else self.source.replace(_BEGIN, "{%- set begin = '' -%}")
@@ -37,7 +37,7 @@ class ChatTemplate:
 
 def stand_in(choice: TemplateChoice, *, begins: bool) -> str:
     """The chosen template of TEMPLATES, or the one for a model without its own. `begins` as in ChatTemplate.written."""
-    return TEMPLATES[_OF_AUTOMATIC if choice == AUTOMATIC else choice].written(begins=begins)
+    return TEMPLATES[_OF_AUTOMATIC if choice == AUTOMATIC else choice].source_for(begins=begins)
 
 
 def trained_template(own: str, variant: str | None, render_with: Callable[[str], Render]) -> str:
@@ -49,8 +49,8 @@ def trained_template(own: str, variant: str | None, render_with: Callable[[str],
     """
     if not variant:
         return own
-    rendered, changed = render_with(own), render_with(variant)
-    if asks_alike(rendered, changed) and traits_of(changed).serves_better_than(traits_of(rendered)):
+    own_render, variant_render = render_with(own), render_with(variant)
+    if asks_alike(own_render, variant_render) and traits_of(variant_render).serves_better_than(traits_of(own_render)):
         return variant
     return own
 

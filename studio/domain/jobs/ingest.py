@@ -200,5 +200,5 @@ class DatasetDetails(DatasetSummary):
 
     def of_source(self) -> DatasetDetails:
         """Where it comes from and how that is read, which another version of it has too."""
-        kept = ("originals", "hub", "reading", "chosen_layout")
-        return DatasetDetails(**{name: getattr(self, name) for name in kept if getattr(self, name)})
+        names = ("originals", "hub", "reading", "chosen_layout")
+        return DatasetDetails(**{name: getattr(self, name) for name in names if getattr(self, name)})

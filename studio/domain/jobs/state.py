@@ -43,5 +43,5 @@ def state_of(last: events.RunEvent | None, *, alive: bool) -> JobState:
         case events.Finished():
             return Done(last)
         case events.Failed():
-            return Failed(StudioError.from_dict(last.told))
+            return Failed(StudioError.from_dict(last.fault_payload))
     return Running(last) if alive else Lost(last)

@@ -34,8 +34,8 @@ class TrainRequest(Request):
 
     def provenance(self) -> dict[str, Any]:
         """What the adapter keeps of it, as plain data."""
-        kept: dict[str, Any] = self.model_dump(mode="json", include={"run", "name", "spec", "model", "dataset"})
-        return kept
+        fields: dict[str, Any] = self.model_dump(mode="json", include={"run", "name", "spec", "model", "dataset"})
+        return fields
 
 
 class SplitSummary(Message):
@@ -55,8 +55,8 @@ class SplitSummary(Message):
     @classmethod
     def _of_version_0(cls, value: Any) -> Any:
         """A validation set was told without the number of its rows."""
-        if isinstance(value, Mapping) and (told := value.get("validation")):
-            return {**value, "validation": {"rows": value.get("eval_rows", 0), **told}}
+        if isinstance(value, Mapping) and (validation := value.get("validation")):
+            return {**value, "validation": {"rows": value.get("eval_rows", 0), **validation}}
         return value
 
 

@@ -25,7 +25,7 @@ from studio.services.datasets.sources import name_of_file
 from studio.services.home.folders import Kept
 from studio.services.home.relocated_paths import rebase_to
 from studio.services.runs.progress import record_events
-from studio.store.adapter_folder import CONFIG, STORY
+from studio.store.adapter_folder import CONFIG, PROVENANCE
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import JobFolder, Requested, folder_size, read_json
 from studio.store.tables.adapters import Adapter
@@ -132,7 +132,7 @@ class Rebuilding:
         }  # fmt: skip
 
     def _adapter(self, number: int, folder: Path) -> Mapping[str, Any] | None:
-        provenance = read_json(folder / STORY)
+        provenance = read_json(folder / PROVENANCE)
         if not (isinstance(provenance, dict) and (folder / CONFIG).is_file()):
             return None
         model, data = provenance["model"], provenance["dataset"]

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from studio.domain.errors import StudioError, causes
-from studio.domain.secrecy import masked
+from studio.domain.secrecy import mask_secrets
 from studio.platform.deadline import within
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def ask_account(api: HfApi) -> Account:
     except (HTTPError, OSError, TimeoutError, ValueError) as error:
         raise unreachable(api.endpoint, error) from error
     role = who.get("auth", {}).get("accessToken", {}).get("role", "")
-    organisations = tuple(masked(str(org["name"])) for org in who.get("orgs", []))
-    return Account(masked(str(who["name"])), organisations, writes=role != "read")
+    organisations = tuple(mask_secrets(str(org["name"])) for org in who.get("orgs", []))
+    return Account(mask_secrets(str(who["name"])), organisations, writes=role != "read")
 
 
 def unreachable(endpoint: str, error: Exception) -> StudioError:

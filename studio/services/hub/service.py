@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import slug
-from studio.domain.secrecy import masked
+from studio.domain.secrecy import mask_secrets
 from studio.domain.translation import N_
 from studio.services.evaluation.results import before_and_after
 from studio.services.hub.client import Account, ask_account, explain, hub_api
@@ -131,7 +131,7 @@ class Hub:
 
         def commit() -> str:
             content = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=file) for name, file in files.items()]
-            return masked(api.create_commit(repository, content, commit_message=f"Publish {adapter.name}").oid)
+            return mask_secrets(api.create_commit(repository, content, commit_message=f"Publish {adapter.name}").oid)
 
         try:
             if _is_there(api, repository, ours=repository == adapter.hub_repo, private=private):

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
-from studio.domain.secrecy import MaskedPieces, keep_secret, masked, masked_words
+from studio.domain.secrecy import MaskedPieces, keep_secret, mask_secrets, mask_words
 from studio.domain.translation import N_
 from studio.services.inference.chat_client import ANSWER_SECONDS, ATTACH_SECONDS, ChatRequest, Chunk
 from studio.services.inference.server_sent_events import DONE, data_of
@@ -229,7 +229,7 @@ class _Progress:
         self._tokens = (value.get("usage") or {}).get("completion_tokens") or self._tokens + len(logprobs)
         if reason := choice.get("finish_reason"):
             self.finish = "length" if reason == "length" else "stop"
-        return self._chunk(text, "", tuple((-1, masked(t["token"]), t["logprob"]) for t in logprobs))
+        return self._chunk(text, "", tuple((-1, mask_secrets(t["token"]), t["logprob"]) for t in logprobs))
 
     def end(self) -> Chunk:
         return self._chunk("", self.finish, ())
@@ -266,11 +266,11 @@ def _words(body: bytes) -> str:
     try:
         value = json.loads(body)
     except ValueError:
-        return cut(masked_words(body.decode("utf-8", "replace").strip()), 300)
+        return cut(mask_words(body.decode("utf-8", "replace").strip()), 300)
     for _ in range(2):
         if isinstance(value, dict):
             value = value.get("error") or value.get("message") or value.get("detail") or ""
-    return cut(masked_words(value if isinstance(value, str) else json.dumps(value)), 300)
+    return cut(mask_words(value if isinstance(value, str) else json.dumps(value)), 300)
 
 
 def _list_names(names: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from studio.domain.errors import InvalidInput, NotFound
 from studio.domain.jobs.training import AdapterSummary, TrainRequest
 from studio.domain.naming import check_name, slug
 from studio.services.adapters.lineage import lineage
-from studio.store.adapter_folder import CONFIG, STORY, WEIGHTS, name_magnitudes
+from studio.store.adapter_folder import CONFIG, PROVENANCE, WEIGHTS, name_magnitudes
 from studio.store.bounded_json import read_object
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import MANIFEST, checkpoints, damage
@@ -88,7 +88,7 @@ class Checkpoints:
         path = self._adapters / f"{slug(name)}-{run_id}-{step}"
         if self._catalogue.free_name(Adapter, name) != name:
             raise InvalidInput("There is already an adapter named “{name}”.", "Choose another name.", name=name)
-        _copy(found.path, path, base=request.model.path, story=_story(run, request, step))
+        _copy(found.path, path, base=request.model.path, provenance=_provenance(run, request, step))
         losses = self._catalogue.losses_at(run_id, step)
         try:
             return self._catalogue.add_adapter(
@@ -107,7 +107,7 @@ class Checkpoints:
             raise
 
 
-def _copy(checkpoint: Path, path: Path, *, base: str, story: dict[str, Any]) -> None:
+def _copy(checkpoint: Path, path: Path, *, base: str, provenance: dict[str, Any]) -> None:
     """The adapter without what only training needs, as `worker.adapter_folder.save_adapter` writes one."""
     with whole_folder(path) as aside:
         shutil.copytree(checkpoint, aside, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_TRAINING_STATE))
@@ -115,10 +115,10 @@ def _copy(checkpoint: Path, path: Path, *, base: str, story: dict[str, Any]) -> 
         config = read_object(aside / CONFIG)
         write_json(aside / CONFIG, config | {"base_model_name_or_path": base, "inference_mode": True})
         name_magnitudes(aside / WEIGHTS)
-        write_json(aside / STORY, story)
+        write_json(aside / PROVENANCE, provenance)
 
 
-def _story(run: Run, request: TrainRequest, step: int) -> dict[str, Any]:
+def _provenance(run: Run, request: TrainRequest, step: int) -> dict[str, Any]:
     return request.provenance() | {
         "seed": request.spec.training.seed, "versions": run.started.versions if run.started else {}, "steps": step
     }  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 from studio import __version__
 from studio.domain.chat.template_traits import traits_of
-from studio.store.adapter_folder import STORY, WEIGHTS, name_magnitudes
+from studio.store.adapter_folder import PROVENANCE, WEIGHTS, name_magnitudes
 from studio.store.job_folder import folder_size, whole_folder, write_json
 from studio.worker.tokenization.chat_template import TurnEnd, turn_end
 from studio.worker.tokenization.load import renderer, token_ids
@@ -18,7 +18,7 @@ from studio.worker.tokenization.load import renderer, token_ids
 _LIBRARIES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "bitsandbytes")
 
 
-def save_adapter(path: str | Path, model: Any, tokenizer: Any, base: str | Path, story: dict[str, Any]) -> int:
+def save_adapter(path: str | Path, model: Any, tokenizer: Any, base: str | Path, provenance: dict[str, Any]) -> int:
     """Saves the adapter of a PeftModel, and the tokenizer with its chat template beside it; returns the bytes.
 
     The base is named by its folder on this machine, so that plain `from_pretrained` finds it without a network;
@@ -31,7 +31,7 @@ def save_adapter(path: str | Path, model: Any, tokenizer: Any, base: str | Path,
         (aside / "README.md").unlink(missing_ok=True)  # peft's empty form of a model card
         name_magnitudes(aside / WEIGHTS)
         save_usage(aside, model, tokenizer)
-        write_json(aside / STORY, story)
+        write_json(aside / PROVENANCE, provenance)
     return folder_size(path)
 
 

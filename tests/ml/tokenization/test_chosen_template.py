@@ -33,7 +33,7 @@ from tests.support.training_jobs import captain_rows, training_run
 QUESTION = [{"role": "user", "content": "Where is rope 0?"}]  # one of those that are trained
 TOKENS = 12
 QUICK = {"max_steps": 2, "learning_rate": 5e-2, "warmup_steps": 0}
-CHATML, ZEPHYR = (TEMPLATES[name].written(begins=False) for name in ("chatml", "zephyr"))
+CHATML, ZEPHYR = (TEMPLATES[name].source_for(begins=False) for name in ("chatml", "zephyr"))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from studio.domain.events import Evaluated, Failed, Finished, Halved, Resumed, Sampled, Saved, Started, Step
 from studio.domain.jobs.training import TrainRequest
-from studio.store.adapter_folder import STORY
+from studio.store.adapter_folder import PROVENANCE
 from studio.store.checkpoint_folder import MANIFEST, all_checkpoints, checkpoints, seal
 from studio.store.job_folder import JobFolder
 from tests.support.tiny_models import tiny_model
@@ -214,7 +214,7 @@ def stopped_after(folder: JobFolder, step: int) -> Finished:
 
 
 def story_of(folder: JobFolder) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads((Path(folder.read_request(TrainRequest).adapter) / STORY).read_text("utf-8"))
+    told: dict[str, Any] = json.loads((Path(folder.read_request(TrainRequest).adapter) / PROVENANCE).read_text("utf-8"))
     return told
 
 
