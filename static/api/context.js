@@ -150,12 +150,12 @@ export function createContext(name, { element, props, server, trigger, watch, ev
     stream(handler, args, draw) {
       if (!events.includes(handler)) throw new Error(`view(${name}) has no stream ${handler}`);
       const call = crypto.getRandomValues(new Uint32Array(1))[0];
-      const { promise: done, resolve: ended, reject: failed } = Promise.withResolvers();
+      const { promise: done, resolve: resolveDone, reject: rejectDone } = Promise.withResolvers();
       /** @type {ReturnType<typeof setTimeout>} */
       let timer;
       const listen = () => {
         clearTimeout(timer);
-        timer = setTimeout(() => end(failed, lostFault()), SILENCE);
+        timer = setTimeout(() => end(rejectDone, lostFault()), SILENCE);
       };
       /** @type {(settle: (outcome: any) => void, outcome: unknown) => void} */
       const end = (settle, outcome) => {
@@ -165,8 +165,8 @@ export function createContext(name, { element, props, server, trigger, watch, ev
       };
       streams.set(call, (message) => {
         listen();
-        if (message.error) end(failed, new Fault(message.error));
-        else if (message.done) end(ended, true);
+        if (message.error) end(rejectDone, new Fault(message.error));
+        else if (message.done) end(resolveDone, true);
         else draw(message.value);
       });
       listen();
@@ -174,7 +174,7 @@ export function createContext(name, { element, props, server, trigger, watch, ev
       const stop = () => {
         if (!streams.has(call)) return;
         trigger(`stop_${handler}`, {});
-        end(ended, false);
+        end(resolveDone, false);
       };
       return { done, stop };
     },

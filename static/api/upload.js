@@ -13,10 +13,10 @@ import { Fault } from "./fault.js";
  * @returns {Promise<string>}
  */
 export function uploadFile(file, onProgress, signal) {
-  return new Promise((done, failed) => {
+  return new Promise((done, reject) => {
     const request = new XMLHttpRequest();
-    const lost = () =>
-      failed(
+    const rejectAsLost = () =>
+      reject(
         new Fault({
           problem: t("The upload was interrupted."),
           remedy: t("Check that the studio is still running, then try again."),
@@ -25,12 +25,12 @@ export function uploadFile(file, onProgress, signal) {
       );
     request.open("PUT", "./uploads");
     request.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
-    request.onerror = lost;
-    request.onabort = () => failed(new Fault({ problem: t("The upload was cancelled.") }));
+    request.onerror = rejectAsLost;
+    request.onabort = () => reject(new Fault({ problem: t("The upload was cancelled.") }));
     request.onload = () => {
       if (request.status === 200) return done(JSON.parse(request.responseText).token);
-      if ([413, 507].includes(request.status)) return failed(new Fault(JSON.parse(request.responseText)));
-      return lost();
+      if ([413, 507].includes(request.status)) return reject(new Fault(JSON.parse(request.responseText)));
+      return rejectAsLost();
     };
     signal?.addEventListener("abort", () => request.abort());
     request.send(file);

@@ -54,17 +54,17 @@ export const modelSummary = (model) =>
  */
 export function modelReport({ name, report }) {
   if (!report) return [];
-  const known = reportFacts(report);
+  const rows = reportFacts(report);
   return [
     ...report.problems.map((/** @type {Problem} */ { problem, remedy }) =>
       notePanel("warn", h("b", {}, problem), remedy && h("p", {}, remedy)),
     ),
-    known.length + report.notes.length > 0 &&
+    rows.length + report.notes.length > 0 &&
       h(
         "details",
         { class: "advanced", data: { key: `report-${name}` } },
         h("summary", {}, icon("next", 14), t("What the check found")),
-        facts(known),
+        facts(rows),
         report.notes.map((/** @type {Problem} */ { problem, remedy }) =>
           h("p", { class: "hint" }, `${problem} ${remedy}`.trim()),
         ),
@@ -76,7 +76,7 @@ export function modelReport({ name, report }) {
 function reportFacts({ causal, quantization, packing, head, layers, template }) {
   const { end_of_turn: end, keeps_tools: tools, keeps_reasoning: reasoning, prefix_equals_prompt: same } = template;
   /** @param {unknown} value */
-  const kept = (value) => (value ? t("seen by the model") : t("dropped by the chat template, so never trained on"));
+  const keptText = (value) => (value ? t("seen by the model") : t("dropped by the chat template, so never trained on"));
   return [
     causal != null && [
       t("Kind"),
@@ -87,8 +87,8 @@ function reportFacts({ causal, quantization, packing, head, layers, template }) 
     PACKING[packing] && [t("Batches"), PACKING[packing]],
     HEAD[head] && [t("Loss"), HEAD[head]],
     end && [t("An answer ends with"), h("code", {}, end)],
-    tools != null && [t("Tool calls"), kept(tools)],
-    reasoning != null && [t("Reasoning"), kept(reasoning)],
+    tools != null && [t("Tool calls"), keptText(tools)],
+    reasoning != null && [t("Reasoning"), keptText(reasoning)],
     same != null && [
       t("Start of an answer"),
       same ? t("the same in training and at inference") : t("not the same in training and at inference"),

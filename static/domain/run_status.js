@@ -33,11 +33,11 @@ const STAGES = {
 /**
  * What a worker computed on, as it says itself: a GPU's name, or the CPU with its threads.
  *
- * @param {string} said
+ * @param {string} device
  */
-export function deviceName(said) {
-  const threads = /^CPU, (\d+) threads?$/.exec(said || "");
-  return threads ? t("CPU, {n} {n:thread|threads}", { n: Number(threads[1]) }) : said;
+export function deviceName(device) {
+  const threads = /^CPU, (\d+) threads?$/.exec(device || "");
+  return threads ? t("CPU, {n} {n:thread|threads}", { n: Number(threads[1]) }) : device;
 }
 
 /** @param {string} status */

@@ -16,7 +16,7 @@ function drawNow(run) {
   pill.hidden = !run;
   if (!run) return;
   const [word] = runStateLabel(run);
-  const known = run.percent != null;
+  const hasPercent = run.percent != null;
   pill.href = pageUrl("runs", { id: run.id });
   pill.classList.toggle("queued", run.status === "queued");
   render(
@@ -26,7 +26,7 @@ function drawNow(run) {
       { class: "live-line" },
       h("i", { class: "beat" }),
       h("b", {}, word),
-      known && h("span", { class: "num" }, formatPercent(run.percent / 100)),
+      hasPercent && h("span", { class: "num" }, formatPercent(run.percent / 100)),
     ),
     h(
       "span",
@@ -39,7 +39,7 @@ function drawNow(run) {
         .filter(Boolean)
         .join(" · "),
     ),
-    known &&
+    hasPercent &&
       h("progress", {
         max: "100",
         value: String(Math.round(run.percent)),

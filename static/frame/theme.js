@@ -13,8 +13,8 @@ const root = document.documentElement;
 // A cookie that also holds inside the frame of a Hugging Face Space.
 /** @param {string} name @param {string} value */
 function remember(name, value) {
-  const framed = window.top !== window.self && location.protocol === "https:";
-  const site = framed ? "SameSite=None; Secure; Partitioned" : "SameSite=Lax";
+  const isFramed = window.top !== window.self && location.protocol === "https:";
+  const site = isFramed ? "SameSite=None; Secure; Partitioned" : "SameSite=Lax";
   // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is missing where the page is not secure
   document.cookie = `${name}=${value}; Path=/; Max-Age=31536000; ${site}`;
 }

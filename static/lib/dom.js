@@ -50,7 +50,7 @@ export const inputIn = (element) => /** @type {HTMLInputElement} */ (element.que
  */
 function build(node, props, children) {
   for (const [name, value] of Object.entries(props || {})) setProp(node, name, value);
-  for (const child of drawn(children))
+  for (const child of flatChildren(children))
     if (child instanceof Element && child.isConnected) node.append(standIn(child));
     else node.append(child);
   return node;
@@ -64,7 +64,7 @@ function build(node, props, children) {
  * @param {unknown[]} children
  * @returns {(Node | string)[]}
  */
-const drawn = (children) =>
+const flatChildren = (children) =>
   /** @type {any[]} */ (children).flat(Infinity).filter((child) => child != null && child !== false);
 
 /** @param {Element} element */
@@ -115,7 +115,7 @@ function setProp(node, name, value) {
  */
 export function render(root, ...nodes) {
   root.removeAttribute("aria-busy");
-  morphChildren(root, drawn(nodes));
+  morphChildren(root, flatChildren(nodes));
   return root;
 }
 
@@ -124,12 +124,12 @@ const keyOf = (node) => (node instanceof HTMLElement || node instanceof SVGEleme
 
 /**
  * @param {Element} parent
- * @param {(Node | string)[]} wanted
+ * @param {(Node | string)[]} children
  */
-function morphChildren(parent, wanted) {
+function morphChildren(parent, children) {
   const keyed = new Map();
   for (const child of parent.childNodes) if (keyOf(child)) keyed.set(keyOf(child), child);
-  const nodes = wanted.map((node) => (node instanceof Element && node.standsFor) || node);
+  const nodes = children.map((node) => (node instanceof Element && node.standsFor) || node);
   const own = new Set(nodes);
   let cursor = parent.firstChild;
   for (const each of nodes) {
@@ -170,8 +170,9 @@ function morph(old, node) {
   }
   if (old.draws || node.draws || (keyOf(old) || "") !== (keyOf(node) || "")) return false;
   for (const { name } of [...old.attributes]) {
-    const held = (name === "open" && old.nodeName === "DETAILS") || name === "aria-busy" || name === "aria-expanded";
-    if (!node.hasAttribute(name) && !held) old.removeAttribute(name);
+    const isOwnState =
+      (name === "open" && old.nodeName === "DETAILS") || name === "aria-busy" || name === "aria-expanded";
+    if (!node.hasAttribute(name) && !isOwnState) old.removeAttribute(name);
   }
   for (const { name, value } of node.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   for (const name of Object.keys(old.handlers || {})) Object.assign(old, { [name]: null });

@@ -10,7 +10,7 @@ import { locale, t } from "./i18n.js";
 const formats = new Map();
 
 /** @param {number} value @param {Intl.NumberFormatOptions} options */
-function formatted(value, options) {
+function intlFormat(value, options) {
   const key = JSON.stringify(options);
   const format = formats.get(key) ?? new Intl.NumberFormat(locale, options);
   formats.set(key, format);
@@ -22,11 +22,11 @@ export const isKnown = (value) => value != null && value !== "" && Number.isFini
 
 /** @param {Figure} value */
 export const formatNumber = (value, digits = 0) =>
-  isKnown(value) ? formatted(Number(value), { maximumFractionDigits: digits, minimumFractionDigits: digits }) : "–";
+  isKnown(value) ? intlFormat(Number(value), { maximumFractionDigits: digits, minimumFractionDigits: digits }) : "–";
 
 /** @param {Figure} value */
 export const formatCompact = (value) =>
-  isKnown(value) ? formatted(Number(value), { notation: "compact", maximumSignificantDigits: 3 }) : "–";
+  isKnown(value) ? intlFormat(Number(value), { notation: "compact", maximumSignificantDigits: 3 }) : "–";
 
 /**
  * Not all is never 100 %, and something is never 0 %.
@@ -37,9 +37,9 @@ export function formatPercent(share, digits = 0) {
   if (!isKnown(share)) return "–";
   const [value, least] = [Number(share), 10 ** (-2 - digits)];
   /** @param {number} part */
-  const written = (part) => formatted(part, { style: "percent", maximumFractionDigits: digits });
-  if (value > 0 && value < least / 2) return `<${written(least)}`;
-  return written(value < 1 ? Math.min(value, 1 - least) : value);
+  const percent = (part) => intlFormat(part, { style: "percent", maximumFractionDigits: digits });
+  if (value > 0 && value < least / 2) return `<${percent(least)}`;
+  return percent(value < 1 ? Math.min(value, 1 - least) : value);
 }
 
 /** @param {Figure} value */
@@ -55,7 +55,7 @@ export function formatRate(value) {
         .toExponential(2)
         .replace(/\.?0+e/, "e")
         .replace("e+", "e")
-    : formatted(Number(value), { maximumSignificantDigits: 4 });
+    : intlFormat(Number(value), { maximumSignificantDigits: 4 });
 }
 
 /** @param {Figure} value */
@@ -65,7 +65,7 @@ export function formatBytes(value) {
   let unit = 0;
   while (Math.abs(size) >= 999.5 && unit < 4) [size, unit] = [size / 1000, unit + 1];
   const digits = unit === 0 || size >= 99.5 ? 0 : size >= 9.95 ? 0 : 1;
-  return `${formatted(size, { maximumFractionDigits: digits })} ${["B", "kB", "MB", "GB", "TB"][unit]}`;
+  return `${intlFormat(size, { maximumFractionDigits: digits })} ${["B", "kB", "MB", "GB", "TB"][unit]}`;
 }
 
 /** @param {Figure} seconds */

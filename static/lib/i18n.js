@@ -16,9 +16,9 @@ export const language = locale.startsWith("zh") ? "zh" : "en";
  * @param {Record<string, unknown>} [values]
  */
 export function t(text, values) {
-  const translated = dictionary[text] ?? text;
-  if (!values) return translated;
-  return translated.replace(/\{(\w+)(?::([^{}|]*)\|([^{}|]*))?\}/g, (place, name, one, many) => {
+  const translation = dictionary[text] ?? text;
+  if (!values) return translation;
+  return translation.replace(/\{(\w+)(?::([^{}|]*)\|([^{}|]*))?\}/g, (place, name, one, many) => {
     if (!(name in values)) return place;
     const value = String(values[name]);
     if (many === undefined) return value;

@@ -8,13 +8,13 @@
  * @param {number[][]} points
  * @returns {[number, number][]}
  */
-export function smoothed(points, weight = 0.9) {
+export function smooth(points, weight = 0.9) {
   let [sum, share] = [0, 0];
   return points
     .filter(([, y]) => Number.isFinite(y))
     .map(([x, y, n = 1]) => {
-      const kept = weight ** n;
-      [sum, share] = [kept * sum + (1 - kept) * y, kept * share + (1 - kept)];
+      const decay = weight ** n;
+      [sum, share] = [decay * sum + (1 - decay) * y, decay * share + (1 - decay)];
       return [x, sum / share];
     });
 }

@@ -25,14 +25,14 @@ export const colorDot = (number, { hollow = false } = {}) =>
  */
 export function sameColorRanks(numbers) {
   /** @type {Record<string, number>} */
-  const seen = {};
+  const ranks = {};
   return Object.fromEntries(
     [...numbers]
       .sort((a, b) => a - b)
       .map((number) => {
         const colour = colorOf(number);
-        seen[colour] = (seen[colour] ?? -1) + 1;
-        return [number, seen[colour]];
+        ranks[colour] = (ranks[colour] ?? -1) + 1;
+        return [number, ranks[colour]];
       }),
   );
 }

@@ -25,7 +25,7 @@ export function openDialog({ title, content, actions = [], wide = false }) {
     if (event.target === dialog) dialog.close("");
   };
   /** @type {Promise<string>} */
-  const closed = new Promise((done) => {
+  const closing = new Promise((done) => {
     dialog.onclose = () => {
       dialog.remove();
       done(dialog.returnValue);
@@ -33,7 +33,7 @@ export function openDialog({ title, content, actions = [], wide = false }) {
   });
   document.body.append(dialog);
   dialog.showModal();
-  return Object.assign(dialog, { closed });
+  return Object.assign(dialog, { closed: closing });
 }
 
 /**
@@ -76,7 +76,7 @@ export async function promptDialog({
   placeholder,
 }) {
   const id = uniqueId("prompt");
-  const wrong = h("p", { id: `${id}-error`, class: "field-error", role: "alert" });
+  const errorLine = h("p", { id: `${id}-error`, class: "field-error", role: "alert" });
   const input = h("input", {
     id,
     type,
@@ -88,7 +88,7 @@ export async function promptDialog({
   });
   /** @param {string} text */
   const complain = (text) => {
-    wrong.textContent = text;
+    errorLine.textContent = text;
     input.setAttribute("aria-invalid", String(Boolean(text)));
     if (text) input.focus();
     return !text;
@@ -125,7 +125,7 @@ export async function promptDialog({
       h("label", { for: id }, label),
       h("p", { id: `${id}-help`, class: "help" }, help),
       input,
-      wrong,
+      errorLine,
     ),
   );
   ok.setAttribute("form", form.id);

@@ -42,7 +42,7 @@ import { menuButton } from "./menu.js";
  */
 export function dataTable({
   label,
-  columns: given,
+  columns: columnList,
   rows,
   key = (row) => row.id,
   href,
@@ -54,7 +54,7 @@ export function dataTable({
   empty,
 }) {
   if (!rows.length && empty) return empty;
-  const columns = given.filter(isTruthy);
+  const columns = columnList.filter(isTruthy);
   const head = h(
     "tr",
     {},
@@ -138,11 +138,11 @@ function heading(column, sorted, onSort) {
 // Buttons for the first ones and a menu for the rest; on a narrow page one menu for all of them.
 /** @param {Action[]} all @param {string} name */
 function rowActions(all, name) {
-  const shown = all.length > 3 ? all.slice(0, 2) : all;
+  const inline = all.length > 3 ? all.slice(0, 2) : all;
   /** @param {Action[]} items @param {string} [kind] */
   const menu = (items, kind) => menuButton({ label: t("Actions for {name}", { name }), items, class: kind });
   return [
-    shown.map((action) =>
+    inline.map((action) =>
       button(action.label, (event) => action.run?.(event.currentTarget), {
         kind: action.danger ? "quiet danger" : "quiet",
         small: true,
@@ -152,7 +152,7 @@ function rowActions(all, name) {
         "aria-label": name ? `${action.label}: ${name}` : null,
       }),
     ),
-    shown.length < all.length && menu(all.slice(shown.length)),
+    inline.length < all.length && menu(all.slice(inline.length)),
     all.length > 0 && menu(all, "all"),
   ];
 }

@@ -53,8 +53,8 @@ export function tabs({ label, items, selected = items[0].name, onSelect }) {
       ),
     ),
   );
-  /** @param {Name} name @param {boolean} [told] */
-  const select = (name, told) => {
+  /** @param {Name} name @param {boolean} [shouldNotify] */
+  const select = (name, shouldNotify) => {
     for (const item of items) {
       const tab = list.querySelectorAll("button")[items.indexOf(item)];
       tab.setAttribute("aria-selected", String(item.name === name));
@@ -63,7 +63,7 @@ export function tabs({ label, items, selected = items[0].name, onSelect }) {
     panel.setAttribute("aria-labelledby", `${base}-${name}`);
     const item = items.find((each) => each.name === name);
     panel.replaceChildren(...[item?.draw()].flat().filter(isTruthy));
-    if (told) onSelect?.(name);
+    if (shouldNotify) onSelect?.(name);
   };
   const element = h("div", { class: "tabbed" }, list, panel);
   /** @param {Name} name @param {number} count */

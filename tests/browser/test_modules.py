@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import Page
 
 SMOOTHED = """async () => {
-  const { smoothed } = await import("studio/lib/smoothing.js");
-  return [smoothed([[1, 4], [2, 2]], 0.5), smoothed([[2, 3, 2], [3, 1]], 0.5)];
+  const { smooth } = await import("studio/lib/smoothing.js");
+  return [smooth([[1, 4], [2, 2]], 0.5), smooth([[2, 3, 2], [3, 1]], 0.5)];
 }"""
 WRITTEN = """async () => {
   const { t } = await import("studio/lib/i18n.js");

@@ -135,13 +135,13 @@ export function adapterDetail(ctx, name) {
 // What evaluations found: the base beside the adapter, as it was trained.
 function evaluationTable(adapter) {
   /** @type {any[]} */
-  const found = adapter.measured.map((row) => {
+  const rows = adapter.measured.map((row) => {
     const metric = adapter.metrics.find(({ name }) => name === row.metric);
     return { ...row, metric, write: (value) => writeValue(metric, value) };
   });
   return dataTable({
     label: t("Before and after"),
-    rows: found,
+    rows,
     key: (row) => `${row.evaluation} ${row.metric.name}`,
     columns: [
       {
@@ -188,14 +188,14 @@ function change({ base, adapter, metric, write }) {
 function evaluatedOn({
   validation,
   share,
-  stratified,
-  train_rows: trained,
-  eval_rows: held,
-  kept_together: kept,
+  stratified: isStratified,
+  train_rows: trainRows,
+  eval_rows: evalRows,
+  kept_together: movedRows,
   sha256,
 }) {
-  const rows = formatNumber(held);
-  const said = validation
+  const rows = formatNumber(evalRows);
+  const description = validation
     ? [
         t("{n} {n:row|rows} of {name}, version {version}", {
           n: rows,
@@ -203,18 +203,18 @@ function evaluatedOn({
           version: validation.version,
         }),
       ]
-    : held === 0 && !kept
+    : evalRows === 0 && !movedRows
       ? [t("nothing: all rows were trained on")]
       : [
           t("{n} of {total} {total:row|rows} ({share} requested)", {
             n: rows,
-            total: formatNumber(trained + held),
+            total: formatNumber(trainRows + evalRows),
             share: `${formatNumber(100 * share)} %`,
           }),
-          stratified && t("stratified by label"),
-          kept > 0 && t("{n} more duplicate a training row", { n: formatNumber(kept) }),
+          isStratified && t("stratified by label"),
+          movedRows > 0 && t("{n} more duplicate a training row", { n: formatNumber(movedRows) }),
         ].filter(Boolean);
-  return h("span", { title: sha256 }, said.join(" · "));
+  return h("span", { title: sha256 }, description.join(" · "));
 }
 
 const mono = (text, title) => h("span", { class: "mono", title }, text);

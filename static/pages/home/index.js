@@ -163,7 +163,7 @@ function steps(data) {
 
 const tryOut = (adapter) => pageUrl("playground", { model: adapter.base_name, adapter: adapter.name });
 
-const running = ({ runs, waiting, on_hold: held }) =>
+const running = ({ runs, waiting, on_hold: onHold }) =>
   h(
     "section",
     { class: "card", "aria-label": t("What runs now, and what is next"), data: { key: "running" } },
@@ -191,7 +191,7 @@ const running = ({ runs, waiting, on_hold: held }) =>
         ),
       ),
     ),
-    (held > 0 || waiting > runs.filter((run) => run.status === "queued").length) &&
+    (onHold > 0 || waiting > runs.filter((run) => run.status === "queued").length) &&
       h(
         "p",
         { class: "more" },
@@ -200,7 +200,7 @@ const running = ({ runs, waiting, on_hold: held }) =>
           { href: "./runs" },
           [
             waiting > 0 && t("{n} queued", { n: formatNumber(waiting) }),
-            held > 0 && t("{n} on hold", { n: formatNumber(held) }),
+            onHold > 0 && t("{n} on hold", { n: formatNumber(onHold) }),
           ]
             .filter(Boolean)
             .join(" · "),

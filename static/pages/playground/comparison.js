@@ -34,16 +34,16 @@ export const drawSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] % LA
  * @param {HTMLElement} host
  */
 export function createComparison(ctx, options, host, begin) {
-  const kept = readRemembered();
+  const remembered = readRemembered();
   const state = {
     columns: begin.columns,
     turns: begin.turns || [],
-    system: begin.system ?? kept.system ?? "",
-    numbers: begin.numbers || kept.numbers || {},
-    fresh: Boolean(kept.fresh),
-    view: ["formatted", "plain", "tokens", "differences"].includes(kept.view) ? kept.view : "formatted",
-    shade: kept.shade !== false,
-    blind: Boolean(kept.blind),
+    system: begin.system ?? remembered.system ?? "",
+    numbers: begin.numbers || remembered.numbers || {},
+    fresh: Boolean(remembered.fresh),
+    view: ["formatted", "plain", "tokens", "differences"].includes(remembered.view) ? remembered.view : "formatted",
+    shade: remembered.shade !== false,
+    blind: Boolean(remembered.blind),
     conversation: begin.conversation || null,
   };
   let asking = false;
@@ -53,7 +53,7 @@ export function createComparison(ctx, options, host, begin) {
   /** @type {any} */
   let round = null; // of blind comparing: the order of the columns, and whether their names are shown again
   const comparison = /** @type {Comparison} */ (
-    /** @type {unknown} */ ({ ctx, options, state, changed, draw, send, edit, again, begin: open, keep })
+    /** @type {unknown} */ ({ ctx, options, state, changed: keepAndDraw, draw, send, edit, again, begin: open, keep })
   );
   comparison.isBusy = () => asking;
   comparison.status = () => status;
@@ -67,7 +67,7 @@ export function createComparison(ctx, options, host, begin) {
     state.blind && !comparison.round()?.revealed && (answering().length > 1 || asking || isUnderWay());
   comparison.round = () => {
     if (!state.blind) return null;
-    round ??= { id: newId(), order: shuffled(answering().map((column) => column.id)), revealed: false };
+    round ??= { id: newId(), order: shuffle(answering().map((column) => column.id)), revealed: false };
     return round;
   };
   comparison.reveal = () => {
@@ -80,13 +80,15 @@ export function createComparison(ctx, options, host, begin) {
       return draw();
     }
     [state.blind, round] = [on, null];
-    return changed();
+    return keepAndDraw();
   };
   comparison.columnsShown = () => {
     const order = comparison.round()?.order;
     if (!order || (!comparison.isHidden() && !round?.revealed)) return state.columns;
-    const seated = order.map((id) => state.columns.find((column) => column.id === id)).filter(Boolean);
-    return comparison.isHidden() ? seated : [...seated, ...state.columns.filter((column) => !seated.includes(column))];
+    const inOrder = order.map((id) => state.columns.find((column) => column.id === id)).filter(Boolean);
+    return comparison.isHidden()
+      ? inOrder
+      : [...inOrder, ...state.columns.filter((column) => !inOrder.includes(column))];
   };
   // In a blind round what was said before would tell who is who.
   comparison.turnsShown = () =>
@@ -97,10 +99,10 @@ export function createComparison(ctx, options, host, begin) {
     const answer = turn.answers[column.id];
     if (!asking || turn !== comparison.lastTurn() || !comparison.isHidden()) return answer;
     const all = Object.values(turn.answers);
-    const shared = all.some((each) => each.error)
+    const lengths = all.some((each) => each.error)
       ? [0]
       : all.filter((each) => ["waiting", "streaming"].includes(each.state)).map((each) => each.text.length);
-    const text = cutText(answer.text, Math.min(Infinity, ...shared));
+    const text = cutText(answer.text, Math.min(Infinity, ...lengths));
     return { state: text ? "streaming" : "waiting", text, pieces: [] };
   };
 
@@ -119,7 +121,7 @@ export function createComparison(ctx, options, host, begin) {
   const board = h("div", { class: "stack board" });
   const composer = promptForm(comparison);
   function draw() {
-    const shown = comparison.columnsShown();
+    const columns = comparison.columnsShown();
     const anchored = [...board.querySelectorAll(".talk")].filter(
       (talk) => talk.scrollHeight - talk.scrollTop - talk.clientHeight < 40,
     );
@@ -129,8 +131,8 @@ export function createComparison(ctx, options, host, begin) {
       comparisonToolbar(comparison),
       h(
         "div",
-        { class: "lanes", style: { "--n": String(shown.length) }, data: { key: "lanes" }, tabindex: "-1" },
-        shown.map((column, place) => answerColumn(comparison, column, place)),
+        { class: "lanes", style: { "--n": String(columns.length) }, data: { key: "lanes" }, tabindex: "-1" },
+        columns.map((column, place) => answerColumn(comparison, column, place)),
       ),
       voteBar(comparison),
     );
@@ -150,7 +152,7 @@ export function createComparison(ctx, options, host, begin) {
     });
   }
 
-  function changed() {
+  function keepAndDraw() {
     keep();
     draw();
   }
@@ -170,9 +172,9 @@ export function createComparison(ctx, options, host, begin) {
 
   /**
    * @param {Column} column
-   * @param {string} asked
+   * @param {string} prompt
    */
-  const messagesOf = (column, asked) => [
+  const messagesOf = (column, prompt) => [
     ...(state.system.trim() ? [{ role: "system", content: state.system.trim() }] : []),
     ...state.turns
       .filter((turn) => turn.answers[column.id]?.text)
@@ -180,13 +182,13 @@ export function createComparison(ctx, options, host, begin) {
         { role: "user", content: turn.prompt },
         { role: "assistant", content: turn.answers[column.id].text },
       ]),
-    { role: "user", content: asked },
+    { role: "user", content: prompt },
   ];
 
-  /** @param {string} asked */
-  async function send(asked, from = state.turns.length) {
+  /** @param {string} prompt */
+  async function send(prompt, from = state.turns.length) {
     const columns = answering();
-    if (asking || !asked) return false;
+    if (asking || !prompt) return false;
     if (!columns.length) return void toast(t("Every column is switched off."), "warn");
     asking = true;
     if (state.fresh) composer.setSeed(drawSeed());
@@ -199,15 +201,15 @@ export function createComparison(ctx, options, host, begin) {
       draw();
       return false;
     }
-    const dropped = state.turns.splice(from);
+    const laterTurns = state.turns.splice(from);
     const args = {
-      columns: columns.map((column) => ({ column: bareColumn(column), messages: messagesOf(column, asked) })),
+      columns: columns.map((column) => ({ column: bareColumn(column), messages: messagesOf(column, prompt) })),
       sampling,
     };
     if (round?.revealed || !isUnderWay()) round = null;
     const turn = {
       id: newId(),
-      prompt: asked,
+      prompt,
       seed: sampling.seed,
       sampling,
       sent: columns.map((column) => column.id),
@@ -220,8 +222,8 @@ export function createComparison(ctx, options, host, begin) {
     state.turns.push(turn);
     stream = ctx.stream("answer", args, (value) => {
       status = value.status || "";
-      (value.columns || []).forEach((said, i) => {
-        turn.answers[turn.sent[i]] = said;
+      (value.columns || []).forEach((answer, i) => {
+        turn.answers[turn.sent[i]] = answer;
       });
       turn.comparison = value.comparison || null;
       follow();
@@ -237,10 +239,10 @@ export function createComparison(ctx, options, host, begin) {
     [asking, stream, status] = [false, null, ""];
     if (!end(turn)) {
       state.turns.pop();
-      state.turns.push(...dropped);
-      composer.write(asked);
+      state.turns.push(...laterTurns);
+      composer.write(prompt);
     }
-    changed();
+    keepAndDraw();
     for (const talk of board.querySelectorAll(".talk")) talk.scrollTop = talk.scrollHeight;
     saveConversation(comparison);
     if (whole && comparison.isHidden()) /** @type {HTMLElement | null} */ (board.querySelector(".votes"))?.focus();
@@ -285,7 +287,7 @@ export function createComparison(ctx, options, host, begin) {
     Object.assign(state, { columns, turns, system, conversation, numbers: numbers || state.numbers });
     round = null;
     composer.read();
-    changed();
+    keepAndDraw();
   }
 
   // What a column can be made of changes while the page is open: runs end, adapters are kept, models become ready.
@@ -314,7 +316,7 @@ export function createComparison(ctx, options, host, begin) {
 }
 
 /** @param {any[]} items */
-function shuffled(items) {
+function shuffle(items) {
   const order = [...items];
   for (let i = order.length - 1; i > 0; i--) {
     const j = crypto.getRandomValues(new Uint32Array(1))[0] % (i + 1);

@@ -89,7 +89,7 @@ function readAnswer(answer) {
   /** @param {any} value */
   const text = (value) => (typeof value === "string" ? value : "");
   const label = answer.label && typeof answer.label === "object" ? answer.label : {};
-  const shown = ["base", "reference", "revision", "precision", "template"]
+  const labels = ["base", "reference", "revision", "precision", "template"]
     .filter((name) => typeof label[name] === "string")
     .map((name) => [name, label[name]]);
   return {
@@ -104,7 +104,7 @@ function readAnswer(answer) {
     effect: Number.isFinite(answer.effect) ? answer.effect : null,
     error: answer.error ? { problem: text(answer.error.problem), remedy: text(answer.error.remedy) } : null,
     label: {
-      ...Object.fromEntries(shown),
+      ...Object.fromEntries(labels),
       seed: Number.isFinite(label.seed) ? label.seed : null,
       adapters: (Array.isArray(label.adapters) ? label.adapters : []).map((each) => ({
         name: text(each?.name),
@@ -114,8 +114,8 @@ function readAnswer(answer) {
     },
     pieces: (Array.isArray(answer.pieces) ? answer.pieces : [])
       .filter((piece) => Array.isArray(piece) && typeof piece[0] === "string")
-      .map(([said, p, base, choice]) => [
-        said,
+      .map(([text, p, base, choice]) => [
+        text,
         Number.isFinite(p) ? p : null,
         Number.isFinite(base) ? base : null,
         typeof choice === "string" ? choice : null,
@@ -183,11 +183,11 @@ export function showConversations(comparison) {
 
   async function read() {
     try {
-      const found = await ctx.call("conversations", { search });
+      const rows = await ctx.call("conversations", { search });
       render(
         list,
-        found.length
-          ? h("ul", {}, found.map(row))
+        rows.length
+          ? h("ul", {}, rows.map(row))
           : emptyState({
               title: search ? t("No chat matches.") : t("No chat yet"),
               body: search ? "" : t("What you ask in the playground is saved here automatically."),
@@ -231,9 +231,9 @@ export function showConversations(comparison) {
    * @param {HTMLElement | null} button
    */
   async function open(chat, button) {
-    const found = await ctx.act(button, "conversation", { id: chat.id });
-    if (!found) return;
-    const content = readConversation(found.content);
+    const record = await ctx.act(button, "conversation", { id: chat.id });
+    if (!record) return;
+    const content = readConversation(record.content);
     if (!content) return void toast(t("This chat cannot be read."), "err");
     comparison.begin({ ...content, conversation: { id: chat.id, name: chat.name } });
     dialog.close("");

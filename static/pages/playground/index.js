@@ -48,21 +48,21 @@ define("playground", (ctx) =>
  */
 async function begin(ctx, options) {
   const query = readQuery();
-  const kept = readRemembered();
-  const asked = columnsOfLink(query, options);
-  const own = (Array.isArray(kept.columns) ? kept.columns : []).map(readColumn).filter(Boolean);
-  const another = asked.length > 0 && encodeColumns(asked) !== encodeColumns(own);
-  const id = Number(query.conversation) || (another ? 0 : Number(kept.conversation));
-  let start = { columns: another ? asked : own.length ? own : defaultColumns(options) };
+  const remembered = readRemembered();
+  const linked = columnsOfLink(query, options);
+  const own = (Array.isArray(remembered.columns) ? remembered.columns : []).map(readColumn).filter(Boolean);
+  const another = linked.length > 0 && encodeColumns(linked) !== encodeColumns(own);
+  const id = Number(query.conversation) || (another ? 0 : Number(remembered.conversation));
+  let start = { columns: another ? linked : own.length ? own : defaultColumns(options) };
   if (id) {
     try {
-      const found = await ctx.read("conversation", { id });
-      const content = readConversation(found.content);
+      const record = await ctx.read("conversation", { id });
+      const content = readConversation(record.content);
       if (content)
         start = {
           ...content,
-          columns: own.length && !another && kept.conversation === id ? own : content.columns,
-          conversation: { id, name: found.name },
+          columns: own.length && !another && remembered.conversation === id ? own : content.columns,
+          conversation: { id, name: record.name },
         };
     } catch (fault) {
       if (query.conversation) toastFault(fault); // One that this browser merely remembers may have been deleted.
@@ -84,7 +84,7 @@ function show(ctx, options, start, query) {
   const labels = { chat: t("Chat"), sets: t("Prompt sets"), votes: t("Votes") };
   let view = query.evaluation ? "sets" : hosts[query.view] ? query.view : "chat";
   const comparison = createComparison(ctx, options, hosts.chat, start);
-  const shown = {
+  const views = {
     chat: () => {},
     sets: promptSetsView(comparison, hosts.sets),
     votes: leaderboardView(comparison, hosts.votes),
@@ -129,7 +129,7 @@ function show(ctx, options, start, query) {
       hosts[name].setAttribute("aria-labelledby", tab.id);
     });
     setHeading({ actions: view === "chat" ? actions() : [] });
-    shown[view]();
+    views[view]();
   }
   function actions() {
     const ready = () => {

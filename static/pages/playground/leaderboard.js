@@ -202,7 +202,7 @@ export function leaderboardView(comparison, host) {
               {
                 name: "votes",
                 label: t("Votes"),
-                value: (row) => (row.votes.length ? row.votes.map((vote) => judged(row, vote)).join(", ") : "–"),
+                value: (row) => (row.votes.length ? row.votes.map((vote) => voteText(row, vote)).join(", ") : "–"),
               },
               { name: "at", label: t("When"), hide: "narrow", value: (row) => timeElement(row.at) },
             ],
@@ -225,7 +225,7 @@ export function leaderboardView(comparison, host) {
    * @param {any} row
    * @param {any} vote
    */
-  function judged(row, vote) {
+  function voteText(row, vote) {
     if (vote.choice === "best") return row.columns[vote.place] ? title(row.columns[vote.place]) : t("Best");
     return vote.choice === "tie" ? t("Tie") : t("All bad");
   }
@@ -252,11 +252,11 @@ export function leaderboardView(comparison, host) {
   // and “tone 2”.
   /** @param {any} row */
   const colour = (row) => {
-    const named = options.adapters
+    const names = options.adapters
       .map((each) => each.name)
       .filter((name) => row.name === name || row.name.startsWith(`${name} `))
       .sort((a, b) => b.length - a.length);
-    return row.name ? adapterColour(named[0] || row.name, options) : 0;
+    return row.name ? adapterColour(names[0] || row.name, options) : 0;
   };
   /** @param {any} row */
   const bar = (row) =>
@@ -280,8 +280,8 @@ export function leaderboardView(comparison, host) {
   }
   /** @param {HTMLElement | null} button */
   async function file(format, button) {
-    const found = await ctx.act(button, "votes_file", { format });
-    if (found) saveAs(found.text, `votes.${format}`, format === "csv" ? "text/csv" : "application/jsonl");
+    const download = await ctx.act(button, "votes_file", { format });
+    if (download) saveAs(download.text, `votes.${format}`, format === "csv" ? "text/csv" : "application/jsonl");
   }
   return () => {
     if (!data) render(host, skeleton(4));

@@ -70,11 +70,11 @@ export function promptForm(comparison) {
   element.draws = true;
 
   async function send() {
-    const asked = prompt.value.trim();
-    if (comparison.isBusy() || !asked) return;
+    const text = prompt.value.trim();
+    if (comparison.isBusy() || !text) return;
     prompt.value = "";
-    const sent = await comparison.send(asked);
-    if (!sent) prompt.value ||= asked;
+    const isSent = await comparison.send(text);
+    if (!isSent) prompt.value ||= text;
     else if (!comparison.isHidden()) prompt.focus({ preventScroll: true });
   }
 
@@ -93,12 +93,12 @@ export function promptForm(comparison) {
     update() {
       const busy = comparison.isBusy();
       [go.hidden, halt.hidden] = [busy, !busy];
-      const told = comparison.status()
+      const status = comparison.status()
         ? t(comparison.status())
         : busy
           ? t("The columns are answering.")
           : saveNote(comparison);
-      if (line.textContent !== told) render(line, busy && h("i", { class: "spin" }), told);
+      if (line.textContent !== status) render(line, busy && h("i", { class: "spin" }), status);
     },
   };
 }

@@ -38,33 +38,33 @@ const die = () =>
   );
 
 // The knobs of sampling, for a chat and for a prompt set.
-/** @param {any} kept */
-export function samplingFields(kept, changed, prefix = "") {
+/** @param {any} remembered */
+export function samplingFields(remembered, onChange, prefix = "") {
   /** @type {Record<string, any>} */
   const fields = {};
   const elements = NUMBERS.map(({ name, label, value, help }) => {
     const id = `${prefix}${name}`;
-    const wrong = h("p", { class: "field-error", id: `${id}-error` });
+    const error = h("p", { class: "field-error", id: `${id}-error` });
     const input = h("input", {
       id,
       class: "number",
       inputmode: "decimal",
       autocomplete: "off",
-      value: kept()[name] ?? value,
+      value: remembered()[name] ?? value,
       "aria-describedby": `${id}-help ${id}-error`,
       oninput: () => {
-        kept()[name] = input.value;
-        wrong.textContent = "";
-        changed();
+        remembered()[name] = input.value;
+        error.textContent = "";
+        onChange();
       },
     });
     /** @param {string} text */
     const set = (text) => {
-      input.value = kept()[name] = String(text);
-      wrong.textContent = "";
-      changed();
+      input.value = remembered()[name] = String(text);
+      error.textContent = "";
+      onChange();
     };
-    fields[name] = { input, wrong, set };
+    fields[name] = { input, error, set };
     const dice =
       name === "seed" &&
       h(
@@ -84,25 +84,25 @@ export function samplingFields(kept, changed, prefix = "") {
       h("label", { for: id }, label),
       h("p", { class: "help", id: `${id}-help` }, help),
       dice ? h("div", { class: "with-dice" }, input, dice) : input,
-      wrong,
+      error,
     );
   });
   return {
     elements,
     set: (name, text) => fields[name].set(text),
     read: () => {
-      for (const { name, value } of NUMBERS) fields[name].input.value = kept()[name] ?? value;
+      for (const { name, value } of NUMBERS) fields[name].input.value = remembered()[name] ?? value;
     },
     values() {
-      for (const { wrong } of Object.values(fields)) wrong.textContent = "";
+      for (const { error } of Object.values(fields)) error.textContent = "";
       return Object.fromEntries(NUMBERS.map(({ name }) => [name, fields[name].input.value.trim()]));
     },
     complain(fault) {
-      const wrong = Object.entries(fault.fields || {}).filter(([name]) => fields[name]);
-      for (const [name, words] of wrong) fields[name].wrong.textContent = words;
-      if (!wrong.length) return toastFault(fault);
-      fields[wrong[0][0]].input.closest("details")?.setAttribute("open", "");
-      return fields[wrong[0][0]].input.focus();
+      const faults = Object.entries(fault.fields || {}).filter(([name]) => fields[name]);
+      for (const [name, words] of faults) fields[name].error.textContent = words;
+      if (!faults.length) return toastFault(fault);
+      fields[faults[0][0]].input.closest("details")?.setAttribute("open", "");
+      return fields[faults[0][0]].input.focus();
     },
   };
 }

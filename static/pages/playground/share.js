@@ -41,8 +41,8 @@ export function importJson(comparison) {
       /** @type {any} */
       let content = null;
       try {
-        const told = file.size <= LARGEST ? JSON.parse(await file.text()) : null;
-        content = told?.format === FORMAT ? readConversation(told) : null;
+        const value = file.size <= LARGEST ? JSON.parse(await file.text()) : null;
+        content = value?.format === FORMAT ? readConversation(value) : null;
       } catch {
         /* Not JSON: said below. */
       }
@@ -91,7 +91,7 @@ export function drawPicture(comparison) {
   const font = (weight, size) => `${weight} ${size}px ${SANS}`;
 
   pen.font = font(550, 18);
-  const asked = wrapped(pen, turn.prompt, whole - 2 * margin).slice(0, 12);
+  const question = wrapped(pen, turn.prompt, whole - 2 * margin).slice(0, 12);
   const cards = columns.map((column) => {
     const answer = turn.answers[column.id];
     pen.font = font(400, 15);
@@ -120,7 +120,7 @@ export function drawPicture(comparison) {
   const heights = rows.map((row) =>
     Math.max(...row.map((card) => 56 + card.text.length * line + 20 + card.truth.length * 17 + pad)),
   );
-  const top = margin + asked.length * 26 + 20;
+  const top = margin + question.length * 26 + 20;
   const height = top + heights.reduce((sum, each) => sum + each + gap, 0) + 24 + margin / 2;
 
   const scale = height * whole * 4 > 60e6 ? 1 : 2; // beyond that browsers give no picture
@@ -133,7 +133,7 @@ export function drawPicture(comparison) {
     Object.assign(draw, { font: style, fillStyle: fill }) && draw.fillText(text, x, y);
   draw.fillStyle = colour("canvas");
   draw.fillRect(0, 0, whole, height);
-  asked.forEach((words, i) => {
+  question.forEach((words, i) => {
     write(words, margin, margin + i * 26, font(550, 18), colour("text"));
   });
   let y = top;

@@ -22,7 +22,7 @@ export const hasVisibleText = (answer) => answer?.state === "done" && /[^\p{C}\p
  *
  * @param {Comparison} comparison
  */
-const shown = (comparison) => {
+const shownTurn = (comparison) => {
   const turn = comparison.lastTurn();
   return turn && comparison.turnsShown().includes(turn) ? turn : null;
 };
@@ -34,17 +34,17 @@ const shown = (comparison) => {
  * @param {Comparison} comparison
  */
 function open(comparison) {
-  const turn = shown(comparison);
+  const turn = shownTurn(comparison);
   if (!turn?.comparison || comparison.isBusy() || turn.vote?.blind) return null;
   const inSight = comparison.columnsShown().map((column) => column.id);
-  const answered = turn.sent.filter((id) => hasVisibleText(turn.answers[id]));
-  const needed = comparison.isHidden() ? turn.sent : answered;
-  return answered.length > 1 && needed.every((id) => answered.includes(id) && inSight.includes(id)) ? turn : null;
+  const ids = turn.sent.filter((id) => hasVisibleText(turn.answers[id]));
+  const required = comparison.isHidden() ? turn.sent : ids;
+  return ids.length > 1 && required.every((id) => ids.includes(id) && inSight.includes(id)) ? turn : null;
 }
 
 /** @param {Comparison} comparison */
 const votes = (comparison) =>
-  comparison.state.columns.filter((column) => column.on).length > 1 || Boolean(shown(comparison)?.comparison);
+  comparison.state.columns.filter((column) => column.on).length > 1 || Boolean(shownTurn(comparison)?.comparison);
 /**
  * Blind, what cannot be voted on can be revealed, so that a round with a failed column is no dead end.
  *
@@ -53,8 +53,8 @@ const votes = (comparison) =>
 const mayReveal = (comparison) =>
   comparison.isHidden() &&
   !comparison.isBusy() &&
-  Boolean(shown(comparison)) &&
-  (Boolean(shown(comparison)?.vote) || !open(comparison));
+  Boolean(shownTurn(comparison)) &&
+  (Boolean(shownTurn(comparison)?.vote) || !open(comparison));
 
 /**
  * @param {Comparison} comparison
@@ -63,16 +63,16 @@ const mayReveal = (comparison) =>
  */
 export function bestButton(comparison, column, place) {
   if (!votes(comparison)) return null;
-  const turn = shown(comparison);
-  const chosen = turn?.vote?.choice === "best" && turn.vote.place !== null && turn.sent[turn.vote.place] === column.id;
+  const turn = shownTurn(comparison);
+  const isBest = turn?.vote?.choice === "best" && turn.vote.place !== null && turn.sent[turn.vote.place] === column.id;
   return h(
     "div",
     { class: "vote" },
-    button(chosen ? t("Best answer") : t("Best"), (event) => vote(comparison, "best", column.id, event.currentTarget), {
+    button(isBest ? t("Best answer") : t("Best"), (event) => vote(comparison, "best", column.id, event.currentTarget), {
       small: true,
-      icon: chosen ? "star" : "check",
-      kind: chosen ? "primary" : "",
-      "aria-pressed": String(chosen),
+      icon: isBest ? "star" : "check",
+      kind: isBest ? "primary" : "",
+      "aria-pressed": String(isBest),
       disabled: !open(comparison) || !hasVisibleText(turn?.answers[column.id]),
       "aria-keyshortcuts": String(place + 1),
       title: t("Key {key}", { key: place + 1 }),
@@ -83,7 +83,7 @@ export function bestButton(comparison, column, place) {
 /** @param {Comparison} comparison */
 export function voteBar(comparison) {
   if (!votes(comparison)) return null;
-  const choice = shown(comparison)?.vote?.choice;
+  const choice = shownTurn(comparison)?.vote?.choice;
   /**
    * @param {string} label
    * @param {"tie" | "bad"} value
@@ -120,7 +120,7 @@ export function voteBar(comparison) {
 
 /** @param {Comparison} comparison */
 function words(comparison) {
-  const turn = shown(comparison);
+  const turn = shownTurn(comparison);
   if (comparison.isBusy()) return t("Vote once the columns have answered.");
   if (!turn)
     return comparison.isHidden()
@@ -156,9 +156,9 @@ async function vote(comparison, choice, id, button) {
   if (turn.vote && turn.vote.choice === choice && turn.vote.place === place) return;
   const blind = comparison.isHidden();
   casting.add(turn);
-  const given = await comparison.ctx.act(button, "vote", { comparison: turn.comparison, choice, place, blind });
+  const result = await comparison.ctx.act(button, "vote", { comparison: turn.comparison, choice, place, blind });
   casting.delete(turn);
-  if (given === undefined) return;
+  if (result === undefined) return;
   turn.vote = { choice, place, blind };
   comparison.draw();
   saveConversation(comparison);

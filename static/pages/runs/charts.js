@@ -50,8 +50,8 @@ export function runCharts() {
     get isLong() {
       return points.step.length > MOST_POINTS;
     },
-    begin: (told) => {
-      [points, means] = [{ step: [], eval: [] }, told];
+    begin: (metrics) => {
+      [points, means] = [{ step: [], eval: [] }, metrics];
     },
     add: (metrics) => {
       for (const metric of metrics) {

@@ -39,7 +39,7 @@ export function compareRuns(ctx, { ids = "", sweep }) {
   let data = null;
   let kind = "smoothed";
   let sorted = { name: "eval_loss", descending: false };
-  const asked = sweep ? { sweep: Number(sweep) } : { ids: ids.split(",").map(Number) };
+  const query = sweep ? { sweep: Number(sweep) } : { ids: ids.split(",").map(Number) };
   const which = segmented({
     label: t("Curve"),
     value: kind,
@@ -54,13 +54,13 @@ export function compareRuns(ctx, { ids = "", sweep }) {
     ],
   });
 
-  const polling = ctx.poll("compare", asked, 2000, (answer) => {
+  const polling = ctx.poll("compare", query, 2000, (answer) => {
     data = answer;
     draw();
     return data.rows.some((run) => !isRunOver(run));
   });
 
-  const met = (run) => sameColorRanks(data.rows.map(({ id }) => id))[run.id];
+  const rankOf = (run) => sameColorRanks(data.rows.map(({ id }) => id))[run.id];
   const figure = (run, name) => (name in run.settings ? run.settings[name] : run[name]);
   const label = (name) => name.replace(/\.kind$/, "").replace(/^.*\./, "");
 
@@ -74,7 +74,7 @@ export function compareRuns(ctx, { ids = "", sweep }) {
         return {
           name: run.name,
           color: colorOf(run.id),
-          dashed: DASHED[met(run)] ?? "dotted",
+          dashed: DASHED[rankOf(run)] ?? "dotted",
           points: kind === "smoothed" ? smoothedCurve(points, run.means) : points,
           markers: kind === "evaluation",
         };
@@ -131,7 +131,7 @@ export function compareRuns(ctx, { ids = "", sweep }) {
               name: "name",
               label: t("Run"),
               sort: true,
-              value: (run) => [colorDot(run.id, { hollow: met(run) > 0 }), run.name],
+              value: (run) => [colorDot(run.id, { hollow: rankOf(run) > 0 }), run.name],
             },
             { name: "status", label: t("Status"), value: runPill },
             ...data.differing.map((name) => ({

@@ -54,8 +54,8 @@ export async function continueRun(ctx, run, training, freeName) {
   fields[unit].input.select();
 
   function complain(faults) {
-    for (const [name, { input, wrong }] of Object.entries(fields)) {
-      wrong.textContent = faults[name] || "";
+    for (const [name, { input, error }] of Object.entries(fields)) {
+      error.textContent = faults[name] || "";
       input.setAttribute("aria-invalid", String(name in faults));
     }
   }
@@ -76,15 +76,15 @@ export async function continueRun(ctx, run, training, freeName) {
               : complain({ [unit]: `${fault.problem} ${fault.remedy}`.trim() }),
         },
       )
-      .then((made) => {
-        if (made) location.href = pageUrl("runs", { id: made.id });
+      .then((record) => {
+        if (record) location.href = pageUrl("runs", { id: record.id });
       });
   }
 }
 
 function field(name, label, value, help) {
   const id = `go-on-${name}`;
-  const wrong = h("p", { id: `${id}-error`, class: "field-error", role: "alert" });
+  const error = h("p", { id: `${id}-error`, class: "field-error", role: "alert" });
   const input = h("input", {
     id,
     value,
@@ -95,14 +95,14 @@ function field(name, label, value, help) {
   });
   return {
     input,
-    wrong,
+    error,
     element: h(
       "div",
       { class: "field" },
       h("label", { for: id }, label),
       h("p", { id: `${id}-help`, class: "help" }, help),
       input,
-      wrong,
+      error,
     ),
   };
 }

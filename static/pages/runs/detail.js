@@ -37,7 +37,7 @@ export function runDetail(ctx, id) {
     h("summary", {}, icon("next", 14), t("Worker log")),
     logText,
   );
-  const faulty = () => ["failed", "interrupted"].includes(run.status);
+  const isFaulty = () => ["failed", "interrupted"].includes(run.status);
   /** @type {any} */
   let run = null;
   /** @type {any[]} */
@@ -80,7 +80,7 @@ export function runDetail(ctx, id) {
 
   function followLog() {
     const now = `${run.attempt} ${run.status}`;
-    if (faulty() && logOf !== now) logPlace.open = true;
+    if (isFaulty() && logOf !== now) logPlace.open = true;
     if (logPlace.open && (logOf !== now || (isRunBusy(run) && Date.now() - logRead > 3000))) readLog();
     logOf = now;
   }
@@ -113,7 +113,7 @@ export function runDetail(ctx, id) {
         run.sweep_id && h("a", { href: pageUrl("runs", { sweep: run.sweep_id }) }, t("part of a sweep")),
       ),
       outcome(),
-      faulty() && log(),
+      isFaulty() && log(),
       notes(),
       isRunBusy(run) &&
         run.stage &&
@@ -161,7 +161,7 @@ export function runDetail(ctx, id) {
         timelineCard(history),
         h("div", { class: "stack" }, trainedCard(run), settingsCard(settings)),
       ),
-      !faulty() && log(),
+      !isFaulty() && log(),
     );
   }
 
@@ -171,8 +171,8 @@ export function runDetail(ctx, id) {
     if (run.status === "queued")
       return run.held ? t("On hold: other runs go first.") : run.waiting || t("Waiting for its turn");
     if (!run.started_at) return "";
-    const said = { ago: formatAgo(run.started_at), time: runDuration(run) };
-    return run.ended_at ? t("Started {ago}, took {time}", said) : t("Started {ago}, {time} so far", said);
+    const values = { ago: formatAgo(run.started_at), time: runDuration(run) };
+    return run.ended_at ? t("Started {ago}, took {time}", values) : t("Started {ago}, {time} so far", values);
   }
 
   function silence() {
@@ -270,7 +270,7 @@ export function runDetail(ctx, id) {
   }
 
   function notes() {
-    const halved = run.halvings > 0 && [...history].reverse().find((line) => line.mark === "halved");
+    const halving = run.halvings > 0 && [...history].reverse().find((line) => line.mark === "halved");
     return (
       run.halvings > 0 &&
       h(
@@ -283,7 +283,7 @@ export function runDetail(ctx, id) {
             {},
             t("Memory was short: each batch is processed in smaller parts. The result is the same, only slower."),
           ),
-          halved && h("p", {}, halved.reason),
+          halving && h("p", {}, halving.reason),
         ),
       )
     );

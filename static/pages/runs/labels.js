@@ -3,7 +3,7 @@
 
 import { formatDuration, formatNumber } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
-import { smoothed } from "../../lib/smoothing.js";
+import { smooth } from "../../lib/smoothing.js";
 import { confirmDialog } from "../../ui/dialog.js";
 
 /** @typedef {import("../../api/types").Context<"runs">} Context */
@@ -12,8 +12,8 @@ export const isRunOver = (run) => ["finished", "stopped", "failed", "interrupted
 export const isRunBusy = (run) => ["starting", "running", "stopping"].includes(run.status);
 // The training curve in its long run. `means` stand for the stretches in which the curve has not every step.
 export function smoothedCurve(points, means) {
-  const told = means.length ? means[means.length - 1][0] : -1;
-  return smoothed([...means, ...points.filter(([step]) => step > told)], 0.85);
+  const lastStep = means.length ? means[means.length - 1][0] : -1;
+  return smooth([...means, ...points.filter(([step]) => step > lastStep)], 0.85);
 }
 
 // A run's training loss is the mean of the last ten steps, of which there may be fewer yet.

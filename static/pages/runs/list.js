@@ -26,17 +26,17 @@ const MOST_COMPARED = 12;
 export function runList(ctx) {
   const query = readQuery();
   /** @type {any} */
-  const wanted = { page: Number(query.page || 0), search: query.search || "", shown: query.shown || "" };
-  const chosen = new Set();
+  const choice = { page: Number(query.page || 0), search: query.search || "", shown: query.shown || "" };
+  const selection = new Set();
   const find = searchField({
     label: t("Search runs"),
-    value: wanted.search,
+    value: choice.search,
     onInput: (search) => go({ search, page: 0 }),
   });
   const filter = segmented({
     label: t("Which runs"),
-    value: wanted.shown,
-    onChange: (shown) => go({ shown, page: 0 }),
+    value: choice.shown,
+    onChange: (value) => go({ shown: value, page: 0 }),
     items: [
       { value: "", label: t("All") },
       { value: "open", label: t("Active") },
@@ -48,7 +48,7 @@ export function runList(ctx) {
   let last = null;
   const polling = ctx.poll(
     "listing",
-    () => wanted,
+    () => choice,
     2000,
     (answer) => {
       last = answer;
@@ -57,8 +57,8 @@ export function runList(ctx) {
   );
 
   function go(changes) {
-    Object.assign(wanted, changes);
-    setQuery({ ...changes, page: wanted.page || "" });
+    Object.assign(choice, changes);
+    setQuery({ ...changes, page: choice.page || "" });
     polling.now();
   }
 
@@ -66,7 +66,7 @@ export function runList(ctx) {
     const { total, pages } = last;
     /** @type {any[]} */
     const rows = last.rows;
-    const filtered = wanted.search || wanted.shown;
+    const filtered = choice.search || choice.shown;
     ctx.draw(
       training(last.training),
       runQueue(ctx, { ...last, changed: polling.now }),
@@ -77,9 +77,9 @@ export function runList(ctx) {
         label: t("Runs"),
         rows,
         href: (run) => pageUrl("runs", { id: run.id }),
-        selected: (run) => chosen.has(run.id),
+        selected: (run) => selection.has(run.id),
         onSelect: (run, on) => {
-          on ? chosen.add(run.id) : chosen.delete(run.id);
+          on ? selection.add(run.id) : selection.delete(run.id);
           draw();
         },
         columns: [
@@ -119,7 +119,7 @@ export function runList(ctx) {
               action: button(t("Train an adapter"), null, { href: "./train", kind: "primary" }),
             }),
       }),
-      pager({ page: wanted.page, pages, total, onPage: (page) => go({ page }) }),
+      pager({ page: choice.page, pages, total, onPage: (page) => go({ page }) }),
     );
   }
 
@@ -159,9 +159,9 @@ export function runList(ctx) {
     );
 
   const compareButton = () =>
-    chosen.size > 1 &&
-    button(t("Compare {n} runs", { n: chosen.size }), null, {
-      href: pageUrl("runs", { ids: [...chosen].slice(0, MOST_COMPARED).join(",") }),
+    selection.size > 1 &&
+    button(t("Compare {n} runs", { n: selection.size }), null, {
+      href: pageUrl("runs", { ids: [...selection].slice(0, MOST_COMPARED).join(",") }),
       id: "compare-runs",
     });
 }

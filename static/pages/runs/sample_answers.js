@@ -8,27 +8,27 @@ import { t } from "../../lib/i18n.js";
 // sampleAnswers() → {begin(), add(samples), draw() → element or null}
 export function sampleAnswers() {
   /** @type {any[]} */
-  let kept = [];
+  let everyStep = [];
   /** @type {any} */
-  let shown = null; // the step whose answers are read; null: the newest
+  let shownStep = null; // the step whose answers are read; null: the newest
   let redraw = () => {};
 
   return {
     begin: () => {
-      kept = [];
+      everyStep = [];
     },
     add: (samples) => {
       for (const sample of samples) {
-        const at = kept.findIndex((each) => each.step === sample.step && each.place === sample.place);
-        kept.splice(at < 0 ? kept.length : at, at < 0 ? 0 : 1, sample);
+        const at = everyStep.findIndex((each) => each.step === sample.step && each.place === sample.place);
+        everyStep.splice(at < 0 ? everyStep.length : at, at < 0 ? 0 : 1, sample);
       }
     },
     draw: (again) => {
       redraw = again;
-      if (!kept.length) return null;
-      const steps = [...new Set(kept.map((sample) => sample.step))];
-      const step = shown != null && steps.includes(shown) ? shown : steps[steps.length - 1];
-      const answers = kept.filter((sample) => sample.step === step);
+      if (!everyStep.length) return null;
+      const steps = [...new Set(everyStep.map((sample) => sample.step))];
+      const step = shownStep != null && steps.includes(shownStep) ? shownStep : steps[steps.length - 1];
+      const answers = everyStep.filter((sample) => sample.step === step);
       return h(
         "section",
         { class: "card", data: { key: "samples" }, id: "samples" },
@@ -47,7 +47,7 @@ export function sampleAnswers() {
               value: steps.indexOf(step),
               oninput: (event) => {
                 const at = Number(event.target.value);
-                shown = at === steps.length - 1 ? null : steps[at];
+                shownStep = at === steps.length - 1 ? null : steps[at];
                 redraw();
               },
             }),

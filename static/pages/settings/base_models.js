@@ -20,7 +20,7 @@ const PAUSE = 3000;
  *
  * @param {Context} ctx
  */
-export function baseModels(ctx, changed) {
+export function baseModels(ctx, onChange) {
   const place = h("div", {}, skeleton(3));
   place.draws = true;
   const checking = new Set();
@@ -29,8 +29,8 @@ export function baseModels(ctx, changed) {
 
   const look = async () => draw(await ctx.read("models"));
 
-  function draw(found) {
-    rows = found;
+  function draw(models) {
+    rows = models;
     render(
       place,
       rows.length
@@ -143,7 +143,7 @@ export function baseModels(ctx, changed) {
       toastFault(fault);
     }
     await look();
-    changed();
+    onChange();
   }
 
   ctx.poll("models", {}, PAUSE, draw);

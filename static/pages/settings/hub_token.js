@@ -56,9 +56,9 @@ export function hubToken(ctx, state) {
       "aria-describedby": "token-help token-error",
       oninput: () => complain(""),
     });
-    const wrong = h("p", { class: "field-error", id: "token-error", role: "alert" });
+    const error = h("p", { class: "field-error", id: "token-error", role: "alert" });
     const complain = (text) => {
-      wrong.textContent = text;
+      error.textContent = text;
       input.setAttribute("aria-invalid", String(Boolean(text)));
     };
     const save = button(t("Save"), null, { type: "submit", kind: "primary", id: "save-token" });
@@ -98,7 +98,7 @@ export function hubToken(ctx, state) {
         ),
       ),
       h("div", { class: "row" }, input, save),
-      wrong,
+      error,
     );
   }
 

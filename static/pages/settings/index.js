@@ -15,8 +15,8 @@ import { drawStorage, homeFolder } from "./storage.js";
 
 define("settings", (ctx) =>
   ctx.load("state", {}, (state) => {
-    const stored = h("div", {}, skeleton(9));
-    stored.draws = true;
+    const storageHost = h("div", {}, skeleton(9));
+    storageHost.draws = true;
     ctx.draw(
       h(
         "div",
@@ -32,13 +32,13 @@ define("settings", (ctx) =>
         h(
           "div",
           { class: "stack" },
-          baseModels(ctx, () => drawStorage(ctx, stored)),
-          card(t("Storage"), homeFolder(state), stored),
+          baseModels(ctx, () => drawStorage(ctx, storageHost)),
+          card(t("Storage"), homeFolder(state), storageHost),
           versionsCard(state),
         ),
       ),
     );
-    drawStorage(ctx, stored);
+    drawStorage(ctx, storageHost);
   }),
 );
 

@@ -15,9 +15,9 @@ import { toast, toastFault } from "../../ui/toast.js";
 /** @param {Context} ctx */
 export function remoteServer(ctx, state) {
   const card = h("section", { class: "card", id: "server", "aria-label": t("Playground server") });
-  const told = h("div", { "aria-live": "polite" });
-  told.draws = card.draws = true;
-  const draw = () => render(card, h("h2", {}, t("Playground server")), about(), state.server.url && told, entry());
+  const status = h("div", { "aria-live": "polite" });
+  status.draws = card.draws = true;
+  const draw = () => render(card, h("h2", {}, t("Playground server")), about(), state.server.url && status, entry());
 
   const about = () => [
     h(
@@ -45,7 +45,7 @@ export function remoteServer(ctx, state) {
 
   function entry() {
     const field = (name, label, help, options) => {
-      const wrong = h("p", { class: "field-error", id: `server-${name}-error`, role: "alert" });
+      const error = h("p", { class: "field-error", id: `server-${name}-error`, role: "alert" });
       const input = h("input", {
         id: `server-${name}`,
         autocomplete: "off",
@@ -55,7 +55,7 @@ export function remoteServer(ctx, state) {
         ...options,
       });
       const complain = (text) => {
-        wrong.textContent = text;
+        error.textContent = text;
         input.setAttribute("aria-invalid", String(Boolean(text)));
       };
       return {
@@ -67,7 +67,7 @@ export function remoteServer(ctx, state) {
           h("label", { for: input.id }, label),
           h("p", { class: "help", id: `server-${name}-help` }, help),
           input,
-          wrong,
+          error,
         ),
       };
     };
@@ -88,9 +88,9 @@ export function remoteServer(ctx, state) {
     };
     const save = button(t("Save"), null, { type: "submit", kind: "primary", id: "save-server" });
     const onFault = (fault) => {
-      const known = Object.entries(fault.fields || {}).filter(([name]) => fields[name]);
-      for (const [name, words] of known) fields[name].complain(words);
-      if (!known.length) toastFault(fault);
+      const faults = Object.entries(fault.fields || {}).filter(([name]) => fields[name]);
+      for (const [name, words] of faults) fields[name].complain(words);
+      if (!faults.length) toastFault(fault);
     };
     return h(
       "form",
@@ -100,14 +100,14 @@ export function remoteServer(ctx, state) {
         data: { key: `${state.server.url} ${state.server.has_key}` },
         onsubmit: async (event) => {
           event.preventDefault();
-          const saved = await ctx.act(
+          const result = await ctx.act(
             save,
             "save_server",
             { url: fields.url.input.value, key: fields.key.input.value },
             { onFault },
           );
-          if (saved === undefined) return;
-          state.server = saved;
+          if (result === undefined) return;
+          state.server = result;
           draw();
           toast(t("The server is saved."));
           await test();
@@ -120,18 +120,18 @@ export function remoteServer(ctx, state) {
   }
 
   async function test() {
-    render(told, h("p", { class: "hint" }, t("Asking the server…")));
+    render(status, h("p", { class: "hint" }, t("Asking the server…")));
     try {
       const { models, adapters } = await ctx.call("test_server");
       render(
-        told,
+        status,
         facts([
           [t("Base models"), models.join(", ") || t("none")],
           [t("Adapters"), adapters.join(", ") || t("none")],
         ]),
       );
     } catch (fault) {
-      render(told, errorPanel(fault));
+      render(status, errorPanel(fault));
     }
   }
 

@@ -6,7 +6,7 @@
 import { h, render, svg } from "../../lib/dom.js";
 import { formatNumber, formatRate } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
-import { logTicks, nearest, niceTicks, pointAt, range, round, thinned, tickText } from "./scale.js";
+import { logTicks, nearest, niceTicks, pointAt, range, round, thinOut, tickText } from "./scale.js";
 
 /** @type {Record<string, string>} */
 const DASHES = { dashed: "5 4", dotted: "1 4" };
@@ -234,7 +234,7 @@ class LineChart {
 
   /** @param {SVGSVGElement} art @param {Series} series */
   drawSeries(art, { color, points, dashed, faint, markers }) {
-    const at = thinned(points, Math.max(200, this.width)).map(([x, y]) => [this.x(x), this.y(y)]);
+    const at = thinOut(points, Math.max(200, this.width)).map(([x, y]) => [this.x(x), this.y(y)]);
     art.append(
       svg("path", {
         d: at.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join(""),
@@ -268,7 +268,7 @@ class LineChart {
 
   describe() {
     const { label, yFormat } = this.options;
-    const said = this.series
+    const summaries = this.series
       .filter((each) => !each.faint)
       .map((each) =>
         t("{name}: from {first} to {last}", {
@@ -277,10 +277,10 @@ class LineChart {
           last: yFormat(each.points[each.points.length - 1][1]),
         }),
       );
-    const marked = this.options.marks.map(
+    const marks = this.options.marks.map(
       (mark) => `${mark.label} (${this.options.xLabel || t("Step")} ${formatNumber(mark.x)})`,
     );
-    this.plot.setAttribute("aria-label", [label || t("Chart"), ...said, ...marked].join(". "));
+    this.plot.setAttribute("aria-label", [label || t("Chart"), ...summaries, ...marks].join(". "));
   }
 
   /** @param {PointerEvent} event */

@@ -77,17 +77,17 @@ export function range(ys, log, yMin) {
  * @param {Point[]} points
  * @param {number} room
  */
-export function thinned(points, room) {
+export function thinOut(points, room) {
   if (points.length <= 2 * room) return points;
   const size = Math.ceil(points.length / room);
-  const kept = [];
+  const extremes = [];
   for (let i = 0; i < points.length; i += size) {
     const bucket = points.slice(i, i + size);
     const low = bucket.reduce((a, b) => (b[1] < a[1] ? b : a));
     const high = bucket.reduce((a, b) => (b[1] > a[1] ? b : a));
-    kept.push(...(low === high ? [low] : low[0] < high[0] ? [low, high] : [high, low]));
+    extremes.push(...(low === high ? [low] : low[0] < high[0] ? [low, high] : [high, low]));
   }
-  return kept;
+  return extremes;
 }
 
 /**

@@ -7,22 +7,23 @@ import { t } from "../../lib/i18n.js";
 
 /** @param {(number | null)[]} values */
 export function sparkline(values, { color = "var(--s-accent)", width = 96, height = 26, label = "" } = {}) {
-  const known = values.flatMap((y, i) => (y != null && Number.isFinite(y) ? [[i, y]] : []));
-  if (known.length < 2) return h("span", { class: "muted" }, "–");
-  const [low, high] = [Math.min(...known.map(([, y]) => y)), Math.max(...known.map(([, y]) => y))];
+  const points = values.flatMap((y, i) => (y != null && Number.isFinite(y) ? [[i, y]] : []));
+  if (points.length < 2) return h("span", { class: "muted" }, "–");
+  const [low, high] = [Math.min(...points.map(([, y]) => y)), Math.max(...points.map(([, y]) => y))];
   /** @param {number} i */
   const x = (i) => 2 + ((width - 4) * i) / (values.length - 1 || 1);
   /** @param {number} v */
   const y = (v) => 2 + (height - 4) * (1 - (v - low) / (high - low || 1));
-  const d = known.map(([i, v], n) => `${n ? "L" : "M"}${x(i).toFixed(1)} ${y(v).toFixed(1)}`).join("");
-  const last = known[known.length - 1];
+  const d = points.map(([i, v], n) => `${n ? "L" : "M"}${x(i).toFixed(1)} ${y(v).toFixed(1)}`).join("");
+  const last = points[points.length - 1];
   return svg(
     "svg",
     {
       class: "spark",
       viewBox: `0 0 ${width} ${height}`,
       role: "img",
-      "aria-label": label || t("from {first} to {last}", { first: formatLoss(known[0][1]), last: formatLoss(last[1]) }),
+      "aria-label":
+        label || t("from {first} to {last}", { first: formatLoss(points[0][1]), last: formatLoss(last[1]) }),
     },
     svg("path", {
       d,

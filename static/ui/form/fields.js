@@ -39,32 +39,32 @@ import { toggle } from "../controls.js";
 /** @param {any} value */
 export const shownValue = (value) => (value == null ? "" : value);
 
-/** @param {string} id @param {Field} field @param {() => unknown} changed */
-export function fieldControl(id, field, changed) {
+/** @param {string} id @param {Field} field @param {() => unknown} onChange */
+export function fieldControl(id, field, onChange) {
   const describedBy = `${id}-help ${id}-error`;
-  const shared = { id, "aria-describedby": describedBy };
-  const wrong = h("p", { class: "field-error", id: `${id}-error` });
+  const attributes = { id, "aria-describedby": describedBy };
+  const error = h("p", { class: "field-error", id: `${id}-error` });
   const help = h("p", { class: "help", id: `${id}-help` }, field.help, limits(field));
-  const made = MAKERS[field.kind](field, shared, changed);
-  const label = made.labelled || h("label", { for: id }, field.label);
+  const control = MAKERS[field.kind](field, attributes, onChange);
+  const label = control.labelled || h("label", { for: id }, field.label);
   const element = h(
     "div",
-    { class: `field ${made.wide ? "wide" : ""}`, data: { field: id } },
+    { class: `field ${control.wide ? "wide" : ""}`, data: { field: id } },
     label,
     help,
-    !made.labelled &&
-      h("div", { class: "input-line" }, made.input, field.unit && h("span", { class: "unit" }, field.unit)),
-    wrong,
+    !control.labelled &&
+      h("div", { class: "input-line" }, control.input, field.unit && h("span", { class: "unit" }, field.unit)),
+    error,
   );
   return {
     element,
-    read: made.read,
-    write: made.write,
-    focus: () => (made.focus || made.input).focus({ preventScroll: true }),
+    read: control.read,
+    write: control.write,
+    focus: () => (control.focus || control.input).focus({ preventScroll: true }),
     /** @param {string} text */
     complain(text) {
-      wrong.textContent = text;
-      const target = made.focus || made.input;
+      error.textContent = text;
+      const target = control.focus || control.input;
       if (text) target.setAttribute("aria-invalid", "true");
       else target.removeAttribute("aria-invalid");
     },
@@ -85,19 +85,19 @@ function limits({ kind, minimum, maximum }) {
 
 /**
  * @param {Field} field
- * @param {Shared} shared
- * @param {() => unknown} changed
+ * @param {Shared} attributes
+ * @param {() => unknown} onChange
  * @param {Props} [more]
  * @returns {Control & { input: HTMLInputElement }}
  */
-function textInput(field, shared, changed, more) {
+function textInput(field, attributes, onChange, more) {
   const input = h("input", {
     type: "text",
     autocomplete: "off",
     spellcheck: "false",
     placeholder: field.placeholder,
-    oninput: changed,
-    ...shared,
+    oninput: onChange,
+    ...attributes,
     ...more,
   });
   return {
@@ -111,33 +111,34 @@ function textInput(field, shared, changed, more) {
 
 /** @type {Record<Field["kind"], (field: Field, shared: Shared, changed: () => unknown) => Control>} */
 const MAKERS = {
-  text: (field, shared, changed) => textInput(field, shared, changed),
-  integer: (field, shared, changed) => textInput(field, shared, changed, { inputmode: "numeric", class: "number" }),
-  number: (field, shared, changed) => {
-    const made = textInput(field, shared, changed, { inputmode: "decimal", class: "number" });
+  text: (field, attributes, onChange) => textInput(field, attributes, onChange),
+  integer: (field, attributes, onChange) =>
+    textInput(field, attributes, onChange, { inputmode: "numeric", class: "number" }),
+  number: (field, attributes, onChange) => {
+    const control = textInput(field, attributes, onChange, { inputmode: "decimal", class: "number" });
     return {
-      ...made,
+      ...control,
       write: (value) => {
-        made.input.value = typeof value === "number" ? plain(value) : shownValue(value);
+        control.input.value = typeof value === "number" ? plain(value) : shownValue(value);
       },
     };
   },
-  boolean: (field, shared, changed) => {
-    const labelled = toggle({ label: field.label, onChange: changed, ...shared });
-    const input = /** @type {HTMLInputElement} */ (labelled.querySelector("input"));
+  boolean: (field, attributes, onChange) => {
+    const switchLabel = toggle({ label: field.label, onChange, ...attributes });
+    const input = /** @type {HTMLInputElement} */ (switchLabel.querySelector("input"));
     return {
       input,
-      labelled,
+      labelled: switchLabel,
       read: () => input.checked,
       write: (value) => {
         input.checked = value === true || value === "true";
       },
     };
   },
-  choice: (field, shared, changed) => {
+  choice: (field, attributes, onChange) => {
     const input = h(
       "select",
-      { onchange: changed, ...shared },
+      { onchange: onChange, ...attributes },
       (field.choices || []).map((choice) =>
         h("option", { value: String(choice.value ?? "") }, choice.label ?? choice.value),
       ),
@@ -150,9 +151,9 @@ const MAKERS = {
       },
     };
   },
-  list: (field, shared, changed) => listInput(field, shared, changed),
-  lines: (_field, shared, changed) => {
-    const input = h("textarea", { rows: 3, oninput: changed, ...shared });
+  list: (field, attributes, onChange) => listInput(field, attributes, onChange),
+  lines: (_field, attributes, onChange) => {
+    const input = h("textarea", { rows: 3, oninput: onChange, ...attributes });
     return {
       input,
       wide: true,
@@ -173,14 +174,14 @@ function plain(value) {
 }
 
 // Names as chips: typed and closed with Enter or a comma, or picked from the suggestions.
-/** @param {Field} field @param {Shared} shared @param {() => unknown} changed @returns {Control} */
-function listInput(field, shared, changed) {
+/** @param {Field} field @param {Shared} attributes @param {() => unknown} onChange @returns {Control} */
+function listInput(field, attributes, onChange) {
   /** @type {string[]} */
   let items = [];
   const chips = h("div", { class: "chips" });
   const options = h(
     "datalist",
-    { id: `${shared.id}-options` },
+    { id: `${attributes.id}-options` },
     (field.choices || []).map((choice) => h("option", { value: choice.value }, choice.label)),
   );
   /** @type {HTMLInputElement} */
@@ -190,7 +191,7 @@ function listInput(field, shared, changed) {
     autocomplete: "off",
     spellcheck: "false",
     placeholder: field.placeholder || t("Add a name, then press Enter"),
-    ...shared,
+    ...attributes,
     onkeydown: (event) => {
       if (event.key === "Enter" || event.key === ",") {
         event.preventDefault();
@@ -206,13 +207,13 @@ function listInput(field, shared, changed) {
     if (!names.length) return;
     items = [...items, ...names];
     draw();
-    changed();
+    onChange();
   };
   /** @param {string} name */
   const remove = (name) => {
     items = items.filter((item) => item !== name);
     draw();
-    changed();
+    onChange();
     entry.focus();
   };
   const draw = () =>

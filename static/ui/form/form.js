@@ -40,10 +40,10 @@ export function buildForm(host, { sections, values = {}, errors = {}, onInput = 
             ),
           ]),
       ),
-    /** @param {Values} given */
-    setValues(given) {
+    /** @param {Values} values */
+    setValues(values) {
       each((section, field, id) => {
-        const value = given[section.name]?.[field.name];
+        const value = values[section.name]?.[field.name];
         if (value !== undefined) controlOf(id).write(value);
       });
       showChosen();
@@ -51,19 +51,19 @@ export function buildForm(host, { sections, values = {}, errors = {}, onInput = 
     /**
      * Marks the fields at fault, opens Advanced where one is in there, and gives the focus to the first.
      *
-     * @param {Record<string, string>} given
+     * @param {Record<string, string>} errors
      */
-    setErrors(given, { focus = true } = {}) {
+    setErrors(errors, { focus = true } = {}) {
       /** @type {ReturnType<typeof fieldControl>[]} */
-      const faulty = [];
+      const invalid = [];
       each((_section, _field, id) => {
         const control = controlOf(id);
-        control.complain(given[id] || "");
-        if (!given[id]) return;
-        faulty.push(control);
+        control.complain(errors[id] || "");
+        if (!errors[id]) return;
+        invalid.push(control);
         control.element.closest("details")?.setAttribute("open", "");
       });
-      const [control] = faulty;
+      const [control] = invalid;
       if (control && focus) {
         control.focus();
         control.element.scrollIntoView({

@@ -35,19 +35,21 @@ export function answerColumn(comparison, column, place) {
   const newest = state.turns[state.turns.length - 1];
   const answer = last && comparison.answerShown(last, column);
   const phase = newest && last === newest ? answer.state : column.on ? (answer ? "done" : "idle") : "off";
-  const gone = !blind && missingName(column, options);
-  const said = h(
+  const missing = !blind && missingName(column, options);
+  const talk = h(
     "div",
     { class: "talk", tabindex: "0", role: "group", "aria-label": t("What {name} said", { name: title }) },
     turns.map((turn) => saidIn(comparison, column, turn, blind)),
-    gone &&
+    missing &&
       notePanel(
         "warn",
-        h("b", {}, t("“{name}” is not in this studio, or not for this base.", { name: gone })),
+        h("b", {}, t("“{name}” is not in this studio, or not for this base.", { name: missing })),
         h("p", {}, t("Choose another one, or remove the column.")),
       ),
-    !blind && column.shares.map((share) => ended(comparison, column, share)),
-    !turns.length && !gone && h("p", { class: "muted" }, column.on ? t("Waiting for a prompt.") : t("Switched off.")),
+    !blind && column.shares.map((share) => endedRunNote(comparison, column, share)),
+    !turns.length &&
+      !missing &&
+      h("p", { class: "muted" }, column.on ? t("Waiting for a prompt.") : t("Switched off.")),
   );
   return h(
     "section",
@@ -84,7 +86,7 @@ export function answerColumn(comparison, column, place) {
       ),
       !blind && columnSettings(comparison, column),
     ),
-    said,
+    talk,
     h(
       "footer",
       {},
@@ -103,13 +105,13 @@ export function answerColumn(comparison, column, place) {
  * @param {Column} column
  * @param {Share} share
  */
-function ended(comparison, column, share) {
+function endedRunNote(comparison, column, share) {
   const run = share.run && comparison.options.runs.find((each) => each.run === share.run);
   const step = share.step ?? 0;
   if (!run || (run.trains && run.steps.includes(step))) return null;
-  const kept = run.kept[step] || (run.trains ? null : run.adapter);
-  const other = kept
-    ? { adapter: kept }
+  const adapter = run.kept[step] || (run.trains ? null : run.adapter);
+  const other = adapter
+    ? { adapter }
     : run.steps.length && !run.steps.includes(step)
       ? { run: share.run, step: run.steps[0] }
       : null;
@@ -137,7 +139,9 @@ function ended(comparison, column, share) {
     ),
     other &&
       button(
-        kept ? t("Use the adapter “{name}”", { name: kept }) : t("Use step {step}", { step: formatNumber(other.step) }),
+        adapter
+          ? t("Use the adapter “{name}”", { name: adapter })
+          : t("Use step {step}", { step: formatNumber(other.step) }),
         take,
         { small: true, disabled: comparison.isBusy() },
       ),

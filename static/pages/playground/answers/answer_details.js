@@ -23,7 +23,7 @@ export const hasNoEffect = (answer) =>
 export function answerDetails(answer, turn) {
   if (!answer || (!answer.tokens && !answer.label?.base)) return h("div", { class: "truth" });
   const { label = {} } = answer;
-  const made = [
+  const parts = [
     label.base && (label.revision ? `${label.base}@${label.revision.slice(0, 7)}` : label.base),
     ...(label.adapters || []).map(adapterName),
     label.server ? hostOf(label.server) : label.precision,
@@ -33,7 +33,7 @@ export function answerDetails(answer, turn) {
   return h(
     "div",
     { class: "truth" },
-    h("div", {}, h("div", { class: "ellipsis", title: made }, made), h("div", { class: "num" }, figures(answer))),
+    h("div", {}, h("div", { class: "ellipsis", title: parts }, parts), h("div", { class: "num" }, figures(answer))),
     answer.note && h("span", { class: "pill", title: t(answer.note) }, t("alone")),
     button("", (event) => openPopover(event.currentTarget, answerFacts(answer, turn)), {
       icon: "info",

@@ -15,7 +15,7 @@ import { tokenView } from "./token_view.js";
 
 const LONGEST = 20_000; // characters
 // The words, in the way that was chosen. What is over is made once: nothing of it is drawn anew while others go on.
-const made = new WeakMap();
+const nodesByAnswer = new WeakMap();
 /**
  * @param {Comparison} comparison
  * @param {Column} column
@@ -40,12 +40,12 @@ export function answerText(comparison, column, turn, answer) {
   const view = comparison.isHidden() && comparison.state.view !== "formatted" ? "plain" : comparison.state.view;
   const base = open || comparison.isBusy() ? null : comparison.baseOf(column, turn);
   const key = `${view} ${comparison.state.shade} ${base ? base.text : ""}`;
-  const kept = made.get(answer);
-  if (kept?.key === key) return kept.node;
+  const cached = nodesByAnswer.get(answer);
+  if (cached?.key === key) return cached.node;
   const node = h("div", { class: `answer ${view}`, data: { view } }, beginning(comparison, view, answer, base, open));
   if (!open) {
     node.draws = true;
-    made.set(answer, { key, node });
+    nodesByAnswer.set(answer, { key, node });
   }
   return node;
 }
@@ -59,7 +59,7 @@ export function answerText(comparison, column, turn, answer) {
  */
 function beginning(comparison, view, answer, base, open) {
   const rest = answer.text.length - LONGEST;
-  if (rest <= 0) return written(comparison, view, answer, base);
+  if (rest <= 0) return answerContent(comparison, view, answer, base);
   const part = { ...answer, text: answer.text.slice(0, LONGEST), pieces: answer.pieces?.slice(0, LONGEST) };
   const more = h(
     "p",
@@ -67,11 +67,13 @@ function beginning(comparison, view, answer, base, open) {
     button(
       t("Show {n} more {n:character|characters}", { n: formatNumber(rest) }),
       () =>
-        more.parentElement.replaceChildren(...[written(comparison, view, answer, base)].flat(Infinity).filter(Boolean)),
+        more.parentElement.replaceChildren(
+          ...[answerContent(comparison, view, answer, base)].flat(Infinity).filter(Boolean),
+        ),
       { small: true, disabled: open },
     ),
   );
-  return [written(comparison, view, part, base), more];
+  return [answerContent(comparison, view, part, base), more];
 }
 
 /**
@@ -79,7 +81,7 @@ function beginning(comparison, view, answer, base, open) {
  * @param {string} view
  * @param {any} answer
  */
-function written(comparison, view, answer, base) {
+function answerContent(comparison, view, answer, base) {
   if (view === "formatted") return markdown(answer.text);
   if (view === "tokens" && answer.pieces?.length) return tokenView(answer, comparison.state.shade);
   if (view === "differences" && base) return textDiff(base.text, answer.text);

@@ -120,10 +120,10 @@ function list(lines, indent, depth) {
     else items[items.length - 1].push(line.replace(new RegExp(`^\\s{0,${indent + 2}}`), ""));
   }
   const first = /** @type {RegExpExecArray} */ (ITEM.exec(lines[0]))[2];
-  const numbered = /\d/.test(first);
+  const isNumbered = /\d/.test(first);
   return h(
-    numbered ? "ol" : "ul",
-    numbered && parseInt(first, 10) !== 1 ? { start: String(parseInt(first, 10)) } : {},
+    isNumbered ? "ol" : "ul",
+    isNumbered && parseInt(first, 10) !== 1 ? { start: String(parseInt(first, 10)) } : {},
     items.map((own) => {
       const within = blocks(own, depth + 1);
       return h(
@@ -169,8 +169,8 @@ function table(lines) {
     );
   };
   const rows = lines.slice(2, 2 + MOST_ROWS).map((line) => row("td", line));
-  const left = lines.length - 2 - rows.length;
-  if (left > 0)
+  const remaining = lines.length - 2 - rows.length;
+  if (remaining > 0)
     rows.push(
       h(
         "tr",
@@ -178,7 +178,7 @@ function table(lines) {
         h(
           "td",
           { colspan: String(sides.length), class: "muted" },
-          t("{n} more rows are not shown; copy the answer to see them.", { n: formatNumber(left) }),
+          t("{n} more rows are not shown; copy the answer to see them.", { n: formatNumber(remaining) }),
         ),
       ),
     );
@@ -221,21 +221,21 @@ const withBreaks = (lines) =>
   ]);
 
 // The signs within a line, the earliest one first; what is inside them is read again, code is not.
-/** @type {[RegExp, (found: RegExpExecArray) => Child][]} */
+/** @type {[RegExp, (match: RegExpExecArray) => Child][]} */
 const SIGNS = [
-  [/(?<!`)(`+)(?!`)(.*?[^`])\1(?!`)/g, (found) => h("code", {}, found[2].trim() || found[2])],
+  [/(?<!`)(`+)(?!`)(.*?[^`])\1(?!`)/g, (match) => h("code", {}, match[2].trim() || match[2])],
   [
     /!?\[([^[\]]*)\]\(\s{0,9}<?([^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)?)>?(?:\s{1,9}["'][^"']*["'])?\s{0,9}\)/g,
-    (found) => link(found[2], found[1]),
+    (match) => link(match[2], match[1]),
   ],
-  [/<(https?:\/\/[^\s<>]+)>/g, (found) => link(found[1], found[1])],
-  [/\bhttps?:\/\/[^\s<>()[\]]*[^\s<>()[\].,;:!?'"*_`。，；：！？、）]/g, (found) => link(found[0], found[0])],
-  [/\*\*(?=\S)(.{1,400}?)(?<=\S)\*\*/g, (found) => h("strong", {}, inline(found[1]))],
-  [/(?<![\w_])__(?=\S)(.{1,400}?)(?<=\S)__(?![\w_])/g, (found) => h("strong", {}, inline(found[1]))],
-  [/~~(?=\S)(.{1,400}?)(?<=\S)~~/g, (found) => h("s", {}, inline(found[1]))],
-  [/\*(?=[^\s*])(.{1,400}?)(?<=[^\s*])\*(?!\*)/g, (found) => h("em", {}, inline(found[1]))],
-  [/(?<![\w_])_(?=[^\s_])(.{1,400}?)(?<=[^\s_])_(?![\w_])/g, (found) => h("em", {}, inline(found[1]))],
-  [/\\([\\`*_{}[\]()#+.!|~>-])/g, (found) => found[1]],
+  [/<(https?:\/\/[^\s<>]+)>/g, (match) => link(match[1], match[1])],
+  [/\bhttps?:\/\/[^\s<>()[\]]*[^\s<>()[\].,;:!?'"*_`。，；：！？、）]/g, (match) => link(match[0], match[0])],
+  [/\*\*(?=\S)(.{1,400}?)(?<=\S)\*\*/g, (match) => h("strong", {}, inline(match[1]))],
+  [/(?<![\w_])__(?=\S)(.{1,400}?)(?<=\S)__(?![\w_])/g, (match) => h("strong", {}, inline(match[1]))],
+  [/~~(?=\S)(.{1,400}?)(?<=\S)~~/g, (match) => h("s", {}, inline(match[1]))],
+  [/\*(?=[^\s*])(.{1,400}?)(?<=[^\s*])\*(?!\*)/g, (match) => h("em", {}, inline(match[1]))],
+  [/(?<![\w_])_(?=[^\s_])(.{1,400}?)(?<=[^\s_])_(?![\w_])/g, (match) => h("em", {}, inline(match[1]))],
+  [/\\([\\`*_{}[\]()#+.!|~>-])/g, (match) => match[1]],
 ];
 
 /** @param {string} text */
@@ -253,19 +253,19 @@ function inline(text) {
     /** @type {any} */
     let first = null;
     SIGNS.forEach(([sign, build], i) => {
-      let found = ahead[i];
-      if (found === undefined || (found && found.index < here)) {
+      let match = ahead[i];
+      if (match === undefined || (match && match.index < here)) {
         sign.lastIndex = here;
-        found = sign.exec(text);
-        ahead[i] = found;
+        match = sign.exec(text);
+        ahead[i] = match;
       }
-      if (found && (!first || found.index < first.found.index)) first = { found, build };
+      if (match && (!first || match.index < first.match.index)) first = { match, build };
     });
     if (!first) break;
-    const { found, build } = first;
-    if (found.index > here) nodes.push(text.slice(here, found.index));
-    nodes.push(build(found));
-    here = found.index + found[0].length;
+    const { match, build } = first;
+    if (match.index > here) nodes.push(text.slice(here, match.index));
+    nodes.push(build(match));
+    here = match.index + match[0].length;
   }
   return here < text.length ? [...nodes, text.slice(here)] : nodes;
 }

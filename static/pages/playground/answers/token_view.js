@@ -64,15 +64,15 @@ export function tokenView(answer, shaded) {
     },
     spans,
   );
-  const parted = pieces.filter((piece) => piece[3] != null).length;
+  const count = pieces.filter((piece) => piece[3] != null).length;
   return [
     box,
-    parted > 0 &&
+    count > 0 &&
       h(
         "p",
         { class: "hint" },
         t("{n} of {total} {total:token|tokens} {n:is|are} not the base's first choice, and underlined.", {
-          n: formatNumber(parted),
+          n: formatNumber(count),
           total: formatNumber(pieces.length),
         }),
       ),

@@ -56,8 +56,8 @@ export const sameColumn = (a, b) => JSON.stringify(bareColumn(a)) === JSON.strin
 /** @param {Share} share @param {Options} options @returns {string} */
 export function shareName(share, options) {
   if (share.adapter) return share.adapter;
-  const known = [...options.checkpoints, ...options.runs].find((each) => each.run === share.run && each.name);
-  return t("{run}, step {step}", { run: known?.name || t("Run {id}", { id: share.run }), step: share.step });
+  const entry = [...options.checkpoints, ...options.runs].find((each) => each.run === share.run && each.name);
+  return t("{run}, step {step}", { run: entry?.name || t("Run {id}", { id: share.run }), step: share.step });
 }
 
 /**
@@ -119,11 +119,11 @@ export const adapterFits = (adapter, model) => adapter.fits.includes(model);
  */
 export function missingName(column, options) {
   if (!options.models.some((each) => each.name === column.model)) return column.model;
-  const gone = column.shares.find(
+  const missing = column.shares.find(
     (share) =>
       share.adapter && !options.adapters.some((each) => each.name === share.adapter && adapterFits(each, column.model)),
   );
-  return gone?.adapter ?? "";
+  return missing?.adapter ?? "";
 }
 
 /** @param {Options} options */
@@ -142,10 +142,10 @@ export function readRemembered() {
   }
 }
 
-/** @param {object} kept */
-export function remember(kept) {
+/** @param {object} content */
+export function remember(content) {
   try {
-    localStorage.setItem(KEPT, JSON.stringify(kept));
+    localStorage.setItem(KEPT, JSON.stringify(content));
   } catch {
     /* A browser that keeps nothing still chats. */
   }

@@ -12,7 +12,7 @@ import { adapterFits, MAX_COLUMNS, MAX_SHARES, MAX_STRENGTH, makeColumn, newId, 
 // "'", its shares after "!" with their strength after "*", and ")" where it is switched off. A checkpoint is (run.step.
 
 /** @param {string} name */
-const escaped = (name) =>
+const encodeName = (name) =>
   encodeURIComponent(name).replace(/[!'()*~]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
 
 /** @param {Column[]} columns */
@@ -20,11 +20,11 @@ export const encodeColumns = (columns) =>
   columns
     .map(({ model, precision, shares, on }, i) =>
       [
-        i && columns[i - 1].model === model ? "" : escaped(model),
-        precision === "auto" ? "" : `'${escaped(precision)}`,
+        i && columns[i - 1].model === model ? "" : encodeName(model),
+        precision === "auto" ? "" : `'${encodeName(precision)}`,
         ...shares.map(
           ({ adapter, run, step, strength }) =>
-            `!${adapter ? escaped(adapter) : `(${run}.${step}`}${strength === 1 ? "" : `*${Number(strength.toFixed(2))}`}`,
+            `!${adapter ? encodeName(adapter) : `(${run}.${step}`}${strength === 1 ? "" : `*${Number(strength.toFixed(2))}`}`,
         ),
         on ? "" : ")",
       ].join(""),
@@ -44,7 +44,7 @@ export function decodeColumns(text) {
       if (!model) continue;
       columns.push(
         makeColumn(model, shares.slice(0, MAX_SHARES).map(readShare), {
-          precision: PRECISIONS.some(([known]) => known === precision) ? precision : "auto",
+          precision: PRECISIONS.some(([value]) => value === precision) ? precision : "auto",
           on: !piece.endsWith(")"),
         }),
       );
@@ -58,8 +58,8 @@ export function decodeColumns(text) {
 /** @param {string} text @returns {Share} */
 function readShare(text) {
   const [name, strength] = text.split("*");
-  const given = strength === undefined ? 1 : Number(strength);
-  const bounded = Number.isFinite(given) ? Math.min(MAX_STRENGTH, Math.max(0, given)) : 1;
+  const number = strength === undefined ? 1 : Number(strength);
+  const bounded = Number.isFinite(number) ? Math.min(MAX_STRENGTH, Math.max(0, number)) : 1;
   const checkpoint = /^\((\d+)\.(\d+)$/.exec(name);
   return checkpoint
     ? { run: Number(checkpoint[1]), step: Number(checkpoint[2]), strength: bounded }
@@ -69,11 +69,11 @@ function readShare(text) {
 /**
  * A column of a file or of a saved chat, or null where it is none.
  *
- * @param {any} told
+ * @param {any} value
  */
-export function readColumn(told) {
-  if (!told || typeof told.model !== "string" || !told.model) return null;
-  const shares = (Array.isArray(told.shares) ? told.shares : [])
+export function readColumn(value) {
+  if (!value || typeof value.model !== "string" || !value.model) return null;
+  const shares = (Array.isArray(value.shares) ? value.shares : [])
     .slice(0, MAX_SHARES)
     .map((/** @type {any} */ share) => {
       const strength = Number.isFinite(share?.strength) ? Math.min(MAX_STRENGTH, Math.max(0, share.strength)) : 1;
@@ -83,11 +83,11 @@ export function readColumn(told) {
         : null;
     });
   if (shares.includes(null)) return null;
-  const precision = PRECISIONS.some(([name]) => name === told.precision) ? told.precision : "auto";
-  return makeColumn(told.model, shares, {
+  const precision = PRECISIONS.some(([name]) => name === value.precision) ? value.precision : "auto";
+  return makeColumn(value.model, shares, {
     precision,
-    on: told.on !== false,
-    id: /^\w{1,16}$/.test(told.id || "") ? told.id : newId(),
+    on: value.on !== false,
+    id: /^\w{1,16}$/.test(value.id || "") ? value.id : newId(),
   });
 }
 

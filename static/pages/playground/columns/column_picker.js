@@ -25,7 +25,7 @@ export const refreshPicker = () => redraw?.();
 export async function pickColumn(options, { title, over = "", preferred = "" }) {
   let search = "";
   /** @type {any} */
-  let chosen = null;
+  let choice = null;
   const list = h("div", { class: "picker" });
   const field = searchField({
     label: t("Search models, adapters and checkpoints"),
@@ -42,21 +42,21 @@ export async function pickColumn(options, { title, over = "", preferred = "" }) 
    * @param {Share | null} share null for the base model alone
    */
   function take(model, share) {
-    chosen = { model, share };
+    choice = { model, share };
     dialog.close("yes");
   }
   /** @param {string[]} fits */
   const modelFor = (fits) => over || (fits.includes(preferred) ? preferred : fits[0]);
   /** @param {string[]} words */
-  const found = (...words) => words.join(" ").toLowerCase().includes(search);
+  const matches = (...words) => words.join(" ").toLowerCase().includes(search);
 
   function draw() {
-    const bases = over ? [] : options.models.filter((each) => found(each.name, each.reference));
+    const bases = over ? [] : options.models.filter((each) => matches(each.name, each.reference));
     const adapters = options.adapters.filter(
-      (each) => (over ? adapterFits(each, over) : each.fits.length) && found(each.name, each.base_name),
+      (each) => (over ? adapterFits(each, over) : each.fits.length) && matches(each.name, each.base_name),
     );
     const checkpoints = options.checkpoints.filter(
-      (each) => (!over || each.model === over) && found(each.name, String(each.step)),
+      (each) => (!over || each.model === over) && matches(each.name, String(each.step)),
     );
     render(
       list,
@@ -95,7 +95,7 @@ export async function pickColumn(options, { title, over = "", preferred = "" }) 
   inputIn(field).focus();
   await dialog.closed;
   redraw = null;
-  return chosen;
+  return choice;
 }
 
 /**

@@ -84,7 +84,7 @@ export function columnSettings(comparison, column) {
  */
 function strength(comparison, column, share, i, busy) {
   const name = shareName(share, comparison.options);
-  const said = () => formatNumber(share.strength, 2);
+  const strengthText = () => formatNumber(share.strength, 2);
   /** @param {any} value */
   const set = (value) => {
     share.strength = value;
@@ -116,7 +116,7 @@ function strength(comparison, column, share, i, busy) {
         set(1);
       },
     }),
-    h("output", { class: "num" }, said()),
+    h("output", { class: "num" }, strengthText()),
     h(
       "button",
       {
@@ -140,12 +140,12 @@ function strength(comparison, column, share, i, busy) {
  */
 async function stack(comparison, column) {
   await comparison.refresh().catch(() => {}); // With what has been trained since.
-  const picked = await pickColumn(comparison.options, {
+  const choice = await pickColumn(comparison.options, {
     title: t("Add an adapter to {model}", { model: column.model }),
     over: column.model,
   });
-  if (!picked) return;
-  const { share } = picked;
+  if (!choice) return;
+  const { share } = choice;
   if (
     column.shares.some((each) => each.adapter === share.adapter && each.run === share.run && each.step === share.step)
   )
@@ -179,14 +179,14 @@ function changeModel(comparison, column, name) {
 /** @param {Comparison} comparison */
 export async function addColumn(comparison) {
   await comparison.refresh().catch(() => {}); // With what has been trained since.
-  const picked = await pickColumn(comparison.options, {
+  const choice = await pickColumn(comparison.options, {
     title: t("Add a column"),
     preferred: comparison.state.columns[0]?.model,
   });
-  if (!picked) return;
+  if (!choice) return;
   comparison.state.columns.push(
-    makeColumn(picked.model, picked.share ? [picked.share] : [], {
-      precision: comparison.state.columns.find((each) => each.model === picked.model)?.precision || "auto",
+    makeColumn(choice.model, choice.share ? [choice.share] : [], {
+      precision: comparison.state.columns.find((each) => each.model === choice.model)?.precision || "auto",
     }),
   );
   comparison.changed();

@@ -17,8 +17,8 @@ import { errorPanel, skeleton } from "../../../ui/panels.js";
  *
  * @param {Context} ctx
  */
-export function addPromptSet(ctx, datasets, added) {
-  const wrong = h("div", { class: "field-error bad-lines", role: "alert" });
+export function addPromptSet(ctx, datasets, onAdded) {
+  const errors = h("div", { class: "field-error bad-lines", role: "alert" });
   const skips = h("input", { type: "checkbox", id: "skip-bad" });
   const skip = h("label", { class: "check", hidden: true }, skips, h("span", {}, t("Leave out what cannot be used")));
   const name = h("input", { id: "set-name", autocomplete: "off", spellcheck: "false" });
@@ -39,14 +39,14 @@ export function addPromptSet(ctx, datasets, added) {
   const runs = h("div", {}, skeleton(1));
   let run = 0;
   ctx.read("runs_with_rows").then(
-    (found) => {
-      run = found[0]?.id || 0;
+    (rows) => {
+      run = rows[0]?.id || 0;
       runs.replaceChildren(
-        found.length
+        rows.length
           ? selectField({
               label: t("Run"),
               value: String(run),
-              items: found.map((each) => ({
+              items: rows.map((each) => ({
                 value: String(each.id),
                 label: t("{name} (run {id}): {n} {n:row|rows} of {dataset}", { ...each, n: formatNumber(each.rows) }),
               })),
@@ -66,18 +66,18 @@ export function addPromptSet(ctx, datasets, added) {
   let way = "paste";
   /** @type {any} */
   let file = null;
-  const chosen = h("p", { class: "hint" });
+  const fileName = h("p", { class: "hint" });
   const drop = dropZone({
     title: t("Drop a file with prompts"),
     help: t("Text, JSON Lines or CSV"),
     accept: ".txt,.jsonl,.json,.csv",
     onFiles: ([each]) => {
       file = each;
-      chosen.textContent = each.name;
+      fileName.textContent = each.name;
       name.value ||= each.name.replace(/\.\w+$/, "");
     },
   });
-  const named = h(
+  const nameField = h(
     "div",
     { class: "field" },
     h("label", { for: "set-name" }, t("Name")),
@@ -86,7 +86,7 @@ export function addPromptSet(ctx, datasets, added) {
   );
   const ways = {
     paste: [
-      named,
+      nameField,
       h(
         "div",
         { class: "field" },
@@ -95,7 +95,7 @@ export function addPromptSet(ctx, datasets, added) {
         text,
       ),
     ],
-    file: [named, drop, chosen],
+    file: [nameField, drop, fileName],
     run: [
       h(
         "p",
@@ -129,7 +129,7 @@ export function addPromptSet(ctx, datasets, added) {
     ],
     onChange: (value) => {
       way = value;
-      wrong.textContent = "";
+      errors.textContent = "";
       skip.hidden = true;
       body.replaceChildren(...ways[way]);
     },
@@ -138,7 +138,7 @@ export function addPromptSet(ctx, datasets, added) {
   const dialog = openDialog({
     title: t("Add a prompt set"),
     wide: true,
-    content: [how, body, wrong, skip],
+    content: [how, body, errors, skip],
     actions: [button(t("Cancel"), () => dialog.close("")), go],
   });
   async function save() {
@@ -155,12 +155,12 @@ export function addPromptSet(ctx, datasets, added) {
         });
       else return;
       dialog.close("yes");
-      added();
+      onAdded();
     } catch (fault) {
       const lines = Object.entries(fault.fields || {}).filter(([place]) => /^line \d+$/.test(place));
       skip.hidden = !lines.length;
       render(
-        wrong,
+        errors,
         h("b", {}, fault.problem),
         " ",
         fault.remedy,

@@ -36,7 +36,7 @@ export function evaluationView(comparison, host, id, open) {
   let data = null;
   const orders = new Map(); // of a blind row, the order of its answers
   const casting = new Set(); // places of prompts whose vote is on its way
-  const voted = new Map(); // what was chosen since the page was opened, by the place of the prompt
+  const votes = new Map(); // what was chosen since the page was opened, by the place of the prompt
   const field = searchField({
     label: t("Search prompts and answers"),
     onInput: (text) => {
@@ -66,7 +66,7 @@ export function evaluationView(comparison, host, id, open) {
     const columns = columnsOf();
     const titles = columns.map((column) => columnTitle(column, columns, options));
     const isOpen = isEvaluationOpen(evaluation);
-    const known = metrics.filter(({ name }) => summary.some((row) => figure(row, name) != null));
+    const measured = metrics.filter(({ name }) => summary.some((row) => figure(row, name) != null));
     render(
       host,
       h(
@@ -137,7 +137,7 @@ export function evaluationView(comparison, host, id, open) {
                     h("small", { class: "field-error" }, ` ${t("{n} failed", { n: formatNumber(row.errors) })}`),
                 ],
               },
-              ...known.map((metric) => ({
+              ...measured.map((metric) => ({
                 name: metric.name,
                 label: t(metric.label),
                 help: t(metric.help),
@@ -174,7 +174,7 @@ export function evaluationView(comparison, host, id, open) {
             ],
           }),
         ),
-        !known.length &&
+        !measured.length &&
           !isOpen &&
           h(
             "p",
@@ -223,7 +223,7 @@ export function evaluationView(comparison, host, id, open) {
    * @param {Column[]} columns
    */
   function drawCase(row, columns, titles) {
-    const vote = voted.get(row.place) || row.votes[row.votes.length - 1];
+    const vote = votes.get(row.place) || row.votes[row.votes.length - 1];
     const hidden = blind && !vote;
     const answers = row.answers.map((answer, i) => ({ answer, i })).filter(({ answer }) => answer.state !== "missing");
     if (hidden) {
@@ -236,16 +236,16 @@ export function evaluationView(comparison, host, id, open) {
       orders.set(row.place, order);
       answers.sort((a, b) => order.indexOf(a.i) - order.indexOf(b.i));
     }
-    const closed = Boolean(vote?.blind); // A blind vote is the last one: now the names are known.
+    const isFinal = Boolean(vote?.blind); // A blind vote is the last one: now the names are known.
     const voteButton = (label, choice) =>
       button(label, (event) => cast(row, choice, null, hidden, event.currentTarget), {
         small: true,
-        disabled: closed,
+        disabled: isFinal,
         "aria-pressed": String(vote?.choice === choice),
         kind: vote?.choice === choice ? "primary" : "",
       });
-    const seen = answers.filter(({ answer }) => hasVisibleText(answer)).length;
-    const whole = answers.length === columns.length && seen > 1 && (!hidden || seen === columns.length);
+    const visibleCount = answers.filter(({ answer }) => hasVisibleText(answer)).length;
+    const whole = answers.length === columns.length && visibleCount > 1 && (!hidden || visibleCount === columns.length);
     return h(
       "article",
       { class: "case", data: { key: `case-${row.place}` } },
@@ -256,7 +256,7 @@ export function evaluationView(comparison, host, id, open) {
         "div",
         { class: "lanes", style: { "--n": String(columns.length) } },
         answers.map(({ answer, i }, seat) => {
-          const chosen = vote?.choice === "best" && vote.column === i;
+          const isBest = vote?.choice === "best" && vote.column === i;
           const title = hidden ? t("Column {letter}", { letter: "ABCDEFGHI"[seat] }) : titles[i];
           return h(
             "div",
@@ -286,14 +286,14 @@ export function evaluationView(comparison, host, id, open) {
                 "div",
                 { class: "vote" },
                 button(
-                  chosen ? t("Best answer") : t("Best"),
+                  isBest ? t("Best answer") : t("Best"),
                   (event) => cast(row, "best", i, hidden, event.currentTarget),
                   {
                     small: true,
-                    icon: chosen ? "star" : "check",
-                    kind: chosen ? "primary" : "",
-                    "aria-pressed": String(chosen),
-                    disabled: closed || !hasVisibleText(answer),
+                    icon: isBest ? "star" : "check",
+                    kind: isBest ? "primary" : "",
+                    "aria-pressed": String(isBest),
+                    disabled: isFinal || !hasVisibleText(answer),
                   },
                 ),
               ),
@@ -318,10 +318,10 @@ export function evaluationView(comparison, host, id, open) {
   async function cast(row, choice, column, hidden, button) {
     if (casting.has(row.place)) return;
     casting.add(row.place);
-    const given = await ctx.act(button, "vote_answer", { id, place: row.place, choice, column, blind: hidden });
+    const answer = await ctx.act(button, "vote_answer", { id, place: row.place, choice, column, blind: hidden });
     casting.delete(row.place);
-    if (given === undefined) return;
-    voted.set(row.place, { choice, column, blind: hidden });
+    if (answer === undefined) return;
+    votes.set(row.place, { choice, column, blind: hidden });
     draw();
   }
   /** @param {HTMLElement | null} button */
@@ -330,10 +330,10 @@ export function evaluationView(comparison, host, id, open) {
   }
   /** @param {HTMLElement | null} button */
   async function file(format, button) {
-    const found = await ctx.act(button, "evaluation_file", { id, format });
-    if (found)
+    const download = await ctx.act(button, "evaluation_file", { id, format });
+    if (download)
       saveAs(
-        found.text,
+        download.text,
         `${data.evaluation.name.replace(/[^\p{L}\p{N}]+/gu, "-")}.${format}`,
         format === "csv" ? "text/csv" : "application/jsonl",
       );

@@ -226,19 +226,19 @@ export function promptSetsView(comparison, host) {
     });
     (async function read(page) {
       try {
-        const found = await ctx.call("prompt_set", { id: row.id, page });
+        const content = await ctx.call("prompt_set", { id: row.id, page });
         render(
           list,
           dataTable({
             label: t("Prompts"),
-            rows: found.items,
+            rows: content.items,
             key: (each) => each.place,
             columns: [
               { name: "prompt", label: t("Prompt"), class: "said", value: (each) => each.text },
               { name: "reference", label: t("Reference"), class: "said", value: (each) => each.reference || "–" },
             ],
           }),
-          pager({ page: page - 1, pages: found.pages, total: found.total, onPage: (to) => read(to + 1) }),
+          pager({ page: page - 1, pages: content.pages, total: content.total, onPage: (to) => read(to + 1) }),
         );
       } catch (fault) {
         render(

@@ -21,7 +21,7 @@ import { samplingFields } from "../sampling_fields.js";
  * @param {Comparison} comparison
  * @param {any} set
  */
-export function runPromptSet(comparison, set, opened) {
+export function runPromptSet(comparison, set, onOpened) {
   const { state, options, ctx } = comparison;
   const columns = state.columns.filter((column) => column.on && !missingName(column, options));
   const numbers = { ...state.numbers, temperature: "0" };
@@ -79,7 +79,7 @@ export function runPromptSet(comparison, set, opened) {
         key,
       });
       dialog.close("yes");
-      opened(id);
+      onOpened(id);
     } catch (fault) {
       knobs.complain(fault);
     }
