@@ -110,7 +110,9 @@ def _license(license: str) -> tuple[str | None, str | None]:
 def _summary(adapter: Adapter) -> str:
     base = base_on_hub(adapter)
     method = method_of(adapter.spec).name
-    summary = f"A {method} adapter for {f'[{base}](https://huggingface.co/{base})' if base else _text(adapter.base_name)}"
+    summary = (
+        f"A {method} adapter for {f'[{base}](https://huggingface.co/{base})' if base else _text(adapter.base_name)}"
+    )
     summary += f", trained with Adapter Studio on {adapter.dataset_rows} rows of “{_text(adapter.dataset_name)}”."
     if not base:
         summary += (
