@@ -134,9 +134,9 @@ export interface Handlers {
     save_server: { args: { url: string; key: string }; result: any };
     save_token: { args: { secret: string }; result: null };
     state: { args: Record<string, never>; result: any };
+    storage_use: { args: Record<string, never>; result: any };
     test_server: { args: Record<string, never>; result: any };
     test_token: { args: Record<string, never>; result: any };
-    used: { args: Record<string, never>; result: any };
   };
   train: {
     add_model: { args: { reference: string }; result: any };

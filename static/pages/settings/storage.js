@@ -36,7 +36,7 @@ export const homeFolder = (state) =>
 /** @param {Context} ctx */
 export async function drawStorage(ctx, place) {
   try {
-    const { folders, elsewhere, free } = await ctx.read("used");
+    const { folders, elsewhere, free } = await ctx.read("storage_use");
     render(
       place,
       facts([

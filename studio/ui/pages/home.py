@@ -68,19 +68,22 @@ def add_model(studio: Studio, reference: str) -> None:
 
 def repair(studio: Studio) -> dict[str, int]:
     """Takes what the catalogue does not know into it again."""
-    found = [finding for finding in studio.doctor.repair() if finding.fault == "unknown"]
-    return {"rebuilt": sum(finding.rebuilt for finding in found), "left": sum(not finding.rebuilt for finding in found)}
+    findings = [finding for finding in studio.doctor.repair() if finding.fault == "unknown"]
+    return {
+        "rebuilt": sum(finding.rebuilt for finding in findings),
+        "left": sum(not finding.rebuilt for finding in findings),
+    }
 
 
 def _shown_run(studio: Studio, run: Run) -> dict[str, Any]:
-    left = seconds_left(run, studio.runs.newest_steps(run.id))
-    shown = (
+    remaining = seconds_left(run, studio.runs.newest_steps(run.id))
+    names = (
         "id", "name", "status", "held", "model_name", "dataset_name", "dataset_version", "step", "total_steps",
         "train_loss",
     )  # fmt: skip
-    return {field: getattr(run, field) for field in shown} | {"stage": stage_of(run), "seconds_left": left}
+    return {field: getattr(run, field) for field in names} | {"stage": stage_of(run), "seconds_left": remaining}
 
 
 def _shown_adapter(adapter: Adapter) -> dict[str, Any]:
-    shown = ("id", "name", "base_name", "dataset_name", "eval_loss", "size", "created_at", "hub_url")
-    return {field: getattr(adapter, field) for field in shown} | {"colour": colour_of(adapter)}
+    names = ("id", "name", "base_name", "dataset_name", "eval_loss", "size", "created_at", "hub_url")
+    return {field: getattr(adapter, field) for field in names} | {"colour": colour_of(adapter)}

@@ -45,8 +45,8 @@ def build(studio: Studio) -> None:
         options, vote, standings, votes_history, delete_comparison, votes_file, conversations, conversation,
         keep_conversation, rename_conversation, delete_conversation, *playground_sets.HANDLERS,
     )  # fmt: skip
-    served = [partial(handler, studio) for handler in handlers]
-    view("playground", check, *served, streams=[partial(answer, studio)], skeleton="cards")
+    bound_handlers = [partial(handler, studio) for handler in handlers]
+    view("playground", check, *bound_handlers, streams=[partial(answer, studio)], skeleton="cards")
 
 
 # Columns and their answers
@@ -65,9 +65,15 @@ def options(studio: Studio, runs: Sequence[int] = ()) -> dict[str, Any]:
         for a in studio.adapters.list()
     ]  # fmt: skip
     checkpoints = [
-        {"run": run.id, "name": run.name, "model": run.model_name, "step": kept.step, "eval_loss": kept.eval_loss}
+        {
+            "run": run.id,
+            "name": run.name,
+            "model": run.model_name,
+            "step": checkpoint.step,
+            "eval_loss": checkpoint.eval_loss,
+        }
         for run in studio.catalogue.runs_with_worker()
-        for kept in studio.checkpoints.list(run.id)
+        for checkpoint in studio.checkpoints.list(run.id)
     ]
     return {
         "models": [{"name": m.name, "reference": m.reference} for m in models],
@@ -85,15 +91,15 @@ def _what_became_of(studio: Studio, id: int) -> dict[str, Any]:
         run = studio.runs.get(id)
     except NotFound:
         return {"run": id, "name": "", "trains": False, "steps": [], "kept": {}, "adapter": None}
-    kept = studio.checkpoints.list(id)
-    made = studio.catalogue.adapter_of_run(id)
+    checkpoints = studio.checkpoints.list(id)
+    adapter = studio.catalogue.adapter_of_run(id)
     return {
         "run": id,
         "name": run.name,
         "trains": RunStatus(run.status).has_worker,
-        "steps": [each.step for each in kept],
-        "kept": {str(each.step): each.adapter for each in kept if each.adapter},
-        "adapter": made.name if made else None,
+        "steps": [each.step for each in checkpoints],
+        "kept": {str(each.step): each.adapter for each in checkpoints if each.adapter},
+        "adapter": adapter.name if adapter else None,
     }
 
 
@@ -113,8 +119,8 @@ def sampling_of(values: dict[str, str]) -> Sampling:
     try:
         return Sampling.model_validate(values)
     except ValidationError as error:
-        named = [str(item["loc"][0]) for item in error.errors()]
-        faults = {name: _FAULTS.get(name, _FAULT) for name in named}
+        names = [str(item["loc"][0]) for item in error.errors()]
+        faults = {name: _FAULTS.get(name, _FAULT) for name in names}
         first = next(iter(faults.values()))
         raise InvalidInput(first.template, fields=faults) from error
 
@@ -135,35 +141,35 @@ def answer(
 
     Where two columns at least have answered to the end, the comparison is kept, and the last value has its number.
     """
-    asked = [ColumnPrompt(each.column, each.messages) for each in columns]
-    drawn = sampling_of(sampling)
+    prompts = [ColumnPrompt(each.column, each.messages) for each in columns]
+    sampling_settings = sampling_of(sampling)
     language = language_of(request)
     states: Sequence[ColumnState] = ()
-    shown: dict[str, Any] = {}
-    for moment in studio.playground.compare(asked, drawn):
+    news: dict[str, Any] = {}
+    for moment in studio.playground.compare(prompts, sampling_settings):
         states = moment.columns
-        shown = {"status": moment.status, "columns": [_shown(state, language) for state in states]}
-        yield shown
+        news = {"status": moment.status, "columns": [_column_news(state, language) for state in states]}
+        yield news
     if sum(state.state == "done" for state in states) > 1:
-        yield shown | {"status": "", "comparison": _recorded(studio, asked, drawn, states)}
+        yield news | {"status": "", "comparison": _record(studio, prompts, sampling_settings, states)}
 
 
-def _recorded(studio: Studio, asked: Sequence[ColumnPrompt], drawn: Sampling, states: Sequence[ColumnState]) -> int:
-    messages = asked[0].messages
+def _record(studio: Studio, prompts: Sequence[ColumnPrompt], sampling: Sampling, states: Sequence[ColumnState]) -> int:
+    messages = prompts[0].messages
     return studio.votes.record(
         prompt=messages[-1].content,
         system="\n".join(m.content for m in messages if m.role == "system"),
-        sampling=drawn.model_dump(),
-        columns=[each.column.model_dump() for each in asked],
-        states=[asdict(replace(s, error=None, pieces=[])) | {"error": _told(s.error)} for s in states],
+        sampling=sampling.model_dump(),
+        columns=[each.column.model_dump() for each in prompts],
+        states=[asdict(replace(s, error=None, pieces=[])) | {"error": _fault_dict(s.error)} for s in states],
     )
 
 
-def _told(fault: StudioError | None) -> dict[str, Any] | None:
+def _fault_dict(fault: StudioError | None) -> dict[str, Any] | None:
     return fault.as_dict() if fault else None
 
 
-def _shown(state: ColumnState, language: str) -> dict[str, Any]:
+def _column_news(state: ColumnState, language: str) -> dict[str, Any]:
     fault = state.error
     error = {"problem": problem_of(fault, language), "remedy": remedy_of(fault, language)} if fault else None
     return asdict(replace(state, error=None)) | {"error": error}
@@ -216,10 +222,10 @@ def keep_conversation(studio: Studio, name: str, content: dict[str, Any], id: in
     """Saves the chat; one that was deleted meanwhile is saved as a new one."""
     json.dumps(content, allow_nan=False)
     try:
-        kept = studio.conversations.save(id, name, content)
+        conversation_id = studio.conversations.save(id, name, content)
     except NotFound:
-        kept = studio.conversations.save(None, name, content)
-    return {"id": kept, "name": name}
+        conversation_id = studio.conversations.save(None, name, content)
+    return {"id": conversation_id, "name": name}
 
 
 def rename_conversation(studio: Studio, id: int, name: str) -> None:

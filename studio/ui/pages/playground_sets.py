@@ -25,7 +25,7 @@ def prompt_sets(studio: Studio, request: gr.Request | None = None) -> dict[str, 
     language = language_of(request)
     return {
         "sets": studio.prompt_sets.list(),
-        "evaluations": [_shown(e, language) for e in studio.evaluations.list()],
+        "evaluations": [_evaluation_fields(e, language) for e in studio.evaluations.list()],
         "datasets": [d.reference for d in studio.datasets.list() if d.status == "ready"],
     }
 
@@ -95,9 +95,9 @@ def evaluation(
     language = language_of(request)
     answers = studio.evaluations.page(id, page * ON_A_PAGE, ON_A_PAGE, search)
     for row in answers["rows"]:
-        row["answers"] = [answer | {"error": _told(answer.get("error"), language)} for answer in row["answers"]]
+        row["answers"] = [answer | {"error": _fault_text(answer.get("error"), language)} for answer in row["answers"]]
     return {
-        "evaluation": _shown(studio.evaluations.get(id), language),
+        "evaluation": _evaluation_fields(studio.evaluations.get(id), language),
         "summary": studio.evaluations.summary(id)["columns"],
         "metrics": metrics.describe(),
         "rows": answers["rows"],
@@ -120,11 +120,11 @@ def evaluation_file(studio: Studio, id: int, format: Literal["csv", "jsonl"]) ->
     return {"text": studio.evaluations.export(id, format)}
 
 
-def _shown(evaluation: dict[str, Any], language: str) -> dict[str, Any]:
-    return evaluation | {"fault": _told(evaluation["fault"], language)}
+def _evaluation_fields(evaluation: dict[str, Any], language: str) -> dict[str, Any]:
+    return evaluation | {"fault": _fault_text(evaluation["fault"], language)}
 
 
-def _told(fault: dict[str, Any] | None, language: str) -> dict[str, str] | None:
+def _fault_text(fault: dict[str, Any] | None, language: str) -> dict[str, str] | None:
     if not fault:
         return None
     error = StudioError.from_dict(fault)

@@ -50,9 +50,10 @@ def listing(
     runs, total = studio.catalogue.runs_page(
         search=search, statuses=_STATUSES.get(shown, []), offset=page * ON_A_PAGE, limit=ON_A_PAGE
     )
-    made = studio.catalogue.adapters_by_run([run.id for run in runs])
+    adapters = studio.catalogue.adapters_by_run([run.id for run in runs])
     rows = [
-        listed_run(run, made.get(run.id), language) | {"losses": studio.runs.outline(run) if place < PICTURED else []}
+        listed_run(run, adapters.get(run.id), language)
+        | {"losses": studio.runs.outline(run) if place < PICTURED else []}
         for place, run in enumerate(runs)
     ]
     return {
@@ -105,7 +106,7 @@ def progress(
 
 def checkpoints(studio: Studio, id: int) -> list[dict[str, Any]]:
     """Newest first."""
-    return [asdict(kept) for kept in studio.checkpoints.list(id)]
+    return [asdict(checkpoint) for checkpoint in studio.checkpoints.list(id)]
 
 
 def log(studio: Studio, id: int) -> dict[str, str]:
@@ -153,13 +154,13 @@ def compare(
         runs = studio.sweeps.runs(sweep)
     else:
         runs = [studio.runs.get(id) for id in dict.fromkeys(ids or [])]
-    made = studio.catalogue.adapters_by_run([run.id for run in runs])
-    compared = compare_settings(runs)
+    adapters = studio.catalogue.adapters_by_run([run.id for run in runs])
+    comparison = compare_settings(runs)
     rows = []
-    for run, settings in zip(runs, compared.differing, strict=True):
+    for run, settings in zip(runs, comparison.differing, strict=True):
         newest = studio.runs.newest_steps(run.id)
         rows.append(
-            listed_run(run, made.get(run.id), language)
+            listed_run(run, adapters.get(run.id), language)
             | {
                 "settings": settings,
                 "points": [{k: m[k] for k in ("kind", "step", "loss", "at")} for m in studio.runs.curve(run.id)[0]],
@@ -168,5 +169,5 @@ def compare(
                 "memory": max((m.memory for m in newest if m.memory), default=None),
             }
         )
-    same = [{"name": name, "value": value} for name, value in compared.same.items()]
-    return {"title": title, "rows": rows, "differing": compared.names, "same": same}
+    same = [{"name": name, "value": value} for name, value in comparison.same.items()]
+    return {"title": title, "rows": rows, "differing": comparison.names, "same": same}

@@ -38,7 +38,7 @@ def build(studio: Studio) -> None:
         partial(save_server, studio),
         partial(test_server, studio),
         partial(remove_server, studio),
-        partial(used, studio),
+        partial(storage_use, studio),
         partial(models, studio),
         partial(add_model, studio),
         partial(remove_model, studio),
@@ -91,10 +91,10 @@ def save_server(studio: Studio, url: str, key: str) -> dict[str, Any]:
 def test_server(studio: Studio) -> dict[str, Any]:
     """The models that the server has. Raises StudioError: it cannot be reached, refuses the key, or tells of none."""
     server = studio.remote_server.server()
-    served = server.models().models if server else []
+    models = server.models().models if server else []
     return {
-        "models": [model.id for model in served if not model.parent],
-        "adapters": [model.id for model in served if model.parent],
+        "models": [model.id for model in models if not model.parent],
+        "adapters": [model.id for model in models if model.parent],
     }
 
 
@@ -137,7 +137,7 @@ def checked_model(studio: Studio, name: str) -> bool:
     return studio.models.check_result(name) is not None
 
 
-def used(studio: Studio) -> dict[str, Any]:
+def storage_use(studio: Studio) -> dict[str, Any]:
     """What is stored, in bytes: each folder of the home, and the base models that lie elsewhere."""
     home = studio.settings.home
     elsewhere = [model for model in studio.models.list() if model.path and not Path(model.path).is_relative_to(home)]

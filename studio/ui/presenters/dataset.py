@@ -122,24 +122,26 @@ def shown_offers(
 def _offer(
     action: Action, problems: Mapping[str, int], bad_rows: int, amounts: Mapping[str, int], language: str
 ) -> dict[str, Any] | None:
-    def said(template: str, count: int) -> str:
+    def sentence(template: str, count: int) -> str:
         amount = f"{amounts[action.traits.amount]:,}" if action.traits.amount else ""
         return translate(template, language, n=f"{count:,}", amount=amount)
 
     counts = {way: sum(problems.get(code, 0) for code in way.fixes) for way in action.ways}
     if action.traits.skips_bad_rows:
         counts[action.ways[0]] += bad_rows
-    found = [(way, count) for way, count in counts.items() if count]
-    if not found:
+    affected = [(way, count) for way, count in counts.items() if count]
+    if not affected:
         return None
-    (way, count), *stricter = found
+    (way, count), *stricter = affected
     return {
         "name": action.name,
         "level": "error" if any(PROBLEM_KINDS[code].level == "error" for code in way.fixes) else "warning",
-        "text": said(way.found, count),
+        "text": sentence(way.found, count),
         "label": translate(way.label, language),
         "value": action.value_of(way, amounts),
-        "stricter": next(({"text": said(w.also, n), "value": action.value_of(w, amounts)} for w, n in stricter), None),
+        "stricter": next(
+            ({"text": sentence(w.also, n), "value": action.value_of(w, amounts)} for w, n in stricter), None
+        ),
     }
 
 
@@ -160,7 +162,7 @@ def shown_row(row: dict[str, Any], language: str, longest: int = MAX_CHARACTERS)
     `cut` says how many characters were left out, behind the first `longest` of the rendered text or of a turn; `shown`
     how many of the text are within max length, where it was counted.
     """
-    shown: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "number": row["number"],
         "line": row["line"],
         "turns": [_shown_turn(turn, part, longest) for part, turn in _turns(row)],
@@ -168,13 +170,13 @@ def shown_row(row: dict[str, Any], language: str, longest: int = MAX_CHARACTERS)
         **{key: row[key] for key in ("tokens", "trained", "lost") if key in row},
     }
     if (error := row.get("error")) is not None:
-        return shown | {"error": sentence_of(error, language)}
+        return fields | {"error": sentence_of(error, language)}
     if "rendered" not in row:
-        return shown
+        return fields
     whole = row["rendered"]
     text = cut(whole, longest)
     within = text[: row["shown"]] if row.get("tokens") else text
-    return shown | {
+    return fields | {
         "parts": [list(part) for part in parts_of(within, row["spans"])],
         "beyond": text[len(within) :],
         "cut": len(whole) - len(text),
@@ -184,8 +186,8 @@ def shown_row(row: dict[str, Any], language: str, longest: int = MAX_CHARACTERS)
 def _turns(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     if "text" in row:
         return [("", {"role": "", "content": row["text"]})]
-    named = [(part, turn) for part in ANSWER_PARTS for turn in row.get(part, ())]
-    return [("", turn) for part in ("messages", "prompt") for turn in row.get(part, ())] + named
+    answers = [(part, turn) for part in ANSWER_PARTS for turn in row.get(part, ())]
+    return [("", turn) for part in ("messages", "prompt") for turn in row.get(part, ())] + answers
 
 
 def _shown_turn(turn: Mapping[str, Any], part: str, longest: int) -> dict[str, Any]:
@@ -226,23 +228,25 @@ def _step(step: Mapping[str, Any], language: str) -> str:
             return t("Downloaded {repository} ({split}) from the Hub", **hub)
         return t("Added {files}", files=", ".join(step["files"]))
     if step["action"] == "read_again":
-        chosen = [str(step[key]) for key in ("delimiter", "sheet") if step.get(key)]
+        choices = [str(step[key]) for key in ("delimiter", "sheet") if step.get(key)]
         if encoding := step.get("encoding"):
-            chosen.insert(0, shown_encoding(encoding))
+            choices.insert(0, shown_encoding(encoding))
         if layout := step.get("layout"):
-            chosen += [f"{part} ← {column}" for part, column in layout["columns"].items()]
-        return t("Read again: {choices}", choices=", ".join(chosen))
+            choices += [f"{part} ← {column}" for part, column in layout["columns"].items()]
+        return t("Read again: {choices}", choices=", ".join(choices))
     done = []
     for action in ACTIONS.values():
         if not (value := step.get(action.name)):
             continue
-        gone = left_out.get(action.counted_as, "…")
+        left_out_count = left_out.get(action.counted_as, "…")
         # `trimmed` stands there alone in what older studios wrote.
-        changed = (step.get("changed") or {}).get(action.name, step.get("trimmed", "…"))
+        changed_count = (step.get("changed") or {}).get(action.name, step.get("trimmed", "…"))
         amount = f"{value:,}" if action.traits.amount else ""
-        done.append(t(action.way_of(value).done, n=changed if action.changes_rows else gone, amount=amount))
+        done.append(
+            t(action.way_of(value).done, n=changed_count if action.changes_rows else left_out_count, amount=amount)
+        )
         if action.changes_rows and left_out.get(action.counted_as):
-            done.append(t(action.traits.not_changed, n=gone))
+            done.append(t(action.traits.not_changed, n=left_out_count))
     return t("Cleaned up: {what}", what=", ".join(done))
 
 

@@ -26,8 +26,8 @@ _IN_DETAIL = (
 
 
 def listed_run(run: Run, adapter: Adapter | None, language: str) -> dict[str, Any]:
-    shown = {field: getattr(run, field) for field in _IN_LISTS}
-    return shown | {"stage": stage_of(run), "adapter": _adapter(adapter)} | _why_it_waits(run, language)
+    fields = {field: getattr(run, field) for field in _IN_LISTS}
+    return fields | {"stage": stage_of(run), "adapter": _adapter(adapter)} | _why_it_waits(run, language)
 
 
 def shown_run(run: Run, adapter: Adapter | None, language: str) -> dict[str, Any]:

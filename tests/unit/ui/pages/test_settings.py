@@ -28,7 +28,7 @@ def test_the_key_of_the_playgrounds_server_never_comes_back(studio):
 
 def test_the_home_and_what_it_holds_are_told(studio, model):
     studio.datasets.add_sample()
-    sizes = {part["name"]: part["size"] for part in settings.used(studio)["folders"]}
+    sizes = {part["name"]: part["size"] for part in settings.storage_use(studio)["folders"]}
     assert sizes["datasets"] > 0
     assert sizes["adapters"] == 0
     assert sizes["other"] > 0
@@ -36,6 +36,6 @@ def test_the_home_and_what_it_holds_are_told(studio, model):
 
 
 def test_a_model_outside_the_home_is_listed_with_its_place(studio, model):
-    (outside,) = settings.used(studio)["elsewhere"]
+    (outside,) = settings.storage_use(studio)["elsewhere"]
     assert outside["name"] == "small"
     assert Path(outside["path"]).is_dir()
