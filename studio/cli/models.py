@@ -61,19 +61,19 @@ def delete_model(arguments: argparse.Namespace) -> None:
                 "Adapters were trained on “{name}”: {adapters}. They stay, but cannot answer until it is added again.",
                 "Give --yes to remove it anyway.", name=model.name, adapters=", ".join(adapters),
             )  # fmt: skip
-        kept = model.path if studio.models.keeps_files(model) else ""
+        files_path = model.path if studio.models.keeps_files(model) else ""
         studio.models.delete(model.name)
     words = f"{model.name} is removed." + (
-        f" Its files stay, since they do not belong to the studio: {kept}" if kept else ""
+        f" Its files stay, since they do not belong to the studio: {files_path}" if files_path else ""
     )
-    show(arguments, {"deleted": model.name, "files_kept": kept or None}, words)
+    show(arguments, {"deleted": model.name, "files_kept": files_path or None}, words)
 
 
 def check_model(arguments: argparse.Namespace) -> int:
     """Fails where the check found a problem."""
     with opened(arguments) as studio:
         name = studio.models.start_check(arguments.name).name
-        report = wait(studio, lambda: studio.models.checked(name))
+        report = wait(studio, lambda: studio.models.check_result(name))
     show(arguments, report.model_dump(mode="json", exclude_unset=True), _shown_report(name, report))
     return 1 if report.problems else 0
 
@@ -82,7 +82,7 @@ def _shown_report(name: str, report: ModelReport) -> str:
     """As lines of a table, then sentences."""
     yes_no = {True: "yes", False: "no", None: None}
     template = report.template.model_dump(exclude_unset=True) if report.template else {}
-    told = {
+    properties = {
         "model": name,
         "causal": yes_no[report.causal],
         "quantization": report.quantization,
@@ -91,6 +91,6 @@ def _shown_report(name: str, report: ModelReport) -> str:
         "adapters on": ", ".join(report.adapters.layers if report.adapters else []),
         **{k.replace("_", " "): yes_no[v] if isinstance(v, bool) else v for k, v in template.items()},
     }
-    said = [("Problem", report.problems), ("Note", report.all_notes)]
-    lines = [f"{kind}: {StudioError.from_dict(one)}" for kind, found in said for one in found]
-    return "\n".join([details(told), *([""] if lines else []), *lines])
+    groups = [("Problem", report.problems), ("Note", report.all_notes)]
+    lines = [f"{kind}: {StudioError.from_dict(one)}" for kind, faults in groups for one in faults]
+    return "\n".join([details(properties), *([""] if lines else []), *lines])

@@ -64,23 +64,23 @@ class Models:
         reference = reference.strip()
         source, name, place = _recognise(reference)
         every = self._catalogue.models(removed=True)
-        known = next((m for m in every if m.source == source and m.reference == place), None)
-        if known is not None and known.status in ("preparing", "ready") and not _folder_is_gone(known):
-            return known
-        if known is not None and known.status == REMOVED:
-            self._removal.finish(known)
-            known = self._catalogue.model_by_id(known.id)
-        if known is None:
-            known = self._catalogue.add_model(
+        model = next((m for m in every if m.source == source and m.reference == place), None)
+        if model is not None and model.status in ("preparing", "ready") and not _folder_is_gone(model):
+            return model
+        if model is not None and model.status == REMOVED:
+            self._removal.finish(model)
+            model = self._catalogue.model_by_id(model.id)
+        if model is None:
+            model = self._catalogue.add_model(
                 name=self._catalogue.free_name(Model, name), reference=place, source=source, owner=owner
             )
-        self._fetch(known)
-        return self._catalogue.model(known.name)
+        self._fetch(model)
+        return self._catalogue.model(model.name)
 
     def add_starter_once(self) -> None:
         """Begins to fetch the starter, unless it is there or was removed: who has removed it does not want it back."""
-        known = [m.status for m in self._catalogue.models(removed=True) if m.source == STARTER]
-        if not set(known) & {"ready", REMOVED}:
+        statuses = [m.status for m in self._catalogue.models(removed=True) if m.source == STARTER]
+        if not set(statuses) & {"ready", REMOVED}:
             self.add(STARTER)
 
     def start_check(self, name: str) -> Model:
@@ -100,7 +100,7 @@ class Models:
             job.start("check")
         return model
 
-    def checked(self, name: str) -> ModelReport | None:
+    def check_result(self, name: str) -> ModelReport | None:
         """What the check found, which the catalogue keeps from now on; None while it is
         under way.
 
@@ -212,8 +212,8 @@ class Models:
         match job.poll(created_at=model.created_at):
             case Done(finished):
                 summary = finished.result(ModelSummary)
-                found = {name: value for name, value in summary if name in summary.model_fields_set}
-                change(status="ready", path=finished.path, size=finished.size, stage="", worker="", **found)
+                details = {name: value for name, value in summary if name in summary.model_fields_set}
+                change(status="ready", path=finished.path, size=finished.size, stage="", worker="", **details)
             case Failed(fault):
                 change(
                     status="failed", problem=fault.problem, remedy=fault.remedy, worker="",

@@ -33,9 +33,9 @@ def check_ready(model: Model) -> None:
 
 def fault_of(model: Model) -> StudioError:
     """Why it could not be fetched, in the worker's own words; with its values apart, so that it can be translated."""
-    told = next(iter(model.report.problems), None)
-    if told and StudioError.from_dict(told).problem == model.problem:
-        return StudioError.from_dict(told)
+    payload = next(iter(model.report.problems), None)
+    if payload and StudioError.from_dict(payload).problem == model.problem:
+        return StudioError.from_dict(payload)
     return StudioError(model.problem, model.remedy)
 
 

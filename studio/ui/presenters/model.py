@@ -38,11 +38,11 @@ def shown_report(report: ModelReport, language: str) -> dict[str, Any]:
         **report.model_dump(include={"causal", "quantization", "packing", "head"}),
         "layers": report.adapters.layers if report.adapters else [],
         "template": report.template.model_dump(exclude_unset=True) if report.template else {},
-        "problems": [_told(problem, language) for problem in report.problems],
-        "notes": [_told(note, language) for note in report.all_notes],
+        "problems": [_fault_text(problem, language) for problem in report.problems],
+        "notes": [_fault_text(note, language) for note in report.all_notes],
     }
 
 
-def _told(said: dict[str, Any], language: str) -> dict[str, str]:
-    fault = StudioError(said.get("problem", ""), said.get("remedy", ""), **(said.get("values") or {}))
+def _fault_text(payload: dict[str, Any], language: str) -> dict[str, str]:
+    fault = StudioError(payload.get("problem", ""), payload.get("remedy", ""), **(payload.get("values") or {}))
     return {"problem": problem_of(fault, language), "remedy": remedy_of(fault, language)}

@@ -88,49 +88,49 @@ def main(path: Path) -> None:
     """Does what the CheckRequest in FOLDER asks. Its last event is Finished, with a CheckSummary."""
     folder = JobFolder(path)
     reporter = Reporter(folder)
-    found = check_model(Path(folder.read_request(CheckRequest).path), reporter)
-    folder.append(Finished(path=str(path), details=CheckSummary(report=found.report())))
+    model_report = check_model(Path(folder.read_request(CheckRequest).path), reporter)
+    folder.append(Finished(path=str(path), details=CheckSummary(report=model_report.report())))
 
 
 def check_model(path: Path, report: Report = lambda *_: None) -> Findings:
     """Reads what the folder says of itself, then loads the model and tries it, where the memory that is free allows.
     Whatever is wrong becomes a problem of the report; nothing is raised."""
-    found = Findings()
-    stored = stored_quantization(model_config(path))
-    found.quantization = stored.name if stored else None
+    model_report = Findings()
+    quantization = stored_quantization(model_config(path))
+    model_report.quantization = quantization.name if quantization else None
     try:
         config = read_configuration(path)
-        _read_kind(config, found)
+        _read_kind(config, model_report)
         stored_in(path)
-        _read_tokenizer(path, found)
-        if found.refusal is None:
+        _read_tokenizer(path, model_report)
+        if model_report.refusal is None:
             hollow = hollow_model(config)
             if hollow is not None:
-                found.adapters = _adapters(config, Targets(hollow, tried=False))
-            _try(path, stored, hollow, found, report)
+                model_report.adapters = _adapters(config, Targets(hollow, tried=False))
+            _try(path, quantization, hollow, model_report, report)
     except StudioError as fault:
-        found.refuse(fault)
+        model_report.refuse(fault)
     except Exception as error:  # a family's own code, on weights that are not as it expects them
         logger.exception("The check of %s ended early", path)
-        found.refuse(recognise(error))
-    return found
+        model_report.refuse(recognise(error))
+    return model_report
 
 
-def _read_kind(config: Any, found: Findings) -> None:
+def _read_kind(config: Any, model_report: Findings) -> None:
     try:
         check_kind(config)
     except StudioError as fault:
-        found.causal = False
-        found.refuse(fault)
+        model_report.causal = False
+        model_report.refuse(fault)
 
 
-def _read_tokenizer(path: Path, found: Findings) -> None:
+def _read_tokenizer(path: Path, model_report: Findings) -> None:
     words = embedded_words(path)
     own = read_tokenizer(path)
     beyond = beyond_the_model(own, words) if words is not None else []
     tokenizer = load_tokenizer(path)
     if beyond:
-        found.notes.append(
+        model_report.notes.append(
             StudioError(
                 "{count} of the tokenizer's tokens {count:has|have} no embedding in the model, such as “{token}”: "
                 "{count:it is|they are} read as ordinary text, and “{pad}” pads short rows.",
@@ -141,71 +141,76 @@ def _read_tokenizer(path: Path, found: Findings) -> None:
         )
     give_template(tokenizer, AUTOMATIC)  # as training uses it where nobody chooses
     try:
-        found.template = TemplateReport.model_validate(describe_template(tokenizer))
+        model_report.template = TemplateReport.model_validate(describe_template(tokenizer))
     except TemplateExceeds as fault:  # another one can be chosen
-        found.notes.append(fault)
+        model_report.notes.append(fault)
 
 
-def _try(path: Path, stored: StoredQuantization | None, hollow: Any, found: Findings, report: Report) -> None:
+def _try(
+    path: Path, quantization: StoredQuantization | None, hollow: Any, model_report: Findings, report: Report
+) -> None:
     device = pick_device()
     parameters = hollow.num_parameters() if hollow is not None else None
     free = min(free_memory(device), host_memory()[1]) if device.type == "cpu" else free_memory(device)
-    precision = _precision_that_fits(parameters, stored, free)
+    precision = _precision_that_fits(parameters, quantization, free)
     if precision is None:
-        found.notes.append(
+        model_report.notes.append(
             StudioError(
                 "The model was not tried: that takes about {need} GB, and {free} GB are free. It will be tried when a "
                 "run starts.",
                 need=round(
-                    (parameters or 0) * PRECISIONS[(stored and stored.precision) or "bf16"].usual_bytes / 1e9, 1
+                    (parameters or 0)
+                    * PRECISIONS[(quantization and quantization.precision) or "bf16"].usual_bytes
+                    / 1e9,
+                    1,
                 ),
                 free=round(free / 1e9, 1),
             )
         )
         return
     report(N_("Trying the model"), 0, 0)
-    loaded = load_base(path, precision, device)
-    found.tried = True
+    base = load_base(path, precision, device)
+    model_report.tried = True
     try:
-        _probe(loaded, found)
+        _probe(base, model_report)
     finally:
-        del loaded
+        del base
         gc.collect()
 
 
-def _precision_that_fits(parameters: int | None, stored: StoredQuantization | None, free: int) -> str | None:
+def _precision_that_fits(parameters: int | None, quantization: StoredQuantization | None, free: int) -> str | None:
     """The finest that the memory allows; what it is stored in, where that is given."""
     if parameters is None:
         return "auto"
-    choices = [stored.precision] if stored and stored.precision else ["fp32", "bf16"]
+    choices = [quantization.precision] if quantization and quantization.precision else ["fp32", "bf16"]
     return next((p for p in choices if p and parameters * PRECISIONS[p].usual_bytes * _LOADING_FACTOR < free), None)
 
 
-def _probe(loaded: LoadedModel, found: Findings) -> None:
+def _probe(base: LoadedModel, model_report: Findings) -> None:
     """Runs the model on a few tokens. Its causality comes first: nothing else counts where that is missing."""
-    if loaded.passed_over:
-        found.notes.append(
+    if base.passed_over:
+        model_report.notes.append(
             StudioError(
                 "{count} of the weights in the folder {count:is|are} not used by this model, such as {first}. That is "
                 "fine for parts that read images or predict ahead.",
                 "Otherwise config.json does not belong to these weights.",
-                count=len(loaded.passed_over),
-                first=loaded.passed_over[0],
+                count=len(base.passed_over),
+                first=base.passed_over[0],
             )
         )
-    check_numbers(loaded.model)
+    check_numbers(base.model)
     try:
-        check_causal(loaded.model)
-        found.causal = True
+        check_causal(base.model)
+        model_report.causal = True
     except StudioError as fault:
-        found.causal = False
-        found.refuse(fault)
+        model_report.causal = False
+        model_report.refuse(fault)
         return
-    found.adapters = _adapters(loaded.model.config, Targets(loaded.model))
-    offers = offers_of(loaded, context_of(loaded.model.config, loaded.model))
-    found.head = "linear" if "linear" in offers.heads else "own"
-    found.batches = try_batches(loaded.model, loaded.tokenizer.pad_token_id)
-    found.packing = "exact" if isinstance(offers.batches[0], PackingCollator) else "padded"
+    model_report.adapters = _adapters(base.model.config, Targets(base.model))
+    offers = offers_of(base, context_of(base.model.config, base.model))
+    model_report.head = "linear" if "linear" in offers.heads else "own"
+    model_report.batches = try_batches(base.model, base.tokenizer.pad_token_id)
+    model_report.packing = "exact" if isinstance(offers.batches[0], PackingCollator) else "padded"
 
 
 def _adapters(config: Any, targets: Targets) -> AdapterReport | None:
@@ -214,9 +219,9 @@ def _adapters(config: Any, targets: Targets) -> AdapterReport | None:
     if hollow is None:
         return None
     spec = LoraSpec()
-    adapted = get_peft_model(hollow, targets.config(spec), low_cpu_mem_usage=True)
+    peft_model = get_peft_model(hollow, targets.config(spec), low_cpu_mem_usage=True)
     return AdapterReport(
-        layers=reached(adapted),
-        trainable=sum(p.numel() for p in adapted.parameters() if p.requires_grad),
-        left_out=[said.as_dict() for said in targets.left_out_of(adapted, spec)],
+        layers=reached(peft_model),
+        trainable=sum(p.numel() for p in peft_model.parameters() if p.requires_grad),
+        left_out=[fault.as_dict() for fault in targets.left_out_of(peft_model, spec)],
     )

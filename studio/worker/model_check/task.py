@@ -28,10 +28,10 @@ def main(path: Path) -> None:
     model, details = _fetch(request, path / "model", report)
     report(N_("Checking the model"))
     details = describe_model(model) | {k: v for k, v in details.items() if v}
-    found = check_model(model, report)
-    if found.refusal is not None:
-        raise found.refusal
-    summary = ModelSummary(**details, report=found.report())
+    model_report = check_model(model, report)
+    if model_report.refusal is not None:
+        raise model_report.refusal
+    summary = ModelSummary(**details, report=model_report.report())
     folder.append(Finished(path=str(model), size=folder_size(model), details=summary))
 
 
