@@ -48,13 +48,13 @@ def listing(studio: Studio, search: str = "") -> dict[str, Any]:
 def detail(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
     """With what evaluations found of it and its base. Raises NotFound."""
     adapter = studio.adapters.get(name)
-    shown = adapter.as_dict() | {"method": method(adapter), "settings": settings_of(adapter.spec)}
-    del shown["spec"]
-    shown["trained_part"] = translate(
+    fields = adapter.as_dict() | {"method": method(adapter), "settings": settings_of(adapter.spec)}
+    del fields["spec"]
+    fields["trained_part"] = translate(
         objective_of(adapter.spec).trained_part(adapter.details.format), language_of(request)
     )
-    shown["says_where_it_ends"] = (Path(adapter.path) / GENERATION_CONFIG).is_file()
-    return shown | {"measured": studio.evaluations.of_adapter(name), "metrics": metrics.describe()}
+    fields["says_where_it_ends"] = (Path(adapter.path) / GENERATION_CONFIG).is_file()
+    return fields | {"measured": studio.evaluations.of_adapter(name), "metrics": metrics.describe()}
 
 
 def rename(studio: Studio, name: str, new_name: str) -> None:
@@ -80,10 +80,10 @@ def push_form(studio: Studio, name: str) -> dict[str, Any]:
 
 def push(studio: Studio, name: str, repo: str, private: bool = True, key: str = "") -> dict[str, str]:
     """Pushes; `key`, a token given here, is kept for the next time once it has worked."""
-    pushed = studio.hub.push(name, repo_id=repo, private=private, token=key or None)
+    result = studio.hub.push(name, repo_id=repo, private=private, token=key or None)
     if key:
         studio.hub.save_token(key)
-    return {"url": pushed.url, "note": pushed.note}
+    return {"url": result.url, "note": result.note}
 
 
 def method(adapter: Adapter) -> str:
