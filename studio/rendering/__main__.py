@@ -20,8 +20,23 @@ from jinja2 import Template, TemplateError
 
 from studio.domain.chat.spans import Messages, Render, Tools, turns_of
 from studio.domain.chat.template_faults import TemplateRefusal, template_refusal
-from studio.rendering.frames import Closed, answer, receive_request
+from studio.rendering.frames import Closed, framed_reply, receive_request
 from studio.rendering.jinja import environment
+from studio.rendering.messages import (
+    Answer,
+    AtLimit,
+    Compile,
+    Compiled,
+    ReadFolder,
+    Refused,
+    RenderedText,
+    RenderRows,
+    RenderText,
+    Reply,
+    Request,
+    Sources,
+    Unreadable,
+)
 from studio.rendering.template_files import read_template
 
 resource: ModuleType | None
@@ -30,7 +45,6 @@ try:
 except ImportError:  # Windows: whoever asked watches alone
     resource = None
 
-Message = dict[str, Any]
 _REASONING = ("reasoning_content", "thinking", "reasoning")  # a message's reasoning has one of these names
 
 
@@ -43,83 +57,93 @@ def main() -> None:
     own = _own_size()
     with suppress(Closed, BrokenPipeError):
         while True:
-            limits = receive_request(requests)
-            request = receive_request(requests)
-            _limit(own + limits["memory"], limits["seconds"])
-            if not _answer(request | limits, replies, time.process_time()):
+            allowance, request = receive_request(requests)
+            _limit(own + allowance.memory, allowance.seconds)
+            if not _reply(request, allowance.characters, replies, time.process_time()):
                 return
             _limit(None, 0)
 
 
-def _answer(request: Message, replies: IO[bytes], began: float) -> bool:
-    """Sends one reply, for "turns" one for each row. False where the memory was used up, so that another process had
+def _reply(request: Request, characters: int, replies: IO[bytes], began: float) -> bool:
+    """Sends one reply, for RenderRows one for each row. False where the memory was used up, so that another process had
     better go on."""
+
+    def send(answer: Answer, seconds: float = 0.0) -> None:
+        replies.write(framed_reply(Reply(answer, seconds)))
+        replies.flush()
+
     try:
-        for reply in _ACTIONS[request["do"]](request):
-            replies.write(answer(reply | {"seconds": time.process_time() - began}))
-            replies.flush()
+        for answer in _answers(request, characters):
+            send(answer, time.process_time() - began)
     except MemoryError:
         _limit(None, 0)
-        replies.write(answer({"limit": "memory"}))
-        replies.flush()
+        send(AtLimit("memory"))
         return False
     except TooLong:
-        replies.write(answer({"limit": "characters"}))
-        replies.flush()
+        send(AtLimit("characters"))
     return True
 
 
-def _read(request: Message) -> Iterator[Message]:
+def _answers(request: Request, characters: int) -> Iterator[Answer]:
+    match request:
+        case ReadFolder():
+            yield _read(request)
+        case Compile():
+            yield _compile(request)
+        case RenderText():
+            yield _text(request, characters)
+        case RenderRows():
+            yield from _rows(request, characters)
+
+
+def _read(request: ReadFolder) -> Answer:
     try:
-        yield read_template(Path(request["folder"]), wants_begin=request["wants_begin"])
+        return read_template(Path(request.folder), wants_begin=request.wants_begin)
     except RecursionError:
-        yield {"unreadable": "its values are nested too deeply"}
+        return Unreadable("its values are nested too deeply")
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        yield {"unreadable": str(error)[:1000] or type(error).__name__}
+        return Unreadable(str(error)[:1000] or type(error).__name__)
 
 
-def _compile(request: Message) -> Iterator[Message]:
+def _compile(request: Compile) -> Answer:
     try:
-        for source in request["sources"]:
+        for source in (request.sources.plain, request.sources.with_tools):
             _compiled(source)
-        yield {}
+        return Compiled()
     except (TemplateError, ValueError, RecursionError, SyntaxError) as error:
-        yield {"unreadable": str(error)[:1000] or type(error).__name__}
+        return Unreadable(str(error)[:1000] or type(error).__name__)
 
 
-def _text(request: Message) -> Iterator[Message]:
+def _text(request: RenderText, characters: int) -> Answer:
     try:
-        yield {"text": _render_of(request)(request["messages"], request["prompt"], request["tools"])}
+        render = _render_of(request.sources, characters)
+        return RenderedText(render(request.messages, request.prompt, request.tools), [])
     except TemplateRefusal as refusal:
-        yield {"refused": refusal.as_dict()}
+        return Refused(refusal)
 
 
-def _turns(request: Message) -> Iterator[Message]:
-    render, remaining = _render_of(request), request["characters"]
-    for row in request["rows"]:
+def _rows(request: RenderRows, characters: int) -> Iterator[Answer]:
+    render, remaining = _render_of(request.sources, characters), characters
+    for row in request.rows:
         try:
-            text, turns = turns_of(row, render, answers_only=request["answers_only"])
+            text, turns = turns_of(row, render, answers_only=request.answers_only)
             if (remaining := remaining - len(text)) < 0:
                 raise TooLong
-            yield {"text": text, "turns": [[turn.index, turn.span, turn.follows_prompt] for turn in turns]}
+            yield RenderedText(text, turns)
         except TemplateRefusal as refusal:
-            yield {"refused": refusal.as_dict()}
+            yield Refused(refusal)
 
 
-_ACTIONS = {"read": _read, "compile": _compile, "text": _text, "turns": _turns}
-
-
-def _render_of(request: Message) -> Render:
-    plain, with_tools = request["sources"]
-    tokens, most = request["tokens"], request["characters"]
+def _render_of(sources: Sources, most: int) -> Render:
+    """Raises TooLong, when it is called, where that is more than `most` characters."""
 
     def render(messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
         try:
             if not messages:
                 raise ValueError("Cannot apply chat template to an empty conversation. Provide at least one message.")
             text = str(
-                _compiled(with_tools if tools else plain).render(
-                    **tokens,
+                _compiled(sources.with_tools if tools else sources.plain).render(
+                    **sources.tokens,
                     messages=[_message_fields(message) for message in messages],
                     tools=[dict(tool) for tool in tools] if tools else None,
                     documents=None,
@@ -137,7 +161,7 @@ def _render_of(request: Message) -> Render:
     return render
 
 
-def _message_fields(message: Any) -> Message:
+def _message_fields(message: Any) -> dict[str, Any]:
     """A message as transformers hands it to a template."""
     fields = {key: value for key, value in message.items() if value is not None}
     reasoning = next((fields[name] for name in _REASONING if name in fields), None)

@@ -10,6 +10,8 @@ import json
 import marshal
 from typing import IO, Any
 
+from studio.rendering.messages import Allowance, Reply, Request, reply_of, request_as_plain, request_of
+
 _LENGTH = 8  # bytes
 _SAME = 2  # marshal's version that writes equal values alike
 
@@ -18,39 +20,44 @@ class Closed(Exception):
     """The other side is gone, or sends what is no message."""
 
 
-def frame(content: bytes) -> bytes:
+def _frame(content: bytes) -> bytes:
     return len(content).to_bytes(_LENGTH) + content
 
 
-def pack(request: dict[str, Any]) -> bytes:
+def pack(request: Request) -> bytes:
     """Raises ValueError where something in it is nothing that JSON could say."""
-    return marshal.dumps(request, _SAME)
+    return marshal.dumps(request_as_plain(request), _SAME)
 
 
-def receive_request(pipe: IO[bytes]) -> dict[str, Any]:
+def framed(allowance: Allowance, request: bytes) -> bytes:
+    """A packed request behind what it may take."""
+    return _frame(marshal.dumps(allowance.as_plain(), _SAME)) + _frame(request)
+
+
+def receive_request(pipe: IO[bytes]) -> tuple[Allowance, Request]:
     """Raises Closed where there is none."""
+    return Allowance(**_receive(pipe)), request_of(_receive(pipe))
+
+
+def _receive(pipe: IO[bytes]) -> dict[str, Any]:
     content = _read(pipe, int.from_bytes(_read(pipe, _LENGTH)))
-    request: dict[str, Any] = marshal.loads(content)  # noqa: S302 - from the studio, which started this process
-    return request
+    plain: dict[str, Any] = marshal.loads(content)  # noqa: S302 - from the studio, which started this process
+    return plain
 
 
-def answer(reply: dict[str, Any]) -> bytes:
-    """Its `text` stands behind the rest as it is: as JSON it would take as long again as to render it. Halves of
+def framed_reply(reply: Reply) -> bytes:
+    """Its text stands behind the rest as it is: as JSON it would take as long again as to render it. Halves of
     surrogate pairs, which a template may write, stay what they are."""
-    text = reply.pop("text", "").encode("utf-8", "surrogatepass")
-    return frame(json.dumps(reply).encode()) + frame(text)
+    return _frame(json.dumps(reply.as_plain()).encode()) + _frame(reply.text.encode("utf-8", "surrogatepass"))
 
 
-def receive_answer(pipe: IO[bytes], most: int) -> dict[str, Any]:
-    """Always with `text`. Raises Closed where there is none, or it has more than `most` bytes."""
+def receive_reply(pipe: IO[bytes], most: int) -> Reply:
+    """Raises Closed where there is none, or it has more than `most` bytes."""
     try:
-        reply = json.loads(_bounded(pipe, most))
-        text = _bounded(pipe, most).decode("utf-8", "surrogatepass")
+        plain = json.loads(_bounded(pipe, most))
+        return reply_of(plain, _bounded(pipe, most).decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:
         raise Closed from error
-    if not isinstance(reply, dict):
-        raise Closed
-    return reply | {"text": text}
 
 
 def _bounded(pipe: IO[bytes], most: int) -> bytes:

@@ -9,15 +9,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, cast
 
 import psutil
 
 from studio.domain.errors import StudioError
-from studio.rendering.frames import Closed, frame, pack, receive_answer
+from studio.rendering.frames import Closed, framed, receive_reply
+from studio.rendering.messages import Allowance, AtLimit, Reply, What
 
 MAX_PROCESSES = 4  # that render at the same time for one that asks
 # Whoever waits for one holds a thread, of which a server has some dozens for all that it does: few may wait long.
@@ -25,8 +26,6 @@ MOST_WAITING, LONGEST_WAIT, SHORT_WAIT = 8, 60.0, 1.0  # threads; seconds of tho
 _PASSED_VARIABLES = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "SYSTEMROOT", "TZ")
 _POLL_SECONDS = 0.25  # seconds between two looks at a process that renders
 _TIMEOUTS = 30.0, 12.0  # seconds, and as many times the processor's: a busy machine takes that long
-
-What = Literal["memory", "seconds", "characters", "ended"]
 
 
 class Stopped(Exception):
@@ -74,22 +73,21 @@ class RenderingProcess:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, request: bytes, replies: int, most: int, limits: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """That many answers to a request as frames.packed has it, of up to `most` bytes each. `limits` are `memory`
-        (bytes), `seconds` of processor time, and what else the process is to know of them.
+    def ask(self, request: bytes, replies: int, most: int, allowance: Allowance) -> list[Reply]:
+        """That many replies to a request as frames.pack has it, of up to `most` bytes each.
 
         Raises Stopped at a limit; the process may be gone then.
         """
-        self._stop_reason, self._request = "ended", (time.monotonic(), limits["seconds"], limits["memory"])
+        self._stop_reason, self._request = "ended", (time.monotonic(), allowance.seconds, allowance.memory)
         self._busy.set()
-        answers: list[dict[str, Any]] = []
+        answers: list[Reply] = []
         try:
-            self._requests.write(frame(pack(dict(limits))) + frame(request))
+            self._requests.write(framed(allowance, request))
             self._requests.flush()
             while len(answers) < replies:
-                reply = receive_answer(self._replies, most)
-                if "limit" in reply:
-                    raise Stopped(reply["limit"])
+                reply = receive_reply(self._replies, most)
+                if isinstance(reply.answer, AtLimit):
+                    raise Stopped(reply.answer.what)
                 answers.append(reply)
         except (Closed, OSError, ValueError) as error:
             self.end()
@@ -150,14 +148,14 @@ class RenderingPool:
         self._places = threading.BoundedSemaphore(MAX_PROCESSES)
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
 
-    def ask(self, request: bytes, replies: int, most: int, limits: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def ask(self, request: bytes, replies: int, most: int, allowance: Allowance) -> list[Reply]:
         """As RenderingProcess.ask. Where the process was ended by somebody, another one is asked, once."""
         for last in (False, True):
             if self._is_closed:
                 break
             try:
                 with self._process() as process:
-                    return process.ask(request, replies, most, limits)
+                    return process.ask(request, replies, most, allowance)
             except Stopped as stopped:
                 if last or stopped.what != "ended":
                     raise

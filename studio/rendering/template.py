@@ -14,7 +14,22 @@ from studio.domain.chat.template_faults import TemplateExceeds, TemplateRefusal,
 from studio.domain.errors import StudioError
 from studio.domain.translation import N_
 from studio.rendering.frames import pack
-from studio.rendering.process import RenderingPool, Stopped, What, pool
+from studio.rendering.messages import (
+    Allowance,
+    Compile,
+    ReadFolder,
+    Refused,
+    RenderedText,
+    RenderRows,
+    RenderText,
+    Reply,
+    Request,
+    Sources,
+    TemplateParts,
+    Unreadable,
+    What,
+)
+from studio.rendering.process import RenderingPool, Stopped, pool
 from studio.rendering.template_files import MAX_TEMPLATE_CHARACTERS, files_size
 
 Rendered = tuple[str, list[LearnedTurn]]
@@ -61,12 +76,12 @@ class Template:
         processes: RenderingPool | None = None,
     ) -> None:
         """Raises TemplateExceeds: it is too long to be one."""
-        self._sources = [source, for_tools or source]
-        self._tokens, self._name, self._limits = dict(tokens), name, limits
+        self._sources = Sources(source, for_tools or source, dict(tokens))
+        self._name, self._limits = name, limits
         self._seconds, self._characters = limits.seconds[0], limits.characters[0]
         self._processes = processes or pool()
         self._fault: TemplateExceeds | None = None
-        longest = max(map(len, self._sources))
+        longest = max(len(source), len(for_tools))
         if longest > MAX_TEMPLATE_CHARACTERS:
             raise TemplateExceeds(
                 "The chat template of {model} has {characters} characters; at most {most} are read.",
@@ -74,9 +89,10 @@ class Template:
             )  # fmt: skip
 
     def __call__(self, messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
-        request = {"do": "text", "messages": _plain(messages), "prompt": add_generation_prompt, "tools": _plain(tools)}
+        plain = [dict(message) for message in messages]
+        request = RenderText(self._sources, plain, add_generation_prompt, _plain(tools))
         (reply,) = self._ask(request, 1, 1, _length(messages))
-        text, _ = _answer(reply)
+        text, _ = _rendered(reply)
         return text
 
     def turns(
@@ -87,38 +103,38 @@ class Template:
         for some in _batches(rows):
             renderings = [1 + _RENDERINGS * _answers(row["messages"]) for row in some]
             work = sum(times * _length(row["messages"]) for times, row in zip(renderings, some, strict=True))
-            request = {"do": "turns", "rows": some, "answers_only": answers_only}
+            request = RenderRows(self._sources, some, answers_only)
             for reply in self._ask(request, len(some), sum(renderings), work):
                 try:
-                    rendered_rows.append(_answer(reply))
+                    rendered_rows.append(_rendered(reply))
                 except TemplateRefusal as refusal:
                     rendered_rows.append(refusal)
         return rendered_rows
 
     def check(self, path: Path) -> None:
         """Raises StudioError: it is no Jinja. `path` is where it comes from."""
-        (reply,) = self._ask({"do": "compile"}, 1, 1, 0)
-        if "unreadable" in reply:
-            raise unreadable(str(path), reply["unreadable"])
+        (reply,) = self._ask(Compile(self._sources), 1, 1, 0)
+        if isinstance(reply.answer, Unreadable):
+            raise unreadable(str(path), reply.answer.reason)
 
-    def _ask(self, fields: dict[str, Any], replies: int, renderings: int, work: int) -> list[dict[str, Any]]:
+    def _ask(self, asked: Request, replies: int, renderings: int, work: int) -> list[Reply]:
         """`work`: characters that go through the template, as often as they do."""
         if self._fault:
             raise self._fault
         try:
-            request = pack(fields | {"sources": self._sources, "tokens": self._tokens})
+            request = pack(asked)
         except ValueError as error:
             raise template_refusal(error) from error
         size, limits = len(request), self._limits
         seconds = self._seconds + renderings * limits.seconds[1] + work * limits.seconds[2] / 1e6
         characters = self._characters + replies * limits.characters[1] + size * limits.characters[2]
-        most = {"seconds": seconds, "characters": characters, "memory": limits.memory[0] + size * limits.memory[1]}
+        allowance = Allowance(limits.memory[0] + size * limits.memory[1], seconds, characters)
         question = hashlib.sha256(request + repr(limits).encode()).digest()
         is_fresh = (self._seconds, self._characters) == (limits.seconds[0], limits.characters[0])
         try:
             if question in _stopped_before:
                 raise Stopped(_stopped_before[question])
-            answers = self._processes.ask(request, replies, 6 * characters + 64 * size, most)
+            answers = self._processes.ask(request, replies, 6 * characters + 64 * size, allowance)
         except Stopped as stopped:
             fault = self._limit(stopped.what)
             if stopped.what != "ended":
@@ -126,8 +142,8 @@ class Template:
                 if is_fresh:
                     _remember(question, stopped.what)
             raise fault from None
-        self._seconds = min(limits.seconds[0], seconds - max(reply.get("seconds", 0.0) for reply in answers))
-        self._characters = min(limits.characters[0], characters - sum(len(reply["text"]) for reply in answers))
+        self._seconds = min(limits.seconds[0], seconds - max(reply.seconds for reply in answers))
+        self._characters = min(limits.characters[0], characters - sum(len(reply.text) for reply in answers))
         return answers
 
     def _limit(self, what: What) -> TemplateExceeds:
@@ -149,21 +165,24 @@ _PROBLEMS: dict[What, str] = {
 }
 
 
-def read_template(folder: Path, *, wants_begin: bool) -> dict[str, Any]:
+def read_template(folder: Path, *, wants_begin: bool) -> TemplateParts:
     """What template_files.read_template finds in a model's folder, found by a process of its own.
 
     Raises StudioError: what is there cannot be read.
     """
     size = files_size(folder)
-    request = pack({"do": "read", "folder": str(folder.absolute()), "wants_begin": wants_begin})
-    limits = {"seconds": 10.0 + size / 2e6, "memory": LIMITS.memory[0] + 12 * size}
+    request = pack(ReadFolder(str(folder.absolute()), wants_begin))
+    allowance = Allowance(LIMITS.memory[0] + 12 * size, 10.0 + size / 2e6)
     try:
-        (parts,) = pool().ask(request, 1, _MAX_FILE_BYTES, limits)
+        (reply,) = pool().ask(request, 1, _MAX_FILE_BYTES, allowance)
     except Stopped:
         raise unreadable(str(folder), "its files are too large") from None
-    if "unreadable" in parts:
-        raise unreadable(str(folder), parts["unreadable"])
-    return parts
+    match reply.answer:
+        case TemplateParts() as parts:
+            return parts
+        case Unreadable(reason):
+            raise unreadable(str(folder), reason)
+    raise unreadable(str(folder), "the process that reads it answered something else")
 
 
 def unreadable(path: str, reason: str) -> StudioError:
@@ -172,13 +191,13 @@ def unreadable(path: str, reason: str) -> StudioError:
     )
 
 
-def _answer(reply: Mapping[str, Any]) -> Rendered:
-    if "refused" in reply:
-        raise TemplateRefusal.from_dict(reply["refused"])
-    turns = [
-        LearnedTurn(index, span and (span[0], span[1]), follows) for index, span, follows in reply.get("turns", ())
-    ]
-    return reply["text"], turns
+def _rendered(reply: Reply) -> Rendered:
+    match reply.answer:
+        case RenderedText(text, turns):
+            return text, turns
+        case Refused(refusal):
+            raise refusal
+    raise template_refusal(ValueError("the process that renders it answered something else"))
 
 
 def _batches(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:

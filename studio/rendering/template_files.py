@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.chat.template_faults import TemplateExceeds
+from studio.rendering.messages import TemplateParts
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 MAX_TEMPLATE_CHARACTERS = 256_000  # characters; the longest that are known have 20,000
@@ -40,10 +41,8 @@ def files_size(folder: Path) -> int:
     return sum(min(most, _size(folder / name)) for name, most in _MAX_BYTES.items())
 
 
-def read_template(folder: Path, *, wants_begin: bool) -> dict[str, Any]:
-    """`own`: the chat template, `for_tools`: the one to be used where there are tools, both empty where there is none;
-    `tokens`: the special tokens by name; `begins`: whether the tokenizer puts its begin token before a text of its own
-    accord, which is looked up where it is wanted or there is no template.
+def read_template(folder: Path, *, wants_begin: bool) -> TemplateParts:
+    """What the files of the folder say.
 
     Raises:
         OSError, ValueError, TypeError, KeyError: a file cannot be read, or is not what it should be.
@@ -51,7 +50,7 @@ def read_template(folder: Path, *, wants_begin: bool) -> dict[str, Any]:
     config = _read_json(folder / "tokenizer_config.json")
     own, tokens = _source(folder, config), _special_tokens(folder, config)
     begins = (wants_begin or not own) and _writes_begin(folder, tokens)
-    return {"own": own, "for_tools": _source(folder, config, "tool_use"), "tokens": tokens, "begins": begins}
+    return TemplateParts(own, _source(folder, config, "tool_use"), tokens, begins)
 
 
 def _source(folder: Path, config: dict[str, Any], name: str = "default") -> str:
@@ -79,7 +78,10 @@ def _special_tokens(folder: Path, config: dict[str, Any]) -> dict[str, str]:
     for name in SPECIAL_TOKENS:
         token = config.get(name)
         if token is not None:
-            tokens[name] = token["content"] if isinstance(token, dict) else str(token)
+            content = token["content"] if isinstance(token, dict) else str(token)
+            if not isinstance(content, str):
+                raise ValueError(f"{name} is no text")
+            tokens[name] = content
     return tokens
 
 

@@ -59,12 +59,12 @@ def load_chat_template(model_path: str | Path, choice: TemplateChoice = AUTOMATI
     folder = Path(model_path)
     name = name or str(folder)
     parts = read_template(folder, wants_begin=choice != AUTOMATIC)
-    own, make_template = parts["own"], partial(Template, tokens=parts["tokens"], name=name)
+    own, make_template = parts.own, partial(Template, tokens=parts.tokens, name=name)
     if choice != AUTOMATIC or not own:  # as the worker does: see worker.tokenization.load.give_template
-        return make_template(stand_in(choice, begins=parts["begins"]))
-    template = make_template(own, for_tools=parts["for_tools"])
+        return make_template(stand_in(choice, begins=parts.begins))
+    template = make_template(own, for_tools=parts.for_tools)
     template.check(folder)
-    if parts["for_tools"]:
+    if parts.for_tools:
         return template
     training_source = trained_template(own, training_variant(own), make_template)
     return template if training_source == own else make_template(training_source)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -14,12 +16,27 @@ from typing import Any
 import psutil
 import pytest
 
-from studio.domain.chat.spans import turns_of
+from studio.domain.chat.spans import LearnedTurn, turns_of
 from studio.domain.chat.template_faults import MAX_REASON_CHARACTERS, TemplateExceeds, TemplateRefusal
 from studio.domain.chat.template_traits import traits_of
 from studio.domain.errors import StudioError
 from studio.rendering import process as processes
-from studio.rendering import template as templates
+from studio.rendering.frames import Closed, framed, framed_reply, pack, receive_reply, receive_request
+from studio.rendering.messages import (
+    Allowance,
+    AtLimit,
+    Compile,
+    Compiled,
+    ReadFolder,
+    Refused,
+    RenderedText,
+    RenderRows,
+    RenderText,
+    Reply,
+    Sources,
+    TemplateParts,
+    Unreadable,
+)  # fmt: skip
 from studio.rendering.process import MAX_PROCESSES, RenderingPool, Stopped
 from studio.rendering.template import LIMITS, Template, read_template
 from studio.rendering.template_files import MAX_TEMPLATE_CHARACTERS, check_sizes
@@ -212,21 +229,20 @@ def test_few_wait_for_greedy_templates_and_others_are_told_to_come_again(monkeyp
         pool.close()
 
 
-@pytest.mark.parametrize(("limit", "what"), [({"memory": -(120 << 20)}, "memory"), ({"seconds": -0.9}, "seconds")])
+@pytest.mark.parametrize(
+    ("allowance", "what"), [(Allowance(-(120 << 20), 60.0), "memory"), (Allowance(8 << 30, -0.9), "seconds")]
+)
 def test_where_the_system_sets_no_limits_whoever_asks_does(
-    monkeypatch: pytest.MonkeyPatch, limit: dict[str, float], what: str
+    monkeypatch: pytest.MonkeyPatch, allowance: Allowance, what: str
 ) -> None:
     """The limits that the process itself is told are high here."""
-    monkeypatch.setattr(
-        processes, "pack", lambda _: templates.pack({"memory": 8 << 30, "seconds": 60.0, "characters": 9**9})
-    )
+    high = Allowance(8 << 30, 60.0, 9**9)
+    monkeypatch.setattr(processes, "framed", lambda _, request: framed(high, request))
     pool = RenderingPool()
     source = "{% set s = 'x' * 150000000 %}" + TAKES_TIME["loops"]
-    request = templates.pack(
-        {"do": "text", "sources": [source] * 2, "tokens": {}, "messages": [*ASKED], "prompt": True, "tools": None}
-    )
+    request = pack(RenderText(Sources(source, source, {}), [*ASKED], True, None))
     with pytest.raises(Stopped) as caught:
-        pool.ask(request, 1, 1000, {"memory": 8 << 30, "seconds": 60.0} | limit)
+        pool.ask(request, 1, 1000, allowance)
     assert caught.value.what == what
     pool.close()
 
@@ -290,7 +306,7 @@ def test_damaged_and_absurd_files_of_a_template_are_said_to_be(
     else:
         found = read_template(tmp_path, wants_begin=False)
         with pytest.raises(TemplateExceeds, match="256,001 characters; at most 256,000"):
-            Template(found["own"], {}, name="tiny")
+            Template(found.own, {}, name="tiny")
 
 
 def test_files_of_absurd_size_are_not_given_to_transformers(tmp_path: Path) -> None:
@@ -303,3 +319,60 @@ def test_files_of_absurd_size_are_not_given_to_transformers(tmp_path: Path) -> N
         with pytest.raises(TemplateExceeds, match="209,715,200 bytes"):
             check_sizes(tmp_path)
         file.unlink()
+
+
+SOURCES = Sources("plain", "tools", {"eos_token": "</s>"})
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ReadFolder("/models/1", True),
+        Compile(SOURCES),
+        RenderText(SOURCES, [{"role": "user", "content": "Hi"}], True, None),
+        RenderRows(SOURCES, [ROW], False),
+    ],
+    ids=lambda request: request.name,
+)
+def test_a_request_arrives_as_it_was_sent(request_: Any) -> None:
+    allowance = Allowance(1 << 20, 2.5, 100)
+    assert receive_request(io.BytesIO(framed(allowance, pack(request_)))) == (allowance, request_)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        TemplateParts("own", "", {"bos_token": "<s>"}, True),
+        Unreadable("it is torn"),
+        Compiled(),
+        RenderedText("half \ud800", [LearnedTurn(1, (0, 4), True), LearnedTurn(3, None, False)]),
+        AtLimit("memory"),
+    ],
+    ids=lambda answer: type(answer).__name__,
+)
+def test_an_answer_arrives_as_it_was_sent(answer: Any) -> None:
+    assert receive_reply(io.BytesIO(framed_reply(Reply(answer, 0.5))), 1000) == Reply(answer, 0.5)
+
+
+def test_a_refusal_keeps_its_words_and_values_apart() -> None:
+    refusal = TemplateRefusal("It refuses: {reason}.", "Change it.", reason="no system message")
+    reply = receive_reply(io.BytesIO(framed_reply(Reply(Refused(refusal)))), 1000)
+    assert isinstance(reply.answer, Refused)
+    assert reply.answer.refusal.as_dict() == refusal.as_dict()
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        [], {}, {"seconds": 1.0}, {"turns": []}, {"seconds": -1.0, "turns": []}, {"seconds": float("nan"), "turns": []},
+        {"seconds": 0, "turns": [[1, "all", True]]}, {"seconds": 0, "turns": [[1, [0], True]]},
+        {"seconds": 0, "limit": "patience"}, {"seconds": 0, "refused": "no"},
+        {"seconds": 0, "refused": {"problem": "", "remedy": "", "values": {"problem": ""}}},
+        {"seconds": 0, "unreadable": 5},
+        {"seconds": 0, "parts": {"own": "", "for_tools": "", "tokens": {"a": 1}, "begins": True}},
+    ],
+)  # fmt: skip
+def test_what_is_no_answer_is_taken_for_the_end_of_the_process(plain: Any) -> None:
+    content = json.dumps(plain).encode()
+    with pytest.raises(Closed):
+        receive_reply(io.BytesIO(len(content).to_bytes(8) + content + bytes(8)), 1000)
