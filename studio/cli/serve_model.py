@@ -51,7 +51,7 @@ def serve_model(arguments: argparse.Namespace) -> int:
     job.start("serve")
     try:
         endpoint = _endpoint(job)
-        url = f"http://127.0.0.1:{endpoint.port}/v1"
+        url = f"{endpoint.url}/v1"
         token_file = job.folder.path / "token"
         token_file.touch(mode=0o600)
         token_file.write_text(endpoint.token)

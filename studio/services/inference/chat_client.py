@@ -98,11 +98,11 @@ class TokenScores:
 
 
 class ChatClient:
-    def __init__(self, port: int, token: str) -> None:
+    def __init__(self, url: str, token: str) -> None:
         keep_secret(token)
-        # No proxy of the environment, and no waiting for one: the worker is on this machine.
+        # No proxy of the environment: the worker is one of ours, and near.
         self._options: dict[str, Any] = {
-            "base_url": f"http://127.0.0.1:{port}",
+            "base_url": url,
             "headers": {"Authorization": f"Bearer {token}"},
             "trust_env": False,
         }

@@ -161,7 +161,7 @@ class ChatWorker:
         except OSError:
             return None
         is_its = self._folder.worker is not None and endpoint.pid == self._folder.worker[0]
-        return ChatClient(endpoint.port, endpoint.token) if is_its else None
+        return ChatClient(endpoint.url, endpoint.token) if is_its else None
 
     def _survives(self, worker: Worker) -> bool:
         """A process is alive for a moment after its connections broke."""

@@ -46,10 +46,10 @@ def main(path: Path) -> None:
     folder.append(Progress(stage=N_("Ready")))
     scheduler = Scheduler(base, manager, request.model.batches)
     service = ChatService(base, manager, scheduler, name=request.model.name, token=token)
-    with socket.create_server(("127.0.0.1", request.port)) as listener:
+    with socket.create_server((request.host, request.port)) as listener:
         process = psutil.Process()
         port = listener.getsockname()[1]
-        endpoint = Endpoint(port=port, token=token, pid=process.pid, started=process.create_time())
+        endpoint = Endpoint(host=request.host, port=port, token=token, pid=process.pid, started=process.create_time())
         write_private(folder.endpoint, endpoint.model_dump_json())
         try:
             asyncio.run(_serve(service, scheduler, listener, request.idle_exit))
