@@ -20,7 +20,7 @@ from jinja2 import Template, TemplateError
 
 from studio.domain.chat.spans import Messages, Render, Tools, turns_of
 from studio.domain.chat.template_faults import TemplateRefusal, template_refusal
-from studio.rendering.frames import Closed, framed_reply, receive_request
+from studio.rendering.frames import Closed, frame_reply, receive_request
 from studio.rendering.jinja import environment
 from studio.rendering.messages import (
     Answer,
@@ -69,7 +69,7 @@ def _reply(request: Request, characters: int, replies: IO[bytes], began: float) 
     better go on."""
 
     def send(answer: Answer, seconds: float = 0.0) -> None:
-        replies.write(framed_reply(Reply(answer, seconds)))
+        replies.write(frame_reply(Reply(answer, seconds)))
         replies.flush()
 
     try:

@@ -29,7 +29,7 @@ def pack(request: Request) -> bytes:
     return marshal.dumps(request_as_plain(request), _SAME)
 
 
-def framed(allowance: Allowance, request: bytes) -> bytes:
+def frame_request(allowance: Allowance, request: bytes) -> bytes:
     """A packed request behind what it may take."""
     return _frame(marshal.dumps(allowance.as_plain(), _SAME)) + _frame(request)
 
@@ -45,7 +45,7 @@ def _receive(pipe: IO[bytes]) -> dict[str, Any]:
     return plain
 
 
-def framed_reply(reply: Reply) -> bytes:
+def frame_reply(reply: Reply) -> bytes:
     """Its text stands behind the rest as it is: as JSON it would take as long again as to render it. Halves of
     surrogate pairs, which a template may write, stay what they are."""
     return _frame(json.dumps(reply.as_plain()).encode()) + _frame(reply.text.encode("utf-8", "surrogatepass"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from studio.domain.chat.spans import LearnedTurn
+from studio.domain.chat.spans import TargetTurn
 from studio.domain.chat.template_faults import TemplateRefusal
 
 Plain = dict[str, Any]
@@ -126,7 +126,7 @@ class Compiled:
 @dataclass(frozen=True)
 class RenderedText:
     text: str
-    turns: list[LearnedTurn]
+    turns: list[TargetTurn]
 
 
 @dataclass(frozen=True)
@@ -159,18 +159,18 @@ class Reply:
         """As JSON can keep it, without the text."""
         match self.answer:
             case TemplateParts():
-                told: Plain = {"parts": vars(self.answer)}
+                plain: Plain = {"parts": vars(self.answer)}
             case Unreadable(reason):
-                told = {"unreadable": reason}
+                plain = {"unreadable": reason}
             case Compiled():
-                told = {"compiled": True}
+                plain = {"compiled": True}
             case RenderedText(turns=turns):
-                told = {"turns": [[turn.index, turn.span, turn.follows_prompt] for turn in turns]}
+                plain = {"turns": [[turn.index, turn.span, turn.follows_prompt] for turn in turns]}
             case Refused(refusal):
-                told = {"refused": refusal.as_dict()}
+                plain = {"refused": refusal.as_dict()}
             case AtLimit(what):
-                told = {"limit": what}
-        return told | {"seconds": self.seconds}
+                plain = {"limit": what}
+        return plain | {"seconds": self.seconds}
 
 
 def reply_of(plain: Any, text: str) -> Reply:
@@ -206,10 +206,10 @@ def _refusal(plain: Plain) -> TemplateRefusal:
         raise ValueError("no refusal") from error
 
 
-def _turn(plain: Any) -> LearnedTurn:
+def _turn(plain: Any) -> TargetTurn:
     match plain:
         case [int(index), None, bool(follows)]:
-            return LearnedTurn(index, None, follows)
+            return TargetTurn(index, None, follows)
         case [int(index), [int(start), int(end)], bool(follows)]:
-            return LearnedTurn(index, (start, end), follows)
+            return TargetTurn(index, (start, end), follows)
     raise ValueError("no turn")

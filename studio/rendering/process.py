@@ -17,7 +17,7 @@ from typing import IO, cast
 import psutil
 
 from studio.domain.errors import StudioError
-from studio.rendering.frames import Closed, framed, receive_reply
+from studio.rendering.frames import Closed, frame_request, receive_reply
 from studio.rendering.messages import Allowance, AtLimit, Reply, What
 
 MAX_PROCESSES = 4  # that render at the same time for one that asks
@@ -82,7 +82,7 @@ class RenderingProcess:
         self._busy.set()
         answers: list[Reply] = []
         try:
-            self._requests.write(framed(allowance, request))
+            self._requests.write(frame_request(allowance, request))
             self._requests.flush()
             while len(answers) < replies:
                 reply = receive_reply(self._replies, most)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.domain.chat.spans import LearnedTurn, Messages, Tools
+from studio.domain.chat.spans import TargetTurn, Messages, Tools
 from studio.domain.chat.template_faults import TemplateExceeds, TemplateRefusal, template_refusal
 from studio.domain.errors import StudioError
 from studio.domain.translation import N_
@@ -32,7 +32,7 @@ from studio.rendering.messages import (
 from studio.rendering.process import RenderingPool, Stopped, pool
 from studio.rendering.template_files import MAX_TEMPLATE_CHARACTERS, files_size
 
-Rendered = tuple[str, list[LearnedTurn]]
+Rendered = tuple[str, list[TargetTurn]]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Limits:
 
 
 LIMITS = Limits()
-_RENDERINGS = 5  # of a conversation for each answer in it: see chat_spans.learned_turns
+_RENDERINGS = 5  # of a conversation for each answer in it: see domain.chat.spans.target_turns
 _BATCH = 200, 1_000_000  # conversations, and characters, of one request
 _REMEMBERED = 256  # questions that were stopped, and would be again: each costs seconds
 _MAX_FILE_BYTES = 8 << 20  # bytes of the templates and tokens that are read from a model's folder
@@ -92,7 +92,7 @@ class Template:
         plain = [dict(message) for message in messages]
         request = RenderText(self._sources, plain, add_generation_prompt, _plain(tools))
         (reply,) = self._ask(request, 1, 1, _length(messages))
-        text, _ = _rendered(reply)
+        text, _ = _text_and_turns(reply)
         return text
 
     def turns(
@@ -106,7 +106,7 @@ class Template:
             request = RenderRows(self._sources, some, answers_only)
             for reply in self._ask(request, len(some), sum(renderings), work):
                 try:
-                    rendered_rows.append(_rendered(reply))
+                    rendered_rows.append(_text_and_turns(reply))
                 except TemplateRefusal as refusal:
                     rendered_rows.append(refusal)
         return rendered_rows
@@ -117,12 +117,12 @@ class Template:
         if isinstance(reply.answer, Unreadable):
             raise unreadable(str(path), reply.answer.reason)
 
-    def _ask(self, asked: Request, replies: int, renderings: int, work: int) -> list[Reply]:
+    def _ask(self, query: Request, replies: int, renderings: int, work: int) -> list[Reply]:
         """`work`: characters that go through the template, as often as they do."""
         if self._fault:
             raise self._fault
         try:
-            request = pack(asked)
+            request = pack(query)
         except ValueError as error:
             raise template_refusal(error) from error
         size, limits = len(request), self._limits
@@ -191,7 +191,7 @@ def unreadable(path: str, reason: str) -> StudioError:
     )
 
 
-def _rendered(reply: Reply) -> Rendered:
+def _text_and_turns(reply: Reply) -> Rendered:
     match reply.answer:
         case RenderedText(text, turns):
             return text, turns

@@ -119,13 +119,13 @@ def as_event_stream(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iter
         payload = dict(event._data)
         call = payload.pop("call", 0)
         waiting: list[Any] = []
-        sent = 0.0
+        sent_at = 0.0
         try:
             for value in call_handler(payload, request, token):
                 waiting = [value]
-                if time.monotonic() - sent >= STREAM_SECONDS:
+                if time.monotonic() - sent_at >= STREAM_SECONDS:
                     yield {"call": call, "value": mask_value(waiting.pop())}
-                    sent = time.monotonic()
+                    sent_at = time.monotonic()
             for value in waiting:
                 yield {"call": call, "value": mask_value(value)}
             yield {"call": call, "done": True}
@@ -161,11 +161,11 @@ def _checked_call(handler: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]
     """Calls the handler with what the page sent, checked against its type hints, and what else it asks for."""
     signature = inspect.signature(handler)
     function = handler.func if isinstance(handler, partial) else handler
-    sent = [name for name in signature.parameters if name not in ("request", "token")]
+    sent_names = [name for name in signature.parameters if name not in ("request", "token")]
     # Only of what is sent: a hint of another parameter may name what is imported for the type checker alone.
-    hints = SimpleNamespace(__annotations__={n: h for n, h in function.__annotations__.items() if n in sent})
-    known = get_type_hints(hints, function.__globals__, include_extras=True)
-    types = {name: TypeAdapter(known.get(name, Any)) for name in sent}
+    hints = SimpleNamespace(__annotations__={n: h for n, h in function.__annotations__.items() if n in sent_names})
+    type_hints = get_type_hints(hints, function.__globals__, include_extras=True)
+    types = {name: TypeAdapter(type_hints.get(name, Any)) for name in sent_names}
 
     def call(payload: Any, request: Any, token: Any) -> Any:
         kwargs: dict[str, Any] = {}
@@ -182,7 +182,7 @@ def _checked_call(handler: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]
             raise Unexpected(f"{_name_of(handler)}: {error.title} expected") from None
         except (KeyError, TypeError, ValueError) as error:
             raise Unexpected(f"{_name_of(handler)}: {error}") from None
-        check_values([kwargs[name] for name in sent if name in kwargs])
+        check_values([kwargs[name] for name in sent_names if name in kwargs])
         return handler(**kwargs)
 
     return call

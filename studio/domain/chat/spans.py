@@ -1,6 +1,6 @@
 """Which characters of a rendered conversation are answers, that is, what the model is trained to write.
 
-The preview and the training worker both call `learned_turns`, so what is shown is what is trained.
+The preview and the training worker both call `target_turns`, so what is shown is what is trained.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class LearnedTurn:
+class TargetTurn:
     """`index` is the turn's place in the conversation; `span` is None where nothing of it is learned.
 
     `follows_prompt`: what stands before the span is, to the letter, what the model is given when it is to answer there.
@@ -42,40 +42,40 @@ class Render(Protocol):
 _UNFINISHED_TAG = re.compile(r"[<\[][^<>\[\]]*$")
 
 
-def learned_spans(row: Mapping[str, Any], render: Render, *, answers_only: bool = True) -> tuple[str, list[Span]]:
+def target_spans(row: Mapping[str, Any], render: Render, *, answers_only: bool = True) -> tuple[str, list[Span]]:
     """A conversation (as dataset_rows.learned gives it) as the model sees it, and which characters of it are learned.
 
-    Raises TemplateRefusal, TemplateExceeds as learned_turns does.
+    Raises TemplateRefusal, TemplateExceeds as target_turns does.
     """
     text, turns = turns_of(row, render, answers_only=answers_only)
     return text, spans_of(text, turns, answers_only=answers_only)
 
 
-def turns_of(row: Mapping[str, Any], render: Render, *, answers_only: bool = True) -> tuple[str, list[LearnedTurn]]:
+def turns_of(row: Mapping[str, Any], render: Render, *, answers_only: bool = True) -> tuple[str, list[TargetTurn]]:
     """The same with what is learned of each assistant turn; where all words are learned, that is the whole text.
 
-    Raises TemplateRefusal, TemplateExceeds as learned_turns does.
+    Raises TemplateRefusal, TemplateExceeds as target_turns does.
     """
     messages, tools = row["messages"], row.get("tools")
     if answers_only:
-        return learned_turns(messages, render, tools)
+        return target_turns(messages, render, tools)
     text = render(messages, False, tools)
     said_by = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
-    return text, [LearnedTurn(i, (0, len(text)), True) for i in said_by]
+    return text, [TargetTurn(i, (0, len(text)), True) for i in said_by]
 
 
-def spans_of(text: str, turns: Sequence[LearnedTurn], *, answers_only: bool = True) -> list[Span]:
+def spans_of(text: str, turns: Sequence[TargetTurn], *, answers_only: bool = True) -> list[Span]:
     """Which characters are learned."""
     return [turn.span for turn in turns if turn.span] if answers_only else [(0, len(text))]
 
 
 def answer_spans(messages: Messages, render: Render, tools: Tools | None = None) -> tuple[str, list[Span]]:
-    """The conversation as the model sees it, and where in that text each answer stands. Raises as learned_turns."""
-    text, turns = learned_turns(messages, render, tools)
+    """The conversation as the model sees it, and where in that text each answer stands. Raises as target_turns."""
+    text, turns = target_turns(messages, render, tools)
     return text, spans_of(text, turns)
 
 
-def learned_turns(messages: Messages, render: Render, tools: Tools | None = None) -> tuple[str, list[LearnedTurn]]:
+def target_turns(messages: Messages, render: Render, tools: Tools | None = None) -> tuple[str, list[TargetTurn]]:
     """The conversation as the model sees it, and where in that text each assistant turn's answer stands.
 
     A span (start, end) counts characters. It begins behind the generation prompt, since that is given to the model
@@ -106,9 +106,9 @@ def learned_turns(messages: Messages, render: Render, tools: Tools | None = None
             says_call = any(name in text[start:end] for name in calls)
             if not says_call and answer not in text[start:end]:  # such as under a template that takes parts only
                 raise _span_refusal(i)
-            is_learned = says_call or answer or not calls
+            is_target = says_call or answer or not calls
             follows_prompt = i == 0 or head is None or text[:start] == head
-            turns.append(LearnedTurn(i, (start, end) if is_learned else None, follows_prompt))
+            turns.append(TargetTurn(i, (start, end) if is_target else None, follows_prompt))
     return text, turns
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from studio.domain.chat.spans import LearnedTurn
+from studio.domain.chat.spans import TargetTurn
 
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
 
@@ -22,7 +22,7 @@ class Loss:
     values: dict[str, Any]
 
 
-def losses(row: Mapping[str, Any], text: str, turns: Sequence[LearnedTurn]) -> Iterator[Loss]:
+def losses(row: Mapping[str, Any], text: str, turns: Sequence[TargetTurn]) -> Iterator[Loss]:
     """What is not in `text`, a conversation (as dataset_rows.learned gives it) as the model sees it, or stands in it
     behind something else than what the model is given when it is to answer.
 

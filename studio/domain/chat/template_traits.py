@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from studio.domain.chat.spans import Messages, Render, Tools, common_beginning, learned_turns
+from studio.domain.chat.spans import Messages, Render, Tools, common_beginning, target_turns
 from studio.domain.chat.template_faults import TemplateRefusal
 from studio.domain.chat.template_losses import losses
 
@@ -133,7 +133,7 @@ def _render_or_empty(render: Render, messages: Messages, tools: Tools | None = N
 def _is_kept(render: Render, messages: Sequence[Mapping[str, Any]], tools: Tools | None = None) -> bool:
     row = {"messages": messages} | ({"tools": tools} if tools else {})
     try:
-        text, turns = learned_turns(messages, render, tools)
+        text, turns = target_turns(messages, render, tools)
     except TemplateRefusal:
         return False
     return not any(loss.code != "prefix_differs" for loss in losses(row, text, turns))
@@ -141,7 +141,7 @@ def _is_kept(render: Render, messages: Sequence[Mapping[str, Any]], tools: Tools
 
 def _follows_prompt(render: Render, messages: Messages) -> bool:
     try:
-        _, turns = learned_turns(messages, render)
+        _, turns = target_turns(messages, render)
     except TemplateRefusal:
         return False
     return all(turn.follows_prompt for turn in turns)

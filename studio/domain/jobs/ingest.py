@@ -137,11 +137,11 @@ class CleanSource(Message):
         if not isinstance(value, Mapping) or "actions" in value:
             return value
         rest = {k: v for k, v in value.items() if k not in ("skip_bad_rows", "skip", "drop", "trim")}
-        listed = [*value.get("skip", ()), *value.get("drop", ())]
+        entries = [*value.get("skip", ()), *value.get("drop", ())]
         codes = {code for each in value.get("drop", ()) for code in each["codes"]}
         trim = value.get("trim")
         return rest | {
-            "counted_path": next((each["path"] for each in listed if each["path"] != value.get("problems_path")), ""),
+            "counted_path": next((each["path"] for each in entries if each["path"] != value.get("problems_path")), ""),
             "actions": {
                 "skip_bad_rows": value.get("skip_bad_rows", False),
                 "drop_duplicates": "near" if "near_duplicate" in codes else "exact" if "duplicate" in codes else None,

@@ -93,9 +93,9 @@ class AdapterDetails(AdapterSummary):
         return {k: v for k, v in value.items() if k != "dropped_rows"} if is_null else value
 
     @classmethod
-    def of_run(cls, summary: AdapterSummary, started: Started | None) -> AdapterDetails:
+    def of_run(cls, summary: AdapterSummary, start_event: Started | None) -> AdapterDetails:
         """Of an adapter that a run ended with, or of a checkpoint of its."""
-        at_start = started.model_dump(include=set(_OF_START)) if started else {}
+        at_start = start_event.model_dump(include=set(_OF_START)) if start_event else {}
         return cls.model_validate(summary.model_dump(exclude_unset=True) | at_start)
 
 

@@ -21,7 +21,7 @@ class AdapterRecords(CatalogueSession):
 
     def adapter(self, name: str) -> Adapter:
         """Raises NotFound."""
-        return self._named(Adapter, name)
+        return self._by_name(Adapter, name)
 
     def adapter_of_run(self, run_id: int, checkpoint: int = 0) -> Adapter | None:
         """What the run ended with, or what its checkpoint after that step was kept as."""

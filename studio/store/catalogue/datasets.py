@@ -35,7 +35,7 @@ class DatasetRecords(CatalogueSession):
                 record = session.scalar(newest.where(Dataset.name == name, Dataset.version == int(version)))
             if record is None and _HASH.fullmatch(reference):
                 record = session.scalar(newest.where(Dataset.sha256.startswith(reference)))
-        return record if record is not None else self._named(Dataset, reference)
+        return record if record is not None else self._by_name(Dataset, reference)
 
     def dataset_by_id(self, id: int) -> Dataset | None:
         with self._session() as session:

@@ -21,7 +21,7 @@ class ModelRecords(CatalogueSession):
 
     def model(self, name: str) -> Model:
         """Raises NotFound."""
-        return self._named(Model, name)
+        return self._by_name(Model, name)
 
     def model_by_id(self, id: int) -> Model | None:
         with self._session() as session:

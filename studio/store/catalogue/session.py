@@ -77,7 +77,7 @@ class CatalogueSession:
             self.files.write(record)
         return record
 
-    def _named(self, table: type[Named], name: str) -> Named:
+    def _by_name(self, table: type[Named], name: str) -> Named:
         with self._session() as session:
             record = session.scalar(select(table).where(table.name == name))
             if record is None:

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from studio.domain.chat.sampling import COMPARISON
-from studio.domain.chat.spans import learned_turns
+from studio.domain.chat.spans import target_turns
 from studio.domain.chat.template_faults import TemplateRefusal
 from studio.domain.columns import BASE
 from studio.domain.errors import InvalidInput, StudioError
@@ -230,7 +230,7 @@ class ChatService:
         render = self._render(reading, template)
         messages = [m.model_dump() for m in reading.messages]
         try:
-            text, turns = learned_turns([*messages, {"role": "assistant", "content": reading.answer}], render)
+            text, turns = target_turns([*messages, {"role": "assistant", "content": reading.answer}], render)
         except TemplateRefusal:  # a template that takes answers only of some kind
             turns = []
         if not (turns and turns[-1].span and turns[-1].follows_prompt):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from studio.domain.chat.spans import LearnedTurn, Span, spans_of
+from studio.domain.chat.spans import TargetTurn, Span, spans_of
 from studio.domain.datasets.row_parts import Row
 from studio.domain.errors import StudioError
 from studio.worker.tokenization.chat_template import turn_end
@@ -32,7 +32,7 @@ class Encoded:
     ids: np.ndarray  # [tokens] int32
     offsets: np.ndarray  # [tokens, 2] int64
     is_target: np.ndarray  # [tokens] bool
-    turns: Sequence[LearnedTurn] = ()
+    turns: Sequence[TargetTurn] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -49,7 +49,7 @@ class _Rendered:
 
     text: str
     spans: list[Span]
-    turns: list[LearnedTurn]
+    turns: list[TargetTurn]
     adds_end: bool
 
 
@@ -81,7 +81,7 @@ class Encoder:
             for result in renderings
         ]
 
-    def _finish(self, row: Row, text: str, turns: list[LearnedTurn]) -> _Rendered:
+    def _finish(self, row: Row, text: str, turns: list[TargetTurn]) -> _Rendered:
         spans = spans_of(text, turns, answers_only=self._answers_only)
         adds_end = self._adds_end and bool(turns and turns[-1].span) and turns[-1].index + 1 == len(row["messages"])
         if adds_end:  # blanks that would stand before it are of the turn that does not follow
@@ -133,7 +133,7 @@ def _encode_row(
     spans: Sequence[Span] | None,
     ids: Sequence[int],
     offsets: Sequence[Span],
-    turns: Sequence[LearnedTurn] = (),
+    turns: Sequence[TargetTurn] = (),
 ) -> Encoded:
     """`spans` None: every token is learned, those without a character in the text too."""
     places = np.fromiter(chain.from_iterable(offsets), np.int64, 2 * len(ids)).reshape(-1, 2)

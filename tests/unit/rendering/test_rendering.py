@@ -16,12 +16,12 @@ from typing import Any
 import psutil
 import pytest
 
-from studio.domain.chat.spans import LearnedTurn, turns_of
+from studio.domain.chat.spans import TargetTurn, turns_of
 from studio.domain.chat.template_faults import MAX_REASON_CHARACTERS, TemplateExceeds, TemplateRefusal
 from studio.domain.chat.template_traits import traits_of
 from studio.domain.errors import StudioError
 from studio.rendering import process as processes
-from studio.rendering.frames import Closed, framed, framed_reply, pack, receive_reply, receive_request
+from studio.rendering.frames import Closed, frame_request, frame_reply, pack, receive_reply, receive_request
 from studio.rendering.messages import (
     Allowance,
     AtLimit,
@@ -237,7 +237,7 @@ def test_where_the_system_sets_no_limits_whoever_asks_does(
 ) -> None:
     """The limits that the process itself is told are high here."""
     high = Allowance(8 << 30, 60.0, 9**9)
-    monkeypatch.setattr(processes, "framed", lambda _, request: framed(high, request))
+    monkeypatch.setattr(processes, "frame_request", lambda _, request: frame_request(high, request))
     pool = RenderingPool()
     source = "{% set s = 'x' * 150000000 %}" + TAKES_TIME["loops"]
     request = pack(RenderText(Sources(source, source, {}), [*ASKED], True, None))
@@ -336,7 +336,7 @@ SOURCES = Sources("plain", "tools", {"eos_token": "</s>"})
 )
 def test_a_request_arrives_as_it_was_sent(request_: Any) -> None:
     allowance = Allowance(1 << 20, 2.5, 100)
-    assert receive_request(io.BytesIO(framed(allowance, pack(request_)))) == (allowance, request_)
+    assert receive_request(io.BytesIO(frame_request(allowance, pack(request_)))) == (allowance, request_)
 
 
 @pytest.mark.parametrize(
@@ -345,18 +345,18 @@ def test_a_request_arrives_as_it_was_sent(request_: Any) -> None:
         TemplateParts("own", "", {"bos_token": "<s>"}, True),
         Unreadable("it is torn"),
         Compiled(),
-        RenderedText("half \ud800", [LearnedTurn(1, (0, 4), True), LearnedTurn(3, None, False)]),
+        RenderedText("half \ud800", [TargetTurn(1, (0, 4), True), TargetTurn(3, None, False)]),
         AtLimit("memory"),
     ],
     ids=lambda answer: type(answer).__name__,
 )
 def test_an_answer_arrives_as_it_was_sent(answer: Any) -> None:
-    assert receive_reply(io.BytesIO(framed_reply(Reply(answer, 0.5))), 1000) == Reply(answer, 0.5)
+    assert receive_reply(io.BytesIO(frame_reply(Reply(answer, 0.5))), 1000) == Reply(answer, 0.5)
 
 
 def test_a_refusal_keeps_its_words_and_values_apart() -> None:
     refusal = TemplateRefusal("It refuses: {reason}.", "Change it.", reason="no system message")
-    reply = receive_reply(io.BytesIO(framed_reply(Reply(Refused(refusal)))), 1000)
+    reply = receive_reply(io.BytesIO(frame_reply(Reply(Refused(refusal)))), 1000)
     assert isinstance(reply.answer, Refused)
     assert reply.answer.refusal.as_dict() == refusal.as_dict()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from studio.domain.chat.spans import Messages, Render, Tools, answer_spans, learned_spans
+from studio.domain.chat.spans import Messages, Render, Tools, answer_spans, target_spans
 from studio.domain.chat.template_faults import TemplateRefusal
 from studio.domain.errors import StudioError
 
@@ -128,10 +128,10 @@ def test_under_a_template_without_calls_no_empty_answer_is_trained() -> None:
 
 def test_the_template_gets_the_tools_of_the_conversation() -> None:
     row = {"messages": calls(), "tools": [{"name": "look_up"}]}
-    text, spans = learned_spans(row, with_tools)
+    text, spans = target_spans(row, with_tools)
     assert text.startswith("<tool>look_up</tool>")
     assert text[slice(*spans[-1])] == "At six, captain.<|im_end|>"
-    assert learned_spans(row, with_tools, answers_only=False) == (text, [(0, len(text))])
+    assert target_spans(row, with_tools, answers_only=False) == (text, [(0, len(text))])
 
 
 def test_a_conversation_without_an_answer_has_no_spans() -> None:
