@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.domain.chat.spans import TargetTurn, Messages, Tools
+from studio.domain.chat.spans import Messages, TargetTurn, Tools
 from studio.domain.chat.template_faults import TemplateExceeds, TemplateRefusal, template_refusal
 from studio.domain.errors import StudioError
 from studio.domain.translation import N_

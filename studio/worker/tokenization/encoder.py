@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from studio.domain.chat.spans import TargetTurn, Span, spans_of
+from studio.domain.chat.spans import Span, TargetTurn, spans_of
 from studio.domain.datasets.row_parts import Row
 from studio.domain.errors import StudioError
 from studio.worker.tokenization.chat_template import turn_end

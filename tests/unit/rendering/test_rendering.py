@@ -21,7 +21,7 @@ from studio.domain.chat.template_faults import MAX_REASON_CHARACTERS, TemplateEx
 from studio.domain.chat.template_traits import traits_of
 from studio.domain.errors import StudioError
 from studio.rendering import process as processes
-from studio.rendering.frames import Closed, frame_request, frame_reply, pack, receive_reply, receive_request
+from studio.rendering.frames import Closed, frame_reply, frame_request, pack, receive_reply, receive_request
 from studio.rendering.messages import (
     Allowance,
     AtLimit,
