@@ -21,6 +21,11 @@ class Event(BaseModel):
     at: float = Field(default_factory=time.time)
 
 
+def _in_json(value: float) -> float | str:
+    """JSON has no NaN; pydantic reads the words for it back as floats."""
+    return value if math.isfinite(value) else str(value)
+
+
 class Progress(Event):
     """`done` of `total` in the stage that is under way, e.g. bytes while downloading. total 0: not known. A run whose
     stage is empty does its steps."""
@@ -81,7 +86,7 @@ class Halved(Event):
 
 class Step(Event):
     """One optimizer step. `memory` is the worker's (or the device's) memory in bytes, `recent_loss` the mean loss of
-    the last ten steps, or of as many as there are."""
+    the last ten steps, or of as many as there are; `figures` are the objective's."""
 
     kind: Literal["step"] = "step"
     step: int
@@ -93,24 +98,34 @@ class Step(Event):
     tokens: int = 0
     tokens_per_second: float = 0.0
     memory: int = 0
+    figures: dict[str, float] = Field(default_factory=dict)
 
     @field_serializer("loss", "recent_loss", "learning_rate", "grad_norm", "tokens_per_second")
     def _finite(self, value: float | None) -> float | str | None:
-        # JSON has no NaN; pydantic reads these words back as floats.
-        return value if value is None or math.isfinite(value) else str(value)
+        return None if value is None else _in_json(value)
+
+    @field_serializer("figures")
+    def _all_finite(self, figures: dict[str, float]) -> dict[str, float | str]:
+        return {name: _in_json(value) for name, value in figures.items()}
 
 
 class Evaluated(Event):
-    """Mean loss over the validation rows after `step` steps; `best` where it is the lowest so far."""
+    """The loss over the validation rows after `step` steps; `best` where it is the lowest so far. `figures` are the
+    objective's."""
 
     kind: Literal["evaluated"] = "evaluated"
     step: int
     loss: float
     best: bool = False
+    figures: dict[str, float] = Field(default_factory=dict)
 
     @field_serializer("loss")
     def _finite(self, value: float) -> float | str:
-        return value if math.isfinite(value) else str(value)
+        return _in_json(value)
+
+    @field_serializer("figures")
+    def _all_finite(self, figures: dict[str, float]) -> dict[str, float | str]:
+        return {name: _in_json(value) for name, value in figures.items()}
 
 
 class Sampled(Event):

@@ -72,3 +72,20 @@ def test_of_pairs_the_page_says_which_answers_are_trained_on(server: Server, pag
     expect(page.locator("#trained-part")).to_have_text("Of each pair, only the chosen answer is trained on.")
     page.goto(f"{server.url}/datasets?name=pairs")
     expect(page.locator(".factline")).to_contain_text("Of each pair, only the chosen answer is trained on.")
+
+
+def test_the_form_has_the_settings_of_what_is_chosen(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/train?model=starter&dataset=pairs")
+    lora, miss = page.get_by_role("region", name="LoRA adapter"), page.get_by_role("region", name="MiSS adapter")
+    expect(lora).to_be_visible()
+    expect(miss).to_be_hidden()
+    page.get_by_label("PEFT method").select_option("MiSS")
+    expect(miss).to_be_visible()
+    expect(lora).to_be_hidden()
+    page.get_by_text("Quick", exact=True).click()
+    expect(miss.get_by_label("Rank")).to_have_value("16")
+    page.get_by_label("Objective", exact=True).select_option("ORPO")
+    expect(page.get_by_role("region", name="ORPO")).to_be_visible()
+    expect(page.locator("#trained-part")).to_contain_text("preferred to the rejected one")
+    page.get_by_label("Dataset", exact=True).select_option("long")
+    expect(page.get_by_text("ORPO does not train on this dataset's format, chat.")).to_be_visible()

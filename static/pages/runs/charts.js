@@ -13,11 +13,13 @@ const MARKS = { resumed: t("resumed"), halved: t("smaller batch") };
 
 const MOST_POINTS = 5000; // more than that is read anew, in fewer
 
-// runCharts() → {element, begin(means), add(metrics), draw(run, history), last, isLong}: begin forgets what was drawn
-// before.
-export function runCharts() {
+// runCharts(figures) → {element, begin(means), add(metrics), draw(run, history), last, isLong}: begin forgets what was drawn
+// before. `figures` are those of the run's objective: {name, label, help}.
+export function runCharts(figures) {
+  /** @type {Record<string, string>} */
   const names = {
     loss: t("Loss"),
+    ...Object.fromEntries(figures.map((figure) => [figure.name, figure.label])),
     learning_rate: t("Learning rate"),
     grad_norm: t("Gradient norm"),
     tokens_per_second: t("Tokens per second"),
@@ -92,6 +94,26 @@ export function runCharts() {
             },
         ].filter(Boolean),
       });
+      for (const { name, label, help } of figures) {
+        const values = (list) => list.map((metric) => [metric.step, metric.figures[name]]);
+        chart(run, name, {
+          label: help,
+          yFormat: formatLoss,
+          marks,
+          series: [
+            { name: t("training"), color, points: values(points.step), faint: true },
+            { name: t("smoothed"), color, points: smoothedCurve(values(points.step), []) },
+            {
+              name: t("evaluation"),
+              color: "var(--s-text-2)",
+              points: values(points.eval),
+              dashed: "dashed",
+              markers: true,
+            },
+          ],
+          empty: label,
+        });
+      }
       const formats = {
         learning_rate: formatRate,
         grad_norm: formatRate,

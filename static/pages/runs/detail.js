@@ -26,7 +26,8 @@ const QUIET = 30; // seconds without a sign of life after which that is said
 
 /** @param {Context} ctx */
 export function runDetail(ctx, id) {
-  const charts = runCharts();
+  /** @type {ReturnType<typeof runCharts>} */
+  let charts; // from the first answer on
   const samples = sampleAnswers();
   const checkpoints = checkpointTable(ctx, id, () => run && draw());
   const logText = h("pre", { class: "log", tabindex: "0", "aria-label": t("Worker log") });
@@ -65,6 +66,7 @@ export function runDetail(ctx, id) {
         settings = answer.settings;
         training = answer.spec;
         freeName = answer.free_name;
+        charts ??= runCharts(answer.figures);
         charts.begin(answer.means);
         samples.begin();
       }

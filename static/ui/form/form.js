@@ -82,10 +82,13 @@ export function buildForm(host, { sections, values = {}, errors = {}, onInput = 
   };
   /** @param {Section} section */
   const isShown = (section) => !section.chosen_by || controlOf(`${section.chosen_by}.kind`).read() === section.name;
-  const showChosen = () =>
-    sections.forEach((section, place) => {
-      /** @type {HTMLElement} */ (host.children[place]).hidden = !isShown(section);
-    });
+  /** @type {Map<Section, HTMLElement>} */
+  const drawn = new Map();
+  /** @param {Section} section */
+  const elementOf = (section) => /** @type {HTMLElement} */ (drawn.get(section));
+  const showChosen = () => {
+    for (const section of sections) if (section.chosen_by) elementOf(section).hidden = !isShown(section);
+  };
   /** @param {(section: Section, field: Field, id: string) => unknown} visit */
   const each = (visit) => {
     for (const section of sections)
@@ -102,32 +105,35 @@ export function buildForm(host, { sections, values = {}, errors = {}, onInput = 
     ),
   );
   /** @param {Section} section @param {Field[]} fields */
-  const grid = (section, fields) =>
-    h(
-      "div",
-      { class: "fields" },
-      fields.map((field) => controlOf(`${section.name}.${field.name}`).element),
+  const elements = (section, fields) => fields.map((field) => controlOf(`${section.name}.${field.name}`).element);
+  /** @param {Section} section @param {Field[]} fields */
+  const grid = (section, fields) => h("div", { class: "fields" }, elements(section, fields));
+  /** @param {Section} section */
+  const element = (section) => {
+    const basic = section.fields.filter((field) => !field.advanced);
+    const advanced = section.fields.filter((field) => field.advanced);
+    return h(
+      "section",
+      { class: "form-section", "aria-label": section.title },
+      section.title && h("h2", {}, section.title),
+      section.help && h("p", { class: "hint" }, section.help),
+      basic.length > 0 && grid(section, basic),
+      advanced.length > 0 &&
+        h("details", { class: "advanced" }, h("summary", {}, icon("next", 14), t("Advanced")), grid(section, advanced)),
     );
-  host.replaceChildren(
-    ...sections.map((section) => {
-      const basic = section.fields.filter((field) => !field.advanced);
-      const advanced = section.fields.filter((field) => field.advanced);
-      return h(
-        "section",
-        { class: "form-section", "aria-label": section.title },
-        section.title && h("h2", {}, section.title),
-        section.help && h("p", { class: "hint" }, section.help),
-        basic.length > 0 && grid(section, basic),
-        advanced.length > 0 &&
-          h(
-            "details",
-            { class: "advanced" },
-            h("summary", {}, icon("next", 14), t("Advanced")),
-            grid(section, advanced),
-          ),
-      );
-    }),
-  );
+  };
+  // What has no title of its own goes on where the section before it ends.
+  /** @param {Section} section @param {HTMLElement} place */
+  const joined = (section, place) => {
+    place.querySelector(".fields")?.append(...elements(section, section.fields));
+    return place;
+  };
+  sections.forEach((section, place) => {
+    const before = sections[place - 1];
+    if (before && !before.title && !section.title) drawn.set(section, joined(section, elementOf(before)));
+    else drawn.set(section, element(section));
+  });
+  host.replaceChildren(...new Set(drawn.values()));
   host.draws = true;
   each((section, field, id) => controlOf(id).write(values[section.name]?.[field.name] ?? field.default));
   showChosen();

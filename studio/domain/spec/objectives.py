@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from studio.domain.datasets.formats import Format, trained_part
@@ -9,11 +11,22 @@ from studio.domain.spec.knob import Choice, Variant, knob
 from studio.domain.translation import N_
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A mean over examples that an objective reports of each step and evaluation."""
+
+    label: str
+    help: str
+
+
 class ObjectiveSpec(Variant):
-    """The settings of an objective, if it has any. `formats` are those of the datasets that it trains on; what it does
-    is in worker.training.objectives."""
+    """The settings of an objective, if it has any. `formats` are those of the datasets that it trains on, `documents`
+    how many a row of them gives, `figures` what is measured beside the loss, by name. What it does is in
+    worker.training.objectives."""
 
     formats: ClassVar[frozenset[Format]] = frozenset(Format)
+    documents: ClassVar[int] = 1
+    figures: ClassVar[Mapping[str, Figure]] = {}
 
     def trained_part(self, format: str | None) -> str:
         """What of rows in that format is trained on, in a sentence; empty where that is all of them."""
@@ -31,7 +44,35 @@ class SftSpec(ObjectiveSpec):
         return trained_part(format)
 
 
-OBJECTIVES: dict[str, type[ObjectiveSpec]] = {objective.kind: objective for objective in (SftSpec,)}
+class OrpoSpec(ObjectiveSpec):
+    """ORPO"""
+
+    # Source: https://arxiv.org/abs/2403.07691. Field names are those of `trl.experimental.orpo.ORPOConfig`.
+    kind = "orpo"
+    label = "ORPO"
+    about = N_("Learns the chosen answer of each pair, and to prefer it to the rejected one.")
+    formats = frozenset({Format.PREFERENCE})
+    documents = 2
+    figures: ClassVar = {
+        "accuracy": Figure(N_("Preference accuracy"), N_("Share of pairs whose chosen answer is the likelier one.")),
+        "margin": Figure(N_("Margin"), N_("Mean log-probability of a chosen token minus that of a rejected one.")),
+        "chosen": Figure(N_("Chosen"), N_("Mean log-probability of a token in chosen answers.")),
+        "rejected": Figure(N_("Rejected"), N_("Mean log-probability of a token in rejected answers.")),
+    }
+
+    beta: float = knob(
+        0.1,
+        "Beta",
+        "Weight of the preference beside learning the chosen answer; higher separates the two more.",
+        gt=0,
+        le=10,
+    )
+
+    def trained_part(self, format: str | None) -> str:
+        return N_("Of each pair, the chosen answer is learned and preferred to the rejected one.")
+
+
+OBJECTIVES: dict[str, type[ObjectiveSpec]] = {objective.kind: objective for objective in (SftSpec, OrpoSpec)}
 
 
 class ObjectiveChoice(Choice):
@@ -40,6 +81,6 @@ class ObjectiveChoice(Choice):
     kind: Literal[tuple(OBJECTIVES)] = knob(  # type: ignore[valid-type]  # the choices are the table's
         SftSpec.kind,
         "Objective",
-        "What the run optimises.",
+        "What is learned from the data: to write its answers, or to prefer one answer to another.",
         choices={kind: objective.label for kind, objective in OBJECTIVES.items()},
     )

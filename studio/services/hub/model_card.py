@@ -159,6 +159,7 @@ def _data(adapter: Adapter) -> str:
         ("Name", adapter.dataset_name),
         ("Version", adapter.dataset_version),
         ("Rows", adapter.dataset_rows),
+        ("Objective", objective_of(adapter.spec).label),
         ("Trained on", objective_of(adapter.spec).trained_part(adapter.details.format) or None),
         ("Rows left out, with nothing to learn within max length", adapter.details.dropped_rows or None),
         ("SHA-256 of the rows as JSON Lines", adapter.dataset_sha256),

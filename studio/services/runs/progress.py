@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,14 +67,14 @@ def summarise(events: Sequence[RunEvent], seq: int) -> Summary:
             case Step():
                 fields.update(step=event.step, stage="")
                 fields.update(train_loss=event.loss if event.recent_loss is None else event.recent_loss)
-                figures = {k: getattr(event, k) for k in _FIGURES}
-                summary.metrics.append({"kind": "step", "seq": seq, **figures})
+                values = {k: getattr(event, k) for k in _FIGURES}
+                summary.metrics.append({"kind": "step", "seq": seq, **values, "figures": _numbers(event.figures)})
             case Evaluated():
                 fields.update(eval_loss=event.loss, stage="")
                 if event.best:
                     fields.update(best_eval_loss=event.loss, best_step=event.step)
-                figures = {"step": event.step, "at": event.at, "loss": event.loss}
-                summary.metrics.append({"kind": "eval", "seq": seq, **figures, **_NO_FIGURES})
+                values = {k: getattr(event, k) for k in ("step", "at", "loss")} | _NO_FIGURES
+                summary.metrics.append({"kind": "eval", "seq": seq, **values, "figures": _numbers(event.figures)})
             case Sampled():
                 answer = {k: getattr(event, k) for k in ("step", "place", "prompt", "text")}
                 summary.samples.append({"seq": seq, **answer})
@@ -86,6 +87,11 @@ def summarise(events: Sequence[RunEvent], seq: int) -> Summary:
             case Failed():
                 pass  # the end of the run says it
     return summary
+
+
+def _numbers(figures: Mapping[str, float]) -> dict[str, float | None]:
+    """Not every database has JSON that is no JSON, such as NaN."""
+    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
 
 def _go_back(summary: Summary, event: Resumed) -> None:

@@ -100,7 +100,8 @@ class Transition(Table):
 
 
 class Metric(Table):
-    """A step's figures, or (`kind` "eval") an evaluation's.
+    """A step's figures, or (`kind` "eval") an evaluation's. `figures` are the objective's, by name; None where it is no
+    number.
 
     `seq` grows with everything that is recorded of a run, whatever the clock says: bytes of its events read so far.
     """
@@ -116,6 +117,7 @@ class Metric(Table):
     grad_norm: Mapped[float | None]
     tokens_per_second: Mapped[float | None]
     memory: Mapped[Large | None]
+    figures: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
 
 
 class Sample(Table):

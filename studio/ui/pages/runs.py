@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from studio.domain.run import RunStatus
+from studio.domain.spec.run_spec import objective_of
 from studio.domain.translation import N_
+from studio.services.runs.control import RunControl
 from studio.services.runs.service import seconds_left
 from studio.services.runs.settings_diff import compare_settings
-from studio.ui.language import language_of
+from studio.ui.language import language_of, translate
 from studio.ui.page import Page
 from studio.ui.presenters.run import history_of, listed_run, settings_of, shown_run
 from studio.ui.view import view
@@ -28,6 +31,16 @@ PICTURED = 30  # newest runs with a picture of their loss
 MAX_BYTES_BEHIND = 300_000  # bytes of events, some two thousand steps: who missed more is given the whole curve anew
 
 Wish = Literal["stop", "end_now", "discard", "resume", "hold", "release", "run_next", "start_anyway"]
+_WISHES: dict[Wish, Callable[[RunControl, int], object]] = {
+    "stop": RunControl.stop,
+    "end_now": RunControl.end_now,
+    "discard": RunControl.discard,
+    "resume": RunControl.resume,
+    "hold": RunControl.hold,
+    "release": RunControl.release,
+    "run_next": RunControl.run_next,
+    "start_anyway": RunControl.start_anyway,
+}
 Shown = Literal["", "open", "over", "faulty"]
 
 _STATUSES: dict[str, list[RunStatus]] = {
@@ -99,6 +112,10 @@ def progress(
     if begins:
         answer["means"] = studio.runs.means(id)
         answer["settings"] = settings_of(run.spec)
+        answer["figures"] = [
+            {"name": name, "label": translate(figure.label, language), "help": translate(figure.help, language)}
+            for name, figure in objective_of(run.spec).figures.items()
+        ]
         answer["spec"] = run.spec["training"]
         answer["free_name"] = studio.runs.free_name(run.name)
     return answer
@@ -115,7 +132,7 @@ def log(studio: Studio, id: int) -> dict[str, str]:
 
 def ask(studio: Studio, id: int, wish: Wish) -> None:
     """Raises InvalidInput: in its state the run cannot do that."""
-    getattr(studio.run_control, wish)(id)
+    _WISHES[wish](studio.run_control, id)
 
 
 def move(studio: Studio, id: int, before: int | None = None) -> None:

@@ -148,6 +148,7 @@ class RunEventCallback(TrainerCallback):
                 tokens=tokens,
                 tokens_per_second=tokens / max(self._seconds, 1e-9),
                 memory=memory_in_use(self._device),
+                figures=self._trainer.step_figures(),
             )
         )
         if not (math.isfinite(loss) and math.isfinite(grad_norm)):
@@ -169,7 +170,7 @@ class RunEventCallback(TrainerCallback):
         self.evaluations[step] = loss
         is_best = self.best_step == step
         self._without_better = 0 if is_best else self._without_better + 1
-        self._folder.append(Evaluated(step=step, loss=loss, best=is_best))
+        self._folder.append(Evaluated(step=step, loss=loss, best=is_best, figures=self._trainer.eval_figures))
         if self._watch.keep_best and is_best:
             self._trainer.best_step = step
             control.should_save = True

@@ -29,7 +29,7 @@ def learned(hidden: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, t
 def linear_loss(
     hidden: torch.Tensor, targets: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """The sum of the negative log-likelihoods, where the head is one linear layer.
+    """[learned]: the negative log-likelihood of each target, where the head is one linear layer.
 
     hidden and targets: as `learned` gives them. weight: [words, width] and bias: [words] of the head; they get no
     gradient.
@@ -44,37 +44,38 @@ def loss_by(
     backward pass, so that no more than a few rows of logits exist at once."""
 
     def part(rows: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.cross_entropy(logits(rows).float(), wanted, reduction="sum")
+        return torch.nn.functional.cross_entropy(logits(rows).float(), wanted, reduction="none")
 
-    total = hidden.sum() * 0  # a batch without anything to learn has a gradient, too
+    losses = [hidden.sum(-1)[:0].float()]  # a batch without anything to learn has a gradient, too
     for start in range(0, len(targets), _CHUNK_ROWS):
         rows = slice(start, start + _CHUNK_ROWS)
-        total = total + checkpoint(part, hidden[rows], targets[rows], use_reentrant=False)
-    return total
+        losses.append(checkpoint(part, hidden[rows], targets[rows], use_reentrant=False))
+    return torch.cat(losses)
 
 
 class _ChunkedLoss(torch.autograd.Function):
-    """The gradient is made together with the loss, so no logits are kept and none are computed twice."""
+    """The gradient is made together with the loss, so no logits are kept and none are computed twice. A row of `hidden`
+    has a part in the loss of its own target alone, so the gradient of any function of the losses is that row by row."""
 
     @staticmethod
     def forward(
         ctx: Any, hidden: torch.Tensor, targets: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
     ) -> torch.Tensor:
         gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        losses = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
         for start in range(0, len(targets), _CHUNK_ROWS):
             rows, wanted = slice(start, start + _CHUNK_ROWS), targets[start : start + _CHUNK_ROWS, None]
             logits = torch.nn.functional.linear(hidden[rows].to(weight.dtype), weight, bias)
             log_p = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
-            total -= log_p.gather(1, wanted).sum()
+            losses[rows] = -log_p.gather(1, wanted)[:, 0]
             if gradient is not None:
                 slope = log_p.exp_().scatter_add_(1, wanted, torch.full_like(wanted, -1, dtype=torch.float32))
                 gradient[rows] = slope.to(weight.dtype) @ weight
         if gradient is not None:
             ctx.save_for_backward(gradient)
-        return total
+        return losses
 
     @staticmethod
     def backward(ctx: Any, *outer: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (gradient,) = ctx.saved_tensors
-        return gradient * outer[0].to(gradient.dtype), None, None, None
+        return gradient * outer[0][:, None].to(gradient.dtype), None, None, None

@@ -65,6 +65,39 @@ def rows_of(batch: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {name: batch[name][row : row + 1, :length] for name in ("input_ids", "labels")}
 
 
+@dataclass(frozen=True)
+class DocumentCollator:
+    """A batch of the documents of some examples that have several each (see tokenized_dataset), one after another."""
+
+    batches: PackingCollator | PaddingCollator
+
+    def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
+        return self.batches([document for example in examples for document in documents_of(example)])
+
+
+def documents_of(example: Example) -> Iterator[Example]:
+    """input_ids and labels of each document of an example with `lengths`."""
+    end = 0
+    for length in example["lengths"]:
+        start, end = end, end + int(length)
+        yield {name: example[name][start:end] for name in ("input_ids", "labels")}
+
+
+def document_places(batch: Mapping[str, Any]) -> torch.Tensor:
+    """Which document of its batch each token is of: shape of input_ids."""
+    if "position_ids" in batch:  # packed
+        return (batch["position_ids"] == 0).cumsum(1) - 1
+    ids = batch["input_ids"]
+    return torch.arange(len(ids), device=ids.device)[:, None].expand_as(ids)
+
+
+def target_counts(batch: Mapping[str, Any]) -> torch.Tensor:
+    """[documents]: how many tokens of each document of a batch are trained on."""
+    places = document_places(batch)
+    is_target = batch["labels"][:, 1:] != IGNORED
+    return torch.bincount(places[:, 1:][is_target], minlength=int(places.max()) + 1)
+
+
 def token_count(batch: Mapping[str, Any]) -> int:
     """Tokens of documents in the batch; padding is none."""
     mask = batch.get("attention_mask")

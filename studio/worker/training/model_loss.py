@@ -9,8 +9,9 @@ from typing import Any, Literal
 import torch
 
 from studio.worker.models.output_head import OwnHead, backbone_of
+from studio.worker.tokenization.encoder import IGNORED
 from studio.worker.training.chunked_loss import learned, linear_loss, loss_by
-from studio.worker.training.collators import PackingCollator, PaddingCollator, rows_of
+from studio.worker.training.collators import PackingCollator, PaddingCollator, document_places, rows_of
 
 Head = Literal["linear", "own", "whole"]
 """How logits are made. linear: the head is one linear layer, and loss and gradient are made together, in chunks; own:
@@ -38,11 +39,27 @@ class ComputePath:
 
 @dataclass(frozen=True)
 class Losses:
-    """`language`: the sum of the negative log-likelihoods of all tokens that are learned. `router`: the load balancing
-    loss, without its coefficient; None in models without."""
+    """`tokens`: the negative log-likelihood of each token that is trained on; `places`: which of the batch's documents
+    it is of, the last of which is `last`. `router`: the load balancing loss, without its coefficient; None in models
+    without."""
 
-    language: torch.Tensor
+    tokens: torch.Tensor  # [targets]
+    places: torch.Tensor  # [targets]
+    last: torch.Tensor  # []
     router: torch.Tensor | None = None
+
+    @property
+    def language(self) -> torch.Tensor:
+        """The sum over all tokens."""
+        return self.tokens.sum()
+
+    def by_document(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """[documents] each: the sum of the document's losses, and how many they are."""
+        nothing = self.tokens.new_zeros(int(self.last) + 1)
+        return (
+            nothing.index_add(0, self.places, self.tokens),
+            nothing.index_add(0, self.places, torch.ones_like(self.tokens)),
+        )
 
 
 def losses_of(model: Any, path: ComputePath, batch: dict[str, Any], *, with_router: bool) -> Losses:
@@ -52,10 +69,14 @@ def losses_of(model: Any, path: ComputePath, batch: dict[str, Any], *, with_rout
         return _losses(model, path.head, batch, with_router)
     rows = list(rows_of(batch))
     found = [_losses(model, path.head, row, with_router) for row in rows]
-    language = torch.stack([losses.language for losses in found]).sum()
     shares = [row["labels"].numel() / int(batch["attention_mask"].sum()) for row in rows]
     routers = [losses.router * share for losses, share in zip(found, shares, strict=True) if losses.router is not None]
-    return Losses(language, torch.stack(routers).sum() if routers else None)
+    return Losses(
+        tokens=torch.cat([losses.tokens for losses in found]),
+        places=torch.cat([losses.places + place for place, losses in enumerate(found)]),
+        last=torch.tensor(len(found) - 1),
+        router=torch.stack(routers).sum() if routers else None,
+    )
 
 
 def _losses(model: Any, head: Head, batch: dict[str, Any], with_router: bool) -> Losses:
@@ -66,12 +87,19 @@ def _losses(model: Any, head: Head, batch: dict[str, Any], with_router: bool) ->
     if head == "whole":
         output = model(**inputs)
         logits, targets = learned(output.logits, batch["labels"])
-        language = torch.nn.functional.cross_entropy(logits.float(), targets, reduction="sum")
-        return Losses(language, output.aux_loss if with_router else None)
+        tokens = torch.nn.functional.cross_entropy(logits.float(), targets, reduction="none")
+        return _losses_by_token(tokens, batch, output.aux_loss if with_router else None)
     output, own, layer = backbone_of(model)(**inputs), OwnHead(model), model.get_output_embeddings()
     hidden, targets = learned(output.last_hidden_state.to(layer.weight.device), batch["labels"])
     if head == "linear":
-        language = linear_loss(hidden, targets, layer.weight, layer.bias)
+        tokens = linear_loss(hidden, targets, layer.weight, layer.bias)
     else:
-        language = loss_by(partial(own.logits, kind=type(output)), hidden, targets)
-    return Losses(language, own.router_loss(output, batch.get("attention_mask")) if with_router else None)
+        tokens = loss_by(partial(own.logits, kind=type(output)), hidden, targets)
+    router = own.router_loss(output, batch.get("attention_mask")) if with_router else None
+    return _losses_by_token(tokens, batch, router)
+
+
+def _losses_by_token(tokens: torch.Tensor, batch: dict[str, Any], router: torch.Tensor | None) -> Losses:
+    places = document_places(batch)
+    targets = places[:, 1:][batch["labels"][:, 1:] != IGNORED]
+    return Losses(tokens, targets.to(tokens.device), places.max(), router)

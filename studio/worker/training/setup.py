@@ -20,6 +20,7 @@ from studio.worker.training.adapter_targets import Targets
 from studio.worker.training.collators import PackingCollator, PaddingCollator
 from studio.worker.training.compute_path import PathOptions, choose_path
 from studio.worker.training.model_loss import Head
+from studio.worker.training.objectives.registry import objective_of
 from studio.worker.training.stop import StopRequest
 from studio.worker.training.tokenized_dataset import TokenizedDataset
 from studio.worker.training.trainer import StudioTrainer
@@ -52,6 +53,7 @@ def build_trainer(
         processing_class=loaded.tokenizer,
         peft_config=targets.config(spec.method),
         path=offers.plain,
+        objective=objective_of(spec.objective),
         must_stop=lambda: stop.is_made,
         check=check,
     )

@@ -137,8 +137,8 @@ class Attempt:
             spec.watch,
             lambda: samples.answers(trainer.model, lambda: self._stop.is_made, trainer.accelerator.autocast),
         )
-        trainer.told = lambda: {"fixed": fixed, "precision": loaded.precision, **reports.state()}
-        trainer.kept_checkpoints = spec.watch.keep_checkpoints
+        trainer.provenance = lambda: {"fixed": fixed, "precision": loaded.precision, **reports.state()}
+        trainer.max_checkpoints = spec.watch.keep_checkpoints
         trainer.add_callback(reports)
         self._go_on(beginning, reports, trainer)
         step = trainer.state.global_step

@@ -1,9 +1,13 @@
-"""The tokenized dataset: token ids, with a label for each: itself where it is trained on, else -100."""
+"""The tokenized dataset: token ids, with a label for each: itself where it is trained on, else -100.
+
+Examples of several documents (a preference pair) have them one after another, and the `lengths` of each.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,23 +15,28 @@ import numpy as np
 import pyarrow as pa
 from datasets import Dataset
 
-from studio.domain.datasets.row_parts import Row, learned
+from studio.domain.datasets.row_parts import Row
 from studio.domain.errors import StudioError
 from studio.domain.spec.run_spec import RunSpec
 from studio.store.datasets.row_file import read_batches, rows_from
 from studio.worker.tokenization.encoder import IGNORED, Encoded, Encoder
 from studio.worker.tokenization.split import Split, read_contents, split_contents
+from studio.worker.training.objectives.base import Objective
+from studio.worker.training.objectives.registry import objective_of
 
 Progress = Callable[[int, int], None]
 """Called with (rows done, rows in all) now and then; may raise to end the work."""
 
 _CHUNK_ROWS = 500  # rows between two calls of Progress
-_SCHEMA = pa.schema([("input_ids", pa.large_list(pa.int32())), ("labels", pa.large_list(pa.int32()))])
+_TOKENS = pa.large_list(pa.int32())
+_SCHEMA = pa.schema([("input_ids", _TOKENS), ("labels", _TOKENS)])
+_SCHEMA_OF_SEVERAL = pa.schema([*_SCHEMA, ("lengths", _TOKENS)])
 
 
 @dataclass(frozen=True)
 class TokenizedDataset:
-    """`rows` holds input_ids and labels. `dropped` counts rows of which no learned token was left."""
+    """`rows` holds input_ids and labels. `dropped` counts rows of which no learned token was left, in any of their
+    documents."""
 
     rows: Dataset
     tokens: int
@@ -67,9 +76,18 @@ def read_examples(
         split = Split(contents.rows, read_contents(validation, lambda: progress(0, 0)).rows)
     folder.mkdir(parents=True, exist_ok=True)
     encoder = Encoder(tokenizer, answers_only=spec.data.answers_only)
+    objective = objective_of(spec.objective)
+    schema = _SCHEMA if spec.objective.documents == 1 else _SCHEMA_OF_SEVERAL
     done = _Counted(progress, len(split.train) + len(split.evaluation))
     train, evaluation = (
-        _encode(_contents(source, rows), encoder, spec.training.max_length, folder / f"{name}.arrow", done)
+        _encode(
+            _contents(source, rows, objective),
+            encoder,
+            spec.training.max_length,
+            folder / f"{name}.arrow",
+            done,
+            schema,
+        )
         for name, source, rows in (("train", path, split.train), ("evaluation", validation or path, split.evaluation))
     )
     if not len(train):
@@ -90,30 +108,39 @@ class _Counted:
         self._progress(self._done, self._total)
 
 
-def _contents(path: str | Path, wanted: np.ndarray) -> Iterator[list[Row]]:
-    """What is learned of these rows (ascending), some at a time."""
+def _contents(path: str | Path, wanted: np.ndarray, objective: Objective[Any]) -> Iterator[list[list[Row]]]:
+    """The documents of these rows (ascending), some rows at a time."""
     first = 0
     for batch in read_batches(path):
         start, end = np.searchsorted(wanted, (first, first + batch.num_rows))
         for here in range(start, end, _CHUNK_ROWS):
             rows = rows_from(batch.take(pa.array(wanted[here : min(here + _CHUNK_ROWS, end)] - first)))
-            yield [content for row in rows if (content := learned(row)) is not None]
+            yield [documents for row in rows if (documents := objective.documents(row)) is not None]
         first += batch.num_rows
 
 
 def _encode(
-    chunks: Iterator[list[Row]], encoder: Encoder, max_length: int, target: Path, done: _Counted
+    chunks: Iterator[list[list[Row]]],
+    encoder: Encoder,
+    max_length: int,
+    target: Path,
+    done: _Counted,
+    schema: pa.Schema,
 ) -> TokenizedDataset:
     tokens = count = dropped = 0
-    with pa.ipc.new_stream(str(target), _SCHEMA) as file:
+    with pa.ipc.new_stream(str(target), schema) as file:
         for rows in chunks:
-            made = [_accepted(found).example(max_length) for found in encoder.encode(rows)]
-            made = [(ids, labels) for ids, labels in made if (labels != IGNORED).any()]
-            dropped += len(rows) - len(made)
-            tokens += sum(len(ids) for ids, _ in made)
-            count += sum(int((labels != IGNORED).sum()) for _, labels in made)
-            columns = [_lists([ids for ids, _ in made]), _lists([labels for _, labels in made])]
-            file.write_batch(pa.record_batch(columns, schema=_SCHEMA))
+            encoded = iter(encoder.encode(list(chain.from_iterable(rows))))
+            examples = [[_accepted(next(encoded)).example(max_length) for _ in documents] for documents in rows]
+            examples = [each for each in examples if all((labels != IGNORED).any() for _, labels in each)]
+            dropped += len(rows) - len(examples)
+            ids = [np.concatenate([ids for ids, _ in each]) for each in examples]
+            labels = [np.concatenate([labels for _, labels in each]) for each in examples]
+            lengths = [np.array([len(ids) for ids, _ in each], np.int32) for each in examples]
+            tokens += sum(map(len, ids))
+            count += sum(int((row != IGNORED).sum()) for row in labels)
+            columns = [_lists(ids), _lists(labels), _lists(lengths)][: len(schema)]
+            file.write_batch(pa.record_batch(columns, schema=schema))
             done.add(len(rows))
     return TokenizedDataset(Dataset.from_file(str(target)).with_format("numpy"), tokens, count, dropped)
 

@@ -1,32 +1,26 @@
-"""trl's SFTTrainer with atomic checkpoints and chunked loss, without padding, unused logits and metrics."""
+"""trl's SFTTrainer with the loss of an objective, without padding, unused logits and metrics."""
 
 from __future__ import annotations
 
-import errno
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
-from peft import load_peft_weights, set_peft_model_state_dict
-from transformers import Trainer, TrainerState
 from trl import SFTTrainer
 
 from studio.domain.errors import StudioError
-from studio.store.checkpoint_folder import all_checkpoints, checkpoint_path, seal, sync_folder
-from studio.worker.tokenization.encoder import IGNORED
 from studio.worker.training import document_attention as attention
-from studio.worker.training.collators import PackingCollator, token_count
+from studio.worker.training.checkpointing import CheckpointingMixin
+from studio.worker.training.collators import DocumentCollator, PackingCollator, token_count
 from studio.worker.training.fused_lora import fuse_lora, unfuse_lora
 from studio.worker.training.model_loss import ComputePath, Losses, losses_of
-from studio.worker.training.save_adapter import save_usage
+from studio.worker.training.objectives.base import Objective
 
 
-class StudioTrainer(SFTTrainer):
-    """The loss is the model's own, computed on a path that `use` chooses; nothing of trl's is in it. `check` is called
-    before each micro-batch and may raise."""
+class StudioTrainer(CheckpointingMixin, SFTTrainer):
+    """The loss is the objective's, of the model's own likelihoods, computed on a path that `use` chooses; nothing of
+    trl's is in it. `check` is called before each micro-batch and may raise."""
 
     loss_is_scaled_for_ga = True  # the loss of a micro-batch is its share of the whole step's
 
@@ -35,12 +29,14 @@ class StudioTrainer(SFTTrainer):
         model: Any,
         *,
         path: ComputePath,
+        objective: Objective[Any],
         must_stop: Callable[[], bool],
         check: Callable[[], None] = lambda: None,
         **kwargs: Any,
     ) -> None:
         config = model.config.get_text_config()
         own_forward, own_router = model.__dict__.get("forward"), getattr(config, "output_router_logits", None)
+        self._objective = objective
         super().__init__(model, data_collator=path.batches, **kwargs)
         # trl's head is put over the model's own, and stays there when it answers; and it makes the model reckon its
         # router's loss with each token that it writes.
@@ -52,12 +48,12 @@ class StudioTrainer(SFTTrainer):
         self.model_accepts_loss_kwargs = True  # so that Trainer counts the learned tokens of a whole step
         self._must_stop = must_stop
         self._check = check
-        self.told: Callable[[], Mapping[str, Any]] = dict  # what is put down beside each checkpoint
-        self.kept_checkpoints = 2  # of the newest, besides the best one
-        self.best_step: int | None = None
         self.is_updating = False  # the optimizer is changing the weights
         self.tokens_seen = 0
-        self._step_tokens = 0  # of the step that is under way; 0: what is given is all there is
+        # Of the step that is under way; none: what is given is all there is.
+        self._step_tokens, self._step_counts = 0, None
+        self._step_figures = Figures()
+        self.eval_figures: dict[str, float] = {}  # of the newest evaluation
         self._base = model
         self._own_attention = model.config._attn_implementation
         self.left_out: list[StudioError] = []  # layers without an adapter, in words
@@ -76,7 +72,7 @@ class StudioTrainer(SFTTrainer):
         if path.fused_lora:
             path = replace(path, fused_lora=fuse_lora(self.model) > 0)
         self.path = path
-        self.data_collator = path.batches
+        self.data_collator = path.batches if self._objective.spec.documents == 1 else DocumentCollator(path.batches)
 
     def losses(self, inputs: dict[str, Any], *, with_router: bool) -> Losses:
         """Of a batch that the data collator made."""
@@ -87,8 +83,8 @@ class StudioTrainer(SFTTrainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> torch.Tensor:
-        """The mean loss over the learned tokens of the whole step, which `num_items_in_batch` counts; there are no
-        outputs to return.
+        """This micro-batch's part of the loss of the whole step; there are no outputs to return. Outside of a step it
+        is all there is.
 
         In training the gradient is also that of the load balancing loss of a mixture of experts, times its
         coefficient, which adds nothing to the value. It is defined for a whole step at once: a micro-batch's share of
@@ -97,10 +93,11 @@ class StudioTrainer(SFTTrainer):
         if self.model.training:
             self._check()
             self.tokens_seen += token_count(inputs)
-        if num_items_in_batch is None:
-            num_items_in_batch = (inputs["labels"][:, 1:] != IGNORED).sum()
         losses = self.losses(inputs, with_router=self.model.training and self.aux_loss_enabled)
-        loss = losses.language / num_items_in_batch
+        counts = self._objective.counts(inputs) if self._step_counts is None else self._step_counts
+        sums = self._objective.sums(losses)
+        loss = (sums / counts.to(sums.device)).sum()
+        self._step_figures.add(self._objective.figures(losses))
         if losses.router is not None:
             share = token_count(inputs) / self._step_tokens if self._step_tokens else 1.0
             router = self.router_aux_loss_coef * share * losses.router.to(loss.device)
@@ -110,57 +107,49 @@ class StudioTrainer(SFTTrainer):
     def get_batch_samples(self, *args: Any) -> tuple[list[Any], Any]:
         batches, learned = super().get_batch_samples(*args)
         self._step_tokens = sum(token_count(batch) for batch in batches)
+        self._step_counts = (
+            torch.stack([self._objective.counts(batch) for batch in batches]).sum(0) if batches else None
+        )
+        self._step_figures = Figures()
         return batches, learned
 
+    def step_figures(self) -> dict[str, float]:
+        """The objective's figures of the newest step."""
+        return self._step_figures.means()
+
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """The mean loss over all learned tokens of the validation rows; nothing where a stop is asked meanwhile."""
+        """The loss over all validation rows at once; nothing where a stop is asked meanwhile."""
         self.model.eval()
-        total, learned = 0.0, 0
+        sums, counts, figures = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.int64), Figures()
         for batch in self.get_eval_dataloader():
             if self._must_stop():
                 return {}
-            count = int((batch["labels"][:, 1:] != IGNORED).sum())
+            counts = counts + self._objective.counts(batch).cpu()
             with torch.no_grad():
-                loss = self.compute_loss(self.model, self._prepare_inputs(batch), num_items_in_batch=count)
-            total, learned = total + float(loss) * count, learned + count
-        metrics = {"eval_loss": total / learned}
+                losses = self.losses(self._prepare_inputs(batch), with_router=False)
+                sums = sums + self._objective.sums(losses).double().cpu()
+                figures.add(self._objective.figures(losses))
+        self.eval_figures = figures.means()
+        metrics = {"eval_loss": float((sums / counts).sum())} | {
+            f"eval_{name}": value for name, value in self.eval_figures.items()
+        }
         self.log(metrics)
         self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
-    def _get_output_dir(self, trial: Any) -> str:
-        return str(Path(self.args.output_dir) / ".partial")
 
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """Written aside and renamed when whole; the newest few are kept, and the best. trl's model card is left out."""
-        aside, checkpoints = Path(self._get_output_dir(trial)), Path(self.args.output_dir)
-        if not checkpoints.parent.is_dir():  # deleted by somebody: it is not to come back half empty
-            raise FileNotFoundError(errno.ENOENT, "The run's folder is gone", str(checkpoints.parent))
-        shutil.rmtree(aside, ignore_errors=True)
-        try:
-            Trainer._save_checkpoint(self, model, trial)
-            final = checkpoint_path(checkpoints, self.state.global_step)
-            save_usage(aside / final.name, self.model, self.processing_class)
-            seal(aside / final.name, self.told())
-            shutil.rmtree(final, ignore_errors=True)
-            (aside / final.name).replace(final)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)  # a full disk gets its room back
-        sync_folder(checkpoints)
-        for old in all_checkpoints(checkpoints)[self.kept_checkpoints :]:
-            if old.step != self.best_step:
-                shutil.rmtree(old.path)
+class Figures:
+    """Means over examples that come batch by batch."""
 
-    def save_where_it_is(self) -> None:
-        """A checkpoint after the last whole step, outside of the training's own loop."""
-        self._save_checkpoint(self.model, None)
-        self.callback_handler.on_save(self.args, self.state, self.control)
+    def __init__(self) -> None:
+        self._sums: dict[str, torch.Tensor] = {}
+        self._count = 0
 
-    def load_weights(self, checkpoint: Path) -> None:
-        """The adapter as it is in that checkpoint."""
-        set_peft_model_state_dict(self.model, load_peft_weights(str(checkpoint), device="cpu"))
+    def add(self, values: dict[str, torch.Tensor]) -> None:
+        """values: [examples] each."""
+        for name, each in values.items():
+            self._sums[name] = self._sums.get(name, 0) + each.detach().sum()
+        self._count += max(map(len, values.values()), default=0)
 
-    def take_state(self, checkpoint: Path) -> None:
-        """Weights and state of a checkpoint after which there is nothing to train any more."""
-        self.load_weights(checkpoint)
-        self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    def means(self) -> dict[str, float]:
+        return {name: float(total) / self._count for name, total in self._sums.items()}

@@ -35,14 +35,15 @@ def base(tmp_path_factory: pytest.TempPathFactory, starter: Path) -> Path:
     return tiny_model(tmp_path_factory.mktemp("tiny"), starter, "llama")
 
 
-def trained(
-    folder: Path, base: Path, method: str, precision: str = "fp32", **training: Any
-) -> tuple[JobFolder, Finished]:
-    job = training_run(
+def job_of(folder: Path, base: Path, method: str, precision: str = "fp32", **training: Any) -> JobFolder:
+    return training_run(
         folder, base, captain_rows(20), model={"precision": precision}, method={"kind": method},
         **{method: {"r": 4}}, training=STEPS | training,
     )  # fmt: skip
-    return job, run(job, StopRequest(job), Watchdog(job))
+
+
+def trained(job: JobFolder) -> Finished:
+    return run(job, StopRequest(job), Watchdog(job))
 
 
 def logits(model: Any) -> torch.Tensor:
@@ -56,7 +57,8 @@ def plain(base: Path) -> Any:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_an_adapter_learns_and_is_the_same_in_plain_peft_and_transformers(tmp_path: Path, base: Path, method: str):
-    job, finished = trained(tmp_path / "run", base, method, max_steps=10, eval_steps=1, learning_rate=0.1)
+    job = job_of(tmp_path / "run", base, method, max_steps=10, eval_steps=1, learning_rate=0.1)
+    finished = trained(job)
     evaluations = [each.loss for each in events_of(job, Evaluated)]
     assert len(evaluations) == 10 and evaluations[-1] < evaluations[0]
     in_peft = logits(PeftModel.from_pretrained(plain(base), finished.path))
@@ -68,7 +70,8 @@ def test_an_adapter_learns_and_is_the_same_in_plain_peft_and_transformers(tmp_pa
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_estimate_counts_the_parameters_that_are_trained(tmp_path: Path, base: Path, method: str):
-    job, _ = trained(tmp_path / "run", base, method, max_steps=1)
+    job = job_of(tmp_path / "run", base, method, max_steps=1)
+    trained(job)
     (started,) = events_of(job, Started)
     assert trainable_parameters(read_base_weights(base), METHODS[method](r=4)) == started.trainable
 
@@ -76,15 +79,13 @@ def test_the_estimate_counts_the_parameters_that_are_trained(tmp_path: Path, bas
 @pytest.mark.parametrize("method", METHODS)
 def test_a_run_that_was_cut_off_ends_with_the_same_weights(tmp_path: Path, base: Path, method: str):
     """Resumed from the checkpoint after its second step, as from one that a kill leaves."""
-    whole, finished = trained(tmp_path / "whole", base, method, save_steps=2, max_steps=4)
-    again = training_run(
-        tmp_path / "again", base, captain_rows(20), method={"kind": method}, **{method: {"r": 4}},
-        training=STEPS | {"save_steps": 2, "max_steps": 4},
-    )  # fmt: skip
+    whole = job_of(tmp_path / "whole", base, method, save_steps=2, max_steps=4)
+    finished = trained(whole)
+    again = job_of(tmp_path / "again", base, method, save_steps=2, max_steps=4)
     request = again.read_request(TrainRequest)
     request = request.model_copy(update={"continue_from": str(checkpoint_path(whole.checkpoints, 2))})
     write_json(again.request, request.model_dump(mode="json"))
-    resumed = run(again, StopRequest(again), Watchdog(again))
+    resumed = trained(again)
     assert [step.step for step in events_of(again, Step)] == [3, 4]
     first, second = (PeftModel.from_pretrained(plain(base), each.path) for each in (finished, resumed))
     torch.testing.assert_close(logits(first), logits(second), atol=0, rtol=0)
@@ -100,7 +101,7 @@ def test_what_peft_cannot_put_on_a_model_is_refused_before_the_start(
     if found := faults(spec, base=read_base_weights(base)):
         assert list(found) == ["method.kind"] and found["method.kind"].remedy
     else:
-        trained(tmp_path / "run", base, method, max_steps=1)
+        trained(job_of(tmp_path / "run", base, method, max_steps=1))
 
 
 @pytest.mark.parametrize("precision", ["8-bit", "4-bit"])
@@ -108,7 +109,7 @@ def test_what_peft_cannot_put_on_a_model_is_refused_before_the_start(
 def test_a_quantised_base_is_trained_and_the_adapter_works_in_plain_peft(
     tmp_path: Path, base: Path, method: str, precision: PrecisionName
 ):
-    _, finished = trained(tmp_path / "run", base, method, precision, max_steps=2)
+    finished = trained(job_of(tmp_path / "run", base, method, precision, max_steps=2))
     loaded = [load_base(str(base), precision).model for _ in range(2)]
     adapted = PeftModel.from_pretrained(loaded[0], finished.path)
     assert not torch.allclose(logits(adapted), logits(loaded[1]), atol=1e-4)

@@ -93,13 +93,13 @@ def test_loss_and_gradients_are_those_of_the_plain_model_on_padded_rows(base: An
         for mine, theirs in zip(trained(trainer.model), trained(plain), strict=True):
             theirs.copy_(mine.copy_(torch.randn(mine.shape, generator=draw) * 0.1))
     batch = documents(23, 7, 150)
-    learned = sum(int((d["labels"] != -100).sum()) for d in batch)
 
     trainer.model.train()
     total = 0.0
-    for part in (batch[:2], batch[2:]):  # as when gradients are accumulated
-        inputs = trainer._prepare_inputs(trainer.data_collator(part))
-        loss = trainer.compute_loss(trainer.model, inputs, num_items_in_batch=torch.tensor(learned))
+    parts = iter([trainer.data_collator(part) for part in (batch[:2], batch[2:])])  # as when gradients are accumulated
+    batches, learned = trainer.get_batch_samples(parts, 2, "cpu")
+    for part in batches:
+        loss = trainer.compute_loss(trainer.model, trainer._prepare_inputs(part), num_items_in_batch=learned)
         loss.backward()
         total += loss.item()
     expected = plain.train()(**PaddingCollator(2)(batch)).loss
@@ -158,9 +158,9 @@ def test_the_loss_in_chunks_is_cross_entropy(head: str):
     labels[0, 100:150] = -100
     rows, targets = learned(hidden, labels)
     if head == "linear":
-        loss = linear_loss(rows, targets, weight, bias)
+        loss = linear_loss(rows, targets, weight, bias).sum()
     else:
-        loss = loss_by(lambda part: torch.nn.functional.linear(part, weight, bias), rows, targets)
+        loss = loss_by(lambda part: torch.nn.functional.linear(part, weight, bias), rows, targets).sum()
     (mine,) = torch.autograd.grad(loss, hidden)
     logits = torch.nn.functional.linear(hidden, weight, bias)
     expected = torch.nn.functional.cross_entropy(logits[0, :-1], labels[0, 1:], reduction="sum")

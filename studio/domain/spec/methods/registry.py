@@ -18,7 +18,7 @@ class MethodChoice(Choice):
 
     kind: Literal[tuple(METHODS)] = knob(  # type: ignore[valid-type]  # the choices are the table's
         LoraSpec.kind,
-        "Method",
+        "PEFT method",
         "How the adapter changes the base model.",
         choices={kind: method.label for kind, method in METHODS.items()},
     )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from huggingface_hub import ModelCard
 
+from studio.domain.spec.run_spec import read_spec
 from studio.services.hub.files import read_adapter_folder
 from studio.services.hub.model_card import model_card
 from studio.store.tables.adapters import Adapter
@@ -30,6 +31,17 @@ def test_the_metadata_lets_the_hub_find_the_adapter_under_its_base(tmp_path: Pat
     assert {"lora", "adapter-studio", f"base_model:adapter:{BASE}"} <= set(data.tags)
     assert [(r.metric_type, r.metric_value, r.dataset_name) for r in data.eval_results] == [("loss", 1.5, "captain")]
     assert data.datasets is None
+
+
+def test_method_and_objective_are_told(tmp_path: Path) -> None:
+    spec = read_spec(
+        {"data": {"name": "pairs"}, "method": {"kind": "miss"}, "objective": {"kind": "orpo"}, "orpo": {"beta": 0.2}}
+    )
+    text = card(adapter_record(spec=spec.model_dump(mode="json")), tmp_path)
+    assert {"miss", "orpo"} <= set(ModelCard(text).data.tags) and "lora" not in ModelCard(text).data.tags
+    assert "A MiSS adapter for" in text
+    for row in ("| Objective | ORPO |", "| miss.r | 32 |", "| orpo.beta | 0.2 |"):
+        assert row in text
 
 
 def test_what_evaluations_found_of_base_and_adapter_is_told(tmp_path: Path) -> None:

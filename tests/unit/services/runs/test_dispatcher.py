@@ -121,6 +121,18 @@ def test_what_a_worker_says_is_recorded_once(bench):
     ]  # fmt: skip
 
 
+def test_what_an_objective_measures_is_recorded_with_the_loss(bench):
+    id = bench.submit()
+    bench.dispatcher.tick()
+    accurate = step(1, 2.0).model_copy(update={"figures": {"accuracy": 0.75, "margin": float("nan")}})
+    for event in (started(), accurate, step(2, 1.5), Evaluated(step=2, loss=1.4, figures={"accuracy": 1.0})):
+        bench.folder(id).append(event)
+    bench.dispatcher.tick()
+    assert [m["figures"] for m in bench.runs.metrics(id)] == [
+        {"accuracy": 0.75, "margin": None}, {}, {"accuracy": 1.0},
+    ]  # fmt: skip
+
+
 def test_a_finished_run_leaves_an_adapter_with_its_whole_lineage(bench):
     id = bench.submit("captain", owner="ana")
     bench.dispatcher.tick()

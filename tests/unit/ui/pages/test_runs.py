@@ -228,6 +228,16 @@ def test_runs_side_by_side_show_only_the_settings_that_differ(studio):
     assert {"name": "data.name", "value": "rows@1"} in answer["same"]
 
 
+def test_a_run_has_a_curve_for_all_that_its_objective_measures(studio):
+    plain = runs.progress(studio, train(studio, "plain", 1), request=IN_ENGLISH)
+    assert plain["figures"] == [] and plain["metrics"][0]["figures"] == {}
+    pairs = studio.catalogue.run(train(studio, "pairs", 1))
+    studio.catalogue.change_run(pairs.id, spec=pairs.spec | {"objective": {"kind": "orpo"}, "orpo": {"beta": 0.1}})
+    answer = runs.progress(studio, pairs.id, request=IN_ENGLISH)
+    assert answer["figures"][0]["label"] == "Preference accuracy"
+    assert {"name": "orpo.beta", "value": 0.1, "changed": False} in answer["settings"]
+
+
 # What other pages say of runs
 
 

@@ -1,0 +1,1 @@
+"""What a run optimises: one module for each objective, listed in `registry`."""
