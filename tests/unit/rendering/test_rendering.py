@@ -138,7 +138,7 @@ def test_what_stays_below_the_limits_each_time_comes_to_them_in_the_end(
     """Else a page of a thousand rows would be as large as a thousand times the limit."""
     template = hurried(piece + CHATML, pool)
     with pytest.raises(TemplateExceeds, match=words):
-        template.turns([ROW] * 40)
+        template.turns([ROW] * 150)
 
 
 def test_one_limit_ends_whatever_is_asked_of_a_template(pool: RenderingPool) -> None:
