@@ -7,6 +7,7 @@ from pydantic import Field
 from studio.domain.chat.templates import TemplateChoice
 from studio.domain.jobs.message import Message, Request
 from studio.domain.jobs.models import ModelReference
+from studio.domain.spec.objectives import SftSpec
 
 
 class SplitRequest(Message):
@@ -29,6 +30,7 @@ class CountTokensRequest(Request):
     chat_template: TemplateChoice = "auto"
     max_length: int
     answers_only: bool = True
+    objective: str = SftSpec.kind
     split: SplitRequest | None = None
     validation: ValidationRows | None = None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from studio.domain.datasets.formats import Format, trained_part
+from studio.domain.datasets.row_parts import Row, learned
 from studio.domain.spec.knob import Choice, Variant, knob
 from studio.domain.translation import N_
 
@@ -20,13 +21,18 @@ class Figure:
 
 
 class ObjectiveSpec(Variant):
-    """The settings of an objective, if it has any. `formats` are those of the datasets that it trains on, `documents`
-    how many a row of them gives, `figures` what is measured beside the loss, by name. What it does is in
-    worker.training.objectives."""
+    """The settings of an objective, if it has any. `formats` are those of the datasets that it trains on,
+    `document_count` how many documents a row of them gives, `figures` what is measured beside the loss, by name. What
+    it does is in worker.training.objectives."""
 
     formats: ClassVar[frozenset[Format]] = frozenset(Format)
-    documents: ClassVar[int] = 1
+    document_count: ClassVar[int] = 1
     figures: ClassVar[Mapping[str, Figure]] = {}
+
+    def documents(self, row: Row) -> list[Row] | None:
+        """What a model reads of a row, as `row_parts.learned` gives it: `document_count` of them; None where nothing of
+        the row is trained on."""
+        raise NotImplementedError
 
     def trained_part(self, format: str | None) -> str:
         """What of rows in that format is trained on, in a sentence; empty where that is all of them."""
@@ -40,6 +46,10 @@ class SftSpec(ObjectiveSpec):
     label = N_("Supervised fine-tuning")
     about = N_("Learns to write the answers in the dataset.")
 
+    def documents(self, row: Row) -> list[Row] | None:
+        content = learned(row)
+        return None if content is None else [content]
+
     def trained_part(self, format: str | None) -> str:
         return trained_part(format)
 
@@ -52,7 +62,7 @@ class OrpoSpec(ObjectiveSpec):
     label = "ORPO"
     about = N_("Learns the chosen answer of each pair, and to prefer it to the rejected one.")
     formats = frozenset({Format.PREFERENCE})
-    documents = 2
+    document_count = 2
     figures: ClassVar = {
         "accuracy": Figure(N_("Preference accuracy"), N_("Share of pairs whose chosen answer is the likelier one.")),
         "margin": Figure(N_("Margin"), N_("Mean log-probability of a chosen token minus that of a rejected one.")),
@@ -67,6 +77,10 @@ class OrpoSpec(ObjectiveSpec):
         gt=0,
         le=10,
     )
+
+    def documents(self, row: Row) -> list[Row] | None:
+        pair = (learned(row), learned({**row, "chosen": row["rejected"]}))
+        return [content for content in pair if content is not None]
 
     def trained_part(self, format: str | None) -> str:
         return N_("Of each pair, the chosen answer is learned and preferred to the rejected one.")

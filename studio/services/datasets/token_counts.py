@@ -13,6 +13,7 @@ from studio.domain.events import Progress
 from studio.domain.jobs.models import ModelReference
 from studio.domain.jobs.state import Done, Failed, Lost, Running
 from studio.domain.jobs.token_counts import CountTokensRequest, TokenSummary, ValidationRows
+from studio.domain.spec.objectives import SftSpec
 from studio.domain.translation import N_
 from studio.engines.base import Engine
 from studio.engines.job import Job
@@ -32,6 +33,7 @@ class TokenCountRequest:
     max_length: int = 1024
     chat_template: TemplateChoice = "auto"
     answers_only: bool = True
+    objective: str = SftSpec.kind
     validation: Dataset | None = None
 
     def request_for(self, rows_path: str) -> CountTokensRequest:
@@ -43,6 +45,7 @@ class TokenCountRequest:
             chat_template=self.chat_template,
             max_length=self.max_length,
             answers_only=self.answers_only,
+            objective=self.objective,
             validation=self.validation
             and ValidationRows(name=self.validation.name, rows_path=self.validation.rows_path),
         )

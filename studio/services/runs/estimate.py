@@ -120,7 +120,7 @@ def training_bytes(
     least, most = base_bytes(base, precision)
     weights = least if bf16 else most
     number = 2 if precision == "bf16" or (bf16 and precision != "fp32") else 4
-    batch = max(1, min(training.per_device_train_batch_size >> halvings, rows)) * spec.objective.documents
+    batch = max(1, min(training.per_device_train_batch_size >> halvings, rows)) * spec.objective.document_count
     in_batch, longest = _largest_batch(tokens, batch, training.max_length)
     kept = _ACTIVATION_FACTOR * _numbers(spec, base)
     if not gpu:

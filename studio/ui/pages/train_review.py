@@ -47,6 +47,7 @@ def reviewed(studio: Studio, spec: RunSpec, language: str, *, start: bool) -> di
         max_length=spec.training.max_length,
         chat_template=spec.model.chat_template,
         answers_only=spec.data.answers_only,
+        objective=spec.objective.kind,
     )
     begins = start or dataset.rows <= AUTOMATIC_ROWS
     found = studio.token_counts.start(dataset, question) if begins else studio.token_counts.look(dataset, question)

@@ -6,7 +6,8 @@ import os
 import time
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ import pyarrow as pa
 
 from studio.domain.chat.template_losses import Loss, losses
 from studio.domain.datasets.problem import Problem
-from studio.domain.datasets.row_parts import TURN_PARTS, Row, learned, texts_of
+from studio.domain.datasets.row_parts import TURN_PARTS, Row, texts_of
 from studio.domain.errors import StudioError
 from studio.domain.events import Finished
 from studio.domain.jobs.token_counts import CountTokensRequest, TokenSummary, ValidationRows
 from studio.domain.spec.data import DataSpec
+from studio.domain.spec.objectives import OBJECTIVES
 from studio.store.arrow_file import ArrowFileWriter
 from studio.store.datasets.folder import PROBLEMS, TOKENS
 from studio.store.datasets.problem_file import ProblemFileWriter
@@ -44,7 +46,10 @@ trained tokens cover. All are 0 for a row that is not learned, or that the chat 
 
 _NOTHING: tuple[int, int, int, int, int, list[int]] = (0, 0, 0, 0, 0, [])
 
+_LEAVES_OUT = {"template_refuses", "no_trained_token"}  # problems of a row that is not trained on
+
 Progress = Callable[[str, int, int], None]
+_Problem = tuple[str, str, dict[str, Any]]
 
 
 def main(path: Path) -> None:
@@ -75,14 +80,17 @@ def count_tokens(
     lengths = array("i")
     roles: Counter[str] = Counter()
     judge = _Judge(request, tokenizer)
+    objective = OBJECTIVES[request.objective]()
     encoder = Encoder(tokenizer, answers_only=request.answers_only)
     first = 0
     with ProblemFileWriter(folder / PROBLEMS) as problems, ArrowFileWriter(folder / TOKENS, SCHEMA) as file:
         for batch in read_batches(rows_path):
             rows = rows_from(batch)
-            contents = [learned(row) for row in rows]
-            encodings = iter(encoder.encode([content for content in contents if content is not None]))
-            results = [None if content is None else next(encodings) for content in contents]
+            documents = [objective.documents(row) or [] for row in rows]
+            encodings = iter(encoder.encode(list(chain.from_iterable(documents))))
+            encoded = [[next(encodings) for _ in each] for each in documents]
+            contents = [each[0] if each else None for each in documents]
+            results = [each[0] if each else None for each in encoded]
             columns = list(zip(*(_figures(one, request.max_length) for one in results), strict=True))
             file.write(
                 pa.record_batch(
@@ -92,7 +100,10 @@ def count_tokens(
             figures += np.array(columns[:4], dtype=np.int64).sum(axis=1)
             lengths.extend(len(one) for one in results if isinstance(one, Encoded) and len(one))
             for i, place in enumerate(places_of(batch, first)):
-                for field, code, values in judge.problems(rows[i], contents[i], results[i]):
+                found = [*judge.problems(rows[i], contents[i], results[i])]
+                for other in encoded[i][1:]:
+                    found += judge.problems_beside(other, found)
+                for field, code, values in found:
                     problems.append(Problem(place[0], field, code, values, place[1]), first + i)
             for content, one in zip(contents, results, strict=True):
                 if content is not None and isinstance(one, Encoded):
@@ -192,12 +203,10 @@ class _Judge:
         self._special = SpecialTokens(tokenizer)
         self._held_out = _HeldOut(request.validation) if request.validation else None
 
-    def problems(
-        self, row: Row, content: Row | None, result: Encoded | StudioError | None
-    ) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    def problems(self, row: Row, content: Row | None, result: Encoded | StudioError | None) -> Iterator[_Problem]:
         """(field, code, values) of each."""
         if isinstance(result, StudioError):
-            yield "", "template_refuses", {"reason": result.values.get("reason") or result.problem.rstrip(".")}
+            yield self._refused(result)
         elif result is not None:
             yield from self._of_length(result)
         if isinstance(result, Encoded) and content is not None and "messages" in content:
@@ -211,7 +220,17 @@ class _Judge:
         if self._held_out is not None and content is not None and (twin := self._held_out.line_of(content)):
             yield "", "leakage", {"unit": self._held_out.unit, "twin": twin}
 
-    def _of_length(self, encoded_row: Encoded) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    def problems_beside(self, result: Encoded | StudioError, known: Sequence[_Problem]) -> list[_Problem]:
+        """What is wrong with another document of a row: what leaves the whole row out, unless that is known."""
+        codes = {code for _, code, _ in known}
+        problems = [self._refused(result)] if isinstance(result, StudioError) else self._of_length(result)
+        return [each for each in problems if each[1] in _LEAVES_OUT and not codes & _LEAVES_OUT]
+
+    @staticmethod
+    def _refused(fault: StudioError) -> _Problem:
+        return "", "template_refuses", {"reason": fault.values.get("reason") or fault.problem.rstrip(".")}
+
+    def _of_length(self, encoded_row: Encoded) -> Iterator[_Problem]:
         excess = len(encoded_row) - self._max_length
         if not encoded_row.is_target[: self._max_length].any():
             yield "", "no_trained_token", {"max_length": self._max_length}

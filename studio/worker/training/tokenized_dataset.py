@@ -17,12 +17,11 @@ from datasets import Dataset
 
 from studio.domain.datasets.row_parts import Row
 from studio.domain.errors import StudioError
+from studio.domain.spec.objectives import ObjectiveSpec
 from studio.domain.spec.run_spec import RunSpec
 from studio.store.datasets.row_file import read_batches, rows_from
 from studio.worker.tokenization.encoder import IGNORED, Encoded, Encoder
 from studio.worker.tokenization.split import Split, read_contents, split_contents
-from studio.worker.training.objectives.base import Objective
-from studio.worker.training.objectives.registry import objective_of
 
 Progress = Callable[[int, int], None]
 """Called with (rows done, rows in all) now and then; may raise to end the work."""
@@ -76,12 +75,11 @@ def read_examples(
         split = Split(contents.rows, read_contents(validation, lambda: progress(0, 0)).rows)
     folder.mkdir(parents=True, exist_ok=True)
     encoder = Encoder(tokenizer, answers_only=spec.data.answers_only)
-    objective = objective_of(spec.objective)
-    schema = _SCHEMA if spec.objective.documents == 1 else _SCHEMA_OF_SEVERAL
+    schema = _SCHEMA if spec.objective.document_count == 1 else _SCHEMA_OF_SEVERAL
     done = _Counted(progress, len(split.train) + len(split.evaluation))
     train, evaluation = (
         _encode(
-            _contents(source, rows, objective),
+            _contents(source, rows, spec.objective),
             encoder,
             spec.training.max_length,
             folder / f"{name}.arrow",
@@ -108,7 +106,7 @@ class _Counted:
         self._progress(self._done, self._total)
 
 
-def _contents(path: str | Path, wanted: np.ndarray, objective: Objective[Any]) -> Iterator[list[list[Row]]]:
+def _contents(path: str | Path, wanted: np.ndarray, objective: ObjectiveSpec) -> Iterator[list[list[Row]]]:
     """The documents of these rows (ascending), some rows at a time."""
     first = 0
     for batch in read_batches(path):

@@ -72,7 +72,9 @@ class StudioTrainer(CheckpointingMixin, SFTTrainer):
         if path.fused_lora:
             path = replace(path, fused_lora=fuse_lora(self.model) > 0)
         self.path = path
-        self.data_collator = path.batches if self._objective.spec.documents == 1 else DocumentCollator(path.batches)
+        self.data_collator = (
+            path.batches if self._objective.spec.document_count == 1 else DocumentCollator(path.batches)
+        )
 
     def losses(self, inputs: dict[str, Any], *, with_router: bool) -> Losses:
         """Of a batch that the data collator made."""

@@ -309,3 +309,35 @@ def test_an_answer_whose_reasoning_stands_where_the_prompt_has_none_is_learned_f
     learned_words = [one.text[slice(*one.spans[0])] for one in found if isinstance(one, Encoded)]
     assert learned_words == ["Seven and one.\n</think>\n\nEight.<|im_end|>", "Eight.<|im_end|>"]
     assert [one.turns[0].follows_prompt for one in found if isinstance(one, Encoded)] == [False, True]
+
+
+def test_a_pair_is_counted_as_left_out_once_where_either_answer_is_beyond_max_length(
+    tmp_path: Path, tokenizer: Any
+) -> None:
+    long = turns("Where? " * 80)
+    rows = [
+        PREFERENCE[0],
+        {"prompt": turns("Where?"), "chosen": turns("", "There.")[1:], "rejected": turns("", "x " * 90)[1:]},
+        {"prompt": long, "chosen": turns("", "There.")[1:], "rejected": turns("", "Nowhere.")[1:]},
+        {
+            "prompt": turns("", "")[:0],
+            "chosen": turns("Hi.", "There."),
+            "rejected": [*long, *turns("", "Nowhere.")[1:]],
+        },
+    ]
+    path = write(tmp_path / "rows.arrow", "preference", rows)
+    left_out = {}
+    for objective in ("sft", "orpo"):
+        folder = tmp_path / objective
+        folder.mkdir()
+        count_tokens(request(path, objective=objective), folder, tokenizer)
+        left_out[objective] = [row for row, _, code in problems_of(folder) if code == "no_trained_token"]
+        spec = read_spec(
+            {
+                "data": {"name": "rows", "validation_split": 0}, "objective": {"kind": objective},
+                "training": {"max_length": 64},
+            }
+        )  # fmt: skip
+        trained, _, _ = read_examples(path, spec, tokenizer, folder / "examples")
+        assert trained.dropped == len(left_out[objective])
+    assert left_out == {"sft": [2], "orpo": [2, 3]}

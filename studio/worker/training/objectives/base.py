@@ -1,4 +1,4 @@
-"""What an objective decides: which documents are made of a row, and what the loss of a step is."""
+"""What an objective decides: what the loss of a step is, and what is measured beside it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
-from studio.domain.datasets.row_parts import Row
 from studio.domain.spec.objectives import ObjectiveSpec
 from studio.worker.training.model_loss import Losses
 
@@ -20,11 +19,6 @@ class Objective(Generic[Spec]):
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-
-    def documents(self, row: Row) -> list[Row] | None:
-        """What is encoded of a row, as `row_parts.learned` gives it: `spec.documents` of them; None where nothing of
-        the row is trained on."""
-        raise NotImplementedError
 
     def counts(self, batch: Mapping[str, Any]) -> torch.Tensor:
         """[terms]: what each term of the loss is a mean over, in a batch of the data collator."""

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch.nn.functional import logsigmoid
 
-from studio.domain.datasets.row_parts import Row, learned
 from studio.domain.spec.objectives import OrpoSpec
 from studio.worker.training.collators import target_counts
 from studio.worker.training.model_loss import Losses
@@ -23,10 +22,6 @@ _LARGEST = -1e-6  # of a mean log-probability: at 0 the odds are infinite
 
 class Orpo(Objective[OrpoSpec]):
     """The documents of a batch are chosen and rejected answers in turn, each behind its prompt."""
-
-    def documents(self, row: Row) -> list[Row] | None:
-        pair = [learned(row), learned({**row, "chosen": row["rejected"]})]
-        return [content for content in pair if content is not None]
 
     def counts(self, batch: Mapping[str, Any]) -> torch.Tensor:
         chosen = target_counts(batch)[::2]

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from studio.domain.datasets.row_parts import Row, learned
 from studio.domain.spec.objectives import SftSpec
 from studio.worker.tokenization.encoder import IGNORED
 from studio.worker.training.model_loss import Losses
@@ -15,10 +14,6 @@ from studio.worker.training.objectives.base import Objective
 
 
 class Sft(Objective[SftSpec]):
-    def documents(self, row: Row) -> list[Row] | None:
-        content = learned(row)
-        return None if content is None else [content]
-
     def counts(self, batch: Mapping[str, Any]) -> torch.Tensor:
         return (batch["labels"][:, 1:] != IGNORED).sum()[None]
 
