@@ -52,8 +52,8 @@ def make_adapters(scratch: Path, model: Path) -> dict[str, Path]:
 def compared(arguments: argparse.Namespace, adapters: dict[str, Path]) -> dict[str, Any]:
     import torch
 
-    from studio.worker.inference.adapter_manager import AdapterManager
     from studio.worker.models.load import load_base
+    from studio.worker.serving.adapter_manager import AdapterManager
 
     base = load_base(arguments.model, arguments.precision)
     manager = AdapterManager(base)

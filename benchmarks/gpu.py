@@ -304,7 +304,7 @@ def plain_step(plain: Any, loaded: Any) -> tuple[float, list[Any]]:
     """In rows that are padded on the right, with all logits, under the autocast that Trainer uses with bf16."""
     import torch
 
-    from studio.worker.training.collators import PaddingCollator
+    from studio.worker.training.packing import PaddingCollator
 
     batch = {name: value.to(loaded.device) for name, value in PaddingCollator(0)(documents()).items()}
     labels = batch.pop("labels")[:, 1:]
@@ -326,7 +326,7 @@ def answers_compared(
     another by rounding, so that they must be the same in fp32 only."""
     from contextlib import nullcontext
 
-    from studio.worker.inference.adapter_manager import AdapterManager
+    from studio.worker.serving.adapter_manager import AdapterManager
 
     manager = AdapterManager(base)
     manager.add("tuned", adapter)
@@ -390,7 +390,7 @@ def worker_run(
     from studio.domain.events import Failed, Finished, Halved, Started, Step
     from studio.domain.jobs.training import TrainRequest
     from studio.services.models.layers import read_base_weights
-    from studio.services.runs.estimate import training_bytes
+    from studio.services.runs.memory_estimate import training_bytes
     from studio.settings import worker_environment
     from tests.support.training_jobs import all_events, training_run
 
@@ -542,8 +542,8 @@ def answers(bench: Bench, found: Findings) -> None:
     from peft import PeftModel
 
     from benchmarks.compare import together
-    from studio.worker.inference.adapter_manager import AdapterManager
     from studio.worker.models.load import load_base
+    from studio.worker.serving.adapter_manager import AdapterManager
 
     precision, count = ("bf16" if bench.cuda else "fp32"), bench.scale.tokens
     paths = random_adapters(bench, precision, 8)
@@ -632,9 +632,9 @@ def answers_without_memory(bench: Bench, found: Findings) -> None:
     """Too many long prompts at once for what this process may take; then one that fits."""
     import torch
 
-    from studio.worker.inference.adapter_manager import AdapterManager
-    from studio.worker.inference.scheduler import Scheduler
     from studio.worker.models.load import load_base
+    from studio.worker.serving.adapter_manager import AdapterManager
+    from studio.worker.serving.scheduler import Scheduler
 
     base = load_base(bench.small, "bf16")
     scheduler = Scheduler(base, AdapterManager(base), {"equal_lengths": True, "any_lengths": True, "readings": True})

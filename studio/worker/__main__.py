@@ -20,7 +20,7 @@ from studio.worker.common.faults import disk_is_full, failure
 
 TASKS = {
     "train": "studio.worker.training.task",
-    "serve": "studio.worker.inference.task",
+    "serve": "studio.worker.serving.task",
     "fetch": "studio.worker.model_check.task",
     "check": "studio.worker.model_check.check",
     "intake": "studio.worker.ingest.task",

@@ -22,7 +22,7 @@ from studio.domain.datasets import text_checks
 from studio.domain.datasets.file_format import ReadOptions
 from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
-from studio.worker.ingest.readers import delimited, json_document, json_stream
+from studio.worker.ingest.readers import csv, json_document, json_stream
 from studio.worker.ingest.readers.compressed import Packed
 from studio.worker.ingest.readers.open import open_source
 
@@ -119,7 +119,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
         patch.setattr(json.JSONDecodeError, "__init__", counting_fault)
         patch.setattr(json_document, "_CHUNK_BYTES", 1 << 10)
         patch.setattr(json_stream, "_MAX_BEHIND_CHARACTERS", 1 << 11)
-        patch.setattr(delimited, "_REREAD_ALLOWANCE", 1 << 10)
+        patch.setattr(csv, "_REREAD_ALLOWANCE", 1 << 10)
         sys.setprofile(profile)
         try:
             yield work

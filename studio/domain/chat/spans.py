@@ -43,7 +43,7 @@ _UNFINISHED_TAG = re.compile(r"[<\[][^<>\[\]]*$")
 
 
 def target_spans(row: Mapping[str, Any], render: Render, *, answers_only: bool = True) -> tuple[str, list[Span]]:
-    """A conversation (as dataset_rows.learned gives it) as the model sees it, and which characters of it are learned.
+    """A conversation (as row_parts.trained_content gives it) as the model sees it, and the characters trained on.
 
     Raises TemplateRefusal, TemplateExceeds as target_turns does.
     """

@@ -23,7 +23,7 @@ class Loss:
 
 
 def losses(row: Mapping[str, Any], text: str, turns: Sequence[TargetTurn]) -> Iterator[Loss]:
-    """What is not in `text`, a conversation (as dataset_rows.learned gives it) as the model sees it, or stands in it
+    """What is not in `text`, a conversation (of row_parts.trained_content) as the model sees it, or stands in it
     behind something else than what the model is given when it is to answer.
 
     A call counts as kept where the tool's name and those of its arguments stand in the answer, reasoning where all its

@@ -36,7 +36,7 @@ class ChatTemplate:
 
 
 def stand_in(choice: TemplateChoice, *, begins: bool) -> str:
-    """The chosen template of TEMPLATES, or the one for a model without its own. `begins` as in ChatTemplate.written."""
+    """The chosen one of TEMPLATES, or the one for a model without its own. `begins`: see ChatTemplate.source_for."""
     return TEMPLATES[_OF_AUTOMATIC if choice == AUTOMATIC else choice].source_for(begins=begins)
 
 

@@ -19,7 +19,7 @@ TEXT_PARTS = ("text", *TURN_PARTS)
 """The parts that hold what people or models have written."""
 
 
-def learned(row: Row) -> Row | None:
+def trained_content(row: Row) -> Row | None:
     """What supervised training learns of a row: {"messages", "tools"?} or {"text"}; None of an answer rated bad."""
     if "text" in row:
         return {"text": row["text"]}

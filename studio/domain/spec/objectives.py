@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from studio.domain.datasets.formats import Format, trained_part
-from studio.domain.datasets.row_parts import Row, learned
+from studio.domain.datasets.row_parts import Row, trained_content
 from studio.domain.spec.knob import Choice, Variant, knob
 from studio.domain.translation import N_
 
@@ -30,8 +30,8 @@ class ObjectiveSpec(Variant):
     figures: ClassVar[Mapping[str, Figure]] = {}
 
     def documents(self, row: Row) -> list[Row] | None:
-        """What a model reads of a row, as `row_parts.learned` gives it: `document_count` of them; None where nothing of
-        the row is trained on."""
+        """What a model reads of a row, as `row_parts.trained_content` gives it: `document_count` of them; None
+        where nothing of the row is trained on."""
         raise NotImplementedError
 
     def trained_part(self, format: str | None) -> str:
@@ -47,7 +47,7 @@ class SftSpec(ObjectiveSpec):
     about = N_("Learns to write the answers in the dataset.")
 
     def documents(self, row: Row) -> list[Row] | None:
-        content = learned(row)
+        content = trained_content(row)
         return None if content is None else [content]
 
     def trained_part(self, format: str | None) -> str:
@@ -79,7 +79,7 @@ class OrpoSpec(ObjectiveSpec):
     )
 
     def documents(self, row: Row) -> list[Row] | None:
-        pair = (learned(row), learned({**row, "chosen": row["rejected"]}))
+        pair = (trained_content(row), trained_content({**row, "chosen": row["rejected"]}))
         return [content for content in pair if content is not None]
 
     def trained_part(self, format: str | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.domain.spec.methods.registry import METHODS
+from studio.domain.spec.peft_methods.registry import METHODS
 from studio.domain.spec.run_spec import defaults
 
 Values = dict[str, dict[str, Any]]

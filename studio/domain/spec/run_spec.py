@@ -16,11 +16,11 @@ from pydantic_core import PydanticUndefined
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.spec.data import DataSpec
 from studio.domain.spec.knob import Choice, Section, Variant, kind_of, limits_of
-from studio.domain.spec.methods.base import MethodSpec
-from studio.domain.spec.methods.lora import LoraSpec
-from studio.domain.spec.methods.registry import METHODS, MethodChoice
 from studio.domain.spec.model import ModelSpec
 from studio.domain.spec.objectives import OBJECTIVES, ObjectiveChoice, ObjectiveSpec, SftSpec
+from studio.domain.spec.peft_methods.base import MethodSpec
+from studio.domain.spec.peft_methods.lora import LoraSpec
+from studio.domain.spec.peft_methods.registry import METHODS, MethodChoice
 from studio.domain.spec.training import TrainingSpec
 from studio.domain.spec.watch import WatchSpec
 

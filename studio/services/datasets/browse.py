@@ -17,7 +17,7 @@ from studio.domain.chat.templates import AUTOMATIC, TemplateChoice
 from studio.domain.datasets.formats import read_layout
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
-from studio.domain.datasets.row_parts import TEXT_PARTS, Row, learned
+from studio.domain.datasets.row_parts import TEXT_PARTS, Row, trained_content
 from studio.domain.datasets.rows import read_row
 from studio.domain.errors import StudioError
 from studio.rendering.template import Rendered
@@ -107,7 +107,7 @@ def _found(path: str, sha256: str, search: str) -> Sequence[int]:
 
 def _rendered(page: Sequence[dict[str, Any]], model: Model, chat_template: TemplateChoice) -> list[dict[str, Any]]:
     check_model(model)
-    contents = [learned(row) for row in page]
+    contents = [trained_content(row) for row in page]
     found = iter(_conversations([seen for seen in contents if seen and "messages" in seen], model, chat_template))
     shown = []
     for row, seen in zip(page, contents, strict=True):

@@ -8,7 +8,7 @@ from typing import Any
 
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.prompt_lines import PromptRow, prompt_of, read_prompts
-from studio.domain.datasets.row_parts import learned
+from studio.domain.datasets.row_parts import trained_content
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
 from studio.domain.jobs.training import TrainRequest
@@ -128,7 +128,7 @@ class PromptSets:
                 "The rows of “{name}” cannot be read: {reason}.", "Delete the dataset and add its file again.",
                 name=dataset.name, reason=error.strerror or str(error),
             ) from error  # fmt: skip
-        contents = [learned(row) or {} for row in found]
+        contents = [trained_content(row) or {} for row in found]
         prompts = [prompt_of(c["messages"]) for c in contents if "messages" in c and "tools" not in c]
         asked = [prompt for prompt in prompts if prompt is not None]
         if not asked:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import ceil
 
 from studio.domain.errors import StudioError
+from studio.domain.spec.peft_methods.base import ALL_LINEAR, MethodSpec
 from studio.domain.spec.run_spec import RunSpec
 from studio.domain.spec.training import TrainingSpec
 from studio.services.models.layers import BaseWeights
-from studio.services.runs.estimate import Plan, method_faults, total_steps
+from studio.services.runs.plan import Plan, total_steps
 
 POLYNOMIAL_END = 1e-7  # transformers' get_polynomial_decay_schedule_with_warmup goes down to it, and not below
 FAR_BEYOND = 10  # times as many steps as the epochs have
@@ -111,3 +112,28 @@ def notes(spec: RunSpec, plan: Plan) -> list[StudioError]:
             )
         )
     return found
+
+
+def method_faults(base: BaseWeights, method: MethodSpec) -> dict[str, StudioError]:
+    """What of the method does not go with the layers of the base, by field ("lora.target_modules")."""
+    if base.has_conv1d and not method.fits_conv1d:
+        return {
+            "method.kind": StudioError(
+                "{method} cannot be put on the layers of this base model.", "Choose LoRA.", method=method.label
+            )
+        }
+    if not base.is_known:
+        return {}
+    faults: dict[str, StudioError] = {}
+    for name in () if method.target_modules == ALL_LINEAR else method.target_modules:
+        if not base.targets([name]):
+            faults["target_modules"] = StudioError(
+                "No layer of the base model is called “{name}”.",
+                "Use all-linear, or some of {known}.",
+                name=name,
+                known=", ".join(base.names()),
+            )
+            break
+    layers = base.targets(method.target_modules).values()
+    faults |= method.size_faults((layer.inputs, layer.outputs) for layer in layers)
+    return {f"{method.kind}.{field}": fault for field, fault in faults.items()}

@@ -11,7 +11,7 @@ from studio.domain.spec.run_spec import RunSpec
 from studio.domain.spec.training import TrainingSpec
 from studio.domain.translation import N_
 from studio.services.models.status import check_ready
-from studio.services.runs.estimate import total_steps
+from studio.services.runs.plan import total_steps
 from studio.services.runs.service import Runs
 from studio.store.catalogue import Catalogue
 from studio.store.checkpoint_folder import Checkpoint, checkpoints

@@ -24,10 +24,10 @@ from studio.domain.translation import N_
 from studio.engines.base import Engine
 from studio.engines.job import Job
 from studio.services.models.status import check_ready as check_model
+from studio.services.runs.device_placement import place
 from studio.services.runs.eviction import PlaygroundEviction
 from studio.services.runs.memory_estimate import expected_bytes
 from studio.services.runs.outcome import Outcome, RunOutcomes
-from studio.services.runs.placement import place
 from studio.services.runs.progress import record_events
 from studio.services.shared.fault_isolation import each_by_itself
 from studio.store.catalogue import Catalogue

@@ -6,10 +6,22 @@ from studio.domain.errors import StudioError
 from studio.domain.spec.run_spec import RunSpec
 from studio.platform.hardware import CPU, cpu_has_bf16, look_at_gpus
 from studio.services.models.layers import BaseWeights, read_base_weights
-from studio.services.runs.estimate import row_tokens, training_bytes
+from studio.services.models.memory import base_bytes
+from studio.services.runs.adapter_size import trainable_parameters
 from studio.store.catalogue import Catalogue
 from studio.store.tables.datasets import Dataset
 from studio.store.tables.runs import Run
+
+# Of memory while training. Measured on a CPU with SmolLM2-135M, in batches of 1 to 8 and with 256 to 4096 tokens.
+_ADAM_BYTES = 16  # of each trained parameter: weight, gradient, two moments
+_RUNTIME_BYTES = 640_000_000  # Python, torch and its libraries, or CUDA's context
+_LOGIT_ROWS, _LOGIT_BYTES = 256, 10  # rows of the vocabulary's size that exist at once, and bytes of each number
+_ACTIVATION_FACTOR = 1.9  # times that what goes in and out of the linear layers is in memory at once
+_CHECKPOINTED = 0.2  # of it where layers are computed twice
+_PEFT, _PEFT_CHECKPOINTED = 1.8, 2.6  # times as much for layers that compute as peft made them
+_HEAD_WIDTH = 64
+_BYTES_PER_TOKEN = 4  # in the rows' files
+_TEMPLATE_TOKENS = 30  # that a chat template adds to a row
 
 
 def expected_bytes(catalogue: Catalogue, run: Run) -> int | None:
@@ -30,3 +42,58 @@ def memory_of(spec: RunSpec, base: BaseWeights, dataset: Dataset, halvings: int 
     gpu = device != CPU and (bool(device) or bool(look_at_gpus()))
     tokens = row_tokens(dataset.size, dataset.rows)
     return training_bytes(spec, base, tokens, dataset.rows, halvings, bf16=gpu or cpu_has_bf16(), gpu=gpu)
+
+
+def row_tokens(size: int, rows: int) -> int:
+    """About how many tokens a row has on average, from the bytes of all rows."""
+    return round(size / max(1, rows) / _BYTES_PER_TOKEN) + _TEMPLATE_TOKENS
+
+
+def training_bytes(
+    spec: RunSpec,
+    base: BaseWeights,
+    tokens: int,
+    rows: int,
+    halvings: int = 0,
+    *,
+    bf16: bool = False,
+    gpu: bool = False,
+) -> int | None:
+    """About the most memory that training takes on so many rows of so many tokens on average, rather more than less;
+    None where the layers are not known. `bf16`: the device computes it quicker than fp32.
+
+    Weights, the adapter with its gradients and moments, a piece of the logits, and what is kept of each token for the
+    backward pass. On a CPU attention keeps its scores too.
+    """
+    if not base.is_known:
+        return None
+    training, precision = spec.training, spec.model.precision
+    least, most = base_bytes(base, precision)
+    weights = least if bf16 else most
+    number = 2 if precision == "bf16" or (bf16 and precision != "fp32") else 4
+    batch = max(1, min(training.per_device_train_batch_size >> halvings, rows)) * spec.objective.document_count
+    in_batch, longest = _largest_batch(tokens, batch, training.max_length)
+    kept = _ACTIVATION_FACTOR * _numbers(spec, base)
+    if not gpu:
+        heads = sum(layer.outputs for layer in base.linear.values() if layer.inputs == layer.outputs) / _HEAD_WIDTH / 2
+        kept += heads * longest / 2
+    if training.gradient_checkpointing:
+        kept *= _CHECKPOINTED
+    words = base.other["lm_head"].outputs if "lm_head" in base.other else 0
+    logits = min(in_batch, _LOGIT_ROWS) * words * _LOGIT_BYTES
+    adam = trainable_parameters(base, spec.method) * _ADAM_BYTES
+    return round(_RUNTIME_BYTES + weights + adam + logits + in_batch * number * kept)
+
+
+def _numbers(spec: RunSpec, base: BaseWeights) -> float:
+    """That go in and out of all linear layers for one token; more for those that are not computed as one operation."""
+    as_one = spec.method.is_one_operation and not spec.model.precision.endswith("-bit")
+    times = 1.0 if as_one else _PEFT_CHECKPOINTED if spec.training.gradient_checkpointing else _PEFT
+    adapted = base.targets(spec.method.target_modules)
+    return sum((times if m in adapted else 1) * (layer.inputs + layer.outputs) for m, layer in base.linear.items())
+
+
+def _largest_batch(mean: int, batch: int, max_length: int) -> tuple[int, int]:
+    """Tokens of the largest batch, and of its longest row. Lengths of rows vary about as much as their mean, and among
+    many batches there is one three deviations above it."""
+    return min(batch * max_length, round(mean * (batch + 3 * batch**0.5))), min(max_length, 4 * mean)

@@ -17,7 +17,7 @@ from studio.services.datasets.status import check_ready
 from studio.services.models.layers import BaseWeights, read_base_weights
 from studio.services.models.status import check_ready as check_model
 from studio.services.runs import checks as run_checks
-from studio.services.runs.estimate import Plan, plan
+from studio.services.runs.plan import Plan, plan
 from studio.store.catalogue import Catalogue
 from studio.store.job_folder import JobFolder
 from studio.store.model_config import model_config

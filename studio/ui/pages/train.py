@@ -18,8 +18,9 @@ from studio.samples import sample_path
 from studio.services.models.chat_template import sample_conversation
 from studio.services.models.layers import BaseWeights, read_base_weights
 from studio.services.runs import checks as run_checks
-from studio.services.runs.estimate import plan, sizes
+from studio.services.runs.adapter_size import sizes
 from studio.services.runs.memory_estimate import memory_of
+from studio.services.runs.plan import plan
 from studio.services.shared.machine import look_at_machine
 from studio.ui.language import language_of, sentence_of, translate
 from studio.ui.page import Page

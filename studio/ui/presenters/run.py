@@ -6,7 +6,7 @@ from typing import Any
 
 from studio.domain.errors import StudioError
 from studio.domain.spec.run_spec import defaults, objective_of
-from studio.services.runs.placement import NO_DEVICE
+from studio.services.runs.device_placement import NO_DEVICE
 from studio.services.runs.progress import NOTES
 from studio.services.runs.service import Runs, stage_of
 from studio.store.tables.adapters import Adapter

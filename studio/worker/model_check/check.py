@@ -17,7 +17,7 @@ from studio.domain.events import Finished
 from studio.domain.jobs.models import AdapterReport, CheckRequest, CheckSummary, ModelReport, TemplateReport
 from studio.domain.precision import PRECISIONS
 from studio.domain.quantization import StoredQuantization, stored_quantization
-from studio.domain.spec.methods.lora import LoraSpec
+from studio.domain.spec.peft_methods.lora import LoraSpec
 from studio.domain.translation import N_
 from studio.platform.host_memory import host_memory
 from studio.store.job_folder import JobFolder
@@ -26,11 +26,11 @@ from studio.worker.common.configuration import read_configuration
 from studio.worker.common.device import free_memory, pick_device
 from studio.worker.common.faults import recognise
 from studio.worker.common.progress import Report, Reporter
-from studio.worker.inference.batch_independence import try_batches
 from studio.worker.models.causality import check_causal, check_numbers
 from studio.worker.models.files import hollow_model, stored_in
 from studio.worker.models.kind import check_kind, context_of
 from studio.worker.models.load import LoadedModel, load_base
+from studio.worker.serving.batch_independence import try_batches
 from studio.worker.tokenization.chat_template import describe_template
 from studio.worker.tokenization.load import (
     beyond_the_model,
@@ -40,7 +40,7 @@ from studio.worker.tokenization.load import (
     read_tokenizer,
 )
 from studio.worker.training.adapter_targets import Targets, reached
-from studio.worker.training.collators import PackingCollator
+from studio.worker.training.packing import PackingCollator
 from studio.worker.training.setup import offers_of
 
 logger = logging.getLogger(__name__)

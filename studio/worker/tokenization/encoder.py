@@ -63,7 +63,7 @@ class Encoder:
         self._adds_end = bool(tokenizer.chat_template) and turn_end(tokenizer).adds_end_token
 
     def encode(self, rows: Sequence[Row]) -> list[Encoded | StudioError]:
-        """What each row (as dataset_rows.learned gives it) becomes; an error where the chat template refuses it.
+        """What each row (as row_parts.trained_content gives it) becomes; an error where the chat template refuses it.
 
         Raises TemplateExceeds: it takes too much time, memory or room.
         """

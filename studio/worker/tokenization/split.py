@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import xxhash
 
-from studio.domain.datasets.row_parts import Row, learned
+from studio.domain.datasets.row_parts import Row, trained_content
 from studio.domain.spec.data import DataSpec
 from studio.store.datasets.row_file import read_batches, rows_from
 from studio.store.datasets.row_lines import row_line
@@ -46,7 +46,7 @@ class Contents:
 
 
 def digest(content: Row) -> bytes:
-    """Of what dataset_rows.learned gives: equal where that is."""
+    """Of what row_parts.trained_content gives: equal where that is."""
     return xxhash.xxh3_128_digest(row_line(content))
 
 
@@ -58,7 +58,7 @@ def read_contents(path: str | Path, each_batch: Callable[[], None] = lambda: Non
     for batch in read_batches(path):
         each_batch()
         for number, row in enumerate(rows_from(batch), first):
-            if (content := learned(row)) is not None:
+            if (content := trained_content(row)) is not None:
                 label = row.get("label")
                 rows.append(number)
                 labels.append(numbers.setdefault(label, len(numbers)) if isinstance(label, str) else -1)

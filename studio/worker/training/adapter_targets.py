@@ -14,7 +14,7 @@ from transformers.pytorch_utils import Conv1D
 
 from studio.domain.adapter_layers import REFUSED
 from studio.domain.errors import StudioError
-from studio.domain.spec.methods.base import ALL_LINEAR, MethodSpec
+from studio.domain.spec.peft_methods.base import ALL_LINEAR, MethodSpec
 
 _TOKENS = 8
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")  # which layer it is

@@ -16,7 +16,7 @@ from studio.worker.tokenization.encoder import IGNORED
 _CHUNK_ROWS = 256  # rows of logits that exist at once: 256 × 50,000 words × 4 bytes are 50 MB
 
 
-def learned(hidden: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def at_targets(hidden: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """What is behind each token that is learned, and that token: [learned, width] and [learned].
 
     hidden: [rows, tokens, width], the last hidden states (or the logits). labels: [rows, tokens], not shifted.
@@ -31,7 +31,7 @@ def linear_loss(
 ) -> torch.Tensor:
     """[learned]: the negative log-likelihood of each target, where the head is one linear layer.
 
-    hidden and targets: as `learned` gives them. weight: [words, width] and bias: [words] of the head; they get no
+    hidden and targets: as `at_targets` gives them. weight: [words, width] and bias: [words] of the head; they get no
     gradient.
     """
     return _ChunkedLoss.apply(hidden, targets, weight, bias)

@@ -10,8 +10,8 @@ import torch
 
 from studio.worker.models.output_head import OwnHead, backbone_of
 from studio.worker.tokenization.encoder import IGNORED
-from studio.worker.training.chunked_loss import learned, linear_loss, loss_by
-from studio.worker.training.collators import PackingCollator, PaddingCollator, document_places, rows_of
+from studio.worker.training.chunked_loss import at_targets, linear_loss, loss_by
+from studio.worker.training.packing import PackingCollator, PaddingCollator, document_places, rows_of
 
 Head = Literal["linear", "own", "whole"]
 """How logits are made. linear: the head is one linear layer, and loss and gradient are made together, in chunks; own:
@@ -86,11 +86,11 @@ def _losses(model: Any, head: Head, batch: dict[str, Any], with_router: bool) ->
         inputs["output_router_logits"] = True
     if head == "whole":
         output = model(**inputs)
-        logits, targets = learned(output.logits, batch["labels"])
+        logits, targets = at_targets(output.logits, batch["labels"])
         tokens = torch.nn.functional.cross_entropy(logits.float(), targets, reduction="none")
         return _losses_by_token(tokens, batch, output.aux_loss if with_router else None)
     output, own, layer = backbone_of(model)(**inputs), OwnHead(model), model.get_output_embeddings()
-    hidden, targets = learned(output.last_hidden_state.to(layer.weight.device), batch["labels"])
+    hidden, targets = at_targets(output.last_hidden_state.to(layer.weight.device), batch["labels"])
     if head == "linear":
         tokens = linear_loss(hidden, targets, layer.weight, layer.bias)
     else:

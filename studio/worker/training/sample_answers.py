@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from transformers import StoppingCriteria, StoppingCriteriaList
 
-from studio.domain.datasets.row_parts import learned
+from studio.domain.datasets.row_parts import trained_content
 from studio.domain.spec.watch import WatchSpec
 from studio.store.datasets.row_file import read_rows
 from studio.worker.generation.detokenizer import before_stop
@@ -126,7 +126,7 @@ def choose_prompts(watch: WatchSpec, tokenizer: Any, path: str, rows: np.ndarray
 
 def _question(row: dict[str, Any]) -> Conversation | None:
     """What comes before the first answer; None where there is no plain question."""
-    content = learned(row)
+    content = trained_content(row)
     if content is None or "messages" not in content:
         return None
     before: Conversation = []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from studio.domain.datasets.row_parts import learned
+from studio.domain.datasets.row_parts import trained_content
 from studio.worker.ingest.trim import Trimmer
 from studio.worker.tokenization.encoder import Encoder
 from studio.worker.tokenization.load import load_chat_tokenizer
@@ -27,7 +27,7 @@ def tokenizer(starter: Path) -> Any:
 
 
 def length(row: Any, tokenizer: Any) -> int:
-    content = learned(row)
+    content = trained_content(row)
     assert content is not None
     return len(Encoder(tokenizer, answers_only=True).encode([content])[0])  # type: ignore[arg-type]
 

@@ -18,10 +18,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from studio.domain.chat.sampling import COMPARISON
 from studio.domain.chat.templates import TEMPLATES
 from studio.worker.common.watchdog import Watchdog
-from studio.worker.inference.adapter_manager import AdapterManager
-from studio.worker.inference.scheduler import Scheduler
-from studio.worker.inference.server import ChatService
 from studio.worker.models.load import LoadedModel, load_base
+from studio.worker.serving.adapter_manager import AdapterManager
+from studio.worker.serving.openai_server import ChatService
+from studio.worker.serving.scheduler import Scheduler
 from studio.worker.training import task as training
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from transformers import AutoTokenizer
 
-from studio.domain.datasets.row_parts import learned
+from studio.domain.datasets.row_parts import trained_content
 from studio.domain.events import Finished, Progress
 from studio.domain.jobs.token_counts import CountTokensRequest
 from studio.domain.spec.run_spec import read_spec
@@ -110,7 +110,7 @@ def test_what_is_shown_is_what_is_trained(
     trained = iter(read_examples(path, spec, tokenizer, tmp_path / "examples")[0].rows)
     encoder = Encoder(tokenizer, answers_only=answers_only)
     for row, told in zip(rows, counted, strict=True):
-        content = learned(row)
+        content = trained_content(row)
         if content is None:
             assert told == {"tokens": 0, "trained": 0, "lost": 0, "lost_trained": 0, "shown": 0, "spans": []}
             continue
@@ -147,7 +147,7 @@ def test_the_spans_count_the_characters_of_what_the_web_process_renders(
     kind, rows = ZOO[rows_of]
     count_tokens(request(write(tmp_path / "rows.arrow", kind, rows), max_length=1024), tmp_path, tokenizer)
     for row, told in zip(rows, tokens_of(tmp_path), strict=True):
-        content = learned(row)
+        content = trained_content(row)
         assert content is not None
         text = load_chat_template(starter)(content["messages"], False)
         answers = [turn["content"] for turn in content["messages"] if turn["role"] == "assistant"]

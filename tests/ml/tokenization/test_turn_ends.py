@@ -16,10 +16,10 @@ from starlette.testclient import TestClient
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from studio.worker.common.watchdog import Watchdog
-from studio.worker.inference.adapter_manager import AdapterManager
-from studio.worker.inference.scheduler import Scheduler
-from studio.worker.inference.server import ChatService
 from studio.worker.models.load import LoadedModel, load_base
+from studio.worker.serving.adapter_manager import AdapterManager
+from studio.worker.serving.openai_server import ChatService
+from studio.worker.serving.scheduler import Scheduler
 from studio.worker.tokenization.chat_template import describe_template, turn_end
 from studio.worker.tokenization.encoder import Encoder
 from studio.worker.tokenization.load import token_ids

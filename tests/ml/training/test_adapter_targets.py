@@ -12,9 +12,9 @@ from transformers import AutoModelForCausalLM
 
 from studio.domain.adapter_layers import REFUSED
 from studio.domain.errors import StudioError
-from studio.domain.spec.methods.lora import LoraSpec
+from studio.domain.spec.peft_methods.lora import LoraSpec
 from studio.services.models.layers import read_base_weights
-from studio.services.runs.estimate import trainable_parameters
+from studio.services.runs.adapter_size import trainable_parameters
 from studio.worker.model_check.check import check_model
 from studio.worker.training.adapter_targets import Targets, reached
 from tests.support.model_families import FAMILIES, save_family

@@ -18,7 +18,7 @@ from studio.store.job_folder import JobFolder
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.models.probes import DocumentProbe, has_plain_head
 from studio.worker.training import fused_lora as lora_linear
-from studio.worker.training.collators import PaddingCollator
+from studio.worker.training.packing import PaddingCollator
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest
 from studio.worker.training.tokenized_dataset import TokenizedDataset

@@ -13,11 +13,11 @@ from transformers import AutoModelForCausalLM
 from studio.domain.events import Evaluated, Finished, Started, Step
 from studio.domain.jobs.training import TrainRequest
 from studio.domain.precision import PrecisionName
-from studio.domain.spec.methods.registry import METHODS
+from studio.domain.spec.peft_methods.registry import METHODS
 from studio.domain.spec.run_spec import read_spec
 from studio.services.models.layers import read_base_weights
+from studio.services.runs.adapter_size import trainable_parameters
 from studio.services.runs.checks import faults
-from studio.services.runs.estimate import trainable_parameters
 from studio.store.checkpoint_folder import checkpoint_path
 from studio.store.job_folder import JobFolder, write_json
 from studio.worker.common.watchdog import Watchdog

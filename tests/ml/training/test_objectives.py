@@ -19,7 +19,7 @@ from studio.store.checkpoint_folder import checkpoint_path
 from studio.store.job_folder import JobFolder, write_json
 from studio.worker.common.watchdog import Watchdog
 from studio.worker.models.load import load_base
-from studio.worker.training.collators import PackingCollator, PaddingCollator, documents_of
+from studio.worker.training.packing import PackingCollator, PaddingCollator, documents_of
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest
 from studio.worker.training.task import run

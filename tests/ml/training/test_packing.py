@@ -15,8 +15,8 @@ from studio.store.job_folder import JobFolder
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.models.probes import has_plain_head
 from studio.worker.training import document_attention as attention
-from studio.worker.training.chunked_loss import learned, linear_loss, loss_by
-from studio.worker.training.collators import PackingCollator, PaddingCollator
+from studio.worker.training.chunked_loss import at_targets, linear_loss, loss_by
+from studio.worker.training.packing import PackingCollator, PaddingCollator
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest
 from studio.worker.training.tokenized_dataset import TokenizedDataset
@@ -156,7 +156,7 @@ def test_the_loss_in_chunks_is_cross_entropy(head: str):
     weight, bias = torch.randn(50, 16, generator=draw), torch.randn(50, generator=draw)
     labels = torch.randint(50, (1, 700), generator=draw)
     labels[0, 100:150] = -100
-    rows, targets = learned(hidden, labels)
+    rows, targets = at_targets(hidden, labels)
     if head == "linear":
         loss = linear_loss(rows, targets, weight, bias).sum()
     else:
@@ -170,7 +170,7 @@ def test_the_loss_in_chunks_is_cross_entropy(head: str):
 
 
 def test_padding_is_not_counted_as_tokens():
-    from studio.worker.training.collators import token_count
+    from studio.worker.training.packing import token_count
 
     batch = documents(5, 9)
     assert token_count(PackingCollator()(batch)) == token_count(PaddingCollator(0)(batch)) == 14

@@ -9,9 +9,9 @@ import pytest
 from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from studio.domain.spec.methods.lora import LoraSpec
+from studio.domain.spec.peft_methods.lora import LoraSpec
 from studio.services.models.layers import read_base_weights
-from studio.services.runs.estimate import trainable_parameters
+from studio.services.runs.adapter_size import trainable_parameters
 
 SMALL = {
     "vocab_size": 96, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64,

@@ -11,8 +11,8 @@ from datasets import Dataset
 from studio.domain.spec.run_spec import read_spec
 from studio.store.job_folder import JobFolder
 from studio.worker.models.load import load_base
-from studio.worker.training.collators import PaddingCollator
 from studio.worker.training.model_loss import ComputePath
+from studio.worker.training.packing import PaddingCollator
 from studio.worker.training.sample_answers import MAX_TOKENS, Samples
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest

@@ -19,13 +19,13 @@ from trl import SFTConfig
 from studio.domain.errors import StudioError
 from studio.domain.events import Evaluated, Finished, Progress, Saved, Started, Step
 from studio.domain.jobs.training import TrainRequest
-from studio.domain.spec.methods.base import MethodSpec
-from studio.domain.spec.methods.registry import METHODS
+from studio.domain.spec.peft_methods.base import MethodSpec
+from studio.domain.spec.peft_methods.registry import METHODS
 from studio.domain.spec.training import TrainingSpec
 from studio.store.job_folder import JobFolder
 from studio.worker.common.watchdog import Watchdog
 from studio.worker.models.load import load_base
-from studio.worker.training.collators import PaddingCollator
+from studio.worker.training.packing import PaddingCollator
 from studio.worker.training.stop import Stopped, StopRequest
 from studio.worker.training.task import run
 from studio.worker.training.tokenized_dataset import read_examples

@@ -14,7 +14,7 @@ import pyarrow.parquet
 from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
 from studio.worker.ingest.readers.compressed import Packed
-from studio.worker.ingest.readers.delimited import MAX_LISTED
+from studio.worker.ingest.readers.csv import MAX_LISTED
 from studio.worker.ingest.readers.item import Item
 
 _BATCH_ROWS = 4000  # in memory at once

@@ -13,7 +13,7 @@ from typing import IO, Any
 from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
 from studio.worker.ingest.readers.compressed import Packed
-from studio.worker.ingest.readers.delimited import checked_header
+from studio.worker.ingest.readers.csv import checked_header
 from studio.worker.ingest.readers.item import Item, unread
 
 _MAX_ROWS = 1 << 20  # that a sheet can have: one that numbers its rows higher would have endless empty ones

@@ -11,7 +11,7 @@ from studio.domain.datasets.file_format import ReadOptions, check_suffix
 from studio.domain.datasets.problem import Problem, Unit
 from studio.worker.ingest.readers.columnar import Block, arrow, items_of, parquet
 from studio.worker.ingest.readers.compressed import BROKEN, Packed
-from studio.worker.ingest.readers.delimited import delimited
+from studio.worker.ingest.readers.csv import delimited
 from studio.worker.ingest.readers.encoding import encoding_of
 from studio.worker.ingest.readers.excel import workbook
 from studio.worker.ingest.readers.item import Item

@@ -10,7 +10,7 @@ from studio.domain.datasets.formats import (
     recognise,
 )
 from studio.domain.datasets.problem import Problem
-from studio.domain.datasets.row_parts import Row, learned, texts_of
+from studio.domain.datasets.row_parts import Row, texts_of, trained_content
 from studio.domain.datasets.rows import read_row
 from tests.support.dataset_zoo.making import chat
 from tests.support.in_process_intake import check_words
@@ -284,7 +284,7 @@ PAIR = {"prompt": ASKED, "chosen": BLUE, "rejected": RED}
     ],
 )
 def test_only_good_answers_are_learned(row: Row, expected: Row | None) -> None:
-    assert learned(row) == expected
+    assert trained_content(row) == expected
 
 
 def test_the_texts_of_a_row_come_with_their_places() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from studio.domain.errors import InvalidInput
-from studio.domain.spec.methods.registry import METHODS
+from studio.domain.spec.peft_methods.registry import METHODS
 from studio.domain.spec.presets import PRESETS, preset_values
 from studio.domain.spec.run_spec import SECTIONS, RunSpec, defaults, describe, method_of, read_spec, whole_sections
 

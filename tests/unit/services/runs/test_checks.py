@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from studio.domain.errors import InvalidInput
 from studio.domain.spec.run_spec import read_spec
 from studio.services.runs.checks import faults, notes, warm_up_steps
-from studio.services.runs.estimate import Plan
+from studio.services.runs.plan import Plan
 from studio.services.runs.service import Runs
 from studio.services.runs.sweeps import Sweeps
 

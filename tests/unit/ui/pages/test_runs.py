@@ -14,7 +14,7 @@ from studio.domain.events import Evaluated, Finished, Progress, Saved, Step
 from studio.domain.run import RunStatus
 from studio.domain.spec.run_spec import read_spec
 from studio.platform.hardware import Device
-from studio.services.runs.placement import place
+from studio.services.runs.device_placement import place
 from studio.services.runs.progress import NOTES, summarise
 from studio.ui.language import translate
 from studio.ui.pages import adapters, home, playground, runs

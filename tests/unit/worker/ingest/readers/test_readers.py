@@ -23,12 +23,14 @@ from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
 from studio.worker.ingest.readers import (
     compressed,
-    delimited,
     encoding,
     excel,
     json_document,
     json_stream,
     plain_text,
+)
+from studio.worker.ingest.readers import (
+    csv as csv_reader,
 )
 from studio.worker.ingest.readers.encoding import text_lines
 from studio.worker.ingest.readers.open import Item, OpenSource, open_source
@@ -50,7 +52,7 @@ def opened(tmp_path: Path) -> Callable[..., OpenSource]:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> int:
     """Characters that a row may have: few, so that the tests need no large files."""
-    for module in (compressed, encoding, json_stream, json_document, delimited, plain_text):
+    for module in (compressed, encoding, json_stream, json_document, csv_reader, plain_text):
         monkeypatch.setattr(module, "MAX_ROW_BYTES", 200)
     monkeypatch.setattr(json_document, "_CHUNK_BYTES", 50)
     return 200

@@ -16,8 +16,8 @@ from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import InvalidInput
 from studio.worker.generation.generate import generate
 from studio.worker.generation.sequence import Delta, GeneratedSequence, Token
-from studio.worker.inference.adapter_manager import AdapterManager
 from studio.worker.models.load import LoadedModel, load_base
+from studio.worker.serving.adapter_manager import AdapterManager
 from tests.support.model_families import WORDS, greedy, plain, save_family, tokens
 
 TOKENS = 8

@@ -10,10 +10,10 @@ from typing import Any
 
 from studio.domain.translation import N_
 from studio.worker.generation.logits_rules import set_aside
-from studio.worker.inference.adapter_manager import AdapterManager
-from studio.worker.inference.log_likelihood import padded_readings_stand_alone
 from studio.worker.models.load import LoadedModel
 from studio.worker.models.probes import equal_rows_stand_alone, rows_stand_alone
+from studio.worker.serving.adapter_manager import AdapterManager
+from studio.worker.serving.log_likelihood import padded_readings_stand_alone
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,8 @@ from studio.domain.translation import N_
 from studio.store.adapter_folder import WEIGHTS
 from studio.worker.common.device import free_memory
 from studio.worker.generation.sequence import AdapterSet
-from studio.worker.inference.adapter_checks import (
+from studio.worker.models.load import LoadedModel
+from studio.worker.serving.adapter_fit import (
     Fit,
     check_fit,
     made_for_another_base,
@@ -30,10 +31,9 @@ from studio.worker.inference.adapter_checks import (
     why_alone,
     why_by_itself,
 )
-from studio.worker.inference.adapter_folder import read_config, read_template
-from studio.worker.inference.batched_lora import BatchedLora, Matrices, layers_by_row, read_matrices
-from studio.worker.inference.peft_adapters import PeftAdapters, misfit
-from studio.worker.models.load import LoadedModel
+from studio.worker.serving.adapter_folder import read_config, read_template
+from studio.worker.serving.batched_lora import BatchedLora, Matrices, layers_by_row, read_matrices
+from studio.worker.serving.peft_adapters import PeftAdapters, misfit
 from studio.worker.tokenization.chat_template import TurnEnd, turn_end
 
 logger = logging.getLogger(__name__)

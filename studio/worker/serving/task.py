@@ -18,10 +18,10 @@ from studio.domain.translation import N_
 from studio.store.disk.permissions import write_private
 from studio.store.job_folder import JobFolder
 from studio.worker.common.device import pick_device
-from studio.worker.inference.adapter_manager import AdapterManager
-from studio.worker.inference.scheduler import Scheduler
-from studio.worker.inference.server import ChatService
 from studio.worker.models.load import LoadedModel, load_base
+from studio.worker.serving.adapter_manager import AdapterManager
+from studio.worker.serving.openai_server import ChatService
+from studio.worker.serving.scheduler import Scheduler
 
 SECONDS_TO_CLOSE = 2  # for answers that are being written when the worker is to end
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from studio.domain.errors import InvalidInput
 from studio.domain.translation import N_
-from studio.worker.inference.adapter_folder import PREFIX, opened_weights
+from studio.worker.serving.adapter_folder import PREFIX, opened_weights
 
 Shape = tuple[int, ...]
 _Sides = tuple[int | None, ...]  # None: the rank, which may be any

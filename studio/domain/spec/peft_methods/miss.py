@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from studio.domain.errors import StudioError
 from studio.domain.spec.knob import knob
-from studio.domain.spec.methods.base import MethodSpec
+from studio.domain.spec.peft_methods.base import MethodSpec
 from studio.domain.translation import N_
 
 

@@ -25,7 +25,7 @@ from torch.nn.functional import linear
 
 from studio.store.adapter_folder import WEIGHTS
 from studio.worker.generation.sequence import AdapterSet
-from studio.worker.inference.adapter_folder import PREFIX
+from studio.worker.serving.adapter_folder import PREFIX
 
 
 @dataclass(frozen=True)

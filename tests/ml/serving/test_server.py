@@ -16,12 +16,12 @@ from starlette.testclient import TestClient
 from studio.domain.chat.sampling import COMPARISON, Sampling
 from studio.domain.errors import InvalidInput
 from studio.worker.generation.sequence import Delta, GeneratedSequence
-from studio.worker.inference import scheduler as scheduling
-from studio.worker.inference.adapter_manager import AdapterManager
-from studio.worker.inference.protocol import ChatRequest, read_request
-from studio.worker.inference.scheduler import Scheduler
-from studio.worker.inference.server import ChatService
 from studio.worker.models.load import LoadedModel, load_base
+from studio.worker.serving import scheduler as scheduling
+from studio.worker.serving.adapter_manager import AdapterManager
+from studio.worker.serving.openai_protocol import ChatRequest, read_request
+from studio.worker.serving.openai_server import ChatService
+from studio.worker.serving.scheduler import Scheduler
 from tests.support.tiny_models import random_adapter, tiny_model
 from tests.support.waiting import wait_for
 

@@ -23,9 +23,11 @@ from studio.domain.columns import BASE
 from studio.domain.errors import InvalidInput, StudioError
 from studio.rendering.template import Template
 from studio.worker.generation.sequence import Comparison, Delta, GeneratedSequence
-from studio.worker.inference.adapter_manager import AdapterManager
-from studio.worker.inference.log_likelihood import Text
-from studio.worker.inference.protocol import (
+from studio.worker.models import kind as model_kind
+from studio.worker.models.load import LoadedModel
+from studio.worker.serving.adapter_manager import AdapterManager
+from studio.worker.serving.log_likelihood import Text
+from studio.worker.serving.openai_protocol import (
     ChatRequest,
     ReadingRequest,
     ReadingsRequest,
@@ -36,10 +38,8 @@ from studio.worker.inference.protocol import (
     read_request,
     status_of,
 )
-from studio.worker.inference.scheduler import Scheduler
-from studio.worker.inference.scoring import Scoring
-from studio.worker.models import kind as model_kind
-from studio.worker.models.load import LoadedModel
+from studio.worker.serving.scheduler import Scheduler
+from studio.worker.serving.scoring import Scoring
 from studio.worker.tokenization.chat_template import TurnEnd
 from studio.worker.tokenization.load import renderer, token_ids
 

@@ -17,8 +17,8 @@ from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.worker.generation.generate import generate
 from studio.worker.generation.sequence import AdapterSet, Delta, GeneratedSequence
-from studio.worker.inference.adapter_manager import AdapterManager
 from studio.worker.models.load import LoadedModel, load_base
+from studio.worker.serving.adapter_manager import AdapterManager
 from tests.support.tiny_models import random_adapter, tiny_model
 
 PROMPT = [11, 22, 33, 44, 55]
@@ -338,7 +338,7 @@ def test_short_of_memory_the_least_recently_used_is_dropped_and_comes_back(
         manager.add(name, adapters[name])
     with manager.active([adapter_set_of("plain")]):
         pass
-    monkeypatch.setattr("studio.worker.inference.adapter_manager.free_memory", lambda device: 0)
+    monkeypatch.setattr("studio.worker.serving.adapter_manager.free_memory", lambda device: 0)
     manager.add("other layers", adapters["other layers"])
     assert manager.loaded_names == ["other layers"]
     rows = ["plain", "other layers"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from studio.domain.spec.knob import Choice, knob
-from studio.domain.spec.methods.base import MethodSpec
-from studio.domain.spec.methods.hira import HiraSpec
-from studio.domain.spec.methods.lora import LoraSpec
-from studio.domain.spec.methods.miss import MissSpec
+from studio.domain.spec.peft_methods.base import MethodSpec
+from studio.domain.spec.peft_methods.hira import HiraSpec
+from studio.domain.spec.peft_methods.lora import LoraSpec
+from studio.domain.spec.peft_methods.miss import MissSpec
 
 METHODS: dict[str, type[MethodSpec]] = {method.kind: method for method in (LoraSpec, MissSpec, HiraSpec)}
 

@@ -9,11 +9,11 @@ import torch
 
 from studio.domain.chat.sampling import Sampling
 from studio.worker.generation.sequence import GeneratedSequence
-from studio.worker.inference.adapter_manager import AdapterManager
-from studio.worker.inference.batch_independence import ANY_ROW, OTHER_LENGTHS, PROBES, BatchIndependence
-from studio.worker.inference.scheduler import Scheduler
-from studio.worker.inference.scoring import Scoring
 from studio.worker.models.load import LoadedModel, load_base
+from studio.worker.serving.adapter_manager import AdapterManager
+from studio.worker.serving.batch_independence import ANY_ROW, OTHER_LENGTHS, PROBES, BatchIndependence
+from studio.worker.serving.scheduler import Scheduler
+from studio.worker.serving.scoring import Scoring
 from tests.support.model_families import plain, save_family, tokens
 
 READS_PADDING = "recurrent_gemma"  # its state takes in what is masked

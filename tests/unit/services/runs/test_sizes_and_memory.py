@@ -9,20 +9,15 @@ from typing import Any
 import pytest
 
 from studio.domain.errors import StudioError
-from studio.domain.spec.methods.lora import LoraSpec
+from studio.domain.spec.peft_methods.lora import LoraSpec
 from studio.domain.spec.run_spec import RunSpec, read_spec
 from studio.domain.spec.training import TrainingSpec
 from studio.services.models.layers import BaseWeights, layers_of, read_base_weights
-from studio.services.runs.estimate import (
-    base_bytes,
-    method_faults,
-    plan,
-    row_tokens,
-    sizes,
-    total_steps,
-    trainable_parameters,
-    training_bytes,
-)
+from studio.services.models.memory import base_bytes
+from studio.services.runs.adapter_size import sizes, trainable_parameters
+from studio.services.runs.checks import method_faults
+from studio.services.runs.memory_estimate import row_tokens, training_bytes
+from studio.services.runs.plan import plan, total_steps
 from tests.support.weight_files import write_weights
 
 LLAMA = {

@@ -9,10 +9,10 @@ from typing import Any
 from studio.domain.errors import StudioError
 from studio.worker.generation.detokenizer import IncrementalDetokenizer
 from studio.worker.generation.sequence import AdapterSet
-from studio.worker.inference.adapter_manager import AdapterManager
-from studio.worker.inference.batch_independence import BatchIndependence
-from studio.worker.inference.log_likelihood import Text, TokenScores, portions, read_answers
 from studio.worker.models.load import LoadedModel
+from studio.worker.serving.adapter_manager import AdapterManager
+from studio.worker.serving.batch_independence import BatchIndependence
+from studio.worker.serving.log_likelihood import Text, TokenScores, portions, read_answers
 
 logger = logging.getLogger(__name__)
 

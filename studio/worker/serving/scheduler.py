@@ -15,9 +15,9 @@ import torch
 from studio.domain.errors import StudioError
 from studio.worker.generation.generate import generate
 from studio.worker.generation.sequence import Comparison, GeneratedSequence
-from studio.worker.inference.adapter_manager import AdapterManager
-from studio.worker.inference.batch_independence import BatchIndependence
 from studio.worker.models.load import LoadedModel
+from studio.worker.serving.adapter_manager import AdapterManager
+from studio.worker.serving.batch_independence import BatchIndependence
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from studio.platform.hardware import Device
-from studio.services.runs.placement import place
+from studio.services.runs.device_placement import place
 
 GB = 10**9
 CPU = Device("cpu", "CPU", 16 * GB, 8 * GB)

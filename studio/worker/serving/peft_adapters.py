@@ -22,9 +22,9 @@ from torch import nn
 
 from studio.domain.errors import StudioError
 from studio.worker.common.device import free_memory
-from studio.worker.inference.adapter_checks import made_for_another_base
-from studio.worker.inference.adapter_folder import read_config
 from studio.worker.models.load import LoadedModel
+from studio.worker.serving.adapter_fit import made_for_another_base
+from studio.worker.serving.adapter_folder import read_config
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from studio.domain.spec.knob import knob
-from studio.domain.spec.methods.base import MethodSpec
+from studio.domain.spec.peft_methods.base import MethodSpec
 from studio.domain.translation import N_
 
 
