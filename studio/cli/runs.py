@@ -13,7 +13,7 @@ from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import opened, records, wait
 from studio.domain.errors import InvalidInput, StudioError, fill
 from studio.domain.run import RunStatus
-from studio.domain.spec.run_spec import RunSpec
+from studio.domain.spec.run_spec import read_stored
 from studio.services.runs.service import stage_of, state_word
 from studio.services.runs.settings_diff import compare_settings
 from studio.store.tables.runs import Run
@@ -202,7 +202,7 @@ def continue_run(arguments: argparse.Namespace) -> None:
             arguments.id, epochs=arguments.epochs, steps=arguments.steps, name=arguments.name
         )
         run = studio.runs.get(id)
-        for note in studio.runs.notes(RunSpec.model_validate(run.spec)):
+        for note in studio.runs.notes(read_stored(run.spec)):
             say(str(note))
     show(arguments, run.as_dict(), f"Run {id} is queued: it continues where run {arguments.id} ended.")
 

@@ -14,7 +14,7 @@ from studio.cli.runs import exit_code, follow, outcome
 from studio.cli.session import opened
 from studio.domain.errors import InvalidInput
 from studio.domain.spec.presets import PRESETS, preset_values
-from studio.domain.spec.run_spec import CHOSEN_BY, SECTIONS, RunSpec, defaults, describe, read_spec
+from studio.domain.spec.run_spec import CHOSEN_BY, SECTIONS, RunSpec, defaults, describe, read_spec, read_stored
 from studio.store.bounded_json import read_object
 
 
@@ -80,7 +80,7 @@ def _sweep(arguments: argparse.Namespace, values: dict[str, dict[str, Any]]) -> 
     with opened(arguments) as studio:
         id = studio.sweeps.submit(values, axes, arguments.name)
         runs = studio.sweeps.runs(id)
-        _say_notes(studio, [RunSpec.model_validate(run.spec) for run in runs])
+        _say_notes(studio, [read_stored(run.spec) for run in runs])
         if arguments.follow:
             for run in runs:
                 follow(studio, run.id)

@@ -8,6 +8,7 @@ made from the fields below. Field names of a method are those of its peft config
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import new_class
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SerializationInfo, ValidationError, model_serializer, model_validator
@@ -94,16 +95,50 @@ def defaults() -> dict[str, dict[str, Any]]:
     return {name: {f: i.default for f, i in s.model_fields.items()} for name, s in SECTIONS.items()}
 
 
+def form_values(stored: Values) -> dict[str, dict[str, Any]]:
+    """A stored spec over the defaults, without settings that this studio does not have."""
+    return {
+        name: usual | {k: v for k, v in stored.get(name, {}).items() if k in usual}
+        for name, usual in defaults().items()
+    }
+
+
 def method_of(stored: Values) -> MethodSpec:
-    """The method of a stored spec. Raises ValidationError where this studio has no such."""
-    kind = MethodChoice.model_validate(stored.get("method", {})).kind
-    return METHODS[kind].model_validate(stored.get(kind, {}))
+    """The method of a stored spec, to be shown. One that this studio does not know has its name, and no settings."""
+    method: MethodSpec = _stored_variant("method", MethodSpec, stored)
+    return method
 
 
 def objective_of(stored: Values) -> ObjectiveSpec:
-    """The objective of a stored spec. Raises ValidationError where this studio has no such."""
-    kind = ObjectiveChoice.model_validate(stored.get("objective", {})).kind
-    return OBJECTIVES[kind].model_validate(stored.get(kind, {}))
+    """The objective of a stored spec, to be shown. One that this studio does not know has its name, and no settings."""
+    objective: ObjectiveSpec = _stored_variant("objective", ObjectiveSpec, stored)
+    return objective
+
+
+def _stored_variant(name: str, base: type[Variant], stored: Values) -> Any:
+    choice, variants = VARIANTS[name]
+    kind = stored.get(name, {}).get("kind", choice().kind)
+    if kind in variants:
+        return variants[kind].model_construct(**stored.get(kind, {}))  # whoever stored it has checked it
+    words = {"__module__": __name__, "kind": kind, "label": kind, "about": ""}
+    return new_class("Unknown", (base,), exec_body=lambda body: body.update(words))()
+
+
+def read_stored(stored: Values) -> RunSpec:
+    """The spec that a run is to be made of again.
+
+    Raises:
+        InvalidInput: it has something that this studio does not know; `fields` says what.
+    """
+    try:
+        return read_spec(stored)
+    except InvalidInput as fault:
+        raise InvalidInput(
+            "The settings were written by another version of the studio: {reason}",
+            "Use that version, or train again with the settings that there are now.",
+            fields=fault.fields,
+            reason=str(fault),
+        ) from fault
 
 
 def whole_sections(stored: Values) -> dict[str, Mapping[str, Any]]:

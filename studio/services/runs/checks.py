@@ -30,9 +30,11 @@ def faults(
     plan: Plan | None = None,
     base: BaseWeights | None = None,
     format: str | None = None,
+    validation_format: str | None = None,
 ) -> dict[str, StudioError]:
     """What cannot work, by field ("training.max_length"). `context` is what the base model reads at once, in tokens,
-    0 where it is not known; `plan` has the steps, where rows are known, `format` is that of the dataset."""
+    0 where it is not known; `plan` has the steps, where rows are known, `format` is that of the dataset and
+    `validation_format` that of the validation set, if there is one."""
     training = spec.training
     found = method_faults(base, spec.method) if base else {}
     if format and format not in spec.objective.formats:
@@ -41,6 +43,14 @@ def faults(
             "Choose another objective, or a dataset of the format {formats}.",
             objective=spec.objective.label,
             format=format,
+            formats=", ".join(sorted(spec.objective.formats)),
+        )
+    if validation_format and validation_format not in spec.objective.formats:
+        found["data.validation_name"] = StudioError(
+            "{objective} cannot be measured on this dataset's format, {format}.",
+            "Choose a dataset of the format {formats}, or none to split the one that is trained on.",
+            objective=spec.objective.label,
+            format=validation_format,
             formats=", ".join(sorted(spec.objective.formats)),
         )
     if training.lr_scheduler_type == "polynomial" and training.learning_rate <= POLYNOMIAL_END:

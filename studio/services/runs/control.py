@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.run import Ending, RunStatus
-from studio.domain.spec.run_spec import RunSpec
+from studio.domain.spec.run_spec import RunSpec, read_stored
 from studio.domain.spec.training import TrainingSpec
 from studio.domain.translation import N_
 from studio.services.models.status import check_ready
@@ -171,7 +171,7 @@ class RunControl:
             raise InvalidInput(
                 "Run {id} has no intact checkpoint left to continue from.", "Train it again with more epochs.", id=id
             )
-        spec = _longer(RunSpec.model_validate(run.spec), run, newest, epochs, steps)
+        spec = _longer(read_stored(run.spec), run, newest, epochs, steps)
         rows = spec.data.model_copy(update={"name": f"{run.dataset_name}@{run.dataset_version}"})  # those very rows
         spec = spec.model_copy(update={"data": rows})
         prepared = self._runs.prepared(spec, name or self._runs.free_name(run.name))

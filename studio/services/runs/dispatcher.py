@@ -19,7 +19,7 @@ from studio.domain.jobs.models import ModelReference
 from studio.domain.jobs.training import TrainRequest
 from studio.domain.naming import slug
 from studio.domain.run import Ending, RunStatus, verdict
-from studio.domain.spec.run_spec import RunSpec
+from studio.domain.spec.run_spec import read_stored
 from studio.domain.translation import N_
 from studio.engines.base import Engine
 from studio.engines.job import Job
@@ -158,7 +158,7 @@ class Dispatcher:
         return TrainRequest(
             run=run.id,
             name=run.name,
-            spec=RunSpec.model_validate(run.spec),
+            spec=read_stored(run.spec),
             model=ModelReference(**{name: getattr(model, name) for name in ModelReference.model_fields}),
             dataset=_reference(dataset),
             validation=validation and _reference(validation),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from studio.domain.errors import StudioError
-from studio.domain.spec.run_spec import RunSpec
+from studio.domain.spec.run_spec import RunSpec, read_stored
 from studio.platform.hardware import CPU, cpu_has_bf16, look_at_gpus
 from studio.services.models.layers import BaseWeights, read_base_weights
 from studio.services.models.memory import base_bytes
@@ -25,16 +25,16 @@ _TEMPLATE_TOKENS = 30  # that a chat template adds to a row
 
 
 def expected_bytes(catalogue: Catalogue, run: Run) -> int | None:
-    """None where model or dataset cannot be looked at: the start of the run says why."""
+    """None where model, dataset or settings cannot be used: the start of the run says why."""
     model = catalogue.model_by_id(run.model_id)
     dataset = catalogue.dataset_by_id(run.dataset_id) if run.dataset_id else None
     if model is None or dataset is None:
         return None
     try:
-        base = read_base_weights(model.path)
+        base, spec = read_base_weights(model.path), read_stored(run.spec)
     except StudioError:
         return None
-    return memory_of(RunSpec.model_validate(run.spec), base, dataset, run.halvings, run.device)
+    return memory_of(spec, base, dataset, run.halvings, run.device)
 
 
 def memory_of(spec: RunSpec, base: BaseWeights, dataset: Dataset, halvings: int = 0, device: str = "") -> int | None:

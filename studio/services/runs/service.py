@@ -72,6 +72,7 @@ class Runs:
             plan=planned,
             base=_base_of(model),
             format=dataset.format if dataset else None,
+            validation_format=validation.format if validation else None,
         )
         if "name" not in faults and self._name_is_taken(name):
             faults["name"] = StudioError(

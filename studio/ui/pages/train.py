@@ -12,7 +12,7 @@ from studio.domain.chat.spans import parts_of
 from studio.domain.chat.templates import TemplateChoice
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.spec.presets import PRESETS, preset_values
-from studio.domain.spec.run_spec import RunSpec, defaults, describe, read_spec
+from studio.domain.spec.run_spec import RunSpec, defaults, describe, form_values, read_spec
 from studio.domain.translation import N_
 from studio.samples import sample_path
 from studio.services.models.chat_template import sample_conversation
@@ -67,7 +67,7 @@ def begin(studio: Studio, run: int = 0, dataset: str = "", request: gr.Request |
     """
     if run:
         copied = studio.runs.get(run)
-        values, name = defaults() | copied.spec, studio.runs.free_name(copied.name)
+        values, name = form_values(copied.spec), studio.runs.free_name(copied.name)
     else:
         values, name = preset_values(FIRST_PRESET, defaults()), ""
         known = {d.name: d.status == "ready" and not d.bad_rows for d in studio.datasets.list()}
@@ -115,11 +115,11 @@ def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]
         return answer
     dataset = _chosen(studio, spec.data.name)
     rows = dataset.trainable_rows if dataset else 0
+    validation = _chosen(studio, spec.data.validation_name)
     planned = None
     if dataset and dataset.format:
         answer["trained_part"] = translate(spec.objective.trained_part(dataset.format), language)
     if rows:
-        validation = _chosen(studio, spec.data.validation_name)
         planned = plan(spec, rows, validation.trainable_rows if validation else 0)
         answer["plan"] = asdict(planned)
         answer["notes"] = [sentence_of(note, language) for note in run_checks.notes(spec, planned)]
@@ -129,6 +129,7 @@ def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]
         plan=planned,
         base=base,
         format=dataset.format if dataset else None,
+        validation_format=validation.format if validation else None,
     )
     answer["clashes"] = list(clashes)
     answer["faults"] |= {field: sentence_of(fault, language) for field, fault in clashes.items()}

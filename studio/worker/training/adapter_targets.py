@@ -62,13 +62,12 @@ class Targets:
         self._cannot = {*refused, *rest, *own}
         self._modules = [name for name, _ in model.named_modules()]
         self._has_experts = any("expert" in name for name, _ in model.named_parameters())
-        self._can = [name for name in layers if name not in self._cannot]
+        self._can = {name: layer for name, layer in layers.items() if name not in self._cannot}
 
     def check(self, method: MethodSpec) -> None:
-        """Raises StudioError where a target module is no layer of the model that can get an adapter."""
-        if method.target_modules == ALL_LINEAR:
-            return
-        for target in method.target_modules:
+        """Raises StudioError where a target module is no layer of the model that can get an adapter, or where the
+        method cannot be put on one."""
+        for target in () if method.target_modules == ALL_LINEAR else method.target_modules:
             if not any(_fits(layer, target) for layer in self._can):
                 raise StudioError(
                     "The base model has no layer named “{name}” that can get an adapter.",
@@ -76,6 +75,18 @@ class Targets:
                     name=target,
                     known=", ".join(dict.fromkeys(map(_last, self._can))),
                 )
+        meant = [
+            layer
+            for name, layer in self._can.items()
+            if method.target_modules == ALL_LINEAR or any(_fits(name, target) for target in method.target_modules)
+        ]
+        if not method.fits_conv1d and any(isinstance(layer, Conv1D) for layer in meant):
+            raise StudioError(
+                "{method} cannot be put on the layers of this base model.", "Choose LoRA.", method=method.label
+            )
+        sizes = [(layer.in_features, layer.out_features) for layer in meant if isinstance(layer, torch.nn.Linear)]
+        for fault in method.size_faults(sizes).values():
+            raise fault
 
     def config(self, method: MethodSpec) -> PeftConfig:
         """What peft is told, and what it saves with the adapter."""

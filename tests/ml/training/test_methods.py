@@ -10,6 +10,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from studio.domain.errors import StudioError
 from studio.domain.events import Evaluated, Finished, Started, Step
 from studio.domain.jobs.training import TrainRequest
 from studio.domain.precision import PrecisionName
@@ -100,8 +101,16 @@ def test_what_peft_cannot_put_on_a_model_is_refused_before_the_start(
     spec = read_spec({"data": {"name": "rows"}, "method": {"kind": method}, method: {"r": 4}})
     if found := faults(spec, base=read_base_weights(base)):
         assert list(found) == ["method.kind"] and found["method.kind"].remedy
+        with pytest.raises(StudioError, match=found["method.kind"].problem):  # where the layers are not known before
+            trained(job_of(tmp_path / "run", base, method, max_steps=1))
     else:
         trained(job_of(tmp_path / "run", base, method, max_steps=1))
+
+
+def test_a_rank_beyond_a_layers_inputs_is_refused_in_words_by_the_worker_too(tmp_path: Path, base: Path):
+    job = training_run(tmp_path / "run", base, captain_rows(8), method={"kind": "miss"}, miss={"r": 33})
+    with pytest.raises(StudioError, match="only 32 inputs"):
+        trained(job)
 
 
 @pytest.mark.parametrize("precision", ["8-bit", "4-bit"])

@@ -49,6 +49,15 @@ def test_a_schedule_without_warm_up_takes_any():
     assert at_fault(warmup_steps=225_000, lr_scheduler_type="constant") == {}
 
 
+def test_a_validation_set_has_a_format_that_the_objective_can_be_measured_on():
+    pairs = read_spec({"data": {"name": "pairs", "validation_name": "talk"}, "objective": {"kind": "orpo"}})
+    found = faults(pairs, format="preference", validation_format="chat")
+    assert list(found) == ["data.validation_name"]
+    assert "ORPO" in found["data.validation_name"].problem and "preference" in found["data.validation_name"].remedy
+    assert faults(pairs, format="preference", validation_format="preference") == {}
+    assert faults(spec(), format="preference", validation_format="chat") == {}
+
+
 def test_without_rows_nothing_is_said_of_steps():
     assert at_fault(plan=None, warmup_steps=225_000) == {}
 

@@ -83,3 +83,18 @@ def test_a_model_that_is_not_ready_is_a_fault_at_its_field(studio):
     with pytest.raises(InvalidInput) as refused:
         train.start(studio, values(dataset), "captain", "key")
     assert list(refused.value.fields) == ["model.name"]
+
+
+def test_pairs_are_not_measured_on_conversations(studio, model, tmp_path):
+    talk = studio.datasets.add_sample().name
+    file = tmp_path / "pairs.jsonl"
+    file.write_text(
+        "".join(f'{{"prompt": "Who {n}?", "chosen": "Me {n}.", "rejected": "Not me."}}\n' for n in range(9))
+    )
+    pairs = studio.datasets.add([file]).name
+    studio.datasets.tick()
+    form = values(pairs, objective__kind="orpo", data__validation_name=talk)
+    assert train.check(studio, form, IN_ENGLISH)["clashes"] == ["data.validation_name"]
+    with pytest.raises(InvalidInput) as refused:
+        train.start(studio, form, "captain", "key")
+    assert list(refused.value.fields) == ["data.validation_name"]
