@@ -225,7 +225,9 @@ def trainer_on(model: Path, precision: str, place: Path, length: int) -> tuple[A
 
     loaded = load_base(model, precision)
     spec = read_spec({"data": {"name": "rows"}, "lora": LORA, "training": {"max_length": length}})
-    examples = TokenizedDataset(Dataset.from_list(documents()).with_format("numpy"), tokens=1, learned=1, dropped=0)
+    examples = TokenizedDataset(
+        Dataset.from_list(documents()).with_format("numpy"), tokens=1, target_tokens=1, dropped_rows=0
+    )
     stop = StopRequest(JobFolder(place))
     return build_trainer(loaded, examples, examples, spec, place / "checkpoints", stop), loaded
 

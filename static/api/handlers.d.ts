@@ -18,11 +18,11 @@ export interface Handlers {
       result: any;
     };
     columns: { args: { name: string }; result: any };
-    delete: { args: { name: string }; result: null };
-    examine: {
+    count_tokens: {
       args: { name: string; model?: string; max_length?: number; validation?: string; start?: boolean };
       result: any;
     };
+    delete: { args: { name: string }; result: null };
     listing: { args: Record<string, never>; result: any };
     look: { args: { name: string }; result: any };
     problems: {
@@ -52,7 +52,7 @@ export interface Handlers {
       };
       result: any;
     };
-    stop_examining: { args: { name: string; model: string; max_length?: number; validation?: string }; result: null };
+    stop_counting: { args: { name: string; model: string; max_length?: number; validation?: string }; result: null };
     try_columns: { args: { name: string; layout: any }; result: any[] };
     whole_row: {
       args: { name: string; number: number; model?: string; max_length?: number; validation?: string };

@@ -6,7 +6,7 @@ import argparse
 
 from studio.cli.commands import Commands
 from studio.cli.output import details, show, table
-from studio.cli.session import opened, records
+from studio.cli.session import open_studio, records
 
 _NAME = "adapter, by name"
 
@@ -22,14 +22,14 @@ def add_parser(commands: Commands) -> None:
 
 
 def list_adapters(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         rows = records(studio.adapters.list(arguments.search))
     columns = ["name", "base_name", "dataset_name", "eval_loss", "size", "created_at", "hub_url"]
     show(arguments, rows, table(rows, columns, "No adapter yet."))
 
 
 def show_adapter(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         record = studio.adapters.get(arguments.name).as_dict()
         before_and_after = studio.evaluations.of_adapter(arguments.name)
     text = details(record)
@@ -41,6 +41,6 @@ def show_adapter(arguments: argparse.Namespace) -> None:
 
 
 def delete_adapter(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         studio.adapters.delete(arguments.name)
     show(arguments, {"deleted": arguments.name}, f"{arguments.name} is deleted.")

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from studio.app import Studio
 from studio.cli.commands import Commands
 from studio.cli.output import ProgressLine, details, say, show, table
-from studio.cli.session import opened, records
+from studio.cli.session import open_studio, records
 from studio.domain.chat.templates import AUTOMATIC, TemplateChoice
 from studio.domain.datasets.clean_actions import ACTIONS, Action, CleanActions, Way, read_actions
 from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES, ReadOptions
@@ -102,7 +102,7 @@ def add_parser(commands: Commands) -> None:
 
 def add_dataset(arguments: argparse.Namespace) -> int:
     """Fails where rows are at fault, though the dataset is kept: it can be cleaned."""
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         if hub := arguments.hub:
             dataset = studio.datasets.add_from_hub(
                 hub, config=arguments.config, split=arguments.split, revision=arguments.revision, name=arguments.name
@@ -116,15 +116,17 @@ def add_dataset(arguments: argparse.Namespace) -> int:
             )  # fmt: skip
         else:
             raise InvalidInput("There is no file.", "Give at least one, or --hub with a dataset's id.")
-        return _made(arguments, studio, dataset, new=True)
+        return _report_new(arguments, studio, dataset, new=True)
 
 
 def clean_dataset(arguments: argparse.Namespace) -> int:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         actions = _actions(arguments)
-        needs_tokenizer = any(action.traits.needs_tokenizer for action, _ in actions.asked())
+        needs_tokenizer = any(action.traits.needs_tokenizer for action, _ in actions.items())
         tokenizer = Tokenizer(model=studio.models.ready(arguments.model).path) if needs_tokenizer else None
-        return _made(arguments, studio, studio.datasets.clean(arguments.name, actions, tokenizer=tokenizer), new=False)
+        return _report_new(
+            arguments, studio, studio.datasets.clean(arguments.name, actions, tokenizer=tokenizer), new=False
+        )
 
 
 def _clean_flags() -> list[tuple[Action, Way]]:
@@ -137,12 +139,12 @@ def _variable(action: Action, way: Way) -> str:
 
 def _actions(arguments: argparse.Namespace) -> CleanActions:
     """What the flags ask; of several ways of one action the last, which includes the others."""
-    given, amounts = vars(arguments), {"max_length": arguments.max_length}
-    chosen = [(action, way) for action, way in _clean_flags() if given[_variable(action, way)]]
-    return read_actions({action.name: action.value_of(way, amounts) for action, way in chosen})
+    values, amounts = vars(arguments), {"max_length": arguments.max_length}
+    flags = [(action, way) for action, way in _clean_flags() if values[_variable(action, way)]]
+    return read_actions({action.name: action.value_of(way, amounts) for action, way in flags})
 
 
-def _made(arguments: argparse.Namespace, studio: Studio, dataset: Dataset, *, new: bool) -> int:
+def _report_new(arguments: argparse.Namespace, studio: Studio, dataset: Dataset, *, new: bool) -> int:
     dataset = _read(studio, dataset)
     if (fault := fault_of(dataset)) is not None:
         if new:  # nothing is left behind
@@ -156,8 +158,8 @@ def _made(arguments: argparse.Namespace, studio: Studio, dataset: Dataset, *, ne
     show(arguments, dataset.as_dict(), words)
     if not dataset.bad_rows:
         return 0
-    found, total = browse.problems(dataset, 0, SHOWN_PROBLEMS)
-    say(_problem_text([p.as_dict() for p in found], total))
+    problems, total = browse.problems(dataset, 0, SHOWN_PROBLEMS)
+    say(_problem_text([p.as_dict() for p in problems], total))
     remedy = f"studio datasets clean {dataset.name} --skip-bad"
     say(f"{dataset.bad_rows} rows cannot be trained on. This leaves them out: {remedy}")
     return WRONG
@@ -166,8 +168,8 @@ def _made(arguments: argparse.Namespace, studio: Studio, dataset: Dataset, *, ne
 def _read(studio: Studio, dataset: Dataset) -> Dataset:
     line = ProgressLine()
 
-    def progress(seen: Dataset) -> None:
-        line.update(f"{seen.name}: {seen.stage or 'reading'}", seen.done, seen.total)
+    def progress(current: Dataset) -> None:
+        line.update(f"{current.name}: {current.stage or 'reading'}", current.done, current.total)
 
     try:
         return studio.datasets.wait(dataset, math.inf, progress=progress)
@@ -177,7 +179,7 @@ def _read(studio: Studio, dataset: Dataset) -> Dataset:
 
 def check_files(arguments: argparse.Namespace) -> int:
     """Exits with 0 where the file can be trained on, with 2 where not."""
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         model = studio.models.ready(arguments.model) if arguments.model else None
         validation = studio.datasets.get(arguments.validation) if arguments.validation else None
         line = ProgressLine()
@@ -215,46 +217,46 @@ def _problem_text(problems: Sequence[Mapping[str, Any]], total: int) -> str:
 
 
 def list_datasets(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         rows = records(studio.datasets.list())
     columns = ["name", "version", "status", "format", "rows", "size", "created_at"]
     show(arguments, rows, table(rows, columns, "No dataset yet."))
 
 
 def show_dataset(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         dataset = studio.datasets.get(arguments.name)
-        shown: dict[str, Any] = dataset.as_dict() | {
+        fields: dict[str, Any] = dataset.as_dict() | {
             "versions": [v.version for v in studio.datasets.versions(dataset.name)],
             "adapters": [adapter.name for adapter in studio.datasets.adapters(dataset)],
         }
         if dataset.status == "ready":
-            seen = browse.rows(dataset, arguments.offset, arguments.limit, search=arguments.search)
-            shown |= {"preview": seen["rows"], "found": seen["total"]}
-    show(arguments, shown, details(shown))
+            page = browse.rows(dataset, arguments.offset, arguments.limit, search=arguments.search)
+            fields |= {"preview": page["rows"], "found": page["total"]}
+    show(arguments, fields, details(fields))
 
 
 def show_problems(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         dataset = studio.datasets.get(arguments.name)
         if arguments.csv:
             for piece in export.problem_lines(dataset):
                 sys.stdout.write(piece)
             return
-        found, total = browse.problems(dataset, 0, None, codes=arguments.code)
-    listed = [problem.as_dict() for problem in found]
-    show(arguments, {"total": total, "problems": listed}, _problem_text(listed, total) if listed else "No problems.")
+        problems, total = browse.problems(dataset, 0, None, codes=arguments.code)
+    rows = [problem.as_dict() for problem in problems]
+    show(arguments, {"total": total, "problems": rows}, _problem_text(rows, total) if rows else "No problems.")
 
 
 def reread_dataset(arguments: argparse.Namespace) -> int:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         dataset = studio.datasets.read_again(arguments.name, reading=_reading(arguments), layout=_layout(arguments))
-        return _made(arguments, studio, dataset, new=False)
+        return _report_new(arguments, studio, dataset, new=False)
 
 
 def export_dataset(arguments: argparse.Namespace) -> None:
     """Writes the clean file; its SHA-256 is the version's hash."""
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         dataset = studio.datasets.get(arguments.name)
         target = Path(arguments.file)
         with target.open("wb") as file:
@@ -269,11 +271,11 @@ def export_dataset(arguments: argparse.Namespace) -> None:
 
 
 def delete_dataset(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         dataset = studio.datasets.get(arguments.name)
-        alone = arguments.name == dataset.reference
-        doomed = [dataset] if alone else studio.datasets.versions(dataset.name)
-        adapters = [adapter.name for version in doomed for adapter in studio.datasets.adapters(version)]
+        is_one_version = arguments.name == dataset.reference
+        versions = [dataset] if is_one_version else studio.datasets.versions(dataset.name)
+        adapters = [adapter.name for version in versions for adapter in studio.datasets.adapters(version)]
         if adapters and not arguments.yes:
             raise InvalidInput(
                 "Adapters were trained on “{name}”: {adapters}. They stay, and keep its name, version and hash.",

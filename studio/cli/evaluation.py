@@ -12,7 +12,7 @@ from studio.app import Studio
 from studio.cli.commands import Commands
 from studio.cli.flags import add_precision, add_sampling, read_sampling
 from studio.cli.output import ProgressLine, details, say, show, table
-from studio.cli.session import opened, wait
+from studio.cli.session import open_studio, wait
 from studio.domain.columns import Column, Share
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
@@ -101,7 +101,7 @@ def _add_votes(parser: argparse.ArgumentParser) -> None:
 def add_prompt_set(arguments: argparse.Namespace) -> None:
     if sum(map(bool, (arguments.file, arguments.dataset, arguments.run))) != 1:
         raise InvalidInput("Where are the prompts?", "Give a file (- for standard input), or --run, or --dataset.")
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         if arguments.run:
             id = studio.prompt_sets.from_run(arguments.run, arguments.most, name=arguments.name)
         elif arguments.dataset:
@@ -109,9 +109,9 @@ def add_prompt_set(arguments: argparse.Namespace) -> None:
         else:
             text = _read(arguments.file)
             id = studio.prompt_sets.add(arguments.name, text, skip_bad=arguments.skip_bad)
-        added = studio.prompt_sets.get(id)
-    told = f"{added['name']}: {added['prompts']} prompts, {added['references']} with a reference."
-    show(arguments, {k: added[k] for k in ("id", "name", "source", "prompts", "references")}, told)
+        prompt_set = studio.prompt_sets.get(id)
+    sentence = f"{prompt_set['name']}: {prompt_set['prompts']} prompts, {prompt_set['references']} with a reference."
+    show(arguments, {k: prompt_set[k] for k in ("id", "name", "source", "prompts", "references")}, sentence)
 
 
 def _read(file: str) -> str:
@@ -124,18 +124,18 @@ def _read(file: str) -> str:
 
 
 def list_prompt_sets(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         rows = studio.prompt_sets.list()
     show(arguments, rows, table(rows, ["id", "name", "prompts", "references", "source"], "No prompt set yet."))
 
 
 def show_prompt_set(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         id = studio.prompt_sets.find(arguments.name)
-        shown = studio.prompt_sets.get(id, arguments.page, search=arguments.search)
-    rows = [item | {k: _line(item[k]) for k in ("text", "reference")} for item in shown["items"]]
+        prompt_set = studio.prompt_sets.get(id, arguments.page, search=arguments.search)
+    rows = [item | {k: _line(item[k]) for k in ("text", "reference")} for item in prompt_set["items"]]
     text = table(rows, ["place", "text", "reference"], "No prompt contains these words.")
-    show(arguments, shown, f"{text}\n\nPage {shown['page']} of {shown['pages']}")
+    show(arguments, prompt_set, f"{text}\n\nPage {prompt_set['page']} of {prompt_set['pages']}")
 
 
 def _line(text: str) -> str:
@@ -144,7 +144,7 @@ def _line(text: str) -> str:
 
 
 def delete_prompt_set(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         studio.prompt_sets.delete(studio.prompt_sets.find(arguments.name))
     show(arguments, {"deleted": arguments.name}, f"{arguments.name} is deleted.")
 
@@ -159,12 +159,12 @@ def evaluate(arguments: argparse.Namespace) -> int:
         for name in arguments.adapter
     ]
     sampling = read_sampling(arguments)
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         set_id = studio.prompt_sets.find(arguments.set)
         id = studio.evaluations.submit(set_id, columns, sampling, arguments.name, arguments.key)
         if not arguments.wait:
-            told = f"Evaluation {id} is queued: the server works on it. See studio evaluations show {id}."
-            show(arguments, studio.evaluations.get(id), told)
+            sentence = f"Evaluation {id} is queued: the server works on it. See studio evaluations show {id}."
+            show(arguments, studio.evaluations.get(id), sentence)
             return 0
         end = _follow(studio, id)
         whole = _whole(studio, id)
@@ -218,27 +218,27 @@ def _text(whole: Mapping[str, Any]) -> str:
 
 
 def list_evaluations(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         rows = studio.evaluations.list()
     columns = ["id", "name", "status", "set_name", "answered", "total", "errors", "created_at"]
     show(arguments, rows, table(rows, columns, "No evaluation yet."))
 
 
 def show_evaluation(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         whole = _whole(studio, arguments.id)
     show(arguments, whole, _text(whole))
 
 
 def stop_evaluation(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         studio.evaluations.stop(arguments.id)
         now = studio.evaluations.get(arguments.id)
     show(arguments, now, f"Evaluation {arguments.id} is stopped; its answers are kept.")
 
 
 def resume_evaluation(arguments: argparse.Namespace) -> int:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         studio.evaluations.resume(arguments.id)
         end = _follow(studio, arguments.id) if arguments.wait else None
         whole = _whole(studio, arguments.id)
@@ -247,13 +247,13 @@ def resume_evaluation(arguments: argparse.Namespace) -> int:
 
 
 def delete_evaluation(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         studio.evaluations.delete(arguments.id)
     show(arguments, {"deleted": arguments.id}, f"Evaluation {arguments.id} is deleted.")
 
 
 def export_evaluation(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         sys.stdout.write(studio.evaluations.export(arguments.id, arguments.format))
 
 
@@ -261,15 +261,15 @@ def export_evaluation(arguments: argparse.Namespace) -> None:
 
 
 def show_votes(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         if arguments.export:
             sys.stdout.write(studio.votes.export(arguments.export))
             return
         rows = studio.votes.standings(arguments.search, blind_only=arguments.blind)
         agreement = studio.votes.agreement()
-    named = [row | {"name": row["name"] or "base"} for row in rows]
+    named_rows = [row | {"name": row["name"] or "base"} for row in rows]
     columns = ["name", "model", "precision", "votes", "wins", "ties", "bad", "rate", "low", "high"]
-    text = table(named, columns, "No vote yet.")
+    text = table(named_rows, columns, "No vote yet.")
     if agreement:
         text += "\n\nVotes on the same comparison that agree:\n"
         text += table(agreement, ["since", "pairs", "same", "share"], "")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from studio.cli.commands import Commands
 from studio.cli.output import ProgressLine, say, show, table
-from studio.cli.session import opened
+from studio.cli.session import open_studio
 from studio.domain.errors import StudioError
 from studio.settings import Settings, read_settings
 from studio.store.database import is_damaged, put_aside
@@ -29,7 +29,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     is left that is not right."""
     settings = read_settings(home=arguments.home, database_url=arguments.database_url)
     _look_at_database(settings, repair=arguments.repair)
-    with opened(arguments, quiet=True) as studio:
+    with open_studio(arguments, quiet=True) as studio:
         if arguments.repair and not studio.lock.is_mine:
             raise _in_use(settings, studio.lock.holder())
         findings = studio.doctor.repair() if arguments.repair else studio.doctor.examine()

@@ -6,7 +6,7 @@ import argparse
 
 from studio.cli.commands import Commands
 from studio.cli.output import ProgressLine, details, show, table
-from studio.cli.session import opened, records, wait
+from studio.cli.session import open_studio, records, wait
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.jobs.models import ModelReport
 from studio.services.models.status import fault_of
@@ -29,7 +29,7 @@ def add_parser(commands: Commands) -> None:
 
 def add_model(arguments: argparse.Namespace) -> None:
     line = ProgressLine()
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         name = studio.models.add(arguments.reference).name
 
         def over() -> Model | None:
@@ -46,14 +46,14 @@ def add_model(arguments: argparse.Namespace) -> None:
 
 
 def list_models(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         rows = records(studio.models.list())
     columns = ["name", "status", "reference", "revision", "parameters", "size"]
     show(arguments, rows, table(rows, columns, "No base model yet: studio models add starter"))
 
 
 def delete_model(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         model = studio.models.get(arguments.name)
         adapters = [adapter.name for adapter in studio.models.adapters(model)]
         if adapters and not arguments.yes:
@@ -71,7 +71,7 @@ def delete_model(arguments: argparse.Namespace) -> None:
 
 def check_model(arguments: argparse.Namespace) -> int:
     """Fails where the check found a problem."""
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         name = studio.models.start_check(arguments.name).name
         report = wait(studio, lambda: studio.models.check_result(name))
     show(arguments, report.model_dump(mode="json", exclude_unset=True), _shown_report(name, report))

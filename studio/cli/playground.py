@@ -8,7 +8,7 @@ from typing import Any
 from studio.cli.commands import Commands
 from studio.cli.flags import add_precision, add_sampling, read_sampling
 from studio.cli.output import ProgressLine, say, show
-from studio.cli.session import opened
+from studio.cli.session import open_studio
 from studio.domain.chat.sampling import Message
 from studio.domain.columns import BASE, Column, Share
 from studio.services.playground.columns import ColumnPrompt, ColumnState
@@ -34,7 +34,7 @@ def compare_columns(arguments: argparse.Namespace) -> int:
         ColumnPrompt(Column(model=arguments.model, precision=arguments.precision, shares=s), messages) for s in shares
     ]
     line, last = ProgressLine(), None
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         for last in studio.playground.answer(prompts, sampling):
             line.update(last.status or "Answering")
     line.close()

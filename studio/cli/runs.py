@@ -10,7 +10,7 @@ from typing import Any
 from studio.app import Studio
 from studio.cli.commands import Commands, Verb
 from studio.cli.output import ProgressLine, details, say, show, table
-from studio.cli.session import opened, records, wait
+from studio.cli.session import open_studio, records, wait
 from studio.domain.errors import InvalidInput, StudioError, fill
 from studio.domain.run import RunStatus
 from studio.domain.spec.run_spec import read_stored
@@ -49,7 +49,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def list_runs(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         runs = studio.runs.list()
         rows = records(runs)
     table_rows = [row | {"status": state_word(run)} for row, run in zip(rows, runs, strict=True)]
@@ -57,7 +57,7 @@ def list_runs(arguments: argparse.Namespace) -> None:
 
 
 def show_queue(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         rows = [run.as_dict() | {"why": why_it_waits(run)} for run in studio.run_control.queue()]
     show(arguments, rows, table(rows, ["id", "name", "held", "device", "why"], "No run is waiting."))
 
@@ -70,7 +70,7 @@ def why_it_waits(run: Run) -> str:
 
 
 def show_run(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         run = studio.runs.get(arguments.id)
         metrics = studio.runs.metrics(run.id)
         history = [
@@ -98,14 +98,14 @@ def _text(
 
 
 def show_log(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         text = studio.runs.log_tail(arguments.id)
     show(arguments, {"log": text}, text.rstrip("\n"))
 
 
 def watch_run(arguments: argparse.Namespace) -> int:
     """Stays until the run is over."""
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         run = follow(studio, arguments.id)
         result = outcome(studio, run)
     show(arguments, result)
@@ -160,7 +160,7 @@ def ask(do: Callable[[Studio, int], None]) -> Callable[[argparse.Namespace], Non
     """A verb that asks one thing of the run with the given id, and shows it afterwards."""
 
     def verb(arguments: argparse.Namespace) -> None:
-        with opened(arguments) as studio:
+        with open_studio(arguments) as studio:
             do(studio, arguments.id)
             run = studio.runs.get(arguments.id)
         show(arguments, run.as_dict(), f"Run {run.id} is {state_word(run)}.")
@@ -179,7 +179,7 @@ start_run_anyway = ask(lambda studio, id: studio.run_control.start_anyway(id))
 
 def reorder_runs(arguments: argparse.Namespace) -> None:
     """The given runs first and in this order, or one of them before another."""
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         if arguments.before is None:
             for id in reversed(arguments.id):
                 studio.run_control.run_next(id)
@@ -197,7 +197,7 @@ def pin_run(arguments: argparse.Namespace) -> None:
 def continue_run(arguments: argparse.Namespace) -> None:
     if arguments.epochs is None and arguments.steps is None:
         raise InvalidInput("How far should it train?", "Give --epochs or --steps: the total, not the increase.")
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         id = studio.run_control.continue_with(
             arguments.id, epochs=arguments.epochs, steps=arguments.steps, name=arguments.name
         )
@@ -209,13 +209,13 @@ def continue_run(arguments: argparse.Namespace) -> None:
 
 def compare_runs(arguments: argparse.Namespace) -> None:
     """Several runs, or those of a sweep: what differs in their settings, and how they ended."""
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         runs = [studio.runs.get(id) for id in arguments.id] if arguments.id else studio.sweeps.runs(arguments.sweep)
     comparison = compare_settings(runs)
     results = ["train_loss", "eval_loss", "best_eval_loss"]
     rows = [
         {"id": run.id, "name": run.name, "status": run.status, **settings} | {k: getattr(run, k) for k in results}
-        for run, settings in zip(runs, comparison.differing, strict=True)
+        for run, settings in zip(runs, comparison.values_by_run, strict=True)
     ]
     table_rows = [row | {"status": state_word(run)} for row, run in zip(rows, runs, strict=True)]
     show(
@@ -224,7 +224,7 @@ def compare_runs(arguments: argparse.Namespace) -> None:
 
 
 def promote_checkpoint(arguments: argparse.Namespace) -> None:
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         adapter = studio.checkpoints.promote(arguments.id, arguments.step, arguments.name)
     show(arguments, adapter.as_dict(), f"{adapter.name} is in the catalogue: {adapter.path}")
 

@@ -12,7 +12,7 @@ from typing import Any
 from studio.cli.commands import Commands
 from studio.cli.flags import add_precision
 from studio.cli.output import say, show
-from studio.cli.session import opened
+from studio.cli.session import open_studio
 from studio.domain.errors import InvalidInput
 from studio.domain.jobs.serving import AdapterReference, Endpoint, ServeRequest
 from studio.domain.jobs.state import Done, Failed, Lost
@@ -41,7 +41,7 @@ def serve_model(arguments: argparse.Namespace) -> int:
     """
     if not 0 <= arguments.model_port <= 65535:
         raise InvalidInput("There is no port {port}.", "Choose one up to 65535.", port=arguments.model_port)
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         job = Job(studio.engine, studio.settings.folder("serving") / str(os.getpid()))
         request = _request(studio, arguments)
     job.folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)

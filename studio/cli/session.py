@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def opened(arguments: argparse.Namespace, *, quiet: bool = False) -> Iterator[Studio]:
+def open_studio(arguments: argparse.Namespace, *, quiet: bool = False) -> Iterator[Studio]:
     """The studio on its home, with what workers have said meanwhile recorded if no server does that."""
     quiet_libraries()
     studio = build(read_settings(home=arguments.home, database_url=arguments.database_url))

@@ -11,7 +11,7 @@ from studio.app import Studio
 from studio.cli.commands import Commands
 from studio.cli.output import say, show
 from studio.cli.runs import exit_code, follow, outcome
-from studio.cli.session import opened
+from studio.cli.session import open_studio
 from studio.domain.errors import InvalidInput
 from studio.domain.spec.presets import PRESETS, preset_values
 from studio.domain.spec.run_spec import CHOSEN_BY, SECTIONS, RunSpec, defaults, describe, read_spec, read_stored
@@ -56,7 +56,7 @@ def train(arguments: argparse.Namespace) -> int:
     if arguments.sweep:
         return _sweep(arguments, values)
     spec = read_spec(values)
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         id = studio.runs.submit(spec, arguments.name)
         _say_notes(studio, [spec])
         if not arguments.follow:
@@ -72,12 +72,12 @@ def train(arguments: argparse.Namespace) -> int:
 
 def _sweep(arguments: argparse.Namespace, values: dict[str, dict[str, Any]]) -> int:
     axes = {}
-    for given in arguments.sweep:
-        place, sign, text = given.partition("=")
+    for axis in arguments.sweep:
+        place, sign, text = axis.partition("=")
         if not sign:
-            raise InvalidInput("--sweep: “{given}” has no values.", "Write it as lora.r=8,16.", given=given)
+            raise InvalidInput("--sweep: “{given}” has no values.", "Write it as lora.r=8,16.", given=axis)
         axes[place.strip()] = text
-    with opened(arguments) as studio:
+    with open_studio(arguments) as studio:
         id = studio.sweeps.submit(values, axes, arguments.name)
         runs = studio.sweeps.runs(id)
         _say_notes(studio, [read_stored(run.spec) for run in runs])
@@ -102,8 +102,8 @@ def _spec_values(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
     and a preset chosen for it."""
     values = defaults()
     if arguments.spec:
-        given = _read_spec_file(Path(arguments.spec))
-        values = values | {k: values.get(k, {}) | v for k, v in given.items()}
+        sections = _read_spec_file(Path(arguments.spec))
+        values = values | {k: values.get(k, {}) | v for k, v in sections.items()}
     if arguments.preset:
         values = preset_values(next(p for p in PRESETS if p.lower() == arguments.preset), values)
     for flag, value in vars(arguments).items():
@@ -123,20 +123,20 @@ def _check_chosen(arguments: argparse.Namespace, values: dict[str, dict[str, Any
         section = flag.partition(".")[0]
         if value is None or "." not in flag or (choice := CHOSEN_BY.get(section)) is None:
             continue
-        if (chosen := values[choice]["kind"]) != section:
+        if (kind := values[choice]["kind"]) != section:
             raise InvalidInput(
                 "--{flag}: a run with the {choice} {chosen} does not have this setting.",
                 "Add --{choice} {section}, or leave it out.",
-                flag=flag, choice=choice, chosen=chosen, section=section,
+                flag=flag, choice=choice, chosen=kind, section=section,
             )  # fmt: skip
 
 
 def _read_spec_file(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        given = read_object(path)
-        given = given.get("spec", given)
-        if all(isinstance(v, dict) for v in given.values()):
-            return dict(given)
+        content = read_object(path)
+        content = content.get("spec", content)
+        if all(isinstance(v, dict) for v in content.values()):
+            return dict(content)
         reason = "it has no sections"
     except (OSError, ValueError, AttributeError) as error:
         reason = str(error)

@@ -23,11 +23,11 @@ _NEEDED = ("adapter_config.json", "trainer_state.json", "optimizer.pt", "schedul
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state after `step` steps. `told` is what was put down beside it when it was written."""
+    """The state after `step` steps. `metadata` is what was put down beside it when it was written."""
 
     path: Path
     step: int
-    told: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:

@@ -100,7 +100,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
 
             return read
 
-    opened, told = Packed.opened, json.JSONDecodeError.__init__
+    opened, told = Packed.open, json.JSONDecodeError.__init__
 
     @contextmanager
     def counting(self: Packed) -> Iterator[Any]:
@@ -115,7 +115,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
         told(self, message, document, place)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Packed, "opened", counting)
+        patch.setattr(Packed, "open", counting)
         patch.setattr(json.JSONDecodeError, "__init__", counting_fault)
         patch.setattr(json_document, "_CHUNK_BYTES", 1 << 10)
         patch.setattr(json_stream, "_MAX_BEHIND_CHARACTERS", 1 << 11)

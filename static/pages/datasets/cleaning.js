@@ -10,18 +10,18 @@ import { countOptions } from "./token_counts.js";
 /** @typedef {import("./types").Offer} Offer */
 
 /**
- * cleaningPanel({ctx, dataset, offers, counted, cleaned: (dataset) => {}}) → element or null. The offers are what the
- * server has found to do, counted the state of counting.
+ * cleaningPanel({ctx, dataset, offers, countState, onCleaned: (dataset) => {}}) → element or null. The offers are what the
+ * server has found to do, countState the state of counting.
  *
  * @param {{ ctx: Context, offers: Offer[], [name: string]: any }} options
  */
-export function cleaningPanel({ ctx, dataset, offers, counted, cleaned }) {
+export function cleaningPanel({ ctx, dataset, offers, countState, onCleaned }) {
   if (!offers.length) return null;
-  const clean = (asked) => async (event) => {
-    const actions = Object.fromEntries(asked.map((offer) => [offer.name, chosenValue(offer)]));
-    const question = { name: dataset.reference, model: counted.model || "", ...countOptions(), actions };
+  const clean = (offerList) => async (event) => {
+    const actions = Object.fromEntries(offerList.map((offer) => [offer.name, chosenValue(offer)]));
+    const question = { name: dataset.reference, model: countState.model || "", ...countOptions(), actions };
     const answer = await ctx.act(event.currentTarget, "clean", question);
-    if (answer) cleaned(answer.dataset);
+    if (answer) onCleaned(answer.dataset);
   };
   const note = h("span", { class: "hint" }, t("This creates a new version; the current one is kept."));
   return h(

@@ -30,26 +30,26 @@ export function columnMapping(view) {
   );
   for (const place of [element, form, preview]) place.draws = true;
   /** @type {any} */
-  let known = null;
+  let options = null;
   /** @type {any} */
   let layout = null;
   /** @type {Record<string, any>} */
   let faults = {};
   /** @type {any} */
-  let tried = null;
+  let previewRows = null;
   let ticket = 0;
   render(form, skeleton(6));
 
   async function load() {
     try {
-      known = await ctx.read("columns", { name: dataset.reference });
+      options = await ctx.read("columns", { name: dataset.reference });
     } catch (fault) {
       render(form, errorPanel(fault, load));
       return;
     }
-    layout = known.layout
-      ? { format: known.layout.format, columns: { ...known.layout.columns } }
-      : { format: known.formats[0].value, columns: {} };
+    layout = options.layout
+      ? { format: options.layout.format, columns: { ...options.layout.columns } }
+      : { format: options.formats[0].value, columns: {} };
     draw();
     attempt();
   }
@@ -60,17 +60,17 @@ export function columnMapping(view) {
     try {
       const answer = await ctx.read("try_columns", { name: dataset.reference, layout });
       if (mine !== ticket) return;
-      [tried, faults] = [answer, {}];
+      [previewRows, faults] = [answer, {}];
     } catch (fault) {
       if (mine !== ticket) return;
-      [tried, faults] = [null, fault.fields || {}];
+      [previewRows, faults] = [null, fault.fields || {}];
       if (!Object.keys(faults).length) toastFault(fault);
     }
     draw();
   }
 
   function draw() {
-    const format = known.formats.find((each) => each.value === layout.format) || known.formats[0];
+    const format = options.formats.find((each) => each.value === layout.format) || options.formats[0];
     render(
       form,
       h("h3", {}, t("Which column holds what")),
@@ -82,9 +82,9 @@ export function columnMapping(view) {
           label: t("Format"),
           id: "column-format",
           value: layout.format,
-          items: known.formats.map(({ value, label }) => ({ value, label })),
+          items: options.formats.map(({ value, label }) => ({ value, label })),
           onChange: (value) => {
-            layout = { format: value, columns: kept(value) };
+            layout = { format: value, columns: columnsOf(value) };
             attempt();
             draw();
           },
@@ -103,7 +103,7 @@ export function columnMapping(view) {
             "aria-describedby": faults[part.name] ? `column-${part.name}-error` : null,
             items: [
               { value: "", label: part.needed ? t("Choose a column") : t("None") },
-              ...known.columns.map((column) => ({ value: column, label: column })),
+              ...options.columns.map((column) => ({ value: column, label: column })),
             ],
             onChange: (column) => {
               layout.columns = { ...layout.columns, [part.name]: column };
@@ -115,7 +115,7 @@ export function columnMapping(view) {
       h(
         "div",
         { class: "row" },
-        button(t("Read with these columns"), apply, { kind: "primary", id: "apply-columns", disabled: !tried }),
+        button(t("Read with these columns"), apply, { kind: "primary", id: "apply-columns", disabled: !previewRows }),
       ),
       h("p", { class: "hint" }, t("Remembered for files with the same header.")),
     );
@@ -123,20 +123,20 @@ export function columnMapping(view) {
   }
 
   // Columns that were chosen for a part stay chosen where another format has that part too.
-  const kept = (value) => {
-    const names = known.formats.find((each) => each.value === value).parts.map((part) => part.name);
+  const columnsOf = (value) => {
+    const names = options.formats.find((each) => each.value === value).parts.map((part) => part.name);
     return Object.fromEntries(Object.entries(layout.columns).filter(([name]) => names.includes(name)));
   };
 
   const rows = () => {
-    if (!tried)
+    if (!previewRows)
       return h("p", { class: "hint" }, Object.keys(faults).length ? t("Choose the columns first.") : t("Reading…"));
-    if (!tried.length) return h("p", { class: "hint" }, t("The first rows of this file were not kept."));
+    if (!previewRows.length) return h("p", { class: "hint" }, t("The first rows of this file were not kept."));
     const kind = { text: "text", preference: "preference", unpaired: "unpaired" }[layout.format] || "chat";
     return h(
       "ol",
       { class: "rows", id: "column-preview" },
-      tried.map((one, i) =>
+      previewRows.map((one, i) =>
         h(
           "li",
           { data: { key: String(i) } },
@@ -160,13 +160,13 @@ export function columnMapping(view) {
     );
   };
 
-  const field = (id, label, wrong, control) =>
+  const field = (id, label, error, control) =>
     h(
       "div",
       { class: "field", data: { key: id } },
       h("label", { for: id }, label),
       control,
-      h("p", { class: "field-error", id: `${id}-error`, role: "alert" }, wrong),
+      h("p", { class: "field-error", id: `${id}-error`, role: "alert" }, error),
     );
 
   async function apply(event) {
@@ -178,5 +178,5 @@ export function columnMapping(view) {
     if (answer) view.went(answer.dataset);
   }
 
-  return { element, open: () => !known && load(), refresh: () => {} };
+  return { element, open: () => !options && load(), refresh: () => {} };
 }

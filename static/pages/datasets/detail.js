@@ -28,7 +28,7 @@ import { tokenLengths } from "./token_lengths.js";
 
 const PLACE = { tab: null, offset: null, search: null, view: null, code: null, find: null, at: null, validation: null }; // of one version's page
 
-const bare = (name) => name.replace(/@\d+$/, "");
+const withoutVersion = (name) => name.replace(/@\d+$/, "");
 
 /**
  * datasetDetail(ctx, {data: () => listing, changed: (reference) => {}}) → {element, show(name)}
@@ -42,9 +42,9 @@ export function datasetDetail(ctx, page) {
   const content = h("div", { class: "stack" });
   const element = h("section", { class: "card", id: "dataset", "aria-labelledby": id }, head, cleaning, content);
   for (const place of [element, head, cleaning, content]) place.draws = true;
-  let wanted = "";
+  let openReference = "";
   /** @type {any} */
-  let seen = null;
+  let record = null;
   let built = ""; // version and status that the content was made for
   /** @type {any} */
   let counting = null;
@@ -63,51 +63,52 @@ export function datasetDetail(ctx, page) {
     /** @type {any} */
     let answer;
     try {
-      answer = await ctx.read("look", { name: wanted });
+      answer = await ctx.read("look", { name: openReference });
     } catch (fault) {
       if (mine !== ticket) return;
       forget();
-      render(head, h("h2", { id, tabindex: "-1" }, wanted));
+      render(head, h("h2", { id, tabindex: "-1" }, openReference));
       render(content, errorPanel(fault));
       return;
     }
     if (mine !== ticket) return;
-    seen = answer;
+    record = answer;
     draw();
   }
 
   function forget() {
     counting?.end();
-    [seen, built, counting, tabList, panels] = [null, "", null, null, {}];
+    [record, built, counting, tabList, panels] = [null, "", null, null, {}];
     render(cleaning);
     delete element.dataset.status;
     delete element.dataset.reference;
   }
 
   function draw() {
-    const { dataset } = seen;
+    const { dataset } = record;
     Object.assign(element.dataset, { status: dataset.status, reference: dataset.reference });
-    const held = element.contains(document.activeElement);
-    const made = `${dataset.id} ${dataset.status} ${dataset.created_at} ${models().length > 0}`;
-    if (made !== built) {
+    const hasFocus = element.contains(document.activeElement);
+    const state = `${dataset.id} ${dataset.status} ${dataset.created_at} ${models().length > 0}`;
+    if (state !== built) {
       counting?.end();
       [counting, tabList, panels] = [null, null, {}];
       render(cleaning);
       build();
-      built = made;
+      built = state;
     } else if (dataset.status === "reading") build();
     else panels.history?.refresh();
-    if (followed === dataset.id && dataset.status !== "reading") told(dataset);
+    if (followed === dataset.id && dataset.status !== "reading") announce(dataset);
     followed = dataset.status === "reading" ? dataset.id : null;
     drawHead();
-    if (held && !element.contains(document.activeElement)) document.getElementById(id)?.focus({ preventScroll: true });
+    if (hasFocus && !element.contains(document.activeElement))
+      document.getElementById(id)?.focus({ preventScroll: true });
   }
 
   const drawHead = () =>
     render(
       head,
       datasetHeader({
-        seen,
+        record,
         id,
         tokens: counting?.shown?.tokens,
         open: (reference) => go(reference, { tab: readQuery().tab }),
@@ -115,16 +116,16 @@ export function datasetDetail(ctx, page) {
       }),
     );
 
-  function told(dataset) {
+  function announce(dataset) {
     if (dataset.status !== "ready") return;
     if (!dataset.rows) return void toast(t("None of the rows of “{name}” can be used.", { name: dataset.name }), "err");
-    const cleaned = dataset.details.left_out && seen.steps.length > 1;
+    const isCleaned = dataset.details.left_out && record.steps.length > 1;
     toast(
       t("“{name}” is ready: {n} {n:row|rows}.", { name: dataset.name, n: formatNumber(dataset.rows) }),
       dataset.bad_rows ? "warn" : "ok",
       {
-        detail: cleaned
-          ? seen.steps[seen.steps.length - 1].text
+        detail: isCleaned
+          ? record.steps[record.steps.length - 1].text
           : dataset.bad_rows
             ? t("{n} more cannot be trained on; see its problems.", { n: formatNumber(dataset.bad_rows) })
             : "",
@@ -133,7 +134,7 @@ export function datasetDetail(ctx, page) {
   }
 
   function build() {
-    const { dataset } = seen;
+    const { dataset } = record;
     /** @type {DatasetView} */
     const view = {
       ctx,
@@ -141,7 +142,7 @@ export function datasetDetail(ctx, page) {
       dataset,
       encodings: page.data().encodings,
       went: (next) => go(next.name),
-      seen: () => seen,
+      record: () => record,
       groups,
       pick,
       modelSelect,
@@ -160,7 +161,7 @@ export function datasetDetail(ctx, page) {
     };
     if (dataset.status === "reading") return render(content, readingPart(dataset));
     if (dataset.status === "failed") {
-      const readable = dataset.from_files && seen.steps[seen.steps.length - 1].action !== "clean";
+      const readable = dataset.from_files && record.steps[record.steps.length - 1].action !== "clean";
       return render(content, errorPanel(dataset.fault), readable && readOptions(view), removeButton(dataset));
     }
     if (dataset.status === "unclear") {
@@ -172,7 +173,7 @@ export function datasetDetail(ctx, page) {
         columns.element,
       );
     }
-    view.counting = counting = tokenCounter(ctx, dataset, counted);
+    view.counting = counting = tokenCounter(ctx, dataset, onCount);
     panels = {
       rows: rowList(view),
       problems: problemList(view),
@@ -189,20 +190,20 @@ export function datasetDetail(ctx, page) {
         return panels[name].element;
       },
     });
-    const offered = seen.dataset.rows ? readQuery().tab : readQuery().tab || "problems";
+    const openTab = record.dataset.rows ? readQuery().tab : readQuery().tab || "problems";
     tabList = tabs({
       label: dataset.name,
-      selected: offered,
+      selected: openTab,
       items: [
         item("rows", t("Rows")),
         item("problems", t("Problems"), total()),
         item("lengths", t("Lengths")),
         item("columns", t("Columns")),
-        item("history", t("History"), seen.versions.length),
+        item("history", t("History"), record.versions.length),
       ],
       onSelect: (tab) => setQuery({ tab: tab === "rows" ? null : tab }),
     });
-    render(content, cleanedNote(seen), tabList);
+    render(content, cleanedNote(record), tabList);
     drawCleaning();
     if (dataset.rows) counting.begin();
     return undefined;
@@ -216,7 +217,8 @@ export function datasetDetail(ctx, page) {
       button(
         t("Cancel"),
         async (event) =>
-          (await deleteDataset(ctx, event.currentTarget, dataset)) && go(seen.versions.length > 1 ? dataset.name : ""),
+          (await deleteDataset(ctx, event.currentTarget, dataset)) &&
+          go(record.versions.length > 1 ? dataset.name : ""),
         { small: true, id: "cancel-reading" },
       ),
     );
@@ -227,15 +229,15 @@ export function datasetDetail(ctx, page) {
       button(
         t("Delete"),
         async (event) => {
-          if (await deleteDataset(ctx, event.currentTarget, dataset, { version: seen.versions.length > 1 }))
-            go(seen.versions.length > 1 ? dataset.name : "");
+          if (await deleteDataset(ctx, event.currentTarget, dataset, { version: record.versions.length > 1 }))
+            go(record.versions.length > 1 ? dataset.name : "");
         },
         { kind: "danger", icon: "remove", id: "delete-dataset" },
       ),
     );
 
   const groups = () => {
-    const all = [...seen.groups, ...(counting?.state.status === "done" ? counting.state.groups : [])];
+    const all = [...record.groups, ...(counting?.state.status === "done" ? counting.state.groups : [])];
     return all.sort((one, other) => Number(one.level !== "error") - Number(other.level !== "error"));
   };
   const total = () => groups().reduce((sum, group) => sum + group.count, 0);
@@ -244,15 +246,15 @@ export function datasetDetail(ctx, page) {
       cleaning,
       cleaningPanel({
         ctx,
-        dataset: seen.dataset,
-        offers: counting.state.status === "done" ? counting.state.offers : seen.offers,
-        counted: counting.state,
-        cleaned: (next) => go(next.name),
+        dataset: record.dataset,
+        offers: counting.state.status === "done" ? counting.state.offers : record.offers,
+        countState: counting.state,
+        onCleaned: (next) => go(next.name),
       }),
     );
 
   let before = "";
-  function counted(state) {
+  function onCount(state) {
     panels.lengths.refresh();
     const now = `${state.status} ${state.model} ${state.max_length} ${readQuery().validation}`;
     if (now === before) return;
@@ -278,7 +280,7 @@ export function datasetDetail(ctx, page) {
         onChange: (name) => {
           setQuery({ model: name });
           refreshAll();
-          counting.ask(seen.dataset.rows <= 20000);
+          counting.ask(record.dataset.rows <= 20000);
         },
       })
     );
@@ -308,20 +310,21 @@ export function datasetDetail(ctx, page) {
     // Called with every listing: what has changed there is looked at again.
     show(name) {
       element.hidden = !name;
-      if (name !== wanted) {
-        const other = !seen || bare(name) !== bare(wanted); // Another version stands in the place of this one.
-        wanted = name;
+      if (name !== openReference) {
+        const other = !record || withoutVersion(name) !== withoutVersion(openReference); // Another version stands in the place of this one.
+        openReference = name;
         if (other) forget();
         if (!name) return;
-        if (other) render(head, h("h2", { id, tabindex: "-1" }, bare(name)));
+        if (other) render(head, h("h2", { id, tabindex: "-1" }, withoutVersion(name)));
         if (other) render(content, skeleton(9));
         load();
         return;
       }
-      if (!name || !seen) return;
-      const row = page.data().rows.find((each) => each.name === seen.dataset.name);
-      const newer = row && !name.includes("@") && (row.id !== seen.dataset.id || row.status !== seen.dataset.status);
-      if (seen.dataset.status === "reading" || newer || (row && row.versions !== seen.versions.length)) load();
+      if (!name || !record) return;
+      const row = page.data().rows.find((each) => each.name === record.dataset.name);
+      const newer =
+        row && !name.includes("@") && (row.id !== record.dataset.id || row.status !== record.dataset.status);
+      if (record.dataset.status === "reading" || newer || (row && row.versions !== record.versions.length)) load();
       else if (tabList === null || !built.endsWith(String(models().length > 0))) draw();
     },
   };

@@ -10,9 +10,9 @@ import { selectField } from "../../ui/controls.js";
 import { copyButton } from "../../ui/copy_button.js";
 import { canTrainOn } from "./list.js";
 
-// datasetHeader({seen, tokens, open: (reference) => {}, change: () => {}, id}) → nodes
-export function datasetHeader({ seen, tokens, open, change, id }) {
-  const { dataset, versions } = seen;
+// datasetHeader({record, tokens, open: (reference) => {}, change: () => {}, id}) → nodes
+export function datasetHeader({ record, tokens, open, change, id }) {
+  const { dataset, versions } = record;
   const newest = versions[0].reference === dataset.reference;
   return [
     h(
@@ -67,7 +67,7 @@ function facts(dataset, tokens, change) {
   const { details } = dataset;
   const file = details.files?.[0];
   const link = (label) => h("button", { type: "button", class: "link", onclick: change }, label);
-  const left = details.ignored || [];
+  const ignored = details.ignored || [];
   return h(
     "ul",
     { class: "factline" },
@@ -82,7 +82,7 @@ function facts(dataset, tokens, change) {
       file?.encoding && [dataset.encoding, file.detected && t(", detected"), " · ", link(t("change"))],
       file?.sheet && [t("Sheet {sheet}", { sheet: file.sheet }), " · ", link(t("change"))],
       details.files?.length > 1 && t("{n} {n:file|files}", { n: formatNumber(details.files.length) }),
-      left.length > 0 && [t("Not used: {columns}", { columns: left.join(", ") }), " · ", link(t("change"))],
+      ignored.length > 0 && [t("Not used: {columns}", { columns: ignored.join(", ") }), " · ", link(t("change"))],
       h(
         "span",
         { class: "hash" },

@@ -16,14 +16,14 @@ export function lengthHistogram() {
   const host = h("div", { class: "chart histogram", role: "img" });
   host.draws = true;
   /** @type {{ histogram: Histogram, maxLength: number } | null} */
-  let drawn = null;
+  let current = null;
   let width = 0;
   /** @param {Histogram} histogram @param {number} maxLength */
   const update = (histogram, maxLength) => {
-    drawn = { histogram, maxLength };
-    draw(drawn);
+    current = { histogram, maxLength };
+    draw(current);
   };
-  new ResizeObserver(() => drawn && host.clientWidth !== width && draw(drawn)).observe(host);
+  new ResizeObserver(() => current && host.clientWidth !== width && draw(current)).observe(host);
 
   /** @param {{ histogram: Histogram, maxLength: number }} shown */
   function draw({ histogram: { edges, counts }, maxLength }) {

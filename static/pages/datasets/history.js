@@ -20,7 +20,7 @@ export function versionHistory(view) {
   element.draws = true;
 
   function draw() {
-    const { steps, versions } = view.seen();
+    const { steps, versions } = view.record();
     render(
       element,
       h(

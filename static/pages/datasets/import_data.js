@@ -12,11 +12,11 @@ import { progressBar } from "../../ui/progress.js";
 /** @typedef {import("./types").Context} Context */
 
 /**
- * importPanel(ctx, {suffixes, added: (dataset) => {}}) → {element, slim(on)}
+ * importPanel(ctx, {suffixes, onAdded: (dataset) => {}}) → {element, slim(on)}
  *
  * @param {Context} ctx
  */
-export function importPanel(ctx, { suffixes, added }) {
+export function importPanel(ctx, { suffixes, onAdded }) {
   const refusal = h("div");
   const place = h("div");
   const element = h("div", { class: "stack bring" }, place, refusal);
@@ -37,7 +37,7 @@ export function importPanel(ctx, { suffixes, added }) {
   choose.replaceWith(ways);
   ways.append(
     choose,
-    button(t("From the Hub…"), () => hubDialog(ctx, added), { kind: "quiet", id: "from-hub" }),
+    button(t("From the Hub…"), () => hubDialog(ctx, onAdded), { kind: "quiet", id: "from-hub" }),
   );
   render(place, zone);
 
@@ -61,15 +61,15 @@ export function importPanel(ctx, { suffixes, added }) {
       files.length === 1
         ? t("Uploading {file}", { file: files[0].name })
         : t("Uploading {n} files", { n: files.length });
-    const draw = (sent) =>
+    const draw = (bytes) =>
       render(
         place,
         h(
           "div",
           { class: "drop sending" },
           icon("upload", 22),
-          progressBar({ label: sent < whole ? label : t("Saving"), share: sent < whole ? sent / whole : null }),
-          button(t("Cancel"), () => abort.abort(), { small: true, disabled: sent >= whole && whole > 0 }),
+          progressBar({ label: bytes < whole ? label : t("Saving"), share: bytes < whole ? bytes / whole : null }),
+          button(t("Cancel"), () => abort.abort(), { small: true, disabled: bytes >= whole && whole > 0 }),
         ),
       );
     refuse(null);
@@ -85,7 +85,7 @@ export function importPanel(ctx, { suffixes, added }) {
         before += file.size;
       }
       draw(whole);
-      added((await ctx.call("add", { uploads, names: files.map((file) => file.name) })).dataset);
+      onAdded((await ctx.call("add", { uploads, names: files.map((file) => file.name) })).dataset);
     } catch (fault) {
       if (!abort.signal.aborted) refuse(fault);
     } finally {
@@ -101,8 +101,8 @@ export function importPanel(ctx, { suffixes, added }) {
  *
  * @param {Context} ctx
  */
-function hubDialog(ctx, added) {
-  const wrong = h("p", { class: "field-error", id: "dataset-hub-error", role: "alert" });
+function hubDialog(ctx, onAdded) {
+  const error = h("p", { class: "field-error", id: "dataset-hub-error", role: "alert" });
   const field = (name, label, help, more) =>
     h(
       "div",
@@ -123,7 +123,7 @@ function hubDialog(ctx, added) {
     "aria-describedby": "dataset-hub-id-help dataset-hub-error",
     oninput: () => complain(null),
   });
-  id.append(wrong);
+  id.append(error);
   const fields = [
     id,
     field("split", t("Split"), t("The split to add."), { value: "train" }),
@@ -133,7 +133,7 @@ function hubDialog(ctx, added) {
   /** @param {string} name */
   const value = (name) => /** @type {HTMLInputElement} */ (form.querySelector(`#dataset-hub-${name}`)).value;
   function complain(fault) {
-    wrong.textContent = fault ? `${fault.problem || fault} ${fault.remedy || ""}`.trim() : "";
+    error.textContent = fault ? `${fault.problem || fault} ${fault.remedy || ""}`.trim() : "";
     inputIn(id).setAttribute("aria-invalid", String(Boolean(fault)));
   }
   const form = h(
@@ -144,16 +144,16 @@ function hubDialog(ctx, added) {
       class: "stack",
       onsubmit: async (event) => {
         event.preventDefault();
-        const asked = {
+        const question = {
           repository: value("id"),
           config: value("config"),
           split: value("split"),
           revision: value("revision"),
         };
-        const answer = await ctx.act(addButton, "add_from_hub", asked, { onFault: complain });
+        const answer = await ctx.act(addButton, "add_from_hub", question, { onFault: complain });
         if (!answer) return;
         dialog.close("");
-        added(answer.dataset);
+        onAdded(answer.dataset);
       },
     },
     fields,
@@ -168,12 +168,12 @@ function hubDialog(ctx, added) {
 }
 
 /** @param {Context} ctx */
-export const sampleButton = (ctx, added, more) =>
+export const sampleButton = (ctx, onAdded, more) =>
   button(
     t("Add the bundled sample"),
     async (event) => {
       const answer = await ctx.act(event.currentTarget, "add_sample", {});
-      if (answer) added(answer.dataset);
+      if (answer) onAdded(answer.dataset);
     },
     { id: "add-sample", ...more },
   );

@@ -18,7 +18,7 @@ define("datasets", (ctx) => {
   let data = null; // what listing answered last
   /** @type {any} */
   let panel = null;
-  let marked = ""; // the row that was brought into sight last
+  let markedName = ""; // the row that was brought into sight last
   const table = h("div");
   table.draws = true;
   const detail = datasetDetail(ctx, {
@@ -32,7 +32,7 @@ define("datasets", (ctx) => {
   const polling = ctx.poll("listing", {}, CALM, (answer) => {
     data = answer;
     if (!panel) {
-      panel = importPanel(ctx, { suffixes: data.suffixes, added });
+      panel = importPanel(ctx, { suffixes: data.suffixes, onAdded });
       ctx.draw(panel.element, table, detail.element);
     }
     draw();
@@ -40,22 +40,22 @@ define("datasets", (ctx) => {
   });
   addEventListener("popstate", () => data && draw());
 
-  const opened = () => readQuery().name || data.rows[0]?.name || "";
+  const openName = () => readQuery().name || data.rows[0]?.name || "";
 
   function draw() {
-    const name = opened();
+    const name = openName();
     panel.slim(data.rows.length > 0);
     render(
       table,
-      datasetTable({ rows: data.rows, opened: name.replace(/@\d+$/, ""), pick, remove, empty: welcome() }),
+      datasetTable({ rows: data.rows, openName: name.replace(/@\d+$/, ""), pick, remove, empty: welcome() }),
       data.rows.length > 0 &&
         data.rows.length < 4 &&
         !data.rows.some((row) => row.name === data.sample) &&
-        h("p", { class: "row hint sample" }, t("No data at hand?"), sampleButton(ctx, added, { small: true })),
+        h("p", { class: "row hint sample" }, t("No data at hand?"), sampleButton(ctx, onAdded, { small: true })),
     );
     detail.show(name);
-    if (marked !== name) reveal();
-    marked = name;
+    if (markedName !== name) reveal();
+    markedName = name;
   }
 
   // The chosen row, in the table alone: the page itself stays where it is.
@@ -83,7 +83,7 @@ define("datasets", (ctx) => {
           ),
         ),
       ),
-      sampleButton(ctx, added, { kind: "primary large" }),
+      sampleButton(ctx, onAdded, { kind: "primary large" }),
     );
 
   function pick(event, name) {
@@ -92,7 +92,7 @@ define("datasets", (ctx) => {
     detail.go(name);
   }
 
-  function added(dataset) {
+  function onAdded(dataset) {
     data.rows = [dataset, ...data.rows.filter((row) => row.name !== dataset.name)];
     if (dataset.status === "ready")
       toast(t("“{name}” is ready: {n} {n:row|rows}.", { name: dataset.name, n: formatNumber(dataset.rows) }));
@@ -102,7 +102,7 @@ define("datasets", (ctx) => {
   async function remove(button, row) {
     if (!(await deleteDataset(ctx, button, row))) return;
     if (row.status !== "reading" || row.versions === 1) data.rows = data.rows.filter((each) => each.id !== row.id);
-    if (opened().replace(/@\d+$/, "") === row.name) detail.go("");
+    if (openName().replace(/@\d+$/, "") === row.name) detail.go("");
     polling.now();
   }
 });

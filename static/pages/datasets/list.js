@@ -62,13 +62,13 @@ export function datasetState(row) {
   );
 }
 
-// datasetTable({rows, opened, pick: (event, name) => {}, remove: (button, row) => {}, empty}) → element
-export const datasetTable = ({ rows, opened, pick, remove, empty }) =>
+// datasetTable({rows, openName, pick: (event, name) => {}, remove: (button, row) => {}, empty}) → element
+export const datasetTable = ({ rows, openName, pick, remove, empty }) =>
   dataTable({
     label: t("Datasets"),
     rows,
     key: (row) => row.name,
-    selected: (row) => rows.length > 1 && row.name === opened,
+    selected: (row) => rows.length > 1 && row.name === openName,
     empty,
     columns: [
       {
@@ -79,7 +79,7 @@ export const datasetTable = ({ rows, opened, pick, remove, empty }) =>
             "a",
             {
               href: pageUrl("datasets", { name: row.name }),
-              "aria-current": row.name === opened ? "true" : null,
+              "aria-current": row.name === openName ? "true" : null,
               onclick: (event) => pick(event, row.name),
             },
             row.name,
@@ -122,9 +122,9 @@ export async function deleteDataset(ctx, button, row, { version = false } = {}) 
   const reading = row.status === "reading"; // Nothing is lost: it is asked for what is there only.
   const name = version || reading ? row.reference : row.name;
   if (!reading) {
-    const seen = await ctx.act(button, "look", { name });
-    if (!seen) return false;
-    const adapters = version ? seen.adapters : [...new Set(seen.versions.flatMap((each) => each.adapters))];
+    const record = await ctx.act(button, "look", { name });
+    if (!record) return false;
+    const adapters = version ? record.adapters : [...new Set(record.versions.flatMap((each) => each.adapters))];
     const sure = await confirmDialog({
       title: version
         ? t("Delete version {version} of “{name}”?", { version: row.version, name: row.name })
@@ -132,9 +132,9 @@ export async function deleteDataset(ctx, button, row, { version = false } = {}) 
       confirm: version ? t("Delete version") : t("Delete dataset"),
       danger: true,
       body: [
-        version || seen.versions.length === 1
+        version || record.versions.length === 1
           ? t("Its rows are removed from this machine.")
-          : t("All {n} versions and the original files are removed from this machine.", { n: seen.versions.length }),
+          : t("All {n} versions and the original files are removed from this machine.", { n: record.versions.length }),
         adapters.length > 0 &&
           t("Adapters trained on it ({adapters}) are kept, with its name, version and hash.", {
             adapters: adapters.join(", "),

@@ -26,7 +26,7 @@ export function problemList(view) {
   const element = h("div", { class: "stack" }, tools, list);
   element.draws = true;
   /** @type {any} */
-  let shown = null;
+  let result = null;
   let ticket = 0; // of the newest request; 0 before the first
   const find = searchField({
     label: t("Search the problems"),
@@ -39,7 +39,7 @@ export function problemList(view) {
   inputIn(find).id = "problem-search";
   render(list, skeleton(6));
 
-  const asked = () => {
+  const query = () => {
     const { code, find: search, at, model } = readQuery();
     return {
       name: dataset.reference,
@@ -54,9 +54,9 @@ export function problemList(view) {
   async function load() {
     const mine = ++ticket;
     try {
-      const answer = await ctx.read("problems", asked());
+      const answer = await ctx.read("problems", query());
       if (mine !== ticket) return;
-      shown = answer;
+      result = answer;
       draw();
     } catch (fault) {
       if (mine === ticket) render(list, errorPanel(fault, load));
@@ -99,17 +99,17 @@ export function problemList(view) {
     );
     render(
       list,
-      shown.problems.length > 0
+      result.problems.length > 0
         ? table()
         : emptyState({
             title: t("No matching problem"),
             body: search ? t("None contains “{text}”.", { text: search }) : "",
           }),
       pager({
-        page: Math.floor(shown.offset / shown.page),
-        pages: Math.ceil(shown.total / shown.page),
+        page: Math.floor(result.offset / result.page),
+        pages: Math.ceil(result.total / result.page),
         onPage: async (page) => {
-          setQuery({ at: page * shown.page || null });
+          setQuery({ at: page * result.page || null });
           await load();
           element.scrollIntoView({ block: "start" });
         },
@@ -118,17 +118,17 @@ export function problemList(view) {
   }
 
   const csv = () => {
-    const { model, max_length, validation } = asked();
+    const { model, max_length, validation } = query();
     return `./download/datasets/${dataset.id}/problems.csv?${new URLSearchParams({ model, max_length: String(max_length), validation })}`;
   };
 
-  const chip = (group, chosen) =>
+  const chip = (group, isPressed) =>
     h(
       "button",
       {
         type: "button",
         class: `chip filter ${group.level}`,
-        "aria-pressed": String(group.code === chosen),
+        "aria-pressed": String(group.code === isPressed),
         data: { key: group.code || "all", code: group.code },
         onclick: () => {
           setQuery({ code: group.code, at: null });
@@ -145,7 +145,7 @@ export function problemList(view) {
     const place = (row) => (row.line > 0 ? formatNumber(row.line) : "–");
     return dataTable({
       label: t("Problems"),
-      rows: shown.problems.map((problem, i) => ({ ...problem, id: shown.offset + i })),
+      rows: result.problems.map((problem, i) => ({ ...problem, id: result.offset + i })),
       columns: [
         {
           name: "line",

@@ -19,7 +19,7 @@ const TABLES = /\.(csv|tsv)(\.gz|\.zip)?$|\.zip$/i;
 export function readOptions(view) {
   const { ctx, dataset } = view;
   const file = dataset.details.files?.[0] || {};
-  const chosen = { encoding: "", delimiter: "", sheet: "", ...dataset.details.reading };
+  const choices = { encoding: "", delimiter: "", sheet: "", ...dataset.details.reading };
   const DELIMITERS = [
     [",", t("Comma")],
     [";", t("Semicolon")],
@@ -28,21 +28,21 @@ export function readOptions(view) {
   ];
   const delimiter = (value) => DELIMITERS.find(([sign]) => sign === value)?.[1] || value;
   // Nothing was found out: any of it may be wrong.
-  const unread = (kinds) => !dataset.details.files && kinds.test(dataset.file_name);
+  const isKind = (kinds) => !dataset.details.files && kinds.test(dataset.file_name);
   const sheets = file.sheets || [];
-  const itself = (found) => (found ? t("Detected automatically: {found}", { found }) : t("Detected automatically"));
-  const by = chosen.encoding ? "" : dataset.encoding;
+  const itself = (name) => (name ? t("Detected automatically: {found}", { found: name }) : t("Detected automatically"));
+  const by = choices.encoding ? "" : dataset.encoding;
   const items = {
-    encoding: (unread(TEXTS) || file.encoding) && [
+    encoding: (isKind(TEXTS) || file.encoding) && [
       t("Encoding"),
       t("The file's character encoding. Choose another if the text looks garbled."),
       itself(by),
       view.encodings,
     ],
-    delimiter: (unread(TABLES) || file.delimiter) && [
+    delimiter: (isKind(TABLES) || file.delimiter) && [
       t("Delimiter"),
       t("The character between the cells of a row."),
-      itself(chosen.delimiter ? "" : file.delimiter && delimiter(file.delimiter)),
+      itself(choices.delimiter ? "" : file.delimiter && delimiter(file.delimiter)),
       DELIMITERS.map(([value, label]) => ({ value, label })),
     ],
     sheet: sheets.length > 1 && [
@@ -72,11 +72,11 @@ export function readOptions(view) {
             selectField({
               label,
               id: `reading-${name}`,
-              value: chosen[name],
+              value: choices[name],
               "aria-describedby": `reading-${name}-help`,
               items: [{ value: "", label: own }, ...values],
               onChange: (value) => {
-                chosen[name] = value;
+                choices[name] = value;
               },
             }),
           );
@@ -88,7 +88,7 @@ export function readOptions(view) {
         button(
           t("Read again"),
           async (event) => {
-            const answer = await ctx.act(event.currentTarget, "read_again", { name: dataset.reference, ...chosen });
+            const answer = await ctx.act(event.currentTarget, "read_again", { name: dataset.reference, ...choices });
             if (answer) view.went(answer.dataset);
           },
           { icon: "retry", id: "read-again" },

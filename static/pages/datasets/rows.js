@@ -26,10 +26,10 @@ export function rowList(view) {
   const element = h("div", { class: "stack" }, tools, list);
   element.draws = true;
   /** @type {any} */
-  let shown = null;
+  let result = null;
   let ticket = 0; // of the newest request; 0 before the first
   /** @type {any} */
-  let sought = null; // the number of a row that is to be brought into sight
+  let target = null; // the number of a row that is to be brought into sight
   let raw = readQuery().view === "raw";
 
   const find = searchField({
@@ -51,7 +51,7 @@ export function rowList(view) {
     onChange: (value) => {
       raw = value === "raw";
       setQuery({ view: raw ? "raw" : null });
-      if (shown) draw();
+      if (result) draw();
     },
   });
   kinds.draws = true;
@@ -76,7 +76,7 @@ export function rowList(view) {
         setQuery({ offset: Math.floor((answer.total - 1) / answer.page) * answer.page || null });
         return load();
       }
-      shown = answer;
+      result = answer;
       draw();
     } catch (fault) {
       if (mine === ticket) render(list, errorPanel(fault, load));
@@ -88,39 +88,39 @@ export function rowList(view) {
     const { search } = readQuery();
     render(
       list,
-      !raw && explained(),
+      !raw && explanation(),
       search &&
         h(
           "p",
           { class: "hint", role: "status" },
-          shown.total === 1
+          result.total === 1
             ? t("1 row contains “{text}”.", { text: search })
-            : t("{n} rows contain “{text}”.", { n: formatNumber(shown.total), text: search }),
+            : t("{n} rows contain “{text}”.", { n: formatNumber(result.total), text: search }),
         ),
-      shown.rows.length > 0 && h("ol", { class: "rows" }, shown.rows.map(rowItem)),
-      !shown.total &&
+      result.rows.length > 0 && h("ol", { class: "rows" }, result.rows.map(rowItem)),
+      !result.total &&
         !search &&
         emptyState({ title: t("No rows"), body: t("None of the file's rows can be used. The Problems tab says why.") }),
       footer(),
     );
-    if (sought === null) return;
-    const row = /** @type {HTMLElement | null} */ (list.querySelector(`[data-key="${sought}"]`));
-    sought = null;
+    if (target === null) return;
+    const row = /** @type {HTMLElement | null} */ (list.querySelector(`[data-key="${target}"]`));
+    target = null;
     row?.scrollIntoView({ block: "center" });
     row?.focus({ preventScroll: true });
   }
 
-  const explained = () =>
-    shown.model
+  const explanation = () =>
+    result.model
       ? h(
           "p",
           { class: "hint" },
           h("mark", {}, t("Highlighted text")),
           " ",
           t("is what the model learns to write. The rest is its input, as formatted by the chat template of {model}.", {
-            model: shown.model,
+            model: result.model,
           }),
-          shown.rows.some((row) => row.beyond) && [
+          result.rows.some((row) => row.beyond) && [
             " ",
             h("del", {}, t("Struck-through text")),
             " ",
@@ -145,11 +145,11 @@ export function rowList(view) {
           ? messageNodes(row, dataset.kind)
           : row.error
             ? h("p", { class: "field-error" }, row.error)
-            : seen(row),
+            : renderedText(row),
         !raw &&
           !row.parts &&
           !row.error &&
-          shown.model &&
+          result.model &&
           h("p", { class: "hint" }, t("It is rated bad, so a supervised run leaves it out.")),
         counts(row),
         cut > 0 &&
@@ -162,11 +162,11 @@ export function rowList(view) {
     );
   }
 
-  const seen = (row) =>
+  const renderedText = (row) =>
     h(
       "p",
       { class: "seen" },
-      row.parts.map(([text, trained]) => (trained ? h("mark", {}, text) : text)),
+      row.parts.map(([text, isTarget]) => (isTarget ? h("mark", {}, text) : text)),
       row.beyond && h("del", {}, row.beyond),
     );
   const place = (row) =>
@@ -191,25 +191,25 @@ export function rowList(view) {
     const whole = await ctx.act(button, "whole_row", {
       name: dataset.reference,
       number: row.number,
-      model: shown.model,
+      model: result.model,
       ...countOptions(),
     });
     if (!whole) return;
-    shown.rows[shown.rows.indexOf(row)] = whole;
+    result.rows[result.rows.indexOf(row)] = whole;
     draw();
   }
 
   function footer() {
-    const pages = Math.ceil(shown.total / shown.page);
+    const pages = Math.ceil(result.total / result.page);
     if (pages <= 1) return null;
     return h(
       "div",
       { class: "row spread foot-row" },
       pager({
-        page: Math.floor(shown.offset / shown.page),
+        page: Math.floor(result.offset / result.page),
         pages,
-        total: shown.total,
-        onPage: (page) => go(page * shown.page),
+        total: result.total,
+        onPage: (page) => go(page * result.page),
       }),
       !readQuery().search &&
         h(
@@ -221,8 +221,8 @@ export function rowList(view) {
               event.preventDefault();
               const number = Math.round(Number(event.target.querySelector("input").value));
               if (!(number >= 1)) return;
-              sought = Math.min(number, shown.total) - 1;
-              go(Math.floor(sought / shown.page) * shown.page);
+              target = Math.min(number, result.total) - 1;
+              go(Math.floor(target / result.page) * result.page);
             },
           },
           h("label", { for: "row-number" }, t("Row")),
@@ -232,7 +232,7 @@ export function rowList(view) {
             type: "text",
             inputmode: "numeric",
             autocomplete: "off",
-            placeholder: String(shown.offset + 1),
+            placeholder: String(result.offset + 1),
           }),
           button(t("Go"), null, { type: "submit", small: true }),
         ),
@@ -241,7 +241,7 @@ export function rowList(view) {
 
   async function go(offset) {
     setQuery({ offset: offset || null });
-    const wasSought = sought !== null;
+    const wasSought = target !== null;
     await load();
     if (!wasSought) element.scrollIntoView({ block: "start" });
   }

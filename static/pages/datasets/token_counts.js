@@ -10,8 +10,8 @@ const EVERY = 1000;
 
 export const DEFAULT_MAX_LENGTH = 1024;
 export function readMaxLength() {
-  const asked = Math.round(Number(readQuery().max_length)) || DEFAULT_MAX_LENGTH;
-  return Math.min(131072, Math.max(8, asked));
+  const maxLength = Math.round(Number(readQuery().max_length)) || DEFAULT_MAX_LENGTH;
+  return Math.min(131072, Math.max(8, maxLength));
 }
 
 // What is counted beside the model: part of every question that an answer by tokens belongs to.
@@ -19,11 +19,11 @@ export const countOptions = () => ({ max_length: readMaxLength(), validation: re
 
 /**
  * tokenCounter(ctx, dataset, changed: (state) => {}) → {state, begin(start), stop(), end()}. state is what the handler
- * `examine` answers; `shown` are the details that were known last, while others are being counted.
+ * `count_tokens` answers; `shown` are the details that were known last, while others are being counted.
  *
  * @param {Context} ctx
  */
-export function tokenCounter(ctx, dataset, changed) {
+export function tokenCounter(ctx, dataset, onChange) {
   let ticket = 0;
   /** @type {any} */
   let timer;
@@ -39,7 +39,7 @@ export function tokenCounter(ctx, dataset, changed) {
       clearTimeout(timer);
     },
   };
-  const asked = () => ({ name: dataset.reference, model: readQuery().model || "", ...countOptions() });
+  const query = () => ({ name: dataset.reference, model: readQuery().model || "", ...countOptions() });
 
   async function ask(start) {
     const mine = ++ticket;
@@ -47,7 +47,7 @@ export function tokenCounter(ctx, dataset, changed) {
     /** @type {any} */
     let state;
     try {
-      state = await ctx.read("examine", { ...asked(), start });
+      state = await ctx.read("count_tokens", { ...query(), start });
     } catch (fault) {
       state = { status: "failed", groups: [], fault };
     }
@@ -56,11 +56,11 @@ export function tokenCounter(ctx, dataset, changed) {
     else if (counting.shown && counting.shown.model !== state.model) counting.shown = null;
     counting.state = { groups: [], ...state };
     if (state.status === "running") timer = setTimeout(() => ask(false), EVERY);
-    changed(counting.state);
+    onChange(counting.state);
   }
 
   async function stop(button) {
-    if ((await ctx.act(button, "stop_examining", asked())) === undefined) return;
+    if ((await ctx.act(button, "stop_counting", query())) === undefined) return;
     await ask(false);
   }
 

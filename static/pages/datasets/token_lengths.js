@@ -45,11 +45,11 @@ export function tokenLengths(view) {
     oninput: () => {
       clearTimeout(timer);
       timer = setTimeout(() => {
-        const asked = Math.round(Number(input.value));
-        const fits = asked >= 8 && asked <= 131072;
+        const maxLength = Math.round(Number(input.value));
+        const fits = maxLength >= 8 && maxLength <= 131072;
         input.setAttribute("aria-invalid", String(!fits));
-        if (!fits || asked === readMaxLength()) return;
-        setQuery({ max_length: asked === DEFAULT_MAX_LENGTH ? null : asked });
+        if (!fits || maxLength === readMaxLength()) return;
+        setQuery({ max_length: maxLength === DEFAULT_MAX_LENGTH ? null : maxLength });
         view.asked();
       }, AFTER);
     },
@@ -64,9 +64,9 @@ export function tokenLengths(view) {
   field.draws = true;
 
   function draw() {
-    const { state, shown } = counting;
+    const { state, shown: details } = counting;
     render(tools, field, view.modelSelect("length-model"), validationSelect());
-    if (shown) chart.update(shown.histogram, readMaxLength());
+    if (details) chart.update(details.histogram, readMaxLength());
     render(
       place,
       state.status === "running" &&
@@ -80,12 +80,12 @@ export function tokenLengths(view) {
           button(t("Cancel"), (event) => counting.stop(event.currentTarget), { small: true, id: "stop-counting" }),
         ),
       state.status === "failed" && errorPanel(state.fault, () => counting.ask(true)),
-      ["unknown", "running"].includes(state.status) && !shown && skeleton(6),
+      ["unknown", "running"].includes(state.status) && !details && skeleton(6),
       state.status === "none" &&
         (state.model
           ? offer()
           : notePanel("info", t("No base model is ready yet, and each counts tokens differently."))),
-      shown && shown.rows > 0 && figures(shown, state.status === "done"),
+      details && details.rows > 0 && figures(details, state.status === "done"),
     );
   }
 
@@ -126,38 +126,38 @@ export function tokenLengths(view) {
       ),
     );
 
-  function figures(shown, current) {
+  function figures(details, current) {
     const n = formatNumber;
-    const roles = Object.entries(shown.roles || {}).sort((one, other) => other[1] - one[1]);
+    const roles = Object.entries(details.roles || {}).sort((one, other) => other[1] - one[1]);
     const most = Math.max(1, ...roles.map(([, tokens]) => tokens));
     return [
       h(
         "div",
         { class: current ? "" : "stale" },
         stats([
-          { label: t("Total tokens"), value: n(shown.tokens), data: { figure: "tokens" } },
+          { label: t("Total tokens"), value: n(details.tokens), data: { figure: "tokens" } },
           {
             label: t("Trained on per epoch"),
-            value: n(shown.trained),
-            note: shown.tokens ? formatPercent(shown.trained / shown.tokens) : "",
+            value: n(details.trained),
+            note: details.tokens ? formatPercent(details.trained / details.tokens) : "",
             data: { figure: "trained" },
           },
           {
             label: t("Cut off"),
-            value: n(shown.lost),
-            note: shown.lost ? formatPercent(shown.lost / shown.tokens, 1) : "",
+            value: n(details.lost),
+            note: details.lost ? formatPercent(details.lost / details.tokens, 1) : "",
             data: { figure: "lost" },
           },
-          { label: t("Median"), value: n(shown.median), data: { figure: "median" } },
-          { label: t("95% have at most"), value: n(shown.p95), data: { figure: "p95" } },
-          { label: t("Longest"), value: n(shown.longest), data: { figure: "longest" } },
+          { label: t("Median"), value: n(details.median), data: { figure: "median" } },
+          { label: t("95% have at most"), value: n(details.p95), data: { figure: "p95" } },
+          { label: t("Longest"), value: n(details.longest), data: { figure: "longest" } },
         ]),
       ),
-      shown.lost_trained > 0 &&
+      details.lost_trained > 0 &&
         h(
           "p",
           { class: "hint" },
-          t("{n} of the tokens cut off would have been trained on.", { n: n(shown.lost_trained) }),
+          t("{n} of the tokens cut off would have been trained on.", { n: n(details.lost_trained) }),
         ),
       h("figure", {}, h("figcaption", {}, h("h3", {}, t("Rows by token count"))), chart),
       roles.length > 0 &&

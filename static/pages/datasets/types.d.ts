@@ -20,7 +20,7 @@ export interface DatasetView {
   encodings: Choice[];
   // Follows the counting of its tokens; see token_counts.js.
   counting: any;
-  seen: () => any;
+  record: () => any;
   groups: () => any[];
   // Goes to another version or dataset.
   went: (dataset: any) => void;

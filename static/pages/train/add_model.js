@@ -11,7 +11,7 @@ import { button } from "../../ui/button.js";
  * @param {(name: string) => unknown} onAdded
  */
 export function addModelForm(ctx, onAdded) {
-  const wrong = h("p", { class: "field-error", id: "reference-error", role: "alert" });
+  const error = h("p", { class: "field-error", id: "reference-error", role: "alert" });
   const input = h("input", {
     id: "reference",
     type: "text",
@@ -26,7 +26,7 @@ export function addModelForm(ctx, onAdded) {
   });
   /** @param {string} text */
   const complain = (text) => {
-    wrong.textContent = text;
+    error.textContent = text;
     input.setAttribute("aria-invalid", String(Boolean(text)));
   };
   /** @type {HTMLElement} */
@@ -35,15 +35,15 @@ export function addModelForm(ctx, onAdded) {
     async () => {
       const reference = input.value.trim();
       if (!reference) return complain(t("Enter a Hub id or a folder."));
-      const added = await ctx.act(
+      const model = await ctx.act(
         addButton,
         "add_model",
         { reference },
         { onFault: (fault) => complain(`${fault.problem} ${fault.remedy}`.trim()) },
       );
-      if (!added) return;
+      if (!model) return;
       input.value = "";
-      await onAdded(added.name);
+      await onAdded(model.name);
     },
     { id: "add-model" },
   );
@@ -63,7 +63,7 @@ export function addModelForm(ctx, onAdded) {
         ),
       ),
       h("div", { class: "row" }, input, addButton),
-      wrong,
+      error,
     ),
   );
 }

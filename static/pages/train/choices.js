@@ -10,17 +10,17 @@ import { toastFault } from "../../ui/toast.js";
 /** @typedef {import("../../api/types").Context<"train">} Context */
 
 // Fills a select whose options come and go, and keeps what is chosen. → whether the choice has changed
-export function fillSelect(id, placeholder, items, wanted) {
+export function fillSelect(id, placeholder, items, selected) {
   const select = /** @type {HTMLSelectElement} */ (byId(id));
   const before = select.value;
   const text = JSON.stringify(items);
-  if (select.dataset.items === text && wanted == null) return false;
+  if (select.dataset.items === text && selected == null) return false;
   select.dataset.items = text;
   select.replaceChildren(
     ...(placeholder ? [h("option", { value: "", disabled: true }, placeholder)] : []),
     ...items.map((item) => h("option", { value: item.value, disabled: item.disabled }, item.label)),
   );
-  const value = wanted ?? before;
+  const value = selected ?? before;
   select.value = items.some((item) => item.value === value) ? value : "";
   return select.value !== before;
 }

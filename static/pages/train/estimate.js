@@ -37,18 +37,18 @@ export function estimateCard(place) {
       ? formatBytes(least)
       : t("{least} to {most}", { least: formatBytes(least), most: formatBytes(most) });
   const waiting = "–";
-  let known = false;
+  let hasFigures = false;
   return {
     draw({ plan, sizes, memory, machine, faults, notes }) {
       // Half a number is no reason to take the figures away.
-      place.classList.toggle("stale", known && !plan && Object.keys(faults).length > 0);
+      place.classList.toggle("stale", hasFigures && !plan && Object.keys(faults).length > 0);
       if (place.classList.contains("stale")) return;
-      known = Boolean(plan);
+      hasFigures = Boolean(plan);
       const later = t("shown once the run has started");
       const where = machine.gpus[0]?.name || t("CPU, {n} {n:core|cores}", { n: machine.cores });
       const all = machine.gpus[0]?.memory || machine.memory;
       const free = machine.free_for_training;
-      const needed = memory ?? (sizes ? sizes.base_bytes[0] : 0);
+      const required = memory ?? (sizes ? sizes.base_bytes[0] : 0);
       render(
         place,
         facts([
@@ -90,7 +90,7 @@ export function estimateCard(place) {
         ]),
         !(plan && sizes) && h("p", { class: "help" }, t("The rest is shown once model and data are chosen.")),
         notes.map((note) => h("p", { class: "help", data: { key: note } }, note)),
-        needed > free && tooLarge(memory != null, needed > all),
+        required > free && tooLarge(memory != null, required > all),
       );
     },
     fail: (fault, retry) => render(place, errorPanel(fault, retry)),

@@ -27,26 +27,26 @@ const CHECK_AFTER = 300; // milliseconds after the last key
 
 define("train", (ctx) => {
   const { from, dataset } = readQuery();
-  ctx.load("begin", { run: Number(from) || 0, dataset: dataset || "" }, (begun) => page(ctx, begun));
+  ctx.load("begin", { run: Number(from) || 0, dataset: dataset || "" }, (beginning) => page(ctx, beginning));
 });
 
 /** @param {Context} ctx */
-function page(ctx, begun) {
+function page(ctx, beginning) {
   const { model, preset } = readQuery();
   const { presets } = ctx.value;
-  const touched = new Set();
+  const touchedFields = new Set();
   let checks = 0; // how often it was asked for: the answer to an earlier one is passed over
   /** @type {ReturnType<typeof setTimeout>} */
   let checkTimer;
-  let choices = begun.choices;
+  let choices = beginning.choices;
   let isFilled = false;
   // The model that is to be chosen once it is ready: one that is added here, or the first one of a new studio.
-  let awaited =
-    begun.values.model.name || model ? "" : choices.models.find((each) => each.status === "preparing")?.name || "";
+  let awaitedModel =
+    beginning.values.model.name || model ? "" : choices.models.find((each) => each.status === "preparing")?.name || "";
   let key = idempotencyKey();
   let ownName = Boolean(Number(readQuery().from));
 
-  const forms = settingForms(ctx.value.sections, begun.values, edited);
+  const forms = settingForms(ctx.value.sections, beginning.values, onEdit);
   const places = {
     about: h("p", { class: "hint about" }),
     report: h("div", { class: "stack" }),
@@ -64,7 +64,7 @@ function page(ctx, begun) {
   const review = rowReview(ctx, places.review, () => forms.values());
   const sample = templateSample(ctx, places.sample);
   const name = nameField(
-    begun.name,
+    beginning.name,
     () => {
       ownName = true;
       key = idempotencyKey();
@@ -105,8 +105,8 @@ function page(ctx, begun) {
   const template = /** @type {HTMLElement} */ (forms.model.host.querySelector('[data-field="model.chat_template"]'));
   template.parentElement?.after(places.sample);
   if (model) forms.set({ model: { name: model } });
-  const named = PRESETS.find((each) => each.value.toLowerCase() === (preset || "").toLowerCase());
-  if (named && presets[named.value]) forms.set(presets[named.value]);
+  const linkedPreset = PRESETS.find((each) => each.value.toLowerCase() === (preset || "").toLowerCase());
+  if (linkedPreset && presets[linkedPreset.value]) forms.set(presets[linkedPreset.value]);
   refill();
   showPreset();
   check();
@@ -118,13 +118,13 @@ function page(ctx, begun) {
   // What can be chosen
 
   function refill() {
-    const ready = choices.models.find((each) => each.name === awaited && each.status === "ready");
+    const ready = choices.models.find((each) => each.name === awaitedModel && each.status === "ready");
     if (ready) {
-      awaited = "";
+      awaitedModel = "";
       forms.set({ model: { name: ready.name } });
       toast(t("{name} is ready.", { name: ready.name }));
     }
-    const changed = [
+    const changes = [
       fillSelect(
         "model.name",
         t("Choose a base model"),
@@ -133,9 +133,14 @@ function page(ctx, begun) {
           label: modelLabel(each),
           disabled: each.status !== "ready",
         })),
-        ready?.name || (isFilled ? null : model || begun.values.model.name),
+        ready?.name || (isFilled ? null : model || beginning.values.model.name),
       ),
-      fillSelect("data.validation_name", null, validationSets(), isFilled ? null : begun.values.data.validation_name),
+      fillSelect(
+        "data.validation_name",
+        null,
+        validationSets(),
+        isFilled ? null : beginning.values.data.validation_name,
+      ),
       fillSelect(
         "data.name",
         t("Choose a dataset"),
@@ -144,30 +149,30 @@ function page(ctx, begun) {
           label: datasetLabel(each),
           disabled: each.status !== "ready" || each.bad_rows > 0,
         })),
-        isFilled ? null : begun.values.data.name,
+        isFilled ? null : beginning.values.data.name,
       ),
     ];
     isFilled = true;
     drawModels();
     drawData();
-    if (changed.includes(true)) check();
+    if (changes.includes(true)) check();
   }
 
   // A run that is copied names the very version it was measured on.
   function validationSets() {
     const names = [
-      ...new Set([begun.values.data.validation_name, ...choices.datasets.map((each) => each.name)]),
+      ...new Set([beginning.values.data.validation_name, ...choices.datasets.map((each) => each.name)]),
     ].filter(Boolean);
     return [{ value: "", label: t("None") }, ...names.map((name) => ({ value: name, label: name }))];
   }
 
   function drawModels() {
-    const chosen = choices.models.find((each) => each.name === forms.values().model.name);
-    render(places.about, chosen && modelSummary(chosen));
-    render(places.report, chosen && modelReport(chosen));
-    const isReady = chosen?.status === "ready";
+    const model = choices.models.find((each) => each.name === forms.values().model.name);
+    render(places.about, model && modelSummary(model));
+    render(places.report, model && modelReport(model));
+    const isReady = model?.status === "ready";
     template.hidden = !isReady;
-    sample.draw(isReady ? { model: chosen.name, choice: forms.values().model.chat_template } : null);
+    sample.draw(isReady ? { model: model.name, choice: forms.values().model.chat_template } : null);
     render(
       places.model,
       choices.models
@@ -183,10 +188,10 @@ function page(ctx, begun) {
   }
 
   function drawData() {
-    const { name: chosen } = forms.values().data;
+    const { name: dataset } = forms.values().data;
     render(
       places.data,
-      chosen && h("a", { href: pageUrl("datasets", { name: chosen }) }, t("Look at its rows")),
+      dataset && h("a", { href: pageUrl("datasets", { name: dataset }) }, t("Look at its rows")),
       h("a", { href: "./datasets" }, t("Add another file")),
       !choices.datasets.some((each) => each.name === choices.sample) &&
         button(
@@ -195,7 +200,7 @@ function page(ctx, begun) {
             const answer = await ctx.act(event.currentTarget, "add_sample", {});
             if (!answer) return;
             choices = await ctx.read("choices");
-            begun.values.data.name = answer.name;
+            beginning.values.data.name = answer.name;
             isFilled = false;
             refill();
             suggest();
@@ -206,15 +211,15 @@ function page(ctx, begun) {
   }
 
   async function modelAdded(name) {
-    awaited = name;
+    awaitedModel = name;
     choices = await ctx.read("choices");
     refill();
   }
 
   // Values and what they come to
 
-  function edited(id) {
-    touched.add(id);
+  function onEdit(id) {
+    touchedFields.add(id);
     key = idempotencyKey();
     render(places.wrong);
     if (id === "data.name") suggest();
@@ -237,24 +242,24 @@ function page(ctx, begun) {
     });
   }
 
-  function choosePreset(chosen) {
-    if (presets[chosen]) {
-      forms.set(presets[chosen]);
+  function choosePreset(preset) {
+    if (presets[preset]) {
+      forms.set(presets[preset]);
       key = idempotencyKey();
       check();
     }
-    showPreset(chosen);
+    showPreset(preset);
   }
 
-  function showPreset(chosen = presetOf(forms.values(), presets)) {
-    for (const input of pace.querySelectorAll("input")) input.checked = input.value === chosen;
-    render(places.hint, PRESETS.find((each) => each.value === chosen)?.hint);
+  function showPreset(preset = presetOf(forms.values(), presets)) {
+    for (const input of pace.querySelectorAll("input")) input.checked = input.value === preset;
+    render(places.hint, PRESETS.find((each) => each.value === preset)?.hint);
   }
 
   async function suggest() {
     if (ownName) return;
-    const suggested = await ctx.read("suggest_name", { dataset: forms.values().data.name });
-    if (!ownName) name.input.value = suggested;
+    const suggestion = await ctx.read("suggest_name", { dataset: forms.values().data.name });
+    if (!ownName) name.input.value = suggestion;
   }
 
   async function check() {
@@ -269,8 +274,8 @@ function page(ctx, begun) {
       return;
     }
     if (checks !== mine) return;
-    const shown = Object.entries(answer.faults).filter(([id]) => touched.has(id) || answer.clashes.includes(id));
-    forms.complain(Object.fromEntries(shown), { focus: false });
+    const faults = Object.entries(answer.faults).filter(([id]) => touchedFields.has(id) || answer.clashes.includes(id));
+    forms.complain(Object.fromEntries(faults), { focus: false });
     forms.suggest(`${forms.values().method.kind}.target_modules`, ["all-linear", ...answer.layers]);
     render(places.trained, answer.trained_part);
     estimate.draw(answer);
@@ -293,7 +298,7 @@ function page(ctx, begun) {
 
   function onFault(fault) {
     const { name: nameFault, ...others } = fault.fields;
-    for (const id of Object.keys(fault.fields)) touched.add(id);
+    for (const id of Object.keys(fault.fields)) touchedFields.add(id);
     forms.complain(others);
     sweep.complain(others);
     name.complain(nameFault || "", Object.keys(others).length === 0);

@@ -24,29 +24,29 @@ export function rowReview(ctx, place, values) {
     const mine = looks;
     clearTimeout(lookTimer);
     /** @type {any} */
-    let found;
+    let review;
     try {
-      found = await ctx.read("review", { values: values(), start });
+      review = await ctx.read("review", { values: values(), start });
     } catch (fault) {
       if (looks === mine) render(place, errorPanel(fault, look));
       return;
     }
     if (looks !== mine) return;
-    if (found.status === "running") lookTimer = setTimeout(look, LOOK_AGAIN);
+    if (review.status === "running") lookTimer = setTimeout(look, LOOK_AGAIN);
     render(
       place,
-      found.status === "running" &&
+      review.status === "running" &&
         progressBar({
           label: t("Reading the rows with this model"),
-          share: found.total && found.done ? found.done / found.total : null,
+          share: review.total && review.done ? review.done / review.total : null,
         }),
-      found.status === "none" &&
-        found.rows > 0 &&
+      review.status === "none" &&
+        review.rows > 0 &&
         button(t("See what is trained on"), (event) => whileBusy(event.currentTarget, () => look(true)), {
           small: true,
           id: "look-at-rows",
         }),
-      found.notes.map((note) =>
+      review.notes.map((note) =>
         h(
           "div",
           { data: { key: note.code, code: note.code } },

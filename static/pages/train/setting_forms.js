@@ -11,7 +11,7 @@ const UNTITLED = ["model", "data", "objective", "method"];
 // The sections of the spec as three forms. → {model, data, method: {host}, values(), set(values), complain(faults),
 // suggest(id, names)}
 export function settingForms(sections, values, onInput) {
-  const translated = sections.map((section) => ({
+  const shownSections = sections.map((section) => ({
     ...section,
     title: UNTITLED.includes(section.name) ? "" : t(section.title),
     help: t(section.help),
@@ -27,7 +27,11 @@ export function settingForms(sections, values, onInput) {
     const host = h("div");
     return {
       host,
-      ...buildForm(host, { sections: translated.filter((section) => names.includes(section.name)), values, onInput }),
+      ...buildForm(host, {
+        sections: shownSections.filter((section) => names.includes(section.name)),
+        values,
+        onInput,
+      }),
     };
   };
   const others = sections.map((section) => section.name).filter((name) => !["model", "data"].includes(name));
@@ -36,8 +40,8 @@ export function settingForms(sections, values, onInput) {
   return {
     ...all,
     values: () => Object.assign({}, ...each.map((one) => one.values())),
-    set: (given) => {
-      for (const one of each) one.setValues(given);
+    set: (values) => {
+      for (const one of each) one.setValues(values);
     },
     // The first field at fault gets the focus.
     complain(faults, { focus = true } = {}) {
@@ -56,7 +60,7 @@ export function settingForms(sections, values, onInput) {
 }
 
 export function nameField(value, onInput, onEnter) {
-  const wrong = h("p", { class: "field-error", id: "adapter-name-error" });
+  const error = h("p", { class: "field-error", id: "adapter-name-error" });
   const input = h("input", {
     id: "adapter-name",
     type: "text",
@@ -73,7 +77,7 @@ export function nameField(value, onInput, onEnter) {
     },
   });
   const complain = (text, focus = false) => {
-    wrong.textContent = text;
+    error.textContent = text;
     input.setAttribute("aria-invalid", String(Boolean(text)));
     if (text && focus) input.focus();
   };
@@ -86,7 +90,7 @@ export function nameField(value, onInput, onEnter) {
       h("label", { for: "adapter-name" }, t("Adapter name")),
       h("p", { class: "help", id: "adapter-name-help" }, t("So you can find it later.")),
       input,
-      wrong,
+      error,
     ),
   };
 }

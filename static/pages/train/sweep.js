@@ -42,12 +42,12 @@ export function sweepFields(sections, values, onInput) {
 
   function insert() {
     const here = values();
-    const offered = knobs.filter((knob) => knob.section in here);
-    const free = offered.filter((knob) => !rows.some((row) => row.knob() === knob.value));
-    const chosen =
+    const offers = knobs.filter((knob) => knob.section in here);
+    const free = offers.filter((knob) => !rows.some((row) => row.knob() === knob.value));
+    const first =
       ["lora.r", "training.learning_rate"].find((id) => free.some((knob) => knob.value === id)) || free[0].value;
     const id = uniqueId("sweep");
-    const wrong = h("p", { class: "field-error", id: `${id}-error` });
+    const error = h("p", { class: "field-error", id: `${id}-error` });
     const select = h(
       "select",
       {
@@ -57,7 +57,7 @@ export function sweepFields(sections, values, onInput) {
           onInput();
         },
       },
-      offered.map((knob) => h("option", { value: knob.value, selected: knob.value === chosen }, knob.label)),
+      offers.map((knob) => h("option", { value: knob.value, selected: knob.value === first }, knob.label)),
     );
     const input = h("input", {
       id,
@@ -65,7 +65,7 @@ export function sweepFields(sections, values, onInput) {
       autocomplete: "off",
       spellcheck: "false",
       "aria-label": t("Values"),
-      "aria-describedby": wrong.id,
+      "aria-describedby": error.id,
       oninput: () => {
         row.complain("");
         onInput();
@@ -80,7 +80,7 @@ export function sweepFields(sections, values, onInput) {
       knob: () => select.value,
       text: () => input.value,
       complain: (text) => {
-        wrong.textContent = text;
+        error.textContent = text;
         input.setAttribute("aria-invalid", String(Boolean(text)));
       },
       element: h(
@@ -93,7 +93,7 @@ export function sweepFields(sections, values, onInput) {
           input,
           button("", () => drop(row), { icon: "close", kind: "quiet", small: true, "aria-label": t("Remove") }),
         ),
-        wrong,
+        error,
       ),
     };
     rows.push(row);
@@ -109,15 +109,15 @@ export function sweepFields(sections, values, onInput) {
     onInput();
   }
 
-  const filled = () => rows.filter((row) => row.text().trim());
+  const filledRows = () => rows.filter((row) => row.text().trim());
   return {
     element,
-    axes: () => Object.fromEntries(filled().map((row) => [row.knob(), row.text()])),
+    axes: () => Object.fromEntries(filledRows().map((row) => [row.knob(), row.text()])),
     complain: (faults) => {
       for (const row of rows) row.complain(faults[row.knob()] || "");
     },
     count: () =>
-      filled().reduce(
+      filledRows().reduce(
         (count, row) =>
           count *
           new Set(

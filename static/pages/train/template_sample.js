@@ -12,26 +12,26 @@ import { errorPanel } from "../../ui/panels.js";
  * @param {HTMLElement} place
  */
 export function templateSample(ctx, place) {
-  let shown = ""; // what it is drawn for
+  let drawnQuery = ""; // what it is drawn for
 
-  /** @param {Asked | null} asked null hides it */
-  async function draw(asked) {
-    place.hidden = !asked;
-    if (!asked) return;
-    const wanted = JSON.stringify(asked);
-    if (shown === wanted) return;
-    shown = wanted;
+  /** @param {Asked | null} query null hides it */
+  async function draw(query) {
+    place.hidden = !query;
+    if (!query) return;
+    const key = JSON.stringify(query);
+    if (drawnQuery === key) return;
+    drawnQuery = key;
     /** @type {Child} */
-    let drawn;
+    let content;
     try {
-      drawn = conversation(await ctx.read("sample", asked));
+      content = conversation(await ctx.read("sample", query));
     } catch (fault) {
-      drawn = errorPanel(fault, () => {
-        shown = "";
-        return draw(asked);
+      content = errorPanel(fault, () => {
+        drawnQuery = "";
+        return draw(query);
       });
     }
-    if (shown === wanted) render(place, drawn);
+    if (drawnQuery === key) render(place, content);
   }
 
   return { draw };

@@ -119,7 +119,7 @@ class CleanActions(BaseModel):
         Traits(not_changed="left out because they cannot be trimmed ({n})", amount="max_length", needs_tokenizer=True),
     ] = None
 
-    def asked(self) -> Iterator[tuple[Action, Value]]:
+    def items(self) -> Iterator[tuple[Action, Value]]:
         """Each action that is to be done, with its value."""
         return ((action, value) for action in ACTIONS.values() if (value := getattr(self, action.name)))
 

@@ -167,11 +167,11 @@ def recognise(rows: Sequence[Mapping[str, Any]]) -> Layout:
         UnclearFormat: the columns are those of no format.
     """
     columns = columns_of(rows)
-    spelled = {str(column).strip().lower(): column for column in reversed(columns)}
+    column_by_spelling = {str(column).strip().lower(): column for column in reversed(columns)}
     for shape in _SHAPES:
-        layout = _fit(shape, spelled)
+        layout = _fit(shape, column_by_spelling)
         if layout is not None:
-            return _rated(layout, rows, spelled) or layout
+            return _layout_with_verdicts(layout, rows, column_by_spelling) or layout
     raise UnclearFormat(
         StudioError(
             "The columns match no known format: {columns}.",
@@ -183,23 +183,39 @@ def recognise(rows: Sequence[Mapping[str, Any]]) -> Layout:
     )
 
 
-def _fit(shape: _Shape, spelled: Mapping[str, str]) -> Layout | None:
-    found: dict[str, str] = {}
+def _fit(shape: _Shape, column_by_spelling: Mapping[str, str]) -> Layout | None:
+    columns: dict[str, str] = {}
     optional = {part: _OPTIONAL[part] for part in PARTS[shape.format].optional}
     for part, spellings in {**shape.needed, **optional}.items():
-        column = next((spelled[s] for s in spellings if s in spelled and spelled[s] not in found.values()), None)
+        column = next(
+            (
+                column_by_spelling[s]
+                for s in spellings
+                if s in column_by_spelling and column_by_spelling[s] not in columns.values()
+            ),
+            None,
+        )
         if column is not None:
-            found[part] = column
+            columns[part] = column
         elif part in shape.needed:
             return None
-    return Layout(shape.format, found)
+    return Layout(shape.format, columns)
 
 
-def _rated(layout: Layout, rows: Sequence[Mapping[str, Any]], spelled: Mapping[str, str]) -> Layout | None:
+def _layout_with_verdicts(
+    layout: Layout, rows: Sequence[Mapping[str, Any]], column_by_spelling: Mapping[str, str]
+) -> Layout | None:
     """The layout with verdicts, where a column says of each answer whether it is good."""
     if layout.format in (Format.TEXT, Format.PREFERENCE, Format.ALPACA):
         return None
-    column = next((spelled[s] for s in _VERDICTS if s in spelled and _holds_verdicts(rows, spelled[s])), None)
+    column = next(
+        (
+            column_by_spelling[s]
+            for s in _VERDICTS
+            if s in column_by_spelling and _holds_verdicts(rows, column_by_spelling[s])
+        ),
+        None,
+    )
     return (column and Layout(Format.UNPAIRED, {**layout.columns, "label": column})) or None
 
 
@@ -243,13 +259,13 @@ def read_layout(value: Mapping[str, Any], columns: Sequence[str] | None = None) 
             format=value.get("format", ""), known=", ".join(Format),
         ) from None  # fmt: skip
     parts = PARTS[format]
-    chosen = {part: column for part, column in dict(value.get("columns", {})).items() if column and part in parts.all}
-    faults = {part: StudioError("Choose the column that holds it.") for part in parts.needed if part not in chosen}
-    if parts.either and not any(all(part in chosen for part in group) for group in parts.either):
+    mapping = {part: column for part, column in dict(value.get("columns", {})).items() if column and part in parts.all}
+    faults = {part: StudioError("Choose the column that holds it.") for part in parts.needed if part not in mapping}
+    if parts.either and not any(all(part in mapping for part in group) for group in parts.either):
         faults |= {part: StudioError("Choose the column that holds it.") for part in parts.either[-1]}
     if columns is not None:
         unknown = StudioError("There is no such column.", "Available columns: {columns}.", columns=", ".join(columns))
-        faults |= {part: unknown for part, column in chosen.items() if column not in columns}
+        faults |= {part: unknown for part, column in mapping.items() if column not in columns}
     if faults:
         raise InvalidInput("The column mapping is incomplete: {parts}.", parts=", ".join(faults), fields=faults)
-    return Layout(format, chosen)
+    return Layout(format, mapping)

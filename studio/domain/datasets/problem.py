@@ -33,7 +33,7 @@ class Problem:
 
     @property
     def error(self) -> StudioError:
-        return StudioError(self.kind.message, self.kind.remedy, **self._filled)
+        return StudioError(self.kind.message, self.kind.remedy, **self._template_values)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, with the templates filled in."""
@@ -42,11 +42,11 @@ class Problem:
             "field": self.field,
             "code": self.code,
             "level": self.kind.level,
-            "message": fill(self.kind.message, self._filled),
-            "remedy": fill(self.kind.remedy, self._filled),
+            "message": fill(self.kind.message, self._template_values),
+            "remedy": fill(self.kind.remedy, self._template_values),
             "file": self.file,
         }
 
     @property
-    def _filled(self) -> dict[str, Any]:
+    def _template_values(self) -> dict[str, Any]:
         return {"field": self.field, **self.values}

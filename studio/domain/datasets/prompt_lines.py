@@ -50,14 +50,14 @@ def read_prompts(text: str) -> tuple[list[PromptRow], list[Problem]]:
     """
     prompts: list[PromptRow] = []
     problems: list[Problem] = []
-    for line, found in _records(text.removeprefix("\ufeff")):
+    for line, record in _records(text.removeprefix("\ufeff")):
         reader = _Reader(line)
-        row = found if isinstance(found, PromptRow) else None
-        if isinstance(found, Problem):
-            problems.append(found)
+        row = record if isinstance(record, PromptRow) else None
+        if isinstance(record, Problem):
+            problems.append(record)
             continue
         if row is None:
-            row = reader.row(found)
+            row = reader.row(record)
         else:
             reader.check_whole("prompt", row.text)
         problems += reader.problems
@@ -69,11 +69,11 @@ def read_prompts(text: str) -> tuple[list[PromptRow], list[Problem]]:
 def prompt_of(turns: Sequence[Mapping[str, Any]]) -> PromptRow | None:
     """A conversation up to its last answer, which is the reference; None where it has none, or uses tools."""
     last = next((i for i in range(len(turns) - 1, -1, -1) if turns[i]["role"] == "assistant"), 0)
-    asked = turns[:last]
+    question = turns[:last]
     plain = all(turn["role"] in ROLES and turn["content"] and "tool_calls" not in turn for turn in turns[: last + 1])
-    if not plain or not asked or asked[-1]["role"] != "user":
+    if not plain or not question or question[-1]["role"] != "user":
         return None
-    return PromptRow([{"role": t["role"], "content": t["content"]} for t in asked], turns[last]["content"])
+    return PromptRow([{"role": t["role"], "content": t["content"]} for t in question], turns[last]["content"])
 
 
 def _records(text: str) -> Iterator[tuple[int, Any]]:
@@ -107,12 +107,12 @@ def _is_json_row(line: str) -> bool:
     if not line.lstrip().startswith(("{", "[")):
         return False
     try:
-        found = json.loads(line)
+        value = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    if isinstance(found, dict):
-        return any(name in found for name in PROMPT)
-    return isinstance(found, list) and bool(found) and all(isinstance(turn, dict) and "role" in turn for turn in found)
+    if isinstance(value, dict):
+        return any(name in value for name in PROMPT)
+    return isinstance(value, list) and bool(value) and all(isinstance(turn, dict) and "role" in turn for turn in value)
 
 
 def _json_lines(text: str) -> Iterator[tuple[int, Any]]:
@@ -178,18 +178,18 @@ class _Reader:
         if not isinstance(row, Mapping):
             self._note("", "not_an_object", found=_kind(row))
             return PromptRow([])
-        asked = next((name for name in PROMPT if row.get(name) is not None), None)
-        if asked is None:
+        prompt_field = next((name for name in PROMPT if row.get(name) is not None), None)
+        if prompt_field is None:
             self._note("prompt", "missing")
             return PromptRow([])
-        turns = self._turns(asked, row[asked])
-        given = next((name for name in REFERENCE if row.get(name) is not None), None)
-        reference = self._reference(given, row[given]) if given else ""
+        turns = self._turns(prompt_field, row[prompt_field])
+        reference_field = next((name for name in REFERENCE if row.get(name) is not None), None)
+        reference = self._reference(reference_field, row[reference_field]) if reference_field else ""
         if len(turns) > 1 and turns[-1]["role"] == "assistant":
             *turns, last = turns
             reference = reference or last["content"]
         if not self.problems and turns[-1]["role"] != "user":
-            self._note(asked, "no_turns")
+            self._note(prompt_field, "no_turns")
         return PromptRow(turns, reference)
 
     def check_whole(self, field: str, text: str) -> None:

@@ -38,8 +38,8 @@ def read_row(layout: Layout, row: Any, line: int, file: int = 0) -> tuple[Row | 
     if layout.format is Format.CHAT and len(layout.columns) == 1 and (turns := _plain_chat(layout, row)) is not None:
         return {"messages": turns}, []
     reader = _RowReader(layout, line, file)
-    made = reader.row(row)
-    return (None, reader.problems) if reader.problems else (made, [])
+    content = reader.row(row)
+    return (None, reader.problems) if reader.problems else (content, [])
 
 
 def _plain_chat(layout: Layout, row: Any) -> list[Turn] | None:
@@ -87,17 +87,17 @@ class _RowReader:
             return {}
         match self._format:
             case Format.TEXT:
-                made: Row = {"text": self._text(row, "text")}
+                content: Row = {"text": self._text(row, "text")}
             case Format.PREFERENCE:
-                made = self._preference(row)
+                content = self._preference(row)
             case Format.UNPAIRED:
-                made = self._unpaired(row)
+                content = self._unpaired(row)
             case _:
-                made = {"messages": self._conversation(row)}
-        self._add_tools(row, made)
+                content = {"messages": self._conversation(row)}
+        self._add_tools(row, content)
         if self._format is not Format.UNPAIRED and (label := _label(row.get(self._columns.get("label", "")))):
-            made["label"] = label
-        return made
+            content["label"] = label
+        return content
 
     # the four shapes
 
@@ -144,16 +144,16 @@ class _RowReader:
         verdict = VERDICT_OF.get(str(row.get(column)).strip().lower())
         if verdict is None:
             self.note(column, "no_verdict", found=excerpt(str(row.get(column))))
-        asked = max((i + 1 for i, turn in enumerate(turns) if turn["role"] != "assistant"), default=0)
-        return {"prompt": turns[:asked], "completion": turns[asked:], "label": bool(verdict)}
+        answer_start = max((i + 1 for i, turn in enumerate(turns) if turn["role"] != "assistant"), default=0)
+        return {"prompt": turns[:answer_start], "completion": turns[answer_start:], "label": bool(verdict)}
 
-    def _add_tools(self, row: Mapping[str, Any], made: Row) -> None:
+    def _add_tools(self, row: Mapping[str, Any], content: Row) -> None:
         column = self._columns.get("tools", "")
         if not (value := row.get(column)):
             return
         try:
             if tools := read_tools(value):
-                made["tools"] = tools
+                content["tools"] = tools
         except WrongTools:
             self.note(column, "bad_tools")
 
@@ -244,22 +244,22 @@ class _RowReader:
             return _turn("", "")
         who = "from" if turn.get("role") is None and "from" in turn else "role"
         what = "value" if turn.get("content") is None and "value" in turn else "content"
-        role, called = self._role(turn.get(who), f"{field}.{who}")
+        role, is_call = self._role(turn.get(who), f"{field}.{who}")
         content = turn.get(what)
-        made = _turn(role, "")
+        new_turn = _turn(role, "")
         try:
-            if called and isinstance(content, str):
-                made["tool_calls"] = [read_call(content)]
+            if is_call and isinstance(content, str):
+                new_turn["tool_calls"] = [read_call(content)]
             elif turn.get("tool_calls") or turn.get("function_call"):
-                made["tool_calls"] = read_calls(turn.get("tool_calls") or [turn["function_call"]])
+                new_turn["tool_calls"] = read_calls(turn.get("tool_calls") or [turn["function_call"]])
         except WrongTools as error:
-            self.note(f"{field}.{what if called else 'tool_calls'}{error.place}", "bad_tool_call")
-            return made
-        if not (called and "tool_calls" in made):
-            made["content"] = self._content(content, f"{field}.{what}", role, calls="tool_calls" in made)
+            self.note(f"{field}.{what if is_call else 'tool_calls'}{error.place}", "bad_tool_call")
+            return new_turn
+        if not (is_call and "tool_calls" in new_turn):
+            new_turn["content"] = self._content(content, f"{field}.{what}", role, calls="tool_calls" in new_turn)
         if role == "tool":
-            made |= {key: turn[key] for key in ("name", "tool_call_id") if isinstance(turn.get(key), str)}
-        return made
+            new_turn |= {key: turn[key] for key in ("name", "tool_call_id") if isinstance(turn.get(key), str)}
+        return new_turn
 
     def _role(self, value: Any, field: str) -> tuple[str, bool]:
         """The role, and whether its words are a tool call."""
@@ -301,11 +301,11 @@ def _turn(role: str, content: str) -> Turn:
 
 def _common_start(chosen: list[Turn], rejected: list[Turn]) -> tuple[list[Turn], list[Turn], list[Turn]]:
     """Two whole conversations as what they share, and how each ends."""
-    shared = 0
+    common = 0
     most = min(len(chosen), len(rejected)) - 1
-    while shared < most and chosen[shared] == rejected[shared]:
-        shared += 1
-    return chosen[:shared], chosen[shared:], rejected[shared:]
+    while common < most and chosen[common] == rejected[common]:
+        common += 1
+    return chosen[:common], chosen[common:], rejected[common:]
 
 
 def _label(value: Any) -> str:

@@ -43,8 +43,8 @@ def text_faults(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Code and values of each kind of problem in the text, each kind once. None of them repeats a secret."""
     if control := _CONTROL_RE.search(text):
         yield "control_characters", {"character": f"U+{ord(control[0]):04X}"}
-    if garbled := _garbled(text):
-        yield "mojibake", {"found": garbled}
+    if characters := _garbled_characters(text):
+        yield "mojibake", {"found": characters}
     for what, pattern in _SECRET_RES.items():
         if pattern.search(text):
             yield "secret", {"what": what}
@@ -53,11 +53,11 @@ def text_faults(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "email", {}
 
 
-def _garbled(text: str) -> str:
+def _garbled_characters(text: str) -> str:
     """Characters that only come from reading text in a wrong encoding; ftfy knows the improbable sequences."""
     if not (candidate := _GARBLED_RE.search(text)):
         return ""
     if candidate[0] in ("\ufffd", "ï¿½", "锟斤拷", "烫烫烫"):
         return candidate[0]
-    found = BADNESS_RE.search(text)
-    return found[0][:20] if found else ""
+    match = BADNESS_RE.search(text)
+    return match[0][:20] if match else ""

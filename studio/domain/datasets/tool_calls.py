@@ -24,7 +24,7 @@ def read_tools(value: Any) -> list[Tool]:
     Raises:
         WrongTools: it is something else.
     """
-    tools = _parsed(value)
+    tools = _parse(value)
     if isinstance(tools, Mapping):
         tools = [tools]
     if not isinstance(tools, list):
@@ -33,15 +33,15 @@ def read_tools(value: Any) -> list[Tool]:
 
 
 def _tool(value: Any) -> Tool:
-    described = value.get("function", value) if isinstance(value, Mapping) else None
-    if not isinstance(described, Mapping) or not isinstance(described.get("name"), str):
+    function = value.get("function", value) if isinstance(value, Mapping) else None
+    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
         raise WrongTools
-    return _writable({"type": "function", "function": dict(described)})
+    return _writable({"type": "function", "function": dict(function)})
 
 
 def read_calls(value: Any) -> list[Call]:
     """The calls of one turn. Raises WrongTools."""
-    calls = _parsed(value)
+    calls = _parse(value)
     if not isinstance(calls, list):
         raise WrongTools
     return [read_call(call, f"[{i}]") for i, call in enumerate(calls)]
@@ -49,18 +49,18 @@ def read_calls(value: Any) -> list[Call]:
 
 def read_call(value: Any, place: str = "") -> Call:
     """One call, as an object or in JSON; its arguments may be JSON once more. Raises WrongTools."""
-    call = _parsed(value, place)
+    call = _parse(value, place)
     function = call.get("function", call) if isinstance(call, Mapping) else None
     if not isinstance(function, Mapping) or not isinstance(function.get("name"), str) or not function["name"]:
         raise WrongTools(place)
-    given = function.get("arguments", function.get("parameters"))
-    arguments = {} if given is None or given == "" else _parsed(given, place)
+    raw_arguments = function.get("arguments", function.get("parameters"))
+    arguments = {} if raw_arguments is None or raw_arguments == "" else _parse(raw_arguments, place)
     if not isinstance(arguments, Mapping):
         raise WrongTools(place)
-    made: Call = {"type": "function", "function": {"name": function["name"], "arguments": dict(arguments)}}
+    tool_call: Call = {"type": "function", "function": {"name": function["name"], "arguments": dict(arguments)}}
     if isinstance(call, Mapping) and isinstance(call.get("id"), str):
-        made["id"] = call["id"]
-    return _writable(made, place)
+        tool_call["id"] = call["id"]
+    return _writable(tool_call, place)
 
 
 def _writable(value: dict[str, Any], place: str = "") -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _writable(value: dict[str, Any], place: str = "") -> dict[str, Any]:
     return value
 
 
-def _parsed(value: Any, place: str = "") -> Any:
+def _parse(value: Any, place: str = "") -> Any:
     if not isinstance(value, str):
         return value
     try:

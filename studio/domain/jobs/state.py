@@ -17,7 +17,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Done:
-    finished: events.Finished
+    event: events.Finished
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,13 @@ def can_vary(place: str) -> bool:
     return info is not None and kind_of(info) not in ("list", "lines")
 
 
-def read_axes(given: Mapping[str, str]) -> dict[str, list[str]]:
+def read_axes(texts: Mapping[str, str]) -> dict[str, list[str]]:
     """The values of each knob from text such as "8, 16", each once.
 
     Raises:
         InvalidInput: `fields` names the knobs that cannot have several values, or have none.
     """
-    axes = {place: list(dict.fromkeys(filter(None, map(str.strip, text.split(","))))) for place, text in given.items()}
+    axes = {place: list(dict.fromkeys(filter(None, map(str.strip, text.split(","))))) for place, text in texts.items()}
     faults: dict[str, StudioError] = {}
     for place, values in axes.items():
         if not can_vary(place):
@@ -47,7 +47,7 @@ def read_axes(given: Mapping[str, str]) -> dict[str, list[str]]:
         elif not values:
             faults[place] = StudioError("Enter at least one value.", "Separate values with commas, such as 8, 16.")
     if faults:
-        raise _refused(faults)
+        raise _refusal(faults)
     return axes
 
 
@@ -63,21 +63,21 @@ def combine(values: Values, axes: Mapping[str, Sequence[str]]) -> list[Combinati
             "That makes {count} runs.", "Use fewer values: at most {most} runs.", count=count, most=MAX_RUNS
         )
     faults: dict[str, StudioError] = {}
-    found = []
-    for chosen in product(*axes.values()):
-        picked = dict(zip(axes, chosen, strict=True))
+    combinations = []
+    for point in product(*axes.values()):
+        settings = dict(zip(axes, point, strict=True))
         try:
-            spec = read_spec(_with(values, picked))
-            found.append(Combination(_suffix(picked), spec))
-            faults |= _missing(spec, picked)
+            spec = read_spec(_with(values, settings))
+            combinations.append(Combination(_suffix(settings), spec))
+            faults |= _missing(spec, settings)
         except InvalidInput as refused:
             for place, fault in refused.fields.items():
-                if place in picked:
-                    fault = StudioError("“{value}”: {fault}", value=picked[place], fault=str(fault))
+                if place in settings:
+                    fault = StudioError("“{value}”: {fault}", value=settings[place], fault=str(fault))
                 faults.setdefault(place, fault)
     if faults:
-        raise _refused(faults)
-    return found
+        raise _refusal(faults)
+    return combinations
 
 
 def _missing(spec: RunSpec, places: Iterable[str]) -> dict[str, StudioError]:
@@ -95,22 +95,22 @@ def _missing(spec: RunSpec, places: Iterable[str]) -> dict[str, StudioError]:
     }  # fmt: skip
 
 
-def _with(values: Values, picked: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    changed = {section: dict(fields) for section, fields in values.items()}
-    for place, value in picked.items():
+def _with(values: Values, settings: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    sections = {section: dict(fields) for section, fields in values.items()}
+    for place, value in settings.items():
         section, _, field = place.partition(".")
-        changed.setdefault(section, {})[field] = value
-    return changed
+        sections.setdefault(section, {})[field] = value
+    return sections
 
 
-def _suffix(picked: Mapping[str, str]) -> str:
+def _suffix(settings: Mapping[str, str]) -> str:
     parts = []
-    for place, value in picked.items():
+    for place, value in settings.items():
         field = place.partition(".")[2]
         parts.append(slug(f"{'' if field in ('name', 'kind') else _SHORT.get(field, field.replace('_', '-'))}{value}"))
     return "-".join(parts)
 
 
-def _refused(faults: Mapping[str, StudioError]) -> InvalidInput:
+def _refusal(faults: Mapping[str, StudioError]) -> InvalidInput:
     first = next(iter(faults))
     return InvalidInput("{place}: {first}", fields=dict(faults), place=first, first=str(faults[first]))

@@ -86,13 +86,13 @@ def check(
             )
         )
         done = _run(intake, "intake", progress)
-        found = done.result(DatasetSummary)
-        if found.unclear:
-            raise InvalidInput.from_dict(found.unclear.as_fault())
+        summary = done.result(DatasetSummary)
+        if summary.unclear:
+            raise InvalidInput.from_dict(summary.unclear.as_fault())
         report = Report(
-            format=(found.layout or {}).get("format", ""), rows=found.rows, rows_in=found.rows_in,
-            trainable=found.trainable or 0, bad_rows=found.bad_rows, counts=dict(found.problems),
-            files=[file.model_dump(mode="json") for file in found.files],
+            format=(summary.layout or {}).get("format", ""), rows=summary.rows, rows_in=summary.rows_in,
+            trainable=summary.trainable or 0, bad_rows=summary.bad_rows, counts=dict(summary.problems),
+            files=[file.model_dump(mode="json") for file in summary.files],
         )  # fmt: skip
         problems = [problem for problem, _ in read_problems(intake.folder.path / PROBLEMS)]
         if question is not None and report.rows:

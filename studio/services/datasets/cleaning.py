@@ -11,17 +11,17 @@ from studio.store.tables.datasets import Dataset
 
 
 def clean_source(
-    dataset: Dataset, actions: CleanActions, tokenizer: Tokenizer | None, counted: Path | None
+    dataset: Dataset, actions: CleanActions, tokenizer: Tokenizer | None, counts_folder: Path | None
 ) -> CleanSource:
     """See Datasets.clean."""
-    found = {name: getattr(dataset.details, name) for name in DatasetSummary.model_fields}
+    fields = {name: getattr(dataset.details, name) for name in DatasetSummary.model_fields}
     own = {"left_out": None, "trimmed": None, "changed": None, "bad_rows": dataset.bad_rows}
     return CleanSource(
         rows_path=dataset.rows_path,
         problems_path=str(dataset.own_folder / PROBLEMS),
-        counted_path=str(counted / PROBLEMS) if counted else "",
+        counted_path=str(counts_folder / PROBLEMS) if counts_folder else "",
         rows=dataset.rows,
-        parent=DatasetSummary(**found | own),
+        parent=DatasetSummary(**fields | own),
         actions=actions,
         tokenizer=tokenizer,
     )

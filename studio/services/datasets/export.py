@@ -16,13 +16,13 @@ from studio.store.datasets.row_lines import row_line
 from studio.store.tables.datasets import Dataset
 
 
-def problem_lines(dataset: Dataset, examination: TokenCount | None = None) -> Iterator[str]:
+def problem_lines(dataset: Dataset, token_count: TokenCount | None = None) -> Iterator[str]:
     """All problems as a CSV file, a piece at a time."""
     names = [original.name for original in dataset.details.originals] or [dataset.file_name]
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(["file", "line", "field", "level", "code", "message", "remedy"])
-    for path in _problem_files(dataset, examination):
+    for path in _problem_files(dataset, token_count):
         for problem, _ in read_problems(path):
             p = problem.as_dict()
             name = names[min(problem.file, len(names) - 1)]

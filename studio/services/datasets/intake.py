@@ -50,10 +50,10 @@ class DatasetIntakes:
             time.sleep(POLL_SECONDS)
             with suppress(CatalogueFull):  # the reserve is given up: there is room at the next look
                 self.look_after(dataset)
-            found = self._catalogue.dataset_by_id(dataset.id)
-            if found is None:  # deleted meanwhile
+            current = self._catalogue.dataset_by_id(dataset.id)
+            if current is None:  # deleted meanwhile
                 break
-            dataset = found
+            dataset = current
             progress(dataset)
         return dataset
 
@@ -63,28 +63,28 @@ class DatasetIntakes:
             details=dataset.details.model_copy(update={"fault": fault.as_dict()}),
         )  # fmt: skip
 
-    def _finish(self, dataset: Dataset, finished: Finished) -> None:
-        found = finished.result(DatasetDetails)
+    def _finish(self, dataset: Dataset, event: Finished) -> None:
+        new_details = event.result(DatasetDetails)
         request = JobFolder(dataset.folder).read_request(IntakeRequest)
-        known = dataset.details.model_dump(exclude_unset=True, exclude={"unclear", "fault"})
-        details = DatasetDetails.model_validate(known | found.model_dump(exclude_unset=True))
+        old_fields = dataset.details.model_dump(exclude_unset=True, exclude={"unclear", "fault"})
+        details = DatasetDetails.model_validate(old_fields | new_details.model_dump(exclude_unset=True))
         details = details.model_copy(
             update={"reading": request.reading} | ({"chosen_layout": request.layout} if request.layout else {})
         )
-        if found.unclear is not None:
+        if new_details.unclear is not None:
             self._catalogue.change_dataset(dataset.id, status="unclear", worker="", details=details)
             return
-        if found.layout is None:
+        if new_details.layout is None:
             raise ValueError("the worker has said nothing of the layout")
         if request.layout:
-            self._catalogue.remember_column_map(header_key(found.columns), request.layout)
+            self._catalogue.remember_column_map(header_key(new_details.columns), request.layout)
         *before, step = dataset.steps
-        if "hub" in step and found.hub is not None:
-            step = step | {"hub": found.hub.model_dump(mode="json")}  # with its commit
-        counted = {"rows", "bad_rows", "left_out", "trimmed", "changed"}
-        counts = found.model_dump(mode="json", include=counted, exclude_unset=True)
+        if "hub" in step and new_details.hub is not None:
+            step = step | {"hub": new_details.hub.model_dump(mode="json")}  # with its commit
+        count_fields = {"rows", "bad_rows", "left_out", "trimmed", "changed"}
+        counts = new_details.model_dump(mode="json", include=count_fields, exclude_unset=True)
         self._catalogue.change_dataset(
             dataset.id, status="ready", worker="", stage="", details=details, steps=[*before, step | counts],
-            format=found.layout["format"], sha256=found.sha256, rows=found.rows, size=found.size,
-            rows_path=finished.path,
+            format=new_details.layout["format"], sha256=new_details.sha256, rows=new_details.rows,
+            size=new_details.size, rows_path=event.path,
         )  # fmt: skip

@@ -23,21 +23,21 @@ class DatasetRemoval:
         self._folder = folder
         self._originals = originals
 
-    def remove(self, doomed: Sequence[Dataset]) -> None:
+    def remove(self, datasets: Sequence[Dataset]) -> None:
         """Raises StudioError: their files cannot be removed; nothing has changed then."""
-        for dataset in doomed:
+        for dataset in datasets:
             if dataset.status == "reading" and dataset.folder:
                 Job(self._engine, dataset.folder, dataset.worker).stop(force=True)
-        ids = [dataset.id for dataset in doomed]
+        ids = [dataset.id for dataset in datasets]
         # An old studio kept two versions in one folder.
-        needed = {Path(d.rows_path).parent for d in self._catalogue.datasets() if d.id not in ids}
-        folders = [folder for folder in map(self._folder_of, doomed) if folder not in needed]
+        kept_folders = {Path(d.rows_path).parent for d in self._catalogue.datasets() if d.id not in ids}
+        folders = [folder for folder in map(self._folder_of, datasets) if folder not in kept_folders]
         try:
             with deleting(folders, self._folder, self._is_known):
                 self._catalogue.delete_datasets(ids)
         except OSError as error:
-            raise cannot_remove(doomed[0].name, self._folder_of(doomed[0]), error) from error
-        self.clear_originals({original.sha256 for dataset in doomed for original in dataset.details.originals})
+            raise cannot_remove(datasets[0].name, self._folder_of(datasets[0]), error) from error
+        self.clear_originals({original.sha256 for dataset in datasets for original in dataset.details.originals})
 
     def finish(self) -> None:
         """Ends removals that were broken off."""

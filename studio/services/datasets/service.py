@@ -87,25 +87,25 @@ class Datasets:
             StudioError: there is no room, or the folder cannot be written.
         """
         files = [files] if isinstance(files, Path) else list(files)
-        shown = [Path(file_name).name for file_name in file_names] or [file.name for file in files]
+        names = [Path(file_name).name for file_name in file_names] or [file.name for file in files]
         if not files:
             raise InvalidInput("There is no file.", "Choose at least one.")
-        for file, file_name in zip(files, shown, strict=True):
+        for file, file_name in zip(files, names, strict=True):
             check_regular(file, file_name)
             check_suffix(file_name)
-        wanted = name_of_file(shown[0]) if name is None else check_name(name)
-        with self._lock, self._keeping(files, shown) as originals:
-            if known := self._known(originals, wanted, shown, named=name is not None, owner=owner):
-                return known
-            free = self._catalogue.free_name(Dataset, wanted)
-            if name is not None and wanted != free:
-                raise name_taken(wanted)
+        preferred_name = name_of_file(names[0]) if name is None else check_name(name)
+        with self._lock, self._keeping(files, names) as originals:
+            if existing := self._existing(originals, preferred_name, names, is_named=name is not None, owner=owner):
+                return existing
+            free = self._catalogue.free_name(Dataset, preferred_name)
+            if name is not None and preferred_name != free:
+                raise name_taken(preferred_name)
             source = FilesSource(files=[FileReference(path=str(o.path), name=o.name) for o in originals])
             dataset = self._catalogue.add_dataset(
                 name=free, format="", sha256="", path=str(originals[0].path), rows_path="", rows=0, size=0, owner=owner,
-                file_name=shown[0] if len(shown) == 1 else f"{shown[0]} + {len(shown) - 1}",
+                file_name=names[0] if len(names) == 1 else f"{names[0]} + {len(names) - 1}",
                 details=DatasetDetails(originals=[o.record() for o in originals]),
-                steps=[{"action": "add", "files": shown, "at": time.time()} | choices_of(reading, layout)],
+                steps=[{"action": "add", "files": names, "at": time.time()} | choices_of(reading, layout)],
             )  # fmt: skip
             return self._start(dataset, source, reading, layout)
 
@@ -144,11 +144,11 @@ class Datasets:
             InvalidInput: the repository's id or the name cannot be used.
         """
         source = check_hub_source(repository, config, split, revision)
-        wanted = name_of_file(source.repository.rpartition("/")[2] + ".") if name is None else check_name(name)
+        preferred_name = name_of_file(source.repository.rpartition("/")[2] + ".") if name is None else check_name(name)
         with self._lock:
-            free = self._catalogue.free_name(Dataset, wanted)
-            if name is not None and wanted != free:
-                raise name_taken(wanted)
+            free = self._catalogue.free_name(Dataset, preferred_name)
+            if name is not None and preferred_name != free:
+                raise name_taken(preferred_name)
             dataset = self._catalogue.add_dataset(
                 name=free, format="", sha256="", path="", rows_path="", rows=0, size=0, owner=owner,
                 file_name=source.repository, details=DatasetDetails(hub=source),
@@ -156,14 +156,20 @@ class Datasets:
             )  # fmt: skip
             return self._start(dataset, source)
 
-    def _known(
-        self, originals: Sequence[SourceFile], wanted: str, shown: Sequence[str], *, named: bool, owner: str
+    def _existing(
+        self,
+        originals: Sequence[SourceFile],
+        preferred_name: str,
+        names: Sequence[str],
+        *,
+        is_named: bool,
+        owner: str,
     ) -> Dataset | None:
         """The newest version of what is there already of these files."""
         hashes = [o.sha256 for o in originals]
         for dataset in self._catalogue.datasets():
             same = [o.sha256 for o in dataset.details.originals] == hashes and dataset.owner == owner
-            by_name = dataset.name == wanted or (not named and dataset.file_name == shown[0])
+            by_name = dataset.name == preferred_name or (not is_named and dataset.file_name == names[0])
             if same and by_name and dataset.status in ("ready", "reading"):
                 return self._catalogue.dataset(dataset.name)
         return None
@@ -246,7 +252,7 @@ class Datasets:
         actions: CleanActions,
         *,
         tokenizer: Tokenizer | None = None,
-        counted: Path | None = None,
+        counts_folder: Path | None = None,
     ) -> Dataset:
         """The next version, without what the actions take away; it is `reading` at first.
 
@@ -260,10 +266,10 @@ class Datasets:
         """
         with self._lock:
             dataset = self._catalogue.dataset(reference)
-            asked = list(actions.asked())
-            if not asked:
+            chosen_actions = list(actions.items())
+            if not chosen_actions:
                 raise InvalidInput("There is nothing to do.", "Choose what to clean up.")
-            if tokenizer is None and any(action.traits.needs_tokenizer for action, _ in asked):
+            if tokenizer is None and any(action.traits.needs_tokenizer for action, _ in chosen_actions):
                 raise InvalidInput(
                     "No base model is ready, and only its tokenizer can tell what is too long.", "Add one first."
                 )
@@ -274,7 +280,7 @@ class Datasets:
                     "Add its file again.", name=dataset.name,
                 )  # fmt: skip
             step = {"action": "clean", "at": time.time(), **actions.model_dump(mode="json", exclude_defaults=True)}
-            source = clean_source(dataset, actions, tokenizer, counted)
+            source = clean_source(dataset, actions, tokenizer, counts_folder)
             return self._start(self._next_version(dataset, [*dataset.steps, step]), source)
 
     def _next_version(self, dataset: Dataset, steps: list[dict[str, Any]]) -> Dataset:
@@ -294,11 +300,11 @@ class Datasets:
 
     def list(self) -> Sequence[Dataset]:
         """The newest version of each, newest first."""
-        seen: dict[str, Dataset] = {}
+        newest: dict[str, Dataset] = {}
         for dataset in self._catalogue.datasets():
-            if dataset.name not in seen or seen[dataset.name].version < dataset.version:
-                seen[dataset.name] = dataset
-        return list(seen.values())
+            if dataset.name not in newest or newest[dataset.name].version < dataset.version:
+                newest[dataset.name] = dataset
+        return list(newest.values())
 
     def get(self, reference: str) -> Dataset:
         """By name, the newest version of it; or by `name@version`, or the hash's beginning. Raises NotFound."""
@@ -322,16 +328,20 @@ class Datasets:
             StudioError: its files cannot be removed; nothing has changed then.
         """
         with self._lock:
-            found = self._catalogue.dataset(reference)
-            doomed = [found] if reference == found.reference else self._catalogue.dataset_versions(found.name)
-            for dataset in doomed:
+            named_dataset = self._catalogue.dataset(reference)
+            versions = (
+                [named_dataset]
+                if reference == named_dataset.reference
+                else self._catalogue.dataset_versions(named_dataset.name)
+            )
+            for dataset in versions:
                 if self._catalogue.dataset_is_in_use(dataset.id):
                     raise InvalidInput(
                         "The dataset “{name}” is in use by an unfinished run.",
                         "Wait until the run ends, or stop it.", name=dataset.name,
                     )  # fmt: skip
             with self._reserve.given_up():
-                self._removal.remove(doomed)
+                self._removal.remove(versions)
 
     def finish_deletions(self) -> None:
         """Ends those that were broken off."""

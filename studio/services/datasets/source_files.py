@@ -49,7 +49,7 @@ class SourceFiles:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             digest = hashlib.sha256()
-            with _opened(file, name) as source, copy.open("wb") as target:
+            with _open(file, name) as source, copy.open("wb") as target:
                 while chunk := source.read(_CHUNK_BYTES):
                     digest.update(chunk)
                     target.write(chunk)
@@ -93,7 +93,7 @@ def cannot_store(error: OSError, folder: Path) -> StudioError:
     )  # fmt: skip
 
 
-def _opened(file: Path, name: str) -> BinaryIO:
+def _open(file: Path, name: str) -> BinaryIO:
     try:
         return file.open("rb")
     except OSError as error:

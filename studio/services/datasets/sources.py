@@ -45,5 +45,5 @@ def check_hub_source(repository: str, config: str, split: str, revision: str) ->
 
 def choices_of(reading: ReadOptions | None, layout: Mapping[str, Any] | None) -> dict[str, Any]:
     """What a person chose of how the files are read, for the version's history."""
-    chosen = {key: value for key, value in (reading.model_dump() if reading else {}).items() if value}
-    return chosen | ({"layout": dict(layout)} if layout else {})
+    choices = {key: value for key, value in (reading.model_dump() if reading else {}).items() if value}
+    return choices | ({"layout": dict(layout)} if layout else {})

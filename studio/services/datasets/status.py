@@ -17,8 +17,8 @@ def check_ready(dataset: Dataset) -> None:
 def fault_of(dataset: Dataset) -> StudioError | None:
     """Why it could not be read, or what is unclear in it; with its values apart, so that it can be translated."""
     if dataset.status == "failed":
-        told = dataset.details.fault
-        return StudioError.from_dict(told) if told else StudioError(dataset.problem, dataset.remedy)
+        payload = dataset.details.fault
+        return StudioError.from_dict(payload) if payload else StudioError(dataset.problem, dataset.remedy)
     if dataset.status == "unclear" and dataset.details.unclear:
         return StudioError.from_dict(dataset.details.unclear.as_fault())
     return None

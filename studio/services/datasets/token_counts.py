@@ -75,19 +75,19 @@ class TokenCounts:
             StudioError: the worker cannot be started.
         """
         check_ready(dataset)
-        known = self.look(dataset, request)
-        if known.status in ("running", "done"):
-            return known
-        job = Job(self._engine, known.folder)
+        token_count = self.look(dataset, request)
+        if token_count.status in ("running", "done"):
+            return token_count
+        job = Job(self._engine, token_count.folder)
         try:
             job.prepare(request.request_for(dataset.rows_path))
             job.start("count-tokens")
         except OSError as error:
             raise StudioError(
                 "The folder {folder} cannot be written: {reason}.", "Free some space or fix its permissions.",
-                folder=known.folder, reason=error.strerror or str(error),
+                folder=token_count.folder, reason=error.strerror or str(error),
             ) from error  # fmt: skip
-        return TokenCount("running", known.folder, total=dataset.rows)
+        return TokenCount("running", token_count.folder, total=dataset.rows)
 
     def look(self, dataset: Dataset, request: TokenCountRequest) -> TokenCount:
         """How far it is."""
@@ -117,6 +117,6 @@ class TokenCounts:
 
     def _job(self, dataset: Dataset, request: TokenCountRequest) -> Job:
         """The folder is named by what is asked, so that the same is counted once."""
-        asked = request.request_for(dataset.rows_path).model_dump(mode="json")
-        digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+        question = request.request_for(dataset.rows_path).model_dump(mode="json")
+        digest = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
         return Job(self._engine, dataset.own_folder / COUNTS / digest[:16])

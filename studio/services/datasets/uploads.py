@@ -48,7 +48,7 @@ class Uploads:
             partial.unlink(missing_ok=True)
 
     @contextmanager
-    def taken(self, tokens: list[str]) -> Iterator[list[Path]]:
+    def taking(self, tokens: list[str]) -> Iterator[list[Path]]:
         """The files of these tokens. They are gone when the block ends, however it does.
 
         Raises:

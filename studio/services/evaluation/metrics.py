@@ -23,8 +23,8 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30f
 
 def score(answer: str, reference: str) -> dict[str, float]:
     """By the names of those metrics that can be computed of the two; `reference` is empty where there is none."""
-    found = {m.name: OF_AN_ANSWER[m.name](answer, reference) for m in SCORES if reference or not m.needs_reference}
-    return {name: float(value) for name, value in found.items() if value is not None and math.isfinite(value)}
+    values = {m.name: OF_AN_ANSWER[m.name](answer, reference) for m in SCORES if reference or not m.needs_reference}
+    return {name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)}
 
 
 def score_corpus(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
@@ -59,8 +59,8 @@ def words(text: str) -> list[str]:
 
 def _rouge_l(answer: str, reference: str) -> float | None:
     """None where the texts are too long for it."""
-    told, right = words(answer), words(reference)
-    if len(told) * len(right) > MAX_COMPARISONS:
+    answer_words, reference_words = words(answer), words(reference)
+    if len(answer_words) * len(reference_words) > MAX_COMPARISONS:
         return None
     return float(_rouge().score(reference, answer)["rougeL"].fmeasure)
 

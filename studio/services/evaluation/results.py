@@ -22,14 +22,14 @@ EXPORTED_AT_ONCE = 200  # prompts
 
 def columns_of(evaluation: Evaluation, names: Mapping[int, str]) -> list[dict[str, Any]]:
     """place, name ("" for a base model) by what its adapters are called now, model, precision, shares."""
-    shown = []
-    for place, given in enumerate(evaluation.columns):
-        column = Column.model_validate(given)
-        shown.append(
+    columns = []
+    for place, fields in enumerate(evaluation.columns):
+        column = Column.model_validate(fields)
+        columns.append(
             {"place": place, "name": name_of(identity_of(column, evaluation.adapters), names)}
-            | {"model": column.model, "precision": column.precision, "shares": given["shares"]}
+            | {"model": column.model, "precision": column.precision, "shares": fields["shares"]}
         )
-    return shown
+    return columns
 
 
 def head(evaluation: Evaluation, counts: tuple[int, int], names: Mapping[int, str]) -> dict[str, Any]:
@@ -58,19 +58,19 @@ def summary(catalogue: Catalogue, evaluation: Evaluation) -> dict[str, Any]:
     """
     figures = catalogue.figures(evaluation.id)
     cast = catalogue.votes(evaluation_id=evaluation.id)
-    shown = []
+    columns = []
     for column in columns_of(evaluation, catalogue.adapter_names()):
         place = column["place"]
-        found = figures.get(place, {})
+        column_figures = figures.get(place, {})
         mine = [vote for vote in cast if vote.contenders[place]["answered"]]
-        shown.append(
+        columns.append(
             {k: column[k] for k in ("place", "name", "model", "precision")}
-            | {"answered": found.get("answered", 0), "errors": found.get("failed", 0)}
-            | {"scores": {score.name: found.get(score.name) for score in SCORES}}
+            | {"answered": column_figures.get("answered", 0), "errors": column_figures.get("failed", 0)}
+            | {"scores": {score.name: column_figures.get(score.name) for score in SCORES}}
             | {"corpus": evaluation.corpus.get(str(place), {})}
-            | from_loss(found.get("loss"))
-            | {"loss_tokens": found.get("loss_tokens", 0), "tokens": found.get("tokens", 0)}
-            | {"tokens_per_second": found.get("tokens_per_second")}
+            | from_loss(column_figures.get("loss"))
+            | {"loss_tokens": column_figures.get("loss_tokens", 0), "tokens": column_figures.get("tokens", 0)}
+            | {"tokens_per_second": column_figures.get("tokens_per_second")}
             | {
                 "votes": {
                     "votes": len(mine),
@@ -82,7 +82,7 @@ def summary(catalogue: Catalogue, evaluation: Evaluation) -> dict[str, Any]:
         )
     return {
         "status": evaluation.status, "prompts": evaluation.prompts, "references": evaluation.references,
-        "columns": shown,
+        "columns": columns,
     }  # fmt: skip
 
 
@@ -113,11 +113,11 @@ def states(answers: Sequence[EvaluationAnswer]) -> list[dict[str, Any]]:
 def _answer(column: int, answer: EvaluationAnswer | None) -> dict[str, Any]:
     if answer is None:
         return {"column": column, "state": "missing", "text": "", "scores": {}}
-    told = ("text", "tokens", "tokens_per_second", "first_token_seconds", "finish", "note", "label")
+    names = ("text", "tokens", "tokens_per_second", "first_token_seconds", "finish", "note", "label")
     return {
         "column": column,
         "state": "error" if answer.failed else "done",
-        **{name: getattr(answer, name) for name in told},
+        **{name: getattr(answer, name) for name in names},
         **from_loss(answer.loss),
         "scores": {score.name: answer.scores[score.name] for score in SCORES if score.name in answer.scores},
         "error": answer.error or None,
@@ -133,10 +133,11 @@ def export(catalogue: Catalogue, evaluation: Evaluation, format: str) -> str:
     columns = columns_of(evaluation, catalogue.adapter_names())
     rows = _all_rows(catalogue, evaluation)
     if format == "jsonl":
-        named = [{k: c[k] for k in ("name", "model", "precision")} for c in columns]
+        column_fields = [{k: c[k] for k in ("name", "model", "precision")} for c in columns]
         return "".join(
             json.dumps(
-                row | {"answers": [answer | named[answer["column"]] for answer in row["answers"]]}, ensure_ascii=False
+                row | {"answers": [answer | column_fields[answer["column"]] for answer in row["answers"]]},
+                ensure_ascii=False,
             )
             + "\n"
             for row in rows
@@ -169,47 +170,49 @@ def before_and_after(catalogue: Catalogue, adapter: Adapter) -> list[dict[str, A
     """Of each prompt set the newest finished evaluation in which the adapter, alone and as it was trained, stood beside
     its base in the same precision: {"set", "evaluation", "metric", "base", "adapter", "better" (higher or lower), "n",
     "at"} for each metric, over the `n` prompts that both have it of."""
-    found: list[dict[str, Any]] = []
-    seen: set[int] = set()
+    comparisons: list[dict[str, Any]] = []
+    set_ids: set[int] = set()
     for evaluation in catalogue.all_evaluations("finished"):
         places = _places(evaluation, adapter.id)
-        if places is None or evaluation.set_id in seen or not applicable(evaluation.references):
+        if places is None or evaluation.set_id in set_ids or not applicable(evaluation.references):
             continue
-        seen.add(evaluation.set_id)
-        base, tuned = places
+        set_ids.add(evaluation.set_id)
+        base, adapter_column = places
         answers = {(a.place, a.column): a for a in catalogue.answers(evaluation.id) if a.column in places}
-        both = {place for place, column in answers if column == base} & {p for p, column in answers if column == tuned}
-        pairs = [(answers[place, base], answers[place, tuned]) for place in both]
-        found += [
+        both = {place for place, column in answers if column == base} & {
+            p for p, column in answers if column == adapter_column
+        }
+        pairs = [(answers[place, base], answers[place, adapter_column]) for place in both]
+        comparisons += [
             {"set": evaluation.set_name, "evaluation": evaluation.id, "at": evaluation.ended_at, **row}
             for row in _means(pairs)
         ]
-    return found
+    return comparisons
 
 
 def _places(evaluation: Evaluation, adapter_id: int) -> tuple[int, int] | None:
     """Of the base, and of the adapter."""
-    columns = [Column.model_validate(given) for given in evaluation.columns]
-    for tuned, column in enumerate(columns):
+    columns = [Column.model_validate(fields) for fields in evaluation.columns]
+    for place, column in enumerate(columns):
         shares = column.shares
         if len(shares) == 1 and shares[0].strength == 1 and evaluation.adapters.get(shares[0].adapter) == adapter_id:
-            alone = column.model_copy(update={"shares": ()})
-            if alone in columns:
-                return columns.index(alone), tuned
+            base_column = column.model_copy(update={"shares": ()})
+            if base_column in columns:
+                return columns.index(base_column), place
     return None
 
 
 def _means(pairs: Sequence[tuple[EvaluationAnswer, EvaluationAnswer]]) -> Iterator[dict[str, Any]]:
     for score in SCORES:
         both = [(b.scores.get(score.name), t.scores.get(score.name)) for b, t in pairs]
-        known = [(b, t) for b, t in both if b is not None and t is not None]
-        if known:
-            base, tuned = (sum(values) / len(known) for values in zip(*known, strict=True))
-            yield _row(score, base, tuned, len(known))
+        pairs_of_scores = [(b, t) for b, t in both if b is not None and t is not None]
+        if pairs_of_scores:
+            base, adapter_mean = (sum(values) / len(pairs_of_scores) for values in zip(*pairs_of_scores, strict=True))
+            yield _row(score, base, adapter_mean, len(pairs_of_scores))
     read = [(b, t) for b, t in pairs if b.loss is not None and t.loss is not None]
     if read:
-        base, tuned = (_loss([pair[side] for pair in read]) for side in (0, 1))
-        of_base, of_tuned = from_loss(base), from_loss(tuned)
+        base, adapter_mean = (_loss([pair[side] for pair in read]) for side in (0, 1))
+        of_base, of_tuned = from_loss(base), from_loss(adapter_mean)
         for metric in LIKELIHOODS:
             yield _row(metric, of_base[metric.name], of_tuned[metric.name], len(read))
 
@@ -219,5 +222,5 @@ def _loss(answers: Sequence[EvaluationAnswer]) -> float:
     return sum((a.loss or 0.0) * (a.loss_tokens or 0) for a in answers) / tokens
 
 
-def _row(metric: Metric, base: float | None, tuned: float | None, n: int) -> dict[str, Any]:
-    return {"metric": metric.name, "base": base, "adapter": tuned, "better": metric.better, "n": n}
+def _row(metric: Metric, base: float | None, adapter: float | None, n: int) -> dict[str, Any]:
+    return {"metric": metric.name, "base": base, "adapter": adapter, "better": metric.better, "n": n}

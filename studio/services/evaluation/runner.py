@@ -34,10 +34,10 @@ Result = TypeVar("Result")
 class Responder(Protocol):
     """What answers: see services.playground.Playground."""
 
-    def answer(self, asked: Sequence[ColumnPrompt], sampling: Sampling) -> Iterator[Comparison]: ...
+    def answer(self, prompts: Sequence[ColumnPrompt], sampling: Sampling) -> Iterator[Comparison]: ...
 
     def likelihoods(
-        self, asked: Sequence[ColumnPrompt], references: Sequence[str]
+        self, prompts: Sequence[ColumnPrompt], references: Sequence[str]
     ) -> Sequence[Likelihood | StudioError]: ...
 
 
@@ -62,7 +62,7 @@ class EvaluationRunner:
         self._id = evaluation.id
         self._over = over
         self._now = now
-        self._looked = 0.0
+        self._looked_at = 0.0
         self._columns = [Column.model_validate(column) for column in evaluation.columns]
         self._sampling = Sampling.model_validate(evaluation.sampling)
 
@@ -114,7 +114,7 @@ class EvaluationRunner:
         names = self._catalogue.adapter_names()
         columns = [current(column, self._evaluation.adapters, names) for column in self._columns]
         cells: list[tuple[Prompt, int]] = []
-        asked: list[ColumnPrompt] = []
+        prompts: list[ColumnPrompt] = []
         for prompt, there in batch:
             messages = [Message.model_validate(message) for message in prompt.messages]
             for place, column in enumerate(columns):
@@ -124,10 +124,10 @@ class EvaluationRunner:
                     self._record(prompt, place, failed=True, error=column.as_dict())
                 else:
                     cells.append((prompt, place))
-                    asked.append(ColumnPrompt(column, messages))
-        if not asked:
+                    prompts.append(ColumnPrompt(column, messages))
+        if not prompts:
             return
-        faults = self._patiently(lambda: self._answers(cells, asked))
+        faults = self._patiently(lambda: self._answers(cells, prompts))
         if len(faults) == len(cells) and len(batch) > 1:
             for one in batch:  # perhaps they were too many at once, or one of them ends the worker
                 self._ask([one])
@@ -135,29 +135,31 @@ class EvaluationRunner:
         for number, fault in faults.items():
             self._record(*cells[number], failed=True, error=fault)
 
-    def _answers(self, cells: Sequence[tuple[Prompt, int]], asked: Sequence[ColumnPrompt]) -> dict[int, dict[str, Any]]:
+    def _answers(
+        self, cells: Sequence[tuple[Prompt, int]], prompts: Sequence[ColumnPrompt]
+    ) -> dict[int, dict[str, Any]]:
         """Records the answers as they are done; returns what went wrong with the others, by their number."""
-        recorded: set[int] = set()
+        done: set[int] = set()
         faults: dict[int, dict[str, Any]] = {}
-        known = self._catalogue.answers(self._id, sorted({prompt.place for prompt, _ in cells}))
-        there = {(answer.place, answer.column) for answer in known}  # since an earlier try
-        left = [number for number, (prompt, column) in enumerate(cells) if (prompt.place, column) not in there]
-        if not left:
+        earlier_answers = self._catalogue.answers(self._id, sorted({prompt.place for prompt, _ in cells}))
+        there = {(answer.place, answer.column) for answer in earlier_answers}  # since an earlier try
+        open_numbers = [number for number, (prompt, column) in enumerate(cells) if (prompt.place, column) not in there]
+        if not open_numbers:
             return {}
-        moments = self._bench.answer([asked[number] for number in left], self._sampling)
+        moments = self._bench.answer([prompts[number] for number in open_numbers], self._sampling)
         try:
             for moment in moments:
                 self._check_running()
-                for number, state in zip(left, moment.columns, strict=True):
-                    if state.state == "done" and number not in recorded:
+                for number, state in zip(open_numbers, moment.columns, strict=True):
+                    if state.state == "done" and number not in done:
                         self._record_done(*cells[number], state)
-                        recorded.add(number)
+                        done.add(number)
                     elif state.state == "error":
                         faults[number] = (state.error or _no_answer()).as_dict()
         finally:
             if close := getattr(moments, "close", None):  # ends the answers that are under way
                 close()
-        return faults | {n: _no_answer().as_dict() for n in left if n not in recorded and n not in faults}
+        return faults | {n: _no_answer().as_dict() for n in open_numbers if n not in done and n not in faults}
 
     def _record_done(self, prompt: Prompt, column: int, state: Any) -> None:
         text = kept_text(state.text)
@@ -175,26 +177,26 @@ class EvaluationRunner:
 
     def _measure(self) -> None:
         """How likely the columns find the references of what they have answered."""
-        while found := self._catalogue.answers_to_measure(self._evaluation, MAX_BATCH_ROWS):
+        while batch := self._catalogue.answers_to_measure(self._evaluation, MAX_BATCH_ROWS):
             self._check_running(at_once=True)
             names = self._catalogue.adapter_names()
-            self._read(found, names)
+            self._read(batch, names)
 
-    def _read(self, found: Sequence[tuple[EvaluationAnswer, Prompt]], names: Mapping[int, str]) -> None:
-        asked, references, answers = [], [], []
-        for answer, prompt in found:
+    def _read(self, batch: Sequence[tuple[EvaluationAnswer, Prompt]], names: Mapping[int, str]) -> None:
+        prompts, references, answers = [], [], []
+        for answer, prompt in batch:
             column = current(self._columns[answer.column], self._evaluation.adapters, names)
             if isinstance(column, StudioError):
                 self._catalogue.record_loss(answer, None, 0)
                 continue
-            asked.append(ColumnPrompt(column, [Message.model_validate(message) for message in prompt.messages]))
+            prompts.append(ColumnPrompt(column, [Message.model_validate(message) for message in prompt.messages]))
             references.append(prompt.reference)
             answers.append(answer)
-        if not asked:
+        if not prompts:
             return
         read: Sequence[Likelihood | StudioError | None]
         try:
-            read = self._patiently(lambda: self._bench.likelihoods(asked, references))
+            read = self._patiently(lambda: self._bench.likelihoods(prompts, references))
         except StudioError:  # what answers need not be able to read: its scores stand all the same
             logger.warning("Evaluation %s has answers without a loss", self._id, exc_info=True)
             read = [None] * len(answers)
@@ -216,8 +218,8 @@ class EvaluationRunner:
             except StudioError as fault:
                 self._catalogue.change_evaluation(self._id, only=("running",), fault=fault.as_dict())
                 end = self._now() + pause
-                while (left := end - self._now()) > 0:
-                    self._over.wait(min(left, POLL_SECONDS))
+                while (remaining := end - self._now()) > 0:
+                    self._over.wait(min(remaining, POLL_SECONDS))
                     self._check_running()
                 self._catalogue.change_evaluation(self._id, only=("running",), fault={})
         return do()
@@ -225,8 +227,8 @@ class EvaluationRunner:
     def _check_running(self, *, at_once: bool = False) -> None:
         """Raises Ended."""
         now = self._now()
-        if at_once or now - self._looked >= POLL_SECONDS:
-            self._looked = now
+        if at_once or now - self._looked_at >= POLL_SECONDS:
+            self._looked_at = now
             try:
                 running = self._catalogue.evaluation(self._id).status == "running"
             except NotFound:

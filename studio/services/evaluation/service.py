@@ -61,7 +61,7 @@ class Evaluations:
         """
         if key and (earlier := self._catalogue.evaluation_by_key(key)):
             return earlier.id
-        chosen = self._catalogue.prompt_set(set_id)
+        prompt_set = self._catalogue.prompt_set(set_id)
         read = read_columns(columns)
         adapters = self._judge(read)
         try:
@@ -76,8 +76,8 @@ class Evaluations:
                 ),
             ) from error  # fmt: skip
         return self._catalogue.add_evaluation(
-            name=check_name(name or cut(chosen.name or "", MAX_NAME_CHARACTERS)), key=key, set_id=chosen.id,
-            set_name=chosen.name, prompts=chosen.prompts, references=chosen.references,
+            name=check_name(name or cut(prompt_set.name or "", MAX_NAME_CHARACTERS)), key=key, set_id=prompt_set.id,
+            set_name=prompt_set.name, prompts=prompt_set.prompts, references=prompt_set.references,
             columns=[column.model_dump(mode="json") for column in read], adapters=adapters,
             sampling=how.model_dump(mode="json"), owner=owner,
         ).id  # fmt: skip
@@ -85,7 +85,7 @@ class Evaluations:
     def _judge(self, columns: Sequence[Column]) -> dict[str, int]:
         """The ids of all adapters in them by name. Raises InvalidInput at the first column that cannot be asked."""
         adapters: dict[str, int] = {}
-        seen: set[str] = set()
+        identities: set[str] = set()
         for number, column in enumerate(columns):
             try:
                 model = self._catalogue.model(column.model)
@@ -102,12 +102,12 @@ class Evaluations:
                     fault.template, fault.remedy_template, fields={f"columns[{number}]": fault}, **fault.values
                 ) from fault
             who = compared_as(identity_of(column, adapters))
-            if who in seen:
+            if who in identities:
                 raise InvalidInput.at(
                     f"columns[{number}]",
                     StudioError("Column {number} appears twice.", "Leave it out.", number=number + 1),
                 )
-            seen.add(who)
+            identities.add(who)
         return adapters
 
     def stop(self, id: int) -> None:
@@ -121,8 +121,8 @@ class Evaluations:
         evaluation = self._catalogue.evaluation(id)
         if evaluation.status in OPEN:
             raise InvalidInput("The evaluation “{name}” has not ended.", "Wait until it ends.", name=evaluation.name)
-        failed = self._catalogue.answer_counts(id).get(id, (0, 0))[1]
-        if evaluation.status == "finished" and not failed:
+        failures = self._catalogue.answer_counts(id).get(id, (0, 0))[1]
+        if evaluation.status == "finished" and not failures:
             raise InvalidInput("The evaluation “{name}” has all its answers.", name=evaluation.name)
         self._catalogue.reopen_evaluation(id)
 

@@ -47,19 +47,19 @@ class Checkpoints:
         if not run.folder:
             return []
         losses = self._catalogue.evaluations(run_id)
-        kept = {step: adapter.name for step, adapter in self._catalogue.adapters_of_checkpoints(run_id).items()}
-        if made := self._catalogue.adapter_of_run(run_id):  # of the last step, or of the best
-            kept.setdefault(made.steps, made.name)
+        names = {step: adapter.name for step, adapter in self._catalogue.adapters_of_checkpoints(run_id).items()}
+        if final_adapter := self._catalogue.adapter_of_run(run_id):  # of the last step, or of the best
+            names.setdefault(final_adapter.steps, final_adapter.name)
         return [
             CheckpointInfo(
-                step=found.step,
-                eval_loss=losses.get(found.step),
-                best=found.step == run.best_step,
-                at=found.path.stat().st_mtime,
-                size=folder_size(found.path),
-                adapter=kept.get(found.step),
+                step=checkpoint.step,
+                eval_loss=losses.get(checkpoint.step),
+                best=checkpoint.step == run.best_step,
+                at=checkpoint.path.stat().st_mtime,
+                size=folder_size(checkpoint.path),
+                adapter=names.get(checkpoint.step),
             )
-            for found in checkpoints(JobFolder(run.folder).checkpoints)
+            for checkpoint in checkpoints(JobFolder(run.folder).checkpoints)
         ]
 
     def promote(self, run_id: int, step: int, name: str) -> Adapter:
@@ -74,21 +74,21 @@ class Checkpoints:
             raise InvalidInput("The checkpoint at step {step} is already kept: “{name}”.", step=step, name=earlier.name)
         name = check_name(name)
         folder = JobFolder(run.folder)
-        found = next((c for c in checkpoints(folder.checkpoints) if c.step == step), None) if run.folder else None
-        if found is None:
+        checkpoint = next((c for c in checkpoints(folder.checkpoints) if c.step == step), None) if run.folder else None
+        if checkpoint is None:
             raise NotFound(
                 "Run {id} has no intact checkpoint at step {step}.",
                 "Only the most recent ones and the best one are kept; reload the list.",
                 id=run_id,
                 step=step,
             )
-        if reason := damage(found.path, thorough=True):
+        if reason := damage(checkpoint.path, thorough=True):
             raise InvalidInput("This checkpoint is damaged: {reason}", "Choose another one.", reason=reason)
         request = folder.read_request(TrainRequest)
         path = self._adapters / f"{slug(name)}-{run_id}-{step}"
         if self._catalogue.free_name(Adapter, name) != name:
             raise InvalidInput("There is already an adapter named “{name}”.", "Choose another name.", name=name)
-        _copy(found.path, path, base=request.model.path, provenance=_provenance(run, request, step))
+        _copy(checkpoint.path, path, base=request.model.path, provenance=_provenance(run, request, step))
         losses = self._catalogue.losses_at(run_id, step)
         try:
             return self._catalogue.add_adapter(

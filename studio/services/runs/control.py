@@ -174,9 +174,9 @@ class RunControl:
         spec = _longer(read_stored(run.spec), run, newest, epochs, steps)
         rows = spec.data.model_copy(update={"name": f"{run.dataset_name}@{run.dataset_version}"})  # those very rows
         spec = spec.model_copy(update={"data": rows})
-        prepared = self._runs.prepared(spec, name or self._runs.free_name(run.name))
+        fields = self._runs.prepare(spec, name or self._runs.free_name(run.name))
         return self._catalogue.add_run(
-            **prepared, key=key, owner=owner, parent_id=run.id, continue_from=str(newest.path), device=run.device
+            **fields, key=key, owner=owner, parent_id=run.id, continue_from=str(newest.path), device=run.device
         ).id
 
 

@@ -43,7 +43,7 @@ def place(
     else than runs, and each time the device is free again the queue is asked from its beginning.
     """
     free = {device.name: device for device in devices if device.name not in busy}
-    known = {device.name: device for device in devices}
+    by_name = {device.name: device for device in devices}
     usual = [device.name for device in devices if device.name != CPU] or [CPU]
     starts: dict[int, str] = {}
     reasons: dict[int, StudioError] = {}
@@ -51,8 +51,8 @@ def place(
     for run in queue:
         if run.held:
             continue
-        if run.device and run.device not in known:
-            reasons[run.id] = _no_device(run.device, known)
+        if run.device and run.device not in by_name:
+            reasons[run.id] = _no_device(run.device, by_name)
             continue
         allowed = [run.device] if run.device else usual
         open_ones = [free[name] for name in allowed if name in free]
@@ -63,7 +63,9 @@ def place(
             del free[fitting[0].name]
         elif need is not None and open_ones:
             roomy = [device for device in open_ones if need <= device.memory]
-            if not roomy and any(name not in free and need <= known[name].memory for name in allowed if name in known):
+            if not roomy and any(
+                name not in free and need <= by_name[name].memory for name in allowed if name in by_name
+            ):
                 continue  # its turn comes on a larger device
             device = max(roomy or open_ones, key=lambda device: device.free)
             reasons[run.id] = _no_memory(device, need)
@@ -72,12 +74,12 @@ def place(
     return Placed(starts, reasons, short)
 
 
-def _no_device(name: str, known: Collection[str]) -> StudioError:
+def _no_device(name: str, names: Collection[str]) -> StudioError:
     return StudioError(
         NO_DEVICE,
         "Pin it to one of {known}, or to none.",
         device=name,
-        known=", ".join(sorted(known)),
+        known=", ".join(sorted(names)),
     )
 
 

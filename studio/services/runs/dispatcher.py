@@ -92,14 +92,14 @@ class Dispatcher:
         devices = self._engine.devices()
         # A run that an older studio has started does not say where it is: there was one at a time, on the first device.
         busy = {run.placed_on or devices[0].name for run in self._catalogue.runs_with_worker() if devices}
-        placed = place(queue, busy, devices, {run.id: self._need(run) for run in queue})
+        placement = place(queue, busy, devices, {run.id: self._need(run) for run in queue})
         for run in queue:
-            reason, need = placed.reasons.get(run.id), self._need(run)
-            if (device := placed.short.get(run.id)) and need and self._eviction:
+            reason, need = placement.reasons.get(run.id), self._need(run)
+            if (device := placement.short.get(run.id)) and need and self._eviction:
                 reason = self._eviction.evict_for(device, need) or reason
             waiting = reason.as_dict() if reason else {}
-            if run.id in placed.starts:
-                begin = partial(self._start, now=now, device=placed.starts[run.id])
+            if run.id in placement.starts:
+                begin = partial(self._start, now=now, device=placement.starts[run.id])
                 each_by_itself([run], begin, lambda run, fault: self._fail(run, fault, now))
             elif waiting != run.waiting:
                 self._catalogue.change_run(run.id, waiting=waiting)
@@ -211,13 +211,13 @@ class Dispatcher:
 
     def _press(self, run: Run, ending: Ending | None, job: Job, now: float) -> None:
         """A stop that goes unheard becomes SIGTERM, then SIGKILL; an end at once is one from the beginning."""
-        asked = run.stop_asked if run.stop_asked is not None else now
-        if asked > now:  # the clock was set back
+        asked_at = run.stop_asked if run.stop_asked is not None else now
+        if asked_at > now:  # the clock was set back
             self._catalogue.change_run(run.id, stop_asked=now)
-        waited = now - asked
-        if ending in (Ending.AT_ONCE, Ending.DISCARD) or waited > SECONDS_TO_KILL:
+        waited_seconds = now - asked_at
+        if ending in (Ending.AT_ONCE, Ending.DISCARD) or waited_seconds > SECONDS_TO_KILL:
             job.stop(force=True)
-        elif waited > SECONDS_TO_TERMINATE:
+        elif waited_seconds > SECONDS_TO_TERMINATE:
             job.stop()
 
 

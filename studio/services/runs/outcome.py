@@ -39,11 +39,11 @@ class RunOutcomes:
         """Records that the run is `status` now that its job is over, and queues it again where it was
         interrupted and may go on by itself."""
         run = self._catalogue.run(run.id)  # with what its events have just said
-        finished = state.finished if isinstance(state, Done) else None
+        event = state.event if isinstance(state, Done) else None
         if status is RunStatus.CANCELLED:
-            _leave_nothing(job.folder, finished)
-        elif finished and finished.path:
-            self._add_adapter(run, finished)
+            _leave_nothing(job.folder, event)
+        elif event and event.path:
+            self._add_adapter(run, event)
         outcome = _outcome(run, status, state, job)
         self.record(run, outcome, now)
         if outcome.status is RunStatus.INTERRUPTED and run.resumes < automatic_resumes(run):
@@ -61,25 +61,25 @@ class RunOutcomes:
         fields: dict[str, Any] = {"ended_at": now, "worker": "", "ending": None, "stage": ""}
         reason, values = _ENDED.get(outcome.status, ""), {}
         if (fault := outcome.fault) is not None:
-            told = fault.as_dict()
-            fields.update(problem=fault.problem, remedy=fault.remedy, fault=told)
-            reason, values = told["problem"], told["values"]
+            payload = fault.as_dict()
+            fields.update(problem=fault.problem, remedy=fault.remedy, fault=payload)
+            reason, values = payload["problem"], payload["values"]
         if outcome.out_of_memory:  # however it is resumed: with half the batch
             fields["halvings"] = run.halvings + 1
         self._catalogue.change_run(run.id, outcome.status, reason=reason, values=values, at=now, **fields)
 
-    def _add_adapter(self, run: Run, finished: Finished) -> None:
+    def _add_adapter(self, run: Run, event: Finished) -> None:
         if self._catalogue.adapter_of_run(run.id) is not None:  # a server died between the two writes
             return
-        summary = finished.result(AdapterSummary)
+        summary = event.result(AdapterSummary)
         self._catalogue.add_adapter(
             name=self._catalogue.free_name(Adapter, run.name),
-            path=finished.path,
-            size=finished.size,
-            steps=summary.from_step or finished.step,
-            train_loss=finished.train_loss,
-            eval_loss=finished.eval_loss,
-            best_eval_loss=finished.best_eval_loss,
+            path=event.path,
+            size=event.size,
+            steps=summary.from_step or event.step,
+            train_loss=event.train_loss,
+            eval_loss=event.eval_loss,
+            best_eval_loss=event.best_eval_loss,
             **lineage(self._catalogue, run, summary),
         )
 
@@ -92,7 +92,7 @@ def _outcome(run: Run, status: RunStatus, state: JobState, job: Job) -> Outcome:
             return Outcome(RunStatus.FAILED, _folder_is_gone(job.folder.path))
         reason = job.exit_reason()
         return Outcome(status, job.why_lost(), out_of_memory=bool(reason and reason.out_of_memory))
-    if status is RunStatus.STOPPED and not (isinstance(state, Done) and state.finished.path):
+    if status is RunStatus.STOPPED and not (isinstance(state, Done) and state.event.path):
         return Outcome(status, _no_adapter(run))
     return Outcome(status)
 
@@ -102,10 +102,10 @@ def automatic_resumes(run: Run) -> int:
     return WatchSpec.model_validate(run.spec.get("watch", {})).automatic_resumes
 
 
-def _leave_nothing(folder: JobFolder, finished: Finished | None) -> None:
+def _leave_nothing(folder: JobFolder, event: Finished | None) -> None:
     folder.remove_checkpoints()
-    if finished and finished.path:  # it was quicker than the wish to discard it
-        shutil.rmtree(finished.path, ignore_errors=True)
+    if event and event.path:  # it was quicker than the wish to discard it
+        shutil.rmtree(event.path, ignore_errors=True)
 
 
 def _no_adapter(run: Run) -> StudioError:

@@ -99,8 +99,8 @@ def _go_back(summary: Summary, event: Resumed) -> None:
     summary.metrics = [m for m in summary.metrics if m["step"] <= step]
     summary.samples = [s for s in summary.samples if s["step"] <= step]
     summary.forget_after = step if summary.forget_after is None else min(step, summary.forget_after)
-    for forgotten in LOSSES:
-        summary.fields.pop(forgotten, None)
+    for name in LOSSES:
+        summary.fields.pop(name, None)
     summary.fields.update(step=step)
     summary.notes.append((event.at, NOTES["resumed" if step else "anew"], {"step": step}))
     summary.notes += [(event.at, NOTES["skipped"], {"damage": damage}) for damage in event.skipped]

@@ -49,10 +49,10 @@ class Runs:
         """
         if key and (earlier := self._catalogue.run_by_key(key)):
             return earlier.id
-        prepared = self.prepared(spec, name)
-        return self._catalogue.add_run(**prepared, key=key, owner=owner, device=device, held=hold).id
+        fields = self.prepare(spec, name)
+        return self._catalogue.add_run(**fields, key=key, owner=owner, device=device, held=hold).id
 
-    def prepared(self, spec: RunSpec, name: str) -> dict[str, Any]:
+    def prepare(self, spec: RunSpec, name: str) -> dict[str, Any]:
         """What the catalogue keeps of a run with this spec that makes the adapter `name`.
 
         Raises:
@@ -65,11 +65,11 @@ class Runs:
             faults["name"] = fault
         model = self._judge_model(spec.model, faults)
         dataset, validation = self._judge_data(spec.data, faults)
-        planned = _planned(spec, dataset, validation)
+        run_plan = _plan_of(spec, dataset, validation)
         faults |= run_checks.faults(
             spec,
             context=model.context if model else 0,
-            plan=planned,
+            plan=run_plan,
             base=_base_of(model),
             format=dataset.format if dataset else None,
             validation_format=validation.format if validation else None,
@@ -83,7 +83,7 @@ class Runs:
             raise InvalidInput(first.template, first.remedy_template, fields=faults, **first.values)
         return {
             "name": name,
-            "spec": _pinned(spec, validation).model_dump(mode="json"),
+            "spec": _pin_validation(spec, validation).model_dump(mode="json"),
             "model_id": model.id,
             "dataset_id": dataset.id,
             "model_name": model.name,
@@ -93,20 +93,20 @@ class Runs:
 
     def notes(self, spec: RunSpec) -> Sequence[StudioError]:
         """What of the spec works, but is hardly meant; nothing where its dataset cannot be used."""
-        planned = _planned(spec, *self._judge_data(spec.data, {}))
-        return run_checks.notes(spec, planned) if planned else []
+        run_plan = _plan_of(spec, *self._judge_data(spec.data, {}))
+        return run_checks.notes(spec, run_plan) if run_plan else []
 
-    def _judge_model(self, asked: ModelSpec, faults: dict[str, StudioError]) -> Model | None:
+    def _judge_model(self, spec: ModelSpec, faults: dict[str, StudioError]) -> Model | None:
         """The base model; what is wrong with it goes to `faults`."""
         try:
-            model = self._catalogue.model(asked.name)
+            model = self._catalogue.model(spec.name)
             check_model(model)
         except InvalidInput as fault:
             faults["model.name"] = fault
             return None
         try:
-            if (stored := stored_quantization(model_config(model.path))) is not None:
-                stored.check_precision(asked.precision)
+            if (quantization := stored_quantization(model_config(model.path))) is not None:
+                quantization.check_precision(spec.precision)
         except StudioError as fault:
             faults["model.precision"] = fault
         return model
@@ -156,12 +156,12 @@ class Runs:
         open_runs = self._catalogue.runs(RunStatus.QUEUED, *(s for s in RunStatus if s.has_worker))
         return any(r.name == name for r in open_runs) or any(a.name == name for a in self._catalogue.adapters(name))
 
-    def free_name(self, wanted: str) -> str:
-        """`wanted`, or with the first number behind it that makes it free."""
-        name, number = wanted, 1
+    def free_name(self, preferred_name: str) -> str:
+        """`preferred_name`, or with the first number behind it that makes it free."""
+        name, number = preferred_name, 1
         while self._name_is_taken(name):
             number += 1
-            name = f"{wanted}-{number}"
+            name = f"{preferred_name}-{number}"
         return name
 
     def list(self) -> Sequence[Run]:
@@ -246,14 +246,14 @@ def _base_of(model: Model | None) -> BaseWeights | None:
         return None
 
 
-def _planned(spec: RunSpec, dataset: Dataset | None, validation: Dataset | None) -> Plan | None:
+def _plan_of(spec: RunSpec, dataset: Dataset | None, validation: Dataset | None) -> Plan | None:
     """Rows and steps; None where there is no row to train on."""
     if dataset is None or dataset.trainable_rows < 1:
         return None
     return plan(spec, dataset.trainable_rows, validation.trainable_rows if validation else 0)
 
 
-def _pinned(spec: RunSpec, validation: Dataset | None) -> RunSpec:
+def _pin_validation(spec: RunSpec, validation: Dataset | None) -> RunSpec:
     """The spec with the validation set's very version, since the name alone means the newest."""
     if validation is None:
         return spec

@@ -14,11 +14,11 @@ Settings = dict[str, Any]
 
 @dataclass(frozen=True)
 class SettingsDiff:
-    """`differing` has each run's values of the settings that are not the same in all, in the runs' order; `same` the
-    others, once."""
+    """`values_by_run` has each run's values of the settings that are not the same in all, in the runs' order; `same`
+    the others, once."""
 
     names: list[str]
-    differing: list[Settings]
+    values_by_run: list[Settings]
     same: Settings
 
 
@@ -34,9 +34,9 @@ def compare_settings(runs: Sequence[Run]) -> SettingsDiff:
         for run in runs
     ]
     names = list(dict.fromkeys(name for settings in all_of_them for name in settings))
-    differing = [name for name in names if len({repr(settings.get(name)) for settings in all_of_them}) > 1]
+    changed_names = [name for name in names if len({repr(settings.get(name)) for settings in all_of_them}) > 1]
     return SettingsDiff(
-        names=differing,
-        differing=[{name: settings.get(name) for name in differing} for settings in all_of_them],
-        same={name: all_of_them[0].get(name) for name in names if name not in differing} if all_of_them else {},
+        names=changed_names,
+        values_by_run=[{name: settings.get(name) for name in changed_names} for settings in all_of_them],
+        same={name: all_of_them[0].get(name) for name in names if name not in changed_names} if all_of_them else {},
     )

@@ -28,11 +28,11 @@ class Sweeps:
         """
         name = check_name(name)
         read = read_axes(axes)
-        prepared = [
-            {**self._runs.prepared(each.spec, self._runs.free_name(f"{name}-{each.suffix}")), "owner": owner}
+        rows = [
+            {**self._runs.prepare(each.spec, self._runs.free_name(f"{name}-{each.suffix}")), "owner": owner}
             for each in combine(values, read)
         ]
-        return self._catalogue.add_sweep(prepared, name=name, key=key, axes=read, owner=owner).id
+        return self._catalogue.add_sweep(rows, name=name, key=key, axes=read, owner=owner).id
 
     def runs(self, id: int) -> Sequence[Run]:
         """In the order they were queued. Raises NotFound."""

@@ -54,10 +54,10 @@ class EvaluationRecords(KeyedRecords):
         with self._session() as session:
             record = session.scalar(select(PromptSet).where(PromptSet.name == name))
         if record is None:
-            known = ", ".join(each.name or "" for each in self.prompt_sets()[:8])
+            names = ", ".join(each.name or "" for each in self.prompt_sets()[:8])
             raise NotFound(
-                "There is no prompt set named “{name}”.", "There are: {names}." if known else "There are none yet.",
-                name=name, names=known,
+                "There is no prompt set named “{name}”.", "There are: {names}." if names else "There are none yet.",
+                name=name, names=names,
             )  # fmt: skip
         return record
 
@@ -88,18 +88,18 @@ class EvaluationRecords(KeyedRecords):
     ) -> tuple[Sequence[Prompt], int]:
         """By place, and how many there are. Every word of `search` must stand in the prompt, its reference or an answer
         of that evaluation."""
-        found = [Prompt.set_id == set_id]
+        conditions = [Prompt.set_id == set_id]
         for word in search.split():
-            answered = exists().where(
+            has_answer = exists().where(
                 Answer.evaluation_id == evaluation_id,
                 Answer.place == Prompt.place,
                 Answer.text.icontains(word, autoescape=True),
             )
             fields = (Prompt.text, Prompt.reference)
-            found.append(or_(*(f.icontains(word, autoescape=True) for f in fields), answered))
+            conditions.append(or_(*(f.icontains(word, autoescape=True) for f in fields), has_answer))
         with self._session() as session:
-            count = session.scalar(select(func.count()).select_from(Prompt).where(*found)) or 0
-            query = page_of(select(Prompt).where(*found).order_by(Prompt.place), offset, limit)
+            count = session.scalar(select(func.count()).select_from(Prompt).where(*conditions)) or 0
+            query = page_of(select(Prompt).where(*conditions).order_by(Prompt.place), offset, limit)
             return session.scalars(query).all(), count
 
     # evaluations
@@ -150,10 +150,10 @@ class EvaluationRecords(KeyedRecords):
     def reopen_evaluation(self, id: int) -> None:
         """Queued again, without the answers that failed. Votes on prompts that it asks anew stay, apart from it."""
         with self._session() as session:
-            failed = select(Answer.place).where(Answer.evaluation_id == id, Answer.failed)
+            failed_places = select(Answer.place).where(Answer.evaluation_id == id, Answer.failed)
             session.execute(
                 update(Comparison)
-                .where(Comparison.evaluation_id == id, Comparison.place.in_(failed))
+                .where(Comparison.evaluation_id == id, Comparison.place.in_(failed_places))
                 .values(evaluation_id=None, place=None)
                 .execution_options(synchronize_session=False)
             )
@@ -174,7 +174,7 @@ class EvaluationRecords(KeyedRecords):
 
     def prompts_to_ask(self, evaluation: Evaluation, start: int, limit: int) -> Sequence[tuple[Prompt, set[int]]]:
         """The next prompts from `start` on that not all columns have answered, with those that have."""
-        answered = (
+        answer_counts = (
             select(Answer.place, func.count().label("count"))
             .where(Answer.evaluation_id == evaluation.id, Answer.place >= start)
             .group_by(Answer.place)
@@ -182,19 +182,19 @@ class EvaluationRecords(KeyedRecords):
         )
         query = (
             select(Prompt)
-            .outerjoin(answered, answered.c.place == Prompt.place)
+            .outerjoin(answer_counts, answer_counts.c.place == Prompt.place)
             .where(Prompt.set_id == evaluation.set_id, Prompt.place >= start)
-            .where(func.coalesce(answered.c.count, 0) < len(evaluation.columns))
+            .where(func.coalesce(answer_counts.c.count, 0) < len(evaluation.columns))
             .order_by(Prompt.place)
             .limit(limit)
         )
         with self._session() as session:
             prompts = session.scalars(query).all()
             places = [prompt.place for prompt in prompts]
-            known = select(Answer.place, Answer.column).where(
+            answered_columns = select(Answer.place, Answer.column).where(
                 Answer.evaluation_id == evaluation.id, Answer.place.in_(places)
             )
-            there = session.execute(known).all()
+            there = session.execute(answered_columns).all()
         return [(p, {row.column for row in there if row.place == p.place}) for p in prompts]
 
     def record_answer(self, evaluation_id: int, place: int, column: int, **fields: Any) -> bool:
@@ -282,10 +282,10 @@ class EvaluationRecords(KeyedRecords):
 
 def _drop_unused_sets(session: Session) -> None:
     """Deleted sets that no evaluation needs any more."""
-    needed = select(Evaluation.set_id)
+    used_sets = select(Evaluation.set_id)
     session.execute(
         delete(PromptSet)
-        .where(PromptSet.name.is_(None), PromptSet.id.not_in(needed))
+        .where(PromptSet.name.is_(None), PromptSet.id.not_in(used_sets))
         .execution_options(synchronize_session=False)
     )
 

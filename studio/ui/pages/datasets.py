@@ -52,7 +52,7 @@ MAX_LENGTH = 1024  # tokens; that of the training form
 
 def build(studio: Studio) -> None:
     handlers = (
-        listing, add, add_sample, add_from_hub, look, rows, whole_row, problems, examine, stop_examining, clean,
+        listing, add, add_sample, add_from_hub, look, rows, whole_row, problems, count_tokens, stop_counting, clean,
         read_again, columns, try_columns, delete,
     )  # fmt: skip
     view("datasets", *(partial(handler, studio) for handler in handlers), skeleton="table")
@@ -64,34 +64,34 @@ def routes(app: FastAPI, studio: Studio) -> None:
     from fastapi import HTTPException
     from fastapi.responses import StreamingResponse
 
-    def found(id: str) -> Dataset:
+    def find_dataset(id: str) -> Dataset:
         is_one = id.isascii() and id.isdecimal() and len(id) < 19  # what the catalogue can count
         dataset = studio.catalogue.dataset_by_id(int(id)) if is_one else None
         if dataset is None:
             raise HTTPException(404)
         return dataset
 
-    def sent(lines: Iterator[Any], name: str, kind: str) -> StreamingResponse:
+    def download(lines: Iterator[Any], name: str, kind: str) -> StreamingResponse:
         quoted = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)
         headers = {"Content-Disposition": f'attachment; filename="{quoted}"', "Cache-Control": "no-store"}
         return StreamingResponse(lines, media_type=kind, headers=headers)
 
     @app.get("/download/datasets/{id}/clean.jsonl")
     def clean_file(id: str) -> StreamingResponse:
-        dataset = found(id)
+        dataset = find_dataset(id)
         try:
             check_ready(dataset)
         except StudioError as error:
             raise HTTPException(409, str(error)) from error
-        return sent(export.clean_lines(dataset), f"{dataset.reference}.jsonl", "application/x-ndjson")
+        return download(export.clean_lines(dataset), f"{dataset.reference}.jsonl", "application/x-ndjson")
 
     @app.get("/download/datasets/{id}/problems.csv")
     def problems_file(
         id: str, model: str = "", max_length: int = MAX_LENGTH, validation: str = ""
     ) -> StreamingResponse:
-        dataset = found(id)
-        lines = export.problem_lines(dataset, _counted(studio, dataset, model, max_length, validation))
-        return sent((line.encode("utf-8-sig" if i == 0 else "utf-8") for i, line in enumerate(lines)),
+        dataset = find_dataset(id)
+        lines = export.problem_lines(dataset, _finished_count(studio, dataset, model, max_length, validation))
+        return download((line.encode("utf-8-sig" if i == 0 else "utf-8") for i, line in enumerate(lines)),
                     f"{dataset.reference}-problems.csv", "text/csv; charset=utf-8")  # fmt: skip
 
 
@@ -114,11 +114,11 @@ def add(studio: Studio, uploads: list[str], names: list[str], request: gr.Reques
     Raises:
         InvalidInput: a file cannot be used at all.
     """
-    with studio.uploads.taken(uploads) as files:
+    with studio.uploads.taking(uploads) as files:
         if len(names) != len(files):
             raise InvalidInput("Each file needs a name of its own.", "Add the files again.")
-        called = [Path(name).name or file.name for name, file in zip(names, files, strict=True)]
-        return {"dataset": shown_dataset(studio.datasets.add(files, file_names=called), language_of(request))}
+        file_names = [Path(name).name or file.name for name, file in zip(names, files, strict=True)]
+        return {"dataset": shown_dataset(studio.datasets.add(files, file_names=file_names), language_of(request))}
 
 
 def add_sample(studio: Studio, request: gr.Request) -> dict[str, Any]:
@@ -163,18 +163,18 @@ def rows(
     validation: str = "", search: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """One page of rows, rendered for the model, or for the first one that is ready; `model` is empty where none is."""
-    dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
-    seen = browse.rows(
-        dataset, offset, ON_A_PAGE, search=search, model=chosen,
-        examination=_counted(studio, dataset, chosen.name if chosen else "", max_length, validation),
+    dataset, base_model = studio.datasets.get(name), _model_for(studio, model)
+    result = browse.rows(
+        dataset, offset, ON_A_PAGE, search=search, model=base_model,
+        token_count=_finished_count(studio, dataset, base_model.name if base_model else "", max_length, validation),
     )  # fmt: skip
     language = language_of(request)
     return {
         "offset": offset,
         "page": ON_A_PAGE,
-        "total": seen["total"],
-        "model": chosen.name if chosen else "",
-        "rows": [shown_row(row, language) for row in seen["rows"]],
+        "total": result["total"],
+        "model": base_model.name if base_model else "",
+        "rows": [shown_row(row, language) for row in result["rows"]],
     }
 
 
@@ -183,12 +183,14 @@ def whole_row(
     validation: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """Row `number`, without anything cut. Raises NotFound."""
-    dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
-    examination = _counted(studio, dataset, chosen.name if chosen else "", max_length, validation)
-    seen = browse.rows(dataset, number, 1, model=chosen, examination=examination)
-    if not seen["rows"]:
-        raise NotFound("“{name}” has no such row.", "It has {count}: reload the page.", name=name, count=seen["total"])
-    return shown_row(seen["rows"][0], language_of(request), MAX_ROW_CHARACTERS)
+    dataset, base_model = studio.datasets.get(name), _model_for(studio, model)
+    token_count = _finished_count(studio, dataset, base_model.name if base_model else "", max_length, validation)
+    result = browse.rows(dataset, number, 1, model=base_model, token_count=token_count)
+    if not result["rows"]:
+        raise NotFound(
+            "“{name}” has no such row.", "It has {count}: reload the page.", name=name, count=result["total"]
+        )
+    return shown_row(result["rows"][0], language_of(request), MAX_ROW_CHARACTERS)
 
 
 def problems(
@@ -197,20 +199,20 @@ def problems(
 ) -> dict[str, Any]:  # fmt: skip
     """One page of what is wrong, errors first."""
     dataset, language = studio.datasets.get(name), language_of(request)
-    found, total = browse.problems(
+    matches, total = browse.problems(
         dataset, offset, ON_A_PAGE, codes=[code] if code else [], search=search.strip(),
-        examination=_counted(studio, dataset, model, max_length, validation),
+        token_count=_finished_count(studio, dataset, model, max_length, validation),
     )  # fmt: skip
     names = [file.name for file in dataset.details.files]
     return {
         "offset": offset,
         "page": ON_A_PAGE,
         "total": total,
-        "problems": [shown_problem(problem, names, language) for problem in found],
+        "problems": [shown_problem(problem, names, language) for problem in matches],
     }
 
 
-def examine(
+def count_tokens(
     studio: Studio, name: str, request: gr.Request, model: str = "", max_length: int = MAX_LENGTH,
     validation: str = "", start: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
@@ -220,28 +222,28 @@ def examine(
     Raises:
         InvalidInput: there is no such model, or the dataset has no rows yet.
     """
-    dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
-    if chosen is None:
+    dataset, base_model = studio.datasets.get(name), _model_for(studio, model)
+    if base_model is None:
         return {"status": "none", "model": ""}
-    question = _question(studio, chosen, max_length, validation)
-    found = studio.token_counts.start(dataset, question) if start else studio.token_counts.look(dataset, question)
+    question = _question(studio, base_model, max_length, validation)
+    token_count = studio.token_counts.start(dataset, question) if start else studio.token_counts.look(dataset, question)
     language = language_of(request)
     return {
-        "status": found.status,
-        "model": chosen.name,
+        "status": token_count.status,
+        "model": base_model.name,
         "max_length": max_length,
-        "done": found.done,
-        "total": found.total,
-        "details": found.details.model_dump(mode="json") if found.status == "done" else {},
-        "groups": shown_groups(found.details.problems, language),
-        "offers": shown_offers(dataset, language, found.details.problems, max_length),
-        "fault": found.fault and shown_fault(found.fault, language),
+        "done": token_count.done,
+        "total": token_count.total,
+        "details": token_count.details.model_dump(mode="json") if token_count.status == "done" else {},
+        "groups": shown_groups(token_count.details.problems, language),
+        "offers": shown_offers(dataset, language, token_count.details.problems, max_length),
+        "fault": token_count.fault and shown_fault(token_count.fault, language),
     }
 
 
-def stop_examining(studio: Studio, name: str, model: str, max_length: int = MAX_LENGTH, validation: str = "") -> None:
-    if (chosen := _chosen(studio, model)) is not None:
-        studio.token_counts.stop(studio.datasets.get(name), _question(studio, chosen, max_length, validation))
+def stop_counting(studio: Studio, name: str, model: str, max_length: int = MAX_LENGTH, validation: str = "") -> None:
+    if (base_model := _model_for(studio, model)) is not None:
+        studio.token_counts.stop(studio.datasets.get(name), _question(studio, base_model, max_length, validation))
 
 
 def clean(
@@ -249,15 +251,15 @@ def clean(
     max_length: int = MAX_LENGTH, validation: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """Begins the next version of the dataset, without what the actions take away: those of `shown_offers`, by name."""
-    dataset, chosen = studio.datasets.get(name), _chosen(studio, model)
-    counted = _counted(studio, dataset, chosen.name if chosen else "", max_length, validation)
-    made = studio.datasets.clean(
+    dataset, base_model = studio.datasets.get(name), _model_for(studio, model)
+    token_count = _finished_count(studio, dataset, base_model.name if base_model else "", max_length, validation)
+    cleaned_dataset = studio.datasets.clean(
         name,
         read_actions(actions),
-        tokenizer=Tokenizer(model=chosen.path) if chosen else None,
-        counted=counted.folder if counted else None,
+        tokenizer=Tokenizer(model=base_model.path) if base_model else None,
+        counts_folder=token_count.folder if token_count else None,
     )
-    return {"dataset": shown_dataset(made, language_of(request))}
+    return {"dataset": shown_dataset(cleaned_dataset, language_of(request))}
 
 
 def read_again(
@@ -266,19 +268,19 @@ def read_again(
 ) -> dict[str, Any]:  # fmt: skip
     """The same files in another encoding or with another delimiter, sheet, or column map."""
     reading = ReadOptions(encoding=encoding, delimiter=delimiter, sheet=sheet)
-    made = studio.datasets.read_again(name, reading=reading, layout=layout)
-    return {"dataset": shown_dataset(made, language_of(request))}
+    new_dataset = studio.datasets.read_again(name, reading=reading, layout=layout)
+    return {"dataset": shown_dataset(new_dataset, language_of(request))}
 
 
 def columns(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
     """What a column map can be made of: the file's columns, every format with its parts, and the map there is, or
     what it may be."""
     dataset = studio.datasets.get(name)
-    unclear = dataset.details.unclear
+    unclear_columns = dataset.details.unclear
     return {
-        "columns": (unclear or dataset.details).columns,
+        "columns": (unclear_columns or dataset.details).columns,
         "formats": shown_formats(language_of(request)),
-        "layout": (unclear and unclear.guess) or dataset.details.layout,
+        "layout": (unclear_columns and unclear_columns.guess) or dataset.details.layout,
         "sample": browse.sample(dataset)[:5],
     }
 
@@ -304,7 +306,7 @@ def delete(studio: Studio, name: str) -> None:
     studio.datasets.delete(name)
 
 
-def _chosen(studio: Studio, name: str) -> Model | None:
+def _model_for(studio: Studio, name: str) -> Model | None:
     ready = [model for model in studio.models.list() if model.status == "ready"]
     return next((model for model in ready if model.name == name), ready[0] if ready else None)
 
@@ -316,10 +318,12 @@ def _question(studio: Studio, model: Model, max_length: int, validation: str) ->
     return TokenCountRequest(model, max_length=min(max(8, max_length), 131072), validation=against)
 
 
-def _counted(studio: Studio, dataset: Dataset, model: str, max_length: int, validation: str) -> TokenCount | None:
+def _finished_count(
+    studio: Studio, dataset: Dataset, model: str, max_length: int, validation: str
+) -> TokenCount | None:
     """What was counted for that model already; None where nothing was."""
-    chosen = _chosen(studio, model) if model else None
-    if chosen is None or dataset.status != "ready":
+    base_model = _model_for(studio, model) if model else None
+    if base_model is None or dataset.status != "ready":
         return None
-    found = studio.token_counts.look(dataset, _question(studio, chosen, max_length, validation))
-    return found if found.status == "done" else None
+    token_count = studio.token_counts.look(dataset, _question(studio, base_model, max_length, validation))
+    return token_count if token_count.status == "done" else None

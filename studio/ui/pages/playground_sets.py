@@ -46,7 +46,7 @@ def add_prompt_file(studio: Studio, name: str, upload: str, skip_bad: bool = Fal
     Raises:
         InvalidInput: as there, or the file is too large or not UTF-8.
     """
-    with studio.uploads.taken([upload]) as [file]:
+    with studio.uploads.taking([upload]) as [file]:
         if file.stat().st_size > MAX_FILE_BYTES:
             raise InvalidInput("This file is too large for a prompt set.", "Split it, or add it as a dataset.")
         try:

@@ -174,7 +174,7 @@ def compare(
     adapters = studio.catalogue.adapters_by_run([run.id for run in runs])
     comparison = compare_settings(runs)
     rows = []
-    for run, settings in zip(runs, comparison.differing, strict=True):
+    for run, settings in zip(runs, comparison.values_by_run, strict=True):
         newest = studio.runs.newest_steps(run.id)
         rows.append(
             listed_run(run, adapters.get(run.id), language)

@@ -34,7 +34,7 @@ _NOTES = {
 }
 
 
-def reviewed(studio: Studio, spec: RunSpec, language: str, *, start: bool) -> dict[str, Any]:
+def token_review(studio: Studio, spec: RunSpec, language: str, *, start: bool) -> dict[str, Any]:
     """{"status": none, running, done or failed; "rows" in all; "done", "total" rows; "notes": each {"code", "said",
     "remedy", "example"}}. `start` also begins to look at very many rows.
 
@@ -50,34 +50,36 @@ def reviewed(studio: Studio, spec: RunSpec, language: str, *, start: bool) -> di
         objective=spec.objective.kind,
     )
     begins = start or dataset.rows <= AUTOMATIC_ROWS
-    found = studio.token_counts.start(dataset, question) if begins else studio.token_counts.look(dataset, question)
+    token_count = (
+        studio.token_counts.start(dataset, question) if begins else studio.token_counts.look(dataset, question)
+    )
     return {
-        "status": found.status,
+        "status": token_count.status,
         "rows": dataset.rows,
-        "done": found.done,
-        "total": found.total,
-        "notes": _notes(dataset, found, language) if found.status == "done" else [],
+        "done": token_count.done,
+        "total": token_count.total,
+        "notes": _notes(dataset, token_count, language) if token_count.status == "done" else [],
     }
 
 
-def _notes(dataset: Dataset, found: TokenCount, language: str) -> list[dict[str, str]]:
-    counts = found.details.problems
+def _notes(dataset: Dataset, token_count: TokenCount, language: str) -> list[dict[str, str]]:
+    counts = token_count.details.problems
     rows = f"{dataset.trainable_rows:,}"
     return [
         {
             "code": code,
-            "said": translate(said, language, n=f"{counts[code]:,}", rows=rows),
+            "said": translate(sentence, language, n=f"{counts[code]:,}", rows=rows),
             "remedy": translate(PROBLEM_KINDS[code].remedy, language),
-            "example": _example(found, code, language),
+            "example": _example(token_count, code, language),
         }
-        for code, said in _NOTES.items()
+        for code, sentence in _NOTES.items()
         if counts.get(code)
     ]
 
 
-def _example(found: TokenCount, code: str, language: str) -> str:
+def _example(token_count: TokenCount, code: str, language: str) -> str:
     """The first row that is like that."""
-    for problem, row in read_problems(found.folder / PROBLEMS, 0, 1, codes=[code]):
+    for problem, row in read_problems(token_count.folder / PROBLEMS, 0, 1, codes=[code]):
         fault: StudioError = problem.error
         return translate("Row {row}: {problem}", language, row=f"{row + 1:,}", problem=problem_of(fault, language))
     return ""

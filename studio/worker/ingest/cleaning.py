@@ -35,9 +35,9 @@ STEPS: dict[str, Callable[[CleanSource, Value], Step]] = {"trim": _trim}
 def clean(source: CleanSource, folder: Path, report: Reporter) -> DatasetSummary:
     """The rows of an earlier version, cleaned: written into `folder` as a version of their own."""
     layout = read_layout(source.parent.layout or {})
-    steps = [(action, _step(source, action, value)) for action, value in source.actions.asked()]
+    steps = [(action, _step(source, action, value)) for action, value in source.actions.items()]
     left_out = {action.counted_as: 0 for action in ACTIONS.values()}
-    changed = {name: 0 for name, action in ACTIONS.items() if action.changes_rows}
+    changed_counts = {name: 0 for name, action in ACTIONS.items() if action.changes_rows}
     skipping = next((action for action, _ in steps if action.traits.skips_bad_rows), None)
     done = 0
     with VersionWriter(folder, layout.format.kind) as writer:
@@ -51,7 +51,7 @@ def clean(source: CleanSource, folder: Path, report: Reporter) -> DatasetSummary
                 new = step(list(rows), list(rows.values()))
                 left_out[action.counted_as] += new.count(None)
                 if action.changes_rows:
-                    changed[action.name] += sum(
+                    changed_counts[action.name] += sum(
                         row is not None and row != old for row, old in zip(new, rows.values(), strict=True)
                     )
                 rows = {number: row for number, row in zip(rows, new, strict=True) if row is not None}
@@ -61,9 +61,9 @@ def clean(source: CleanSource, folder: Path, report: Reporter) -> DatasetSummary
             done += len(lines)
             report("cleaning", done, source.rows)
         summary = writer.finish(lambda done, total: report("comparing", done, total))
-    told = source.parent.model_dump(exclude_unset=True) | summary.model_dump(exclude_unset=True)
-    counts = {"left_out": left_out, "trimmed": changed["trim"], "changed": changed}
-    return DatasetSummary.model_validate(told | counts)
+    fields = source.parent.model_dump(exclude_unset=True) | summary.model_dump(exclude_unset=True)
+    counts = {"left_out": left_out, "trimmed": changed_counts["trim"], "changed": changed_counts}
+    return DatasetSummary.model_validate(fields | counts)
 
 
 def _step(source: CleanSource, action: Action, value: Value) -> Step:
@@ -72,6 +72,6 @@ def _step(source: CleanSource, action: Action, value: Value) -> Step:
 
 def _leave_out(action: Action, source: CleanSource, value: Value) -> Step:
     """Of the rows, those with a problem that the action fixes."""
-    listed = [path for path in (source.problems_path, source.counted_path) if path]
-    gone = {row for path in listed for row in rows_with(path, action.fixes(value))}
-    return lambda numbers, rows: [None if n in gone else row for n, row in zip(numbers, rows, strict=True)]
+    problem_files = [path for path in (source.problems_path, source.counted_path) if path]
+    rows_to_drop = {row for path in problem_files for row in rows_with(path, action.fixes(value))}
+    return lambda numbers, rows: [None if n in rows_to_drop else row for n, row in zip(numbers, rows, strict=True)]

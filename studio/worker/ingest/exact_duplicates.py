@@ -28,9 +28,9 @@ class Duplicates:
         """Each row that stands in an earlier place too, with the first such place; in the rows' order."""
         words = np.frombuffer(self._digests, dtype=np.uint64).reshape(-1, 2)
         order = np.lexsort((words[:, 1], words[:, 0]))  # stable: equal rows stay in their order
-        ordered = words[order]
+        sorted_words = words[order]
         is_new = np.ones(len(order), dtype=bool)
-        is_new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+        is_new[1:] = (sorted_words[1:] != sorted_words[:-1]).any(axis=1)
         first = order[np.flatnonzero(is_new)][np.cumsum(is_new) - 1]
         twins = np.flatnonzero(~is_new)
         twins = twins[np.argsort(order[twins], kind="stable")]

@@ -34,7 +34,7 @@ def plain_rows(layout: Layout, raws: Sequence[Any]) -> Columns | None:
                 sides = ([raw[layout.columns[part]] for raw in raws] for part in ("prompt", "completion"))
                 return _pairs(*map(_texts, sides))
             case Format.TEXT if len(layout.columns) == 1:
-                return _alone(_texts([raw[layout.columns["text"]] for raw in raws]))
+                return _text_columns(_texts([raw[layout.columns["text"]] for raw in raws]))
     except (
         KeyError,
         TypeError,
@@ -55,7 +55,7 @@ def plain_columns(layout: Layout, batch: pa.RecordBatch) -> Columns | None:
             case Format.PROMPT_COMPLETION if len(layout.columns) == 2:
                 return _pairs(*(_whole(batch[layout.columns[part]]) for part in ("prompt", "completion")))
             case Format.TEXT if len(layout.columns) == 1:
-                return _alone(_whole(batch[layout.columns["text"]]))
+                return _text_columns(_whole(batch[layout.columns["text"]]))
     except (KeyError, pa.ArrowException):
         return None
     return None
@@ -78,7 +78,7 @@ def _whole(array: pa.Array) -> pa.Array | None:
     return None if pc.any(blank).as_py() else array
 
 
-def _alone(texts: pa.Array | None) -> Columns | None:
+def _text_columns(texts: pa.Array | None) -> Columns | None:
     return None if texts is None else {"text": texts}
 
 
@@ -101,7 +101,9 @@ def _conversations(lists: list[Any]) -> Columns | None:
     roles, contents = [turn["role"] for turn in turns], [turn["content"] for turn in turns]
     if set(map(type, roles)) != {str}:
         return None
-    return _checked(np.fromiter(map(len, lists), np.int64, len(lists)), pa.array(roles, pa.string()), _texts(contents))
+    return _conversation_columns(
+        np.fromiter(map(len, lists), np.int64, len(lists)), pa.array(roles, pa.string()), _texts(contents)
+    )
 
 
 def _columns_of_turns(lists: pa.Array) -> Columns | None:
@@ -114,10 +116,10 @@ def _columns_of_turns(lists: pa.Array) -> Columns | None:
     role, content = turns.field("role"), _whole(turns.field("content"))
     if not pa.types.is_string(role.type) or role.null_count:
         return None
-    return _checked(lists.value_lengths().to_numpy(zero_copy_only=False), role, content)
+    return _conversation_columns(lists.value_lengths().to_numpy(zero_copy_only=False), role, content)
 
 
-def _checked(lengths: np.ndarray, role: pa.Array, content: pa.Array | None) -> Columns | None:
+def _conversation_columns(lengths: np.ndarray, role: pa.Array, content: pa.Array | None) -> Columns | None:
     """lengths: how many turns each conversation has."""
     codes = pc.index_in(role, _ROLES)
     if content is None or codes.null_count or not lengths.all():

@@ -66,9 +66,9 @@ def open_hub(source: HubSource, reading: ReadOptions, report: Report) -> tuple[O
     try:
         split = _find(source)
     except Unreachable:
-        if (kept := _kept(source)) is None:
+        if (local_copy := _cached_split(source)) is None:
             raise
-        split, folder = kept
+        split, folder = local_copy
     else:
         folder = _download(source, split, report)
         _keep(source, split)
@@ -77,11 +77,11 @@ def open_hub(source: HubSource, reading: ReadOptions, report: Report) -> tuple[O
 
 
 def _find(source: HubSource) -> Split:
-    repository, asked = source.repository, source.commit or source.revision or None
+    repository, revision = source.repository, source.commit or source.revision or None
     api = HfApi()
     try:
         # One question with a time limit: the library's own retries would take minutes to give up.
-        info = within(TIMEOUT_SECONDS, lambda: api.dataset_info(repository, revision=asked, timeout=TIMEOUT_SECONDS))
+        info = within(TIMEOUT_SECONDS, lambda: api.dataset_info(repository, revision=revision, timeout=TIMEOUT_SECONDS))
         if info.gated:
             api.auth_check(repository, repo_type="dataset")
     except (HTTPError, OSError, ValueError) as error:
@@ -96,18 +96,18 @@ def _find(source: HubSource) -> Split:
     commit = info.sha or ""
     config = _config(source, commit)
     splits = {str(name): list(files) for name, files in (config.data_files or {}).items()}
-    wanted = source.split or "train"
-    if wanted not in splits:
+    split_name = source.split or "train"
+    if split_name not in splits:
         raise StudioError(
             "The dataset {repository} has no split “{split}”; it has {names}.", "Enter one of these.",
-            repository=repository, split=wanted, names=_listed(list(splits)),
+            repository=repository, split=split_name, names=_list_names(list(splits)),
         )  # fmt: skip
     inside = f"hf://datasets/{repository}@{commit}/"
-    files = [str(file) for file in splits[wanted]]
-    if strange := [file for file in files if not file.startswith(inside)]:
+    files = [str(file) for file in splits[split_name]]
+    if outside_files := [file for file in files if not file.startswith(inside)]:
         raise StudioError(
             "The card of the dataset {repository} names a file that is not part of this commit: {file}.",
-            "Get that file yourself, then add it.", repository=repository, file=strange[0],
+            "Get that file yourself, then add it.", repository=repository, file=outside_files[0],
         )  # fmt: skip
     paths = [file.removeprefix(inside) for file in files]
     for path in paths:
@@ -139,12 +139,12 @@ def _config(source: HubSource, commit: str) -> _Config:
             if name is not None and names and name not in names:
                 raise StudioError(
                     "The dataset {repository} has no config “{config}”; it has {names}.", "Enter one of these.",
-                    repository=repository, config=name, names=_listed(names),
+                    repository=repository, config=name, names=_list_names(names),
                 ) from error  # fmt: skip
             if name is None and len(names) > 1:
                 raise StudioError(
                     "The dataset {repository} has several configs: {names}.", "Enter the one you want.",
-                    repository=repository, names=_listed(names),
+                    repository=repository, names=_list_names(names),
                 ) from error  # fmt: skip
             raise StudioError(
                 "No rows were recognised in the dataset {repository}: {reason}.",
@@ -170,8 +170,8 @@ def _download(source: HubSource, split: Split, report: Report) -> Path:
     repository, paths = source.repository, list(split.files)
     place: dict[str, Any] = {"repo_type": "dataset", "revision": split.commit}
     try:
-        known = HfApi().get_paths_info(repository, paths, **place)
-        total = sum(getattr(file, "size", 0) for file in known)
+        infos = HfApi().get_paths_info(repository, paths, **place)
+        total = sum(getattr(file, "size", 0) for file in infos)
         check_room(total)
         patterns = [glob.escape(path) for path in paths]
         bar = byte_bar(report, total)
@@ -190,12 +190,12 @@ def _record(source: HubSource, revision: str) -> Path:
 
 
 def _keep(source: HubSource, split: Split) -> None:
-    kept = json.dumps({"commit": split.commit, "files": split.files, "classes": split.classes})
+    text = json.dumps({"commit": split.commit, "files": split.files, "classes": split.classes})
     for revision in {split.commit, source.commit or source.revision or ""}:
-        _record(source, revision).write_text(kept, "utf-8")
+        _record(source, revision).write_text(text, "utf-8")
 
 
-def _kept(source: HubSource) -> tuple[Split, Path] | None:
+def _cached_split(source: HubSource) -> tuple[Split, Path] | None:
     """The split and its folder, where a whole one was downloaded before."""
     try:
         record = _record(source, source.commit or source.revision or "")
@@ -252,7 +252,7 @@ def _page(repository: str) -> str:
     return f"{constants.ENDPOINT}/datasets/{repository}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _list_names(names: Sequence[str]) -> str:
     more = [f"… ({len(names)})"] if len(names) > _MAX_LISTED else []
     return ", ".join([*names[:_MAX_LISTED], *more])
 

@@ -57,23 +57,25 @@ class NearDuplicates:
         similarity is computed from these.
         """
         leaders = self._leaders()
-        kept = np.arange(self._rows, dtype=np.int32)  # a near duplicate's earlier row; any other row's own number
-        suspects = np.flatnonzero((leaders != kept).any(axis=0))
+        representatives = np.arange(
+            self._rows, dtype=np.int32
+        )  # a near duplicate's earlier row; any other row's own number
+        suspects = np.flatnonzero((leaders != representatives).any(axis=0))
         for start in range(0, len(suspects), _BLOCK):
             block = suspects[start : start + _BLOCK]
             candidates = {
                 row: _most_frequent(column, row)
-                for row, column in zip(block.tolist(), kept[leaders[:, block]].T.tolist(), strict=True)
+                for row, column in zip(block.tolist(), representatives[leaders[:, block]].T.tolist(), strict=True)
             }
             rows = sorted(set(candidates).union(*candidates.values()))
             shingles = dict(zip(rows, _shingles_by_text(texts_of(rows)), strict=True))
             for row, earlier_rows in candidates.items():
                 # Candidates of this very block may have turned out near duplicates themselves since they were listed.
-                remaining = sorted(set(kept[earlier_rows].tolist()))
+                remaining = sorted(set(representatives[earlier_rows].tolist()))
                 shares = {earlier: _similarity(shingles[row], shingles[earlier]) for earlier in remaining}
                 best = max(remaining, key=shares.__getitem__)
                 if shares[best] >= self._threshold:
-                    kept[row] = best
+                    representatives[row] = best
                     yield row, best, shares[best]
 
     def _leaders(self) -> NDArray[np.int32]:
@@ -109,10 +111,10 @@ def _shingles_by_text(texts: Sequence[str]) -> list[NDArray[np.uint64]]:
 def _similarity(ones: NDArray[np.uint64], others: NDArray[np.uint64]) -> float:
     """Jaccard similarity: the share of all their shingles that both have; 0 when there are none."""
     left, right = set(ones.tolist()), set(others.tolist())
-    shared = len(left & right)
-    return shared / max(len(left) + len(right) - shared, 1)
+    common = len(left & right)
+    return common / max(len(left) + len(right) - common, 1)
 
 
-def alike(similarity: float) -> str:
+def similarity_text(similarity: float) -> str:
     """In percent, as a message says it: never 100 %, for who is equal but for case and punctuation is not the same."""
     return f"{min(99, int(100 * similarity))}%"

@@ -76,7 +76,7 @@ def _piece_shingles(texts: list[str]) -> tuple[NDArray[np.uint64], NDArray[np.in
         whole[has] += tokens[starts[has] + place] * _FACTORS[place]
     shingles[starts] = whole
     keep[starts] = True
-    return _mixed(shingles[keep]), np.concatenate(([0], np.cumsum(keep)))[first]
+    return _mix(shingles[keep]), np.concatenate(([0], np.cumsum(keep)))[first]
 
 
 def _tokens(texts: list[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
@@ -92,7 +92,7 @@ def _tokens(texts: list[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     sums = np.zeros(len(codes) + 1, np.uint64)
     np.cumsum(codes * powers, out=sums[1:])
     text_starts = np.cumsum([0, *(len(text) + 1 for text in texts)])
-    return _mixed((sums[stops] - sums[starts]) * inverses[starts]), np.searchsorted(starts, text_starts)
+    return _mix((sums[stops] - sums[starts]) * inverses[starts]), np.searchsorted(starts, text_starts)
 
 
 def _powers(base: int, count: int) -> NDArray[np.uint64]:
@@ -102,7 +102,7 @@ def _powers(base: int, count: int) -> NDArray[np.uint64]:
     return np.multiply.accumulate(factors)
 
 
-def _mixed(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _mix(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Every bit of the result depends on every bit of the hash (the end of SplitMix64); one to one."""
     hashes = (hashes ^ (hashes >> np.uint64(30))) * _FACTORS[0]
     hashes = (hashes ^ (hashes >> np.uint64(27))) * _FACTORS[1]

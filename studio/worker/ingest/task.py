@@ -69,8 +69,8 @@ def main(path: Path) -> None:
             case HubSource() as source:
                 summary = read_hub(request, source, path, report)
             case FilesSource(files=files):
-                opened = ((file.name, open_source(Path(file.path), file.name, request.reading)) for file in files)
-                summary = read_files(request, opened, path, report)
+                sources = ((file.name, open_source(Path(file.path), file.name, request.reading)) for file in files)
+                summary = read_files(request, sources, path, report)
     except BaseException:
         for name in (ROWS, PROBLEMS):  # of a version that never came to be; on a full disk they are what fills it
             (path / name).unlink(missing_ok=True)
@@ -83,8 +83,8 @@ def read_hub(request: IntakeRequest, source: HubSource, folder: Path, report: Re
     """A split's rows as a version, pinned to their commit."""
     from studio.worker.ingest.hub import open_hub
 
-    opened, commit = open_hub(source, request.reading, report)
-    summary = read_files(request, [(source.repository, opened)], folder, report)
+    rows_source, commit = open_hub(source, request.reading, report)
+    summary = read_files(request, [(source.repository, rows_source)], folder, report)
     return summary.model_copy(update={"hub": source.model_copy(update={"commit": commit})})
 
 
@@ -92,16 +92,16 @@ def read_files(
     request: IntakeRequest, sources: Iterable[tuple[str, OpenSource]], folder: Path, report: Reporter
 ) -> DatasetSummary:
     """All rows of the sources, each with its name, as one version."""
-    alone = not isinstance(request.source, FilesSource) or len(request.source.files) < 2
+    is_only_file = not isinstance(request.source, FilesSource) or len(request.source.files) < 2
     writer: VersionWriter | None = None
-    opened: list[FileSummary] = []
+    summaries: list[FileSummary] = []
     layouts: list[Layout] = []
     columns: dict[str, None] = {}
     try:
         for index, (name, source) in enumerate(sources):
             first, everything = _first_items(source)
             samples = [item[1] for item in first if not isinstance(item, Problem) and isinstance(item[1], dict)]
-            opened.append(
+            summaries.append(
                 FileSummary(
                     name=name, unit=source.unit, encoding=source.encoding, detected=source.detected,
                     delimiter=source.delimiter, sheet=source.sheet, sheets=list(source.sheets),
@@ -111,14 +111,14 @@ def read_files(
                 write_json(folder / SAMPLE, _printable(samples[:FIRST_ROWS]))
             layout = _layout(samples, request) if samples else _NO_OBJECT
             if writer is None:
-                if not first and alone:
+                if not first and is_only_file:
                     raise InvalidInput("“{file}” has no rows.", "Add a file with at least one row.", file=name)
                 writer = VersionWriter(folder, layout.format.kind, near=request.near_duplicates)
             elif samples and layout.format.kind != layouts[0].format.kind:
                 raise InvalidInput(
                     "“{file}” holds {found}, and “{first}” holds {expected}.",
                     "Add files of different kinds as separate datasets.",
-                    file=name, found=layout.format.label, first=opened[0].name,
+                    file=name, found=layout.format.label, first=summaries[0].name,
                     expected=layouts[0].format.label,
                 )  # fmt: skip
             layouts.append(layout)
@@ -128,15 +128,15 @@ def read_files(
             raise InvalidInput("There is no file.", "Choose at least one.")
         summary = writer.finish(lambda done, total: report("comparing", done, total))
     except UnclearFormat as unclear:
-        return DatasetSummary(unclear=_described(unclear), files=opened)
+        return DatasetSummary(unclear=_unclear_columns(unclear), files=summaries)
     finally:
         if writer is not None:
             writer.close()
-    used = {column for layout in layouts for column in layout.columns.values()}
+    used_columns = {column for layout in layouts for column in layout.columns.values()}
     return summary.model_copy(
         update={
-            "files": opened, "unit": opened[0].unit, "layout": layouts[0].as_dict(), "columns": list(columns),
-            "ignored": [column for column in columns if column not in used],
+            "files": summaries, "unit": summaries[0].unit, "layout": layouts[0].as_dict(), "columns": list(columns),
+            "ignored": [column for column in columns if column not in used_columns],
         }
     )  # fmt: skip
 
@@ -159,8 +159,8 @@ def _first_items(source: OpenSource) -> tuple[list[Item], Iterator[Any]]:
 def _layout(samples: list[dict[str, Any]], request: IntakeRequest) -> Layout:
     """What a person chose for this file, or for another one with the same header, or what the columns tell."""
     columns = columns_of(samples)
-    chosen = request.layout or request.layouts.get(header_key(columns))
-    return read_layout(chosen, columns) if chosen else recognise(samples)
+    choice = request.layout or request.layouts.get(header_key(columns))
+    return read_layout(choice, columns) if choice else recognise(samples)
 
 
 def _read(
@@ -212,9 +212,9 @@ def _read_one(item: Item, layout: Layout, index: int, writer: VersionWriter) -> 
         writer.accept(row, item[0], index, layout)
 
 
-def _described(unclear: UnclearFormat) -> UnclearColumns:
+def _unclear_columns(error: UnclearFormat) -> UnclearColumns:
     return UnclearColumns(
-        **unclear.as_dict(), columns=list(unclear.columns), guess=unclear.guess.as_dict() if unclear.guess else None
+        **error.as_dict(), columns=list(error.columns), guess=error.guess.as_dict() if error.guess else None
     )
 
 

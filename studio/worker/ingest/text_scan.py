@@ -23,12 +23,12 @@ def scan(batch: pa.RecordBatch, layouts: Sequence[Layout]) -> Iterator[Fault]:
         column = batch.column(name)
         is_list = pa.types.is_list(column.type)
         texts = column.flatten().field("content") if is_list else column
-        marked = pc.indices_nonzero(pc.match_substring_regex(texts, SUSPECT)).to_pylist()
-        if not marked:
+        suspects = pc.indices_nonzero(pc.match_substring_regex(texts, SUSPECT)).to_pylist()
+        if not suspects:
             continue
         parents = pc.list_parent_indices(column) if is_list else None
         offsets, lengths = (column.offsets, column.value_lengths()) if is_list else (None, None)
-        for i in marked:
+        for i in suspects:
             row = parents[i].as_py() if parents is not None else i
             turn = i - offsets[row].as_py() if offsets is not None else 0
             turns = lengths[row].as_py() if lengths is not None else 0

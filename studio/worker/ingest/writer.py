@@ -26,7 +26,7 @@ from studio.store.datasets.row_file import BATCH, RowFileWriter, RowLookup
 from studio.store.datasets.row_lines import column_lines, row_line
 from studio.worker.ingest.exact_duplicates import Duplicates
 from studio.worker.ingest.fast_path import Columns, words_of
-from studio.worker.ingest.near_duplicates import NearDuplicates, alike
+from studio.worker.ingest.near_duplicates import NearDuplicates, similarity_text
 from studio.worker.ingest.text_scan import scan
 
 MAX_LABELS = 1000  # beyond, they are no classes
@@ -215,7 +215,7 @@ class VersionWriter:
         with RowLookup(self._folder / ROWS) as lookup:
             for row, twin, similarity in self._near.groups(lambda rows: [_words(r) for r in lookup.rows(rows)]):
                 if not is_twin[row]:
-                    self._note_twin("near_duplicate", row, twin, similarity=alike(similarity))
+                    self._note_twin("near_duplicate", row, twin, similarity=similarity_text(similarity))
         self._note_imbalance()
         self._problems.close()
         sort_problems(self._folder / PROBLEMS)
@@ -256,7 +256,7 @@ def _words(row: Row) -> str:
     """What a row says, for comparing it with others. A system message that all share would make all alike."""
     if "text" in row:
         return str(row["text"])
-    said: Iterator[str] = (
+    texts: Iterator[str] = (
         turn["content"] for part in TURN_PARTS for turn in row.get(part, ()) if turn["role"] != "system"
     )
-    return "\n".join(said)
+    return "\n".join(texts)

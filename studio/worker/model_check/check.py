@@ -106,7 +106,7 @@ def check_model(path: Path, report: Report = lambda *_: None) -> Findings:
         if model_report.refusal is None:
             hollow = hollow_model(config)
             if hollow is not None:
-                model_report.adapters = _adapters(config, Targets(hollow, tried=False))
+                model_report.adapters = _adapters(config, Targets(hollow, probe=False))
             _try(path, quantization, hollow, model_report, report)
     except StudioError as fault:
         model_report.refuse(fault)

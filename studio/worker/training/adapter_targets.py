@@ -26,40 +26,40 @@ class Targets:
     A layer is left out where peft refuses it, and where the model computes without calling it: state-space models
     multiply by some weights directly, and a part that reads pictures is never asked about text. An adapter there would
     learn nothing, and say nothing of that. Nor can peft add to a router of experts that gives several values. Found
-    out by running the model, unless `tried` is false.
+    out by running the model, unless `probe` is false.
     """
 
-    def __init__(self, model: Any, *, tried: bool = True) -> None:
+    def __init__(self, model: Any, *, probe: bool = True) -> None:
         head = model.get_output_embeddings()  # trl leaves an adapter on it untrained
         layers = {n: m for n, m in model.named_modules() if isinstance(m, torch.nn.Linear | Conv1D) and m is not head}
-        refused = [name for name in layers if _last(name) in REFUSED.get(model.config.model_type, ())]
-        unused, apart = _tried(model, layers) if tried else (set(), set())
+        refused_layers = [name for name in layers if _last(name) in REFUSED.get(model.config.model_type, ())]
+        unused, routers = _probe_layers(model, layers) if probe else (set(), set())
         self.left_out: list[StudioError] = []
-        if refused:
+        if refused_layers:
             self.left_out.append(
                 StudioError(
                     "No adapter on {layers}: in {family} models, kernels read these weights directly, bypassing the "
                     "layer, and peft refuses them.",
-                    layers=_shown(refused),
+                    layers=_short_names(refused_layers),
                     family=model.config.model_type,
                 )
             )
-        if rest := [name for name in layers if name in unused and name not in refused]:
+        if rest := [name for name in layers if name in unused and name not in refused_layers]:
             self.left_out.append(
                 StudioError(
                     "No adapter on {layers}: the model does not use them for text, so one would learn nothing.",
-                    layers=_shown(rest),
+                    layers=_short_names(rest),
                 )
             )
-        if own := [name for name in layers if name in apart and name not in refused]:
+        if own := [name for name in layers if name in routers and name not in refused_layers]:
             self.left_out.append(
                 StudioError(
                     "No adapter on {layers}: they route to experts and return more than one value, which peft does not "
                     "support.",
-                    layers=_shown(own, parts=2),
+                    layers=_short_names(own, parts=2),
                 )
             )
-        self._cannot = {*refused, *rest, *own}
+        self._cannot = {*refused_layers, *rest, *own}
         self._modules = [name for name, _ in model.named_modules()]
         self._has_experts = any("expert" in name for name, _ in model.named_parameters())
         self._can = {name: layer for name, layer in layers.items() if name not in self._cannot}
@@ -97,18 +97,18 @@ class Targets:
         # Of experts, peft knows more names than there are layers, and finds them only where it is told all-linear.
         return config(**settings, exclude_modules=_shortest(self._cannot, self._modules) or None)
 
-    def left_out_of(self, adapted: Any, method: MethodSpec) -> list[StudioError]:
+    def left_out_of(self, peft_model: Any, method: MethodSpec) -> list[StudioError]:
         """What to say of the layers that have no adapter in this PeftModel, though the spec means them."""
         if method.target_modules != ALL_LINEAR:
             return []
-        bare = experts_without(adapted)
-        return [*self.left_out, *([bare] if bare else [])]
+        fault = experts_without(peft_model)
+        return [*self.left_out, *([fault] if fault else [])]
 
 
-def reached(adapted: Any) -> list[str]:
+def reached(peft_model: Any) -> list[str]:
     """The names of what has an adapter in a PeftModel, each once: q_proj, …, experts.gate_up_proj."""
     names = []
-    for name, module in adapted.get_base_model().named_modules():
+    for name, module in peft_model.get_base_model().named_modules():
         if isinstance(module, ParamWrapper):
             names.append(f"{_last(name.replace('.base_layer', ''))}.{module.parameter_name}")
         elif isinstance(module, BaseTunerLayer):
@@ -116,41 +116,41 @@ def reached(adapted: Any) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def experts_without(adapted: Any) -> StudioError | None:
+def experts_without(peft_model: Any) -> StudioError | None:
     """What to say of a mixture of experts some of whose weights have no adapter; None where there are none such."""
-    model = adapted.get_base_model()
-    covered = {
+    model = peft_model.get_base_model()
+    weights_with = {
         f"{name.replace('.base_layer', '')}.{module.parameter_name}"
         for name, module in model.named_modules()
         if isinstance(module, ParamWrapper)
     }
-    bare, count = [], 0
+    weights_without, count = [], 0
     for name, module in model.named_modules():
         place = name.replace(".base_layer", "")
         if "expert" not in f"{place} {type(module).__name__}".lower() and "MoE" not in type(module).__name__:
             continue
         for key, parameter in module.named_parameters(recurse=False):
-            if parameter.dim() == 3 and f"{place}.{key}" not in covered:
-                bare.append(f"{place}.{key}")
+            if parameter.dim() == 3 and f"{place}.{key}" not in weights_with:
+                weights_without.append(f"{place}.{key}")
                 count = max(count, parameter.shape[0])
-    if not bare:
+    if not weights_without:
         return None
     return StudioError(
         "No adapter on a layer's {count} experts ({layers}): only layers that every token passes through get one.",
         count=count,
-        layers=_shown(bare, parts=2),
+        layers=_short_names(weights_without, parts=2),
     )
 
 
-def _tried(model: Any, layers: dict[str, Any]) -> tuple[set[str], set[str]]:
+def _probe_layers(model: Any, layers: dict[str, Any]) -> tuple[set[str], set[str]]:
     """Of these layers, those whose like in every layer of the model stayed uncalled when it read a few tokens as in
     training, and those that gave something else than a tensor; none where it cannot read them."""
-    called: set[str] = set()
+    called_patterns: set[str] = set()
     gave_more: set[str] = set()
 
     def note(name: str) -> Any:
         def hook(_: Any, __: Any, output: Any) -> None:
-            called.add(_pattern(name))
+            called_patterns.add(_pattern(name))
             if not isinstance(output, torch.Tensor):
                 gave_more.add(_pattern(name))
 
@@ -170,7 +170,7 @@ def _tried(model: Any, layers: dict[str, Any]) -> tuple[set[str], set[str]]:
         for hook in hooks:
             hook.remove()
     return (
-        {name for name in layers if _pattern(name) not in called},
+        {name for name in layers if _pattern(name) not in called_patterns},
         {name for name in layers if _pattern(name) in gave_more},
     )
 
@@ -192,12 +192,12 @@ def _fits(layer: str, target: str) -> bool:
     return layer == target or layer.endswith(f".{target}")
 
 
-def _shown(names: Iterable[str], parts: int = 1) -> str:
+def _short_names(names: Iterable[str], parts: int = 1) -> str:
     return ", ".join(dict.fromkeys(".".join(name.split(".")[-parts:]) for name in names))
 
 
-def _shortest(meant: Iterable[str], modules: Iterable[str]) -> list[str]:
+def _shortest(names: Iterable[str], modules: Iterable[str]) -> list[str]:
     """Names by which peft finds just these of all modules: the last one where nothing else is called so."""
-    meant = set(meant)
-    taken = {_last(name) for name in modules if name not in meant}
-    return sorted({_last(name) if _last(name) not in taken else name for name in meant})
+    names = set(names)
+    other_ends = {_last(name) for name in modules if name not in names}
+    return sorted({_last(name) if _last(name) not in other_ends else name for name in names})

@@ -28,14 +28,14 @@ class RunEventCallback(TrainerCallback):
     """Writes the events of the beginning, of steps, evaluations and checkpoints; ends the training on request, or when
     it gets no better.
 
-    `started` still lacks the number of steps. `answers` are the sample prompts, answered at each evaluation.
+    `started_event` still lacks the number of steps. `answers` are the sample prompts, answered at each evaluation.
     """
 
     def __init__(
         self,
         folder: JobFolder,
         stop: StopRequest,
-        started: Started,
+        started_event: Started,
         device: torch.device,
         trainer: StudioTrainer,
         watch: WatchSpec,
@@ -43,7 +43,7 @@ class RunEventCallback(TrainerCallback):
     ) -> None:
         self._folder = folder
         self._stop = stop
-        self._started = started
+        self._started_event = started_event
         self._device = device
         self._trainer = trainer
         self._watch = watch
@@ -66,27 +66,28 @@ class RunEventCallback(TrainerCallback):
 
     def state(self) -> dict[str, Any]:
         """All that another attempt needs to report as if there had been no break."""
-        trained = self._trainer.state
+        trainer_state = self._trainer.state
         return {
             "tokens_seen": self._trainer.tokens_seen,
             "last_losses": list(self._last_losses),
             "without_better": self._without_better,
             "evaluations": {str(step): loss for step, loss in self.evaluations.items()},
-            "done": self.is_early or (trained.max_steps > 0 and trained.global_step >= trained.max_steps),
+            "done": self.is_early
+            or (trainer_state.max_steps > 0 and trainer_state.global_step >= trainer_state.max_steps),
         }
 
-    def restore(self, told: Mapping[str, Any], *, others_until: int = 0) -> None:
+    def restore(self, metadata: Mapping[str, Any], *, others_until: int = 0) -> None:
         """Goes on from what `state` gave.
 
         What was measured up to the step `others_until` belongs to the run that this one continues: to that run's
         weights, of which this one keeps none. So its best is the best that it measures itself, and its patience begins
         anew.
         """
-        self._trainer.tokens_seen = told["tokens_seen"]
-        self._last_losses.extend(told["last_losses"])
-        evaluations = {int(step): loss for step, loss in told["evaluations"].items()}
+        self._trainer.tokens_seen = metadata["tokens_seen"]
+        self._last_losses.extend(metadata["last_losses"])
+        evaluations = {int(step): loss for step, loss in metadata["evaluations"].items()}
         self.evaluations = {step: loss for step, loss in evaluations.items() if step > others_until}
-        self._without_better = min(told["without_better"], len(self.evaluations))
+        self._without_better = min(metadata["without_better"], len(self.evaluations))
         self._trainer.best_step = self.best_step if self._watch.keep_best else None
 
     @property
@@ -96,7 +97,7 @@ class RunEventCallback(TrainerCallback):
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         now = {"total_steps": state.max_steps, "at": time.time()}
-        self._folder.append(self._started.model_copy(update=now))
+        self._folder.append(self._started_event.model_copy(update=now))
 
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._began, self._tokens_before = time.monotonic(), self._trainer.tokens_seen

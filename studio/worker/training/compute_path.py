@@ -74,15 +74,15 @@ class _Trial:
         self._trainer = trainer
         self._plain = plain
         self._documents = _documents(trainer)
-        self._trained = [p for p in trainer.model.parameters() if p.requires_grad]
+        self._trainable = [p for p in trainer.model.parameters() if p.requires_grad]
         self._loss_bound = rounding(trainer.model)
         self._bound = rounding_of_gradients(trainer.model)
         self._is_measured = False
-        self._expected = self._run(plain)
+        self._reference = self._run(plain)
 
     def choice(self, offers: PathOptions) -> ComputePath:
         path = self._plain
-        if not self._expected:  # it cannot be trained at all, and will say why
+        if not self._reference:  # it cannot be trained at all, and will say why
             return path
         if self._agrees(offers.quickest):
             return offers.quickest
@@ -95,9 +95,9 @@ class _Trial:
         return bool(self._run(path))
 
     def _agrees(self, path: ComputePath) -> bool:
-        found = self._run(path)
-        if not found or not (
-            self._equal(found, self._expected) or (self._measured() and self._equal(found, self._expected))
+        result = self._run(path)
+        if not result or not (
+            self._equal(result, self._reference) or (self._measure() and self._equal(result, self._reference))
         ):
             return False
         if not self._trainer.aux_loss_enabled or path.head == "whole":
@@ -106,11 +106,11 @@ class _Trial:
         router, expected = (self._run(p, with_router=True) for p in (path, replace(path, head="whole")))
         return self._equal(router, expected)
 
-    def _equal(self, found: Sequence[torch.Tensor], expected: Sequence[torch.Tensor]) -> bool:
+    def _equal(self, result: Sequence[torch.Tensor], expected: Sequence[torch.Tensor]) -> bool:
         """Whether loss and gradients are apart by rounding only: all together, and none by far."""
-        if not found or not expected:
+        if not result or not expected:
             return False
-        (loss, *slopes), (expected_loss, *expected_slopes) = found, expected
+        (loss, *slopes), (expected_loss, *expected_slopes) = result, expected
         if relative_difference(loss, expected_loss) > self._loss_bound:
             return False
         if any(bool(s.any()) != bool(e.any()) for s, e in zip(slopes, expected_slopes, strict=True)):
@@ -121,7 +121,7 @@ class _Trial:
         near = errors <= 3 * self._bound * sizes.clamp(min=float(_SMALL_FRACTION * whole))
         return bool(errors.norm() <= self._bound * whole) and bool(near.all())
 
-    def _measured(self) -> bool:
+    def _measure(self) -> bool:
         """Measures what rounding does in this model; False where that was known."""
         if self._is_measured:
             return False
@@ -130,8 +130,8 @@ class _Trial:
         with rounded_otherwise(model):
             again = self._run(self._plain)
         if again:
-            self._loss_bound = rounding_bound(self._loss_bound, self._expected[0], again[0])
-            both = [torch.cat([slope.flatten() for slope in run[1:]]) for run in (self._expected, again)]
+            self._loss_bound = rounding_bound(self._loss_bound, self._reference[0], again[0])
+            both = [torch.cat([slope.flatten() for slope in run[1:]]) for run in (self._reference, again)]
             self._bound = rounding_bound(self._bound, *both)
         return True
 
@@ -143,13 +143,13 @@ class _Trial:
             inputs = trainer._prepare_inputs(path.batches(self._documents))
             losses = trainer.losses(inputs, with_router=with_router)
             total = losses.language if losses.router is None else losses.router
-            slopes = torch.autograd.grad(total, self._trained, allow_unused=True)
+            slopes = torch.autograd.grad(total, self._trainable, allow_unused=True)
         except Exception as error:
             if is_out_of_memory(error):
                 raise
             logger.warning("Left out: %s", path, exc_info=True)
             return []
-        parts = zip(slopes, self._trained, strict=True)
+        parts = zip(slopes, self._trainable, strict=True)
         return [total.detach().float(), *(torch.zeros_like(p) if g is None else g.float() for g, p in parts)]
 
 
@@ -157,11 +157,11 @@ def _documents(trainer: StudioTrainer) -> list[dict[str, list[int]]]:
     """Tokens drawn at random, the first third of each document not learned."""
     words = min(trainer.model.get_input_embeddings().num_embeddings, 4096)
     draw = torch.Generator().manual_seed(0)
-    made = []
+    documents = []
     for length in _LENGTHS:
         ids = torch.randint(min(16, words - 1), words, (length,), generator=draw).tolist()
-        made.append({"input_ids": ids, "labels": [IGNORED] * (length // 3) + ids[length // 3 :]})
-    return made
+        documents.append({"input_ids": ids, "labels": [IGNORED] * (length // 3) + ids[length // 3 :]})
+    return documents
 
 
 @contextmanager
@@ -170,7 +170,7 @@ def _as_it_was(trainer: StudioTrainer) -> Iterator[None]:
     in training unless it then draws random numbers."""
     model = trainer.model
     weights = [p for p in model.parameters() if p.requires_grad]
-    kept, was_training = [p.detach().clone() for p in weights], model.training
+    copies, was_training = [p.detach().clone() for p in weights], model.training
     devices = [model.device] if model.device.type == "cuda" else []
     draw = torch.Generator().manual_seed(1)
     with torch.random.fork_rng(devices):
@@ -183,7 +183,7 @@ def _as_it_was(trainer: StudioTrainer) -> Iterator[None]:
             yield
         finally:
             with torch.no_grad():
-                for weight, before in zip(weights, kept, strict=True):
+                for weight, before in zip(weights, copies, strict=True):
                     weight.copy_(before)
             model.train(was_training)
 

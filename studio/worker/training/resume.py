@@ -21,11 +21,11 @@ _MAY_DIFFER = {
 
 @dataclass(frozen=True)
 class Beginning:
-    """`checkpoint` is None where a run begins with the first step; `skipped` says what is wrong with newer ones. Steps
-    up to `others_until` were done by the run that this one continues, if it continues any."""
+    """`checkpoint` is None where a run begins with the first step; `skip_reasons` says what is wrong with newer ones.
+    Steps up to `others_until` were done by the run that this one continues, if it continues any."""
 
     checkpoint: Checkpoint | None = None
-    skipped: list[str] = field(default_factory=list)
+    skip_reasons: list[str] = field(default_factory=list)
     others_until: int = 0
 
     @property
@@ -33,65 +33,65 @@ class Beginning:
         return self.checkpoint.step if self.checkpoint else 0
 
     @property
-    def told(self) -> Mapping[str, Any]:
-        return self.checkpoint.told if self.checkpoint else {}
+    def metadata(self) -> Mapping[str, Any]:
+        return self.checkpoint.metadata if self.checkpoint else {}
 
     @property
     def is_done(self) -> bool:
         """All its steps were done, and only the adapter is not there yet."""
-        return bool(self.told.get("done"))
+        return bool(self.metadata.get("done"))
 
 
-def find_beginning(checkpoints: Path, continue_from: str | None, fixed: Mapping[str, Any]) -> Beginning:
+def find_beginning(checkpoints: Path, continue_from: str | None, fingerprint: Mapping[str, Any]) -> Beginning:
     """The newest checkpoint in the folder that is whole to the last byte; where there is none, `continue_from`, which
-    is another run's. `fixed` is what must be as it was when it was written.
+    is another run's. `fingerprint` is what must be as it was when it was written.
 
     Raises:
         StudioError: something of that differs, or the other run's checkpoint is damaged.
     """
-    skipped = []
+    skip_reasons = []
     others_until = step_of(Path(continue_from)) if continue_from else 0
-    for found in all_checkpoints(checkpoints):
-        if reason := damage(found.path, thorough=True):
-            skipped.append(reason)
+    for checkpoint in all_checkpoints(checkpoints):
+        if reason := damage(checkpoint.path, thorough=True):
+            skip_reasons.append(reason)
             continue
-        _check_same(found.told.get("fixed", {}), fixed)
-        return Beginning(found, skipped, others_until)
+        _check_same(checkpoint.metadata.get("fixed", {}), fingerprint)
+        return Beginning(checkpoint, skip_reasons, others_until)
     if continue_from:
-        return Beginning(_of_another_run(Path(continue_from), fixed), skipped, others_until)
-    return Beginning(None, skipped)
+        return Beginning(_of_another_run(Path(continue_from), fingerprint), skip_reasons, others_until)
+    return Beginning(None, skip_reasons)
 
 
-def _of_another_run(path: Path, fixed: Mapping[str, Any]) -> Checkpoint:
+def _of_another_run(path: Path, fingerprint: Mapping[str, Any]) -> Checkpoint:
     if reason := damage(path, thorough=True):
         raise StudioError(
             "The checkpoint that this run continues from is damaged or missing: {reason}",
             "Train again from the start, with the total number of epochs you want.",
             reason=reason,
         )
-    found = next(c for c in all_checkpoints(path.parent) if c.path == path)
-    _check_same(found.told.get("fixed", {}), fixed)
-    return Checkpoint(path, found.step, {**found.told, "done": False})
+    checkpoint = next(c for c in all_checkpoints(path.parent) if c.path == path)
+    _check_same(checkpoint.metadata.get("fixed", {}), fingerprint)
+    return Checkpoint(path, checkpoint.step, {**checkpoint.metadata, "done": False})
 
 
 def _check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    differing = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-    if differing:
+    changed_names = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    if changed_names:
         raise StudioError(
             "The run cannot continue from its checkpoint, because these have changed: {names}.",
             "Start a new run, or restore what was changed.",
-            names=", ".join(f"{key} ({before.get(key)} → {now.get(key)})" for key in differing),
+            names=", ".join(f"{key} ({before.get(key)} → {now.get(key)})" for key in changed_names),
         )
 
 
 def resume_fingerprint(request: TrainRequest) -> dict[str, Any]:
     """Everything that decides what a step does, by name. The effective batch counts, not how it is worked off."""
     spec, training, validation = request.spec, request.spec.training, request.validation
-    fixed = {f"training.{k}": v for k, v in training.model_dump().items() if k not in _MAY_DIFFER}
+    fingerprint = {f"training.{k}": v for k, v in training.model_dump().items() if k not in _MAY_DIFFER}
     for variant in (spec.method, spec.objective):
-        fixed |= {f"{variant.kind}.{k}": v for k, v in variant.model_dump().items()}
-    fixed |= {f"data.{k}": v for k, v in spec.data.model_dump().items() if not k.endswith("name")}
-    return fixed | {
+        fingerprint |= {f"{variant.kind}.{k}": v for k, v in variant.model_dump().items()}
+    fingerprint |= {f"data.{k}": v for k, v in spec.data.model_dump().items() if not k.endswith("name")}
+    return fingerprint | {
         # Older checkpoints know no other objective, and name none.
         "objective": None if spec.objective.kind == SftSpec.kind else spec.objective.kind,
         "effective batch": training.per_device_train_batch_size * training.gradient_accumulation_steps,

@@ -52,8 +52,8 @@ def _generation(base: Any, tokenizer: Any, end: TurnEnd) -> dict[str, Any]:
     config = copy.deepcopy(base.generation_config)
     stops = sorted(end.stops(config, tokenizer))
     config.eos_token_id = stops[0] if len(stops) == 1 else stops or None
-    told: dict[str, Any] = config.to_diff_dict()
-    return told
+    settings: dict[str, Any] = config.to_diff_dict()
+    return settings
 
 
 def _ending_so(tokenizer: Any, end: TurnEnd) -> Any:
@@ -62,9 +62,9 @@ def _ending_so(tokenizer: Any, end: TurnEnd) -> Any:
     ends = token_ids(tokenizer, end.text)
     if len(ends) != 1 or not end.tokens.issuperset(ends) or ends[0] == tokenizer.eos_token_id:
         return tokenizer
-    changed = copy.deepcopy(tokenizer)
-    changed.eos_token = end.text
-    return changed if traits_of(renderer(changed)) == traits_of(renderer(tokenizer)) else tokenizer
+    new_tokenizer = copy.deepcopy(tokenizer)
+    new_tokenizer.eos_token = end.text
+    return new_tokenizer if traits_of(renderer(new_tokenizer)) == traits_of(renderer(tokenizer)) else tokenizer
 
 
 def library_versions() -> dict[str, str]:

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 def build_trainer(
-    loaded: LoadedModel,
+    base: LoadedModel,
     train: TokenizedDataset,
     evaluation: TokenizedDataset,
     spec: RunSpec,
@@ -42,15 +42,15 @@ def build_trainer(
 
     Raises StudioError where a target module is no layer of the model that can get an adapter.
     """
-    targets = targets or Targets(loaded.model)
+    targets = targets or Targets(base.model)
     targets.check(spec.method)
-    offers = offers_of(loaded, spec.training.max_length)
+    offers = offers_of(base, spec.training.max_length)
     trainer = StudioTrainer(
-        model=loaded.model,
-        args=_arguments(loaded, spec, checkpoints, evaluates=len(evaluation) > 0),
+        model=base.model,
+        args=_arguments(base, spec, checkpoints, evaluates=len(evaluation) > 0),
         train_dataset=train.rows,
         eval_dataset=evaluation.rows if len(evaluation) else None,
-        processing_class=loaded.tokenizer,
+        processing_class=base.tokenizer,
         peft_config=targets.config(spec.method),
         path=offers.plain,
         objective=objective_of(spec.objective),
@@ -58,15 +58,15 @@ def build_trainer(
         check=check,
     )
     trainer.left_out = targets.left_out_of(trainer.model, spec.method)
-    if OwnHead(loaded.model).is_trained:  # it has to get its gradient
+    if OwnHead(base.model).is_trained:  # it has to get its gradient
         offers = replace(offers, heads=[head for head in offers.heads if head != "linear"])
     logger.info("Computed: %s", ", ".join(choose_path(trainer, offers).names()))
     return trainer
 
 
-def offers_of(loaded: LoadedModel, longest: int) -> PathOptions:
+def offers_of(base: LoadedModel, longest: int) -> PathOptions:
     """All that may be quicker. Documents are packed only where the model computes what it does for each alone."""
-    model, probe, pad = loaded.model, DocumentProbe(loaded.model), loaded.tokenizer.pad_token_id
+    model, probe, pad = base.model, DocumentProbe(base.model), base.tokenizer.pad_token_id
     batches: list[PackingCollator | PaddingCollator] = [PaddingCollator(pad, one_by_one=True)]
     if positions_stand_alone(model, longest):
         batches.insert(0, PaddingCollator(pad))
@@ -94,15 +94,15 @@ def _attends_by_document(model: Any, probe: DocumentProbe) -> bool:
         model.set_attn_implementation(own)
 
 
-def _arguments(loaded: LoadedModel, spec: RunSpec, checkpoints: Path, *, evaluates: bool) -> SFTConfig:
+def _arguments(base: LoadedModel, spec: RunSpec, checkpoints: Path, *, evaluates: bool) -> SFTConfig:
     return SFTConfig(
         **spec.training.model_dump(),
         output_dir=str(checkpoints),
         per_device_eval_batch_size=spec.training.per_device_train_batch_size,
         data_seed=spec.training.seed,
-        bf16=loaded.compute_dtype is torch.bfloat16,
-        use_cpu=loaded.device.type == "cpu",
-        dataloader_pin_memory=loaded.device.type == "cuda",
+        bf16=base.compute_dtype is torch.bfloat16,
+        use_cpu=base.device.type == "cpu",
+        dataloader_pin_memory=base.device.type == "cuda",
         logging_steps=1,
         logging_nan_inf_filter=False,  # a loss that is no number is to be seen
         disable_tqdm=True,

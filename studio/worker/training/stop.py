@@ -17,18 +17,18 @@ class StopRequest:
 
     def __init__(self, folder: JobFolder) -> None:
         self._folder = folder
-        self._signalled = False
+        self._has_signal = False
 
     def listen(self) -> None:
         """From now on SIGTERM is a wish, too. Only in the main thread."""
         signal.signal(signal.SIGTERM, self._hear)
 
     def _hear(self, *_: Any) -> None:
-        self._signalled = True
+        self._has_signal = True
 
     @property
     def is_made(self) -> bool:
-        return self._signalled or self._folder.stop_is_asked
+        return self._has_signal or self._folder.stop_is_asked
 
     def check(self) -> None:
         """Raises Stopped where it is made."""

@@ -97,7 +97,9 @@ def documents() -> list[dict[str, list[int]]]:
 
 
 def trainer_of(loaded: LoadedModel, folder: Path) -> StudioTrainer:
-    examples = TokenizedDataset(Dataset.from_list(documents()).with_format("numpy"), tokens=91, learned=62, dropped=0)
+    examples = TokenizedDataset(
+        Dataset.from_list(documents()).with_format("numpy"), tokens=91, target_tokens=62, dropped_rows=0
+    )
     spec = read_spec({"data": {"name": "rows"}, "lora": {"r": 2, "lora_alpha": 8}})
     return build_trainer(loaded, examples, examples, spec, folder / "checkpoints", StopRequest(JobFolder(folder)))
 

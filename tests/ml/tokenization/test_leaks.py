@@ -48,11 +48,11 @@ def test_rows_of_the_validation_set_are_found_with_their_twins_and_dropped(studi
 
     examination = wait_for(counted, seconds=SECONDS, what="the examination")
     assert examination is not None
-    problems, total = browse.problems(train, codes=["leakage"], examination=examination)
+    problems, total = browse.problems(train, codes=["leakage"], token_count=examination)
     assert total == 2
     assert [(p.line, p.values["twin"]) for p in problems] == [(9, 1), (10, 2)]
 
-    made = studio.datasets.clean("train", CleanActions(drop_leaks=True), counted=examination.folder)
+    made = studio.datasets.clean("train", CleanActions(drop_leaks=True), counts_folder=examination.folder)
     clean = studio.datasets.wait(made, SECONDS)
     assert (clean.reference, clean.rows, clean.details.left_out["drop"]) == ("train@2", 8, 2)
     assert studio.datasets.get("train@1").rows == 10

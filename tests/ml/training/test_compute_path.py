@@ -54,7 +54,7 @@ def trainer_of(
     lora = {"r": 2, "lora_alpha": 8, "target_modules": LAYERS.get(model_type, "all-linear")} | dict(lora or {})
     spec = read_spec({"data": {"name": "rows"}, "lora": lora, "training": training})
     examples = TokenizedDataset(
-        Dataset.from_list(documents(9, 5)).with_format("numpy"), tokens=14, learned=10, dropped=0
+        Dataset.from_list(documents(9, 5)).with_format("numpy"), tokens=14, target_tokens=10, dropped_rows=0
     )
     return build_trainer(loaded, examples, examples, spec, folder / "run", StopRequest(JobFolder(folder)))
 

@@ -230,7 +230,7 @@ def test_a_continued_run_that_is_stopped_before_it_measured_itself_has_no_loss_o
     assert (finished.eval_loss, finished.best_eval_loss, finished.details["best_step"]) == (None, None, None)
     assert (story_of(folder)["eval_loss"], story_of(folder)["best_eval_loss"]) == (None, None)
     newest = checkpoints(folder.checkpoints)[0]
-    assert newest.told["evaluations"] == {}, "nor is it handed on to whoever goes on from here"
+    assert newest.metadata["evaluations"] == {}, "nor is it handed on to whoever goes on from here"
 
 
 def test_a_continued_run_whose_parent_was_better_keeps_the_best_that_it_measured_itself(

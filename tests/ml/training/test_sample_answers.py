@@ -28,7 +28,7 @@ def trainer_of(folder: Path, family: str, **training: object) -> StudioTrainer:
     """With an adapter that acts."""
     loaded = load_base(save_family(folder / family, family), "fp32")
     rows = Dataset.from_list([{"input_ids": [5, 6, 7], "labels": [-100, 6, 7]}]).with_format("numpy")
-    examples = TokenizedDataset(rows, tokens=3, learned=2, dropped=0)
+    examples = TokenizedDataset(rows, tokens=3, target_tokens=2, dropped_rows=0)
     lora = {"r": 2, "lora_alpha": 8, "target_modules": LAYERS.get(family, "all-linear")}
     spec = read_spec({"data": {"name": "rows"}, "lora": lora, "training": training})
     trainer = build_trainer(loaded, examples, examples, spec, folder / "run", StopRequest(JobFolder(folder)))

@@ -67,7 +67,7 @@ TWO_TURNS = {
 def test_only_answers_with_their_end_tokens_are_learned(tmp_path: Path, tokenizer: Any):
     train, _, _ = read(tmp_path, [TWO_TURNS], spec(), tokenizer)
     assert learned_text(train.rows[0], tokenizer) == "West — 西へ 🧭<|im_end|>Home.<|im_end|>"
-    assert train.learned == int((train.rows[0]["labels"] != -100).sum()) < train.tokens
+    assert train.target_tokens == int((train.rows[0]["labels"] != -100).sum()) < train.tokens
 
 
 def test_a_token_that_reaches_into_an_answer_is_learned_too(tmp_path: Path, tokenizer: Any):
@@ -103,7 +103,7 @@ def test_texts_are_learned_whole_and_end_with_the_end_token(tmp_path: Path, toke
 def test_long_rows_are_cut_at_the_end_and_dropped_where_nothing_learned_is_left(tmp_path: Path, tokenizer: Any):
     rows = [conversation("Hello?", "Aye. " * 100), conversation("Well? " * 100, "Aye.")]
     train, _, _ = read(tmp_path, rows, spec(max_length=60), tokenizer)
-    assert (len(train), train.dropped) == (1, 1)
+    assert (len(train), train.dropped_rows) == (1, 1)
     assert len(train.rows[0]["input_ids"]) == 60 == train.tokens
 
 

@@ -31,20 +31,20 @@ class Block:
     batch: pa.RecordBatch
 
 
-def parquet(packed: Packed, name: str) -> Iterator[Block | Problem]:
+def parquet(packed_file: Packed, name: str) -> Iterator[Block | Problem]:
     """Raises InvalidInput while it is read where it is no Parquet file."""
-    return _blocks(packed, name, "Parquet", _parquet_batches)
+    return _blocks(packed_file, name, "Parquet", _parquet_batches)
 
 
-def arrow(packed: Packed, name: str) -> Iterator[Block | Problem]:
+def arrow(packed_file: Packed, name: str) -> Iterator[Block | Problem]:
     """Raises InvalidInput while it is read where it is no Arrow file."""
-    return _blocks(packed, name, "Arrow", _arrow_batches)
+    return _blocks(packed_file, name, "Arrow", _arrow_batches)
 
 
 def _parquet_batches(file: IO[bytes]) -> Iterator[pa.RecordBatch]:
-    with pa.parquet.ParquetFile(file, pre_buffer=False) as opened:
-        for group in range(opened.num_row_groups):  # one by one: what is before a damaged one is read
-            yield from opened.iter_batches(batch_size=_BATCH_ROWS, row_groups=[group])
+    with pa.parquet.ParquetFile(file, pre_buffer=False) as reader:
+        for group in range(reader.num_row_groups):  # one by one: what is before a damaged one is read
+            yield from reader.iter_batches(batch_size=_BATCH_ROWS, row_groups=[group])
 
 
 def _arrow_batches(file: IO[bytes]) -> Iterator[pa.RecordBatch]:
@@ -54,23 +54,25 @@ def _arrow_batches(file: IO[bytes]) -> Iterator[pa.RecordBatch]:
         with closing(pa.ipc.open_stream(file)) as stream:
             yield from stream
         return
-    opened = pa.ipc.open_file(file)
-    for number in range(opened.num_record_batches):
-        yield opened.get_batch(number)
+    reader = pa.ipc.open_file(file)
+    for number in range(reader.num_record_batches):
+        yield reader.get_batch(number)
 
 
-def _blocks(packed: Packed, name: str, kind: str, batches: Any) -> Iterator[Block | Problem]:
+def _blocks(packed_file: Packed, name: str, kind: str, batches: Any) -> Iterator[Block | Problem]:
     number = 0
     try:
-        with packed.seekable() as file:
+        with packed_file.seekable() as file:
             for batch in batches(file):
                 names = batch.schema.names
                 if len(set(names)) < len(names):
                     counts = Counter(names)
-                    doubled = ", ".join(sorted(f"“{column}”" for column in counts if counts[column] > 1)[:MAX_LISTED])
+                    duplicate_names = ", ".join(
+                        sorted(f"“{column}”" for column in counts if counts[column] > 1)[:MAX_LISTED]
+                    )
                     raise InvalidInput(
                         "“{file}” has a column twice: {names}.", "Give each column its own name.",
-                        file=name, names=doubled,
+                        file=name, names=duplicate_names,
                     )  # fmt: skip
                 readable = _is_readable(batch)
                 for start in range(0, batch.num_rows, _BATCH_ROWS):

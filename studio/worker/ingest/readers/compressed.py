@@ -26,7 +26,7 @@ BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 
 
 class Packed:
-    """`kind` is the suffix of what is inside. `opened` may be called again and again."""
+    """`kind` is the suffix of what is inside. `open` may be called again and again."""
 
     def __init__(self, path: Path, name: str) -> None:
         self._path = path
@@ -50,7 +50,7 @@ class Packed:
             return self.total
 
     @contextmanager
-    def opened(self) -> Iterator[IO[bytes]]:
+    def open(self) -> Iterator[IO[bytes]]:
         with self._path.open("rb", buffering=BUFFER) as raw:
             self._raw = raw
             if self._member:
@@ -66,38 +66,38 @@ class Packed:
     def seekable(self) -> Iterator[IO[bytes]]:
         """For the kinds that cannot be read from beginning to end: unpacked onto the disk first."""
         if not self.is_packed:
-            with self.opened() as file:
+            with self.open() as file:
                 yield file
             return
-        with tempfile.TemporaryFile(dir=self._path.parent) as unpacked, self.opened() as file:
+        with tempfile.TemporaryFile(dir=self._path.parent) as copy, self.open() as file:
             try:
-                shutil.copyfileobj(file, unpacked, 1 << 20)
+                shutil.copyfileobj(file, copy, 1 << 20)
             except BROKEN as error:
-                raise damaged(self._name, error) from error
-            unpacked.seek(0)
-            yield unpacked
+                raise damage_error(self._name, error) from error
+            copy.seek(0)
+            yield copy
 
     def sample(self) -> tuple[bytes, bool]:
         """The first bytes, and whether they are all. Of a broken file, what comes before the break."""
-        found = bytearray()
-        with self.opened() as file:
+        data = bytearray()
+        with self.open() as file:
             try:
-                while len(found) < SAMPLE_BYTES and (chunk := file.read(1 << 16)):
-                    found += chunk
+                while len(data) < SAMPLE_BYTES and (chunk := file.read(1 << 16)):
+                    data += chunk
             except BROKEN:
-                return bytes(found), True
-        return bytes(found[:SAMPLE_BYTES]), len(found) < SAMPLE_BYTES
+                return bytes(data), True
+        return bytes(data[:SAMPLE_BYTES]), len(data) < SAMPLE_BYTES
 
     def later_lines(self) -> bytes:
         """Whole lines from places all over the file; none of a packed one, which has to be read from its beginning."""
-        found = bytearray()
+        data = bytearray()
         if not self.is_packed:
             with self._path.open("rb") as file:
                 for place in range(SAMPLE_BYTES, self.total, max(_PIECE, self.total // _PIECES)):
                     file.seek(place)
                     piece = file.read(_PIECE)
-                    found += piece[piece.find(b"\n") + 1 : piece.rfind(b"\n") + 1]
-        return bytes(found)
+                    data += piece[piece.find(b"\n") + 1 : piece.rfind(b"\n") + 1]
+        return bytes(data)
 
     def _only_member(self) -> str:
         try:
@@ -124,7 +124,7 @@ class Packed:
         return files[0].filename
 
 
-def damaged(name: str, error: Exception) -> InvalidInput:
+def damage_error(name: str, error: Exception) -> InvalidInput:
     reason = str(error).rstrip(".") or type(error).__name__
     return InvalidInput("“{file}” is damaged: {reason}.", "Copy or download it again.", file=name, reason=reason)
 

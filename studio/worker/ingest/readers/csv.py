@@ -41,7 +41,7 @@ class _Lines:
         self.row: list[tuple[int, str]] = []
         self._size = 0  # work that reading the row again would be
         self._allowed = _REREAD_ALLOWANCE
-        self.broken: list[Problem] = []
+        self.problems: list[Problem] = []
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -52,7 +52,7 @@ class _Lines:
             item = next(self._lines) if is_new else self._again.popleft()
             if not isinstance(item, Problem):
                 break
-            self.broken.append(item)
+            self.problems.append(item)
         work = _work(item[1])
         if is_new:
             self._allowed += _REREAD_FACTOR * work
@@ -107,19 +107,19 @@ def _work(line: str) -> int:
     return len(line) + _LINE_WORK
 
 
-def delimited(packed: Packed, name: str, encoding: str, delimiter: str) -> tuple[str, Iterator[Item]]:
+def delimited(packed_file: Packed, name: str, encoding: str, delimiter: str) -> tuple[str, Iterator[Item]]:
     """The delimiter, which is found out where none is given, and the rows by the names in the first line.
 
     Raises:
         InvalidInput: the first line names a column twice; also while the rows are read.
     """
     csv.field_size_limit(2**31 - 1)  # the most that it takes on every system
-    form = _sniff(packed, encoding, delimiter)
-    return form["delimiter"], _rows(packed, name, encoding, form)
+    form = _sniff(packed_file, encoding, delimiter)
+    return form["delimiter"], _rows(packed_file, name, encoding, form)
 
 
-def _rows(packed: Packed, name: str, encoding: str, form: dict[str, Any]) -> Iterator[Item]:
-    with packed.opened() as file:
+def _rows(packed_file: Packed, name: str, encoding: str, form: dict[str, Any]) -> Iterator[Item]:
+    with packed_file.open() as file:
         lines = _Lines(text_lines(file, encoding, "not_csv"))
         header: list[str] | None = None
         reader = csv.reader(lines, strict=True, **form)
@@ -135,8 +135,8 @@ def _rows(packed: Packed, name: str, encoding: str, form: dict[str, Any]) -> Ite
                     yield Problem(lines.give_up_first(), "", "not_csv", {"reason": str(error)})
                 reader = csv.reader(lines, strict=True, **form)
                 continue
-            yield from lines.broken
-            lines.broken.clear()
+            yield from lines.problems
+            lines.problems.clear()
             if cells is None:
                 return
             line = lines.row[0][0] if lines.row else 1
@@ -161,19 +161,19 @@ def checked_header(header: list[str], name: str) -> list[str]:
         InvalidInput: a name stands there twice.
     """
     header = [column if column.strip() else f"column {place}" for place, column in enumerate(header, 1)]
-    doubled = sorted(column for column, count in Counter(header).items() if count > 1)
-    if doubled:
+    duplicates = sorted(column for column, count in Counter(header).items() if count > 1)
+    if duplicates:
         raise InvalidInput(
             "The header of “{file}” names a column twice: {names}.",
             "Give each column its own name in the first line.",
-            file=name, names=", ".join(f"“{column}”" for column in doubled[:MAX_LISTED]),
+            file=name, names=", ".join(f"“{column}”" for column in duplicates[:MAX_LISTED]),
         )  # fmt: skip
     return header
 
 
-def _sniff(packed: Packed, encoding: str, delimiter: str) -> dict[str, Any]:
+def _sniff(packed_file: Packed, encoding: str, delimiter: str) -> dict[str, Any]:
     """The form under which the first rows have the same number of cells, and the most of them."""
-    sample, complete = packed.sample()
+    sample, complete = packed_file.sample()
     lines = _first_lines(io.BytesIO(sample), encoding)
     if not complete and len(lines) > 1:
         lines.pop()  # where the sample ends

@@ -43,24 +43,24 @@ codecs.register_error("studio-mark", _mark)
 _MARKED = re.compile("[\udc00-\udcff]")
 
 
-def encoding_of(packed: Packed, name: str, reading: ReadOptions) -> tuple[str, bool]:
+def encoding_of(packed_file: Packed, name: str, reading: ReadOptions) -> tuple[str, bool]:
     """Python's name of the encoding, and whether it was found out: UTF-8, a byte order mark and a choice are sure.
 
     Raises:
         InvalidInput: the chosen encoding is unknown.
     """
-    sample, complete = packed.sample()
+    sample, complete = packed_file.sample()
     if reading.encoding:
         try:
             b"\xff".decode(reading.encoding, "replace")  # fails for codecs that are not for text
-            chosen = codecs.lookup(reading.encoding).name
+            codec = codecs.lookup(reading.encoding).name
         except (LookupError, ValueError):
             raise InvalidInput(
                 "There is no encoding “{encoding}”.", "Try utf-8, gb18030 or latin-1.", encoding=reading.encoding
             ) from None
-        return _with_order(chosen, sample), False
+        return _with_order(codec, sample), False
     if not complete and sample.isascii():
-        sample += b"\n" + packed.later_lines()  # the first megabyte does not tell
+        sample += b"\n" + packed_file.later_lines()  # the first megabyte does not tell
     return detect(sample, complete=complete)
 
 
@@ -80,13 +80,13 @@ def detect(sample: bytes, *, complete: bool) -> tuple[str, bool]:
     if 2 * sum(_is_utf8(line, complete=True) for line in special) > len(special):
         return "utf-8", False  # with some broken lines
     best = from_bytes(b"\n".join(special)[:65536], cp_isolation=_CANDIDATES, threshold=0.5).best()
-    found = codecs.lookup(best.encoding).name if best is not None else ""
+    codec = codecs.lookup(best.encoding).name if best is not None else ""
     runs = _HIGH_RUNS.findall(b"\n".join(special))
-    if found == "cp1251" and sum(map(len, runs)) < 3 * len(runs):
-        found = "cp1252"  # single letters with accents, no words of Cyrillic
-    if found not in ("big5", "shift_jis", "euc_kr") and runs and all(len(run) % 2 == 0 for run in runs):
-        found = "gb18030"  # pairs of high bytes, as a short Chinese text has them
-    return found or "cp1252", True
+    if codec == "cp1251" and sum(map(len, runs)) < 3 * len(runs):
+        codec = "cp1252"  # single letters with accents, no words of Cyrillic
+    if codec not in ("big5", "shift_jis", "euc_kr") and runs and all(len(run) % 2 == 0 for run in runs):
+        codec = "gb18030"  # pairs of high bytes, as a short Chinese text has them
+    return codec or "cp1252", True
 
 
 def _is_utf8(data: bytes, *, complete: bool) -> bool:
@@ -120,10 +120,12 @@ def _wide_by_words(sample: bytes) -> str:
 
 def _with_order(encoding: str, sample: bytes) -> str:
     """UTF-16 and UTF-32 with the order of their bytes, where no mark says it."""
-    if encoding not in ("utf-16", "utf-32") or any(sample.startswith(m) for m, marked in _MARKS if marked == encoding):
+    if encoding not in ("utf-16", "utf-32") or any(
+        sample.startswith(m) for m, mark_encoding in _MARKS if mark_encoding == encoding
+    ):
         return encoding
-    found = _wide_without_mark(sample)
-    return found if found.startswith(encoding) else f"{encoding}-le"
+    wide_encoding = _wide_without_mark(sample)
+    return wide_encoding if wide_encoding.startswith(encoding) else f"{encoding}-le"
 
 
 def byte_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -137,16 +139,16 @@ def byte_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
         yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
 
 
-def text_lines(file: IO[bytes], encoding: str, overlong: str) -> Iterator[tuple[int, str] | Problem]:
+def text_lines(file: IO[bytes], encoding: str, overlong_code: str) -> Iterator[tuple[int, str] | Problem]:
     """The lines with their ends; one that is not of that encoding is a problem, and so is one of more than
-    MAX_ROW_BYTES, whose code is `overlong`."""
+    MAX_ROW_BYTES, whose code is `overlong_code`."""
     if _WIDE.match(encoding):  # whose line feeds have more than one byte
-        yield from _wide_lines(file, encoding, overlong)
+        yield from _wide_lines(file, encoding, overlong_code)
         return
     for number, line in byte_lines(file):
         try:
             if line is OVERLONG:
-                yield Problem(number, "", overlong, {"reason": TOO_LONG})
+                yield Problem(number, "", overlong_code, {"reason": TOO_LONG})
                 continue
             yield number, line.decode(encoding)
         except UnicodeDecodeError as error:
@@ -160,14 +162,14 @@ def text_lines(file: IO[bytes], encoding: str, overlong: str) -> Iterator[tuple[
             )
 
 
-def _wide_lines(file: IO[bytes], encoding: str, overlong: str) -> Iterator[tuple[int, str] | Problem]:
+def _wide_lines(file: IO[bytes], encoding: str, overlong_code: str) -> Iterator[tuple[int, str] | Problem]:
     text = io.TextIOWrapper(file, encoding, errors="studio-mark", newline="\n")
     try:
         for number, words in enumerate(iter(partial(text.readline, MAX_ROW_BYTES), ""), 1):
             if len(words) == MAX_ROW_BYTES and not words.endswith("\n"):
                 while (rest := text.readline(MAX_ROW_BYTES)) and not rest.endswith("\n"):
                     pass
-                yield Problem(number, "", overlong, {"reason": TOO_LONG})
+                yield Problem(number, "", overlong_code, {"reason": TOO_LONG})
             elif not words.isascii() and (fault := _MARKED.search(words)):
                 byte = f"0x{ord(fault[0]) - 0xDC00:02X}"
                 values = {"byte": byte, "position": fault.start() + 1, "encoding": shown_encoding(encoding)}

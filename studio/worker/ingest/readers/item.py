@@ -10,6 +10,6 @@ Item = tuple[int, Any] | Problem
 """A row with the number of its line (of its row, where a file has no lines), or why it cannot be read."""
 
 
-def unread(line: int) -> Problem:
+def unread_rest(line: int) -> Problem:
     """The rest of the file from this place on."""
     return Problem(line, "", "unread")

@@ -10,67 +10,67 @@ from typing import Any
 from studio.domain.datasets.formats import recognise
 from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
-from studio.worker.ingest.readers.compressed import BROKEN, MAX_ROW_BYTES, Packed, damaged
+from studio.worker.ingest.readers.compressed import BROKEN, MAX_ROW_BYTES, Packed, damage_error
 from studio.worker.ingest.readers.encoding import text_lines, text_pieces
-from studio.worker.ingest.readers.item import Item, unread
-from studio.worker.ingest.readers.json_lines import is_deep, json_lines, not_json, parsed, too_deep
+from studio.worker.ingest.readers.item import Item, unread_rest
+from studio.worker.ingest.readers.json_lines import is_deep, json_lines, not_json, parse_line, too_deep
 from studio.worker.ingest.readers.json_stream import JsonText
 
 _CHUNK_BYTES = 1 << 16  # bytes read at once: each fault costs a look through the window, for its line and column
 
 
-def json_document(packed: Packed, name: str, encoding: str) -> tuple[str, Iterator[Item]]:
+def json_document(packed_file: Packed, name: str, encoding: str) -> tuple[str, Iterator[Item]]:
     """The unit in which places are counted, and the items.
 
     Raises:
         InvalidInput: it is an object without one list of rows in it.
     """
-    sample, _ = packed.sample()
+    sample, _ = packed_file.sample()
     lines = [line for line in sample.decode(encoding, "replace").removeprefix("\ufeff").split("\n") if line.strip()]
     if not lines:
         return "line", iter([])
     if lines[0].lstrip()[:1] == "[":
-        return "line", _streamed(packed, encoding)
+        return "line", _stream_array(packed_file, encoding)
     if len(lines) > 1 and any(map(_is_object, lines[:2])):
-        return "line", _lines_of(packed, encoding)
-    return _whole(packed, name, encoding) or _piecewise(packed, name, encoding)
+        return "line", _lines_of(packed_file, encoding)
+    return _whole(packed_file, name, encoding) or _piecewise(packed_file, name, encoding)
 
 
-def is_array(packed: Packed, encoding: str) -> bool:
+def is_array(packed_file: Packed, encoding: str) -> bool:
     """One array of objects over the whole file, rather than something on each line."""
-    sample, _ = packed.sample()
+    sample, _ = packed_file.sample()
     lines = [line.strip() for line in sample.decode(encoding, "replace").split("\n", 100) if line.strip("\ufeff \t\r")]
     if not lines or lines[0].lstrip("\ufeff")[:1] != "[":
         return False
-    first = parsed(1, lines[0])
+    first = parse_line(1, lines[0])
     if isinstance(first, Problem):
         return lines[0] == "[" or lines[0].lstrip("[ ")[:1] == "{"
     return len(lines) == 1 and isinstance(first[1], list) and any(isinstance(each, dict) for each in first[1])
 
 
 def _is_object(line: str) -> bool:
-    item = parsed(1, line.strip())
+    item = parse_line(1, line.strip())
     return not isinstance(item, Problem) and isinstance(item[1], dict)
 
 
-def _lines_of(packed: Packed, encoding: str) -> Iterator[Item]:
-    with packed.opened() as file:
+def _lines_of(packed_file: Packed, encoding: str) -> Iterator[Item]:
+    with packed_file.open() as file:
         yield from json_lines(file, encoding)
 
 
-def _whole(packed: Packed, name: str, encoding: str) -> tuple[str, Iterator[Item]] | None:
+def _whole(packed_file: Packed, name: str, encoding: str) -> tuple[str, Iterator[Item]] | None:
     """None where it is too large to be read as a whole."""
-    with packed.opened() as file:
+    with packed_file.open() as file:
         try:
             data = file.read(MAX_ROW_BYTES + 1)
         except BROKEN as error:
-            raise damaged(name, error) from error
+            raise damage_error(name, error) from error
     if len(data) > MAX_ROW_BYTES:
         return None
     pieces = list(text_lines(io.BytesIO(data), encoding, "json_too_deep"))
-    broken = [piece for piece in pieces if isinstance(piece, Problem)]
-    if broken:
-        return "line", iter([*broken, unread(broken[-1].line)])
+    problems = [piece for piece in pieces if isinstance(piece, Problem)]
+    if problems:
+        return "line", iter([*problems, unread_rest(problems[-1].line)])
     text = "".join(piece[1] for piece in pieces if not isinstance(piece, Problem))
     try:
         value = json.loads(text)
@@ -81,20 +81,20 @@ def _whole(packed: Packed, name: str, encoding: str) -> tuple[str, Iterator[Item
     return unit, (too_deep(place) if is_deep(row) else (place, row) for place, row in enumerate(rows, 1))
 
 
-def _piecewise(packed: Packed, name: str, encoding: str) -> tuple[str, Iterator[Item]]:
+def _piecewise(packed_file: Packed, name: str, encoding: str) -> tuple[str, Iterator[Item]]:
     """A large object is gone through twice: to see which of its arrays holds the rows, and for the rows."""
     members: dict[str, Any] = {}
     arrays: dict[str, list[Any]] = {}  # of each the first element, and the first that is an object
     fault: Problem | None = None
-    for key, found in _members(packed, encoding):
-        if isinstance(found, Problem):
-            fault = fault or found
-        elif not isinstance(found, tuple):
-            members[key] = found
-        elif key not in arrays or (isinstance(found[1], dict) and not _has_object(arrays[key])):
-            arrays.setdefault(key, []).append(found[1])
+    for key, member in _members(packed_file, encoding):
+        if isinstance(member, Problem):
+            fault = fault or member
+        elif not isinstance(member, tuple):
+            members[key] = member
+        elif key not in arrays or (isinstance(member[1], dict) and not _has_object(arrays[key])):
+            arrays.setdefault(key, []).append(member[1])
     if fault and not any(map(_has_object, arrays.values())):
-        return "line", iter([fault, unread(fault.line)])
+        return "line", iter([fault, unread_rest(fault.line)])
     rows = _key_of_rows(members | arrays, name)
     if rows is None:
         raise InvalidInput(
@@ -103,7 +103,7 @@ def _piecewise(packed: Packed, name: str, encoding: str) -> tuple[str, Iterator[
             file=name,
         )
     items: Iterator[Item] = (
-        item for key, item in _members(packed, encoding)
+        item for key, item in _members(packed_file, encoding)
         if isinstance(item, Problem) or (key == rows and isinstance(item, tuple))
     )  # fmt: skip
     if fault:
@@ -111,8 +111,8 @@ def _piecewise(packed: Packed, name: str, encoding: str) -> tuple[str, Iterator[
     return "row", (item if isinstance(item, Problem) else (row, item[1]) for row, item in enumerate(items, 1))
 
 
-def _members(packed: Packed, encoding: str) -> Iterator[tuple[str, Any]]:
-    with packed.opened() as file:
+def _members(packed_file: Packed, encoding: str) -> Iterator[tuple[str, Any]]:
+    with packed_file.open() as file:
         yield from JsonText(text_pieces(file, encoding, _CHUNK_BYTES)).members()
 
 
@@ -149,6 +149,6 @@ def _is_turn(value: dict[str, Any]) -> bool:
     return {"role", "content"} <= value.keys() or {"from", "value"} <= value.keys()
 
 
-def _streamed(packed: Packed, encoding: str) -> Iterator[Item]:
-    with packed.opened() as file:
+def _stream_array(packed_file: Packed, encoding: str) -> Iterator[Item]:
+    with packed_file.open() as file:
         yield from JsonText(text_pieces(file, encoding, _CHUNK_BYTES)).array()

@@ -34,7 +34,7 @@ def json_lines(file: IO[bytes], encoding: str) -> Iterator[Item]:
         if isinstance(item, Problem):
             yield item
         elif text := item[1].strip():
-            yield parsed(item[0], text)
+            yield parse_line(item[0], text)
 
 
 def _second_look(number: int, line: bytes) -> Item:
@@ -43,12 +43,12 @@ def _second_look(number: int, line: bytes) -> Item:
     if line is OVERLONG:
         return Problem(number, "", "json_too_deep", {"reason": TOO_LONG})
     try:
-        return parsed(number, line.decode().strip())
+        return parse_line(number, line.decode().strip())
     except UnicodeDecodeError as error:
         return bad_encoding(number, line, error, "utf-8")
 
 
-def parsed(line: int, text: str) -> Item:
+def parse_line(line: int, text: str) -> Item:
     try:
         row = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 from studio.domain.datasets.problem import Problem
 from studio.worker.ingest.readers.compressed import MAX_ROW_BYTES
-from studio.worker.ingest.readers.item import Item, unread
+from studio.worker.ingest.readers.item import Item, unread_rest
 from studio.worker.ingest.readers.json_lines import is_too_deep, not_json, too_deep
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
@@ -27,7 +27,7 @@ class JsonText:
         self._text = ""
         self._here = 0
         self._line = 1
-        self._ended = False
+        self._is_at_end = False
         self._deep = False  # the last element, too deep
         self.whole = False
         self._decode = json.JSONDecoder().raw_decode
@@ -89,7 +89,7 @@ class JsonText:
             except (ValueError, RecursionError) as error:
                 yield self._fault(error, begin)
                 if not self._resume(margin):
-                    yield unread(begin)
+                    yield unread_rest(begin)
                     return
                 continue
             here = self._blanks()
@@ -104,7 +104,7 @@ class JsonText:
                     if here and self._resume(margin):
                         continue
                     if here:
-                        yield unread(self._line)
+                        yield unread_rest(self._line)
                     return
         self._step()
         self.whole = True
@@ -177,15 +177,15 @@ class JsonText:
 
     def _more(self) -> bool:
         """Reads on; what lies behind is dropped, but for the line that is under way."""
-        if self._ended:
+        if self._is_at_end:
             return False
         pieces, size = [], 0
         want = len(self._text) - self._here  # doubling keeps a long row from being read over and over
-        while not self._ended and size <= want:
+        while not self._is_at_end and size <= want:
             piece = next(self._texts, "")
             pieces.append(piece)
             size += len(piece)
-            self._ended = not piece
+            self._is_at_end = not piece
         self._drop("".join(pieces))
         return size > 0
 

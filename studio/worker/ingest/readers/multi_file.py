@@ -43,18 +43,18 @@ def open_several(files: Sequence[tuple[Path, str]], reading: ReadOptions, classe
             current = open_source(path, name, reading)
             yield current
 
-    opened = replace(
+    combined = replace(
         first,
         unit="row",
         total=sum(path.stat().st_size for path, _ in files),
         position=lambda: before + current.position(),
     )
     if first.blocks is not None:
-        opened.blocks = _blocks(sources(), classes)
-        opened.items = chain.from_iterable(map(items_of, opened.blocks))
+        combined.blocks = _blocks(sources(), classes)
+        combined.items = chain.from_iterable(map(items_of, combined.blocks))
     else:
-        opened.items = _items(sources(), classes)
-    return opened
+        combined.items = _items(sources(), classes)
+    return combined
 
 
 def _items(sources: Iterator[OpenSource], classes: Classes) -> Iterator[Item]:
@@ -93,7 +93,7 @@ def _in_words(batch: pa.RecordBatch, classes: Classes) -> pa.RecordBatch:
         at = batch.schema.get_field_index(column)
         if at >= 0 and pa.types.is_integer(batch.column(at).type):
             numbers = batch.column(at)
-            known = pc.and_(pc.greater_equal(numbers, 0), pc.less(numbers, len(names)))
-            found = pa.array(names, pa.string()).take(pc.if_else(known, numbers, None))
-            batch = batch.set_column(at, column, found)
+            is_class = pc.and_(pc.greater_equal(numbers, 0), pc.less(numbers, len(names)))
+            words = pa.array(names, pa.string()).take(pc.if_else(is_class, numbers, None))
+            batch = batch.set_column(at, column, words)
     return batch

@@ -46,39 +46,39 @@ def open_source(path: Path, name: str, reading: ReadOptions) -> OpenSource:
         OSError: it is gone, or may not be read.
     """
     check_suffix(name)
-    packed = Packed(path, name)
-    kind = check_suffix(f"inside{packed.kind}")
-    opened = OpenSource("line", iter([]), packed.total, packed.position)
+    packed_file = Packed(path, name)
+    kind = check_suffix(f"inside{packed_file.kind}")
+    source = OpenSource("line", iter([]), packed_file.total, packed_file.position)
     if kind in (".parquet", ".arrow", ".feather"):
-        opened.unit = "row"
-        opened.blocks = parquet(packed, name) if kind == ".parquet" else arrow(packed, name)
-        opened.items = _whole(chain.from_iterable(map(items_of, opened.blocks)))
-        return opened
+        source.unit = "row"
+        source.blocks = parquet(packed_file, name) if kind == ".parquet" else arrow(packed_file, name)
+        source.items = _whole(chain.from_iterable(map(items_of, source.blocks)))
+        return source
     if kind == ".xlsx":
-        opened.unit = "row"
-        opened.sheets, opened.sheet, items = workbook(packed, name, reading.sheet)
-        opened.items = _whole(items)
-        return opened
-    opened.encoding, opened.detected = encoding_of(packed, name, reading)
+        source.unit = "row"
+        source.sheets, source.sheet, items = workbook(packed_file, name, reading.sheet)
+        source.items = _whole(items)
+        return source
+    source.encoding, source.detected = encoding_of(packed_file, name, reading)
     match kind:
         case ".json":
-            unit, items = json_document(packed, name, opened.encoding)
-            opened.unit = "row" if unit == "row" else "line"
+            unit, items = json_document(packed_file, name, source.encoding)
+            source.unit = "row" if unit == "row" else "line"
         case ".csv" | ".tsv":
-            given = reading.delimiter or ("\t" if kind == ".tsv" else "")
-            opened.delimiter, items = delimited(packed, name, opened.encoding, given)
+            delimiter = reading.delimiter or ("\t" if kind == ".tsv" else "")
+            source.delimiter, items = delimited(packed_file, name, source.encoding, delimiter)
         case ".txt":
-            items = plain_text(packed, opened.encoding)
-        case _ if is_array(packed, opened.encoding):  # JSON under the name of JSON Lines
-            _, items = json_document(packed, name, opened.encoding)
+            items = plain_text(packed_file, source.encoding)
+        case _ if is_array(packed_file, source.encoding):  # JSON under the name of JSON Lines
+            _, items = json_document(packed_file, name, source.encoding)
         case _:
-            items = _lines(packed, opened.encoding)
-    opened.items = _whole(items)
-    return opened
+            items = _lines(packed_file, source.encoding)
+    source.items = _whole(items)
+    return source
 
 
-def _lines(packed: Packed, encoding: str) -> Iterator[Item]:
-    with packed.opened() as file:
+def _lines(packed_file: Packed, encoding: str) -> Iterator[Item]:
+    with packed_file.open() as file:
         yield from json_lines(file, encoding)
 
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from studio.domain.datasets.problem import Problem
 from studio.worker.ingest.readers.compressed import MAX_ROW_BYTES, Packed
 from studio.worker.ingest.readers.encoding import text_lines
-from studio.worker.ingest.readers.item import Item, unread
+from studio.worker.ingest.readers.item import Item, unread_rest
 
 
-def plain_text(packed: Packed, encoding: str) -> Iterator[Item]:
-    sample, _ = packed.sample()
+def plain_text(packed_file: Packed, encoding: str) -> Iterator[Item]:
+    sample, _ = packed_file.sample()
     lines = sample.decode(encoding, "replace").strip().split("\n")
     by_paragraph = not all(map(str.strip, lines))  # a blank line stands between two others
-    with packed.opened() as file:
+    with packed_file.open() as file:
         begin, paragraph = 0, io.StringIO()  # lines by themselves would take many times their size
         for item in text_lines(file, encoding, "unread"):
             if isinstance(item, Problem):
@@ -27,7 +27,7 @@ def plain_text(packed: Packed, encoding: str) -> Iterator[Item]:
             if text.strip() and by_paragraph:
                 begin = begin or line
                 if paragraph.tell() + len(text) > MAX_ROW_BYTES:
-                    yield unread(begin)
+                    yield unread_rest(begin)
                     return
                 paragraph.write(text)
             elif text.strip():

@@ -34,7 +34,7 @@ def test_an_action_has_words_for_each_of_its_ways_and_fixes_problems_that_there_
 
 
 def test_without_being_asked_nothing_is_done():
-    assert list(CleanActions().asked()) == []
+    assert list(CleanActions().items()) == []
 
 
 def test_a_stricter_way_fixes_what_a_milder_one_does():

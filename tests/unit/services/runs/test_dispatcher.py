@@ -433,7 +433,7 @@ def test_a_sweep_is_queued_whole_or_not_at_all(bench):
     assert sweeps.submit(values, {"lora.r": "8, 16"}, "a", key="k") == id
     assert bench.queue() == ["a-r8", "a-r16"]
     compared = compare_settings(sweeps.runs(id))
-    assert (compared.names, compared.differing) == (["lora.r"], [{"lora.r": 8}, {"lora.r": 16}])
+    assert (compared.names, compared.values_by_run) == (["lora.r"], [{"lora.r": 8}, {"lora.r": 16}])
     assert compared.same["training.seed"] == 42
 
 

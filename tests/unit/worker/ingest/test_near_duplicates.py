@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from studio.worker.ingest.near_duplicates import NearDuplicates, alike
+from studio.worker.ingest.near_duplicates import NearDuplicates, similarity_text
 
 WORDS = [f"{a}{b}{c}" for a in "bdfklmnprst" for b in "aeiou" for c in "bdfklmnprst"]
 TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps."
@@ -202,4 +202,4 @@ def test_half_a_character_is_no_error() -> None:
     ("share", "said"), [(1.0, "99%"), (0.9999, "99%"), (0.995, "99%"), (0.899, "89%"), (0.8, "80%")]
 )
 def test_a_near_duplicate_is_never_said_to_be_100_percent_alike(share, said):
-    assert alike(share) == said
+    assert similarity_text(share) == said

@@ -81,9 +81,9 @@ def test_rows_are_equal_by_what_is_learned_of_them(tmp_path: Path) -> None:
 def test_labels_of_the_rows_are_kept_in_proportion(tmp_path: Path) -> None:
     rows = [chat(f"Question {i}?", label="rare" if i % 10 == 0 else "common") for i in range(2500)]
     split = split_of(tmp_path / "rows.arrow", rows, 0.1)
-    assert split.stratified
+    assert split.is_stratified
     assert (len(split.evaluation), sum(i % 10 == 0 for i in split.evaluation.tolist())) == (250, 25)
-    assert not split_of(tmp_path / "plain.arrow", [chat(f"{i}?") for i in range(20)], 0.1).stratified
+    assert not split_of(tmp_path / "plain.arrow", [chat(f"{i}?") for i in range(20)], 0.1).is_stratified
 
 
 def test_only_rows_that_are_learned_are_split(tmp_path: Path) -> None:
