@@ -31,11 +31,11 @@ const STEPS = { ArrowDown: 1, ArrowUp: -1 };
  *
  * @type {{ opener: HTMLElement | null, at: number }}
  */
-let closed = { opener: null, at: 0 };
+let lastClosed = { opener: null, at: 0 };
 
 /** @param {HTMLElement} opener @param {Action[]} items */
 function openMenu(opener, items) {
-  if (closed.opener === opener && performance.now() - closed.at < 300) return;
+  if (lastClosed.opener === opener && performance.now() - lastClosed.at < 300) return;
   const list = h(
     "div",
     { class: "menu-list", role: "menu", popover: "auto" },
@@ -67,7 +67,7 @@ function openMenu(opener, items) {
   };
   list.onbeforetoggle = (event) => {
     opener.setAttribute("aria-expanded", String(event.newState === "open"));
-    if (event.newState === "closed") closed = { opener, at: performance.now() };
+    if (event.newState === "closed") lastClosed = { opener, at: performance.now() };
   };
   list.ontoggle = (event) => {
     if (event.newState === "open") /** @type {HTMLElement | null} */ (list.firstElementChild)?.focus();

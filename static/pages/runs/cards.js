@@ -24,10 +24,10 @@ export function settingsCard(settings) {
         h("span", { class: "mono" }, formatSetting(value)),
       ]),
     );
-  const changed = settings.filter((each) => each.changed);
+  const changes = settings.filter((each) => each.changed);
   return card(
     t("Settings"),
-    changed.length > 0 ? rows(changed) : h("p", { class: "hint" }, t("All settings are at their defaults.")),
+    changes.length > 0 ? rows(changes) : h("p", { class: "hint" }, t("All settings are at their defaults.")),
     h(
       "details",
       { class: "advanced" },

@@ -22,7 +22,7 @@ import { measuredLoss, timeElement } from "../../ui/values.js";
 export function checkpointTable(ctx, id, redraw) {
   /** @type {any[]} */
   let rows = [];
-  let seen = "";
+  let lastState = "";
 
   async function read() {
     rows = await ctx.read("checkpoints", { id });
@@ -47,8 +47,8 @@ export function checkpointTable(ctx, id, redraw) {
   return {
     look: (run) => {
       const now = `${run.attempt}/${run.checkpoint_step}/${run.status}`;
-      if (now !== seen && run.attempt) {
-        seen = now;
+      if (now !== lastState && run.attempt) {
+        lastState = now;
         read();
       }
     },

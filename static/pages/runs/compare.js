@@ -32,7 +32,7 @@ const LABELS = {
  */
 export function compareRuns(ctx, { ids = "", sweep }) {
   const place = h("div");
-  const hidden = new Set();
+  const hiddenRuns = new Set();
   /** @type {any} */
   let chart = null;
   /** @type {any} */
@@ -66,7 +66,7 @@ export function compareRuns(ctx, { ids = "", sweep }) {
 
   function curves() {
     return data.rows
-      .filter((run) => !hidden.has(run.id))
+      .filter((run) => !hiddenRuns.has(run.id))
       .map((run) => {
         const points = run.points
           .filter((point) => point.kind === (kind === "evaluation" ? "eval" : "step"))
@@ -121,9 +121,9 @@ export function compareRuns(ctx, { ids = "", sweep }) {
             sorted = { name, descending };
             draw();
           },
-          selected: (run) => !hidden.has(run.id),
+          selected: (run) => !hiddenRuns.has(run.id),
           onSelect: (run, on) => {
-            on ? hidden.delete(run.id) : hidden.add(run.id);
+            on ? hiddenRuns.delete(run.id) : hiddenRuns.add(run.id);
             draw();
           },
           columns: [

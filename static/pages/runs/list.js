@@ -69,7 +69,7 @@ export function runList(ctx) {
     const filtered = choice.search || choice.shown;
     ctx.draw(
       training(last.training),
-      runQueue(ctx, { ...last, changed: polling.now }),
+      runQueue(ctx, { ...last, onChange: polling.now }),
       total > 0 || filtered
         ? h("div", { class: "row runs-tools", data: { key: "tools" } }, find, filter, compareButton())
         : null,

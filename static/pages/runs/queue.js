@@ -14,14 +14,15 @@ import { askRun } from "./labels.js";
 /** @typedef {import("../../api/types").Context<"runs">} Context */
 
 /**
- * runQueue(ctx, {queue, devices, changed}) → element, or null where nothing waits
+ * runQueue(ctx, {queue, devices, onChange}) → element, or null where nothing waits
  *
  * @param {Context} ctx
  */
-export function runQueue(ctx, { queue, devices, changed }) {
+export function runQueue(ctx, { queue, devices, onChange }) {
   if (!queue.length) return null;
-  const ask = async (button, id, wish) => (await askRun(ctx, button, id, wish)) && changed();
-  const move = async (button, id, before) => (await ctx.act(button, "move", { id, before })) !== undefined && changed();
+  const ask = async (button, id, wish) => (await askRun(ctx, button, id, wish)) && onChange();
+  const move = async (button, id, before) =>
+    (await ctx.act(button, "move", { id, before })) !== undefined && onChange();
   const before = (place) => queue[place]?.id ?? null;
   const isLost = (run) => run.device && !devices.some((device) => device.name === run.device); // pinned to what is gone
   const pin = (run) =>
@@ -35,7 +36,7 @@ export function runQueue(ctx, { queue, devices, changed }) {
       ],
       onChange: async (device) => {
         await ctx.act(null, "pin", { id: run.id, device });
-        changed();
+        onChange();
       },
     });
   return h(

@@ -93,13 +93,13 @@ class Datasets:
         for file, file_name in zip(files, names, strict=True):
             check_regular(file, file_name)
             check_suffix(file_name)
-        preferred_name = name_of_file(names[0]) if name is None else check_name(name)
+        new_name = name_of_file(names[0]) if name is None else check_name(name)
         with self._lock, self._keeping(files, names) as originals:
-            if existing := self._existing(originals, preferred_name, names, is_named=name is not None, owner=owner):
+            if existing := self._existing(originals, new_name, names, is_named=name is not None, owner=owner):
                 return existing
-            free = self._catalogue.free_name(Dataset, preferred_name)
-            if name is not None and preferred_name != free:
-                raise name_taken(preferred_name)
+            free = self._catalogue.free_name(Dataset, new_name)
+            if name is not None and new_name != free:
+                raise name_taken(new_name)
             source = FilesSource(files=[FileReference(path=str(o.path), name=o.name) for o in originals])
             dataset = self._catalogue.add_dataset(
                 name=free, format="", sha256="", path=str(originals[0].path), rows_path="", rows=0, size=0, owner=owner,
@@ -144,11 +144,11 @@ class Datasets:
             InvalidInput: the repository's id or the name cannot be used.
         """
         source = check_hub_source(repository, config, split, revision)
-        preferred_name = name_of_file(source.repository.rpartition("/")[2] + ".") if name is None else check_name(name)
+        new_name = name_of_file(source.repository.rpartition("/")[2] + ".") if name is None else check_name(name)
         with self._lock:
-            free = self._catalogue.free_name(Dataset, preferred_name)
-            if name is not None and preferred_name != free:
-                raise name_taken(preferred_name)
+            free = self._catalogue.free_name(Dataset, new_name)
+            if name is not None and new_name != free:
+                raise name_taken(new_name)
             dataset = self._catalogue.add_dataset(
                 name=free, format="", sha256="", path="", rows_path="", rows=0, size=0, owner=owner,
                 file_name=source.repository, details=DatasetDetails(hub=source),
@@ -157,19 +157,13 @@ class Datasets:
             return self._start(dataset, source)
 
     def _existing(
-        self,
-        originals: Sequence[SourceFile],
-        preferred_name: str,
-        names: Sequence[str],
-        *,
-        is_named: bool,
-        owner: str,
+        self, originals: Sequence[SourceFile], new_name: str, names: Sequence[str], *, is_named: bool, owner: str
     ) -> Dataset | None:
         """The newest version of what is there already of these files."""
         hashes = [o.sha256 for o in originals]
         for dataset in self._catalogue.datasets():
             same = [o.sha256 for o in dataset.details.originals] == hashes and dataset.owner == owner
-            by_name = dataset.name == preferred_name or (not is_named and dataset.file_name == names[0])
+            by_name = dataset.name == new_name or (not is_named and dataset.file_name == names[0])
             if same and by_name and dataset.status in ("ready", "reading"):
                 return self._catalogue.dataset(dataset.name)
         return None
@@ -328,12 +322,8 @@ class Datasets:
             StudioError: its files cannot be removed; nothing has changed then.
         """
         with self._lock:
-            named_dataset = self._catalogue.dataset(reference)
-            versions = (
-                [named_dataset]
-                if reference == named_dataset.reference
-                else self._catalogue.dataset_versions(named_dataset.name)
-            )
+            target = self._catalogue.dataset(reference)
+            versions = [target] if reference == target.reference else self._catalogue.dataset_versions(target.name)
             for dataset in versions:
                 if self._catalogue.dataset_is_in_use(dataset.id):
                     raise InvalidInput(

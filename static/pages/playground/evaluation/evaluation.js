@@ -66,7 +66,7 @@ export function evaluationView(comparison, host, id, open) {
     const columns = columnsOf();
     const titles = columns.map((column) => columnTitle(column, columns, options));
     const isOpen = isEvaluationOpen(evaluation);
-    const measured = metrics.filter(({ name }) => summary.some((row) => figure(row, name) != null));
+    const scored = metrics.filter(({ name }) => summary.some((row) => figure(row, name) != null));
     render(
       host,
       h(
@@ -137,7 +137,7 @@ export function evaluationView(comparison, host, id, open) {
                     h("small", { class: "field-error" }, ` ${t("{n} failed", { n: formatNumber(row.errors) })}`),
                 ],
               },
-              ...measured.map((metric) => ({
+              ...scored.map((metric) => ({
                 name: metric.name,
                 label: t(metric.label),
                 help: t(metric.help),
@@ -174,7 +174,7 @@ export function evaluationView(comparison, host, id, open) {
             ],
           }),
         ),
-        !measured.length &&
+        !scored.length &&
           !isOpen &&
           h(
             "p",
