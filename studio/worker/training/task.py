@@ -60,12 +60,12 @@ def main(path: Path) -> None:
     vitals = Watchdog(folder)
     with vitals.running():
         try:
-            finished = run(folder, stop, vitals)
+            result = run(folder, stop, vitals)
         except Stopped:
-            finished = Finished(path="", stopped=True)
+            result = Finished(path="", stopped=True)
         finally:
             shutil.rmtree(path / EXAMPLES, ignore_errors=True)
-        folder.append(finished)
+        folder.append(result)
 
 
 def run(folder: JobFolder, stop: StopRequest, vitals: Watchdog) -> Finished:
@@ -100,9 +100,9 @@ class Attempt:
         self._stop = stop
         self._vitals = vitals
         self._request = folder.read_request(TrainRequest)
-        self._asked = self._request.spec
+        self._original_spec = self._request.spec
         self._halvings = self._request.halvings
-        self._spec = halve_micro_batches(self._asked, self._halvings)
+        self._spec = halve_micro_batches(self._original_spec, self._halvings)
         self._trainer: StudioTrainer | None = None
         self._reports: RunEventCallback | None = None
 
@@ -111,42 +111,42 @@ class Attempt:
         folder, request, spec = self._folder, self._request, self._spec
         self._stop.check()
         folder.append(Progress(stage="loading"))
-        fixed = resume_fingerprint(request)
-        beginning = find_beginning(folder.checkpoints, request.continue_from, fixed)
+        fingerprint = resume_fingerprint(request)
+        beginning = find_beginning(folder.checkpoints, request.continue_from, fingerprint)
         set_seed(spec.training.seed)
         # What "automatic" was is kept: measured again, it might be something else, and so the curve.
-        precision = beginning.told.get("precision", spec.model.precision)
-        loaded = load_base(request.model.path, precision, chat_template=spec.model.chat_template)
-        check_causal(loaded.model)
-        targets = Targets(loaded.model)
+        precision = beginning.metadata.get("precision", spec.model.precision)
+        base = load_base(request.model.path, precision, chat_template=spec.model.chat_template)
+        check_causal(base.model)
+        targets = Targets(base.model)
         targets.check(spec.method)
         self._stop.check()
-        train, evaluation, split = self._examples(loaded)
+        train, evaluation, split = self._examples(base)
         if request.validation is None:
             folder.keep_held_out(split.evaluation.tolist())
         trainer = self._trainer = build_trainer(
-            loaded, train, evaluation, spec, folder.checkpoints, self._stop, self._vitals.check, targets
+            base, train, evaluation, spec, folder.checkpoints, self._stop, self._vitals.check, targets
         )
-        samples = Samples(loaded.tokenizer, self._prompts(loaded, split))
+        samples = Samples(base.tokenizer, self._prompts(base, split))
         reports = self._reports = RunEventCallback(
             folder,
             self._stop,
-            _started(loaded, trainer, train, evaluation, request.dataset.format),
-            loaded.device,
+            _started_event(base, trainer, train, evaluation, request.dataset.format),
+            base.device,
             trainer,
             spec.watch,
             lambda: samples.answers(trainer.model, lambda: self._stop.is_made, trainer.accelerator.autocast),
         )
-        trainer.provenance = lambda: {"fixed": fixed, "precision": loaded.precision, **reports.state()}
+        trainer.provenance = lambda: {"fixed": fingerprint, "precision": base.precision, **reports.state()}
         trainer.max_checkpoints = spec.watch.keep_checkpoints
         trainer.add_callback(reports)
         self._go_on(beginning, reports, trainer)
         step = trainer.state.global_step
         if step == 0:
             raise Stopped
-        return self._save(loaded, trainer, reports, train, evaluation, split, began)
+        return self._save(base, trainer, reports, train, evaluation, split, began)
 
-    def _examples(self, loaded: LoadedModel) -> TokenizedSplits:
+    def _examples(self, base: LoadedModel) -> TokenizedSplits:
         def progress(done: int, total: int) -> None:
             self._stop.check()
             self._folder.append(Progress(stage="tokenizing", done=done, total=total))
@@ -155,27 +155,27 @@ class Attempt:
         return read_examples(
             self._request.dataset.rows_path,
             self._spec,
-            loaded.tokenizer,
+            base.tokenizer,
             self._folder.path / EXAMPLES,
             progress,
             validation=validation.rows_path if validation else None,
         )
 
-    def _prompts(self, loaded: LoadedModel, split: Split) -> list[Conversation]:
+    def _prompts(self, base: LoadedModel, split: Split) -> list[Conversation]:
         path, rows = self._request.dataset.rows_path, split.train
         if len(split.evaluation):
             path, rows = (self._request.validation or self._request.dataset).rows_path, split.evaluation
-        return choose_prompts(self._spec.watch, loaded.tokenizer, path, rows)
+        return choose_prompts(self._spec.watch, base.tokenizer, path, rows)
 
     def _go_on(self, beginning: Beginning, reports: RunEventCallback, trainer: StudioTrainer) -> None:
         checkpoint = beginning.checkpoint
         if checkpoint is None:
-            if self._request.attempt > 1 or beginning.skipped:
-                self._folder.append(Resumed(step=0, skipped=beginning.skipped))
+            if self._request.attempt > 1 or beginning.skip_reasons:
+                self._folder.append(Resumed(step=0, skipped=beginning.skip_reasons))
             trainer.train()
             return
-        reports.restore(checkpoint.told, others_until=beginning.others_until)
-        self._folder.append(Resumed(step=checkpoint.step, path=str(checkpoint.path), skipped=beginning.skipped))
+        reports.restore(checkpoint.metadata, others_until=beginning.others_until)
+        self._folder.append(Resumed(step=checkpoint.step, path=str(checkpoint.path), skipped=beginning.skip_reasons))
         if beginning.is_done:  # training a run whose steps are done does one more
             trainer.take_state(checkpoint.path)
         else:
@@ -183,7 +183,7 @@ class Attempt:
 
     def _save(
         self,
-        loaded: LoadedModel,
+        base: LoadedModel,
         trainer: StudioTrainer,
         reports: RunEventCallback,
         train: TokenizedDataset,
@@ -202,25 +202,25 @@ class Attempt:
         }
         summary = AdapterSummary(
             trained_tokens=trainer.tokens_seen,
-            learned_tokens_per_epoch=train.learned,
-            dropped_rows=train.dropped + evaluation.dropped,
+            learned_tokens_per_epoch=train.target_tokens,
+            dropped_rows=train.dropped_rows + evaluation.dropped_rows,
             split=describe_split(split, request),
             seconds=round(time.monotonic() - began, 1),
             best_step=best,
             from_step=from_step,
             early_stopped=reports.is_early,
-            left_out=[said.as_dict() for said in trainer.left_out],
+            left_out=[fault.as_dict() for fault in trainer.left_out],
         )
-        story = request.provenance() | {
+        provenance = request.provenance() | {
             "seed": spec.training.seed,
-            "precision": loaded.precision,
+            "precision": base.precision,
             "versions": library_versions(),
             "steps": step,
             "stopped": reports.was_stopped,
             **losses,
             **summary.model_dump(mode="json"),
         }
-        size = save_adapter(request.adapter, trainer.model, loaded.tokenizer, request.model.path, story)
+        size = save_adapter(request.adapter, trainer.model, base.tokenizer, request.model.path, provenance)
         return Finished(
             path=request.adapter, size=size, stopped=reports.was_stopped, step=step, details=summary, **losses
         )
@@ -232,10 +232,10 @@ class Attempt:
         step, best = trainer.state.global_step, reports.best_step
         if not self._spec.watch.keep_best or best in (None, step, max(reports.evaluations, default=None)):
             return step, reports.train_loss
-        for found in checkpoints(self._folder.checkpoints):
-            if found.step == best:
-                trainer.load_weights(found.path)
-                return found.step, mean_loss(found.told["last_losses"])
+        for checkpoint in checkpoints(self._folder.checkpoints):
+            if checkpoint.step == best:
+                trainer.load_weights(checkpoint.path)
+                return checkpoint.step, mean_loss(checkpoint.metadata["last_losses"])
         return step, reports.train_loss
 
     def give_way(self, error: BaseException) -> StudioError | None:
@@ -243,7 +243,7 @@ class Attempt:
         _, free = host_memory()
         training, trainer = self._spec.training, self._trainer
         halvings = self._halvings + 1
-        smaller = halve_micro_batches(self._asked, halvings).training
+        smaller = halve_micro_batches(self._original_spec, halvings).training
         device = trainer.model.device if trainer else torch.device("cpu")
         if trainer is None or self._reports is None or training.per_device_train_batch_size == 1:
             return nothing_left_to_halve(device, free, self._request.estimate)
@@ -274,7 +274,7 @@ def describe_split(split: Split, request: TrainRequest) -> SplitSummary:
     return SplitSummary(
         seed=request.spec.training.seed,
         share=0.0 if request.validation else request.spec.data.validation_split,
-        stratified=split.stratified,
+        stratified=split.is_stratified,
         train_rows=len(split.train),
         eval_rows=len(split.evaluation),
         kept_together=split.kept_together,
@@ -283,21 +283,21 @@ def describe_split(split: Split, request: TrainRequest) -> SplitSummary:
     )
 
 
-def _started(
-    loaded: LoadedModel, trainer: StudioTrainer, train: TokenizedDataset, evaluation: TokenizedDataset, format: str
+def _started_event(
+    base: LoadedModel, trainer: StudioTrainer, train: TokenizedDataset, evaluation: TokenizedDataset, format: str
 ) -> Started:
     return Started(
         total_steps=0,  # known to the trainer once it begins
         trainable=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
-        parameters=loaded.parameters,
-        device=name_of(loaded.device),
-        precision=loaded.precision,
+        parameters=base.parameters,
+        device=name_of(base.device),
+        precision=base.precision,
         train_rows=len(train),
         eval_rows=len(evaluation),
         tokens_per_epoch=train.tokens,
-        dropped_rows=train.dropped + evaluation.dropped,
+        dropped_rows=train.dropped_rows + evaluation.dropped_rows,
         format=format,
         versions=library_versions(),
         computed=trainer.path.names(),
-        left_out=[said.as_dict() for said in trainer.left_out],
+        left_out=[fault.as_dict() for fault in trainer.left_out],
     )

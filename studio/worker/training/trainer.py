@@ -65,9 +65,9 @@ class StudioTrainer(CheckpointingMixin, SFTTrainer):
     def use(self, path: ComputePath) -> None:
         """Computes on this path from now on."""
         by_document = isinstance(path.batches, PackingCollator) and path.batches.with_lengths
-        wanted = attention.NAME if by_document else self._own_attention
-        if self._base.config._attn_implementation != wanted:
-            self._base.set_attn_implementation(wanted)
+        attention_name = attention.NAME if by_document else self._own_attention
+        if self._base.config._attn_implementation != attention_name:
+            self._base.set_attn_implementation(attention_name)
         unfuse_lora(self.model)
         if path.fused_lora:
             path = replace(path, fused_lora=fuse_lora(self.model) > 0)
@@ -107,13 +107,13 @@ class StudioTrainer(CheckpointingMixin, SFTTrainer):
         return loss
 
     def get_batch_samples(self, *args: Any) -> tuple[list[Any], Any]:
-        batches, learned = super().get_batch_samples(*args)
+        batches, target_count = super().get_batch_samples(*args)
         self._step_tokens = sum(token_count(batch) for batch in batches)
         self._step_counts = (
             torch.stack([self._objective.counts(batch) for batch in batches]).sum(0) if batches else None
         )
         self._step_figures = Figures()
-        return batches, learned
+        return batches, target_count
 
     def step_figures(self) -> dict[str, float]:
         """The objective's figures of the newest step."""
