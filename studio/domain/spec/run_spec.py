@@ -95,43 +95,43 @@ def defaults() -> dict[str, dict[str, Any]]:
     return {name: {f: i.default for f, i in s.model_fields.items()} for name, s in SECTIONS.items()}
 
 
-def form_values(stored: Values) -> dict[str, dict[str, Any]]:
+def form_values(sections: Values) -> dict[str, dict[str, Any]]:
     """A stored spec over the defaults, without settings that this studio does not have."""
     return {
-        name: usual | {k: v for k, v in stored.get(name, {}).items() if k in usual}
+        name: usual | {k: v for k, v in sections.get(name, {}).items() if k in usual}
         for name, usual in defaults().items()
     }
 
 
-def method_of(stored: Values) -> MethodSpec:
+def method_of(sections: Values) -> MethodSpec:
     """The method of a stored spec, to be shown. One that this studio does not know has its name, and no settings."""
-    method: MethodSpec = _stored_variant("method", MethodSpec, stored)
+    method: MethodSpec = _stored_variant("method", MethodSpec, sections)
     return method
 
 
-def objective_of(stored: Values) -> ObjectiveSpec:
+def objective_of(sections: Values) -> ObjectiveSpec:
     """The objective of a stored spec, to be shown. One that this studio does not know has its name, and no settings."""
-    objective: ObjectiveSpec = _stored_variant("objective", ObjectiveSpec, stored)
+    objective: ObjectiveSpec = _stored_variant("objective", ObjectiveSpec, sections)
     return objective
 
 
-def _stored_variant(name: str, base: type[Variant], stored: Values) -> Any:
+def _stored_variant(name: str, base: type[Variant], sections: Values) -> Any:
     choice, variants = VARIANTS[name]
-    kind = stored.get(name, {}).get("kind", choice().kind)
+    kind = sections.get(name, {}).get("kind", choice().kind)
     if kind in variants:
-        return variants[kind].model_construct(**stored.get(kind, {}))  # whoever stored it has checked it
+        return variants[kind].model_construct(**sections.get(kind, {}))  # whoever stored it has checked it
     words = {"__module__": __name__, "kind": kind, "label": kind, "about": ""}
     return new_class("Unknown", (base,), exec_body=lambda body: body.update(words))()
 
 
-def read_stored(stored: Values) -> RunSpec:
+def read_stored(sections: Values) -> RunSpec:
     """The spec that a run is to be made of again.
 
     Raises:
         InvalidInput: it has something that this studio does not know; `fields` says what.
     """
     try:
-        return read_spec(stored)
+        return read_spec(sections)
     except InvalidInput as fault:
         raise InvalidInput(
             "The settings were written by another version of the studio: {reason}",
@@ -141,9 +141,9 @@ def read_stored(stored: Values) -> RunSpec:
         ) from fault
 
 
-def whole_sections(stored: Values) -> dict[str, Mapping[str, Any]]:
+def whole_sections(sections: Values) -> dict[str, Mapping[str, Any]]:
     """A stored spec, with the choices that older studios did not write."""
-    return {name: choice().model_dump() for name, (choice, _) in VARIANTS.items()} | dict(stored)
+    return {name: choice().model_dump() for name, (choice, _) in VARIANTS.items()} | dict(sections)
 
 
 def read_spec(values: Values) -> RunSpec:
@@ -164,9 +164,9 @@ def read_spec(values: Values) -> RunSpec:
     for name, section in SECTIONS.items():
         if name in CHOSEN_BY and kinds.get(CHOSEN_BY[name]) != name:
             continue
-        given = {k: v.strip() if isinstance(v, str) else v for k, v in values.get(name, {}).items()}
+        fields = {k: v.strip() if isinstance(v, str) else v for k, v in values.get(name, {}).items()}
         try:
-            sections[name] = read = section.model_validate(given)
+            sections[name] = read = section.model_validate(fields)
             if isinstance(read, Choice):
                 kinds[name] = read.kind
         except ValidationError as error:
@@ -186,11 +186,11 @@ def read_spec(values: Values) -> RunSpec:
 
 
 def _faults(section: type[Section], error: ValidationError) -> Iterator[tuple[str, StudioError]]:
-    seen = set()
+    fields = set()
     for item in error.errors(include_url=False):
         field = str(item["loc"][0]) if item["loc"] else ""
-        if field not in seen:
-            seen.add(field)
+        if field not in fields:
+            fields.add(field)
             yield field, _fault(section, field, item)
 
 
@@ -230,7 +230,7 @@ def _fault(section: type[Section], field: str, item: Mapping[str, Any]) -> Studi
 def describe() -> list[dict[str, Any]]:
     """Every section and knob as plain data, for the form, the command line and the documentation. Where `chosen_by`
     names a section, a run has this one only if the `kind` there is its name."""
-    described = []
+    sections = []
     for name, section in SECTIONS.items():
         fields = []
         for field, info in section.model_fields.items():
@@ -249,7 +249,7 @@ def describe() -> list[dict[str, Any]]:
                     "limits": limits_of(info),
                 }
             )
-        described.append(
+        sections.append(
             {
                 "name": name,
                 "title": section.__doc__,
@@ -258,4 +258,4 @@ def describe() -> list[dict[str, Any]]:
                 "fields": fields,
             }
         )
-    return described
+    return sections

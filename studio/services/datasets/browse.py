@@ -43,7 +43,7 @@ def rows(
     search: str = "",
     model: Model | None = None,
     chat_template: TemplateChoice = AUTOMATIC,
-    examination: TokenCount | None = None,
+    token_count: TokenCount | None = None,
 ) -> dict[str, Any]:
     """Up to `limit` rows (at most 1,000) from the `offset`-th on, and `total` rows in all; only those in which the
     words of `search` stand, upper and lower case alike.
@@ -62,8 +62,8 @@ def rows(
     limit, offset = min(max(1, limit), MAX_ROWS), max(0, offset)
     try:
         if search.strip():
-            found = _found(dataset.rows_path, dataset.sha256, search.strip())
-            numbers, total = found[offset : offset + limit], len(found)
+            matches = _matching_rows(dataset.rows_path, dataset.sha256, search.strip())
+            numbers, total = matches[offset : offset + limit], len(matches)
             with RowLookup(dataset.rows_path) as lookup:
                 page = lookup.rows(numbers)
                 places = lookup.places(numbers)
@@ -76,9 +76,11 @@ def rows(
                     places = lookup.places(numbers)
         page = [{**row, "number": n, "line": line} for row, n, (line, _) in zip(page, numbers, places, strict=True)]
         if model is not None:
-            page = _rendered(page, model, chat_template)
-        if examination is not None and examination.status == "done":
-            page = [row | counted for row, counted in zip(page, _counted(examination, numbers), strict=True)]
+            page = _render_rows(page, model, chat_template)
+        if token_count is not None and token_count.status == "done":
+            page = [
+                row | token_fields for row, token_fields in zip(page, _token_fields(token_count, numbers), strict=True)
+            ]
     except OSError as error:
         raise StudioError(
             "The rows of “{name}” cannot be read: {reason}.", "Delete the dataset and add its file again.",
@@ -88,9 +90,9 @@ def rows(
 
 
 @lru_cache(maxsize=16)
-def _found(path: str, sha256: str, search: str) -> Sequence[int]:
+def _matching_rows(path: str, sha256: str, search: str) -> Sequence[int]:
     """The numbers of the rows that have the text. A version never changes, so that they stay the same."""
-    found: list[int] = []
+    numbers: list[int] = []
     for number, batch in enumerate(read_batches(path)):
         hits = pa.array([], pa.int64())
         for name in TEXT_PARTS:
@@ -101,26 +103,28 @@ def _found(path: str, sha256: str, search: str) -> Sequence[int]:
                 has = pc.indices_nonzero(pc.match_substring(texts, search, ignore_case=True))
                 rows_with_it = pc.list_parent_indices(column).take(has) if is_list else has
                 hits = pa.concat_arrays([hits, rows_with_it.cast(pa.int64())])
-        found += [number * BATCH + i for i in sorted(set(hits.to_pylist()))]
-    return found
+        numbers += [number * BATCH + i for i in sorted(set(hits.to_pylist()))]
+    return numbers
 
 
-def _rendered(page: Sequence[dict[str, Any]], model: Model, chat_template: TemplateChoice) -> list[dict[str, Any]]:
+def _render_rows(page: Sequence[dict[str, Any]], model: Model, chat_template: TemplateChoice) -> list[dict[str, Any]]:
     check_model(model)
     contents = [trained_content(row) for row in page]
-    found = iter(_conversations([seen for seen in contents if seen and "messages" in seen], model, chat_template))
-    shown = []
-    for row, seen in zip(page, contents, strict=True):
-        if seen is None:
-            shown.append(row)
-        elif "text" in seen:
-            shown.append(row | {"rendered": seen["text"], "spans": [(0, len(seen["text"]))]})
-        elif isinstance(one := next(found), StudioError):
-            shown.append(row | {"error": one})
+    renderings = iter(
+        _conversations([content for content in contents if content and "messages" in content], model, chat_template)
+    )
+    rendered_rows = []
+    for row, content in zip(page, contents, strict=True):
+        if content is None:
+            rendered_rows.append(row)
+        elif "text" in content:
+            rendered_rows.append(row | {"rendered": content["text"], "spans": [(0, len(content["text"]))]})
+        elif isinstance(one := next(renderings), StudioError):
+            rendered_rows.append(row | {"error": one})
         else:
             text, turns = one
-            shown.append(row | {"rendered": text, "spans": spans_of(text, turns)})
-    return shown
+            rendered_rows.append(row | {"rendered": text, "spans": spans_of(text, turns)})
+    return rendered_rows
 
 
 def _conversations(
@@ -134,13 +138,13 @@ def _conversations(
         return [fault] * len(contents)
 
 
-def _counted(examination: TokenCount, numbers: Sequence[int]) -> list[dict[str, Any]]:
-    with RowLookup(examination.folder / TOKENS) as lookup:
-        counted = lookup.records(numbers)
-    for row in counted:
+def _token_fields(token_count: TokenCount, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    with RowLookup(token_count.folder / TOKENS) as lookup:
+        records = lookup.records(numbers)
+    for row in records:
         flat = row["spans"] or []
         row["spans"] = list(zip(flat[::2], flat[1::2], strict=True))
-    return counted
+    return records
 
 
 def problems(
@@ -150,50 +154,50 @@ def problems(
     *,
     codes: Sequence[str] = (),
     search: str = "",
-    examination: TokenCount | None = None,
+    token_count: TokenCount | None = None,
 ) -> tuple[list[Problem], int]:
     """Problems from the `offset`-th on, errors first, and how many there are in all.
 
     Raises:
         StudioError: their file cannot be read.
     """
-    found: list[Problem] = []
+    matches: list[Problem] = []
     total = 0
-    for wanted, path in product(_by_level(codes), _problem_files(dataset, examination)):
+    for level_codes, path in product(_by_level(codes), _problem_files(dataset, token_count)):
         try:
-            count = count_problems(path, codes=wanted, search=search)
-            if limit is None or len(found) < limit:
-                missing = None if limit is None else limit - len(found)
+            count = count_problems(path, codes=level_codes, search=search)
+            if limit is None or len(matches) < limit:
+                missing = None if limit is None else limit - len(matches)
                 start = max(0, offset - total)
                 if start < count:
-                    found += [p for p, _ in read_problems(path, start, missing, codes=wanted, search=search)]
+                    matches += [p for p, _ in read_problems(path, start, missing, codes=level_codes, search=search)]
         except OSError as error:
             raise StudioError(
                 "The problems of “{name}” cannot be read: {reason}.", "Delete the dataset and add its file again.",
                 name=dataset.name, reason=error.strerror or str(error),
             ) from error  # fmt: skip
         total += count
-    return found, total
+    return matches, total
 
 
 def _by_level(codes: Sequence[str]) -> list[list[str]]:
     """Those of the codes, all where there are none, that are errors; and those that are warnings."""
-    chosen = [(code, kind.level) for code, kind in PROBLEM_KINDS.items() if not codes or code in codes]
-    levels = [[code for code, level in chosen if level == wanted] for wanted in ("error", "warning")]
+    kinds = [(code, kind.level) for code, kind in PROBLEM_KINDS.items() if not codes or code in codes]
+    levels = [[code for code, level in kinds if level == level_name] for level_name in ("error", "warning")]
     return [level for level in levels if level]
 
 
-def _problem_files(dataset: Dataset, examination: TokenCount | None) -> list[Path]:
+def _problem_files(dataset: Dataset, token_count: TokenCount | None) -> list[Path]:
     files = [dataset.own_folder / PROBLEMS]
-    if examination is not None and examination.status == "done":
-        files.append(examination.folder / PROBLEMS)
+    if token_count is not None and token_count.status == "done":
+        files.append(token_count.folder / PROBLEMS)
     return [file for file in files if file.exists()]
 
 
 def sample(dataset: Dataset) -> list[dict[str, Any]]:
     """The first rows of the file as they came; none where they are not known."""
-    found = read_json(dataset.own_folder / SAMPLE)
-    return found if isinstance(found, list) else []
+    content = read_json(dataset.own_folder / SAMPLE)
+    return content if isinstance(content, list) else []
 
 
 def try_layout(dataset: Dataset, layout: dict[str, Any]) -> list[dict[str, Any]]:
@@ -202,9 +206,9 @@ def try_layout(dataset: Dataset, layout: dict[str, Any]) -> list[dict[str, Any]]
     Raises:
         InvalidInput: the layout is not whole.
     """
-    chosen = read_layout(layout)
-    tried = []
+    parsed_layout = read_layout(layout)
+    results = []
     for number, raw in enumerate(sample(dataset), 1):
-        row, found = read_row(chosen, raw, number)
-        tried.append({"row": row, "problems": found})
-    return tried
+        row, row_problems = read_row(parsed_layout, raw, number)
+        results.append({"row": row, "problems": row_problems})
+    return results

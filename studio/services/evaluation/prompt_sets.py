@@ -108,35 +108,37 @@ class PromptSets:
 
     def runs_with_held_out_rows(self) -> Sequence[dict[str, Any]]:
         """The newest 50 of them: {"id", "name", "dataset", "rows"}."""
-        told = ((run, run.started.eval_rows) for run in self._catalogue.runs() if run.started and run.started.eval_rows)
+        rows_by_run = (
+            (run, run.started.eval_rows) for run in self._catalogue.runs() if run.started and run.started.eval_rows
+        )
         return [
             {"id": run.id, "name": run.name, "dataset": run.dataset_name, "rows": rows}
-            for run, rows in islice(told, MAX_RUNS)
+            for run, rows in islice(rows_by_run, MAX_RUNS)
         ]
 
     def _add_rows(
         self, dataset: Dataset, rows: Sequence[int], most: int, *, name: str, free: str, source: str, owner: str
     ) -> int:
         most = min(max(1, most), MAX_PROMPTS)
-        wanted = check_name(name) if name else self._free_name(free)
+        set_name = check_name(name) if name else self._free_name(free)
         count = min(most, len(rows))
         try:
             with RowLookup(dataset.rows_path) as lookup:
-                found = lookup.rows([rows[i * len(rows) // count] for i in range(count)])
+                rows_found = lookup.rows([rows[i * len(rows) // count] for i in range(count)])
         except OSError as error:
             raise StudioError(
                 "The rows of “{name}” cannot be read: {reason}.", "Delete the dataset and add its file again.",
                 name=dataset.name, reason=error.strerror or str(error),
             ) from error  # fmt: skip
-        contents = [trained_content(row) or {} for row in found]
+        contents = [trained_content(row) or {} for row in rows_found]
         prompts = [prompt_of(c["messages"]) for c in contents if "messages" in c and "tools" not in c]
-        asked = [prompt for prompt in prompts if prompt is not None]
-        if not asked:
+        questions = [prompt for prompt in prompts if prompt is not None]
+        if not questions:
             raise InvalidInput(
                 "“{name}” has no row with a text-only question and answer.",
                 "Choose a dataset of conversations, or write the prompts yourself.", name=dataset.name,
             )  # fmt: skip
-        return self._add(wanted, asked, source=source, owner=owner)
+        return self._add(set_name, questions, source=source, owner=owner)
 
     def list(self) -> list[dict[str, Any]]:
         """Newest first: id, name, source (a dataset's reference and perhaps a run, or ""), prompts, references (how
@@ -148,8 +150,8 @@ class PromptSets:
         `pages` and `total`. Raises NotFound."""
         record = self._catalogue.prompt_set(id)
         page = max(1, page)
-        found, total = self._catalogue.prompts(record.id, (page - 1) * PAGE, PAGE, search=search)
-        items = [_shown(prompt) for prompt in found]
+        prompts, total = self._catalogue.prompts(record.id, (page - 1) * PAGE, PAGE, search=search)
+        items = [_prompt_fields(prompt) for prompt in prompts]
         return _head(record) | {"items": items, "page": page, "pages": -(-total // PAGE), "total": total}
 
     def find(self, name: str) -> int:
@@ -178,12 +180,12 @@ class PromptSets:
             )
         return self._catalogue.add_prompt_set([row.as_dict() for row in rows], name=name, source=source, owner=owner).id
 
-    def _free_name(self, wanted: str) -> str:
-        taken = {record.name for record in self._catalogue.prompt_sets()}
-        name, number = check_name(cut(wanted, MAX_NAME_CHARACTERS - 6)), 1
-        while name in taken:
+    def _free_name(self, preferred_name: str) -> str:
+        names = {record.name for record in self._catalogue.prompt_sets()}
+        name, number = check_name(cut(preferred_name, MAX_NAME_CHARACTERS - 6)), 1
+        while name in names:
             number += 1
-            name = f"{check_name(cut(wanted, MAX_NAME_CHARACTERS - 6))} {number}"
+            name = f"{check_name(cut(preferred_name, MAX_NAME_CHARACTERS - 6))} {number}"
         return name
 
 
@@ -191,7 +193,7 @@ def _head(record: PromptSet) -> dict[str, Any]:
     return {k: getattr(record, k) for k in ("id", "name", "source", "prompts", "references", "created_at")}
 
 
-def _shown(prompt: Prompt) -> dict[str, Any]:
+def _prompt_fields(prompt: Prompt) -> dict[str, Any]:
     return {k: getattr(prompt, k) for k in ("place", "text", "messages", "reference")}
 
 

@@ -36,9 +36,9 @@ def faults(
     0 where it is not known; `plan` has the steps, where rows are known, `format` is that of the dataset and
     `validation_format` that of the validation set, if there is one."""
     training = spec.training
-    found = method_faults(base, spec.method) if base else {}
+    by_field = method_faults(base, spec.method) if base else {}
     if format and format not in spec.objective.formats:
-        found["objective.kind"] = StudioError(
+        by_field["objective.kind"] = StudioError(
             "{objective} does not train on this dataset's format, {format}.",
             "Choose another objective, or a dataset of the format {formats}.",
             objective=spec.objective.label,
@@ -46,7 +46,7 @@ def faults(
             formats=", ".join(sorted(spec.objective.formats)),
         )
     if validation_format and validation_format not in spec.objective.formats:
-        found["data.validation_name"] = StudioError(
+        by_field["data.validation_name"] = StudioError(
             "{objective} cannot be measured on this dataset's format, {format}.",
             "Choose a dataset of the format {formats}, or none to split the one that is trained on.",
             objective=spec.objective.label,
@@ -54,23 +54,23 @@ def faults(
             formats=", ".join(sorted(spec.objective.formats)),
         )
     if training.lr_scheduler_type == "polynomial" and training.learning_rate <= POLYNOMIAL_END:
-        found["training.learning_rate"] = StudioError(
+        by_field["training.learning_rate"] = StudioError(
             "The polynomial scheduler decays to {end}, so the learning rate must start higher.",
             "Raise the learning rate, or choose another scheduler.",
             end=POLYNOMIAL_END,
         )
     if context and training.max_length > context:
-        found["training.max_length"] = StudioError(
+        by_field["training.max_length"] = StudioError(
             "The base model reads at most {context} tokens at once.", "Enter {context} or less.", context=context
         )
     if plan and _is_all_warm_up(training, plan.steps) and not _is_rounded_up(training, plan.steps):
-        found["training.warmup_steps"] = StudioError(
+        by_field["training.warmup_steps"] = StudioError(
             "Warmup takes {warm_up} steps, but the run has only {steps}: it would never reach its learning rate.",
             "Enter fewer steps, a fraction such as 0.05, or 0 for none.",
             warm_up=warm_up_steps(training, plan.steps),
             steps=plan.steps,
         )
-    return found
+    return by_field
 
 
 def _is_all_warm_up(training: TrainingSpec, steps: int) -> bool:
@@ -86,9 +86,9 @@ def notes(spec: RunSpec, plan: Plan) -> list[StudioError]:
     """What works, but is hardly meant."""
     training, steps = spec.training, plan.steps
     is_measured = plan.eval_rows > 0 and training.eval_steps < steps
-    found = []
+    messages = []
     if plan.eval_rows > 0 and training.eval_steps > steps:
-        found.append(
+        messages.append(
             StudioError(
                 "The run is evaluated only once, at the end: “Evaluate every” is {every}, and the run has {steps} "
                 "{steps:step|steps}.",
@@ -97,7 +97,7 @@ def notes(spec: RunSpec, plan: Plan) -> list[StudioError]:
             )
         )
     if training.save_steps > steps and not (is_measured and spec.watch.keep_best):
-        found.append(
+        messages.append(
             StudioError(
                 "There is no checkpoint before the end: “Save every” is {every}, and the run has {steps} "
                 "{steps:step|steps}. If interrupted, it starts over.",
@@ -106,7 +106,7 @@ def notes(spec: RunSpec, plan: Plan) -> list[StudioError]:
             )
         )
     if _is_rounded_up(training, steps):
-        found.append(
+        messages.append(
             StudioError(
                 "This run's only step is warmup, in which nothing is learned. Use more rows or epochs, or set warmup "
                 "to 0."
@@ -114,14 +114,14 @@ def notes(spec: RunSpec, plan: Plan) -> list[StudioError]:
         )
     by_epochs = total_steps(plan.train_rows, training.model_copy(update={"max_steps": -1}))
     if steps > FAR_BEYOND * by_epochs:
-        found.append(
+        messages.append(
             StudioError(
                 "“Max steps” overrides “Epochs”: {steps} steps go through the rows {times} times.",
                 steps=steps,
                 times=round(steps / plan.steps_per_epoch),
             )
         )
-    return found
+    return messages
 
 
 def method_faults(base: BaseWeights, method: MethodSpec) -> dict[str, StudioError]:

@@ -73,24 +73,24 @@ def training_bytes(
     number = 2 if precision == "bf16" or (bf16 and precision != "fp32") else 4
     batch = max(1, min(training.per_device_train_batch_size >> halvings, rows)) * spec.objective.document_count
     in_batch, longest = _largest_batch(tokens, batch, training.max_length)
-    kept = _ACTIVATION_FACTOR * _numbers(spec, base)
+    activations = _ACTIVATION_FACTOR * _numbers(spec, base)
     if not gpu:
         heads = sum(layer.outputs for layer in base.linear.values() if layer.inputs == layer.outputs) / _HEAD_WIDTH / 2
-        kept += heads * longest / 2
+        activations += heads * longest / 2
     if training.gradient_checkpointing:
-        kept *= _CHECKPOINTED
+        activations *= _CHECKPOINTED
     words = base.other["lm_head"].outputs if "lm_head" in base.other else 0
     logits = min(in_batch, _LOGIT_ROWS) * words * _LOGIT_BYTES
     adam = trainable_parameters(base, spec.method) * _ADAM_BYTES
-    return round(_RUNTIME_BYTES + weights + adam + logits + in_batch * number * kept)
+    return round(_RUNTIME_BYTES + weights + adam + logits + in_batch * number * activations)
 
 
 def _numbers(spec: RunSpec, base: BaseWeights) -> float:
     """That go in and out of all linear layers for one token; more for those that are not computed as one operation."""
     as_one = spec.method.is_one_operation and not spec.model.precision.endswith("-bit")
     times = 1.0 if as_one else _PEFT_CHECKPOINTED if spec.training.gradient_checkpointing else _PEFT
-    adapted = base.targets(spec.method.target_modules)
-    return sum((times if m in adapted else 1) * (layer.inputs + layer.outputs) for m, layer in base.linear.items())
+    targets = base.targets(spec.method.target_modules)
+    return sum((times if m in targets else 1) * (layer.inputs + layer.outputs) for m, layer in base.linear.items())
 
 
 def _largest_batch(mean: int, batch: int, max_length: int) -> tuple[int, int]:

@@ -24,7 +24,7 @@ from studio.services.runs.plan import plan
 from studio.services.shared.machine import look_at_machine
 from studio.ui.language import language_of, sentence_of, translate
 from studio.ui.page import Page
-from studio.ui.pages.train_review import reviewed
+from studio.ui.pages.train_review import token_review
 from studio.ui.presenters.model import shown_model
 from studio.ui.view import view
 
@@ -66,13 +66,13 @@ def begin(studio: Studio, run: int = 0, dataset: str = "", request: gr.Request |
         NotFound: there is no such run.
     """
     if run:
-        copied = studio.runs.get(run)
-        values, name = form_values(copied.spec), studio.runs.free_name(copied.name)
+        source_run = studio.runs.get(run)
+        values, name = form_values(source_run.spec), studio.runs.free_name(source_run.name)
     else:
         values, name = preset_values(FIRST_PRESET, defaults()), ""
-        known = {d.name: d.status == "ready" and not d.bad_rows for d in studio.datasets.list()}
-        usable = (name for name, is_usable in known.items() if is_usable)
-        values["data"]["name"] = dataset if dataset in known else next(usable, "")
+        usable_by_name = {d.name: d.status == "ready" and not d.bad_rows for d in studio.datasets.list()}
+        usable = (name for name, is_usable in usable_by_name.items() if is_usable)
+        values["data"]["name"] = dataset if dataset in usable_by_name else next(usable, "")
         ready = [m.name for m in studio.models.list() if m.status == "ready"]
         values["model"]["name"] = next(iter(ready), "")
     name = name or suggest_name(studio, values["data"]["name"])
@@ -97,7 +97,7 @@ def suggest_name(studio: Studio, dataset: str = "") -> str:
 def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]:
     """What is wrong with the values, by field, and what the run would be as far as they say it. `clashes` are fields
     whose value is right in itself and does not go with others; `notes` say what works, but is hardly meant."""
-    spec, base, faults = judged(studio, values)
+    spec, base, faults = judge_values(studio, values)
     language = language_of(request)
     machine = look_at_machine()
     answer: dict[str, Any] = {
@@ -113,20 +113,20 @@ def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]
     }
     if spec is None:
         return answer
-    dataset = _chosen(studio, spec.data.name)
+    dataset = _dataset_or_none(studio, spec.data.name)
     rows = dataset.trainable_rows if dataset else 0
-    validation = _chosen(studio, spec.data.validation_name)
-    planned = None
+    validation = _dataset_or_none(studio, spec.data.validation_name)
+    run_plan = None
     if dataset and dataset.format:
         answer["trained_part"] = translate(spec.objective.trained_part(dataset.format), language)
     if rows:
-        planned = plan(spec, rows, validation.trainable_rows if validation else 0)
-        answer["plan"] = asdict(planned)
-        answer["notes"] = [sentence_of(note, language) for note in run_checks.notes(spec, planned)]
+        run_plan = plan(spec, rows, validation.trainable_rows if validation else 0)
+        answer["plan"] = asdict(run_plan)
+        answer["notes"] = [sentence_of(note, language) for note in run_checks.notes(spec, run_plan)]
     clashes = run_checks.faults(
         spec,
         context=_context(studio, spec.model.name),
-        plan=planned,
+        plan=run_plan,
         base=base,
         format=dataset.format if dataset else None,
         validation_format=validation.format if validation else None,
@@ -144,12 +144,12 @@ def review(studio: Studio, values: Values, request: gr.Request, start: bool = Fa
     """What would not be learned of the rows, as far as it is known: see train_review. Nothing is said of values that
     cannot be used yet, since the fields say what is wrong with them."""
     try:
-        return reviewed(studio, read_spec(values), language_of(request), start=start)
+        return token_review(studio, read_spec(values), language_of(request), start=start)
     except StudioError:
         return {"status": "none", "rows": 0, "done": 0, "total": 0, "notes": []}
 
 
-def _chosen(studio: Studio, dataset: str) -> Dataset | None:
+def _dataset_or_none(studio: Studio, dataset: str) -> Dataset | None:
     try:
         return studio.datasets.get(dataset)
     except NotFound:
@@ -164,7 +164,9 @@ def _context(studio: Studio, model: str) -> int:
         return 0
 
 
-def judged(studio: Studio, values: Values) -> tuple[RunSpec | None, BaseWeights | None, Mapping[str, StudioError]]:
+def judge_values(
+    studio: Studio, values: Values
+) -> tuple[RunSpec | None, BaseWeights | None, Mapping[str, StudioError]]:
     """The spec, the layers of its base model where that is ready, and what is wrong by field.
 
     A model or dataset that is not chosen yet leaves a spec for what can be said without it.
@@ -183,8 +185,8 @@ def judged(studio: Studio, values: Values) -> tuple[RunSpec | None, BaseWeights 
 
 def _without_names(values: Values) -> RunSpec:
     unnamed = {section: dict(values.get(section, {})) for section in ("model", "data")}
-    for given in unnamed.values():
-        given["name"] = given.get("name") or "–"
+    for fields in unnamed.values():
+        fields["name"] = fields.get("name") or "–"
     return read_spec(values | unnamed)
 
 
@@ -204,7 +206,7 @@ def start(studio: Studio, values: Values, name: str, key: str, axes: dict[str, s
     Raises:
         InvalidInput: something cannot be used; `fields` says what.
     """
-    _, _, faults = judged(studio, values)
+    _, _, faults = judge_values(studio, values)
     if faults:
         raise InvalidInput(
             "Some settings cannot be used yet." if len(faults) > 1 else "One setting cannot be used yet.",

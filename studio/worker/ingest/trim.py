@@ -34,13 +34,16 @@ class Trimmer:
         lengths = iter(self._lengths([version for of_row in versions for version in of_row]))
         longest = [max([next(lengths) for _ in of_row], default=0) for of_row in versions]
         return [
-            row if length <= self._max_length else self._trimmed(row) for row, length in zip(rows, longest, strict=True)
+            row if length <= self._max_length else self._trim(row) for row, length in zip(rows, longest, strict=True)
         ]
 
     def _lengths(self, contents: Sequence[Row]) -> list[int]:
-        return [len(found) if isinstance(found, Encoded) else 0 for found in self._encoder.encode(contents)]
+        return [
+            len(encoded_row) if isinstance(encoded_row, Encoded) else 0
+            for encoded_row in self._encoder.encode(contents)
+        ]
 
-    def _trimmed(self, row: Row) -> Row | None:
+    def _trim(self, row: Row) -> Row | None:
         if "messages" in row:
             return self._fewer_turns(row)
         return self._shorter_text(row) if "text" in row else None
@@ -57,21 +60,21 @@ class Trimmer:
 
     def _length(self, row: Row) -> int:
         """Of a conversation that the template refuses because of where it ends: too long."""
-        (found,) = self._encoder.encode(_read(row))
-        return len(found) if isinstance(found, Encoded) else self._max_length + 1
+        (encoded_row,) = self._encoder.encode(_read(row))
+        return len(encoded_row) if isinstance(encoded_row, Encoded) else self._max_length + 1
 
     def _shorter_text(self, row: Row) -> Row | None:
         text = row["text"]
         while text.strip():
-            (found,) = self._encoder.encode([{"text": text}])
-            if isinstance(found, StudioError) or len(found) <= self._max_length:
+            (encoded_row,) = self._encoder.encode([{"text": text}])
+            if isinstance(encoded_row, StudioError) or len(encoded_row) <= self._max_length:
                 return row | {"text": text}
             # What is left may have a token more than it had within the whole: then the next one goes, too.
-            over = len(found) - self._max_length
-            ends = found.offsets[found.offsets[:, 0] < found.offsets[:, 1], 1]
-            kept = ends[: max(0, len(ends) - over)]
-            kept = kept[kept < len(text)]  # the tokens of one character end in the same place
-            text = text[: kept[-1]] if len(kept) else ""
+            over = len(encoded_row) - self._max_length
+            ends = encoded_row.offsets[encoded_row.offsets[:, 0] < encoded_row.offsets[:, 1], 1]
+            token_ends = ends[: max(0, len(ends) - over)]
+            token_ends = token_ends[token_ends < len(text)]  # the tokens of one character end in the same place
+            text = text[: token_ends[-1]] if len(token_ends) else ""
         return None
 
 

@@ -27,7 +27,7 @@ class Split:
 
     train: np.ndarray  # int64
     evaluation: np.ndarray  # int64
-    stratified: bool = False
+    is_stratified: bool = False
     kept_together: int = 0
 
     @property

@@ -88,9 +88,9 @@ def count_tokens(
             rows = rows_from(batch)
             documents = [objective.documents(row) or [] for row in rows]
             encodings = iter(encoder.encode(list(chain.from_iterable(documents))))
-            encoded = [[next(encodings) for _ in each] for each in documents]
+            encoded_documents = [[next(encodings) for _ in each] for each in documents]
             contents = [each[0] if each else None for each in documents]
-            results = [each[0] if each else None for each in encoded]
+            results = [each[0] if each else None for each in encoded_documents]
             columns = list(zip(*(_figures(one, request.max_length) for one in results), strict=True))
             file.write(
                 pa.record_batch(
@@ -100,10 +100,10 @@ def count_tokens(
             figures += np.array(columns[:4], dtype=np.int64).sum(axis=1)
             lengths.extend(len(one) for one in results if isinstance(one, Encoded) and len(one))
             for i, place in enumerate(places_of(batch, first)):
-                found = [*judge.problems(rows[i], contents[i], results[i])]
-                for other in encoded[i][1:]:
-                    found += judge.problems_beside(other, found)
-                for field, code, values in found:
+                row_problems = [*judge.problems(rows[i], contents[i], results[i])]
+                for other in encoded_documents[i][1:]:
+                    row_problems += judge.problems_beside(other, row_problems)
+                for field, code, values in row_problems:
                     problems.append(Problem(place[0], field, code, values, place[1]), first + i)
             for content, one in zip(contents, results, strict=True):
                 if content is not None and isinstance(one, Encoded):
@@ -206,7 +206,7 @@ class _Judge:
     def problems(self, row: Row, content: Row | None, result: Encoded | StudioError | None) -> Iterator[_Problem]:
         """(field, code, values) of each."""
         if isinstance(result, StudioError):
-            yield self._refused(result)
+            yield self._refusal_problem(result)
         elif result is not None:
             yield from self._of_length(result)
         if isinstance(result, Encoded) and content is not None and "messages" in content:
@@ -220,14 +220,14 @@ class _Judge:
         if self._held_out is not None and content is not None and (twin := self._held_out.line_of(content)):
             yield "", "leakage", {"unit": self._held_out.unit, "twin": twin}
 
-    def problems_beside(self, result: Encoded | StudioError, known: Sequence[_Problem]) -> list[_Problem]:
+    def problems_beside(self, result: Encoded | StudioError, earlier_problems: Sequence[_Problem]) -> list[_Problem]:
         """What is wrong with another document of a row: what leaves the whole row out, unless that is known."""
-        codes = {code for _, code, _ in known}
-        problems = [self._refused(result)] if isinstance(result, StudioError) else self._of_length(result)
+        codes = {code for _, code, _ in earlier_problems}
+        problems = [self._refusal_problem(result)] if isinstance(result, StudioError) else self._of_length(result)
         return [each for each in problems if each[1] in _LEAVES_OUT and not codes & _LEAVES_OUT]
 
     @staticmethod
-    def _refused(fault: StudioError) -> _Problem:
+    def _refusal_problem(fault: StudioError) -> _Problem:
         return "", "template_refuses", {"reason": fault.values.get("reason") or fault.problem.rstrip(".")}
 
     def _of_length(self, encoded_row: Encoded) -> Iterator[_Problem]:

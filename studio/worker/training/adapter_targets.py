@@ -75,16 +75,18 @@ class Targets:
                     name=target,
                     known=", ".join(dict.fromkeys(map(_last, self._can))),
                 )
-        meant = [
+        target_layers = [
             layer
             for name, layer in self._can.items()
             if method.target_modules == ALL_LINEAR or any(_fits(name, target) for target in method.target_modules)
         ]
-        if not method.fits_conv1d and any(isinstance(layer, Conv1D) for layer in meant):
+        if not method.fits_conv1d and any(isinstance(layer, Conv1D) for layer in target_layers):
             raise StudioError(
                 "{method} cannot be put on the layers of this base model.", "Choose LoRA.", method=method.label
             )
-        sizes = [(layer.in_features, layer.out_features) for layer in meant if isinstance(layer, torch.nn.Linear)]
+        sizes = [
+            (layer.in_features, layer.out_features) for layer in target_layers if isinstance(layer, torch.nn.Linear)
+        ]
         for fault in method.size_faults(sizes).values():
             raise fault
 

@@ -22,8 +22,8 @@ def at_targets(hidden: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor
     hidden: [rows, tokens, width], the last hidden states (or the logits). labels: [rows, tokens], not shifted.
     """
     targets = labels[:, 1:].to(hidden.device)
-    wanted = targets != IGNORED
-    return hidden[:, :-1][wanted], targets[wanted]
+    is_target = targets != IGNORED
+    return hidden[:, :-1][is_target], targets[is_target]
 
 
 def linear_loss(
@@ -43,8 +43,8 @@ def loss_by(
     """The same for any head. `logits` makes [rows, words] from some rows of `hidden`, and is asked again for the
     backward pass, so that no more than a few rows of logits exist at once."""
 
-    def part(rows: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.cross_entropy(logits(rows).float(), wanted, reduction="none")
+    def part(rows: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(logits(rows).float(), labels, reduction="none")
 
     losses = [hidden.sum(-1)[:0].float()]  # a batch without anything to learn has a gradient, too
     for start in range(0, len(targets), _CHUNK_ROWS):
@@ -64,12 +64,12 @@ class _ChunkedLoss(torch.autograd.Function):
         gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         losses = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
         for start in range(0, len(targets), _CHUNK_ROWS):
-            rows, wanted = slice(start, start + _CHUNK_ROWS), targets[start : start + _CHUNK_ROWS, None]
+            rows, labels = slice(start, start + _CHUNK_ROWS), targets[start : start + _CHUNK_ROWS, None]
             logits = torch.nn.functional.linear(hidden[rows].to(weight.dtype), weight, bias)
             log_p = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
-            losses[rows] = -log_p.gather(1, wanted)[:, 0]
+            losses[rows] = -log_p.gather(1, labels)[:, 0]
             if gradient is not None:
-                slope = log_p.exp_().scatter_add_(1, wanted, torch.full_like(wanted, -1, dtype=torch.float32))
+                slope = log_p.exp_().scatter_add_(1, labels, torch.full_like(labels, -1, dtype=torch.float32))
                 gradient[rows] = slope.to(weight.dtype) @ weight
         if gradient is not None:
             ctx.save_for_backward(gradient)

@@ -30,11 +30,11 @@ class ComputePath:
         """What it is made of, in words that a person and a program can read."""
         batches = self.batches
         if isinstance(batches, PackingCollator):
-            found = ["packed", "document attention"] if batches.with_lengths else ["packed"]
+            parts = ["packed", "document attention"] if batches.with_lengths else ["packed"]
         else:
-            found = ["one row at a time" if batches.one_by_one else "padded"]
-        found += ["fused LoRA"] if self.fused_lora else []
-        return [*found, "whole logits" if self.head == "whole" else "learned positions only"]
+            parts = ["one row at a time" if batches.one_by_one else "padded"]
+        parts += ["fused LoRA"] if self.fused_lora else []
+        return [*parts, "whole logits" if self.head == "whole" else "learned positions only"]
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,15 @@ def losses_of(model: Any, path: ComputePath, batch: dict[str, Any], *, with_rout
     if not (isinstance(batches, PaddingCollator) and batches.one_by_one):
         return _losses(model, path.head, batch, with_router)
     rows = list(rows_of(batch))
-    found = [_losses(model, path.head, row, with_router) for row in rows]
+    row_losses = [_losses(model, path.head, row, with_router) for row in rows]
     shares = [row["labels"].numel() / int(batch["attention_mask"].sum()) for row in rows]
-    routers = [losses.router * share for losses, share in zip(found, shares, strict=True) if losses.router is not None]
+    routers = [
+        losses.router * share for losses, share in zip(row_losses, shares, strict=True) if losses.router is not None
+    ]
     return Losses(
-        tokens=torch.cat([losses.tokens for losses in found]),
-        places=torch.cat([losses.places + place for place, losses in enumerate(found)]),
-        last=torch.tensor(len(found) - 1),
+        tokens=torch.cat([losses.tokens for losses in row_losses]),
+        places=torch.cat([losses.places + place for place, losses in enumerate(row_losses)]),
+        last=torch.tensor(len(row_losses) - 1),
         router=torch.stack(routers).sum() if routers else None,
     )
 

@@ -31,9 +31,11 @@ class Samples:
     def __init__(self, tokenizer: Any, prompts: Sequence[Conversation]) -> None:
         self._tokenizer = tokenizer
         render = renderer(tokenizer) if prompts else None
-        rendered = [(prompt, token_ids(tokenizer, render(prompt, True))) for prompt in prompts] if render else []
-        self._end = turn_end(tokenizer) if rendered else None
-        self._prompts = [(prompt, ids) for prompt, ids in rendered if len(ids) <= MAX_PROMPT_TOKENS]
+        prompts_with_ids = (
+            [(prompt, token_ids(tokenizer, render(prompt, True))) for prompt in prompts] if render else []
+        )
+        self._end = turn_end(tokenizer) if prompts_with_ids else None
+        self._prompts = [(prompt, ids) for prompt, ids in prompts_with_ids if len(ids) <= MAX_PROMPT_TOKENS]
         self._together: bool | None = None  # not known yet
 
     def answers(
@@ -50,13 +52,13 @@ class Samples:
         if not self._prompts or (end := self._end) is None:
             return
         with _answering(model), torch.no_grad(), autocast():
-            written: list[list[int]] = []
+            token_lists: list[list[int]] = []
             stops = sorted(end.stops(model.generation_config, self._tokenizer))
             for prompts in self._batches(model):
-                written += self._write(model, prompts, stops, must_stop)
+                token_lists += self._write(model, prompts, stops, must_stop)
                 if must_stop():
                     return
-        for (prompt, _), tokens in zip(self._prompts, written, strict=True):
+        for (prompt, _), tokens in zip(self._prompts, token_lists, strict=True):
             text = self._tokenizer.decode(tokens, skip_special_tokens=True)
             yield prompt[-1]["content"], before_stop(text, end.strings).strip()
 
@@ -73,7 +75,7 @@ class Samples:
     ) -> list[list[int]]:
         pad = self._tokenizer.pad_token_id
         rows, mask = left_padded(prompts, pad)
-        found = model.generate(
+        output = model.generate(
             input_ids=rows.to(model.device),
             attention_mask=mask.to(model.device),
             max_new_tokens=MAX_TOKENS,
@@ -84,8 +86,8 @@ class Samples:
             eos_token_id=stops,
             stopping_criteria=StoppingCriteriaList([_StopWhen(must_stop)]),
         )
-        written: list[list[int]] = found[:, rows.shape[1] :].tolist()
-        return written
+        token_lists: list[list[int]] = output[:, rows.shape[1] :].tolist()
+        return token_lists
 
 
 class _StopWhen(StoppingCriteria):
@@ -117,11 +119,11 @@ def choose_prompts(watch: WatchSpec, tokenizer: Any, path: str, rows: np.ndarray
         return []
     if watch.sample_prompts:
         return [[{"role": "user", "content": prompt}] for prompt in watch.sample_prompts[: watch.samples]]
-    found: list[Conversation] = []
+    prompts: list[Conversation] = []
     for row in rows[: 4 * watch.samples].tolist():
-        if len(found) < watch.samples and (question := _question(read_rows(path, row, 1)[0])):
-            found.append(question)
-    return found
+        if len(prompts) < watch.samples and (question := _question(read_rows(path, row, 1)[0])):
+            prompts.append(question)
+    return prompts
 
 
 def _question(row: dict[str, Any]) -> Conversation | None:

@@ -34,13 +34,13 @@ _SCHEMA_OF_SEVERAL = pa.schema([*_SCHEMA, ("lengths", _TOKENS)])
 
 @dataclass(frozen=True)
 class TokenizedDataset:
-    """`rows` holds input_ids and labels. `dropped` counts rows of which no learned token was left, in any of their
+    """`rows` holds input_ids and labels. `dropped_rows` counts rows of which no learned token was left, in any of their
     documents."""
 
     rows: Dataset
     tokens: int
-    learned: int
-    dropped: int
+    target_tokens: int
+    dropped_rows: int
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -106,13 +106,13 @@ class _Counted:
         self._progress(self._done, self._total)
 
 
-def _contents(path: str | Path, wanted: np.ndarray, objective: ObjectiveSpec) -> Iterator[list[list[Row]]]:
+def _contents(path: str | Path, numbers: np.ndarray, objective: ObjectiveSpec) -> Iterator[list[list[Row]]]:
     """The documents of these rows (ascending), some rows at a time."""
     first = 0
     for batch in read_batches(path):
-        start, end = np.searchsorted(wanted, (first, first + batch.num_rows))
+        start, end = np.searchsorted(numbers, (first, first + batch.num_rows))
         for here in range(start, end, _CHUNK_ROWS):
-            rows = rows_from(batch.take(pa.array(wanted[here : min(here + _CHUNK_ROWS, end)] - first)))
+            rows = rows_from(batch.take(pa.array(numbers[here : min(here + _CHUNK_ROWS, end)] - first)))
             yield [documents for row in rows if (documents := objective.documents(row)) is not None]
         first += batch.num_rows
 
@@ -125,13 +125,15 @@ def _encode(
     done: _Counted,
     schema: pa.Schema,
 ) -> TokenizedDataset:
-    tokens = count = dropped = 0
+    tokens = count = dropped_rows = 0
     with pa.ipc.new_stream(str(target), schema) as file:
         for rows in chunks:
-            encoded = iter(encoder.encode(list(chain.from_iterable(rows))))
-            examples = [[_accepted(next(encoded)).example(max_length) for _ in documents] for documents in rows]
+            encoded_rows = iter(encoder.encode(list(chain.from_iterable(rows))))
+            examples = [
+                [_encoded_or_raise(next(encoded_rows)).example(max_length) for _ in documents] for documents in rows
+            ]
             examples = [each for each in examples if all((labels != IGNORED).any() for _, labels in each)]
-            dropped += len(rows) - len(examples)
+            dropped_rows += len(rows) - len(examples)
             ids = [np.concatenate([ids for ids, _ in each]) for each in examples]
             labels = [np.concatenate([labels for _, labels in each]) for each in examples]
             lengths = [np.array([len(ids) for ids, _ in each], np.int32) for each in examples]
@@ -140,13 +142,13 @@ def _encode(
             columns = [_lists(ids), _lists(labels), _lists(lengths)][: len(schema)]
             file.write_batch(pa.record_batch(columns, schema=schema))
             done.add(len(rows))
-    return TokenizedDataset(Dataset.from_file(str(target)).with_format("numpy"), tokens, count, dropped)
+    return TokenizedDataset(Dataset.from_file(str(target)).with_format("numpy"), tokens, count, dropped_rows)
 
 
-def _accepted(found: Encoded | StudioError) -> Encoded:
-    if isinstance(found, StudioError):
-        raise found
-    return found
+def _encoded_or_raise(encoded_row: Encoded | StudioError) -> Encoded:
+    if isinstance(encoded_row, StudioError):
+        raise encoded_row
+    return encoded_row
 
 
 def _lists(rows: Sequence[np.ndarray]) -> pa.Array:

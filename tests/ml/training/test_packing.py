@@ -52,7 +52,7 @@ def spec(**settings: Any) -> RunSpec:
 
 def trainer_of(loaded: LoadedModel, folder: Path, run: RunSpec) -> StudioTrainer:
     rows = Dataset.from_list([{k: v.tolist() for k, v in d.items()} for d in documents(9, 5)])
-    examples = TokenizedDataset(rows.with_format("numpy"), tokens=14, learned=10, dropped=0)
+    examples = TokenizedDataset(rows.with_format("numpy"), tokens=14, target_tokens=10, dropped_rows=0)
     return build_trainer(loaded, examples, examples, run, folder / "checkpoints", StopRequest(JobFolder(folder)))
 
 

@@ -14,13 +14,13 @@ from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
 from studio.worker.ingest.readers.compressed import Packed
 from studio.worker.ingest.readers.csv import checked_header
-from studio.worker.ingest.readers.item import Item, unread
+from studio.worker.ingest.readers.item import Item, unread_rest
 
 _MAX_ROWS = 1 << 20  # that a sheet can have: one that numbers its rows higher would have endless empty ones
 _MAX_PART_BYTES = 1 << 29  # bytes of what is read as a whole: the texts of all cells, the styles; a sheet is not
 
 
-def workbook(packed: Packed, name: str, sheet: str) -> tuple[list[str], str, Iterator[Item]]:
+def workbook(packed_file: Packed, name: str, sheet: str) -> tuple[list[str], str, Iterator[Item]]:
     """The names of the sheets, which one is read (the first that holds something, where none is given), and its rows.
 
     All cells come as text, as people see them in a table. Rows are counted as the spreadsheet does.
@@ -28,24 +28,24 @@ def workbook(packed: Packed, name: str, sheet: str) -> tuple[list[str], str, Ite
     Raises:
         InvalidInput: it is no workbook, or has no such sheet; also while the rows are read.
     """
-    with _opened(packed, name) as book:
+    with _open_workbook(packed_file, name) as book:
         sheets = list(book.sheetnames)
         if sheet and sheet not in sheets:
             raise InvalidInput(
                 "“{file}” has no sheet “{sheet}”.", "It has {sheets}.", file=name, sheet=sheet, sheets=", ".join(sheets)
             )
-        filled = (s for s in sheets if any(any(c is not None for c in row) for row in _values(book, s)))
-        chosen = sheet or next(filled, sheets[0] if sheets else "")
-    return sheets, chosen, _rows(packed, name, chosen)
+        filled_sheets = (s for s in sheets if any(any(c is not None for c in row) for row in _values(book, s)))
+        sheet_name = sheet or next(filled_sheets, sheets[0] if sheets else "")
+    return sheets, sheet_name, _rows(packed_file, name, sheet_name)
 
 
-def _rows(packed: Packed, name: str, sheet: str) -> Iterator[Item]:
-    with _opened(packed, name) as book:
+def _rows(packed_file: Packed, name: str, sheet: str) -> Iterator[Item]:
+    with _open_workbook(packed_file, name) as book:
         header: list[str] = []
         width = 0
         for number, row in enumerate(_values(book, sheet), 1):
             if number > _MAX_ROWS:
-                yield unread(number)
+                yield unread_rest(number)
                 return
             cells = [_text(cell) for cell in row]
             if not any(cells):
@@ -61,12 +61,12 @@ def _rows(packed: Packed, name: str, sheet: str) -> Iterator[Item]:
 
 
 @contextmanager
-def _opened(packed: Packed, name: str) -> Iterator[Any]:
+def _open_workbook(packed_file: Packed, name: str) -> Iterator[Any]:
     """The workbook. openpyxl lets out whatever its parts raise at a damaged file."""
     from openpyxl import load_workbook
 
     try:
-        with packed.seekable() as file, warnings.catch_warnings():
+        with packed_file.seekable() as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and extensions that no row is in
             _check_size(file, name)
             book = load_workbook(file, read_only=True, data_only=True)
