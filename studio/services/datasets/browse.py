@@ -50,9 +50,9 @@ def rows(
 
     A row is a domain.dataset_rows.Row with `number` (its index) and `line` (its place in the file). With a model it has
     `rendered` too, what that model learns from, and `spans`, the [start, end) characters of it that are trained; or
-    `error`, a StudioError, where the model's chat template refuses it. With an examination that is done, `spans` are
+    `error`, a StudioError, where the model's chat template refuses it. With a token count that is done, `spans` are
     those of the tokens that training labels, and `tokens`, `trained`, `lost` and `shown` are theirs (see
-    worker.examine).
+    worker.tokenization.task).
 
     Raises:
         InvalidInput: the dataset has no rows yet.

@@ -96,7 +96,7 @@ def check(
         )  # fmt: skip
         problems = [problem for problem, _ in read_problems(intake.folder.path / PROBLEMS)]
         if question is not None and report.rows:
-            counting = Job(engine, Path(scratch) / "examined")
+            counting = Job(engine, Path(scratch) / "token-count")
             counting.prepare(question.request_for(done.path))
             report.tokens = _run(counting, "count-tokens", progress).result(TokenSummary)
             report.counts |= report.tokens.problems

@@ -68,7 +68,7 @@ class TokenCounts:
         self._engine = engine
 
     def start(self, dataset: Dataset, request: TokenCountRequest) -> TokenCount:
-        """The examination, which is begun where it was not made before, or failed.
+        """The token count, which is begun where it was not made before, or failed.
 
         Raises:
             InvalidInput: the dataset has no rows yet.

@@ -21,7 +21,7 @@ from studio.store.datasets.row_lines import row_line
 class Split:
     """`train` and `evaluation` are rows of their files, ascending from 0 on; one that is not learned is in neither.
 
-    `stratified`: each label has its share of the evaluation. `kept_together` counts rows that were drawn for it and
+    `is_stratified`: each label has its share of the evaluation. `kept_together` counts rows that were drawn for it and
     are trained on after all, since an equal row is.
     """
 
