@@ -339,5 +339,5 @@ def test_a_pair_is_counted_as_left_out_once_where_either_answer_is_beyond_max_le
             }
         )  # fmt: skip
         trained, _, _ = read_examples(path, spec, tokenizer, folder / "examples")
-        assert trained.dropped == len(left_out[objective])
+        assert trained.dropped_rows == len(left_out[objective])
     assert left_out == {"sft": [2], "orpo": [2, 3]}
