@@ -42,17 +42,9 @@ class Render(Protocol):
 _UNFINISHED_TAG = re.compile(r"[<\[][^<>\[\]]*$")
 
 
-def target_spans(row: Mapping[str, Any], render: Render, *, answers_only: bool = True) -> tuple[str, list[Span]]:
-    """A conversation (as row_parts.trained_content gives it) as the model sees it, and the characters trained on.
-
-    Raises TemplateRefusal, TemplateExceeds as target_turns does.
-    """
-    text, turns = turns_of(row, render, answers_only=answers_only)
-    return text, spans_of(text, turns, answers_only=answers_only)
-
-
 def turns_of(row: Mapping[str, Any], render: Render, *, answers_only: bool = True) -> tuple[str, list[TargetTurn]]:
-    """The same with what is learned of each assistant turn; where all words are learned, that is the whole text.
+    """A conversation (as row_parts.trained_content gives it) as the model sees it, and what is trained on of each
+    assistant turn; where all words are trained on, that is the whole text.
 
     Raises TemplateRefusal, TemplateExceeds as target_turns does.
     """

@@ -90,7 +90,6 @@ PARTS: dict[Format, Parts] = {
 }
 
 _ANSWER = ("output", "completion", "response", "answer")
-_CONVERSATION = ("messages", "conversations", "conversation")
 _OPTIONAL: dict[str, Sequence[str]] = {
     "system": ("system", "system_prompt"),
     "tools": ("tools", "functions"),

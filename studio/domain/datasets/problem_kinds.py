@@ -245,6 +245,3 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
         "warning",
     ),
 }  # fmt: skip
-
-TEMPLATE_LOSSES = ("call_dropped", "reasoning_dropped", "prefix_differs", "turn_dropped", "tools_dropped")
-"""What a chat template does to rows without a word."""

@@ -13,7 +13,7 @@ import trl
 from jinja2 import TemplateError
 from transformers import AutoTokenizer
 
-from studio.domain.chat.spans import Messages, Render, Tools, answer_spans, target_spans
+from studio.domain.chat.spans import Messages, Render, Tools, answer_spans, spans_of, turns_of
 from studio.domain.chat.template_faults import template_refusal
 from studio.domain.chat.template_traits import traits_of
 from studio.domain.errors import StudioError
@@ -129,8 +129,9 @@ def test_tools_and_their_calls_are_rendered_as_transformers_renders_them(
         messages = WEATHER["messages"][:turns]
         assert ours(messages, turns % 2 == 1, tools) == theirs(messages, turns % 2 == 1, tools)
         assert ours(messages, False) == theirs(messages, False) != theirs(messages, False, tools)
-    text, spans = target_spans(WEATHER, ours)
-    assert (text, spans) == target_spans(WEATHER, theirs)
+    text, found = turns_of(WEATHER, ours)
+    assert (text, found) == turns_of(WEATHER, theirs)
+    spans = spans_of(text, found)
     assert text[slice(*spans[0])].startswith("<tool_call>") and text[slice(*spans[0])].endswith(
         "</tool_call><|im_end|>"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from studio.domain.chat.spans import Messages, Render, Tools, answer_spans, target_spans
+from studio.domain.chat.spans import Messages, Render, Tools, answer_spans, spans_of, turns_of
 from studio.domain.chat.template_faults import TemplateRefusal
 from studio.domain.errors import StudioError
 
@@ -128,10 +128,12 @@ def test_under_a_template_without_calls_no_empty_answer_is_trained() -> None:
 
 def test_the_template_gets_the_tools_of_the_conversation() -> None:
     row = {"messages": calls(), "tools": [{"name": "look_up"}]}
-    text, spans = target_spans(row, with_tools)
+    text, turns = turns_of(row, with_tools)
+    spans = spans_of(text, turns)
     assert text.startswith("<tool>look_up</tool>")
     assert text[slice(*spans[-1])] == "At six, captain.<|im_end|>"
-    assert target_spans(row, with_tools, answers_only=False) == (text, [(0, len(text))])
+    whole, turns = turns_of(row, with_tools, answers_only=False)
+    assert (whole, spans_of(whole, turns, answers_only=False)) == (text, [(0, len(text))])
 
 
 def test_a_conversation_without_an_answer_has_no_spans() -> None:
