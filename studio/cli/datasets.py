@@ -16,10 +16,11 @@ from studio.cli.session import open_studio, records
 from studio.domain.chat.templates import AUTOMATIC, TemplateChoice
 from studio.domain.datasets.clean_actions import ACTIONS, Action, CleanActions, Way, read_actions
 from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES, ReadOptions
-from studio.domain.datasets.formats import Format, trained_part
+from studio.domain.datasets.formats import Format
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import InvalidInput
 from studio.domain.jobs.ingest import Tokenizer
+from studio.domain.spec.objectives import usable_part
 from studio.services.datasets import browse, export
 from studio.services.datasets.check import Report, check
 from studio.services.datasets.status import fault_of
@@ -153,7 +154,7 @@ def _report_new(arguments: argparse.Namespace, studio: Studio, dataset: Dataset,
     words = f"{dataset.reference}: {dataset.rows} rows, {dataset.format}"
     if left_out := sum((dataset.details.left_out or {}).values()):
         words += f"; {left_out} left out"
-    if part := trained_part(dataset.format):
+    if part := usable_part(dataset.format):
         words += f". {part}"
     show(arguments, dataset.as_dict(), words)
     if not dataset.bad_rows:
@@ -198,7 +199,7 @@ def check_files(arguments: argparse.Namespace) -> int:
 
 def _report_text(report: Report) -> str:
     lines = [f"{report.rows} of {report.rows_in} rows can be read, {report.format}"]
-    if part := trained_part(report.format):
+    if part := usable_part(report.format):
         lines.append(part)
     if tokens := report.tokens:
         lines.append(f"{tokens.tokens} tokens, {tokens.trained} of them trained on; longest row {tokens.longest}")

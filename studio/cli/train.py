@@ -135,10 +135,12 @@ def _read_spec_file(path: Path) -> dict[str, dict[str, Any]]:
     try:
         content = read_object(path)
         content = content.get("spec", content)
-        if all(isinstance(v, dict) for v in content.values()):
-            return dict(content)
+        if isinstance(content, dict) and all(isinstance(v, dict) for v in content.values()):
+            return content
         reason = "it has no sections"
-    except (OSError, ValueError, AttributeError) as error:
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except ValueError as error:
         reason = str(error)
     raise InvalidInput(
         "The spec {path} cannot be read: {reason}.",

@@ -284,6 +284,21 @@ def test_a_run_keeps_its_colour_however_the_runs_are_sorted_left_out_and_put_tog
     assert len(set(page.evaluate(dashes))) == 2
 
 
+def test_settings_of_the_same_name_are_told_apart_and_leave_room_for_the_runs_names(
+    bed: Bed, measured: list[int], server: Server, page: Page
+) -> None:
+    spec = bed.run(measured[1]).spec
+    others = {name: section for name, section in spec.items() if name != "lora"}
+    miss = read_spec(others | {"method": {"kind": "miss"}}).model_dump(mode="json")
+    bed.studio.catalogue.change_run(measured[1], spec=miss)
+    page.goto(f"{server.url}/runs?ids={measured[0]},{measured[1]}")
+    expect(page.locator("#compared tbody tr")).to_have_count(2)
+    heads = [head.rstrip("↑↓ ") for head in page.locator("#compared thead th").all_inner_texts()]
+    assert {"method", "lora.r", "miss.r", "lora_alpha"} <= set(heads) and len(heads) == len(set(heads)), heads
+    name = page.locator("#compared tbody th").first
+    assert name.evaluate("(cell) => cell.clientHeight < 60"), "on one line"
+
+
 def test_the_sidebar_says_what_a_run_does_once_its_steps_are_done_and_what_is_on_hold(
     bed: Bed, server: Server, page: Page
 ) -> None:

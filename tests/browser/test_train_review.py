@@ -71,7 +71,7 @@ def test_of_pairs_the_page_says_which_answers_are_trained_on(server: Server, pag
     page.goto(f"{server.url}/train?model=starter&dataset=pairs")
     expect(page.locator("#trained-part")).to_have_text("Of each pair, only the chosen answer is trained on.")
     page.goto(f"{server.url}/datasets?name=pairs")
-    expect(page.locator(".factline")).to_contain_text("Of each pair, only the chosen answer is trained on.")
+    expect(page.locator(".factline")).to_contain_text("Supervised fine-tuning learns the chosen answer of each pair")
 
 
 def test_the_form_has_the_settings_of_what_is_chosen(server: Server, page: Page) -> None:

@@ -62,7 +62,10 @@ export function compareRuns(ctx, { ids = "", sweep }) {
 
   const rankOf = (run) => sameColorRanks(data.rows.map(({ id }) => id))[run.id];
   const figure = (run, name) => (name in run.settings ? run.settings[name] : run[name]);
-  const label = (name) => name.replace(/\.kind$/, "").replace(/^.*\./, "");
+  const lastPart = (name) => name.replace(/\.kind$/, "").replace(/^.*\./, "");
+  /** Without its section, unless another one has a setting of that name: lora.r and miss.r. */
+  const label = (name) =>
+    data.differing.some((other) => other !== name && lastPart(other) === lastPart(name)) ? name : lastPart(name);
 
   function curves() {
     return data.rows
@@ -130,6 +133,7 @@ export function compareRuns(ctx, { ids = "", sweep }) {
             {
               name: "name",
               label: t("Run"),
+              class: "run-name",
               sort: true,
               value: (run) => [colorDot(run.id, { hollow: rankOf(run) > 0 }), run.name],
             },
@@ -138,7 +142,7 @@ export function compareRuns(ctx, { ids = "", sweep }) {
               name,
               label: label(name),
               sort: true,
-              numeric: typeof data.rows[0].settings[name] === "number",
+              numeric: data.rows.some((run) => typeof run.settings[name] === "number"),
               value: (run) => formatSetting(run.settings[name]),
             })),
             {

@@ -89,6 +89,13 @@ class OrpoSpec(ObjectiveSpec):
 OBJECTIVES: dict[str, type[ObjectiveSpec]] = {objective.kind: objective for objective in (SftSpec, OrpoSpec)}
 
 
+def usable_part(format: str | None) -> str:
+    """What of rows in that format is trained on, in a sentence, where no objective is chosen yet."""
+    if format == Format.PREFERENCE:
+        return N_("Supervised fine-tuning learns the chosen answer of each pair; ORPO prefers it to the rejected one.")
+    return trained_part(format)
+
+
 class ObjectiveChoice(Choice):
     """Objective"""
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from studio.domain.chat.spans import parts_of
 from studio.domain.datasets.clean_actions import ACTIONS, Action
 from studio.domain.datasets.file_format import shown_encoding
-from studio.domain.datasets.formats import PARTS, Format, trained_part
+from studio.domain.datasets.formats import PARTS, Format
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.datasets.row_parts import ANSWER_PARTS
 from studio.domain.errors import StudioError
 from studio.domain.graphemes import cut
+from studio.domain.spec.objectives import usable_part
 from studio.domain.translation import N_
 from studio.services.datasets.status import fault_of
 from studio.ui.language import problem_of, remedy_of, sentence_of, translate
@@ -71,7 +72,7 @@ def shown_dataset(dataset: Dataset, language: str, versions: int = 1) -> dict[st
         "warnings": levels["warning"],
         "format": Format(dataset.format).label if dataset.format else "",
         "kind": Format(dataset.format).kind if dataset.format else "",
-        "trained_part": translate(trained_part(dataset.format), language),
+        "trained_part": translate(usable_part(dataset.format), language),
         "size": dataset.size,
         "file_name": dataset.file_name,
         "from_files": bool(dataset.details.originals),

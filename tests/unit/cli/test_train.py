@@ -51,3 +51,13 @@ def test_a_setting_of_another_method_is_refused_with_the_way_out(train: Any) -> 
     code, said = train("--name", "a", "--miss.r", "8")
     assert code != 0
     assert "--miss.r" in said and "--method miss" in said
+
+
+@pytest.mark.parametrize("text", ["[]", '{"spec": null}', '{"lora": null}', '{"method": "miss"}', "{"])
+def test_a_spec_file_that_is_none_is_refused_in_words(train: Any, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "spec.json"
+    file.write_text(text)
+    code, said = train("--name", "a", "--spec", str(file))
+    assert code == 2
+    assert "cannot be read: it has no sections" in said or ("cannot be read: " in said and "JSON" in said)
+    assert "object has no attribute" not in said and "Errno" not in said
