@@ -92,8 +92,8 @@ def compared(arguments: argparse.Namespace, adapters: dict[str, Path]) -> dict[s
 def together(base: Any, manager: Any, rows: list[Any], prompt: list[int], tokens: int) -> tuple[float, float]:
     """Seconds of the whole batch, and until its first token."""
     from studio.domain.chat.sampling import Sampling
-    from studio.worker.generation.generate import generate
-    from studio.worker.generation.sequence import GeneratedSequence
+    from studio.worker.decoding.generate import generate
+    from studio.worker.decoding.sequence import GeneratedSequence
 
     answers = [
         GeneratedSequence(

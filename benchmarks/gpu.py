@@ -219,9 +219,9 @@ def trainer_on(model: Path, precision: str, place: Path, length: int) -> tuple[A
     from studio.domain.spec.run_spec import read_spec
     from studio.store.job_folder import JobFolder
     from studio.worker.models.load import load_base
+    from studio.worker.tokenization.tokenized_dataset import TokenizedDataset
     from studio.worker.training.setup import build_trainer
     from studio.worker.training.stop import StopRequest
-    from studio.worker.training.tokenized_dataset import TokenizedDataset
 
     loaded = load_base(model, precision)
     spec = read_spec({"data": {"name": "rows"}, "lora": LORA, "training": {"max_length": length}})
@@ -306,7 +306,7 @@ def plain_step(plain: Any, loaded: Any) -> tuple[float, list[Any]]:
     """In rows that are padded on the right, with all logits, under the autocast that Trainer uses with bf16."""
     import torch
 
-    from studio.worker.training.packing import PaddingCollator
+    from studio.worker.tokenization.packing import PaddingCollator
 
     batch = {name: value.to(loaded.device) for name, value in PaddingCollator(0)(documents()).items()}
     labels = batch.pop("labels")[:, 1:]
@@ -364,8 +364,8 @@ def plain_answer(model: Any, ids: list[int], most: int) -> list[int]:
 
 def written(base: Any, manager: Any, rows: Sequence[Any], most: int) -> list[list[int]]:
     from studio.domain.chat.sampling import Sampling
-    from studio.worker.generation.generate import generate
-    from studio.worker.generation.sequence import GeneratedSequence
+    from studio.worker.decoding.generate import generate
+    from studio.worker.decoding.sequence import GeneratedSequence
 
     tokens: list[list[int]] = [[] for _ in rows]
     order = sorted(range(len(rows)), key=lambda row: rows[row][0])  # equal ones stand side by side
@@ -655,7 +655,7 @@ def answers_without_memory(bench: Bench, found: Findings) -> None:
 def said_by(base: Any, scheduler: Any, prompts: list[list[int]]) -> list[str]:
     """The error of each answer, or an empty text."""
     from studio.domain.chat.sampling import Sampling
-    from studio.worker.generation.sequence import GeneratedSequence
+    from studio.worker.decoding.sequence import GeneratedSequence
 
     said: list[str] = [""] * len(prompts)
     over = [threading.Event() for _ in prompts]

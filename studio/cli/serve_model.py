@@ -17,7 +17,7 @@ from studio.domain.errors import InvalidInput
 from studio.domain.jobs.serving import AdapterReference, Endpoint, ServeRequest
 from studio.domain.jobs.state import Done, Failed, Lost
 from studio.engines.job import Job
-from studio.services.adapters.compatibility import check_base
+from studio.services.adapters.locate import check_base
 from studio.services.models.status import ready_model
 from studio.services.playground.routing import worker_request
 

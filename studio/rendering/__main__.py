@@ -11,17 +11,16 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import IO, Any
+from typing import IO
 
-from jinja2 import Template, TemplateError
+from jinja2 import TemplateError
 
-from studio.domain.chat.spans import Messages, Render, Tools, turns_of
-from studio.domain.chat.template_faults import TemplateRefusal, template_refusal
+from studio.domain.chat.spans import turns_of
+from studio.domain.chat.template_faults import TemplateRefusal
 from studio.rendering.frames import Closed, frame_reply, receive_request
-from studio.rendering.jinja import environment
+from studio.rendering.jinja import TooLong, compiled, renderer_of
 from studio.rendering.messages import (
     Answer,
     AtLimit,
@@ -34,7 +33,6 @@ from studio.rendering.messages import (
     RenderText,
     Reply,
     Request,
-    Sources,
     Unreadable,
 )
 from studio.rendering.template_files import read_template
@@ -44,12 +42,6 @@ try:
     import resource
 except ImportError:  # Windows: whoever asked watches alone
     resource = None
-
-_REASONING = ("reasoning_content", "thinking", "reasoning")  # a message's reasoning has one of these names
-
-
-class TooLong(Exception):
-    """A template wrote more than it may."""
 
 
 def main() -> None:
@@ -108,7 +100,7 @@ def _read(request: ReadFolder) -> Answer:
 def _compile(request: Compile) -> Answer:
     try:
         for source in (request.sources.plain, request.sources.with_tools):
-            _compiled(source)
+            compiled(source)
         return Compiled()
     except (TemplateError, ValueError, RecursionError, SyntaxError) as error:
         return Unreadable(str(error)[:1000] or type(error).__name__)
@@ -116,14 +108,14 @@ def _compile(request: Compile) -> Answer:
 
 def _text(request: RenderText, characters: int) -> Answer:
     try:
-        render = _render_of(request.sources, characters)
+        render = renderer_of(request.sources, characters)
         return RenderedText(render(request.messages, request.prompt, request.tools), [])
     except TemplateRefusal as refusal:
         return Refused(refusal)
 
 
 def _rows(request: RenderRows, characters: int) -> Iterator[Answer]:
-    render, remaining = _render_of(request.sources, characters), characters
+    render, remaining = renderer_of(request.sources, characters), characters
     for row in request.rows:
         try:
             text, turns = turns_of(row, render, answers_only=request.answers_only)
@@ -132,45 +124,6 @@ def _rows(request: RenderRows, characters: int) -> Iterator[Answer]:
             yield RenderedText(text, turns)
         except TemplateRefusal as refusal:
             yield Refused(refusal)
-
-
-def _render_of(sources: Sources, most: int) -> Render:
-    """Raises TooLong, when it is called, where that is more than `most` characters."""
-
-    def render(messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
-        try:
-            if not messages:
-                raise ValueError("Cannot apply chat template to an empty conversation. Provide at least one message.")
-            text = str(
-                _compiled(sources.with_tools if tools else sources.plain).render(
-                    **sources.tokens,
-                    messages=[_message_fields(message) for message in messages],
-                    tools=[dict(tool) for tool in tools] if tools else None,
-                    documents=None,
-                    add_generation_prompt=add_generation_prompt,
-                )
-            )
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise template_refusal(error) from None
-        if len(text) > most:
-            raise TooLong
-        return text
-
-    return render
-
-
-def _message_fields(message: Any) -> dict[str, Any]:
-    """A message as transformers hands it to a template."""
-    fields = {key: value for key, value in message.items() if value is not None}
-    reasoning = next((fields[name] for name in _REASONING if name in fields), None)
-    return fields if reasoning is None else {"thinking": reasoning, **fields, "reasoning_content": reasoning}
-
-
-@lru_cache(8)
-def _compiled(source: str) -> Template:
-    return environment().from_string(source)
 
 
 def _limit(memory: int | None, seconds: float) -> None:

@@ -1,16 +1,24 @@
-"""Jinja as transformers sets it up for chat templates, sandbox included. Only the process that renders imports this."""
+"""Renders chat templates with Jinja as transformers sets it up, sandbox included. Only the process that renders imports
+this."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import jinja2
 from jinja2 import nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from studio.domain.chat.spans import Messages, Render, Tools
+from studio.domain.chat.template_faults import template_refusal
+from studio.rendering.messages import Sources
+
+_REASONING = ("reasoning_content", "thinking", "reasoning")  # a message's reasoning has one of these names
 
 
 class Generation(Extension):
@@ -78,3 +86,46 @@ def _to_json(
     value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False
 ) -> str:
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+
+class TooLong(Exception):
+    """A template wrote more than it may."""
+
+
+def renderer_of(sources: Sources, most: int) -> Render:
+    """Raises TooLong, when it is called, where that is more than `most` characters."""
+
+    def render(messages: Messages, add_generation_prompt: bool, tools: Tools | None = None) -> str:
+        try:
+            if not messages:
+                raise ValueError("Cannot apply chat template to an empty conversation. Provide at least one message.")
+            text = str(
+                compiled(sources.with_tools if tools else sources.plain).render(
+                    **sources.tokens,
+                    messages=[_message_fields(message) for message in messages],
+                    tools=[dict(tool) for tool in tools] if tools else None,
+                    documents=None,
+                    add_generation_prompt=add_generation_prompt,
+                )
+            )
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise template_refusal(error) from None
+        if len(text) > most:
+            raise TooLong
+        return text
+
+    return render
+
+
+def _message_fields(message: Any) -> dict[str, Any]:
+    """A message as transformers hands it to a template."""
+    fields = {key: value for key, value in message.items() if value is not None}
+    reasoning = next((fields[name] for name in _REASONING if name in fields), None)
+    return fields if reasoning is None else {"thinking": reasoning, **fields, "reasoning_content": reasoning}
+
+
+@lru_cache(8)
+def compiled(source: str) -> jinja2.Template:
+    return environment().from_string(source)

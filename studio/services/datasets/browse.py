@@ -20,7 +20,7 @@ from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.datasets.row_parts import TEXT_PARTS, Row, trained_content
 from studio.domain.datasets.rows import read_row
 from studio.domain.errors import StudioError
-from studio.rendering.template import Rendered
+from studio.rendering.chat_template import Rendered
 from studio.services.datasets.status import check_ready
 from studio.services.datasets.token_counts import TokenCount
 from studio.services.models.chat_template import load_chat_template

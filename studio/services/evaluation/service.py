@@ -14,7 +14,7 @@ from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
 from studio.domain.naming import MAX_NAME_CHARACTERS, check_name
-from studio.services.adapters.compatibility import check_base
+from studio.services.adapters.locate import check_base
 from studio.services.evaluation import results
 from studio.services.evaluation.runner import EvaluationRunner, Responder
 from studio.services.models.status import check_ready

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from studio.domain.chat.spans import Messages, Span, answer_spans
 from studio.domain.chat.template_faults import TemplateRefusal
 from studio.domain.chat.templates import AUTOMATIC, TemplateChoice, stand_in, trained_template
-from studio.rendering.template import Template, read_template
+from studio.rendering.chat_template import Template, read_template
 from studio.services.models.status import check_ready
 from studio.store.training_templates import training_variant
 

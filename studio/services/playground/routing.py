@@ -13,7 +13,7 @@ from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.jobs.serving import ServedModel, ServeRequest
 from studio.domain.translation import N_
 from studio.engines.base import Engine
-from studio.services.adapters.compatibility import adapter_folder
+from studio.services.adapters.locate import adapter_folder
 from studio.services.inference.chat_client import Answerer, ChatClient, ChatPrompt
 from studio.services.inference.memory import why_no_room
 from studio.services.inference.openai_client import Server

@@ -16,7 +16,7 @@ from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.run import RunStatus
 from studio.domain.translation import N_
-from studio.services.adapters.compatibility import fits
+from studio.services.adapters.locate import fits
 from studio.services.playground.columns import ColumnPrompt, ColumnState
 from studio.ui.language import language_of, problem_of, remedy_of
 from studio.ui.page import Page

@@ -39,8 +39,8 @@ from studio.worker.tokenization.load import (
     load_tokenizer,
     read_tokenizer,
 )
+from studio.worker.tokenization.packing import PackingCollator
 from studio.worker.training.adapter_targets import Targets, reached
-from studio.worker.training.packing import PackingCollator
 from studio.worker.training.setup import offers_of
 
 logger = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from studio.domain.precision import PRECISIONS
 from studio.domain.translation import N_
 from studio.store.adapter_folder import WEIGHTS
 from studio.worker.common.device import free_memory
-from studio.worker.generation.sequence import AdapterSet
+from studio.worker.decoding.sequence import AdapterSet
 from studio.worker.models.load import LoadedModel
 from studio.worker.serving.adapter_fit import (
     Fit,

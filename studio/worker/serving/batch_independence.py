@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from studio.domain.translation import N_
-from studio.worker.generation.logits_rules import set_aside
+from studio.worker.decoding.logits_rules import set_aside
 from studio.worker.models.load import LoadedModel
 from studio.worker.models.probes import equal_rows_stand_alone, rows_stand_alone
 from studio.worker.serving.adapter_manager import AdapterManager

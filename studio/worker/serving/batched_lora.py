@@ -24,7 +24,7 @@ from torch import nn
 from torch.nn.functional import linear
 
 from studio.store.adapter_folder import WEIGHTS
-from studio.worker.generation.sequence import AdapterSet
+from studio.worker.decoding.sequence import AdapterSet
 from studio.worker.serving.adapter_folder import PREFIX
 
 

@@ -12,7 +12,7 @@ from studio.domain.chat.sampling import MAX_SEED, Message, Sampling
 from studio.domain.chat.template_faults import TemplateExceeds
 from studio.domain.columns import BASE, STRONGEST
 from studio.domain.errors import InvalidInput, NotFound, StudioError
-from studio.worker.generation.sequence import AdapterSet, Comparison, Delta, GeneratedSequence
+from studio.worker.decoding.sequence import AdapterSet, Comparison, Delta, GeneratedSequence
 
 _NEUTRAL: tuple[Any, ...] = (None, False, 0, "", [], {}, "auto", {"type": "text"})  # ask for nothing
 _IGNORED = {"user", "metadata", "store", "safety_identifier", "service_tier", "parallel_tool_calls"}

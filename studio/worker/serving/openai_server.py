@@ -21,8 +21,8 @@ from studio.domain.chat.spans import target_turns
 from studio.domain.chat.template_faults import TemplateRefusal
 from studio.domain.columns import BASE
 from studio.domain.errors import InvalidInput, StudioError
-from studio.rendering.template import Template
-from studio.worker.generation.sequence import Comparison, Delta, GeneratedSequence
+from studio.rendering.chat_template import Template
+from studio.worker.decoding.sequence import Comparison, Delta, GeneratedSequence
 from studio.worker.models import kind as model_kind
 from studio.worker.models.load import LoadedModel
 from studio.worker.serving.adapter_manager import AdapterManager

@@ -13,8 +13,8 @@ from typing import TypeVar
 import torch
 
 from studio.domain.errors import StudioError
-from studio.worker.generation.generate import generate
-from studio.worker.generation.sequence import Comparison, GeneratedSequence
+from studio.worker.decoding.generate import generate
+from studio.worker.decoding.sequence import Comparison, GeneratedSequence
 from studio.worker.models.load import LoadedModel
 from studio.worker.serving.adapter_manager import AdapterManager
 from studio.worker.serving.batch_independence import BatchIndependence

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from studio.domain.errors import StudioError
-from studio.worker.generation.detokenizer import IncrementalDetokenizer
-from studio.worker.generation.sequence import AdapterSet
+from studio.worker.decoding.detokenizer import IncrementalDetokenizer
+from studio.worker.decoding.sequence import AdapterSet
 from studio.worker.models.load import LoadedModel
 from studio.worker.serving.adapter_manager import AdapterManager
 from studio.worker.serving.batch_independence import BatchIndependence

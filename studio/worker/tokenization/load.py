@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 from studio.domain.chat.templates import AUTOMATIC, TemplateChoice, stand_in, trained_template
 from studio.domain.errors import StudioError
 from studio.domain.translation import N_
-from studio.rendering.template import Template
+from studio.rendering.chat_template import Template
 from studio.rendering.template_files import check_sizes
 from studio.store.training_templates import training_variant
 from studio.worker.common.configuration import read_configuration

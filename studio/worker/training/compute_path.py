@@ -19,8 +19,8 @@ from studio.worker.common.numerics import (
 )
 from studio.worker.common.out_of_memory import is_out_of_memory
 from studio.worker.tokenization.encoder import IGNORED
+from studio.worker.tokenization.packing import PackingCollator, PaddingCollator
 from studio.worker.training.model_loss import ComputePath, Head
-from studio.worker.training.packing import PackingCollator, PaddingCollator
 from studio.worker.training.trainer import StudioTrainer
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ import torch
 
 from studio.worker.models.output_head import OwnHead, backbone_of
 from studio.worker.tokenization.encoder import IGNORED
+from studio.worker.tokenization.packing import PackingCollator, PaddingCollator, document_places, rows_of
 from studio.worker.training.chunked_loss import at_targets, linear_loss, loss_by
-from studio.worker.training.packing import PackingCollator, PaddingCollator, document_places, rows_of
 
 Head = Literal["linear", "own", "whole"]
 """How logits are made. linear: the head is one linear layer, and loss and gradient are made together, in chunks; own:

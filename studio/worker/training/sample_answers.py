@@ -13,8 +13,8 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 from studio.domain.datasets.row_parts import trained_content
 from studio.domain.spec.watch import WatchSpec
 from studio.store.datasets.row_file import read_rows
-from studio.worker.generation.detokenizer import before_stop
-from studio.worker.generation.generate import left_padded
+from studio.worker.decoding.detokenizer import before_stop
+from studio.worker.decoding.generate import left_padded
 from studio.worker.models.probes import equal_rows_stand_alone, rows_stand_alone
 from studio.worker.tokenization.chat_template import turn_end
 from studio.worker.tokenization.load import renderer, token_ids

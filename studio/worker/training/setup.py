@@ -15,14 +15,14 @@ from studio.domain.spec.run_spec import RunSpec
 from studio.worker.models.load import LoadedModel
 from studio.worker.models.output_head import OwnHead, backbone_of
 from studio.worker.models.probes import DocumentProbe, has_plain_head, positions_stand_alone
+from studio.worker.tokenization.packing import PackingCollator, PaddingCollator
+from studio.worker.tokenization.tokenized_dataset import TokenizedDataset
 from studio.worker.training import document_attention as attention
 from studio.worker.training.adapter_targets import Targets
 from studio.worker.training.compute_path import PathOptions, choose_path
 from studio.worker.training.model_loss import Head
 from studio.worker.training.objectives.registry import objective_of
-from studio.worker.training.packing import PackingCollator, PaddingCollator
 from studio.worker.training.stop import StopRequest
-from studio.worker.training.tokenized_dataset import TokenizedDataset
 from studio.worker.training.trainer import StudioTrainer
 
 logger = logging.getLogger(__name__)

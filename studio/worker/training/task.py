@@ -31,6 +31,7 @@ from studio.worker.common.watchdog import Watchdog
 from studio.worker.models.causality import check_causal
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.tokenization.split import Split
+from studio.worker.tokenization.tokenized_dataset import TokenizedDataset, TokenizedSplits, read_examples
 from studio.worker.training.adapter_targets import Targets
 from studio.worker.training.callbacks import RunEventCallback, mean_loss
 from studio.worker.training.resume import Beginning, find_beginning, resume_fingerprint
@@ -38,7 +39,6 @@ from studio.worker.training.sample_answers import Conversation, Samples, choose_
 from studio.worker.training.save_adapter import library_versions, save_adapter
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import Stopped, StopRequest
-from studio.worker.training.tokenized_dataset import TokenizedDataset, TokenizedSplits, read_examples
 from studio.worker.training.trainer import StudioTrainer
 
 logger = logging.getLogger(__name__)

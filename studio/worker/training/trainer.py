@@ -10,12 +10,12 @@ import torch
 from trl import SFTTrainer
 
 from studio.domain.errors import StudioError
+from studio.worker.tokenization.packing import DocumentCollator, PackingCollator, token_count
 from studio.worker.training import document_attention as attention
 from studio.worker.training.checkpointing import CheckpointingMixin
 from studio.worker.training.fused_lora import fuse_lora, unfuse_lora
 from studio.worker.training.model_loss import ComputePath, Losses, losses_of
 from studio.worker.training.objectives.base import Objective
-from studio.worker.training.packing import DocumentCollator, PackingCollator, token_count
 
 
 class StudioTrainer(CheckpointingMixin, SFTTrainer):

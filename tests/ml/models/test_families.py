@@ -17,15 +17,15 @@ from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import StudioError
 from studio.domain.spec.run_spec import read_spec
 from studio.store.job_folder import JobFolder
-from studio.worker.generation.sequence import Delta, GeneratedSequence
+from studio.worker.decoding.sequence import Delta, GeneratedSequence
 from studio.worker.models.files import describe_model
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.serving.adapter_manager import AdapterManager
 from studio.worker.serving.scheduler import Scheduler
+from studio.worker.tokenization.tokenized_dataset import TokenizedDataset
 from studio.worker.training.save_adapter import save_adapter
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest
-from studio.worker.training.tokenized_dataset import TokenizedDataset
 from studio.worker.training.trainer import StudioTrainer
 from tests.support.model_families import (
     FAMILIES,

@@ -15,8 +15,8 @@ from transformers import AutoModelForCausalLM
 
 from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import InvalidInput, NotFound, StudioError
-from studio.worker.generation.generate import generate
-from studio.worker.generation.sequence import AdapterSet, Delta, GeneratedSequence
+from studio.worker.decoding.generate import generate
+from studio.worker.decoding.sequence import AdapterSet, Delta, GeneratedSequence
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.serving.adapter_manager import AdapterManager
 from tests.support.tiny_models import random_adapter, tiny_model

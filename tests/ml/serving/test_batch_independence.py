@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from studio.domain.chat.sampling import Sampling
-from studio.worker.generation.sequence import GeneratedSequence
+from studio.worker.decoding.sequence import GeneratedSequence
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.serving.adapter_manager import AdapterManager
 from studio.worker.serving.batch_independence import ANY_ROW, OTHER_LENGTHS, PROBES, BatchIndependence

@@ -14,8 +14,8 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 
 from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import InvalidInput
-from studio.worker.generation.generate import generate
-from studio.worker.generation.sequence import Delta, GeneratedSequence, Token
+from studio.worker.decoding.generate import generate
+from studio.worker.decoding.sequence import Delta, GeneratedSequence, Token
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.serving.adapter_manager import AdapterManager
 from tests.support.model_families import WORDS, greedy, plain, save_family, tokens

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from studio.domain.chat.sampling import COMPARISON, Sampling
 from studio.domain.errors import InvalidInput
-from studio.worker.generation.sequence import Delta, GeneratedSequence
+from studio.worker.decoding.sequence import Delta, GeneratedSequence
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.serving import scheduler as scheduling
 from studio.worker.serving.adapter_manager import AdapterManager

@@ -22,10 +22,10 @@ from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.serving.adapter_manager import AdapterManager
 from studio.worker.serving.openai_server import ChatService
 from studio.worker.serving.scheduler import Scheduler
+from studio.worker.tokenization.tokenized_dataset import TokenizedDataset
 from studio.worker.training import task as training
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest
-from studio.worker.training.tokenized_dataset import TokenizedDataset
 from studio.worker.training.trainer import StudioTrainer
 from tests.support.tiny_models import tiny_model
 from tests.support.training_jobs import captain_rows, training_run

@@ -24,7 +24,7 @@ from studio.store.datasets.row_file import RowFileWriter
 from studio.store.job_folder import JobFolder
 from studio.worker.tokenization.encoder import IGNORED, Encoded, Encoder
 from studio.worker.tokenization.task import count_tokens
-from studio.worker.training.tokenized_dataset import read_examples
+from studio.worker.tokenization.tokenized_dataset import read_examples
 from tests.support.tool_conversations import HERMES, WEATHER
 from tests.support.training_jobs import events_of, start_worker
 

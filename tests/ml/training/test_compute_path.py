@@ -17,11 +17,11 @@ from studio.domain.spec.run_spec import read_spec
 from studio.store.job_folder import JobFolder
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.models.probes import DocumentProbe, has_plain_head
+from studio.worker.tokenization.packing import PaddingCollator
+from studio.worker.tokenization.tokenized_dataset import TokenizedDataset
 from studio.worker.training import fused_lora as lora_linear
-from studio.worker.training.packing import PaddingCollator
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest
-from studio.worker.training.tokenized_dataset import TokenizedDataset
 from studio.worker.training.trainer import StudioTrainer
 from tests.support.model_families import save_family
 from tests.support.training_jobs import captain_rows, events_of, start_worker, training_run

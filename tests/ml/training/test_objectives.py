@@ -19,11 +19,11 @@ from studio.store.checkpoint_folder import checkpoint_path
 from studio.store.job_folder import JobFolder, write_json
 from studio.worker.common.watchdog import Watchdog
 from studio.worker.models.load import load_base
-from studio.worker.training.packing import PackingCollator, PaddingCollator, documents_of
+from studio.worker.tokenization.packing import PackingCollator, PaddingCollator, documents_of
+from studio.worker.tokenization.tokenized_dataset import read_examples
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest
 from studio.worker.training.task import run
-from studio.worker.training.tokenized_dataset import read_examples
 from studio.worker.training.trainer import StudioTrainer
 from tests.support.tiny_models import tiny_model
 from tests.support.training_jobs import events_of, training_run, write_rows

@@ -11,12 +11,12 @@ from datasets import Dataset
 from studio.domain.spec.run_spec import read_spec
 from studio.store.job_folder import JobFolder
 from studio.worker.models.load import load_base
+from studio.worker.tokenization.packing import PaddingCollator
+from studio.worker.tokenization.tokenized_dataset import TokenizedDataset
 from studio.worker.training.model_loss import ComputePath
-from studio.worker.training.packing import PaddingCollator
 from studio.worker.training.sample_answers import MAX_TOKENS, Samples
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest
-from studio.worker.training.tokenized_dataset import TokenizedDataset
 from studio.worker.training.trainer import StudioTrainer
 from tests.support.model_families import save_family
 

@@ -25,10 +25,10 @@ from studio.domain.spec.training import TrainingSpec
 from studio.store.job_folder import JobFolder
 from studio.worker.common.watchdog import Watchdog
 from studio.worker.models.load import load_base
-from studio.worker.training.packing import PaddingCollator
+from studio.worker.tokenization.packing import PaddingCollator
+from studio.worker.tokenization.tokenized_dataset import read_examples
 from studio.worker.training.stop import Stopped, StopRequest
 from studio.worker.training.task import run
-from studio.worker.training.tokenized_dataset import read_examples
 from tests.support.tiny_models import tiny_model
 from tests.support.training_jobs import captain_rows, conversation, events_of, training_run
 

@@ -21,6 +21,7 @@ from studio.domain.chat.template_faults import MAX_REASON_CHARACTERS, TemplateEx
 from studio.domain.chat.template_traits import traits_of
 from studio.domain.errors import StudioError
 from studio.rendering import process as processes
+from studio.rendering.chat_template import LIMITS, Template, read_template
 from studio.rendering.frames import Closed, frame_reply, frame_request, pack, receive_reply, receive_request
 from studio.rendering.messages import (
     Allowance,
@@ -38,7 +39,6 @@ from studio.rendering.messages import (
     Unreadable,
 )  # fmt: skip
 from studio.rendering.process import MAX_PROCESSES, RenderingPool, Stopped
-from studio.rendering.template import LIMITS, Template, read_template
 from studio.rendering.template_files import MAX_TEMPLATE_CHARACTERS, check_sizes
 from tests.support.hostile_templates import IS_NO_TEMPLATE, REFUSES, TAKES_MEMORY, TAKES_TIME, WRITES_TOO_MUCH
 

@@ -13,9 +13,9 @@ import torch
 from torch.nn.functional import logsigmoid
 
 from studio.domain.spec.objectives import OrpoSpec
+from studio.worker.tokenization.packing import target_counts
 from studio.worker.training.model_loss import Losses
 from studio.worker.training.objectives.base import Objective
-from studio.worker.training.packing import target_counts
 
 _LARGEST = -1e-6  # of a mean log-probability: at 0 the odds are infinite
 

@@ -9,9 +9,9 @@ import torch
 from peft import PeftModel
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
-from studio.worker.generation.logits_rules import rules_of, set_aside
-from studio.worker.generation.sampler import PerRowChoice
-from studio.worker.generation.sequence import GeneratedSequence
+from studio.worker.decoding.logits_rules import rules_of, set_aside
+from studio.worker.decoding.sampler import PerRowChoice
+from studio.worker.decoding.sequence import GeneratedSequence
 
 
 def generate(model: Any, answers: Sequence[GeneratedSequence], *, pad: int, device: torch.device) -> None:

@@ -12,7 +12,7 @@ from studio.domain.chat.templates import TEMPLATES
 from studio.domain.errors import StudioError
 from studio.domain.spec.run_spec import RunSpec, read_spec
 from studio.store.datasets.row_file import RowFileWriter
-from studio.worker.training.tokenized_dataset import TokenizedSplits, read_examples
+from studio.worker.tokenization.tokenized_dataset import TokenizedSplits, read_examples
 from tests.support.tool_conversations import HERMES, WEATHER
 from tests.support.training_jobs import conversation, write_rows
 

@@ -11,8 +11,8 @@ import torch
 
 from studio.domain.chat.sampling import Sampling
 from studio.domain.errors import StudioError
-from studio.worker.generation.detokenizer import IncrementalDetokenizer, StopStrings
-from studio.worker.generation.sampler import RowSampler
+from studio.worker.decoding.detokenizer import IncrementalDetokenizer, StopStrings
+from studio.worker.decoding.sampler import RowSampler
 
 AdapterSet = tuple[tuple[str, float], ...]
 """The adapters that act on a row, with their strengths; empty for the base."""

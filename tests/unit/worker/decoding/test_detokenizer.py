@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.worker.generation.detokenizer import IncrementalDetokenizer, StopStrings
+from studio.worker.decoding.detokenizer import IncrementalDetokenizer, StopStrings
 
 
 class Bytes:

@@ -14,12 +14,12 @@ from studio.domain.spec.run_spec import RunSpec, read_spec
 from studio.store.job_folder import JobFolder
 from studio.worker.models.load import LoadedModel, load_base
 from studio.worker.models.probes import has_plain_head
+from studio.worker.tokenization.packing import PackingCollator, PaddingCollator
+from studio.worker.tokenization.tokenized_dataset import TokenizedDataset
 from studio.worker.training import document_attention as attention
 from studio.worker.training.chunked_loss import at_targets, linear_loss, loss_by
-from studio.worker.training.packing import PackingCollator, PaddingCollator
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import StopRequest
-from studio.worker.training.tokenized_dataset import TokenizedDataset
 from studio.worker.training.trainer import StudioTrainer
 from tests.support.tiny_models import tiny_model
 
@@ -170,7 +170,7 @@ def test_the_loss_in_chunks_is_cross_entropy(head: str):
 
 
 def test_padding_is_not_counted_as_tokens():
-    from studio.worker.training.packing import token_count
+    from studio.worker.tokenization.packing import token_count
 
     batch = documents(5, 9)
     assert token_count(PackingCollator()(batch)) == token_count(PaddingCollator(0)(batch)) == 14
