@@ -1,1 +1,1 @@
-"""Adapters: the catalogue of them, and which base model each fits."""
+"""Adapters: the catalogue of them, and which base model each was trained on."""
