@@ -83,6 +83,8 @@ class OrpoSpec(ObjectiveSpec):
         return [content for content in pair if content is not None]
 
     def trained_part(self, format: str | None) -> str:
+        if format and format not in self.formats:
+            return ""
         return N_("Of each pair, the chosen answer is learned and preferred to the rejected one.")
 
 

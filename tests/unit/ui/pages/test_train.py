@@ -98,3 +98,10 @@ def test_pairs_are_not_measured_on_conversations(studio, model, tmp_path):
     with pytest.raises(InvalidInput) as refused:
         train.start(studio, form, "captain", "key")
     assert list(refused.value.fields) == ["data.validation_name"]
+
+
+def test_nothing_is_said_of_pairs_where_the_rows_are_none(studio, model):
+    talk = studio.datasets.add_sample().name
+    answer = train.check(studio, values(talk, objective__kind="orpo"), IN_ENGLISH)
+    assert answer["clashes"] == ["objective.kind"]
+    assert answer["trained_part"] == ""
