@@ -40,7 +40,7 @@ export function rowReview(ctx, place, values) {
           label: t("Reading the rows with this model"),
           share: review.total && review.done ? review.done / review.total : null,
         }),
-      review.status === "none" &&
+      (review.status === "none" || review.status === "failed") &&
         review.rows > 0 &&
         button(t("See what is trained on"), (event) => whileBusy(event.currentTarget, () => look(true)), {
           small: true,

@@ -24,7 +24,7 @@ from studio.services.runs.plan import plan
 from studio.services.shared.machine import look_at_machine
 from studio.ui.language import language_of, sentence_of, translate
 from studio.ui.page import Page
-from studio.ui.pages.train_review import token_review
+from studio.ui.pages.train_review import NOTHING_TO_REVIEW, token_review
 from studio.ui.presenters.model import shown_model
 from studio.ui.view import view
 
@@ -146,7 +146,7 @@ def review(studio: Studio, values: Values, request: gr.Request, start: bool = Fa
     try:
         return token_review(studio, read_spec(values), language_of(request), start=start)
     except StudioError:
-        return {"status": "none", "rows": 0, "done": 0, "total": 0, "notes": []}
+        return NOTHING_TO_REVIEW
 
 
 def _dataset_or_none(studio: Studio, dataset: str) -> Dataset | None:

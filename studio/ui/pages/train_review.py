@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from studio.app import Studio
     from studio.store.tables.datasets import Dataset
 
+NOTHING_TO_REVIEW: dict[str, Any] = {"status": "none", "rows": 0, "done": 0, "total": 0, "notes": []}
 AUTOMATIC_ROWS = 20_000  # rows up to which they are looked at without being asked
 
 _NOTES = {
@@ -42,6 +43,8 @@ def token_review(studio: Studio, spec: RunSpec, language: str, *, start: bool) -
         StudioError: the model or the dataset cannot be used yet.
     """
     dataset = studio.datasets.get(spec.data.name)
+    if dataset.format not in spec.objective.formats:
+        return NOTHING_TO_REVIEW
     question = TokenCountRequest(
         studio.models.ready(spec.model.name),
         max_length=spec.training.max_length,
@@ -49,10 +52,10 @@ def token_review(studio: Studio, spec: RunSpec, language: str, *, start: bool) -
         answers_only=spec.data.answers_only,
         objective=spec.objective.kind,
     )
-    begins = start or dataset.rows <= AUTOMATIC_ROWS
-    token_count = (
-        studio.token_counts.start(dataset, question) if begins else studio.token_counts.look(dataset, question)
-    )
+    token_count = studio.token_counts.look(dataset, question)
+    begins = start or (token_count.status == "none" and dataset.rows <= AUTOMATIC_ROWS)
+    if begins:  # what failed is not begun again by whoever only looks: it would fail again, second by second
+        token_count = studio.token_counts.start(dataset, question)
     return {
         "status": token_count.status,
         "rows": dataset.rows,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from studio.domain.errors import InvalidInput
+from studio.domain.events import Failed
 from studio.domain.spec.presets import preset_values
 from studio.domain.spec.run_spec import defaults
+from studio.store.job_folder import JobFolder
 from studio.ui.language import translate
 from studio.ui.pages import train
 from tests.support.page_requests import IN_CHINESE, IN_ENGLISH, values
@@ -105,3 +110,33 @@ def test_nothing_is_said_of_pairs_where_the_rows_are_none(studio, model):
     answer = train.check(studio, values(talk, objective__kind="orpo"), IN_ENGLISH)
     assert answer["clashes"] == ["objective.kind"]
     assert answer["trained_part"] == ""
+
+
+@pytest.fixture
+def begun(studio, monkeypatch) -> list[str]:
+    """The tasks that were begun. Each fails at once."""
+    tasks: list[str] = []
+
+    def start(task: str, folder: Path, **_: Any) -> str:
+        tasks.append(task)
+        JobFolder(folder).append(Failed(problem="The worker cannot do this."))
+        return "worker"
+
+    studio.datasets.add_sample()
+    monkeypatch.setattr(studio.engine, "start", start)
+    return tasks
+
+
+def test_a_count_of_tokens_that_failed_is_begun_again_only_by_who_asks_for_it(studio, model, begun):
+    form = values("captain-brine")
+    looks = [train.review(studio, form, IN_ENGLISH)["status"] for _ in range(4)]
+    assert looks == ["running", "failed", "failed", "failed"]
+    assert begun == ["count-tokens"]
+    train.review(studio, form, IN_ENGLISH, start=True)
+    assert begun == ["count-tokens"] * 2
+
+
+def test_rows_that_the_objective_does_not_train_on_are_not_counted(studio, model, begun):
+    form = values("captain-brine", objective__kind="orpo")
+    assert train.review(studio, form, IN_ENGLISH)["status"] == "none"
+    assert begun == []
