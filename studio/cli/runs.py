@@ -87,12 +87,14 @@ def show_run(arguments: argparse.Namespace) -> None:
 def _text(
     record: dict[str, Any], history: Sequence[Any], checkpoints: Sequence[Any], metrics: Sequence[dict[str, Any]]
 ) -> str:
+    latest = [metric | metric["figures"] for metric in metrics[-10:]]
+    measured = list(dict.fromkeys(name for metric in latest for name in metric["figures"]))
     parts = [
         details(record),
         "Timeline:\n" + table(history, ["at", "status", "reason"], "Nothing yet."),
         "Checkpoints:\n" + table(checkpoints, ["step", "eval_loss", "best", "size", "adapter"], "None yet."),
         "Latest figures:\n"
-        + table(metrics[-10:], ["kind", "step", "loss", "learning_rate", "tokens_per_second"], "No step yet."),
+        + table(latest, ["kind", "step", "loss", *measured, "learning_rate", "tokens_per_second"], "No step yet."),
     ]
     return "\n\n".join(parts)
 

@@ -54,5 +54,17 @@ def test_whoever_follows_a_run_is_told_how_many_rows_were_left_out(home, capsys)
     assert ["train", "rows", "3"] in told and ["eval", "rows", "0"] in told and ["dropped", "rows", "9"] in told
 
 
+def test_what_an_objective_measures_is_among_the_latest_figures(home, capsys):
+    studio = build(read_settings({}, home=home))
+    step = {"kind": "step", "step": 1, "seq": 1, "at": 1.0, "loss": 2.0}
+    figures = {"learning_rate": 1e-4, "grad_norm": 1.0, "tokens_per_second": 9.0, "memory": 1}
+    studio.catalogue.record_progress(1, [step | figures | {"figures": {"accuracy": 0.75, "margin": None}}], step=1)
+    studio.close()
+    assert main(["runs", "show", "1", "--home", str(home)]) == 0
+    latest = capsys.readouterr().out.rpartition("Latest figures:\n")[2].splitlines()
+    assert latest[0].split()[:5] == ["kind", "step", "loss", "accuracy", "margin"]
+    assert latest[1].split()[:5] == ["step", "1", "2", "0.75", "–"]
+
+
 def test_the_times_of_a_runs_history_are_dates():
     assert re.search(r"\n20\d\d-\d\d-\d\d \d\d:\d\d$", table([{"at": 1_796_000_000.5}], ["at"], ""))
