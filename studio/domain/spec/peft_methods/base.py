@@ -78,3 +78,24 @@ class MethodSpec(Variant):
             if not all(isinstance(n, str) and all(c.isalnum() or c in "_.-" for c in n) for n in names):
                 raise ValueError(N_("Separate layer names with commas, such as q_proj, v_proj."))
         return names
+
+
+def dropout_knob() -> Any:
+    return knob(
+        0.0,
+        "Dropout",
+        "Fraction of the adapter's inputs dropped at random to reduce overfitting.",
+        ge=0,
+        lt=1,
+        advanced=True,
+    )
+
+
+class RankedMethodSpec(MethodSpec):
+    """A method whose matrices have a rank."""
+
+    r: int = knob(16, "Rank", "Width of the adapter matrices: a higher rank learns more and costs more.", ge=1, le=1024)
+
+    @property
+    def summary(self) -> str:
+        return f"{self.name} r{self.r}"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from studio.domain.spec.knob import knob
-from studio.domain.spec.peft_methods.base import MethodSpec
+from studio.domain.spec.peft_methods.base import RankedMethodSpec, dropout_knob
 from studio.domain.translation import N_
 
 
-class HiraSpec(MethodSpec):
+class HiraSpec(RankedMethodSpec):
     """HiRA adapter"""
 
     # Source: https://openreview.net/forum?id=TwJrTz9cRS.
@@ -23,19 +22,7 @@ class HiraSpec(MethodSpec):
         "Thorough": {"r": 32, "hira_dropout": 0.05},
     }
 
-    r: int = knob(16, "Rank", "Width of the adapter matrices: a higher rank learns more and costs more.", ge=1, le=1024)
-    hira_dropout: float = knob(
-        0.0,
-        "Dropout",
-        "Fraction of the adapter's inputs dropped at random to reduce overfitting.",
-        ge=0,
-        lt=1,
-        advanced=True,
-    )
-
-    @property
-    def summary(self) -> str:
-        return f"{self.name} r{self.r}"
+    hira_dropout: float = dropout_knob()
 
     def parameters(self, inputs: int, outputs: int) -> int:
         """A is [r, inputs] and B is [outputs, r]."""

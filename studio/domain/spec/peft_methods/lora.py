@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from studio.domain.spec.knob import knob
-from studio.domain.spec.peft_methods.base import MethodSpec
+from studio.domain.spec.peft_methods.base import RankedMethodSpec, dropout_knob
 from studio.domain.translation import N_
 
 
-class LoraSpec(MethodSpec):
+class LoraSpec(RankedMethodSpec):
     """LoRA adapter"""
 
     # Source: https://arxiv.org/abs/2106.09685; rsLoRA: https://arxiv.org/abs/2312.03732; DoRA:
@@ -24,16 +24,8 @@ class LoraSpec(MethodSpec):
         "Thorough": {"r": 32, "lora_alpha": 64, "lora_dropout": 0.05},
     }
 
-    r: int = knob(16, "Rank", "Width of the adapter matrices: a higher rank learns more and costs more.", ge=1, le=1024)
     lora_alpha: int = knob(32, "Alpha", "Strength of the adapter: its update is scaled by alpha / rank.", ge=1, le=4096)
-    lora_dropout: float = knob(
-        0.0,
-        "Dropout",
-        "Fraction of the adapter's inputs dropped at random to reduce overfitting.",
-        ge=0,
-        lt=1,
-        advanced=True,
-    )
+    lora_dropout: float = dropout_knob()
     bias: Literal["none", "all", "lora_only"] = knob(
         "none",
         "Bias",
@@ -53,7 +45,7 @@ class LoraSpec(MethodSpec):
 
     @property
     def summary(self) -> str:
-        return f"{self.name} r{self.r}{', rsLoRA' if self.use_rslora else ''}"
+        return f"{super().summary}{', rsLoRA' if self.use_rslora else ''}"
 
     @property
     def tags(self) -> list[str]:

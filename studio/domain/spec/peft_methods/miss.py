@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from studio.domain.errors import StudioError
 from studio.domain.spec.knob import knob
-from studio.domain.spec.peft_methods.base import MethodSpec
+from studio.domain.spec.peft_methods.base import RankedMethodSpec, dropout_knob
 from studio.domain.translation import N_
 
 
-class MissSpec(MethodSpec):
+class MissSpec(RankedMethodSpec):
     """MiSS adapter"""
 
     # Source: https://arxiv.org/abs/2409.15371.
@@ -27,18 +27,7 @@ class MissSpec(MethodSpec):
     fits_conv1d = False
 
     r: int = knob(32, "Rank", "Rows of the shared matrix: a higher rank learns more and costs more.", ge=1, le=1024)
-    miss_dropout: float = knob(
-        0.0,
-        "Dropout",
-        "Fraction of the adapter's inputs dropped at random to reduce overfitting.",
-        ge=0,
-        lt=1,
-        advanced=True,
-    )
-
-    @property
-    def summary(self) -> str:
-        return f"{self.name} r{self.r}"
+    miss_dropout: float = dropout_knob()
 
     def parameters(self, inputs: int, outputs: int) -> int:
         """The matrix is [r, outputs]."""
