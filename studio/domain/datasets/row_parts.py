@@ -34,6 +34,12 @@ def trained_content(row: Row) -> Row | None:
     return {"messages": turns, "tools": row["tools"]} if row.get("tools") else {"messages": turns}
 
 
+def pair_contents(row: Row) -> list[Row]:
+    """Of a preference pair both answers behind their prompt, the chosen one first: see trained_content."""
+    contents = (trained_content(row), trained_content({**row, "chosen": row["rejected"]}))
+    return [content for content in contents if content is not None]
+
+
 def texts_of(row: Row) -> list[tuple[str, str]]:
     """Every text in the row with its path: ("messages[1].content", "Hello.")."""
     if "text" in row:

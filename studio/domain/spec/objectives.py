@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from studio.domain.datasets.formats import Format, trained_part
-from studio.domain.datasets.row_parts import Row, trained_content
+from studio.domain.datasets.row_parts import Row, pair_contents, trained_content
 from studio.domain.spec.knob import Choice, Variant, knob
 from studio.domain.translation import N_
 
@@ -79,8 +79,7 @@ class OrpoSpec(ObjectiveSpec):
     )
 
     def documents(self, row: Row) -> list[Row] | None:
-        pair = (trained_content(row), trained_content({**row, "chosen": row["rejected"]}))
-        return [content for content in pair if content is not None]
+        return pair_contents(row)
 
     def trained_part(self, format: str | None) -> str:
         if format and format not in self.formats:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from studio.domain.chat.templates import TemplateChoice
-from studio.domain.datasets.row_parts import Row, trained_content
+from studio.domain.datasets.row_parts import Row, pair_contents, trained_content
 from studio.domain.errors import StudioError
 from studio.worker.tokenization.encoder import Encoded, Encoder
 from studio.worker.tokenization.load import load_chat_tokenizer
@@ -81,7 +81,6 @@ class Trimmer:
 def _read(row: dict[str, Any]) -> list[Row]:
     """All that training may make of a row, and must fit: of a preference the two answers with their prompt."""
     if "rejected" in row:
-        both = [trained_content(row), trained_content(row | {"chosen": row["rejected"]})]
-    else:
-        both = [trained_content(row | {"label": True} if "completion" in row else row)]
-    return [content for content in both if content is not None]
+        return pair_contents(row)
+    content = trained_content(row | {"label": True} if "completion" in row else row)
+    return [] if content is None else [content]
