@@ -66,18 +66,12 @@ class Findings:
 
     def report(self) -> ModelReport:
         """As the catalogue keeps it and `models check` prints it."""
-        return ModelReport(
-            causal=self.causal,
-            quantization=self.quantization,
-            packing=self.packing,
-            head=self.head,
-            batches=self.batches,
-            adapters=self.adapters,
-            template=self.template,
-            tried=self.tried,
-            problems=[problem.as_dict() for problem in self.problems],
-            notes=[note.as_dict() for note in self.notes],
-        )
+        fields = vars(self) | {
+            "problems": [problem.as_dict() for problem in self.problems],
+            "notes": [note.as_dict() for note in self.notes],
+        }
+        del fields["refusal"]
+        return ModelReport(**fields)
 
     def refuse(self, fault: StudioError) -> None:
         self.problems.append(fault)
