@@ -45,7 +45,7 @@ class StudioTrainer(CheckpointingMixin, SFTTrainer):
             model.forward = own_forward
         if own_router is not None:
             config.output_router_logits = own_router
-        self.model_accepts_loss_kwargs = True  # so that Trainer counts the learned tokens of a whole step
+        self.model_accepts_loss_kwargs = False  # what a step's loss is a mean over, the objective counts, not Trainer
         self._must_stop = must_stop
         self._check = check
         self.is_updating = False  # the optimizer is changing the weights
@@ -107,13 +107,13 @@ class StudioTrainer(CheckpointingMixin, SFTTrainer):
         return loss
 
     def get_batch_samples(self, *args: Any) -> tuple[list[Any], Any]:
-        batches, target_count = super().get_batch_samples(*args)
+        batches, nothing = super().get_batch_samples(*args)
         self._step_tokens = sum(token_count(batch) for batch in batches)
         self._step_counts = (
             torch.stack([self._objective.counts(batch) for batch in batches]).sum(0) if batches else None
         )
         self._step_figures = Figures()
-        return batches, target_count
+        return batches, nothing
 
     def step_figures(self) -> dict[str, float]:
         """The objective's figures of the newest step."""

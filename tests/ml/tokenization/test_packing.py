@@ -97,9 +97,9 @@ def test_loss_and_gradients_are_those_of_the_plain_model_on_padded_rows(base: An
     trainer.model.train()
     total = 0.0
     parts = iter([trainer.data_collator(part) for part in (batch[:2], batch[2:])])  # as when gradients are accumulated
-    batches, learned = trainer.get_batch_samples(parts, 2, "cpu")
+    batches, _ = trainer.get_batch_samples(parts, 2, "cpu")
     for part in batches:
-        loss = trainer.compute_loss(trainer.model, trainer._prepare_inputs(part), num_items_in_batch=learned)
+        loss = trainer.compute_loss(trainer.model, trainer._prepare_inputs(part))
         loss.backward()
         total += loss.item()
     expected = plain.train()(**PaddingCollator(2)(batch)).loss
