@@ -72,6 +72,12 @@ def training_run(path: Path, model: Path, rows: Sequence[Row], /, **settings: Ma
     return folder
 
 
+def continue_from(folder: JobFolder, checkpoint: Path) -> None:
+    """Lets the run in the folder go on from another one's checkpoint."""
+    request = folder.read_request(TrainRequest)
+    folder.prepare(request.model_copy(update={"continue_from": str(checkpoint)}))
+
+
 def start_worker(folder: JobFolder, task: str = "train") -> subprocess.Popen[bytes]:
     """`python -m studio.worker` in the environment that workers have."""
     environment = worker_environment() | {"PYTHONPATH": str(Path(__file__).parents[2])}

@@ -12,7 +12,6 @@ from transformers import AutoModelForCausalLM
 
 from studio.domain.errors import StudioError
 from studio.domain.events import Evaluated, Finished, Started, Step
-from studio.domain.jobs.training import TrainRequest
 from studio.domain.precision import PrecisionName
 from studio.domain.spec.peft_methods.registry import METHODS
 from studio.domain.spec.run_spec import read_spec
@@ -20,13 +19,13 @@ from studio.services.models.layers import read_base_weights
 from studio.services.runs.adapter_size import trainable_parameters
 from studio.services.runs.checks import faults
 from studio.store.checkpoint_folder import checkpoint_path
-from studio.store.job_folder import JobFolder, write_json
+from studio.store.job_folder import JobFolder
 from studio.worker.common.watchdog import Watchdog
 from studio.worker.models.load import load_base
 from studio.worker.training.stop import StopRequest
 from studio.worker.training.task import run
 from tests.support.tiny_models import tiny_model
-from tests.support.training_jobs import captain_rows, events_of, training_run
+from tests.support.training_jobs import captain_rows, continue_from, events_of, training_run
 
 STEPS = {"max_steps": 5, "per_device_train_batch_size": 2, "learning_rate": 1e-2, "warmup_steps": 0, "eval_steps": 5}
 
@@ -83,9 +82,7 @@ def test_a_run_that_was_cut_off_ends_with_the_same_weights(tmp_path: Path, base:
     whole = job_of(tmp_path / "whole", base, method, save_steps=2, max_steps=4)
     finished = trained(whole)
     again = job_of(tmp_path / "again", base, method, save_steps=2, max_steps=4)
-    request = again.read_request(TrainRequest)
-    request = request.model_copy(update={"continue_from": str(checkpoint_path(whole.checkpoints, 2))})
-    write_json(again.request, request.model_dump(mode="json"))
+    continue_from(again, checkpoint_path(whole.checkpoints, 2))
     resumed = trained(again)
     assert [step.step for step in events_of(again, Step)] == [3, 4]
     first, second = (PeftModel.from_pretrained(plain(base), each.path) for each in (finished, resumed))

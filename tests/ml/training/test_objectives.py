@@ -13,10 +13,9 @@ from transformers import AutoModelForCausalLM
 
 from studio.domain.errors import StudioError
 from studio.domain.events import Evaluated, Finished, Started, Step
-from studio.domain.jobs.training import TrainRequest
 from studio.domain.spec.run_spec import read_spec
 from studio.store.checkpoint_folder import checkpoint_path
-from studio.store.job_folder import JobFolder, write_json
+from studio.store.job_folder import JobFolder
 from studio.worker.common.watchdog import Watchdog
 from studio.worker.models.load import load_base
 from studio.worker.tokenization.packing import PackingCollator, PaddingCollator, documents_of
@@ -26,7 +25,7 @@ from studio.worker.training.stop import StopRequest
 from studio.worker.training.task import run
 from studio.worker.training.trainer import StudioTrainer
 from tests.support.tiny_models import tiny_model
-from tests.support.training_jobs import events_of, training_run, write_rows
+from tests.support.training_jobs import continue_from, events_of, training_run, write_rows
 
 BETA = 0.3
 STEPS = {"max_steps": 4, "per_device_train_batch_size": 2, "learning_rate": 1e-2, "warmup_steps": 0, "eval_steps": 2}
@@ -165,9 +164,7 @@ def test_a_run_that_was_cut_off_ends_with_the_same_losses(tmp_path: Path, base: 
     whole = job_of(tmp_path / "whole", base, save_steps=2)
     trained(whole)
     again = job_of(tmp_path / "again", base, save_steps=2)
-    request = again.read_request(TrainRequest)
-    request = request.model_copy(update={"continue_from": str(checkpoint_path(whole.checkpoints, 2))})
-    write_json(again.request, request.model_dump(mode="json"))
+    continue_from(again, checkpoint_path(whole.checkpoints, 2))
     trained(again)
     kept = [(step.step, step.loss, step.figures) for step in events_of(whole, Step)]
     assert [(step.step, step.loss, step.figures) for step in events_of(again, Step)] == kept[2:]
@@ -177,9 +174,7 @@ def test_a_checkpoint_of_another_objective_is_refused(tmp_path: Path, base: Path
     whole = job_of(tmp_path / "whole", base, save_steps=2)
     trained(whole)
     other = training_run(tmp_path / "other", base, pairs(20), training=STEPS)
-    request = other.read_request(TrainRequest)
-    request = request.model_copy(update={"continue_from": str(checkpoint_path(whole.checkpoints, 2))})
-    write_json(other.request, request.model_dump(mode="json"))
+    continue_from(other, checkpoint_path(whole.checkpoints, 2))
     with pytest.raises(StudioError, match="objective"):
         trained(other)
 

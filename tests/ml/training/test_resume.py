@@ -16,7 +16,7 @@ from studio.store.adapter_folder import PROVENANCE
 from studio.store.checkpoint_folder import MANIFEST, all_checkpoints, checkpoints, seal
 from studio.store.job_folder import JobFolder
 from tests.support.tiny_models import tiny_model
-from tests.support.training_jobs import all_events, captain_rows, events_of, start_worker, training_run
+from tests.support.training_jobs import all_events, captain_rows, continue_from, events_of, start_worker, training_run
 from tests.support.waiting import wait_for
 
 SECONDS = 240
@@ -130,8 +130,7 @@ def test_another_run_goes_on_where_a_finished_one_ended(whole: JobFolder, tmp_pa
     last = checkpoints(whole.checkpoints)[0]
     assert last.step == 14
     folder = prepared(tmp_path / "run", base, training={"max_steps": 17})
-    asked = folder.read_request(TrainRequest)
-    folder.prepare(asked.model_copy(update={"continue_from": str(last.path)}))
+    continue_from(folder, last.path)
     assert works(folder) == 0, folder.log_tail()
     assert [r.step for r in events_of(folder, Resumed)] == [14]
     assert list(losses(folder)) == [15, 16, 17]
@@ -194,11 +193,7 @@ def test_memory_that_runs_out_halves_the_batch_and_nothing_else(tmp_path: Path, 
 def continued(path: Path, base: Path, whole: JobFolder, steps: int, **settings: Any) -> JobFolder:
     """A run that goes on where `whole` ended."""
     folder = prepared(path, base, training={"max_steps": steps} | settings.pop("training", {}), **settings)
-    folder.prepare(
-        folder.read_request(TrainRequest).model_copy(
-            update={"continue_from": str(checkpoints(whole.checkpoints)[0].path)}
-        )
-    )
+    continue_from(folder, checkpoints(whole.checkpoints)[0].path)
     return folder
 
 

@@ -14,20 +14,13 @@ from tests.support.training_jobs import started
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(stocked_home: Path) -> Path:
     """With two runs on hold."""
-    home = tmp_path / "home"
-    home.mkdir()
-    studio = build(read_settings({}, home=home))
-    studio.catalogue.add_model(name="m", reference="org/m", source="hub", status="ready", path=str(tmp_path))
-    studio.catalogue.add_dataset(
-        name="d", format="chat", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=40, size=1, details={},
-        status="ready",
-    )  # fmt: skip
+    studio = build(read_settings({}, home=stocked_home))
     for name in ("first", "second"):
         studio.runs.submit(read_spec({"model": {"name": "m"}, "data": {"name": "d"}}), name, hold=True)
     studio.close()
-    return home
+    return stocked_home
 
 
 def test_a_run_on_hold_is_not_said_to_be_queued(home, capsys):

@@ -14,18 +14,12 @@ from studio.settings import read_settings
 
 
 @pytest.fixture
-def train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+def train(stocked_home: Path, capsys: pytest.CaptureFixture[str]) -> Any:
     """Queues a run with these flags; returns the exit code, and the spec or what was said of a fault."""
-    home = tmp_path / "home"
-    home.mkdir()
-    studio = build(read_settings({}, home=home))
-    studio.catalogue.add_model(name="m", reference="org/m", source="hub", status="ready", path=str(tmp_path))
-    studio.catalogue.add_dataset(
-        name="d", format="chat", sha256="ab", file_name="f", path="/f", rows_path="/f", rows=40, size=1, details={},
-        status="ready",
-    )  # fmt: skip
+    studio = build(read_settings({}, home=stocked_home))
     assert studio.lock.acquire()  # so that no command starts the run
-    yield lambda *flags: _said(capsys, "train", "--model", "m", "--dataset", "d", *flags, "--home", str(home), "--json")
+    command = ("train", "--model", "m", "--dataset", "d", "--home", str(stocked_home), "--json")
+    yield lambda *flags: _said(capsys, *command, *flags)
     studio.close()
 
 
