@@ -38,7 +38,15 @@ export interface Handlers {
       result: any;
     };
     read_again: {
-      args: { name: string; encoding?: string; delimiter?: string; sheet?: string; layout?: any | null };
+      args: {
+        name: string;
+        encoding?: string;
+        delimiter?: string;
+        sheet?: string;
+        header?: string;
+        rows?: string;
+        layout?: any | null;
+      };
       result: any;
     };
     rows: {

@@ -23,7 +23,7 @@ from studio.domain.jobs.ingest import Tokenizer
 from studio.domain.spec.objectives import usable_part
 from studio.services.datasets import browse, export
 from studio.services.datasets.check import Report, check
-from studio.services.datasets.status import fault_of
+from studio.services.datasets.status import fault_of, fault_with_choices
 from studio.services.datasets.token_counts import TokenCountRequest
 from studio.store.tables.datasets import Dataset
 
@@ -39,7 +39,14 @@ def add_parser(commands: Commands) -> None:
     def reading(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
         verb.add_argument("--encoding", default="", help=f"{', '.join(ENCODINGS)} … (default: detected)")
         verb.add_argument("--delimiter", default="", help="delimiter of a .csv file (default: detected)")
-        verb.add_argument("--sheet", default="", help="sheet of an .xlsx file (default: the first one with rows)")
+        verb.add_argument("--sheet", default="", help="sheet of an .xlsx file (default: the only one with rows)")
+        verb.add_argument(
+            "--header", default="", choices=["", "first", "none"], metavar="first|none",
+            help="whether the first row of a table names its columns (default: detected)",
+        )  # fmt: skip
+        verb.add_argument(
+            "--rows", default="", metavar="PATH", help="list that holds the rows of a .json file, such as data.train"
+        )
         verb.add_argument(
             "--format",
             default="",
@@ -150,12 +157,13 @@ def _report_new(arguments: argparse.Namespace, studio: Studio, dataset: Dataset,
     if (fault := fault_of(dataset)) is not None:
         if new:  # nothing is left behind
             studio.datasets.delete(dataset.reference)
-        raise InvalidInput(fault.template, fault.remedy_template, **fault.values)
+        raise fault_with_choices(fault, dataset.details.unclear)
     words = f"{dataset.reference}: {dataset.rows} rows, {dataset.format}"
     if left_out := sum((dataset.details.left_out or {}).values()):
         words += f"; {left_out} left out"
     if part := usable_part(dataset.format):
         words += f". {part}"
+    words = "\n".join([words, *(note.text for note in dataset.details.notes)])
     show(arguments, dataset.as_dict(), words)
     if not dataset.bad_rows:
         return 0
@@ -201,6 +209,7 @@ def _report_text(report: Report) -> str:
     lines = [f"{report.rows} of {report.rows_in} rows can be read, {report.format}"]
     if part := usable_part(report.format):
         lines.append(part)
+    lines += report.notes
     if tokens := report.tokens:
         lines.append(f"{tokens.tokens} tokens, {tokens.trained} of them trained on; longest row {tokens.longest}")
     lines += [
@@ -287,7 +296,10 @@ def delete_dataset(arguments: argparse.Namespace) -> None:
 
 
 def _reading(arguments: argparse.Namespace) -> ReadOptions:
-    return ReadOptions(encoding=arguments.encoding, delimiter=arguments.delimiter, sheet=arguments.sheet)
+    return ReadOptions(
+        encoding=arguments.encoding, delimiter=arguments.delimiter, sheet=arguments.sheet, header=arguments.header,
+        rows=arguments.rows,
+    )  # fmt: skip
 
 
 def _layout(arguments: argparse.Namespace) -> dict[str, Any] | None:

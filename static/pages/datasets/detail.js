@@ -19,6 +19,7 @@ import { versionHistory } from "./history.js";
 import { deleteDataset, intakeProgress } from "./list.js";
 import { problemList } from "./problems.js";
 import { readOptions } from "./read_options.js";
+import { readQuestion } from "./read_question.js";
 import { rowList } from "./rows.js";
 import { tokenCounter } from "./token_counts.js";
 import { tokenLengths } from "./token_lengths.js";
@@ -165,12 +166,12 @@ export function datasetDetail(ctx, page) {
       return render(content, errorPanel(dataset.fault), readable && readOptions(view), removeButton(dataset));
     }
     if (dataset.status === "unclear") {
-      const columns = columnMapping(view);
-      columns.open();
+      const asked = record.question ? readQuestion(view, record.question) : columnMapping(view);
+      asked.open();
       return render(
         content,
         notePanel("warn", h("b", {}, dataset.fault.problem), h("p", {}, dataset.fault.remedy)),
-        columns.element,
+        asked.element,
       );
     }
     view.counting = counting = tokenCounter(ctx, dataset, onCount);

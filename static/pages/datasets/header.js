@@ -55,6 +55,13 @@ export function datasetHeader({ record, tokens, open, change, id }) {
       ),
     ),
     dataset.status === "ready" && facts(dataset, tokens, change),
+    dataset.status === "ready" &&
+      dataset.notes.length > 0 &&
+      h(
+        "ul",
+        { class: "reading-notes", id: "dataset-notes" },
+        dataset.notes.map((note) => h("li", {}, note)),
+      ),
   ];
 }
 

@@ -19,7 +19,7 @@ const TABLES = /\.(csv|tsv)(\.gz|\.zip)?$|\.zip$/i;
 export function readOptions(view) {
   const { ctx, dataset } = view;
   const file = dataset.details.files?.[0] || {};
-  const choices = { encoding: "", delimiter: "", sheet: "", ...dataset.details.reading };
+  const choices = { encoding: "", delimiter: "", sheet: "", header: "", ...dataset.details.reading };
   const DELIMITERS = [
     [",", t("Comma")],
     [";", t("Semicolon")],
@@ -44,6 +44,15 @@ export function readOptions(view) {
       t("The character between the cells of a row."),
       itself(choices.delimiter ? "" : file.delimiter && delimiter(file.delimiter)),
       DELIMITERS.map(([value, label]) => ({ value, label })),
+    ],
+    header: (isKind(TABLES) || file.delimiter || file.sheet) && [
+      t("Header"),
+      t("Whether the first row names the columns."),
+      t("Detected automatically"),
+      [
+        { value: "first", label: t("The first row names the columns") },
+        { value: "none", label: t("No row names the columns") },
+      ],
     ],
     sheet: sheets.length > 1 && [
       t("Sheet"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 import re
 from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from studio.domain.errors import InvalidInput
 
@@ -40,12 +41,29 @@ def shown_encoding(name: str) -> str:
 
 
 class ReadOptions(BaseModel):
-    """What a person chose; empty where it is to be found out."""
+    """What a person chose; empty where it is to be found out.
+
+    Attributes:
+        header: "first" where the first row of a table names its columns, "none" where nothing does.
+        rows: The path of the list whose elements are the rows, such as "data.train", in a JSON document.
+    """
 
     model_config = ConfigDict(frozen=True)
     encoding: str = ""
     delimiter: str = ""
     sheet: str = ""
+    header: Literal["", "first", "none"] = ""
+    rows: str = ""
+
+
+def read_options(**choices: str) -> ReadOptions:
+    """Raises InvalidInput where one of them cannot be."""
+    try:
+        return ReadOptions(**choices)
+    except ValidationError:
+        raise InvalidInput(
+            "The header cannot be “{header}”.", "It is first or none.", header=choices.get("header", "")
+        ) from None
 
 
 def kind_of(file_name: str) -> str:

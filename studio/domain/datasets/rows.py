@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from studio.domain.datasets.formats import VERDICT_OF, Format, Layout, excerpt
+from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.row_parts import Row, Turn
 from studio.domain.datasets.tool_calls import WrongTools, read_call, read_calls, read_tools
@@ -33,13 +37,21 @@ _CALLS = ("function_call", "function-call", "tool_call")  # whose words are a ca
 _KINDS = {bool: "boolean", int: "number", float: "number", str: "string", dict: "object", list: "array"}
 
 
-def read_row(layout: Layout, row: Any, line: int, file: int = 0) -> tuple[Row | None, list[Problem]]:
-    """The row in its shape, or None and what is wrong with it. Words are kept as they are."""
+def read_row(
+    layout: Layout, row: Any, line: int, file: int = 0, notes: Notes | None = None
+) -> tuple[Row | None, list[Problem]]:
+    """The row in its shape, or None and what is wrong with it. Words are kept as they are; what else was done to a row
+    that is used is added to `notes`."""
     if layout.format is Format.CHAT and len(layout.columns) == 1 and (turns := _plain_chat(layout, row)) is not None:
         return {"messages": turns}, []
     reader = _RowReader(layout, line, file)
     content = reader.row(row)
-    return (None, reader.problems) if reader.problems else (content, [])
+    if reader.problems:
+        return None, reader.problems
+    if notes is not None:
+        for code, field in reader.notes:
+            notes.add(code, line, field=field)
+    return content, []
 
 
 def _plain_chat(layout: Layout, row: Any) -> list[Turn] | None:
@@ -73,6 +85,7 @@ class _RowReader:
 
     def __init__(self, layout: Layout, line: int, file: int) -> None:
         self.problems: list[Problem] = []
+        self.notes: dict[tuple[str, str], None] = {}  # code and field of what is said once for all rows
         self._columns = layout.columns
         self._format = layout.format
         self._line = line
@@ -217,6 +230,9 @@ class _RowReader:
             return value
         if value is None:
             self.note(field, "missing")
+        elif isinstance(value, bool | int | float | Decimal) and isfinite(value):
+            self.notes["number_as_text", _without_places(field)] = None
+            return str(value) if isinstance(value, Decimal) else json.dumps(value)
         else:
             self.note(field, "wrong_type", found=_kind(value))
         return ""
@@ -263,6 +279,9 @@ class _RowReader:
 
     def _role(self, value: Any, field: str) -> tuple[str, bool]:
         """The role, and whether its words are a tool call."""
+        if value is not None and not isinstance(value, str):
+            self.note(field, "wrong_type", found=_kind(value))
+            return "", False
         name = self._words(value, field).strip().lower()
         role = ROLE_OF.get(name, "")
         if name and not role:
@@ -319,6 +338,11 @@ def is_whole(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _without_places(field: str) -> str:
+    """The same for every turn: messages[].content."""
+    return re.sub(r"\[\d+\]", "[]", field)
 
 
 def _kind(value: Any) -> str:

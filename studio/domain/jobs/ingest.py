@@ -10,6 +10,8 @@ from pydantic import ConfigDict, Field, model_validator
 from studio.domain.chat.templates import TemplateChoice
 from studio.domain.datasets.clean_actions import CleanActions
 from studio.domain.datasets.file_format import ReadOptions
+from studio.domain.datasets.notes import Note
+from studio.domain.datasets.read_questions import ReadQuestion
 from studio.domain.jobs.message import Fault, Message, Request
 
 
@@ -60,14 +62,16 @@ class FileSummary(Message):
     sheets: list[str] = Field(default_factory=list)
 
 
-class UnclearColumns(Message):
-    """Why a person must say which column holds what, and what it may be."""
+class UnclearFile(Message):
+    """Why a person must say how the file is read: by the answer to `question`, or, without one, by which column holds
+    what (`guess` is what it may be)."""
 
     problem: str
     remedy: str = ""
     values: dict[str, Any] = Field(default_factory=dict)
     columns: list[str] = Field(default_factory=list)
     guess: dict[str, Any] | None = None
+    question: ReadQuestion | None = None
 
     def as_fault(self) -> Fault:
         return {"problem": self.problem, "remedy": self.remedy, "values": self.values}
@@ -79,7 +83,7 @@ class DatasetSummary(Message):
     turns and `labels` rows. `left_out` counts the rows that cleaning left out, and `changed` those that it changed, by
     action; `trimmed` are those of the action `trim`.
 
-    Where the columns are not clear there are no rows yet, and `unclear` says so.
+    Where it is not clear how the files are to be read there are no rows yet, and `unclear` says so.
     """
 
     rows_in: int = 0
@@ -99,12 +103,13 @@ class DatasetSummary(Message):
     layout: dict[str, Any] | None = None
     columns: list[str] = Field(default_factory=list)
     ignored: list[str] = Field(default_factory=list)
+    notes: list[Note] = Field(default_factory=list)
     hub: HubSource | None = None
     left_out: dict[str, int] | None = None
     trimmed: int | None = None
     changed: dict[str, int] | None = None
     seconds: float = 0.0
-    unclear: UnclearColumns | None = None
+    unclear: UnclearFile | None = None
 
 
 class Tokenizer(Message):

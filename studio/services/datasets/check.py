@@ -12,7 +12,7 @@ from typing import Any
 from studio.domain.datasets.file_format import ReadOptions, check_suffix
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
-from studio.domain.errors import InvalidInput
+from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.events import Finished, Progress
 from studio.domain.jobs.ingest import DatasetSummary, FileReference, FilesSource, IntakeRequest
 from studio.domain.jobs.state import Done, Failed, Running
@@ -21,6 +21,7 @@ from studio.domain.translation import N_
 from studio.engines.base import Engine
 from studio.engines.job import POLL_SECONDS, Job
 from studio.services.datasets.source_files import check_regular
+from studio.services.datasets.status import fault_with_choices
 from studio.services.datasets.token_counts import TokenCountRequest
 from studio.store.datasets.folder import PROBLEMS
 from studio.store.datasets.problem_file import read_problems
@@ -41,6 +42,7 @@ class Report:
     problems: list[dict[str, Any]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     files: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     tokens: TokenSummary | None = None
 
     @property
@@ -51,7 +53,7 @@ class Report:
         return {
             "format": self.format, "rows": self.rows, "rows_in": self.rows_in, "problems": self.problems,
             "tokens": self.tokens.model_dump(exclude={"problems"}) if self.tokens else {},
-            "counts": self.counts, "files": self.files,
+            "counts": self.counts, "files": self.files, "notes": self.notes,
         }  # fmt: skip
 
 
@@ -68,7 +70,7 @@ def check(
     """Reads the files as one dataset, in a worker, and counts the tokens of the question's model where one is given.
 
     Raises:
-        InvalidInput: a file cannot be read at all, has no rows, or its columns are those of no known format.
+        InvalidInput: a file cannot be read at all, has no rows, or can be read in several ways.
     """
     for file in files:
         check_regular(file, file.name)
@@ -88,11 +90,11 @@ def check(
         done = _run(intake, "intake", progress)
         summary = done.result(DatasetSummary)
         if summary.unclear:
-            raise InvalidInput.from_dict(summary.unclear.as_fault())
+            raise fault_with_choices(StudioError.from_dict(summary.unclear.as_fault()), summary.unclear)
         report = Report(
             format=(summary.layout or {}).get("format", ""), rows=summary.rows, rows_in=summary.rows_in,
             trainable=summary.trainable or 0, bad_rows=summary.bad_rows, counts=dict(summary.problems),
-            files=[file.model_dump(mode="json") for file in summary.files],
+            files=[file.model_dump(mode="json") for file in summary.files], notes=[note.text for note in summary.notes],
         )  # fmt: skip
         problems = [problem for problem, _ in read_problems(intake.folder.path / PROBLEMS)]
         if question is not None and report.rows:

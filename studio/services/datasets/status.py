@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from studio.domain.errors import InvalidInput, StudioError
+from studio.domain.jobs.ingest import UnclearFile
 from studio.store.tables.datasets import Dataset
 
 
@@ -22,6 +23,15 @@ def fault_of(dataset: Dataset) -> StudioError | None:
     if dataset.status == "unclear" and dataset.details.unclear:
         return StudioError.from_dict(dataset.details.unclear.as_fault())
     return None
+
+
+def fault_with_choices(fault: StudioError, unclear: UnclearFile | None) -> InvalidInput:
+    """The fault for who cannot be asked: with every choice there is, and what would be read by it."""
+    if unclear is None or unclear.question is None:
+        return InvalidInput(fault.template, fault.remedy_template, **fault.values)
+    flag = unclear.question.option
+    shown = ["\n      ".join([f"  --{flag} {each.value}", *each.preview]) for each in unclear.question.choices]
+    return InvalidInput(fault.problem, "\n".join([fault.remedy, *shown]))
 
 
 def still_reading(dataset: Dataset) -> InvalidInput:

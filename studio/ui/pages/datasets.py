@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.domain.datasets.clean_actions import read_actions
-from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES, ReadOptions, shown_encoding
+from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES, read_options, shown_encoding
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.jobs.ingest import Tokenizer
 from studio.domain.translation import N_
@@ -27,6 +27,7 @@ from studio.ui.presenters.dataset import (
     shown_groups,
     shown_offers,
     shown_problem,
+    shown_question,
     shown_row,
     shown_steps,
 )
@@ -141,8 +142,10 @@ def look(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
     dataset = studio.datasets.get(name)
     language = language_of(request)
     versions = studio.datasets.versions(dataset.name)
+    question = dataset.details.unclear.question if dataset.status == "unclear" and dataset.details.unclear else None
     return {
         "dataset": shown_dataset(dataset, language, len(versions)),
+        "question": question and shown_question(question, language),
         "versions": [
             {**shown_dataset(v, language), "steps": shown_steps(v, language)[-1:], "adapters": _adapters(studio, v)}
             for v in versions
@@ -264,10 +267,10 @@ def clean(
 
 def read_again(
     studio: Studio, name: str, request: gr.Request, encoding: str = "", delimiter: str = "", sheet: str = "",
-    layout: dict[str, Any] | None = None,
+    header: str = "", rows: str = "", layout: dict[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """The same files in another encoding or with another delimiter, sheet, or column map."""
-    reading = ReadOptions(encoding=encoding, delimiter=delimiter, sheet=sheet)
+    """The same files read in another way: see ReadOptions, and formats.Layout."""
+    reading = read_options(encoding=encoding, delimiter=delimiter, sheet=sheet, header=header, rows=rows)
     new_dataset = studio.datasets.read_again(name, reading=reading, layout=layout)
     return {"dataset": shown_dataset(new_dataset, language_of(request))}
 

@@ -12,6 +12,7 @@ from studio.domain.datasets.file_format import shown_encoding
 from studio.domain.datasets.formats import PARTS, Format
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
+from studio.domain.datasets.read_questions import ReadQuestion
 from studio.domain.datasets.row_parts import ANSWER_PARTS
 from studio.domain.errors import StudioError
 from studio.domain.graphemes import cut
@@ -41,6 +42,7 @@ _PART_LABELS = {
     "rejected": N_("Worse answer"),
     "text": N_("Text"),
 }
+_HEADERS = {"first": N_("the first row names the columns"), "none": N_("no row names the columns")}
 _SHOWN_DETAILS = (
     "ignored", "turns", "characters", "roles", "labels", "columns", "unit", "files", "seconds", "near_checked",
     "rows_in", "layout", "left_out", "trimmed", "changed", "reading",
@@ -79,6 +81,18 @@ def shown_dataset(dataset: Dataset, language: str, versions: int = 1) -> dict[st
         "sha256": dataset.sha256,
         "created_at": dataset.created_at,
         "details": dataset.details.model_dump(mode="json", include=set(_SHOWN_DETAILS)),
+        "notes": [translate(note.template, language, **note.template_values) for note in dataset.details.notes],
+    }
+
+
+def shown_question(question: ReadQuestion, language: str) -> dict[str, Any]:
+    """What a person is asked of a file: each choice in words, with its preview."""
+    return {
+        "option": question.option,
+        "choices": [
+            {"value": each.value, "label": translate(each.label, language, **each.values), "preview": each.preview}
+            for each in question.choices
+        ],
     }
 
 
@@ -229,7 +243,9 @@ def _step(step: Mapping[str, Any], language: str) -> str:
             return t("Downloaded {repository} ({split}) from the Hub", **hub)
         return t("Added {files}", files=", ".join(step["files"]))
     if step["action"] == "read_again":
-        choices = [str(step[key]) for key in ("delimiter", "sheet") if step.get(key)]
+        choices = [str(step[key]) for key in ("delimiter", "sheet", "rows") if step.get(key)]
+        if header := step.get("header"):
+            choices.append(t(_HEADERS[header]))
         if encoding := step.get("encoding"):
             choices.insert(0, shown_encoding(encoding))
         if layout := step.get("layout"):

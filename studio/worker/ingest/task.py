@@ -20,7 +20,9 @@ from studio.domain.datasets.formats import (
     read_layout,
     recognise,
 )  # fmt: skip
+from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
+from studio.domain.datasets.read_questions import UnclearReading
 from studio.domain.datasets.rows import read_row
 from studio.domain.errors import InvalidInput
 from studio.domain.events import Finished
@@ -32,7 +34,7 @@ from studio.domain.jobs.ingest import (
     FileSummary,
     HubSource,
     IntakeRequest,
-    UnclearColumns,
+    UnclearFile,
 )
 from studio.store.datasets.folder import PROBLEMS, ROWS, SAMPLE
 from studio.store.datasets.row_file import BATCH
@@ -96,6 +98,7 @@ def read_files(
     writer: VersionWriter | None = None
     summaries: list[FileSummary] = []
     layouts: list[Layout] = []
+    notes_of_files: list[Notes] = []
     columns: dict[str, None] = {}
     try:
         for index, (name, source) in enumerate(sources):
@@ -110,6 +113,7 @@ def read_files(
             if index == 0:
                 write_json(folder / SAMPLE, _printable(samples[:FIRST_ROWS]))
             layout = _layout(samples, request) if samples else _NO_OBJECT
+            notes_of_files.append(source.notes)
             if writer is None:
                 if not first and is_only_file:
                     raise InvalidInput("“{file}” has no rows.", "Add a file with at least one row.", file=name)
@@ -127,8 +131,8 @@ def read_files(
         if writer is None:
             raise InvalidInput("There is no file.", "Choose at least one.")
         summary = writer.finish(lambda done, total: report("comparing", done, total))
-    except UnclearFormat as unclear:
-        return DatasetSummary(unclear=_unclear_columns(unclear), files=summaries)
+    except (UnclearFormat, UnclearReading) as unclear:
+        return DatasetSummary(unclear=_unclear_file(unclear), files=summaries)
     finally:
         if writer is not None:
             writer.close()
@@ -137,6 +141,7 @@ def read_files(
         update={
             "files": summaries, "unit": summaries[0].unit, "layout": layouts[0].as_dict(), "columns": list(columns),
             "ignored": [column for column in columns if column not in used_columns],
+            "notes": [note for notes in notes_of_files for note in notes.found()],
         }
     )  # fmt: skip
 
@@ -168,7 +173,7 @@ def _read(
 ) -> None:
     if source.blocks is not None:
         for block in everything:
-            _read_block(block, layout, index, writer)
+            _read_block(block, layout, index, writer, source.notes)
             report("reading", source.position(), source.total)
         return
     while chunk := list(islice(everything, writer.room)):
@@ -181,13 +186,13 @@ def _read(
             writer.accept_all(columns, lines, index, layout)
         else:
             for item in chunk:
-                _read_one(item, layout, index, writer)
+                _read_one(item, layout, index, writer, source.notes)
         report("reading", source.position(), source.total)
 
 
-def _read_block(block: Block | Problem, layout: Layout, index: int, writer: VersionWriter) -> None:
+def _read_block(block: Block | Problem, layout: Layout, index: int, writer: VersionWriter, notes: Notes) -> None:
     if isinstance(block, Problem):
-        _read_one(block, layout, index, writer)
+        _read_one(block, layout, index, writer, notes)
         return
     here = 0
     while here < block.batch.num_rows:
@@ -198,22 +203,24 @@ def _read_block(block: Block | Problem, layout: Layout, index: int, writer: Vers
             writer.accept_all(columns, range(part.before + 1, part.before + size + 1), index, layout)
         else:
             for item in items_of(part):
-                _read_one(item, layout, index, writer)
+                _read_one(item, layout, index, writer, notes)
 
 
-def _read_one(item: Item, layout: Layout, index: int, writer: VersionWriter) -> None:
+def _read_one(item: Item, layout: Layout, index: int, writer: VersionWriter, notes: Notes) -> None:
     if isinstance(item, Problem):
         writer.refuse([replace(item, file=index)])
         return
-    row, problems = read_row(layout, item[1], item[0], index)
+    row, problems = read_row(layout, item[1], item[0], index, notes)
     if row is None:
         writer.refuse(problems)
     else:
         writer.accept(row, item[0], index, layout)
 
 
-def _unclear_columns(error: UnclearFormat) -> UnclearColumns:
-    return UnclearColumns(
+def _unclear_file(error: UnclearFormat | UnclearReading) -> UnclearFile:
+    if isinstance(error, UnclearReading):
+        return UnclearFile(**error.as_dict(), question=error.question)
+    return UnclearFile(
         **error.as_dict(), columns=list(error.columns), guess=error.guess.as_dict() if error.guess else None
     )
 

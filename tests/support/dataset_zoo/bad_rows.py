@@ -22,7 +22,7 @@ ASKED, ANSWERED = turn("user", "q"), turn("assistant", "a")
 BAD_MESSAGES: list[tuple[str, list[Any], Place]] = [
     ("a turn without content", [{"role": "user"}, ANSWERED], (2, "missing", "messages[0].content")),
     ("a turn without a role", [{"content": "a"}, ANSWERED], (2, "missing", "messages[0].role")),
-    ("content that is a number", [turn("user", 3), ANSWERED], (2, "wrong_type", "messages[0].content")),
+    ("content that is an object", [turn("user", {"x": 3}), ANSWERED], (2, "wrong_type", "messages[0].content")),
     ("a role that is a number", [turn(3, "q"), ANSWERED], (2, "wrong_type", "messages[0].role")),
     ("blank content", [turn("user", " \n"), ANSWERED], (2, "empty", "messages[0].content")),
     ("no turns", [], (2, "no_turns", "messages")),
@@ -117,7 +117,7 @@ BAD_ROWS = [
     Case(
         "texts at fault",
         "a.jsonl",
-        lines({"text": "good"}, {"text": ""}, {"text": 5}, {"text": ["a"]}, {}, '{"text": "a\\udfff"}'),
+        lines({"text": "good"}, {"text": ""}, {"text": {"x": 5}}, {"text": ["a"]}, {}, '{"text": "a\\udfff"}'),
         [{"text": "good"}],
         [
             (2, "empty", "text"),

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from studio.domain.datasets.file_format import ReadOptions, check_suffix
+from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem, Unit
 from studio.worker.ingest.readers.columnar import Block, arrow, items_of, parquet
 from studio.worker.ingest.readers.compressed import BROKEN, Packed
@@ -24,7 +25,8 @@ from studio.worker.ingest.readers.plain_text import plain_text
 class OpenSource:
     """`unit` is how places are counted, `items` the rows; encoding, delimiter and sheet are those in use, empty where
     the kind has none; `detected` says that the encoding was found out. `position` says how many of the `total` bytes
-    are read. `blocks` are the same rows in columns, where the file has them so: to be gone through instead."""
+    are read. `blocks` are the same rows in columns, where the file has them so: to be gone through instead. `notes`
+    grow while it is read."""
 
     unit: Unit
     items: Iterator[Item]
@@ -36,12 +38,14 @@ class OpenSource:
     sheets: list[str] = field(default_factory=list)
     sheet: str = ""
     blocks: Iterator[Block | Problem] | None = None
+    notes: Notes = field(default_factory=Notes)
 
 
 def open_source(path: Path, name: str, reading: ReadOptions) -> OpenSource:
     """The file, whose `name` says of which kind it is.
 
     Raises:
+        UnclearReading: it can be read in several ways.
         InvalidInput: nothing can be read of it; also while its items are gone through.
         OSError: it is gone, or may not be read.
     """

@@ -154,7 +154,7 @@ def test_a_row_that_is_no_object_is_a_problem(row: object) -> None:
         (["Hi"], [("not_a_turn", "messages[0]")]),
         ([{"role": "user"}], [("missing", "messages[0].content")]),
         ([{"content": "a"}], [("missing", "messages[0].role")]),
-        ([{"role": "user", "content": 3}], [("wrong_type", "messages[0].content")]),
+        ([{"role": "user", "content": {"x": 3}}], [("wrong_type", "messages[0].content")]),
         ([{"role": 3, "content": "a"}], [("wrong_type", "messages[0].role")]),
         ([{"role": "user", "content": " \n"}], [("empty", "messages[0].content")]),
         ([{"role": "pirate", "content": "a"}], [("unknown_role", "messages[0].role")]),
@@ -207,9 +207,9 @@ ALPACA = {"instruction": "a", "input": "", "output": "b", "history": None, "syst
         ({"instruction": ""}, [("empty", "instruction")]),
         ({"instruction": None}, [("missing", "instruction")]),
         ({"output": " "}, [("empty", "output")]),
-        ({"output": 4}, [("wrong_type", "output")]),
+        ({"output": {"x": 4}}, [("wrong_type", "output")]),
         ({"input": ["x"]}, [("wrong_type", "input")]),
-        ({"system": 1}, [("wrong_type", "system")]),
+        ({"system": {"x": 1}}, [("wrong_type", "system")]),
         ({"history": "before"}, [("bad_history", "history[0]")]),
         ({"history": [["only a question"]]}, [("bad_history", "history[0]")]),
         ({"history": [["q", ""]]}, [("empty", "history[0][1]")]),
@@ -240,7 +240,13 @@ def test_each_fault_of_a_prompt_and_its_completion_is_named(row: Any, expected: 
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [(None, "missing"), ("", "empty"), (5, "wrong_type"), (["a"], "wrong_type"), ("a\udfff", "broken_character")],
+    [
+        (None, "missing"),
+        ("", "empty"),
+        ({"x": 5}, "wrong_type"),
+        (["a"], "wrong_type"),
+        ("a\udfff", "broken_character"),
+    ],
 )
 def test_each_fault_of_a_text_is_named(text: object, code: str) -> None:
     assert problems_of({"text": text}, like={"text": ""}) == [(code, "text")]

@@ -1,0 +1,57 @@
+"""Notes: what was done to read a dataset that is no fault of a row, each said once with how many rows it concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from studio.domain.errors import fill
+from studio.domain.translation import N_
+
+NOTE_KINDS: Mapping[str, str] = {
+    "number_as_text": N_("“{field}” has numbers or booleans in {n} {n:row|rows}: they are read as their text."),
+}
+"""By code: a template for the values of a note and `n`, its rows."""
+
+
+class Note(BaseModel):
+    """`line` is the first place that it is of, 0 where it is of the whole file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    code: str
+    rows: int = 1
+    line: int = 0
+    values: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def template(self) -> str:
+        return NOTE_KINDS.get(self.code, "")
+
+    @property
+    def template_values(self) -> dict[str, Any]:
+        return {"n": self.rows, **self.values}
+
+    @property
+    def text(self) -> str:
+        return fill(self.template, self.template_values)
+
+
+class Notes:
+    """Collects them while a dataset is read: those of the same code and values become one."""
+
+    def __init__(self) -> None:
+        self._notes: dict[tuple[Any, ...], tuple[int, int]] = {}  # first line, rows
+
+    def add(self, code: str, line: int = 0, rows: int = 1, **values: str | int) -> None:
+        key = (code, *values.items())
+        first, count = self._notes.get(key, (line, 0))
+        self._notes[key] = first, count + rows
+
+    def found(self) -> list[Note]:
+        """In the order in which they turned up."""
+        return [
+            Note(code=code, rows=rows, line=line, values=dict(values))
+            for (code, *values), (line, rows) in self._notes.items()
+        ]
