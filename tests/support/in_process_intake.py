@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from studio.domain.datasets.problem import Problem
 from studio.domain.events import Finished
 from studio.domain.jobs.ingest import DatasetSummary, FileReference, FilesSource, IntakeRequest
-from studio.store.datasets.problem_file import read_problems
+from studio.store.datasets.problem_file import read_problems, refused_number
+from studio.store.datasets.refused_file import RefusedRow, read_refused
 from studio.store.datasets.row_file import read_batches, read_rows
 from studio.store.job_folder import JobFolder
 from studio.worker.ingest import task as intake
@@ -31,6 +32,7 @@ class Taken:
     lines: list[tuple[int, int]]
     problems: list[tuple[Problem, int]]
     details: DatasetSummary
+    refused: list[RefusedRow] = field(default_factory=list)
 
     @property
     def places(self) -> list[tuple[int, str, str]]:
@@ -79,9 +81,17 @@ def run_intake(folder: Path, request: IntakeRequest) -> Taken:
     assert details.rows == len(rows) == len(lines)
     assert details.rows_in == details.rows + details.bad_rows
     assert details.problems == Counter(problem.code for problem, _ in problems)
-    assert {row for problem, row in problems if problem.kind.level == "error"} <= {-1}
+    refused = dict(read_refused(folder / "refused.arrow"))
+    assert details.bad_rows == len(refused)
+    assert details.refused_kept == sum(row.raw is not None for row in refused.values())
+    bad = [(problem, refused_number(row)) for problem, row in problems if problem.kind.level == "error"]
+    assert {number for _, number in bad} == set(refused)
+    for problem, number in bad:
+        assert number is not None
+        assert refused[number].file == problem.file
+    problems = [(problem, max(row, -1)) for problem, row in problems]
     check_words([problem for problem, _ in problems])
-    return Taken(folder, rows, lines, problems, details)
+    return Taken(folder, rows, lines, problems, details, list(refused.values()))
 
 
 def check_words(problems: Sequence[Problem]) -> None:

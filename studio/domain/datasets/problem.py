@@ -18,7 +18,8 @@ class Problem:
     """One thing that is wrong in one row; what is said of it stands in PROBLEM_KINDS under its `code`.
 
     `line` is 0 where it is of no single row. `field` is the path of the value at fault ("messages[1].role"), empty
-    where the whole row is. `file` counts the files that a dataset was made of, from 0 on.
+    where the whole row is. `file` counts the files that a dataset was made of, from 0 on. `raw` is what stands in the
+    file in the place of a row that could not even be read, where the reader knows it; as JSON where it is `parsed`.
     """
 
     line: int
@@ -26,6 +27,8 @@ class Problem:
     code: str
     values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     file: int = 0
+    raw: str | None = dataclasses.field(default=None, compare=False, repr=False)
+    parsed: bool = dataclasses.field(default=False, compare=False, repr=False)
 
     @property
     def kind(self) -> ProblemKind:

@@ -51,7 +51,8 @@ class HubSource(Message):
 
 
 class FileSummary(Message):
-    """How a file was read: `detected` where its encoding was guessed, `unit` what its rows are called."""
+    """How a file was read: `detected` where its encoding was guessed, `unit` what its rows are called, `layout` which
+    columns hold what."""
 
     name: str
     unit: str = "row"
@@ -60,6 +61,7 @@ class FileSummary(Message):
     delimiter: str = ""
     sheet: str = ""
     sheets: list[str] = Field(default_factory=list)
+    layout: dict[str, Any] | None = None
 
 
 class UnclearFile(Message):
@@ -79,7 +81,8 @@ class UnclearFile(Message):
 
 class DatasetSummary(Message):
     """What a version holds. `size` is bytes of its rows as JSON lines, `sha256` of the same; `trainable` counts the
-    rows that training learns from, `bad_rows` those of the files that are left out. `problems` counts by code, `roles`
+    rows that training learns from, `bad_rows` those of the files that are left out, and `refused_kept` those of these
+    that can still be shown. `problems` counts by code, `roles`
     turns and `labels` rows. `left_out` counts the rows that cleaning left out, and `changed` those that it changed, by
     action; `trimmed` are those of the action `trim`.
 
@@ -89,6 +92,7 @@ class DatasetSummary(Message):
     rows_in: int = 0
     rows: int = 0
     bad_rows: int = 0
+    refused_kept: int = 0
     trainable: int | None = None
     size: int = 0
     sha256: str = ""
@@ -123,13 +127,15 @@ class CleanSource(Message):
     """An earlier version of the dataset, of which `parent` tells, without what the actions take away.
 
     `problems_path` are the problems that were found with its rows, `counted_path` those that a count of its tokens has
-    found; empty where there was none. Some actions need the `tokenizer`.
+    found; empty where there was none. `refused_path` are the rows of the files that could not be used. Some actions
+    need the `tokenizer`.
     """
 
     kind: Literal["clean"] = "clean"
     rows_path: str
     problems_path: str
     counted_path: str = ""
+    refused_path: str = ""
     rows: int
     parent: DatasetSummary
     actions: CleanActions

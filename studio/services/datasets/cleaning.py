@@ -6,7 +6,7 @@ from pathlib import Path
 
 from studio.domain.datasets.clean_actions import CleanActions
 from studio.domain.jobs.ingest import CleanSource, DatasetSummary, Tokenizer
-from studio.store.datasets.folder import PROBLEMS
+from studio.store.datasets.folder import PROBLEMS, REFUSED
 from studio.store.tables.datasets import Dataset
 
 
@@ -20,6 +20,7 @@ def clean_source(
         rows_path=dataset.rows_path,
         problems_path=str(dataset.own_folder / PROBLEMS),
         counted_path=str(counts_folder / PROBLEMS) if counts_folder else "",
+        refused_path=str(dataset.own_folder / REFUSED),
         rows=dataset.rows,
         parent=DatasetSummary(**fields | own),
         actions=actions,

@@ -23,7 +23,19 @@ SCHEMA = pa.schema(
         ("field", pa.string()), ("code", pa.string()), ("values", pa.string()),
     ]
 )  # fmt: skip
-"""`row` is the row's index in the rows' own file, -1 where it is not in there; `values` is JSON."""
+"""`row` is the row's index in the rows' own file, negative where it is not in there: see `refused_number`. `values` is
+JSON."""
+
+
+def row_of_refused(number: int) -> int:
+    """The `row` of a problem in a row that could not be used, by its number among those (see refused_file)."""
+    return -2 - number
+
+
+def refused_number(row: int) -> int | None:
+    """Which of the rows that could not be used has the problem; None where it is in no such row, or was written by an
+    older studio, which kept none."""
+    return -2 - row if row < -1 else None
 
 
 class ProblemFileWriter:

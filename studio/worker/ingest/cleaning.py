@@ -11,6 +11,7 @@ from studio.domain.datasets.formats import read_layout
 from studio.domain.datasets.row_parts import Row
 from studio.domain.jobs.ingest import CleanSource, DatasetSummary
 from studio.store.datasets.problem_file import read_problems, rows_with
+from studio.store.datasets.refused_file import read_refused
 from studio.store.datasets.row_file import read_batches, rows_from
 from studio.worker.common.progress import Reporter
 from studio.worker.ingest.writer import VersionWriter
@@ -44,7 +45,9 @@ def clean(source: CleanSource, folder: Path, report: Reporter) -> DatasetSummary
         if skipping is not None:
             left_out[skipping.counted_as] = source.parent.bad_rows
         else:
-            writer.carry_over((p for p, row in read_problems(source.problems_path) if row < 0), source.parent.bad_rows)
+            writer.carry_over(
+                read_problems(source.problems_path), read_refused(source.refused_path), source.parent.bad_rows
+            )
         for batch in read_batches(source.rows_path):
             rows: dict[int, Row] = dict(enumerate(rows_from(batch), done))
             for action, step in steps:

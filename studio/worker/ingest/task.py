@@ -36,14 +36,16 @@ from studio.domain.jobs.ingest import (
     IntakeRequest,
     UnclearFile,
 )
-from studio.store.datasets.folder import PROBLEMS, ROWS, SAMPLE
+from studio.store.datasets.folder import PROBLEMS, REFUSED, ROWS, SAMPLE
+from studio.store.datasets.refused_file import RefusedRow
 from studio.store.datasets.row_file import BATCH
 from studio.store.job_folder import JobFolder, write_json
 from studio.worker.common.progress import Reporter
 from studio.worker.ingest.cleaning import clean
 from studio.worker.ingest.fast_path import plain_columns, plain_rows
 from studio.worker.ingest.readers.columnar import Block, items_of
-from studio.worker.ingest.readers.open import Item, OpenSource, open_source
+from studio.worker.ingest.readers.item import Item, as_json
+from studio.worker.ingest.readers.open import OpenSource, open_source
 from studio.worker.ingest.writer import VersionWriter
 
 FIRST_ROWS = 20  # by these the format is told
@@ -53,8 +55,8 @@ _NO_OBJECT = Layout(Format.TEXT, {"text": "text"})  # of a file without a single
 
 
 def main(path: Path) -> None:
-    """Does what the IntakeRequest in FOLDER asks; writes rows.arrow, problems.arrow, and sample.json: the first rows
-    as they came. The last event is Finished, with a DatasetSummary.
+    """Does what the IntakeRequest in FOLDER asks; writes rows.arrow, problems.arrow, refused.arrow, and sample.json:
+    the first rows as they came. The last event is Finished, with a DatasetSummary.
 
     Raises:
         InvalidInput: a file has no rows, or cannot be read at all.
@@ -74,7 +76,11 @@ def main(path: Path) -> None:
                 sources = ((file.name, open_source(Path(file.path), file.name, request.reading)) for file in files)
                 summary = read_files(request, sources, path, report)
     except BaseException:
-        for name in (ROWS, PROBLEMS):  # of a version that never came to be; on a full disk they are what fills it
+        for name in (
+            ROWS,
+            PROBLEMS,
+            REFUSED,
+        ):  # of a version that never came to be; on a full disk they are what fills it
             (path / name).unlink(missing_ok=True)
         raise
     summary = summary.model_copy(update={"seconds": round(time.monotonic() - began, 2)})
@@ -126,6 +132,7 @@ def read_files(
                     expected=layouts[0].format.label,
                 )  # fmt: skip
             layouts.append(layout)
+            summaries[-1] = summaries[-1].model_copy(update={"layout": layout.as_dict()})
             columns |= dict.fromkeys(map(excerpt, columns_of(samples)))
             _read(source, everything, layout, index, writer, report)
         if writer is None:
@@ -208,11 +215,11 @@ def _read_block(block: Block | Problem, layout: Layout, index: int, writer: Vers
 
 def _read_one(item: Item, layout: Layout, index: int, writer: VersionWriter, notes: Notes) -> None:
     if isinstance(item, Problem):
-        writer.refuse([replace(item, file=index)])
+        writer.refuse([replace(item, file=index)], RefusedRow(item.line, index, item.raw, item.parsed))
         return
     row, problems = read_row(layout, item[1], item[0], index, notes)
     if row is None:
-        writer.refuse(problems)
+        writer.refuse(problems, RefusedRow(item[0], index, as_json(item[1]), parsed=True))
     else:
         writer.accept(row, item[0], index, layout)
 

@@ -7,6 +7,7 @@ from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
@@ -20,8 +21,9 @@ from studio.domain.datasets.formats import Layout
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.row_parts import TURN_PARTS, Row
 from studio.domain.jobs.ingest import DatasetSummary
-from studio.store.datasets.folder import PROBLEMS, ROWS
-from studio.store.datasets.problem_file import ProblemFileWriter, sort_problems
+from studio.store.datasets.folder import PROBLEMS, REFUSED, ROWS
+from studio.store.datasets.problem_file import ProblemFileWriter, refused_number, row_of_refused, sort_problems
+from studio.store.datasets.refused_file import RefusedFileWriter, RefusedRow
 from studio.store.datasets.row_file import BATCH, RowFileWriter, RowLookup
 from studio.store.datasets.row_lines import column_lines, row_line
 from studio.worker.ingest.exact_duplicates import Duplicates
@@ -49,6 +51,7 @@ class VersionWriter:
         self._kind = kind
         self._rows_file = RowFileWriter(folder / ROWS, kind)
         self._problems = ProblemFileWriter(folder / PROBLEMS)
+        self._refused = RefusedFileWriter(folder / REFUSED)
         self._rows: list[Row] = []
         self._places: list[tuple[int, int]] = []
         self._layouts: list[Layout] = []
@@ -76,10 +79,9 @@ class VersionWriter:
         """May be called again, and after `finish`."""
         self._writing.shutdown()
         self._scanning.shutdown()
-        try:
-            self._rows_file.close()
-        finally:
-            self._problems.close()
+        with ExitStack() as closing:
+            for file in (self._rows_file, self._problems, self._refused):
+                closing.callback(file.close)
 
     @property
     def rows(self) -> int:
@@ -102,15 +104,27 @@ class VersionWriter:
         words = words_of(columns) if len(self._lines) < self._most_near else []
         self._store([], columns, words, lines, [file] * len(lines), [layout] * len(lines))
 
-    def refuse(self, problems: Sequence[Problem]) -> None:
-        """One row that cannot be used."""
+    def refuse(self, problems: Sequence[Problem], row: RefusedRow) -> None:
+        """One row that cannot be used, and what was read of it."""
         self._bad_rows += 1
-        self._problems.extend(problems)
+        self._problems.extend(problems, row_of_refused(self._refused.rows))
+        self._refused.append(row)
 
-    def carry_over(self, problems: Iterable[Problem], bad_rows: int) -> None:
-        """What an earlier version says of the rows that cannot be used; those of all rows together are found anew."""
+    def carry_over(
+        self, problems: Iterable[tuple[Problem, int]], rows: Iterable[tuple[int, RefusedRow]], bad_rows: int
+    ) -> None:
+        """What an earlier version has of the rows that cannot be used: their problems, each with its row, those of them
+        that it has kept, with their numbers, and how many there are in all. Problems of all rows together are found
+        anew."""
         self._bad_rows += bad_rows
-        self._problems.extend(problem for problem in problems if problem.kind.level == "error")
+        new_numbers: dict[int | None, int] = {}
+        for number, row in rows:
+            new_numbers[number] = self._refused.rows
+            self._refused.append(row)
+        for problem, place in problems:
+            if problem.kind.level == "error" and place < 0:
+                new_number = new_numbers.get(refused_number(place))
+                self._problems.append(problem, -1 if new_number is None else row_of_refused(new_number))
 
     def _flush(self) -> None:
         lines, files = [line for line, _ in self._places], [file for _, file in self._places]
@@ -218,11 +232,13 @@ class VersionWriter:
                     self._note_twin("near_duplicate", row, twin, similarity=similarity_text(similarity))
         self._note_imbalance()
         self._problems.close()
+        self._refused.close()
         sort_problems(self._folder / PROBLEMS)
         return DatasetSummary(
             rows_in=len(self._lines) + self._bad_rows,
             rows=len(self._lines),
             bad_rows=self._bad_rows,
+            refused_kept=self._refused.kept,
             trainable=self._trainable,
             size=self._size,
             sha256=self._content.hexdigest(),

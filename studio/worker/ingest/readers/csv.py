@@ -13,7 +13,7 @@ from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
 from studio.worker.ingest.readers.compressed import MAX_ROW_BYTES, TOO_LONG, Packed
 from studio.worker.ingest.readers.encoding import text_lines
-from studio.worker.ingest.readers.item import Item
+from studio.worker.ingest.readers.item import Item, as_json
 
 DELIMITERS = (",", ";", "\t", "|")
 _MAX_ROW_LINES = 5000  # lines: beyond, a quotation mark has no partner
@@ -132,7 +132,8 @@ def _rows(packed_file: Packed, name: str, encoding: str, form: dict[str, Any]) -
                 cells: list[str] | None = next(reader, None)
             except (csv.Error, _RowTooLong) as error:
                 if lines.row:
-                    yield Problem(lines.give_up_first(), "", "not_csv", {"reason": str(error)})
+                    text = lines.row[0][1].rstrip("\r\n")
+                    yield Problem(lines.give_up_first(), "", "not_csv", {"reason": str(error)}, raw=text)
                 reader = csv.reader(lines, strict=True, **form)
                 continue
             yield from lines.problems
@@ -151,7 +152,14 @@ def _rows(packed_file: Packed, name: str, encoding: str, form: dict[str, Any]) -
 def _item(line: int, cells: list[str], header: list[str]) -> Item:
     if len(cells) == len(header):
         return line, dict(zip(header, cells, strict=True))
-    return Problem(line, "", "cell_count", {"cells": len(cells), "columns": len(header)})
+    return wrong_cell_count(line, cells, header)
+
+
+def wrong_cell_count(line: int, cells: list[str], header: list[str]) -> Problem:
+    """Its cells stand under the columns from the first on, and those too many under the names of their places."""
+    names = header + [f"column {place}" for place in range(len(header) + 1, len(cells) + 1)]
+    raw = as_json(dict(zip(names, cells, strict=False)))
+    return Problem(line, "", "cell_count", {"cells": len(cells), "columns": len(header)}, raw=raw, parsed=True)
 
 
 def checked_header(header: list[str], name: str) -> list[str]:

@@ -173,7 +173,8 @@ def _wide_lines(file: IO[bytes], encoding: str, overlong_code: str) -> Iterator[
             elif not words.isascii() and (fault := _MARKED.search(words)):
                 byte = f"0x{ord(fault[0]) - 0xDC00:02X}"
                 values = {"byte": byte, "position": fault.start() + 1, "encoding": shown_encoding(encoding)}
-                yield Problem(number, "", "bad_encoding", values)
+                raw = _MARKED.sub("\ufffd", words).rstrip("\r\n")
+                yield Problem(number, "", "bad_encoding", values, raw=raw)
             else:
                 yield number, words.removeprefix("\ufeff") if number == 1 else words
     finally:
@@ -195,4 +196,4 @@ def text_pieces(file: IO[bytes], encoding: str, size: int) -> Iterator[str]:
 def bad_encoding(line: int, data: bytes, error: UnicodeDecodeError, encoding: str) -> Problem:
     """`encoding` is what was tried: the error's own name of it may be that of its table ("charmap")."""
     values = {"byte": f"0x{data[error.start]:02X}", "position": error.start + 1, "encoding": shown_encoding(encoding)}
-    return Problem(line, "", "bad_encoding", values)
+    return Problem(line, "", "bad_encoding", values, raw=data.decode(encoding, "replace").rstrip("\r\n"))

@@ -10,10 +10,9 @@ from datetime import date, datetime, time
 from itertools import islice
 from typing import IO, Any
 
-from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
 from studio.worker.ingest.readers.compressed import Packed
-from studio.worker.ingest.readers.csv import checked_header
+from studio.worker.ingest.readers.csv import checked_header, wrong_cell_count
 from studio.worker.ingest.readers.item import Item, unread_rest
 
 _MAX_ROWS = 1 << 20  # that a sheet can have: one that numbers its rows higher would have endless empty ones
@@ -54,7 +53,7 @@ def _rows(packed_file: Packed, name: str, sheet: str) -> Iterator[Item]:
                 width = max(i for i, cell in enumerate(cells, 1) if cell)
                 header = checked_header(cells[:width], name)
             elif any(cells[width:]):
-                yield Problem(number, "", "cell_count", {"cells": len(cells), "columns": width})
+                yield wrong_cell_count(number, cells, header)
             else:
                 cells += [""] * (width - len(cells))
                 yield number, dict(zip(header, cells[:width], strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from studio.domain.datasets.formats import recognise
@@ -75,7 +76,7 @@ def _whole(packed_file: Packed, name: str, encoding: str) -> tuple[str, Iterator
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        return "line", iter([not_json(1, error)])
+        return "line", iter([replace(not_json(1, error), raw=text)])
     key = _key_of_rows(value, name) if isinstance(value, dict) else None
     unit, rows = ("line", [value]) if key is None else ("row", value[key])
     return unit, (too_deep(place) if is_deep(row) else (place, row) for place, row in enumerate(rows, 1))

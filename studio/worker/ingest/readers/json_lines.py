@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import IO, Any
 
 import orjson
@@ -23,7 +24,7 @@ def json_lines(file: IO[bytes], encoding: str) -> Iterator[Item]:
             try:
                 row = orjson.loads(line)
                 if len(line) > _CAN_BE_DEEP and line.count(b"{") + line.count(b"[") > _MAX_LEVELS and is_deep(row):
-                    yield too_deep(number)
+                    yield replace(too_deep(number), raw=line.decode().strip())
                 else:
                     yield number, row
             except orjson.JSONDecodeError:
@@ -52,8 +53,8 @@ def parse_line(line: int, text: str) -> Item:
     try:
         row = json.loads(text)
     except (ValueError, RecursionError) as error:
-        return not_json(line, error)
-    return too_deep(line) if is_too_deep(row, text, 0, len(text)) else (line, row)
+        return replace(not_json(line, error), raw=text)
+    return replace(too_deep(line), raw=text) if is_too_deep(row, text, 0, len(text)) else (line, row)
 
 
 def is_too_deep(value: Any, text: str, start: int, end: int) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from studio.domain.datasets.problem import Problem
 from studio.worker.ingest.readers.compressed import MAX_ROW_BYTES
-from studio.worker.ingest.readers.item import Item, unread_rest
+from studio.worker.ingest.readers.item import MAX_KEPT, Item, unread_rest
 from studio.worker.ingest.readers.json_lines import is_too_deep, not_json, too_deep
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
@@ -87,8 +88,10 @@ class JsonText:
                 value = self._element()
                 yield too_deep(begin) if self._deep else (begin, value)
             except (ValueError, RecursionError) as error:
-                yield self._fault(error, begin)
-                if not self._resume(margin):
+                fault = self._fault(error, begin)
+                goes_on, passed = self._resume(margin)
+                yield replace(fault, raw=passed)
+                if not goes_on:
                     yield unread_rest(begin)
                     return
                 continue
@@ -101,7 +104,7 @@ class JsonText:
             elif here != "]":
                 yield self._missing("Expecting ',' delimiter")
                 if here not in ("{", "["):
-                    if here and self._resume(margin):
+                    if here and self._resume(margin)[0]:
                         continue
                     if here:
                         yield unread_rest(self._line)
@@ -143,20 +146,35 @@ class JsonText:
         margin = self._text[before + 1 : self._here]
         return None if margin.strip() else margin
 
-    def _resume(self, margin: str | None) -> bool:
-        """Goes to the next line that begins as the rows before it did, so that one fault costs one row."""
+    def _resume(self, margin: str | None) -> tuple[bool, str | None]:
+        """Goes to the next line that begins as the rows before it did, so that one fault costs one row. Gives whether
+        there is one, and what was passed over, where that is known to be the row and not too long to be kept."""
         if margin is None:
-            return False
+            return False, None
+        passed: list[str] = []
+        size = 0
+
+        def advance(to: int) -> None:
+            nonlocal size
+            size += to - self._here
+            if size <= MAX_KEPT:
+                passed.append(self._text[self._here : to])
+            self._advance(to)
+
         begin = re.compile(rf"\n{re.escape(margin)}(?=[{{\[\"])")
-        self._advance(min(self._here + 1, len(self._text)))
-        while True:
+        advance(min(self._here + 1, len(self._text)))
+        goes_on = None
+        while goes_on is None:
             if match := begin.search(self._text, self._here):
-                self._advance(match.end())
-                return True
+                advance(match.end())
+                goes_on = True
+                continue
             keep = max(self._here, len(self._text) - len(margin) - 2)
-            self._advance(keep)
+            advance(keep)
             if not self._more():
-                return False
+                advance(len(self._text))
+                goes_on = False
+        return goes_on, "".join(passed).strip().rstrip(",") if size <= MAX_KEPT else None
 
     # the window
 

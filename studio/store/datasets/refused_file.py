@@ -1,0 +1,111 @@
+"""Rows of the files that could not be used, as they came: an Arrow file, so that they can be shown and mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+
+from studio.store.arrow_file import ArrowFile, ArrowFileWriter, DamagedFile
+
+BATCH = 1000
+MAX_BATCH_BYTES = 1 << 24  # of raw rows, which wait in memory until they are written
+MAX_RAW_BYTES = 1 << 20  # of one row
+MAX_TOTAL_BYTES = 1 << 26  # of all rows of a version
+SCHEMA = pa.schema([("line", pa.int64()), ("file", pa.int16()), ("raw", pa.string()), ("parsed", pa.bool_())])
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """A row that could not be used, with its place in the file that it stands in.
+
+    `raw` is the JSON of what was read, or where it is not `parsed`, what stands in the file; None where that was not
+    kept: it is too long, or cannot be shown as text.
+    """
+
+    line: int
+    file: int
+    raw: str | None
+    parsed: bool = False
+
+
+class RefusedFileWriter:
+    """Writes rows in the order of their numbers, from 0 on. `kept` counts those that are there with their words."""
+
+    def __init__(self, path: Path) -> None:
+        self.rows = 0
+        self.kept = 0
+        self._waiting: list[tuple[Any, ...]] = []
+        self._waiting_bytes = self._total_bytes = 0
+        self._file = ArrowFileWriter(path, SCHEMA)
+
+    def append(self, row: RefusedRow) -> None:
+        raw = None if row.raw is None else row.raw.encode("utf-8", "replace")
+        size = 0 if raw is None else len(raw)
+        if size > MAX_RAW_BYTES or self._total_bytes + size > MAX_TOTAL_BYTES:
+            raw, size = None, 0
+        self._waiting.append((row.line, row.file, raw, row.parsed))
+        self.rows += 1
+        self.kept += raw is not None
+        self._total_bytes += size
+        self._waiting_bytes += size
+        if len(self._waiting) == BATCH or self._waiting_bytes > MAX_BATCH_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        lines, files, raws, parsed = zip(*self._waiting, strict=True)
+        arrays = [
+            pa.array(lines, pa.int64()), pa.array(files, pa.int16()), pa.array(raws, pa.binary()).cast(pa.string()),
+            pa.array(parsed, pa.bool_()),
+        ]  # fmt: skip
+        self._file.write(pa.record_batch(arrays, schema=SCHEMA))
+        self._waiting.clear()
+        self._waiting_bytes = 0
+
+    def close(self) -> None:
+        try:
+            if self._waiting:
+                self._flush()
+        finally:
+            self._waiting.clear()
+            self._file.close()
+
+    def __enter__(self) -> RefusedFileWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_refused(path: str | Path, offset: int = 0, limit: int | None = None) -> Iterator[tuple[int, RefusedRow]]:
+    """Each row with its number, from the `offset`-th on; none where an older studio has written no such file.
+    Raises OSError."""
+    if not Path(path).is_file():
+        return
+    with ArrowFile(path) as file:
+        if file.names != SCHEMA.names:
+            raise DamagedFile(path)
+        before = 0
+        end = None if limit is None else offset + limit
+        for batch in file:
+            if before + batch.num_rows > offset:
+                for number, one in enumerate(batch.to_pylist(), before):
+                    if end is not None and number >= end:
+                        return
+                    if number >= offset:
+                        yield number, RefusedRow(**one)
+            before += batch.num_rows
+
+
+def count_refused(path: str | Path) -> int:
+    """How many there are. Raises OSError."""
+    if not Path(path).is_file():
+        return 0
+    with ArrowFile(path) as file:
+        return sum(batch.num_rows for batch in file)
