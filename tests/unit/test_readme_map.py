@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 ROWS = [line for line in README[README.index("## Map") :].splitlines() if line.startswith("| `")]
 NAMED = {path.rstrip("/") for row in ROWS for path in re.findall(r"`([^`]+)`", row.split("|")[1])}
-WITHIN_ANOTHER = {"studio/worker/ingest/readers"}
+WITHIN_ANOTHER = {"studio/worker/ingest/readers", "studio/worker/ingest/readers/shapes"}
 
 
 def rooms() -> set[str]:

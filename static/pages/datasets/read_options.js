@@ -57,7 +57,7 @@ export function readOptions(view) {
     sheet: sheets.length > 1 && [
       t("Sheet"),
       t("Which sheet of the workbook holds the rows."),
-      t("The first"),
+      itself(choices.sheet ? "" : file.sheet),
       sheets.map((value) => ({ value, label: value })),
     ],
   };

@@ -131,6 +131,12 @@ _SHAPES = (
     _Shape(Format.TEXT, {"text": ("text", "content")}),
 )
 _VERDICTS = ("label", "kto_tag")
+KNOWN_COLUMNS = frozenset(
+    spelling
+    for spellings in (*_OPTIONAL.values(), *(each for shape in _SHAPES for each in shape.needed.values()), _VERDICTS)
+    for spelling in spellings
+)
+"""Every spelling of a column's name that some format knows, in lower case."""
 VERDICT_OF = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 """What a rated answer's label may say, in lower case."""
 

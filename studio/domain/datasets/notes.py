@@ -12,6 +12,15 @@ from studio.domain.translation import N_
 
 NOTE_KINDS: Mapping[str, str] = {
     "number_as_text": N_("“{field}” has numbers or booleans in {n} {n:row|rows}: they are read as their text."),
+    # tables
+    "above_header": N_("{n} {n:line|lines} above the names of the columns {n:was|were} passed over."),
+    "columns_numbered": N_("Columns that have the same name are numbered: {names}."),
+    "blank_rows": N_("{n} {n:row|rows} without a filled cell {n:was|were} passed over."),
+    "cells_beyond": N_("{n} {n:row|rows} had empty cells beyond the last column: they are left out."),
+    "cells_left_out": N_("{n} {n:row|rows} had fewer cells than there are columns: those at the end are empty."),
+    "lone_returns": N_("In {n} {n:line|lines}, carriage returns alone end a row, as old Macs wrote them."),
+    "other_delimiter": N_("“{file}” is read with the delimiter “{delimiter}”, which is not the one of its kind."),
+    "other_sheets": N_("The sheet “{sheet}” is read; {n} {n:other is|others are} not: {others}."),
 }
 """By code: a template for the values of a note and `n`, its rows."""
 

@@ -35,6 +35,18 @@ class Case:
     more: dict[str, Content] = field(default_factory=dict)  # further files of the same dataset
 
 
+@dataclass(frozen=True)
+class Asking:
+    """A file that is read once a person has answered. By each answer that is offered: the rows that come out, None
+    where their columns are then asked for, or the words of a fault that says what to do."""
+
+    name: str
+    file: str
+    content: Content
+    option: str
+    answers: dict[str, Sequence[Row] | str | None]
+
+
 def chat(*turns: tuple[str, str], **more: Any) -> Row:
     return {"messages": [{"role": role, "content": content} for role, content in turns], **more}
 

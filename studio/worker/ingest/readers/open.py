@@ -19,6 +19,7 @@ from studio.worker.ingest.readers.item import Item
 from studio.worker.ingest.readers.json_document import is_array, json_document
 from studio.worker.ingest.readers.json_lines import json_lines
 from studio.worker.ingest.readers.plain_text import plain_text
+from studio.worker.ingest.readers.shapes.line_ends import open_lines
 
 
 @dataclass
@@ -60,7 +61,7 @@ def open_source(path: Path, name: str, reading: ReadOptions) -> OpenSource:
         return source
     if kind == ".xlsx":
         source.unit = "row"
-        source.sheets, source.sheet, items = workbook(packed_file, name, reading.sheet)
+        source.sheets, source.sheet, items = workbook(packed_file, name, reading, source.notes)
         source.items = _whole(items)
         return source
     source.encoding, source.detected = encoding_of(packed_file, name, reading)
@@ -69,8 +70,8 @@ def open_source(path: Path, name: str, reading: ReadOptions) -> OpenSource:
             unit, items = json_document(packed_file, name, source.encoding)
             source.unit = "row" if unit == "row" else "line"
         case ".csv" | ".tsv":
-            delimiter = reading.delimiter or ("\t" if kind == ".tsv" else "")
-            source.delimiter, items = delimited(packed_file, name, source.encoding, delimiter)
+            usual = "\t" if kind == ".tsv" else ""
+            source.delimiter, items = delimited(packed_file, name, source.encoding, reading, usual, source.notes)
         case ".txt":
             items = plain_text(packed_file, source.encoding)
         case _ if is_array(packed_file, source.encoding):  # JSON under the name of JSON Lines
@@ -82,7 +83,7 @@ def open_source(path: Path, name: str, reading: ReadOptions) -> OpenSource:
 
 
 def _lines(packed_file: Packed, encoding: str) -> Iterator[Item]:
-    with packed_file.open() as file:
+    with open_lines(packed_file, encoding) as file:
         yield from json_lines(file, encoding)
 
 

@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
+from studio.domain.errors import InvalidInput
 from tests.support.dataset_zoo.bad_rows import BAD_ROWS
 from tests.support.dataset_zoo.encodings import ENCODINGS
 from tests.support.dataset_zoo.formats import FORMATS
 from tests.support.dataset_zoo.kinds import KINDS
-from tests.support.dataset_zoo.making import Case
+from tests.support.dataset_zoo.making import Asking, Case
+from tests.support.dataset_zoo.tables import TABLES, TABLES_THAT_ASK
 from tests.support.dataset_zoo.unreadable import UNREADABLE
 from tests.support.dataset_zoo.warnings import WARNINGS
 from tests.support.in_process_intake import take_in
 
-CASES = [*KINDS, *ENCODINGS, *FORMATS, *UNREADABLE, *BAD_ROWS, *WARNINGS]
+CASES = [*KINDS, *TABLES, *ENCODINGS, *FORMATS, *UNREADABLE, *BAD_ROWS, *WARNINGS]
+ASKING = [*TABLES_THAT_ASK]
 OF_TOKENS = {"template_refuses", "no_trained_token", "too_long", "special_tokens", "leakage"}
 OF_TEMPLATES = {"call_dropped", "reasoning_dropped", "prefix_differs", "turn_dropped", "tools_dropped"}
 OF_PROMPTS = {"mixed_lines"}
@@ -34,10 +37,36 @@ def test_every_row_and_every_problem_of_a_file_comes_out(case: Case, tmp_path: P
                 assert taken.layout["format"] == value
             case "encoding" | "detected" | "delimiter" | "sheet":
                 assert getattr(file, name) == value
+            case "notes":
+                assert [(note.code, note.rows) for note in taken.details.notes] == value
             case "files":
                 assert len(taken.details.files) == value
             case _:
                 assert getattr(taken.details, name) == value
+
+
+@pytest.mark.parametrize("case", ASKING, ids=lambda case: case.name)
+def test_every_answer_to_what_is_asked_of_a_file_leads_on(case: Asking, tmp_path: Path) -> None:
+    unclear = take_in(tmp_path / "asked", {case.file: case.content}).details.unclear
+    assert unclear is not None and unclear.question is not None
+    assert unclear.question.option == case.option
+    assert [choice.value for choice in unclear.question.choices] == list(case.answers)
+    for place, choice in enumerate(unclear.question.choices):
+        assert choice.label and choice.preview
+        reading = {case.option: choice.value}
+        expected = case.answers[choice.value]
+        if isinstance(expected, str):
+            with pytest.raises(InvalidInput, match=expected) as caught:
+                take_in(tmp_path / str(place), {case.file: case.content}, reading=reading)
+            assert caught.value.remedy
+            continue
+        taken = take_in(tmp_path / str(place), {case.file: case.content}, reading=reading)
+        if expected is None:
+            assert taken.details.unclear is not None and taken.details.unclear.question is None
+            assert taken.details.unclear.columns
+        else:
+            assert taken.rows == list(expected)
+            assert not [problem for problem, _ in taken.problems if problem.kind.level == "error"]
 
 
 def test_no_problem_that_a_file_can_have_is_missing_in_the_zoo() -> None:
@@ -46,4 +75,4 @@ def test_no_problem_that_a_file_can_have_is_missing_in_the_zoo() -> None:
 
 
 def test_the_zoo_has_names_of_its_own_for_each() -> None:
-    assert len({case.name for case in CASES}) == len(CASES)
+    assert len({case.name for case in [*CASES, *ASKING]}) == len(CASES) + len(ASKING)
