@@ -78,10 +78,12 @@ class ArrowFile:
         """Of the columns."""
         return list(self._file.schema.names)
 
-    def batch(self, number: int) -> pa.RecordBatch:
+    def batch(self, number: int, *, is_checked: bool = True) -> pa.RecordBatch:
+        """is_checked: False is for who has written the file itself just now."""
         with _readable(self._path):
             batch = self._file.get_batch(number)
-            batch.validate(full=True)
+            if is_checked:
+                batch.validate(full=True)
         return batch
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:

@@ -83,7 +83,8 @@ class DatasetSummary(Message):
     """What a version holds. `size` is bytes of its rows as JSON lines, `sha256` of the same; `trainable` counts the
     rows that training learns from, `bad_rows` those of the files that are left out, and `refused_kept` those of these
     that can still be shown. `problems` counts by code, `roles`
-    turns and `labels` rows. `left_out` counts the rows that cleaning left out, and `changed` those that it changed, by
+    turns and `labels` rows. `near_counts` says how many rows are as near an earlier one as a percentage says, or
+    nearer, and not the same. `left_out` counts the rows that cleaning left out, and `changed` those that it changed, by
     action; `trimmed` are those of the action `trim`.
 
     Where it is not clear how the files are to be read there are no rows yet, and `unclear` says so.
@@ -102,6 +103,7 @@ class DatasetSummary(Message):
     labels: dict[str, int] = Field(default_factory=dict)
     problems: dict[str, int] = Field(default_factory=dict)
     near_checked: bool = True
+    near_counts: dict[int, int] = Field(default_factory=dict)
     files: list[FileSummary] = Field(default_factory=list)
     unit: str = "row"
     layout: dict[str, Any] | None = None

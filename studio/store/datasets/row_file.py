@@ -9,7 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from studio.store.arrow_file import ArrowFile, ArrowFileWriter, DamagedFile
 
@@ -169,9 +171,10 @@ def read_batches(path: str | Path) -> Iterator[pa.RecordBatch]:
 
 
 class RowLookup:
-    """Single rows of a file of such batches, in any order."""
+    """Single rows of a file of such batches, in any order. is_own: this process has just written the file."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, is_own: bool = False) -> None:
+        self._is_checked = not is_own
         self._path = path
         self._file = ArrowFile(path)
         self._number = -1
@@ -186,6 +189,15 @@ class RowLookup:
             return [(number + 1, 0) for number in numbers]
         return [(one["line"][0].as_py(), one["file"][0].as_py()) for one in map(self._one, numbers)]
 
+    def batch(self, numbers: NDArray[np.int64]) -> pa.RecordBatch:
+        """Rows whose numbers ascend, as one batch."""
+        starts = np.flatnonzero(np.diff(numbers // BATCH, prepend=-1))
+        pieces = []
+        for start, stop in zip(starts, [*starts[1:], len(numbers)], strict=True):
+            whole = self._batch_with(int(numbers[start]))
+            pieces.append(whole.take(pa.array(numbers[start:stop] % BATCH)))
+        return pa.Table.from_batches(pieces).combine_chunks().to_batches()[0]
+
     def records(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
         """All columns as they are in the file."""
         return [self._one(number).to_pylist()[0] for number in numbers]
@@ -195,13 +207,18 @@ class RowLookup:
 
     def _one(self, number: int) -> pa.RecordBatch:
         """Raises DamagedFile where the file ends before that row."""
+        batch = self._batch_with(number)
+        if number % BATCH >= batch.num_rows:
+            raise DamagedFile(self._path)
+        return batch.slice(number % BATCH, 1)
+
+    def _batch_with(self, number: int) -> pa.RecordBatch:
         if self._number != number // BATCH:
             if number // BATCH >= len(self._file):
                 raise DamagedFile(self._path)
-            self._number, self._batch = number // BATCH, self._file.batch(number // BATCH)
-        if number % BATCH >= self._batch.num_rows:
-            raise DamagedFile(self._path)
-        return self._batch.slice(number % BATCH, 1)
+            self._batch = self._file.batch(number // BATCH, is_checked=self._is_checked)
+            self._number = number // BATCH
+        return self._batch
 
     def __enter__(self) -> RowLookup:
         return self

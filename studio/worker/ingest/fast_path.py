@@ -138,13 +138,3 @@ def _in_order(codes: np.ndarray, ends: np.ndarray) -> bool:
     twice = (codes[1:] == codes[:-1]) & ~first[1:]
     late = (codes == _SYSTEM) & ~first
     return not twice.any() and not late.any() and bool((codes[ends - 1] == _ASSISTANT).all())
-
-
-def words_of(columns: Columns) -> list[str]:
-    """What each row says, for comparing it with others, without system messages, that all may share."""
-    if "text" in columns:
-        return list(columns["text"].to_pylist())
-    lists = columns["messages"]
-    turns = lists.flatten()
-    spoken = pc.if_else(pc.equal(turns.field("role"), "system"), "", turns.field("content"))
-    return list(pc.binary_join(pa.ListArray.from_arrays(lists.offsets, spoken), "\n").to_pylist())

@@ -14,6 +14,7 @@ SHORT = 5  # a text of fewer tokens is one shingle: only its equal has it
 _CHUNK_CHARACTERS = (
     100_000  # characters worked on at once, in some 40 bytes of arrays each; a longer text is a piece of its own
 )
+_KEPT_POWERS = 2 * _CHUNK_CHARACTERS
 _BETWEEN, _IN_WORD, _ALONE = 0, 1, 2
 _SIGNS = "#%&*/@"  # punctuation to Unicode, but it stands for something: C#, 5%, 3*4
 _VARIATION_SELECTORS = (0xFE00, 0xFE10)
@@ -51,10 +52,34 @@ def word_shingles(texts: Sequence[str]) -> Iterator[tuple[NDArray[np.uint64], ND
         if piece and size + len(text) > _CHUNK_CHARACTERS:
             yield _piece_shingles(piece)
             piece, size = [], 0
-        piece.append(text.lower() if text.isascii() else unicodedata.normalize("NFC", text.casefold()))
+        piece.append(_normal(text))
         size += len(text)
     if piece:
         yield _piece_shingles(piece)
+
+
+def tokens_of(text: str) -> list[str]:
+    """The tokens of a short text, in order."""
+    kinds = _kinds_as_bytes()
+    tokens: list[str] = []
+    in_word = False
+    for character in _normal(text):
+        kind = kinds[ord(character)]
+        if kind == _IN_WORD and in_word:
+            tokens[-1] += character
+        elif kind != _BETWEEN:
+            tokens.append(character)
+        in_word = kind == _IN_WORD
+    return tokens
+
+
+def has_token(text: str) -> bool:
+    kinds = _kinds_as_bytes()
+    return any(kinds[ord(character)] != _BETWEEN for character in text)
+
+
+def _normal(text: str) -> str:
+    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text.casefold())
 
 
 def _piece_shingles(texts: list[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
@@ -88,18 +113,33 @@ def _tokens(texts: list[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     starts = np.flatnonzero((here == _ALONE) | ((here == _IN_WORD) & (kinds[:-2] != _IN_WORD)))
     stops = np.flatnonzero((here == _ALONE) | ((here == _IN_WORD) & (kinds[2:] != _IN_WORD))) + 1
     # A token's polynomial, Σ code · BASE^(place in the token), is a difference of sums over all characters.
-    powers, inverses = _powers(_BASE, len(codes)), _powers(pow(_BASE, -1, 1 << 64), len(codes))
+    powers, inverses = _powers(len(codes))
     sums = np.zeros(len(codes) + 1, np.uint64)
     np.cumsum(codes * powers, out=sums[1:])
     text_starts = np.cumsum([0, *(len(text) + 1 for text in texts)])
     return _mix((sums[stops] - sums[starts]) * inverses[starts]), np.searchsorted(starts, text_starts)
 
 
-def _powers(base: int, count: int) -> NDArray[np.uint64]:
-    """base⁰, base¹… modulo 2⁶⁴."""
-    factors = np.full(count, base, np.uint64)
-    factors[:1] = 1
-    return np.multiply.accumulate(factors)
+def _powers(count: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """BASE⁰, BASE¹… modulo 2⁶⁴, and their inverses."""
+    if count <= _KEPT_POWERS:
+        powers, inverses = _kept_powers()
+        return powers[:count], inverses[:count]
+    return _made_powers(count)
+
+
+@functools.cache
+def _kept_powers() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    return _made_powers(_KEPT_POWERS)
+
+
+def _made_powers(count: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    made = []
+    for base in (_BASE, pow(_BASE, -1, 1 << 64)):
+        factors = np.full(count, base, np.uint64)
+        factors[:1] = 1
+        made.append(np.multiply.accumulate(factors))
+    return made[0], made[1]
 
 
 def _mix(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -118,6 +158,11 @@ def _kinds() -> NDArray[np.uint8]:
         script[script == _IN_WORD] = _ALONE
     kinds[slice(*_VARIATION_SELECTORS)] = _BETWEEN
     return kinds
+
+
+@functools.cache
+def _kinds_as_bytes() -> bytes:
+    return _kinds().tobytes()
 
 
 def _kind(character: str) -> int:

@@ -36,7 +36,7 @@ from studio.domain.jobs.ingest import (
     IntakeRequest,
     UnclearFile,
 )
-from studio.store.datasets.folder import PROBLEMS, REFUSED, ROWS, SAMPLE
+from studio.store.datasets.folder import NEAR_FILE, PROBLEMS, REFUSED, ROWS, SAMPLE
 from studio.store.datasets.refused_file import RefusedRow
 from studio.store.datasets.row_file import BATCH
 from studio.store.job_folder import JobFolder, write_json
@@ -80,6 +80,7 @@ def main(path: Path) -> None:
             ROWS,
             PROBLEMS,
             REFUSED,
+            NEAR_FILE,
         ):  # of a version that never came to be; on a full disk they are what fills it
             (path / name).unlink(missing_ok=True)
         raise

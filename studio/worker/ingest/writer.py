@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
@@ -16,27 +17,39 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from studio.domain.datasets.formats import Layout
+from studio.domain.datasets.nearness import NEAR
 from studio.domain.datasets.problem import Problem
-from studio.domain.datasets.row_parts import TURN_PARTS, Row
+from studio.domain.datasets.row_parts import Row
 from studio.domain.jobs.ingest import DatasetSummary
-from studio.store.datasets.folder import PROBLEMS, REFUSED, ROWS
+from studio.store.datasets.folder import NEAR_FILE, PROBLEMS, REFUSED, ROWS
+from studio.store.datasets.near_file import NearFileWriter
 from studio.store.datasets.problem_file import ProblemFileWriter, refused_number, row_of_refused, sort_problems
 from studio.store.datasets.refused_file import RefusedFileWriter, RefusedRow
 from studio.store.datasets.row_file import BATCH, RowFileWriter, RowLookup
 from studio.store.datasets.row_lines import column_lines, row_line
 from studio.worker.ingest.exact_duplicates import Duplicates
-from studio.worker.ingest.fast_path import Columns, words_of
-from studio.worker.ingest.near_duplicates import NearDuplicates, similarity_text
+from studio.worker.ingest.fast_path import Columns
+from studio.worker.ingest.near_duplicates import NearDuplicates, least_counts, similarity_text
+from studio.worker.ingest.row_words import words_of
 from studio.worker.ingest.text_scan import scan
 
 MAX_LABELS = 1000  # beyond, they are no classes
-NEAR_ROWS = 2_000_000  # beyond, near duplicates are not looked for
+NEAR_ROWS = 5_000_000  # beyond, near duplicates are not looked for
 BATCHES_ASIDE = 3  # that wait for the second thread
 UNBALANCED = 10  # times as many rows with one label as with another
 
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What other threads still do with a batch that is written: its problems, each with its row, and its signatures."""
+
+    problems: Future[list[tuple[Problem, int]]]
+    signatures: Future[None] | None
 
 
 class VersionWriter:
@@ -62,7 +75,8 @@ class VersionWriter:
         self._labels: Counter[str] = Counter()
         self._writing = ThreadPoolExecutor(1)
         self._scanning = ThreadPoolExecutor(1)
-        self._aside: deque[Future[Future[list[tuple[Problem, int]]]]] = deque()
+        self._comparing = ThreadPoolExecutor(1)
+        self._aside: deque[Future[_Batch]] = deque()
         self._duplicates = Duplicates()
         self._near = NearDuplicates()
         self._most_near = NEAR_ROWS if near else 0
@@ -79,6 +93,7 @@ class VersionWriter:
         """May be called again, and after `finish`."""
         self._writing.shutdown()
         self._scanning.shutdown()
+        self._comparing.shutdown()
         with ExitStack() as closing:
             for file in (self._rows_file, self._problems, self._refused):
                 closing.callback(file.close)
@@ -101,8 +116,7 @@ class VersionWriter:
 
     def accept_all(self, columns: Columns, lines: Sequence[int], file: int, layout: Layout) -> None:
         """A whole batch, when there is `room` for it."""
-        words = words_of(columns) if len(self._lines) < self._most_near else []
-        self._store([], columns, words, lines, [file] * len(lines), [layout] * len(lines))
+        self._store([], columns, lines, [file] * len(lines), [layout] * len(lines))
 
     def refuse(self, problems: Sequence[Problem], row: RefusedRow) -> None:
         """One row that cannot be used, and what was read of it."""
@@ -128,15 +142,13 @@ class VersionWriter:
 
     def _flush(self) -> None:
         lines, files = [line for line, _ in self._places], [file for _, file in self._places]
-        words = [_words(row) for row in self._rows] if len(self._lines) < self._most_near else []
-        self._store(self._rows, None, words, lines, files, self._layouts)
+        self._store(self._rows, None, lines, files, self._layouts)
         self._rows, self._places, self._layouts = [], [], []
 
     def _store(
         self,
         rows: Sequence[Row],
         columns: Columns | None,
-        words: Sequence[str],
         lines: Sequence[int],
         files: Sequence[int],
         layouts: Sequence[Layout],
@@ -148,8 +160,6 @@ class VersionWriter:
         # Most of it is done outside of Python's lock: beside the reading of the next rows.
         self._collect(BATCHES_ASIDE)
         self._aside.append(self._writing.submit(self._write, rows, columns, lines, files, layouts, first))
-        if words:
-            self._near.add(words)
 
     def _write(
         self,
@@ -159,8 +169,8 @@ class VersionWriter:
         files: Sequence[int],
         layouts: Sequence[Layout],
         first: int,
-    ) -> Future[list[tuple[Problem, int]]]:
-        """Writes a batch; the problems of its words, each with its row, come from a third thread."""
+    ) -> _Batch:
+        """Writes a batch; what its words are like comes from further threads."""
         if columns is None:
             content = list(map(row_line, rows))
             whole: bytes | memoryview = b"".join(content)
@@ -172,7 +182,11 @@ class VersionWriter:
         self._size += len(whole)
         batch = self._rows_file.write(rows, lines, files, columns)
         self._count(batch)
-        return self._scanning.submit(self._scan, batch, lines, files, layouts, first)
+        compared = first < self._most_near
+        return _Batch(
+            self._scanning.submit(self._scan, batch, lines, files, layouts, first),
+            self._comparing.submit(lambda: self._near.add(words_of(batch))) if compared else None,
+        )
 
     def _scan(
         self,
@@ -190,8 +204,11 @@ class VersionWriter:
     def _collect(self, most: int = 0) -> None:
         """Waits until no more than `most` batches are being looked at."""
         while len(self._aside) > most:
-            for problem, row in self._aside.popleft().result().result():
+            batch = self._aside.popleft().result()
+            for problem, row in batch.problems.result():
                 self._problems.append(problem, row)
+            if batch.signatures is not None:
+                batch.signatures.result()
 
     def _count(self, batch: pa.RecordBatch) -> None:
         for name in batch.schema.names:
@@ -225,11 +242,7 @@ class VersionWriter:
         for row, twin in self._duplicates.pairs():
             self._note_twin("duplicate", row, twin)
             is_twin[row] = True
-        progress(0, len(self._lines))
-        with RowLookup(self._folder / ROWS) as lookup:
-            for row, twin, similarity in self._near.groups(lambda rows: [_words(r) for r in lookup.rows(rows)]):
-                if not is_twin[row]:
-                    self._note_twin("near_duplicate", row, twin, similarity=similarity_text(similarity))
+        near_counts = self._find_near(is_twin, progress)
         self._note_imbalance()
         self._problems.close()
         self._refused.close()
@@ -250,7 +263,31 @@ class VersionWriter:
             else {},
             problems=dict(self._problems.counts),
             near_checked=len(self._lines) <= self._most_near,
+            near_counts=near_counts,
         )
+
+    def _find_near(self, is_twin: NDArray[np.bool_], progress: Progress) -> dict[int, int]:
+        """How many rows are as near an earlier one as a percentage says, or nearer; of those that are not the same as
+        an earlier one."""
+        total = len(self._lines)
+        progress(0, total)
+        similarities = array("d")
+        with (
+            RowLookup(self._folder / ROWS, is_own=True) as lookup,
+            NearFileWriter(self._folder / NEAR_FILE) as near_file,
+        ):
+            for near in self._near.groups(
+                lambda rows: words_of(lookup.batch(rows)), lambda share: progress(int(total * share), total)
+            ):
+                if is_twin[near.row]:
+                    continue
+                near_file.append(*near)
+                similarities.append(near.similarity)
+                if near.similarity >= NEAR:
+                    self._note_twin(
+                        "near_duplicate", near.row, near.earlier, similarity=similarity_text(near.similarity)
+                    )
+        return least_counts(similarities) if similarities else {}
 
     def _note_twin(self, code: str, row: int, twin: int, **values: Any) -> None:
         place = str(self._lines[twin])
@@ -266,13 +303,3 @@ class VersionWriter:
             share = f"{many / self._labels.total():.0%}"
             values = {"most": most, "share": share, "least": least, "count": few}
             self._problems.append(Problem(0, "label", "label_imbalance", values))
-
-
-def _words(row: Row) -> str:
-    """What a row says, for comparing it with others. A system message that all share would make all alike."""
-    if "text" in row:
-        return str(row["text"])
-    texts: Iterator[str] = (
-        turn["content"] for part in TURN_PARTS for turn in row.get(part, ()) if turn["role"] != "system"
-    )
-    return "\n".join(texts)

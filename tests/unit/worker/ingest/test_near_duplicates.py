@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from studio.worker.ingest.near_duplicates import NearDuplicates, similarity_text
+from studio.worker.ingest.row_words import Words
 
 WORDS = [f"{a}{b}{c}" for a in "bdfklmnprst" for b in "aeiou" for c in "bdfklmnprst"]
 TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps."
@@ -17,8 +18,9 @@ CHINESE = "我昨天在北京大学的图书馆里读了一本关于机器学习
 def found(texts: Sequence[str], threshold: float = 0.8, call: int = 1000) -> list[tuple[int, int, float]]:
     duplicates = NearDuplicates(threshold)
     for start in range(0, len(texts), call):
-        duplicates.add(texts[start : start + call])
-    return list(duplicates.groups(lambda rows: [texts[row] for row in rows]))
+        duplicates.add([texts[start : start + call]])
+    near = duplicates.groups(lambda rows: [[texts[row] for row in rows]])
+    return [each for each in near if each.similarity >= threshold]
 
 
 def similarity(one: str, other: str) -> float:
@@ -159,22 +161,22 @@ def test_every_group_keeps_a_row_and_rows_come_once_and_in_order() -> None:
 def test_many_equal_rows_are_each_held_against_one() -> None:
     read: list[int] = []
 
-    def texts_of(rows: Sequence[int]) -> list[str]:
+    def words_of(rows: Sequence[int]) -> Words:
         assert list(rows) == sorted(set(rows))
         read.extend(rows)
-        return [TEXT] * len(rows)
+        return [[TEXT] * len(rows)]
 
     duplicates = NearDuplicates()
     for _ in range(20):
-        duplicates.add([TEXT] * 1000)
-    assert list(duplicates.groups(texts_of)) == [(row, 0, 1.0) for row in range(1, 20_000)]
+        duplicates.add([[TEXT] * 1000])
+    assert list(duplicates.groups(words_of)) == [(row, 0, 1.0) for row in range(1, 20_000)]
     assert len(read) < 20_200
 
 
 def test_the_texts_themselves_decide() -> None:
     duplicates = NearDuplicates()
-    duplicates.add([TEXT] * 3)
-    assert list(duplicates.groups(lambda rows: [[TEXT, CHINESE, TEXT][row] for row in rows])) == [(2, 0, 1.0)]
+    duplicates.add([[TEXT] * 3])
+    assert list(duplicates.groups(lambda rows: [[[TEXT, CHINESE, TEXT][row] for row in rows]])) == [(2, 0, 1.0)]
 
 
 def test_how_the_rows_were_cut_into_calls_does_not_matter() -> None:
@@ -189,8 +191,8 @@ def test_how_the_rows_were_cut_into_calls_does_not_matter() -> None:
 
 def test_no_rows_have_no_duplicates() -> None:
     duplicates = NearDuplicates()
-    duplicates.add([])
-    assert list(duplicates.groups(lambda rows: [""] * len(rows))) == []
+    duplicates.add([[]])
+    assert list(duplicates.groups(lambda rows: [[""] * len(rows)])) == []
 
 
 def test_half_a_character_is_no_error() -> None:
