@@ -120,8 +120,8 @@ def renderer_of(sources: Sources, most: int) -> Render:
 
 
 def _message_fields(message: Any) -> dict[str, Any]:
-    """A message as transformers hands it to a template."""
-    fields = {key: value for key, value in message.items() if value is not None}
+    """A message as transformers hands it to a template. That it is not learned is nothing to a template."""
+    fields = {key: value for key, value in message.items() if value is not None and key != "weight"}
     reasoning = next((fields[name] for name in _REASONING if name in fields), None)
     return fields if reasoning is None else {"thinking": reasoning, **fields, "reasoning_content": reasoning}
 

@@ -165,7 +165,7 @@ class Reply:
             case Compiled():
                 plain = {"compiled": True}
             case RenderedText(turns=turns):
-                plain = {"turns": [[turn.index, turn.span, turn.follows_prompt] for turn in turns]}
+                plain = {"turns": [[turn.index, turn.span, turn.follows_prompt, turn.is_masked] for turn in turns]}
             case Refused(refusal):
                 plain = {"refused": refusal.as_dict()}
             case AtLimit(what):
@@ -208,8 +208,8 @@ def _refusal(plain: Plain) -> TemplateRefusal:
 
 def _turn(plain: Any) -> TargetTurn:
     match plain:
-        case [int(index), None, bool(follows)]:
-            return TargetTurn(index, None, follows)
-        case [int(index), [int(start), int(end)], bool(follows)]:
-            return TargetTurn(index, (start, end), follows)
+        case [int(index), None, bool(follows), bool(masked)]:
+            return TargetTurn(index, None, follows, masked)
+        case [int(index), [int(start), int(end)], bool(follows), bool(masked)]:
+            return TargetTurn(index, (start, end), follows, masked)
     raise ValueError("no turn")

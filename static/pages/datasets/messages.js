@@ -30,8 +30,9 @@ const verdict = (label) => (label === "good" ? pill(t("rated good"), "ok") : pil
 const turnNode = (turn) =>
   h(
     "div",
-    { class: "turn" },
-    turn.role && h("b", {}, ROLES[turn.role] || turn.role),
+    { class: turn.masked ? "turn masked" : "turn" },
+    turn.role && h("b", {}, ROLES[turn.role] || turn.role, turn.masked && [" ", pill(t("not trained on"))]),
+    turn.reasoning && h("p", { class: "reasoning" }, h("b", {}, t("Reasoning")), " ", turn.reasoning),
     turn.content && h("p", {}, turn.content, turn.cut > 0 && "…"),
     turn.calls.map((call) =>
       h(

@@ -120,6 +120,12 @@ export function rowList(view) {
           t("is what the model learns to write. The rest is its input, as formatted by the chat template of {model}.", {
             model: result.model,
           }),
+          result.rows.some((row) => row.turns.some((turn) => turn.masked)) && [
+            " ",
+            h("span", { class: "masked" }, t("Grey text")),
+            " ",
+            t("is marked in the dataset as not to be trained on."),
+          ],
           result.rows.some((row) => row.beyond) && [
             " ",
             h("del", {}, t("Struck-through text")),
@@ -166,7 +172,9 @@ export function rowList(view) {
     h(
       "p",
       { class: "seen" },
-      row.parts.map(([text, isTarget]) => (isTarget ? h("mark", {}, text) : text)),
+      row.parts.map(([text, isTarget, isMasked]) =>
+        isTarget ? h("mark", {}, text) : isMasked ? h("span", { class: "masked" }, text) : text,
+      ),
       row.beyond && h("del", {}, row.beyond),
     );
   const place = (row) =>

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
 from typing import Any, Protocol
@@ -15,21 +15,24 @@ from typing import Any, Protocol
 from studio.domain.chat.template_faults import TemplateRefusal
 
 Messages = Sequence[Mapping[str, Any]]
-"""Turns as in dataset_rows: role, content, and where they are there tool_calls, name, tool_call_id."""
+"""Turns as in row_parts.Turn."""
 Tools = Sequence[Mapping[str, Any]]
 Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class TargetTurn:
-    """`index` is the turn's place in the conversation; `span` is None where nothing of it is learned.
+    """`index` is the turn's place in the conversation; `span` is where in the text it stands, None where nothing of it
+    is learned, or to be masked.
 
     `follows_prompt`: what stands before the span is, to the letter, what the model is given when it is to answer there.
+    `is_masked`: the dataset says that this turn is not to be learned; its span is read alone.
     """
 
     index: int
     span: Span | None
     follows_prompt: bool
+    is_masked: bool = False
 
 
 class Render(Protocol):
@@ -42,23 +45,49 @@ class Render(Protocol):
 _UNFINISHED_TAG = re.compile(r"[<\[][^<>\[\]]*$")
 
 
+def is_masked(message: Mapping[str, Any]) -> bool:
+    """Whether a turn is only read, and never learned."""
+    return message.get("weight") == 0
+
+
 def turns_of(row: Mapping[str, Any], render: Render, *, answers_only: bool = True) -> tuple[str, list[TargetTurn]]:
     """A conversation (as row_parts.trained_content gives it) as the model sees it, and what is trained on of each
-    assistant turn; where all words are trained on, that is the whole text.
+    assistant turn; where all words are trained on, that is the whole text, without the turns that are masked, by
+    whoever they are.
 
     Raises TemplateRefusal, TemplateExceeds as target_turns does.
     """
     messages, tools = row["messages"], row.get("tools")
     if answers_only:
         return target_turns(messages, render, tools)
-    text = render(messages, False, tools)
-    said_by = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
-    return text, [TargetTurn(i, (0, len(text)), True) for i in said_by]
+    if tools:
+        render = partial(render, tools=tools)
+    text = render(messages, False)
+    turns = []
+    for i, message in enumerate(messages):
+        if is_masked(message):
+            turns.append(TargetTurn(i, _masked_span(messages, i, text, render), True, is_masked=True))
+        elif message["role"] == "assistant":
+            turns.append(TargetTurn(i, (0, len(text)), True))
+    return text, turns
 
 
 def spans_of(text: str, turns: Sequence[TargetTurn], *, answers_only: bool = True) -> list[Span]:
     """Which characters are learned."""
-    return [turn.span for turn in turns if turn.span] if answers_only else [(0, len(text))]
+    if answers_only:
+        return [turn.span for turn in turns if turn.span and not turn.is_masked]
+    if not (masked := masked_spans(turns)):
+        return [(0, len(text))]
+    spans, here = [], 0
+    for start, end in masked:
+        spans.append((here, start))
+        here = end
+    return [(start, end) for start, end in (*spans, (here, len(text))) if start < end]
+
+
+def masked_spans(turns: Sequence[TargetTurn]) -> list[Span]:
+    """Which characters are of turns that are not to be learned."""
+    return [turn.span for turn in turns if turn.span and turn.is_masked]
 
 
 def answer_spans(messages: Messages, render: Render, tools: Tools | None = None) -> tuple[str, list[Span]]:
@@ -91,17 +120,45 @@ def target_turns(messages: Messages, render: Render, tools: Tools | None = None)
     turns = []
     for i, message in enumerate(messages):
         if message["role"] == "assistant":
-            head = _render_or_none(messages[:i], True, render)
-            start, end = _span(messages, i, text, render, head)
-            answer = message["content"].rpartition("</think>")[2].strip()
-            calls = [call["function"]["name"] for call in message.get("tool_calls", ())]
-            says_call = any(name in text[start:end] for name in calls)
-            if not says_call and answer not in text[start:end]:  # such as under a template that takes parts only
-                raise _span_refusal(i)
-            is_target = says_call or answer or not calls
-            follows_prompt = i == 0 or head is None or text[:start] == head
-            turns.append(TargetTurn(i, (start, end) if is_target else None, follows_prompt))
+            turn = _target_turn(messages, i, text, render)
+            turns.append(replace(turn, is_masked=True) if is_masked(message) else turn)
     return text, turns
+
+
+def _target_turn(messages: Messages, i: int, text: str, render: Render) -> TargetTurn:
+    message = messages[i]
+    head = _render_or_none(messages[:i], True, render)
+    try:
+        start, end = _span(messages, i, text, render, head)
+        answer = message["content"].rpartition("</think>")[2].strip()
+        calls = [call["function"]["name"] for call in message.get("tool_calls", ())]
+        says_call = any(name in text[start:end] for name in calls)
+        if not says_call and answer not in text[start:end]:  # such as under a template that takes parts only
+            raise _span_refusal(i)
+    except TemplateRefusal:
+        if is_masked(message):  # where it stands need not be known: nothing but the other answers is learned
+            return TargetTurn(i, None, True)
+        raise
+    is_target = says_call or answer or not calls
+    follows_prompt = i == 0 or head is None or text[:start] == head
+    return TargetTurn(i, (start, end) if is_target else None, follows_prompt)
+
+
+def _masked_span(messages: Messages, i: int, text: str, render: Render) -> Span:
+    """Where a turn stands that is not to be learned among all words: an answer with its end, of others the words."""
+    try:
+        if messages[i]["role"] == "assistant":
+            return _span(messages, i, text, render, _render_or_none(messages[:i], True, render))
+        before, mark, after = _around(_unused_mark(text), i, messages, render)
+        if mark and text.startswith(before) and text.endswith(after):
+            return len(before), max(len(before), len(text) - len(after))
+    except TemplateRefusal:
+        pass
+    raise TemplateRefusal(
+        "The model's chat template changes turn {turn}, so it cannot be kept from being trained on.",
+        "Turn on “Train on answers only”, or choose another chat template.",
+        turn=i + 1,
+    )
 
 
 def parts_of(text: str, spans: Sequence[Span]) -> list[tuple[str, bool]]:
@@ -131,7 +188,7 @@ def _render_or_none(messages: Messages, add_generation_prompt: bool, render: Ren
 
 
 def _span_of_mark(messages: Messages, i: int, text: str, render: Render, head: str | None) -> Span:
-    mark = "ANSWER" + "X" * (1 + max(map(len, re.findall("ANSWER(X*)", text)), default=0))
+    mark = _unused_mark(text)
     before, middle, after = _around(mark, i, messages, render)
     if head is not None and text.startswith(head):
         start = len(head)
@@ -159,9 +216,14 @@ def _span_refusal(i: int) -> TemplateRefusal:
     )
 
 
+def _unused_mark(text: str) -> str:
+    return "ANSWER" + "X" * (1 + max(map(len, re.findall("ANSWER(X*)", text)), default=0))
+
+
 def _around(mark: str, i: int, messages: Messages, render: Render) -> tuple[str, str, str]:
     """What stands before and behind turn i's content, with the mark between."""
-    turn = {key: value for key, value in messages[i].items() if key != "tool_calls"}  # calls are part of the answer
+    # Calls and reasoning are part of the answer.
+    turn = {key: value for key, value in messages[i].items() if key not in ("tool_calls", "reasoning_content")}
     marked_messages = [*messages[:i], turn | {"content": mark}, *messages[i + 1 :]]
     return render(marked_messages, False).partition(mark)
 

@@ -31,6 +31,8 @@ def losses(row: Mapping[str, Any], text: str, turns: Sequence[TargetTurn]) -> It
     """
     messages: Sequence[Mapping[str, Any]] = row["messages"]
     for turn in turns:
+        if turn.is_masked:  # of what is not learned, nothing is lost
+            continue
         message = messages[turn.index]
         answer = text[slice(*turn.span)] if turn.span else ""
         if lost_tool := _lost_call(message, answer):

@@ -62,6 +62,9 @@ _SHARED = r"""
 {%- endif -%}
 {%- set begin = bos_token or '' -%}
 {%- macro said(message) -%}
+    {%- if message.reasoning_content -%}
+        {{- '<think>\n' + message.reasoning_content + '\n</think>\n\n' -}}
+    {%- endif -%}
     {{- message.content or '' -}}
     {%- for call in message.tool_calls or [] -%}
         {%- set given = call.function.arguments or {} -%}

@@ -132,6 +132,22 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
         "“{field}” is the same answer as the chosen one, so there is nothing to prefer.",
         "Write two different answers, or skip the row.",
     ),
+    "no_learned_answer": ProblemKind(
+        "No answer to train on",
+        "Every answer of “{field}” is marked as not to be trained on.",
+        "Give at least one answer the weight 1, or skip the row.",
+    ),
+    "bad_weight": ProblemKind(
+        "Wrong weight",
+        "“{field}” must be 0 or 1, or true or false; it is “{found}”.",
+        "Write 0 or false for a turn that is not to be trained on, or remove it.",
+    ),
+    "weight_in_part": ProblemKind(
+        "Weights other than 0 and 1",
+        "“{field}” is {found}, which cannot be weighed: the turn is trained on as with the weight 1.",
+        "Write 0 for a turn that is not to be trained on, and 1 for any other.",
+        "warning",
+    ),
     "no_verdict": ProblemKind(
         "No rating",
         "“{field}” must be true or false; it is “{found}”.",
@@ -245,3 +261,6 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
         "warning",
     ),
 }  # fmt: skip
+
+READING_WARNINGS = ("weight_in_part",)
+"""Warnings that tell of what a file has, and the rows that are made of it have not."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 Turn = dict[str, Any]
-"""{"role", "content"}, and where they are there "tool_calls", "name", "tool_call_id"."""
+"""{"role", "content"}, and where they are there "tool_calls", "name", "tool_call_id", "reasoning_content", and
+"weight", which is 0 in a turn that is read and never learned."""
 
 Row = dict[str, Any]
 """One of four shapes, in trl's own names: {"messages": [Turn, …]}, {"text"}, {"prompt", "chosen", "rejected"} or
@@ -15,6 +16,8 @@ split them by, all but text "tools"."""
 ANSWER_PARTS = ("chosen", "rejected", "completion")
 TURN_PARTS = ("messages", "prompt", *ANSWER_PARTS)
 """The parts that are lists of turns, in the order in which they are read."""
+TURN_TEXTS = ("content", "reasoning_content")
+"""The fields of a turn that hold what people or models have written."""
 TEXT_PARTS = ("text", *TURN_PARTS)
 """The parts that hold what people or models have written."""
 
@@ -45,5 +48,9 @@ def texts_of(row: Row) -> list[tuple[str, str]]:
     if "text" in row:
         return [("text", row["text"])]
     return [
-        (f"{part}[{i}].content", turn["content"]) for part in TURN_PARTS for i, turn in enumerate(row.get(part, ()))
+        (f"{part}[{i}].{name}", turn[name])
+        for part in TURN_PARTS
+        for i, turn in enumerate(row.get(part, ()))
+        for name in TURN_TEXTS
+        if name in turn
     ]

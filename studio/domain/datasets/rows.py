@@ -13,7 +13,15 @@ from studio.domain.datasets.formats import VERDICT_OF, Format, Layout, excerpt
 from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.row_parts import Row, Turn
-from studio.domain.datasets.tool_calls import WrongTools, read_call, read_calls, read_tools
+from studio.domain.datasets.tool_calls import WrongTools, read_calls, read_tools
+from studio.domain.datasets.turn_fields import (
+    WrongWeight,
+    joined_calls,
+    reasoning_in,
+    teaches,
+    weight_in,
+    without_thoughts,
+)
 from studio.domain.graphemes import cut
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -40,8 +48,8 @@ _KINDS = {bool: "boolean", int: "number", float: "number", str: "string", dict: 
 def read_row(
     layout: Layout, row: Any, line: int, file: int = 0, notes: Notes | None = None
 ) -> tuple[Row | None, list[Problem]]:
-    """The row in its shape, or None and what is wrong with it. Words are kept as they are; what else was done to a row
-    that is used is added to `notes`."""
+    """The row in its shape with warnings, or None and what is wrong with it. Words are kept as they are; what else was
+    done to a row that is used is added to `notes`."""
     if layout.format is Format.CHAT and len(layout.columns) == 1 and (turns := _plain_chat(layout, row)) is not None:
         return {"messages": turns}, []
     reader = _RowReader(layout, line, file)
@@ -51,7 +59,7 @@ def read_row(
     if notes is not None:
         for code, field in reader.notes:
             notes.add(code, line, field=field)
-    return content, []
+    return content, reader.warnings
 
 
 def _plain_chat(layout: Layout, row: Any) -> list[Turn] | None:
@@ -86,6 +94,7 @@ class _RowReader:
     def __init__(self, layout: Layout, line: int, file: int) -> None:
         self.problems: list[Problem] = []
         self.notes: dict[tuple[str, str], None] = {}  # code and field of what is said once for all rows
+        self.warnings: list[Problem] = []  # at most one of each kind
         self._columns = layout.columns
         self._format = layout.format
         self._line = line
@@ -93,6 +102,10 @@ class _RowReader:
 
     def note(self, field: str, code: str, **values: Any) -> None:
         self.problems.append(Problem(self._line, field, code, values, self._file))
+
+    def warn(self, field: str, code: str, **values: Any) -> None:
+        if all(warning.code != code for warning in self.warnings):
+            self.warnings.append(Problem(self._line, field, code, values, self._file))
 
     def row(self, row: Any) -> Row:
         if not isinstance(row, Mapping):
@@ -127,6 +140,8 @@ class _RowReader:
         turns = self._with_system(row, turns)
         if not self.problems:
             self._check_order(turns, field)
+        if self._format is not Format.UNPAIRED:
+            self._check_teaches(turns, field)
         return turns
 
     def _preference(self, row: Mapping[str, Any]) -> Row:
@@ -147,6 +162,7 @@ class _RowReader:
         if not self.problems:
             for part, turns in (("chosen", chosen), ("rejected", rejected)):
                 self._check_order([*prompt, *turns], self._columns[part])
+                self._check_teaches(turns, self._columns[part])
             if not self.problems and chosen == rejected:
                 self.note(self._columns["rejected"], "same_answers")
         return {"prompt": prompt, "chosen": chosen, "rejected": rejected}
@@ -158,6 +174,8 @@ class _RowReader:
         if verdict is None:
             self.note(column, "no_verdict", found=excerpt(str(row.get(column))))
         answer_start = max((i + 1 for i, turn in enumerate(turns) if turn["role"] != "assistant"), default=0)
+        if verdict:
+            self._check_teaches(turns[answer_start:], self._columns.get("messages") or self._columns["completion"])
         return {"prompt": turns[:answer_start], "completion": turns[answer_start:], "label": bool(verdict)}
 
     def _add_tools(self, row: Mapping[str, Any], content: Row) -> None:
@@ -251,7 +269,7 @@ class _RowReader:
         elif not value:
             self.note(field, "no_turns")
         else:
-            return [self._one_turn(turn, f"{field}[{i}]") for i, turn in enumerate(value)]
+            return joined_calls([self._one_turn(turn, f"{field}[{i}]") for i, turn in enumerate(value)])
         return []
 
     def _one_turn(self, turn: Any, field: str) -> Turn:
@@ -261,13 +279,14 @@ class _RowReader:
         who = "from" if turn.get("role") is None and "from" in turn else "role"
         what = "value" if turn.get("content") is None and "value" in turn else "content"
         role, is_call = self._role(turn.get(who), f"{field}.{who}")
-        content = turn.get(what)
+        content, thoughts = without_thoughts(turn.get(what)) if role == "assistant" else (turn.get(what), "")
         new_turn = _turn(role, "")
+        calls = content if is_call else turn.get("tool_calls") or turn.get("function_call")
         try:
-            if is_call and isinstance(content, str):
-                new_turn["tool_calls"] = [read_call(content)]
-            elif turn.get("tool_calls") or turn.get("function_call"):
-                new_turn["tool_calls"] = read_calls(turn.get("tool_calls") or [turn["function_call"]])
+            if calls and (read := read_calls(calls)):
+                new_turn["tool_calls"] = read
+            elif calls and is_call:
+                raise WrongTools
         except WrongTools as error:
             self.note(f"{field}.{what if is_call else 'tool_calls'}{error.place}", "bad_tool_call")
             return new_turn
@@ -275,7 +294,27 @@ class _RowReader:
             new_turn["content"] = self._content(content, f"{field}.{what}", role, calls="tool_calls" in new_turn)
         if role == "tool":
             new_turn |= {key: turn[key] for key in ("name", "tool_call_id") if isinstance(turn.get(key), str)}
+        if role == "assistant":
+            self._add_reasoning(new_turn, turn, field, what, thoughts)
+        self._add_weight(new_turn, turn, field)
         return new_turn
+
+    def _add_reasoning(self, new_turn: Turn, turn: Mapping[str, Any], field: str, what: str, thoughts: str) -> None:
+        reasoning, name = reasoning_in(turn)
+        words = self._words(reasoning or thoughts, f"{field}.{name or what}", may_be_empty=True)
+        if words.strip() and not _says_thought(new_turn["content"], words):
+            new_turn["reasoning_content"] = words
+
+    def _add_weight(self, new_turn: Turn, turn: Mapping[str, Any], field: str) -> None:
+        try:
+            weight, name = weight_in(turn)
+        except WrongWeight as error:
+            self.note(f"{field}.{error.field}", "bad_weight", found=excerpt(str(error.found)))
+            return
+        if weight == 0:
+            new_turn["weight"] = 0
+        elif weight != 1 and new_turn["role"] == "assistant":
+            self.warn(f"{field}.{name}", "weight_in_part", found=excerpt(str(turn[name])))
 
     def _role(self, value: Any, field: str) -> tuple[str, bool]:
         """The role, and whether its words are a tool call."""
@@ -312,6 +351,15 @@ class _RowReader:
                 self.note(field, "same_role", before=i, turn=i + 1, role=role)
         if roles[-1] != "assistant":
             self.note(field, "no_answer", role=roles[-1])
+
+    def _check_teaches(self, turns: Sequence[Turn], field: str) -> None:
+        if not self.problems and not teaches(turns):
+            self.note(field, "no_learned_answer")
+
+
+def _says_thought(content: str, thought: str) -> bool:
+    """Whether an answer has its reasoning in its own words already."""
+    return thought.strip() in content.rpartition("</think>")[0]
 
 
 def _turn(role: str, content: str) -> Turn:

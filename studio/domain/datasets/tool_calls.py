@@ -40,8 +40,15 @@ def _tool(value: Any) -> Tool:
 
 
 def read_calls(value: Any) -> list[Call]:
-    """The calls of one turn. Raises WrongTools."""
+    """The calls of one turn: a list of them, or one alone, or that in JSON; none where all its fields are null.
+
+    Raises WrongTools.
+    """
     calls = _parse(value)
+    if calls is None or (isinstance(calls, Mapping) and all(field is None for field in calls.values())):
+        return []
+    if isinstance(calls, Mapping):
+        return [read_call(calls)]
     if not isinstance(calls, list):
         raise WrongTools
     return [read_call(call, f"[{i}]") for i, call in enumerate(calls)]

@@ -11,13 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from studio.domain.chat.spans import spans_of
+from studio.domain.chat.spans import masked_spans, spans_of
 from studio.domain.chat.template_faults import TemplateExceeds
 from studio.domain.chat.templates import AUTOMATIC, TemplateChoice
 from studio.domain.datasets.formats import read_layout
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
-from studio.domain.datasets.row_parts import TEXT_PARTS, Row, trained_content
+from studio.domain.datasets.row_parts import TEXT_PARTS, TURN_TEXTS, Row, trained_content
 from studio.domain.datasets.rows import read_row
 from studio.domain.errors import StudioError
 from studio.rendering.chat_template import Rendered
@@ -49,7 +49,8 @@ def rows(
     words of `search` stand, upper and lower case alike.
 
     A row is a domain.dataset_rows.Row with `number` (its index) and `line` (its place in the file). With a model it has
-    `rendered` too, what that model learns from, and `spans`, the [start, end) characters of it that are trained; or
+    `rendered` too, what that model learns from, and `spans`, the [start, end) characters of it that are trained
+    (`masked`: of turns that the dataset says are not to be trained on); or
     `error`, a StudioError, where the model's chat template refuses it. With a token count that is done, `spans` are
     those of the tokens that training labels, and `tokens`, `trained`, `lost` and `shown` are theirs (see
     worker.tokenization.task).
@@ -99,12 +100,19 @@ def _matching_rows(path: str, sha256: str, search: str) -> Sequence[int]:
             if name in batch.schema.names:
                 column = batch[name]
                 is_list = pa.types.is_list(column.type)
-                texts = column.flatten().field("content") if is_list else column
-                has = pc.indices_nonzero(pc.match_substring(texts, search, ignore_case=True))
-                rows_with_it = pc.list_parent_indices(column).take(has) if is_list else has
-                hits = pa.concat_arrays([hits, rows_with_it.cast(pa.int64())])
+                for texts in _texts_of_turns(column) if is_list else [column]:
+                    has = pc.indices_nonzero(pc.match_substring(texts, search, ignore_case=True))
+                    rows_with_it = pc.list_parent_indices(column).take(has) if is_list else has
+                    hits = pa.concat_arrays([hits, rows_with_it.cast(pa.int64())])
         numbers += [number * BATCH + i for i in sorted(set(hits.to_pylist()))]
     return numbers
+
+
+def _texts_of_turns(column: pa.ListArray) -> list[pa.Array]:
+    """Each field of turns that holds text; older files have fewer."""
+    turns = column.flatten()
+    names = [field.name for field in turns.type]
+    return [turns.field(name) for name in TURN_TEXTS if name in names]
 
 
 def _render_rows(page: Sequence[dict[str, Any]], model: Model, chat_template: TemplateChoice) -> list[dict[str, Any]]:
@@ -123,7 +131,8 @@ def _render_rows(page: Sequence[dict[str, Any]], model: Model, chat_template: Te
             rendered_rows.append(row | {"error": one})
         else:
             text, turns = one
-            rendered_rows.append(row | {"rendered": text, "spans": spans_of(text, turns)})
+            spans = {"spans": spans_of(text, turns), "masked": masked_spans(turns)}
+            rendered_rows.append(row | {"rendered": text, **spans})
     return rendered_rows
 
 

@@ -17,8 +17,11 @@ from studio.store.arrow_file import ArrowFile, ArrowFileWriter, DamagedFile
 
 BATCH = 1000
 
-_TURN_FIELDS = ("role", "content", "tool_calls", "name", "tool_call_id")
-_TURNS = pa.list_(pa.struct([(name, pa.string()) for name in _TURN_FIELDS]))
+_TURN_FIELDS = {
+    **dict.fromkeys(("role", "content", "tool_calls", "name", "tool_call_id", "reasoning_content"), pa.string()),
+    "weight": pa.int8(),
+}
+_TURNS = pa.list_(pa.struct(list(_TURN_FIELDS.items())))
 _PLACE = [("line", pa.int64()), ("file", pa.int16())]
 SCHEMAS: dict[str, pa.Schema] = {
     "chat": pa.schema([("messages", _TURNS), ("tools", pa.string()), ("label", pa.string()), *_PLACE]),
@@ -94,7 +97,11 @@ def _turn_lists(lists: Sequence[Sequence[dict[str, Any]]]) -> pa.Array:
     if any(len(turn) > 2 for turn in turns):
         calls = [turn.get("tool_calls") for turn in turns]
         encoded_calls = [None if value is None else json.dumps(value, ensure_ascii=False) for value in calls]
-        more = {name: pa.array([turn.get(name) for turn in turns], pa.string()) for name in ("name", "tool_call_id")}
+        more = {
+            name: pa.array([turn.get(name) for turn in turns], kind)
+            for name, kind in _TURN_FIELDS.items()
+            if name not in ("role", "content", "tool_calls")
+        }
         more["tool_calls"] = pa.array(encoded_calls, pa.string())
     role = pa.array([turn["role"] for turn in turns], pa.string())
     content = pa.array([turn["content"] for turn in turns], pa.string())
@@ -104,14 +111,14 @@ def _turn_lists(lists: Sequence[Sequence[dict[str, Any]]]) -> pa.Array:
 def turn_lists(offsets: Sequence[int], role: pa.Array, content: pa.Array, **more: pa.Array) -> pa.Array:
     """Lists of turns as a column. offsets: where each list begins among all turns, and where the last one ends."""
     columns = {"role": role, "content": content, **more}
-    fields = [columns[name] if name in columns else pa.nulls(len(role), pa.string()) for name in _TURN_FIELDS]
+    fields = [columns[name] if name in columns else pa.nulls(len(role), kind) for name, kind in _TURN_FIELDS.items()]
     struct = pa.StructArray.from_arrays(fields, fields=list(_TURNS.value_type))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), struct, type=_TURNS)
 
 
 def rows_from(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     """The batch's rows as plain data, without the place and without what is not there. Older files, which have fewer
-    columns, are read too."""
+    columns, and turns with fewer fields, are read too."""
     columns = {name: _values(batch.column(name), name) for name in batch.schema.names if name not in ("line", "file")}
     if len(columns) > 1:
         columns = {name: values for name, values in columns.items() if any(value is not None for value in values)}

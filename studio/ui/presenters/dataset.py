@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from studio.domain.chat.spans import parts_of
+from studio.domain.chat.spans import Span, is_masked, parts_of
 from studio.domain.datasets.clean_actions import ACTIONS, Action
 from studio.domain.datasets.file_format import shown_encoding
 from studio.domain.datasets.formats import PARTS, Format
@@ -172,7 +172,8 @@ def shown_problem(problem: Problem, names: Sequence[str], language: str) -> dict
 
 
 def shown_row(row: dict[str, Any], language: str, longest: int = MAX_CHARACTERS) -> dict[str, Any]:
-    """A row of `browse.rows` as its `turns`, and as the `parts` of its rendered text, [text, is it trained].
+    """A row of `browse.rows` as its `turns`, and as the `parts` of its rendered text, [text, is it trained, is it of a
+    turn that the dataset says is not to be trained on].
 
     `cut` says how many characters were left out, behind the first `longest` of the rendered text or of a turn; `shown`
     how many of the text are within max length, where it was counted.
@@ -192,10 +193,20 @@ def shown_row(row: dict[str, Any], language: str, longest: int = MAX_CHARACTERS)
     text = cut(whole, longest)
     within = text[: row["shown"]] if row.get("tokens") else text
     return fields | {
-        "parts": [list(part) for part in parts_of(within, row["spans"])],
+        "parts": _parts(within, row["spans"], row.get("masked", ())),
         "beyond": text[len(within) :],
         "cut": len(whole) - len(text),
     }
+
+
+def _parts(text: str, spans: Sequence[Span], masked: Sequence[Span]) -> list[list[str | bool]]:
+    parts: list[list[str | bool]] = []
+    here = 0
+    for part, is_target in parts_of(text, spans):
+        own = [(max(0, start - here), min(len(part), end - here)) for start, end in masked if not is_target]
+        parts += [[words, is_target, is_masked] for words, is_masked in parts_of(part, [s for s in own if s[0] < s[1]])]
+        here += len(part)
+    return parts
 
 
 def _turns(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -207,6 +218,8 @@ def _turns(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def _shown_turn(turn: Mapping[str, Any], part: str, longest: int) -> dict[str, Any]:
     content = cut(turn["content"], longest)
+    whole_reasoning = turn.get("reasoning_content", "")
+    reasoning = cut(whole_reasoning, longest)
     calls = [
         {"name": call["function"]["name"], "arguments": call["function"]["arguments"]}
         for call in turn.get("tool_calls", ())
@@ -215,7 +228,9 @@ def _shown_turn(turn: Mapping[str, Any], part: str, longest: int) -> dict[str, A
         "role": turn["role"],
         "part": part,
         "content": content,
-        "cut": len(turn["content"]) - len(content),
+        "reasoning": reasoning,
+        "masked": turn["role"] == "assistant" and is_masked(turn),
+        "cut": len(turn["content"]) - len(content) + len(whole_reasoning) - len(reasoning),
         "calls": calls,
     }
 

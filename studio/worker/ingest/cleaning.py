@@ -8,6 +8,8 @@ from pathlib import Path
 
 from studio.domain.datasets.clean_actions import ACTIONS, Action, Value
 from studio.domain.datasets.formats import read_layout
+from studio.domain.datasets.problem import Problem
+from studio.domain.datasets.problem_kinds import READING_WARNINGS
 from studio.domain.datasets.row_parts import Row
 from studio.domain.jobs.ingest import CleanSource, DatasetSummary
 from studio.store.datasets.problem_file import read_problems, rows_with
@@ -40,6 +42,10 @@ def clean(source: CleanSource, folder: Path, report: Reporter) -> DatasetSummary
     left_out = {action.counted_as: 0 for action in ACTIONS.values()}
     changed_counts = {name: 0 for name, action in ACTIONS.items() if action.changes_rows}
     skipping = next((action for action, _ in steps if action.traits.skips_bad_rows), None)
+    # What only reading the files can tell. All else is found anew in the rows.
+    warnings: dict[int, list[Problem]] = {}
+    for problem, number in read_problems(source.problems_path, codes=READING_WARNINGS):
+        warnings.setdefault(number, []).append(problem)
     done = 0
     with VersionWriter(folder, layout.format.kind) as writer:
         if skipping is not None:
@@ -60,7 +66,8 @@ def clean(source: CleanSource, folder: Path, report: Reporter) -> DatasetSummary
                 rows = {number: row for number, row in zip(rows, new, strict=True) if row is not None}
             lines, files = batch["line"].to_pylist(), batch["file"].to_pylist()
             for number, row in rows.items():
-                writer.accept(row, lines[number - done], files[number - done], layout)
+                place = lines[number - done], files[number - done]
+                writer.accept(row, *place, layout, warnings.get(number, ()))
             done += len(lines)
             report("cleaning", done, source.rows)
         summary = writer.finish(lambda done, total: report("comparing", done, total))

@@ -222,7 +222,7 @@ def _read_one(item: Item, layout: Layout, index: int, writer: VersionWriter, not
     if row is None:
         writer.refuse(problems, RefusedRow(item[0], index, as_json(item[1]), parsed=True))
     else:
-        writer.accept(row, item[0], index, layout)
+        writer.accept(row, item[0], index, layout, problems)
 
 
 def _unclear_file(error: UnclearFormat | UnclearReading) -> UnclearFile:

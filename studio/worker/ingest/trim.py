@@ -8,6 +8,7 @@ from typing import Any
 
 from studio.domain.chat.templates import TemplateChoice
 from studio.domain.datasets.row_parts import Row, pair_contents, trained_content
+from studio.domain.datasets.turn_fields import all_learned, teaches
 from studio.domain.errors import StudioError
 from studio.worker.tokenization.encoder import Encoded, Encoder
 from studio.worker.tokenization.load import load_chat_tokenizer
@@ -56,7 +57,9 @@ class Trimmer:
             if turn["role"] == "assistant" and (i + 1 == len(turns) or turns[i + 1]["role"] == "user")
         ]
         fitting = bisect_right(ends, self._max_length, key=lambda end: self._length(row | {"messages": turns[:end]}))
-        return row | {"messages": turns[: ends[fitting - 1]]} if fitting else None
+        if not fitting or not teaches(turns[: ends[fitting - 1]]):
+            return None
+        return row | {"messages": turns[: ends[fitting - 1]]}
 
     def _length(self, row: Row) -> int:
         """Of a conversation that the template refuses because of where it ends: too long."""
@@ -81,6 +84,11 @@ class Trimmer:
 def _read(row: dict[str, Any]) -> list[Row]:
     """All that training may make of a row, and must fit: of a preference the two answers with their prompt."""
     if "rejected" in row:
-        return pair_contents(row)
-    content = trained_content(row | {"label": True} if "completion" in row else row)
-    return [] if content is None else [content]
+        contents = pair_contents(row)
+    else:
+        content = trained_content(row | {"label": True} if "completion" in row else row)
+        contents = [] if content is None else [content]
+    return [
+        content | {"messages": all_learned(content["messages"])} if "messages" in content else content
+        for content in contents
+    ]  # what is learned makes no difference to the length

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from studio.domain.datasets.formats import Layout
 from studio.domain.datasets.nearness import NEAR
 from studio.domain.datasets.problem import Problem
-from studio.domain.datasets.row_parts import Row
+from studio.domain.datasets.row_parts import TURN_TEXTS, Row
 from studio.domain.jobs.ingest import DatasetSummary
 from studio.store.datasets.folder import NEAR_FILE, PROBLEMS, REFUSED, ROWS
 from studio.store.datasets.near_file import NearFileWriter
@@ -107,7 +107,9 @@ class VersionWriter:
         """Rows until the next batch is full."""
         return BATCH - len(self._rows)
 
-    def accept(self, row: Row, line: int, file: int, layout: Layout) -> None:
+    def accept(self, row: Row, line: int, file: int, layout: Layout, warnings: Iterable[Problem] = ()) -> None:
+        for warning in warnings:
+            self._problems.append(warning, self.rows)
         self._rows.append(row)
         self._places.append((line, file))
         self._layouts.append(layout)
@@ -216,7 +218,8 @@ class VersionWriter:
             if pa.types.is_list(column.type):
                 turns = column.flatten()
                 self._turns += len(turns)
-                self._characters += pc.sum(pc.utf8_length(turns.field("content"))).as_py() or 0
+                for name_of_text in TURN_TEXTS:
+                    self._characters += pc.sum(pc.utf8_length(turns.field(name_of_text))).as_py() or 0
                 for entry in pc.value_counts(turns.field("role")).to_pylist():
                     self._roles[entry["values"]] += entry["counts"]
             elif name == "text":

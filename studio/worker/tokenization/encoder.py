@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from studio.domain.chat.spans import Span, TargetTurn, spans_of
+from studio.domain.chat.spans import Span, TargetTurn, masked_spans, spans_of
 from studio.domain.datasets.row_parts import Row
 from studio.domain.errors import StudioError
 from studio.worker.tokenization.chat_template import turn_end
@@ -24,7 +24,7 @@ class Encoded:
 
     `text` is what the model sees and `spans` what is learned of it, in characters. For each token there are its id in
     `ids`, [start, end) of its characters in the text in `offsets`, and in `is_target` whether it is learned. `turns`
-    are those of the assistant in a conversation.
+    are those of the assistant in a conversation, and those that are masked.
     """
 
     text: str
@@ -83,7 +83,9 @@ class Encoder:
 
     def _finish(self, row: Row, text: str, turns: list[TargetTurn]) -> _Rendered:
         spans = spans_of(text, turns, answers_only=self._answers_only)
-        adds_end = self._adds_end and bool(turns and turns[-1].span) and turns[-1].index + 1 == len(row["messages"])
+        last = turns[-1] if turns else None
+        is_learned = last is not None and bool(last.span) and not last.is_masked
+        adds_end = self._adds_end and is_learned and turns[-1].index + 1 == len(row["messages"])
         if adds_end:  # blanks that would stand before it are of the turn that does not follow
             text = text[: spans[-1][1]].rstrip()
             spans[-1] = (spans[-1][0], len(text))
@@ -138,6 +140,7 @@ def _encode_row(
     """`spans` None: every token is learned, those without a character in the text too."""
     places = np.fromiter(chain.from_iterable(offsets), np.int64, 2 * len(ids)).reshape(-1, 2)
     is_target = np.ones(len(ids), dtype=bool) if spans is None else token_is_in(places, spans)
+    is_target &= ~token_is_in(places, masked_spans(turns))
     is_target[:1] = False  # nothing stands before the first token that could predict it
     return Encoded(
         text, [(0, len(text))] if spans is None else spans, np.array(ids, np.int32), places, is_target, turns

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from studio.domain.chat.spans import masked_spans
 from studio.domain.chat.template_losses import Loss, losses
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.row_parts import TURN_PARTS, Row, texts_of
@@ -183,7 +184,8 @@ def _role_tokens(content: Row, encoded_row: Encoded, *, answers_only: bool) -> C
                 here = start + len(words)
                 spans.append((turn["role"], start, here))
     if answers_only and "messages" in content:
-        spans += [("assistant", start, end) for start, end in encoded_row.spans]
+        answers = sorted([*encoded_row.spans, *masked_spans(encoded_row.turns)])
+        spans += [("assistant", start, end) for start, end in answers]
     tokens: Counter[str] = Counter()
     if spans:
         starts, ends = encoded_row.offsets.T

@@ -47,6 +47,8 @@ BAD_MESSAGES: list[tuple[str, list[Any], Place]] = [
     ),
     ("two questions in a row", [ASKED, turn("user", "q2"), ANSWERED], (2, "same_role", "messages")),
     ("a question at the end", [ASKED, ANSWERED, turn("user", "q2")], (2, "no_answer", "messages")),
+    ("a weight that is none", [ASKED, turn("assistant", "a", weight="much")], (2, "bad_weight", "messages[1].weight")),
+    ("answers that are all masked", [ASKED, turn("assistant", "a", weight=0)], (2, "no_learned_answer", "messages")),
     (
         "a tool's answer at the end",
         [ASKED, turn("assistant", "", tool_calls=[json.loads(CALL)]), turn("tool", "r")],

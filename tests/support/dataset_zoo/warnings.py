@@ -23,6 +23,22 @@ LABELLED = [
 ]
 WARNINGS = [
     Case(
+        "weights in part",
+        "a.jsonl",
+        lines(A, {"messages": [{**turn, "weight": 0.5} for turn in B["messages"]]}),
+        [A, B],
+        [(2, "weight_in_part", "messages[1].weight")],
+    ),
+    Case(
+        "a secret in reasoning",
+        "a.jsonl",
+        lines(
+            {"messages": [A["messages"][0], {**A["messages"][1], "reasoning_content": "The mail is joe@example.org."}]}
+        ),
+        [{"messages": [A["messages"][0], {**A["messages"][1], "reasoning_content": "The mail is joe@example.org."}]}],
+        [(1, "email", "messages[1].reasoning_content")],
+    ),
+    Case(
         "control characters",
         "a.jsonl",
         lines({"text": "one\u0000"}, {"text": "\u202etwo"}, {"text": "a\tb\n"}),

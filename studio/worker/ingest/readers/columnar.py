@@ -142,7 +142,10 @@ def items_of(block: Block | Problem) -> Iterator[Item]:
         yield block
         return
     try:
-        columns = [values_of(column) for column in block.batch.columns]
+        columns = [
+            without_nulls(values_of(column)) if pa.types.is_nested(column.type) else values_of(column)
+            for column in block.batch.columns
+        ]
     except _NO_VALUE:
         yield from _one_by_one(block)
         return
@@ -156,7 +159,8 @@ def _one_by_one(block: Block) -> Iterator[Item]:
     for i in range(block.batch.num_rows):
         number = block.before + i + 1
         try:
-            yield number, block.batch.slice(i, 1).to_pylist()[0]
+            row = block.batch.slice(i, 1).to_pylist()[0]
+            yield number, {name: without_nulls(value) for name, value in row.items()}
         except _NO_VALUE as error:
             yield Problem(number, "", "json_too_deep", {"reason": str(error)})
 
@@ -177,3 +181,15 @@ def values_of(array: pa.Array) -> list[Any]:
         lists.append(objects[here : here + length])
         here += length
     return lists
+
+
+def without_nulls(value: Any) -> Any:
+    """Nested objects without the fields that are null: in columns, every object has the fields of all the others, such
+    as the arguments of other tools."""
+    if isinstance(value, dict):
+        return {
+            name: without_nulls(inner) if isinstance(inner, dict | list) else inner
+            for name, inner in value.items()
+            if inner is not None
+        }
+    return list(map(without_nulls, value)) if isinstance(value, list) else value

@@ -199,8 +199,22 @@ def test_a_path_that_no_upload_has_is_not_read(studio, tmp_path):
 def test_the_rows_part_what_is_trained_from_what_is_given(studio, model):
     bring(studio, "t.jsonl", conversation("Who?", "Me."))
     (row,) = datasets.rows(studio, "t", IN_ENGLISH, model=model)["rows"]
-    assert row["parts"] == [["<user>Who?<end><assistant>", False], ["Me.<end>", True]]
+    assert row["parts"] == [["<user>Who?<end><assistant>", False, False], ["Me.<end>", True, False]]
     assert (row["number"], row["line"], row["cut"]) == (0, 1, 0)
+
+
+def test_the_rows_tell_what_the_dataset_says_is_not_to_be_trained_on(studio, model):
+    first = {**conversation("Who?", "Me.")["messages"][1], "weight": 0, "reasoning": "Me or you."}
+    turns = [conversation("Who?", "")["messages"][0], first, *conversation("Why?", "So.")["messages"]]
+    bring(studio, "t.jsonl", {"messages": turns})
+    (row,) = datasets.rows(studio, "t", IN_ENGLISH, model=model)["rows"]
+    assert row["parts"] == [
+        ["<user>Who?<end><assistant>", False, False], ["Me.<end>", False, True],
+        ["<user>Why?<end><assistant>", False, False], ["So.<end>", True, False],
+    ]  # fmt: skip
+    assert [(turn["masked"], turn["reasoning"]) for turn in row["turns"]] == [
+        (False, ""), (True, "Me or you."), (False, ""), (False, ""),
+    ]  # fmt: skip
 
 
 def test_without_a_model_the_rows_are_shown_as_they_are(studio):
@@ -215,12 +229,12 @@ def test_a_long_row_is_cut_in_the_list_and_whole_when_it_is_asked_for(studio, mo
     answer = "tide " * MAX_CHARACTERS
     bring(studio, "t.jsonl", conversation("Who?", answer))
     (row,) = datasets.rows(studio, "t", IN_ENGLISH, model=model)["rows"]
-    shown = "".join(part for part, _ in row["parts"])
+    shown = "".join(part for part, *_ in row["parts"])
     assert len(shown) == MAX_CHARACTERS
     whole = datasets.whole_row(studio, "t", 0, IN_ENGLISH, model=model)
     assert whole["cut"] == 0
-    assert [part for part, trained in whole["parts"] if trained] == [f"{answer}<end>"]
-    assert len(shown) + row["cut"] == sum(len(part) for part, _ in whole["parts"])
+    assert [part for part, trained, _ in whole["parts"] if trained] == [f"{answer}<end>"]
+    assert len(shown) + row["cut"] == sum(len(part) for part, *_ in whole["parts"])
 
 
 def test_a_page_of_the_rows_begins_where_it_is_asked_to(studio):

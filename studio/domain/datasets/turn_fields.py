@@ -1,0 +1,133 @@
+"""What a turn has beside its role and its words: reasoning, and a weight that says whether it is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from studio.domain.chat.spans import is_masked
+from studio.domain.chat.template_losses import REASONING_FIELDS
+from studio.domain.datasets.row_parts import Turn
+
+WEIGHT_FIELDS = ("weight", "loss_weight", "loss_scale", "train", "loss")
+"""Under which it says whether a turn is learned: OpenAI's and vLLM's names, and those of axolotl and ms-swift."""
+
+_THOUGHT_PARTS = {"thinking": ("thinking", "text"), "reasoning": ("reasoning", "text")}
+_YES, _NO = ("true", "yes"), ("false", "no")
+
+
+class WrongWeight(ValueError):
+    """`field` of a turn says in no known way whether the turn is learned."""
+
+    def __init__(self, field: str, found: Any) -> None:
+        self.field = field
+        self.found = found
+
+
+def without_thoughts(content: Any) -> tuple[Any, str]:
+    """A turn's content without the parts of it that are reasoning, and these."""
+    if not isinstance(content, list):
+        return content, ""
+    thoughts = [_thought_of(part) for part in content]
+    rest = [part for part, thought in zip(content, thoughts, strict=True) if thought is None]
+    return rest, "\n\n".join(thought for thought in thoughts if thought)
+
+
+def _thought_of(part: Any) -> str | None:
+    names = _THOUGHT_PARTS.get(part.get("type", ""), ()) if isinstance(part, Mapping) else ()
+    return next((part[name] for name in names if isinstance(part.get(name), str)), None)
+
+
+def reasoning_in(turn: Mapping[str, Any]) -> tuple[str, str]:
+    """The reasoning in a turn's fields, and the field that it stands in; both empty where there is none."""
+    texts = ((name, _plain_text(turn.get(name))) for name in REASONING_FIELDS)
+    return next(((text, name) for name, text in texts if text.strip()), ("", ""))
+
+
+def _plain_text(value: Any) -> str:
+    """Text, an object that holds it, or several of them in a list; empty where it is something else."""
+    match value:
+        case str():
+            return value
+        case {"text": str(text)} | {"thinking": str(text)} | {"content": str(text)}:
+            return text
+        case [*parts]:
+            texts = [_plain_text(part) for part in parts]
+            return "\n\n".join(texts) if all(texts) else ""
+    return ""
+
+
+def weight_in(turn: Mapping[str, Any]) -> tuple[float, str]:
+    """The least weight that a turn's fields give it, 1 where there is none, and the field that it stands in.
+
+    Raises WrongWeight.
+    """
+    weights = [(_weight(name, turn[name]), name) for name in WEIGHT_FIELDS if turn.get(name) is not None]
+    return min(weights, default=(1.0, ""))
+
+
+def _weight(field: str, value: Any) -> float:
+    if isinstance(value, str):
+        word = value.strip().lower()
+        value = word in _YES if word in (*_YES, *_NO) else _number(word)
+    try:
+        weight = float(value) if isinstance(value, bool | int | float) else -1.0
+    except OverflowError:  # an integer of more than 300 digits
+        weight = -1.0
+    if not isfinite(weight) or weight < 0:
+        raise WrongWeight(field, value)
+    return weight
+
+
+def _number(word: str) -> float | None:
+    try:
+        return float(word)
+    except ValueError:
+        return None
+
+
+def teaches(turns: Sequence[Turn]) -> bool:
+    """Whether an answer is left in them to be learned."""
+    return any(turn["role"] == "assistant" and not is_masked(turn) for turn in turns)
+
+
+def all_learned(turns: Sequence[Turn]) -> list[Turn]:
+    """The turns, none of them masked."""
+    return [{name: value for name, value in turn.items() if name != "weight"} for turn in turns]
+
+
+def joined_calls(turns: Sequence[Turn]) -> list[Turn]:
+    """The turns, with calls of tools that follow the assistant's words or another call at once in the same turn.
+
+    A dataset in which a turn holds words or one call writes calls that are made at the same time so. Answers of which
+    one is learned and the other is not stay apart.
+    """
+    joined: list[Turn] = []
+    for turn in turns:
+        before = joined[-1] if joined else {}
+        if (
+            turn.get("role") == before.get("role") == "assistant"
+            and turn.get("tool_calls")
+            and not turn["content"].strip()
+            and is_masked(turn) == is_masked(before)
+        ):
+            joined[-1] = _with_calls_of(before, turn)
+        else:
+            joined.append(turn)
+    return joined
+
+
+def _with_calls_of(turn: Turn, next_turn: Turn) -> Turn:
+    thoughts = [each["reasoning_content"] for each in (turn, next_turn) if "reasoning_content" in each]
+    reasoning = {"reasoning_content": "\n\n".join(thoughts)} if thoughts else {}
+    return {**turn, **reasoning, "tool_calls": [*turn.get("tool_calls", ()), *next_turn["tool_calls"]]}
+
+
+def unused_fields(turn: Mapping[str, Any], used: frozenset[str] | set[str]) -> Iterator[str]:
+    """The names of the fields that say something and are not used."""
+    return (str(name) for name, value in turn.items() if name not in used and says_something(value))
+
+
+def says_something(value: Any) -> bool:
+    return value is not None and value not in ("", [], {})
