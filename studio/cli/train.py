@@ -22,6 +22,13 @@ def add_parser(commands: Commands) -> None:
     parser = commands.verb("train", train, "train an adapter")
     parser.add_argument("--model", help="base model, by the name that `models list` shows")
     parser.add_argument("--dataset", help="dataset, by the name that `datasets list` shows")
+    parser.add_argument(
+        "--mix",
+        action="append",
+        metavar="DATASET[=WEIGHT]",
+        help="another dataset to train on, NAME or NAME@VERSION, and its weight (default: 1): 0.5 takes half of its "
+        "rows per epoch, 2 takes each twice; repeat for more",
+    )
     parser.add_argument("--name", required=True, help="name of the adapter")
     parser.add_argument(
         "--preset", choices=[p.lower() for p in PRESETS], help="values to start from, over those of --spec"
@@ -38,7 +45,7 @@ def add_parser(commands: Commands) -> None:
     for section in describe():
         group = parser.add_argument_group(section["title"])
         for field in section["fields"]:
-            if field["name"] == "name":
+            if field["name"] in ("name", "mix"):
                 continue
             flag = section["name"] if field["name"] == "kind" else f"{section['name']}.{field['name']}"
             default = field["default"]
@@ -110,6 +117,8 @@ def _spec_values(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
         section, dot, field = flag.partition(".")
         if dot and section in SECTIONS and value is not None:
             values[section] = values[section] | {field: value}
+    if arguments.mix is not None:
+        values["data"] = values["data"] | {"mix": arguments.mix}
     _check_chosen(arguments, values)
     for section, value in (("model", arguments.model), ("data", arguments.dataset)):
         if value is not None:

@@ -36,6 +36,28 @@ class Progress(Event):
     total: int = 0
 
 
+class TrainedDataset(BaseModel):
+    """What a run trains on of a dataset of its mixture: `rows` are all that it has, `train_rows` those that are trained
+    on, `eval_rows` those held out, and `epoch_rows` how many an epoch has of it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    name: str
+    version: int = 1
+    sha256: str
+    weight: float = 1.0
+    rows: int = 0
+    train_rows: int = 0
+    eval_rows: int = 0
+    epoch_rows: int = 0
+    tokens_per_epoch: int = 0
+    dropped_rows: int = 0
+
+    @property
+    def reference(self) -> str:
+        """By which this very version is found."""
+        return f"{self.name}@{self.version}"
+
+
 class Started(Event):
     """Training begins: all that is known only once model and data are loaded.
 
@@ -58,6 +80,12 @@ class Started(Event):
     """How, in this order: "packed", "padded" or "one row at a time"; where they are in use, "document attention" and
     "fused LoRA"; "learned positions only" or "whole logits"."""
     left_out: list[dict[str, Any]] = Field(default_factory=list)
+    datasets: list[TrainedDataset] = Field(default_factory=list)
+    """All that it trains on, where an epoch is anything else than each row of one once."""
+
+    @property
+    def epoch_rows(self) -> int:
+        return sum(each.epoch_rows for each in self.datasets) if self.datasets else self.train_rows
 
 
 class Resumed(Event):

@@ -16,7 +16,7 @@ from studio.store.database_faults import CatalogueFull, fault_of
 from studio.store.lock import SECONDS_FOR_LOCK, HomeLock
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST = "0009"
+NEWEST = "0010"
 SECONDS_TO_WAIT = 30  # for another program that holds it; a `timeout` in the URL goes before
 
 

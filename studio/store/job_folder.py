@@ -124,10 +124,10 @@ class JobFolder:
                 return last
             offset, last = end, events[-1] if events else last
 
-    def keep_held_out(self, rows: Sequence[int]) -> None:
-        """Which rows of its dataset the run measures itself by instead of training on them, for who wants to measure
-        by the same ones."""
-        write_json(self._held_out, {"rows": list(rows)})
+    def keep_held_out(self, rows: Sequence[int], mixture: Sequence[Sequence[int]] = ()) -> None:
+        """Which rows of its dataset, and of each that this is mixed with, the run measures itself by instead of
+        training on them, for who wants to measure by the same ones."""
+        write_json(self._held_out, {"rows": list(rows)} | ({"mixture": list(map(list, mixture))} if mixture else {}))
 
     @property
     def held_out(self) -> list[int] | None:

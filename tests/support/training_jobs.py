@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,7 +15,7 @@ import pyarrow as pa
 from studio.domain.events import Event, Started
 from studio.domain.jobs.ingest import DatasetReference
 from studio.domain.jobs.models import ModelReference
-from studio.domain.jobs.training import TrainRequest
+from studio.domain.jobs.training import MixedReference, TrainRequest
 from studio.domain.spec.run_spec import read_spec
 from studio.settings import worker_environment
 from studio.store.job_folder import JobFolder
@@ -47,6 +49,24 @@ def write_rows(path: Path, rows: Sequence[Row]) -> Path:
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table)
     return path
+
+
+def reference(name: str, path: Path, rows: Sequence[Row], format: str = "chat") -> DatasetReference:
+    """A dataset of these rows, written there."""
+    digest = hashlib.sha256(json.dumps(list(rows)).encode()).hexdigest()
+    return DatasetReference(
+        name=name, format=format, sha256=digest, rows=len(rows), rows_path=str(write_rows(path, rows))
+    )
+
+
+def mixed_with(folder: JobFolder, name: str, rows: Sequence[Row], *, weight: float = 1.0, format: str = "chat") -> None:
+    """Lets the run in the folder train on these rows too."""
+    request = folder.read_request(TrainRequest)
+    dataset = reference(name, folder.path / f"{name}.arrow", rows, format)
+    mixed = [*request.mixture, MixedReference(**dataset.model_dump(), weight=weight)]
+    sections = request.spec.model_dump(mode="json")
+    sections["data"]["mix"] = [f"{each.name}@{each.version}={each.weight}" for each in mixed]
+    folder.prepare(request.model_copy(update={"mixture": mixed, "spec": read_spec(sections)}))
 
 
 def training_run(path: Path, model: Path, rows: Sequence[Row], /, **settings: Mapping[str, Any]) -> JobFolder:

@@ -7,11 +7,17 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, model_validator
 
-from studio.domain.events import Started
+from studio.domain.events import Started, TrainedDataset
 from studio.domain.jobs.ingest import DatasetReference
 from studio.domain.jobs.message import Fault, Message, Request
 from studio.domain.jobs.models import ModelReference
 from studio.domain.spec.run_spec import RunSpec
+
+
+class MixedReference(DatasetReference):
+    """A dataset that is trained on beside the first one."""
+
+    weight: float = 1.0
 
 
 class TrainRequest(Request):
@@ -24,6 +30,7 @@ class TrainRequest(Request):
     spec: RunSpec
     model: ModelReference
     dataset: DatasetReference
+    mixture: list[MixedReference] = Field(default_factory=list)
     validation: DatasetReference | None = None
     adapter: str
     device: str = ""
@@ -34,8 +41,14 @@ class TrainRequest(Request):
 
     def provenance(self) -> dict[str, Any]:
         """What the adapter keeps of it, as plain data."""
-        fields: dict[str, Any] = self.model_dump(mode="json", include={"run", "name", "spec", "model", "dataset"})
+        kept = {"run", "name", "spec", "model", "dataset"} | ({"mixture"} if self.mixture else set())
+        fields: dict[str, Any] = self.model_dump(mode="json", include=kept)
         return fields
+
+    @property
+    def datasets(self) -> list[DatasetReference]:
+        """All that are trained on."""
+        return [self.dataset, *self.mixture]
 
 
 class SplitSummary(Message):
@@ -55,18 +68,20 @@ class SplitSummary(Message):
     @classmethod
     def _of_version_0(cls, value: Any) -> Any:
         """A validation set was told without the number of its rows."""
-        if isinstance(value, Mapping) and (validation := value.get("validation")):
+        if isinstance(value, Mapping) and isinstance(validation := value.get("validation"), Mapping):
             return {**value, "validation": {"rows": value.get("eval_rows", 0), **validation}}
         return value
 
 
 class AdapterSummary(Message):
-    """The adapter has the weights after `from_step`; `left_out` says which layers have none, and why."""
+    """The adapter has the weights after `from_step`; `left_out` says which layers have none, and why. `datasets` are
+    all, where an epoch is anything else than each row of one once."""
 
     trained_tokens: int = 0
     learned_tokens_per_epoch: int = 0
     dropped_rows: int = 0
     split: SplitSummary | None = None
+    datasets: list[TrainedDataset] = Field(default_factory=list)
     seconds: float = 0.0
     best_step: int | None = None
     from_step: int | None = None
@@ -99,4 +114,4 @@ class AdapterDetails(AdapterSummary):
         return cls.model_validate(summary.model_dump(exclude_unset=True) | at_start)
 
 
-_OF_START = ("trainable", "parameters", "device", "precision", "dropped_rows", "format")
+_OF_START = ("trainable", "parameters", "device", "precision", "dropped_rows", "format", "datasets")

@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from studio.domain.errors import StudioError
+
 
 def knob(
     default: Any,
@@ -27,6 +29,14 @@ def knob(
     if suggestions:
         extra["suggestions"] = list(suggestions)
     return Field(default, title=label, description=help, json_schema_extra=extra, **limits)
+
+
+class Refusal(ValueError):
+    """What a validator of a knob raises to say in words that can be translated what is wrong."""
+
+    def __init__(self, fault: StudioError) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
 
 
 class Section(BaseModel):

@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.spec.data import DataSpec
-from studio.domain.spec.knob import Choice, Section, Variant, kind_of, limits_of
+from studio.domain.spec.knob import Choice, Refusal, Section, Variant, kind_of, limits_of
 from studio.domain.spec.model import ModelSpec
 from studio.domain.spec.objectives import OBJECTIVES, ObjectiveChoice, ObjectiveSpec, SftSpec
 from studio.domain.spec.peft_methods.base import MethodSpec
@@ -204,7 +204,8 @@ def _fault(section: type[Section], field: str, item: Mapping[str, Any]) -> Studi
         case "missing" | "string_too_short":
             return StudioError("Choose one.")
         case "value_error":
-            return StudioError(str(context["error"]))
+            error = context["error"]
+            return error.fault if isinstance(error, Refusal) else StudioError(str(error))
         case "greater_than_equal":
             return StudioError("Must be {limit} or more.", limit=context["ge"])
         case "greater_than":

@@ -27,6 +27,7 @@ def lineage(catalogue: Catalogue, run: Run, summary: AdapterSummary) -> dict[str
         "dataset_version": run.dataset_version,
         "dataset_sha256": data.sha256,
         "dataset_rows": data.rows,
+        "mixture": run.mixture,
         "run_id": run.id,
         "spec": run.spec,
         "seed": run.spec["training"]["seed"],

@@ -310,7 +310,7 @@ class Datasets:
 
     def adapters(self, dataset: Dataset) -> Sequence[Adapter]:
         """Those that were trained on this version."""
-        return self._catalogue.adapters_of_dataset(dataset.id)
+        return self._catalogue.adapters_of_dataset(dataset)
 
     def delete(self, reference: str) -> None:
         """Takes a dataset with all its versions out of the catalogue, or the one version of `name@version`, and their
@@ -325,7 +325,7 @@ class Datasets:
             target = self._catalogue.dataset(reference)
             versions = [target] if reference == target.reference else self._catalogue.dataset_versions(target.name)
             for dataset in versions:
-                if self._catalogue.dataset_is_in_use(dataset.id):
+                if self._catalogue.dataset_is_in_use(dataset):
                     raise InvalidInput(
                         "The dataset “{name}” is in use by an unfinished run.",
                         "Wait until the run ends, or stop it.", name=dataset.name,

@@ -126,6 +126,7 @@ class Rebuilding:
             "spec": request.spec.model_dump(mode="json"),
             "model_id": base_model.id if base_model else None, "model_name": model.name,
             "dataset_id": dataset.id if dataset else None, "dataset_name": data.name, "dataset_version": data.version,
+            "mixture": [str(each) for each in request.spec.data.mix],
             "folder": str(folder), "attempt": request.attempt, "resumes": NO_RESUMES, "halvings": request.halvings,
             "placed_on": request.device, "continue_from": request.continue_from or "", "created_at": began,
             "started_at": began,
@@ -145,6 +146,7 @@ class Rebuilding:
             "base_revision": model.get("revision", ""),
             "dataset_name": data["name"], "dataset_version": data.get("version", 1),
             "dataset_sha256": data["sha256"], "dataset_rows": data["rows"], "run_id": run,
+            "mixture": provenance["spec"].get("data", {}).get("mix", []),
             "seed": provenance.get("seed", 0), "versions": provenance.get("versions", {}), "steps": step,
             "created_at": folder.stat().st_mtime, **self._losses_of(run, step, folder),
         }  # fmt: skip

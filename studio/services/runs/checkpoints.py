@@ -119,6 +119,8 @@ def _copy(checkpoint: Path, path: Path, *, base: str, provenance: dict[str, Any]
 
 
 def _provenance(run: Run, request: TrainRequest, step: int) -> dict[str, Any]:
-    return request.provenance() | {
+    provenance = request.provenance() | {
         "seed": request.spec.training.seed, "versions": run.started.versions if run.started else {}, "steps": step
     }  # fmt: skip
+    datasets = run.started.datasets if run.started else []
+    return provenance | ({"datasets": [each.model_dump() for each in datasets]} if datasets else {})

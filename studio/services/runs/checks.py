@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 
 from studio.domain.errors import StudioError
@@ -9,7 +10,8 @@ from studio.domain.spec.peft_methods.base import ALL_LINEAR, MethodSpec
 from studio.domain.spec.run_spec import RunSpec
 from studio.domain.spec.training import TrainingSpec
 from studio.services.models.layers import BaseWeights
-from studio.services.runs.plan import Plan, total_steps
+from studio.services.runs.plan import Plan
+from studio.store.tables.datasets import Dataset
 
 POLYNOMIAL_END = 1e-7  # transformers' get_polynomial_decay_schedule_with_warmup goes down to it, and not below
 FAR_BEYOND = 10  # times as many steps as the epochs have
@@ -31,10 +33,11 @@ def faults(
     base: BaseWeights | None = None,
     format: str | None = None,
     validation_format: str | None = None,
+    datasets: Sequence[Dataset] = (),
 ) -> dict[str, StudioError]:
     """What cannot work, by field ("training.max_length"). `context` is what the base model reads at once, in tokens,
     0 where it is not known; `plan` has the steps, where rows are known, `format` is that of the dataset and
-    `validation_format` that of the validation set, if there is one."""
+    `validation_format` that of the validation set, if there is one; `datasets` are all that are trained on."""
     training = spec.training
     by_field = method_faults(base, spec.method) if base else {}
     if format and format not in spec.objective.formats:
@@ -45,6 +48,8 @@ def faults(
             format=format,
             formats=", ".join(sorted(spec.objective.formats)),
         )
+    if fault := _mixture_fault(spec, datasets):
+        by_field["data.mix"] = fault
     if validation_format and validation_format not in spec.objective.formats:
         by_field["data.validation_name"] = StudioError(
             "{objective} cannot be measured on this dataset's format, {format}.",
@@ -71,6 +76,30 @@ def faults(
             steps=plan.steps,
         )
     return by_field
+
+
+def _mixture_fault(spec: RunSpec, datasets: Sequence[Dataset]) -> StudioError | None:
+    """Why some of the datasets cannot be trained on together."""
+    for place, dataset in enumerate(datasets[1:], 1):
+        twin = next((d for d in datasets[:place] if dataset.name == d.name or dataset.sha256 == d.sha256), None)
+        if twin is not None:
+            return StudioError(
+                "“{name}” is in the run twice."
+                if twin.name == dataset.name
+                else "“{name}” has the same rows as “{other}”.",
+                "Remove one of the two, and give the other a higher weight.",
+                name=dataset.name,
+                other=twin.name,
+            )
+        if dataset.format and dataset.format not in spec.objective.formats:
+            return StudioError(
+                "{objective} does not train on the format of “{name}”, {format}.",
+                "Remove that dataset, or choose another objective.",
+                objective=spec.objective.label,
+                name=dataset.name,
+                format=dataset.format,
+            )
+    return None
 
 
 def _is_all_warm_up(training: TrainingSpec, steps: int) -> bool:
@@ -112,7 +141,7 @@ def notes(spec: RunSpec, plan: Plan) -> list[StudioError]:
                 "to 0."
             )
         )
-    by_epochs = total_steps(plan.train_rows, training.model_copy(update={"max_steps": -1}))
+    by_epochs = ceil(training.num_train_epochs * plan.steps_per_epoch)
     if steps > FAR_BEYOND * by_epochs:
         messages.append(
             StudioError(

@@ -187,7 +187,7 @@ def _longer(spec: RunSpec, run: Run, newest: Checkpoint, epochs: float | None, s
         training["max_steps"] = steps
     elif epochs is not None:
         training.update(num_train_epochs=epochs, max_steps=-1)
-    total = total_steps(run.started.train_rows if run.started else 0, TrainingSpec.model_validate(training))
+    total = total_steps(run.started.epoch_rows if run.started else 0, TrainingSpec.model_validate(training))
     if total <= newest.step:
         fault = StudioError(
             "That is {total} {total:step|steps}, and {step} {step:is|are} already done.",

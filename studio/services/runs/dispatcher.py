@@ -16,9 +16,10 @@ from studio.domain.errors import NotFound, StudioError
 from studio.domain.events import RunEvent
 from studio.domain.jobs.ingest import DatasetReference
 from studio.domain.jobs.models import ModelReference
-from studio.domain.jobs.training import TrainRequest
+from studio.domain.jobs.training import MixedReference, TrainRequest
 from studio.domain.naming import slug
 from studio.domain.run import Ending, RunStatus, verdict
+from studio.domain.spec.data import MixedDataset
 from studio.domain.spec.run_spec import read_stored
 from studio.domain.translation import N_
 from studio.engines.base import Engine
@@ -161,6 +162,7 @@ class Dispatcher:
             spec=read_stored(run.spec),
             model=ModelReference(**{name: getattr(model, name) for name in ModelReference.model_fields}),
             dataset=_reference(dataset),
+            mixture=self._mixture(run),
             validation=validation and _reference(validation),
             adapter=str(self._adapters / f"{slug(run.name)}-{run.id}"),
             device=device,
@@ -169,6 +171,18 @@ class Dispatcher:
             attempt=run.attempt + 1,
             estimate=self._need(run),
         )
+
+    def _mixture(self, run: Run) -> list[MixedReference]:
+        mixture = []
+        for each in map(MixedDataset.model_validate, run.mixture):
+            try:
+                dataset = self._catalogue.dataset(each.name)
+            except NotFound as error:
+                raise StudioError(
+                    "The dataset “{name}” was deleted before the run started.", "Add it again.", name=each.name
+                ) from error
+            mixture.append(MixedReference(**_reference(dataset).model_dump(), weight=each.weight))
+        return mixture
 
     def _validation_set(self, run: Run) -> Dataset | None:
         reference = run.spec["data"].get("validation_name")

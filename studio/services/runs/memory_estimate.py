@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from studio.domain.errors import StudioError
+from studio.domain.spec.data import epoch_rows
 from studio.domain.spec.run_spec import RunSpec, read_stored
 from studio.platform.hardware import CPU, cpu_has_bf16, look_at_gpus
 from studio.services.models.layers import BaseWeights, read_base_weights
@@ -32,16 +36,42 @@ def expected_bytes(catalogue: Catalogue, run: Run) -> int | None:
         return None
     try:
         base, spec = read_base_weights(model.path), read_stored(run.spec)
+        others = [catalogue.dataset(each.name) for each in spec.data.mix]
     except StudioError:
         return None
-    return memory_of(spec, base, dataset, run.halvings, run.device)
+    return memory_of(spec, base, [dataset, *others], run.halvings, run.device)
 
 
-def memory_of(spec: RunSpec, base: BaseWeights, dataset: Dataset, halvings: int = 0, device: str = "") -> int | None:
+def memory_of(
+    spec: RunSpec, base: BaseWeights, datasets: Sequence[Dataset], halvings: int = 0, device: str = ""
+) -> int | None:
     """Bytes, on that device; without one, on a GPU where there is any."""
     gpu = device != CPU and (bool(device) or bool(look_at_gpus()))
-    tokens = row_tokens(dataset.size, dataset.rows)
-    return training_bytes(spec, base, tokens, dataset.rows, halvings, bf16=gpu or cpu_has_bf16(), gpu=gpu)
+    rows = [epoch_rows(d.rows, weight) for d, weight in zip(datasets, spec.data.weights, strict=True)]
+    tokens = RowTokens.of_mixture([row_tokens(d.size, d.rows) for d in datasets], rows)
+    return training_bytes(spec, base, tokens, sum(rows), halvings, bf16=gpu or cpu_has_bf16(), gpu=gpu)
+
+
+@dataclass(frozen=True)
+class RowTokens:
+    """How many tokens rows have: on average, by how much they vary (the standard deviation), and the longest."""
+
+    mean: float
+    deviation: float
+    longest: float
+
+    @classmethod
+    def about(cls, mean: float) -> RowTokens:
+        """Of a dataset: lengths of rows vary about as much as their mean."""
+        return cls(mean, mean, 4 * mean)
+
+    @classmethod
+    def of_mixture(cls, means: Sequence[float], rows: Sequence[int]) -> RowTokens:
+        """Of datasets that so many rows each are taken of."""
+        total = max(1, sum(rows))
+        mean = sum(each * n for each, n in zip(means, rows, strict=True)) / total
+        squares = sum(2 * each**2 * n for each, n in zip(means, rows, strict=True)) / total
+        return cls(mean, max(0.0, squares - mean**2) ** 0.5, 4 * max(means))
 
 
 def row_tokens(size: int, rows: int) -> int:
@@ -52,14 +82,14 @@ def row_tokens(size: int, rows: int) -> int:
 def training_bytes(
     spec: RunSpec,
     base: BaseWeights,
-    tokens: int,
+    tokens: float | RowTokens,
     rows: int,
     halvings: int = 0,
     *,
     bf16: bool = False,
     gpu: bool = False,
 ) -> int | None:
-    """About the most memory that training takes on so many rows of so many tokens on average, rather more than less;
+    """About the most memory that training takes on so many rows of so many (on average) tokens, rather more than less;
     None where the layers are not known. `bf16`: the device computes it quicker than fp32.
 
     Weights, the adapter with its gradients and moments, a piece of the logits, and what is kept of each token for the
@@ -72,7 +102,8 @@ def training_bytes(
     weights = least if bf16 else most
     number = 2 if precision == "bf16" or (bf16 and precision != "fp32") else 4
     batch = max(1, min(training.per_device_train_batch_size >> halvings, rows)) * spec.objective.document_count
-    in_batch, longest = _largest_batch(tokens, batch, training.max_length)
+    lengths = tokens if isinstance(tokens, RowTokens) else RowTokens.about(tokens)
+    in_batch, longest = _largest_batch(lengths, batch, training.max_length)
     activations = _ACTIVATION_FACTOR * _numbers(spec, base)
     if not gpu:
         heads = sum(layer.outputs for layer in base.linear.values() if layer.inputs == layer.outputs) / _HEAD_WIDTH / 2
@@ -93,7 +124,8 @@ def _numbers(spec: RunSpec, base: BaseWeights) -> float:
     return sum((times if m in targets else 1) * (layer.inputs + layer.outputs) for m, layer in base.linear.items())
 
 
-def _largest_batch(mean: int, batch: int, max_length: int) -> tuple[int, int]:
-    """Tokens of the largest batch, and of its longest row. Lengths of rows vary about as much as their mean, and among
-    many batches there is one three deviations above it."""
-    return min(batch * max_length, round(mean * (batch + 3 * batch**0.5))), min(max_length, 4 * mean)
+def _largest_batch(lengths: RowTokens, batch: int, max_length: int) -> tuple[int, float]:
+    """Tokens of the largest batch, and of its longest row. Among many batches there is one three deviations above the
+    mean."""
+    tokens = round(lengths.mean * batch + 3 * lengths.deviation * batch**0.5)
+    return min(batch * max_length, tokens), min(max_length, lengths.longest)

@@ -10,7 +10,7 @@ from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.naming import check_name
 from studio.domain.quantization import stored_quantization
 from studio.domain.run import RunStatus
-from studio.domain.spec.data import DataSpec
+from studio.domain.spec.data import DataSpec, MixedDataset
 from studio.domain.spec.model import ModelSpec
 from studio.domain.spec.run_spec import RunSpec
 from studio.services.datasets.status import check_ready
@@ -64,8 +64,9 @@ class Runs:
         except InvalidInput as fault:
             faults["name"] = fault
         model = self._judge_model(spec.model, faults)
-        dataset, validation = self._judge_data(spec.data, faults)
-        run_plan = _plan_of(spec, dataset, validation)
+        datasets, validation = self._judge_data(spec.data, faults)
+        dataset = datasets[0] if datasets else None
+        run_plan = _plan_of(spec, datasets, validation)
         faults |= run_checks.faults(
             spec,
             context=model.context if model else 0,
@@ -73,6 +74,7 @@ class Runs:
             base=_base_of(model),
             format=dataset.format if dataset else None,
             validation_format=validation.format if validation else None,
+            datasets=datasets,
         )
         if "name" not in faults and self._name_is_taken(name):
             faults["name"] = StudioError(
@@ -81,14 +83,16 @@ class Runs:
         if faults or model is None or dataset is None:
             first = next(iter(faults.values()))
             raise InvalidInput(first.template, first.remedy_template, fields=faults, **first.values)
+        spec = _pin_versions(spec, datasets, validation)
         return {
             "name": name,
-            "spec": _pin_validation(spec, validation).model_dump(mode="json"),
+            "spec": spec.model_dump(mode="json"),
             "model_id": model.id,
             "dataset_id": dataset.id,
             "model_name": model.name,
             "dataset_name": dataset.name,
             "dataset_version": dataset.version,
+            "mixture": [str(each) for each in spec.data.mix],
         }
 
     def notes(self, spec: RunSpec) -> Sequence[StudioError]:
@@ -111,26 +115,11 @@ class Runs:
             faults["model.precision"] = fault
         return model
 
-    def _judge_data(self, data: DataSpec, faults: dict[str, StudioError]) -> tuple[Dataset | None, Dataset | None]:
-        """The dataset and its validation set, if any; what is wrong with them goes to `faults`."""
-        dataset = validation = None
-        try:
-            dataset = self._ready_dataset(data.name)
-            if dataset.bad_rows:
-                faults["data.name"] = StudioError(
-                    "{count} {count:row|rows} of “{name}” cannot be trained on.",
-                    "Skip them on the Datasets page: that makes a clean version.",
-                    count=dataset.bad_rows,
-                    name=dataset.name,
-                )
-            if dataset.trainable_rows - data.eval_rows(dataset.trainable_rows) < 1:
-                faults["data.validation_split"] = StudioError(
-                    "The dataset has {rows} {rows:row|rows}, and none would be left to train on.",
-                    "Lower the validation split or add rows.",
-                    rows=dataset.trainable_rows,
-                )
-        except InvalidInput as fault:
-            faults["data.name"] = fault
+    def _judge_data(self, data: DataSpec, faults: dict[str, StudioError]) -> tuple[list[Dataset], Dataset | None]:
+        """The datasets, none where one cannot be used, and the validation set, if any; what is wrong with them goes to
+        `faults`."""
+        validation = None
+        datasets = [self._judge_dataset(name, data, faults, first=not at) for at, name in enumerate(data.names)]
         try:
             if data.validation_name:
                 validation = self._ready_dataset(data.validation_name)
@@ -138,13 +127,39 @@ class Runs:
                     faults["data.validation_name"] = StudioError(
                         "“{name}” has no row that can be trained on.", "Choose another dataset.", name=validation.name
                     )
-                elif dataset is not None and validation.sha256 == dataset.sha256:
+                elif any(dataset and validation.sha256 == dataset.sha256 for dataset in datasets):
                     faults["data.validation_name"] = StudioError(
                         "This is the dataset that is trained on.", "Choose another dataset, or none to split this one."
                     )
         except InvalidInput as fault:
             faults["data.validation_name"] = fault
-        return dataset, validation
+        return [d for d in datasets if d] if all(datasets) else [], validation
+
+    def _judge_dataset(
+        self, name: str, data: DataSpec, faults: dict[str, StudioError], *, first: bool
+    ) -> Dataset | None:
+        """One that is trained on; None where it has no rows to look at."""
+        field = "data.name" if first else "data.mix"
+        try:
+            dataset = self._ready_dataset(name)
+        except InvalidInput as fault:
+            faults[field] = fault
+            return None
+        if dataset.bad_rows:
+            faults[field] = StudioError(
+                "{count} {count:row|rows} of “{name}” cannot be trained on.",
+                "Skip them on the Datasets page: that makes a clean version.",
+                count=dataset.bad_rows,
+                name=dataset.name,
+            )
+        if dataset.trainable_rows - data.eval_rows(dataset.trainable_rows) < 1:
+            faults["data.validation_split"] = StudioError(
+                "“{name}” has {rows} {rows:row|rows}, and none would be left to train on.",
+                "Lower the validation split or add rows.",
+                name=dataset.name,
+                rows=dataset.trainable_rows,
+            )
+        return dataset
 
     def _ready_dataset(self, name: str) -> Dataset:
         """Raises InvalidInput: there is none, or it has no rows yet."""
@@ -246,19 +261,21 @@ def _base_of(model: Model | None) -> BaseWeights | None:
         return None
 
 
-def _plan_of(spec: RunSpec, dataset: Dataset | None, validation: Dataset | None) -> Plan | None:
+def _plan_of(spec: RunSpec, datasets: Sequence[Dataset], validation: Dataset | None) -> Plan | None:
     """Rows and steps; None where there is no row to train on."""
-    if dataset is None or dataset.trainable_rows < 1:
-        return None
-    return plan(spec, dataset.trainable_rows, validation.trainable_rows if validation else 0)
+    rows = [dataset.trainable_rows for dataset in datasets]
+    return plan(spec, rows, validation.trainable_rows if validation else 0) if rows and min(rows) > 0 else None
 
 
-def _pin_validation(spec: RunSpec, validation: Dataset | None) -> RunSpec:
-    """The spec with the validation set's very version, since the name alone means the newest."""
-    if validation is None:
-        return spec
-    data = spec.data.model_copy(update={"validation_name": validation.reference})
-    return spec.model_copy(update={"data": data})
+def _pin_versions(spec: RunSpec, datasets: Sequence[Dataset], validation: Dataset | None) -> RunSpec:
+    """The spec with the very versions of the validation set and of what the first dataset is mixed with, since a name
+    alone means the newest."""
+    pinned: dict[str, Any] = {"validation_name": validation.reference} if validation else {}
+    pinned["mix"] = [
+        MixedDataset(name=dataset.reference, weight=each.weight)
+        for dataset, each in zip(datasets[1:], spec.data.mix, strict=True)
+    ]
+    return spec.model_copy(update={"data": spec.data.model_copy(update=pinned)})
 
 
 def stage_of(run: Run) -> str:

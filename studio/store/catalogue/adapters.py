@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from studio.domain.errors import InvalidInput
+from studio.store.catalogue.search import matches
 from studio.store.catalogue.session import CatalogueSession
 from studio.store.tables.adapters import Adapter
 
@@ -44,7 +45,7 @@ class AdapterRecords(CatalogueSession):
         """Newest first. Every word of `search` must stand in the name, the base's or the dataset's."""
         query = select(Adapter).order_by(Adapter.id.desc())
         fields = (Adapter.name, Adapter.base_name, Adapter.base_reference, Adapter.dataset_name)
-        words = [or_(*(f.icontains(word, autoescape=True) for f in fields)) for word in search.split()]
+        words = [matches(word, fields, Adapter.mixture) for word in search.split()]
         query = query.where(and_(True, *words))
         if model_id is not None:
             query = query.where(Adapter.model_id == model_id)

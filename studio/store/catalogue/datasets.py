@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import String, cast, or_, select, update
 
+from studio.domain.spec.data import MixedDataset
 from studio.store.catalogue.session import OPEN_RUNS, PROGRESS, CatalogueSession
 from studio.store.tables.adapters import Adapter
 from studio.store.tables.datasets import ColumnMap, Dataset
@@ -63,15 +64,18 @@ class DatasetRecords(CatalogueSession):
         """All of them or, where the catalogue refuses, none."""
         self._delete(Dataset, *ids)
 
-    def adapters_of_dataset(self, id: int) -> Sequence[Adapter]:
+    def adapters_of_dataset(self, dataset: Dataset) -> Sequence[Adapter]:
+        """Those that learned from it, alone or among others."""
+        is_mixed = cast(Adapter.mixture, String) != "[]"
         with self._session() as session:
-            return session.scalars(select(Adapter).where(Adapter.dataset_id == id)).all()
+            adapters = session.scalars(select(Adapter).where(or_(Adapter.dataset_id == dataset.id, is_mixed))).all()
+        return [adapter for adapter in adapters if adapter.dataset_id == dataset.id or _has_part(adapter, dataset)]
 
-    def dataset_is_in_use(self, id: int) -> bool:
-        """A run that is waiting or under way needs it."""
+    def dataset_is_in_use(self, dataset: Dataset) -> bool:
+        """A run that is waiting or under way trains on it, or measures itself by it."""
         with self._session() as session:
-            open_ones = select(func.count()).select_from(Run).where(Run.dataset_id == id, Run.status.in_(OPEN_RUNS))
-            return bool(session.scalar(open_ones))
+            open_runs = session.execute(select(Run.dataset_id, Run.spec).where(Run.status.in_(OPEN_RUNS))).all()
+        return any(id == dataset.id or dataset.reference in _named_beside(spec) for id, spec in open_runs)
 
     def column_maps(self) -> dict[str, dict[str, Any]]:
         """Layouts that people chose, by the key of the header that they are for."""
@@ -81,3 +85,16 @@ class DatasetRecords(CatalogueSession):
     def remember_column_map(self, header: str, layout: dict[str, Any]) -> None:
         with self._session() as session:
             session.merge(ColumnMap(header=header, layout=layout, created_at=time.time()))
+
+
+def _named_beside(spec: Mapping[str, Any]) -> set[str]:
+    """Versions of datasets that a stored spec names besides its first one."""
+    data = spec.get("data", {})
+    mixed = {MixedDataset.model_validate(each).name for each in data.get("mix", ())}
+    return mixed | {data.get("validation_name", "")}
+
+
+def _has_part(adapter: Adapter, dataset: Dataset) -> bool:
+    return any(
+        (each.reference, each.sha256) == (dataset.reference, dataset.sha256) for each in adapter.details.datasets[1:]
+    )

@@ -16,6 +16,7 @@ from studio.domain.run import RunStatus, check_transition
 from studio.domain.translation import N_
 from studio.store.catalogue.idempotency import KeyedRecords
 from studio.store.catalogue.paging import page_of
+from studio.store.catalogue.search import matches
 from studio.store.tables.base import Table
 from studio.store.tables.runs import Metric, Run, Sample, Sweep, Transition
 
@@ -86,7 +87,7 @@ class RunRecords(KeyedRecords):
         """Newest first, and how many there are in all. Every word of `search` must stand in the name, the base's or
         the dataset's. Comes without what is long: `spec` and `started` are not to be read."""
         fields = (Run.name, Run.model_name, Run.dataset_name)
-        conditions = [or_(*(f.icontains(word, autoescape=True) for f in fields)) for word in search.split()]
+        conditions = [matches(word, fields, Run.mixture) for word in search.split()]
         if statuses:
             conditions.append(Run.status.in_(statuses))
         query = select(Run).where(and_(True, *conditions)).options(defer(Run.spec), defer(Run.started))

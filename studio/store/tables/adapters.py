@@ -34,6 +34,7 @@ class Adapter(Table):
     dataset_version: Mapped[int] = mapped_column(default=1, server_default="1")
     dataset_sha256: Mapped[str]
     dataset_rows: Mapped[Large]
+    mixture: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")  # what else: NAME@VERSION=WEIGHT
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"))
     checkpoint: Mapped[int] = mapped_column(default=0, server_default="0")  # 0: what the run ended with, else its step
     spec: Mapped[dict[str, Any]]

@@ -43,6 +43,7 @@ class Run(Table):
     model_name: Mapped[str]
     dataset_name: Mapped[str]
     dataset_version: Mapped[int] = mapped_column(default=1, server_default="1")
+    mixture: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")  # what else: NAME@VERSION=WEIGHT
     sweep_id: Mapped[int | None] = mapped_column(ForeignKey("sweeps.id", ondelete="SET NULL"), index=True)
     parent_id: Mapped[int | None]  # the run that it continues
     continue_from: Mapped[str] = mapped_column(default="", server_default="")  # that run's checkpoint

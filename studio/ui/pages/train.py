@@ -113,13 +113,15 @@ def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]
     }
     if spec is None:
         return answer
-    dataset = _dataset_or_none(studio, spec.data.name)
-    rows = dataset.trainable_rows if dataset else 0
+    chosen = [_dataset_or_none(studio, name) for name in spec.data.names]
+    datasets = [d for d in chosen if d] if all(chosen) else []
+    dataset = chosen[0]
+    rows = [d.trainable_rows for d in datasets]
     validation = _dataset_or_none(studio, spec.data.validation_name)
     run_plan = None
     if dataset and dataset.format:
         answer["trained_part"] = translate(spec.objective.trained_part(dataset.format), language)
-    if rows:
+    if rows and min(rows) > 0:
         run_plan = plan(spec, rows, validation.trainable_rows if validation else 0)
         answer["plan"] = asdict(run_plan)
         answer["notes"] = [sentence_of(note, language) for note in run_checks.notes(spec, run_plan)]
@@ -130,13 +132,14 @@ def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]
         base=base,
         format=dataset.format if dataset else None,
         validation_format=validation.format if validation else None,
+        datasets=datasets,
     )
     answer["clashes"] = list(clashes)
     answer["faults"] |= {field: sentence_of(fault, language) for field, fault in clashes.items()}
     if base:
         answer["sizes"] = asdict(sizes(spec, base))
-    if base and dataset and rows:
-        answer["memory"] = memory_of(spec, base, dataset)
+    if base and run_plan:
+        answer["memory"] = memory_of(spec, base, datasets)
     return answer
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from studio.worker.tokenization.encoder import IGNORED
 
 Example = Mapping[str, Sequence[int]]
+PARTS = "parts"  # of a batch: no input of the model
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,19 @@ class DocumentCollator:
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
         return self.batches([document for example in examples for document in documents_of(example)])
+
+
+@dataclass(frozen=True)
+class MixtureCollator:
+    """A batch of another collator, and beside it `parts`: which dataset each example is of (see tokenized_dataset)."""
+
+    batches: Callable[[Sequence[Example]], dict[str, Any]]
+
+    def __call__(self, examples: Sequence[Any]) -> dict[str, Any]:
+        batch = self.batches(examples)
+        if "part" in examples[0]:  # a separate validation set is of no part
+            batch[PARTS] = torch.tensor([int(example["part"]) for example in examples])
+        return batch
 
 
 def documents_of(example: Example) -> Iterator[Example]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +30,10 @@ class Split:
     is_stratified: bool = False
     kept_together: int = 0
 
-    @property
-    def sha256(self) -> str:
-        """Of the evaluation's rows, each as 8 bytes, little end first."""
-        return hashlib.sha256(self.evaluation.astype("<i8").tobytes()).hexdigest()
+
+def held_out_hash(splits: Sequence[Split]) -> str:
+    """SHA-256 of the evaluation's rows, each as 8 bytes, little end first; of several files one after the other."""
+    return hashlib.sha256(b"".join(split.evaluation.astype("<i8").tobytes() for split in splits)).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,24 @@ def as_array(digests: bytes | bytearray) -> np.ndarray:
 
 def split_contents(contents: Contents, data: DataSpec, seed: int) -> Split:
     """The share that the spec asks for, by label where rows have one, equal rows on one side."""
-    rows = len(contents.rows)
-    is_stratified = len(np.unique(contents.labels)) > 1
-    train, evaluation = split_rows(rows, data.eval_rows(rows), seed, contents.labels if is_stratified else None)
-    train, evaluation, moved_rows = keep_together(train, evaluation, contents.digests)
-    return Split(contents.rows[train], contents.rows[evaluation], is_stratified, moved_rows)
+    return split_mixture([contents], data, seed)[0]
+
+
+def split_mixture(parts: Sequence[Contents], data: DataSpec, seed: int) -> list[Split]:
+    """The same of several files that are trained on together: of each the share, and equal rows of any of them on one
+    side."""
+    draws = []
+    for contents in parts:
+        rows = len(contents.rows)
+        is_stratified = len(np.unique(contents.labels)) > 1
+        labels = contents.labels if is_stratified else None
+        draws.append((contents, is_stratified, *split_rows(rows, data.eval_rows(rows), seed, labels)))
+    trained = np.concatenate([contents.digests[train] for contents, _, train, _ in draws])
+    splits = []
+    for contents, is_stratified, train, evaluation in draws:
+        train, evaluation, moved_rows = keep_together(train, evaluation, contents.digests, trained)
+        splits.append(Split(contents.rows[train], contents.rows[evaluation], is_stratified, moved_rows))
+    return splits
 
 
 def split_rows(rows: int, held_out: int, seed: int, labels: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -106,8 +119,10 @@ def _shares(counts: np.ndarray, total: int, random: np.random.Generator) -> np.n
     return shares
 
 
-def keep_together(train: np.ndarray, evaluation: np.ndarray, digests: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Both without a row of the evaluation that equals one of training: those are trained on, and counted."""
-    is_known = np.isin(digests[evaluation], digests[train])
+def keep_together(
+    train: np.ndarray, evaluation: np.ndarray, digests: np.ndarray, trained: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Both without a row of the evaluation whose digest is among those `trained`: it is trained on, and counted."""
+    is_known = np.isin(digests[evaluation], trained)
     duplicates = evaluation[is_known]
     return np.sort(np.concatenate([train, duplicates])), evaluation[~is_known], len(duplicates)

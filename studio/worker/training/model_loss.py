@@ -10,7 +10,7 @@ import torch
 
 from studio.worker.models.output_head import OwnHead, backbone_of
 from studio.worker.tokenization.encoder import IGNORED
-from studio.worker.tokenization.packing import PackingCollator, PaddingCollator, document_places, rows_of
+from studio.worker.tokenization.packing import PARTS, PackingCollator, PaddingCollator, document_places, rows_of
 from studio.worker.training.chunked_loss import at_targets, linear_loss, loss_by
 
 Head = Literal["linear", "own", "whole"]
@@ -83,7 +83,7 @@ def losses_of(model: Any, path: ComputePath, batch: dict[str, Any], *, with_rout
 
 def _losses(model: Any, head: Head, batch: dict[str, Any], with_router: bool) -> Losses:
     # With a cache, transformers no longer tells documents apart.
-    inputs = {name: values for name, values in batch.items() if name != "labels"} | {"use_cache": False}
+    inputs = {name: values for name, values in batch.items() if name not in ("labels", PARTS)} | {"use_cache": False}
     if with_router:
         inputs["output_router_logits"] = True
     if head == "whole":

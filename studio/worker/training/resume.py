@@ -90,7 +90,9 @@ def resume_fingerprint(request: TrainRequest) -> dict[str, Any]:
     fingerprint = {f"training.{k}": v for k, v in training.model_dump().items() if k not in _MAY_DIFFER}
     for variant in (spec.method, spec.objective):
         fingerprint |= {f"{variant.kind}.{k}": v for k, v in variant.model_dump().items()}
-    fingerprint |= {f"data.{k}": v for k, v in spec.data.model_dump().items() if not k.endswith("name")}
+    fingerprint |= {f"data.{k}": v for k, v in spec.data.model_dump().items() if k != "mix" and not k.endswith("name")}
+    if request.mixture:
+        fingerprint["mixture"] = [f"{dataset.sha256}={dataset.weight}" for dataset in request.mixture]
     return fingerprint | {
         # Older checkpoints know no other objective, and name none.
         "objective": None if spec.objective.kind == SftSpec.kind else spec.objective.kind,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import islice, zip_longest
 from typing import Any
 
 import numpy as np
@@ -113,17 +114,22 @@ def _answering(model: Any) -> Iterator[None]:
         model.train(training)
 
 
-def choose_prompts(watch: WatchSpec, tokenizer: Any, path: str, rows: np.ndarray) -> list[Conversation]:
-    """Own prompts of the spec, else the questions of the first of these rows of the file that are conversations."""
+def choose_prompts(watch: WatchSpec, tokenizer: Any, sources: Sequence[tuple[str, np.ndarray]]) -> list[Conversation]:
+    """Own prompts of the spec, else the questions of the first of these rows of their file that are conversations, of
+    each file in turn."""
     if not tokenizer.chat_template or not watch.samples:
         return []
     if watch.sample_prompts:
         return [[{"role": "user", "content": prompt}] for prompt in watch.sample_prompts[: watch.samples]]
-    prompts: list[Conversation] = []
-    for row in rows[: 4 * watch.samples].tolist():
-        if len(prompts) < watch.samples and (question := _question(read_rows(path, row, 1)[0])):
-            prompts.append(question)
-    return prompts
+    questions = [_questions(path, rows[: 4 * watch.samples]) for path, rows in sources]
+    in_turn = (question for each in zip_longest(*questions) for question in each if question)
+    return list(islice(in_turn, watch.samples))
+
+
+def _questions(path: str, rows: np.ndarray) -> Iterator[Conversation]:
+    for row in rows.tolist():
+        if question := _question(read_rows(path, row, 1)[0]):
+            yield question
 
 
 def _question(row: dict[str, Any]) -> Conversation | None:

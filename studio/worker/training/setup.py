@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from studio.worker.tokenization.tokenized_dataset import TokenizedDataset
 from studio.worker.training import document_attention as attention
 from studio.worker.training.adapter_targets import Targets
 from studio.worker.training.compute_path import PathOptions, choose_path
+from studio.worker.training.mixture import Mixture
 from studio.worker.training.model_loss import Head
 from studio.worker.training.objectives.registry import objective_of
 from studio.worker.training.stop import StopRequest
@@ -37,8 +38,10 @@ def build_trainer(
     stop: StopRequest,
     check: Callable[[], None] = lambda: None,
     targets: Targets | None = None,
+    parts: Sequence[str] = (),
 ) -> StudioTrainer:
-    """The trainer with the adapter on its model, and everything in place that this model allows to be quicker.
+    """The trainer with the adapter on its model, and everything in place that this model allows to be quicker. `parts`
+    are the names of the datasets, where there are several.
 
     Raises StudioError where a target module is no layer of the model that can get an adapter.
     """
@@ -56,12 +59,18 @@ def build_trainer(
         objective=objective_of(spec.objective),
         must_stop=lambda: stop.is_made,
         check=check,
+        mixture=_mixture_of(train, spec) if spec.data.is_mixture else None,
+        parts=parts,
     )
     trainer.left_out = targets.left_out_of(trainer.model, spec.method)
     if OwnHead(base.model).is_trained:  # it has to get its gradient
         offers = replace(offers, heads=[head for head in offers.heads if head != "linear"])
     logger.info("Computed: %s", ", ".join(choose_path(trainer, offers).names()))
     return trainer
+
+
+def _mixture_of(train: TokenizedDataset, spec: RunSpec) -> Mixture:
+    return Mixture([part.rows for part in train.parts], spec.data.weights, spec.training.seed)
 
 
 def offers_of(base: LoadedModel, longest: int) -> PathOptions:

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,12 +16,11 @@ import transformers
 from transformers import set_seed
 
 from studio.domain.errors import StudioError
-from studio.domain.events import Finished, Halved, Progress, Resumed, Started
-from studio.domain.jobs.training import AdapterSummary, SplitSummary, TrainRequest
+from studio.domain.events import Finished, Halved, Progress, Resumed
+from studio.domain.jobs.training import AdapterSummary, TrainRequest
 from studio.platform.host_memory import host_memory
 from studio.store.checkpoint_folder import checkpoint_path, checkpoints
 from studio.store.job_folder import JobFolder, write_json
-from studio.worker.common.device import name_of
 from studio.worker.common.out_of_memory import (
     HostMemoryShort,
     halve_micro_batches,
@@ -39,6 +39,13 @@ from studio.worker.training.sample_answers import Conversation, Samples, choose_
 from studio.worker.training.save_adapter import library_versions, save_adapter
 from studio.worker.training.setup import build_trainer
 from studio.worker.training.stop import Stopped, StopRequest
+from studio.worker.training.trained_rows import (
+    describe_split,
+    held_out_rows,
+    started_event,
+    targets_per_epoch,
+    trained_datasets,
+)
 from studio.worker.training.trainer import StudioTrainer
 
 logger = logging.getLogger(__name__)
@@ -121,17 +128,25 @@ class Attempt:
         targets = Targets(base.model)
         targets.check(spec.method)
         self._stop.check()
-        train, evaluation, split = self._examples(base)
+        train, evaluation, splits = self._examples(base)
         if request.validation is None:
-            folder.keep_held_out(split.evaluation.tolist())
+            folder.keep_held_out(*held_out_rows(splits))
         trainer = self._trainer = build_trainer(
-            base, train, evaluation, spec, folder.checkpoints, self._stop, self._vitals.check, targets
+            base,
+            train,
+            evaluation,
+            spec,
+            folder.checkpoints,
+            self._stop,
+            self._vitals.check,
+            targets,
+            parts=[dataset.name for dataset in request.datasets] if request.mixture else (),
         )
-        samples = Samples(base.tokenizer, self._prompts(base, split))
+        samples = Samples(base.tokenizer, self._prompts(base, splits))
         reports = self._reports = RunEventCallback(
             folder,
             self._stop,
-            _started_event(base, trainer, train, evaluation, request.dataset.format),
+            started_event(base, trainer, train, evaluation, request),
             base.device,
             trainer,
             spec.watch,
@@ -144,7 +159,7 @@ class Attempt:
         step = trainer.state.global_step
         if step == 0:
             raise Stopped
-        return self._save(base, trainer, reports, train, evaluation, split, began)
+        return self._save(base, trainer, reports, train, evaluation, splits, began)
 
     def _examples(self, base: LoadedModel) -> TokenizedSplits:
         def progress(done: int, total: int) -> None:
@@ -158,14 +173,20 @@ class Attempt:
             base.tokenizer,
             self._folder.path / EXAMPLES,
             progress,
+            mixed=[dataset.rows_path for dataset in self._request.mixture],
             validation=validation.rows_path if validation else None,
         )
 
-    def _prompts(self, base: LoadedModel, split: Split) -> list[Conversation]:
-        path, rows = self._request.dataset.rows_path, split.train
-        if len(split.evaluation):
-            path, rows = (self._request.validation or self._request.dataset).rows_path, split.evaluation
-        return choose_prompts(self._spec.watch, base.tokenizer, path, rows)
+    def _prompts(self, base: LoadedModel, splits: Sequence[Split]) -> list[Conversation]:
+        if validation := self._request.validation:
+            sources = [(validation.rows_path, splits[0].evaluation)]
+        else:
+            is_measured = any(len(split.evaluation) for split in splits)
+            sources = [
+                (dataset.rows_path, split.evaluation if is_measured else split.train)
+                for dataset, split in zip(self._request.datasets, splits, strict=True)
+            ]
+        return choose_prompts(self._spec.watch, base.tokenizer, sources)
 
     def _go_on(self, beginning: Beginning, reports: RunEventCallback, trainer: StudioTrainer) -> None:
         checkpoint = beginning.checkpoint
@@ -188,7 +209,7 @@ class Attempt:
         reports: RunEventCallback,
         train: TokenizedDataset,
         evaluation: TokenizedDataset,
-        split: Split,
+        splits: Sequence[Split],
         began: float,
     ) -> Finished:
         request, spec, step = self._request, self._spec, trainer.state.global_step
@@ -202,9 +223,10 @@ class Attempt:
         }
         summary = AdapterSummary(
             trained_tokens=trainer.tokens_seen,
-            learned_tokens_per_epoch=train.target_tokens,
+            learned_tokens_per_epoch=targets_per_epoch(train, spec),
             dropped_rows=train.dropped_rows + evaluation.dropped_rows,
-            split=describe_split(split, request),
+            split=describe_split(splits, request),
+            datasets=trained_datasets(train, evaluation, request),
             seconds=round(time.monotonic() - began, 1),
             best_step=best,
             from_step=from_step,
@@ -218,7 +240,7 @@ class Attempt:
             "steps": step,
             "stopped": reports.was_stopped,
             **losses,
-            **summary.model_dump(mode="json"),
+            **{name: value for name, value in summary.model_dump(mode="json").items() if name != "datasets" or value},
         }
         size = save_adapter(request.adapter, trainer.model, base.tokenizer, request.model.path, provenance)
         return Finished(
@@ -267,37 +289,3 @@ class Attempt:
         anew = self._request.model_copy(update={"halvings": halvings, "attempt": 2})
         write_json(self._folder.request, anew.model_dump(mode="json"))
         return None
-
-
-def describe_split(split: Split, request: TrainRequest) -> SplitSummary:
-    """Which rows were trained on and which were not, so that it can be told, and done again."""
-    return SplitSummary(
-        seed=request.spec.training.seed,
-        share=0.0 if request.validation else request.spec.data.validation_split,
-        stratified=split.is_stratified,
-        train_rows=len(split.train),
-        eval_rows=len(split.evaluation),
-        kept_together=split.kept_together,
-        validation=request.validation,
-        sha256=split.sha256,
-    )
-
-
-def _started_event(
-    base: LoadedModel, trainer: StudioTrainer, train: TokenizedDataset, evaluation: TokenizedDataset, format: str
-) -> Started:
-    return Started(
-        total_steps=0,  # known to the trainer once it begins
-        trainable=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
-        parameters=base.parameters,
-        device=name_of(base.device),
-        precision=base.precision,
-        train_rows=len(train),
-        eval_rows=len(evaluation),
-        tokens_per_epoch=train.tokens,
-        dropped_rows=train.dropped_rows + evaluation.dropped_rows,
-        format=format,
-        versions=library_versions(),
-        computed=trainer.path.names(),
-        left_out=[fault.as_dict() for fault in trainer.left_out],
-    )

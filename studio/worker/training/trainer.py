@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,17 +10,20 @@ import torch
 from trl import SFTTrainer
 
 from studio.domain.errors import StudioError
-from studio.worker.tokenization.packing import DocumentCollator, PackingCollator, token_count
+from studio.domain.spec.data import part_figure
+from studio.worker.tokenization.packing import PARTS, DocumentCollator, MixtureCollator, PackingCollator, token_count
 from studio.worker.training import document_attention as attention
 from studio.worker.training.checkpointing import CheckpointingMixin
 from studio.worker.training.fused_lora import fuse_lora, unfuse_lora
+from studio.worker.training.mixture import Mixture, MixtureSampler
 from studio.worker.training.model_loss import ComputePath, Losses, losses_of
 from studio.worker.training.objectives.base import Objective
 
 
 class StudioTrainer(CheckpointingMixin, SFTTrainer):
     """The loss is the objective's, of the model's own likelihoods, computed on a path that `use` chooses; nothing of
-    trl's is in it. `check` is called before each micro-batch and may raise."""
+    trl's is in it. `check` is called before each micro-batch and may raise. `mixture` has the rows of an epoch where
+    they are not each row once, and `parts` the names of the datasets whose loss is a figure of its own."""
 
     loss_is_scaled_for_ga = True  # the loss of a micro-batch is its share of the whole step's
 
@@ -32,11 +35,15 @@ class StudioTrainer(CheckpointingMixin, SFTTrainer):
         objective: Objective[Any],
         must_stop: Callable[[], bool],
         check: Callable[[], None] = lambda: None,
+        mixture: Mixture | None = None,
+        parts: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         config = model.config.get_text_config()
         own_forward, own_router = model.__dict__.get("forward"), getattr(config, "output_router_logits", None)
         self._objective = objective
+        self._mixture = mixture
+        self._parts = parts
         super().__init__(model, data_collator=path.batches, **kwargs)
         # trl's head is put over the model's own, and stays there when it answers; and it makes the model reckon its
         # router's loss with each token that it writes.
@@ -52,7 +59,7 @@ class StudioTrainer(CheckpointingMixin, SFTTrainer):
         self.tokens_seen = 0
         # Of the step that is under way; none: what is given is all there is.
         self._step_tokens, self._step_counts = 0, None
-        self._step_figures = Figures()
+        self._step_figures, self._step_losses = Figures(), PartLosses(parts)
         self.eval_figures: dict[str, float] = {}  # of the newest evaluation
         self._base = model
         self._own_attention = model.config._attn_implementation
@@ -72,9 +79,11 @@ class StudioTrainer(CheckpointingMixin, SFTTrainer):
         if path.fused_lora:
             path = replace(path, fused_lora=fuse_lora(self.model) > 0)
         self.path = path
-        self.data_collator = (
-            path.batches if self._objective.spec.document_count == 1 else DocumentCollator(path.batches)
-        )
+        collator = path.batches if self._objective.spec.document_count == 1 else DocumentCollator(path.batches)
+        self.data_collator = MixtureCollator(collator) if self._parts else collator
+
+    def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
+        return MixtureSampler(self._mixture) if self._mixture else super()._get_train_sampler(*args, **kwargs)
 
     def losses(self, inputs: dict[str, Any], *, with_router: bool) -> Losses:
         """Of a batch that the data collator made."""
@@ -100,6 +109,8 @@ class StudioTrainer(CheckpointingMixin, SFTTrainer):
         sums = self._objective.sums(losses)
         loss = (sums / counts.to(sums.device)).sum()
         self._step_figures.add(self._objective.figures(losses))
+        if PARTS in inputs:
+            self._step_losses.add(inputs[PARTS], *self._objective.by_example(losses))
         if losses.router is not None:
             share = token_count(inputs) / self._step_tokens if self._step_tokens else 1.0
             router = self.router_aux_loss_coef * share * losses.router.to(loss.device)
@@ -112,17 +123,18 @@ class StudioTrainer(CheckpointingMixin, SFTTrainer):
         self._step_counts = (
             torch.stack([self._objective.counts(batch) for batch in batches]).sum(0) if batches else None
         )
-        self._step_figures = Figures()
+        self._step_figures, self._step_losses = Figures(), PartLosses(self._parts)
         return batches, nothing
 
     def step_figures(self) -> dict[str, float]:
-        """The objective's figures of the newest step."""
-        return self._step_figures.means()
+        """The objective's figures of the newest step, and the loss on each dataset of a mixture that it had rows of."""
+        return self._step_figures.means() | self._step_losses.means()
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The loss over all validation rows at once; nothing where a stop is asked meanwhile."""
         self.model.eval()
         sums, counts, figures = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.int64), Figures()
+        part_losses = PartLosses(self._parts)
         for batch in self.get_eval_dataloader():
             if self._must_stop():
                 return {}
@@ -131,7 +143,9 @@ class StudioTrainer(CheckpointingMixin, SFTTrainer):
                 losses = self.losses(self._prepare_inputs(batch), with_router=False)
                 sums = sums + self._objective.sums(losses).double().cpu()
                 figures.add(self._objective.figures(losses))
-        self.eval_figures = figures.means()
+                if PARTS in batch:
+                    part_losses.add(batch[PARTS], *self._objective.by_example(losses))
+        self.eval_figures = figures.means() | part_losses.means()
         metrics = {"eval_loss": float((sums / counts).sum())} | {
             f"eval_{name}": value for name, value in self.eval_figures.items()
         }
@@ -155,3 +169,28 @@ class Figures:
 
     def means(self) -> dict[str, float]:
         return {name: float(total) / self._count for name, total in self._sums.items()}
+
+
+class PartLosses:
+    """The loss on each of some datasets, as if its examples were all there are; none where there was no example."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._sums: torch.Tensor | None = None  # [sums and counts, terms, datasets]
+
+    def add(self, parts: torch.Tensor, sums: torch.Tensor, counts: torch.Tensor) -> None:
+        """parts: [examples]; sums and counts: [terms, examples], as an objective gives them of each."""
+        both = torch.stack([sums.detach(), counts]).double()
+        if self._sums is None:
+            self._sums = both.new_zeros(*both.shape[:2], len(self._names))
+        self._sums.index_add_(2, parts.to(both.device), both)
+
+    def means(self) -> dict[str, float]:
+        if self._sums is None:
+            return {}
+        sums, counts = self._sums.cpu()
+        return {
+            part_figure(name): float((sums[:, place] / counts[:, place]).sum())
+            for place, name in enumerate(self._names)
+            if bool(counts[:, place].all())
+        }

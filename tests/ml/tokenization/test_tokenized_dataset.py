@@ -137,7 +137,7 @@ def test_of_a_preference_the_chosen_answer_is_learned(tmp_path: Path, tokenizer:
 def test_of_rated_answers_those_rated_good_are_learned(tmp_path: Path, tokenizer: Any):
     asked = TWO_TURNS["messages"][:1]
     rows = [{"prompt": asked, "completion": [said(str(i))], "label": i % 2 == 1} for i in range(4)]
-    train, _, split = read(tmp_path, rows, spec(), tokenizer, "unpaired")
+    train, _, (split,) = read(tmp_path, rows, spec(), tokenizer, "unpaired")
     assert [learned_text(row, tokenizer) for row in train.rows] == ["1<|im_end|>", "3<|im_end|>"]
     assert split.train.tolist() == [1, 3]
 
@@ -160,7 +160,7 @@ def test_a_validation_set_takes_the_place_of_the_split(tmp_path: Path, tokenizer
     path = write_rows(tmp_path / "rows.arrow", [conversation(f"Question {i}?", "Yes.") for i in range(10)])
     other = write_rows(tmp_path / "other.arrow", [conversation(f"Other {i}?", "No.") for i in range(3)])
     measured = spec(split=0.2, validation_name="other")
-    train, evaluation, split = read_examples(path, measured, tokenizer, tmp_path / "examples", validation=other)
+    train, evaluation, (split,) = read_examples(path, measured, tokenizer, tmp_path / "examples", validation=other)
     assert (len(train), len(evaluation)) == (10, 3)
     assert {learned_text(row, tokenizer) for row in evaluation.rows} == {"No.<|im_end|>"}
     assert split.evaluation.tolist() == [0, 1, 2]
@@ -168,7 +168,7 @@ def test_a_validation_set_takes_the_place_of_the_split(tmp_path: Path, tokenizer
 
 def test_equal_rows_stand_on_one_side(tmp_path: Path, tokenizer: Any):
     rows = [conversation(f"Question {i % 10}?", "Yes.") for i in range(40)]
-    train, evaluation, split = read(tmp_path, rows, spec(split=0.5), tokenizer)
+    train, evaluation, (split,) = read(tmp_path, rows, spec(split=0.5), tokenizer)
     texts = [{tokenizer.decode(row["input_ids"]) for row in part.rows} for part in (train, evaluation)]
     assert not texts[0] & texts[1]
     assert len(evaluation) + split.kept_together == 20

@@ -55,3 +55,21 @@ def test_a_spec_file_that_is_none_is_refused_in_words(train: Any, tmp_path: Path
     assert code == 2
     assert "cannot be read: it has no sections" in said or ("cannot be read: " in said and "JSON" in said)
     assert "object has no attribute" not in said and "Errno" not in said
+
+
+def test_a_mixture_is_named_dataset_by_dataset(train: Any, stocked_home: Path) -> None:
+    studio = build(read_settings({}, home=stocked_home))
+    first = studio.catalogue.dataset("d")
+    fields = {k: v for k, v in first.as_dict().items() if k not in ("id", "created_at")}
+    for version in (1, 2):
+        studio.catalogue.add_dataset(**fields | {"name": "tales", "version": version, "sha256": f"{version}" * 64})
+    studio.close()
+    code, spec = train("--name", "a", "--mix", "tales@1=0.5", "--data.weight", "2")
+    assert code == 0
+    assert (spec["data"]["weight"], spec["data"]["mix"]) == (2, ["tales@1=0.5"])
+    code, spec = train("--name", "b", "--mix", "tales")
+    assert (code, spec["data"]["mix"]) == (0, ["tales@2=1"])
+    code, said = train("--name", "c", "--mix", "tales=often")
+    assert code == 2 and "“often” cannot be the weight of “tales”" in said
+    code, said = train("--name", "c", "--mix", "d")
+    assert code == 2 and "“d” is in the run twice" in said

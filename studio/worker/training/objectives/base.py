@@ -28,6 +28,10 @@ class Objective(Generic[Spec]):
         """[terms]: the terms of the loss, summed over such a batch."""
         raise NotImplementedError
 
+    def by_example(self, losses: Losses) -> tuple[torch.Tensor, torch.Tensor]:
+        """[terms, examples] each: the same sums, and what they are means over, of each example of the batch."""
+        raise NotImplementedError
+
     def figures(self, losses: Losses) -> dict[str, torch.Tensor]:
         """What is reported beside the loss, by its name in `spec.figures`: a value for each example of the batch."""
         return {}

@@ -32,6 +32,14 @@ class Orpo(Objective[OrpoSpec]):
         likelihood, odds = chosen[::2].sum(), -logsigmoid(self._log_odds(losses)).sum()
         return torch.stack([likelihood, self.spec.beta * odds])
 
+    def by_example(self, losses: Losses) -> tuple[torch.Tensor, torch.Tensor]:
+        sums, counts = losses.by_document()
+        odds = -logsigmoid(self._log_odds(losses))
+        return (
+            torch.stack([sums[::2], self.spec.beta * odds]),
+            torch.stack([counts[::2], torch.ones_like(odds)]),
+        )
+
     def figures(self, losses: Losses) -> dict[str, torch.Tensor]:
         chosen, rejected = self._log_probabilities(losses)
         return {

@@ -19,3 +19,7 @@ class Sft(Objective[SftSpec]):
 
     def sums(self, losses: Losses) -> torch.Tensor:
         return losses.language[None]
+
+    def by_example(self, losses: Losses) -> tuple[torch.Tensor, torch.Tensor]:
+        sums, counts = losses.by_document()
+        return sums[None], counts[None]

@@ -52,6 +52,39 @@ def test_a_bad_value_is_named_at_its_field(section, field, value, message):
     assert found[f"{section}.{field}"].startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("mix", "words"),
+    [
+        (["tales=much"], "“much” cannot be the weight of “tales”"),
+        (["tales=0"], "“0” cannot be the weight of “tales”"),
+        (["tales=nan"], "“nan” cannot be the weight of “tales”"),
+        (["tales=101"], "up to 100"),
+        (["tales", "=1"], "not chosen"),
+    ],
+)
+def test_a_weight_that_is_none_is_named_with_its_dataset(mix, words):
+    assert words in faults(data={"mix": mix})["data.mix"]
+
+
+def test_a_mixture_survives_its_json_and_is_written_one_way():
+    spec = read_spec(
+        values(data={"weight": "2", "mix": [" tales@3 = 0.5", "a=b=1.5", {"name": "c", "weight": 2}, "d"]})
+    )
+    assert (spec.data.names, spec.data.weights) == (["rows", "tales@3", "a=b", "c", "d"], [2, 0.5, 1.5, 2, 1])
+    stored = spec.model_dump(mode="json")
+    assert stored["data"]["mix"] == ["tales@3=0.5", "a=b=1.5", "c=2", "d=1"]
+    assert RunSpec.model_validate_json(spec.model_dump_json()) == spec == read_spec(stored)
+
+
+def test_a_spec_of_one_dataset_is_written_as_it_was_before_there_were_mixtures():
+    assert set(read_spec(values()).model_dump()["data"]) == {
+        "name",
+        "validation_split",
+        "validation_name",
+        "answers_only",
+    }
+
+
 def test_every_fault_is_reported_at_once():
     found = faults(lora={"r": "x", "lora_alpha": "-1"}, training={"seed": "-1"})
     assert set(found) == {"lora.r", "lora.lora_alpha", "training.seed"}

@@ -198,7 +198,7 @@ def test_a_run_that_waits_to_be_resumed_by_itself_needs_its_model_and_its_datase
     bench.catalogue.change_run(id, ended_at=5.0)  # as it is of one that was interrupted and queued again
     with pytest.raises(InvalidInput, match="train on it or are waiting"):
         bench.models.delete("small")
-    assert bench.catalogue.dataset_is_in_use(1)
+    assert bench.catalogue.dataset_is_in_use(bench.catalogue.dataset_by_id(1))
 
 
 def test_a_model_stays_as_long_as_an_evaluation_asks_it(bench):

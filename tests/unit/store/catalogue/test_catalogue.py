@@ -212,7 +212,7 @@ def test_a_first_catalogue_keeps_its_datasets_and_all_that_was_made_from_them(tm
         assert (dataset.version, dataset.parent_id, dataset.steps, dataset.status) == (1, None, [], "ready")
         assert (catalogue.run(4).dataset_id, catalogue.run(4).dataset_version) == (7, 1)
         assert [metric.loss for metric in catalogue.metrics(4)] == [1.25]
-        (adapter,) = catalogue.adapters_of_dataset(7)
+        (adapter,) = catalogue.adapters_of_dataset(dataset)
         assert (adapter.name, adapter.dataset_id, adapter.dataset_version, adapter.run_id) == ("captain", 7, 1, 4)
         again = {
             "format": "chat",
