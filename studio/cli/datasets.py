@@ -83,8 +83,17 @@ def add_parser(commands: Commands) -> None:
 
     clean = datasets.verb("clean", clean_dataset, "make a new version without the problems")
     clean.add_argument("name", help="dataset, or name@version")
+    choices: dict[str, list[tuple[str, str]]] = {}
     for action, way in _clean_flags():
-        clean.add_argument(way.flag, dest=_variable(action, way), action="store_true", help=way.help)
+        option, _, choice = way.flag.partition(" ")
+        if choice:
+            choices.setdefault(option, []).append((choice, way.help))
+        else:
+            clean.add_argument(option, dest=_variable(action, way), action="store_true", help=way.help)
+    for option, ways in choices.items():
+        names = [choice for choice, _ in ways]
+        help = "; ".join(f"{choice}: {words}" for choice, words in ways) + "; repeat for more"
+        clean.add_argument(option, action="append", default=[], choices=names, metavar="|".join(names), help=help)
     clean.add_argument("--model", default="starter", help="base model, by name (default: starter)")
     clean.add_argument("--max-length", type=int, default=1024, help="tokens (default: 1024)")
 
@@ -148,7 +157,12 @@ def _variable(action: Action, way: Way) -> str:
 def _actions(arguments: argparse.Namespace) -> CleanActions:
     """What the flags ask; of several ways of one action the last, which includes the others."""
     values, amounts = vars(arguments), {"max_length": arguments.max_length}
-    flags = [(action, way) for action, way in _clean_flags() if values[_variable(action, way)]]
+
+    def is_asked(action: Action, way: Way) -> bool:
+        option, _, choice = way.flag.partition(" ")
+        return choice in values[option.lstrip("-")] if choice else values[_variable(action, way)]
+
+    flags = [(action, way) for action, way in _clean_flags() if is_asked(action, way)]
     return read_actions({action.name: action.value_of(way, amounts) for action, way in flags})
 
 
@@ -169,9 +183,25 @@ def _report_new(arguments: argparse.Namespace, studio: Studio, dataset: Dataset,
         return 0
     problems, total = browse.problems(dataset, 0, SHOWN_PROBLEMS)
     say(_problem_text([p.as_dict() for p in problems], total))
-    remedy = f"studio datasets clean {dataset.name} --skip-bad"
-    say(f"{dataset.bad_rows} rows cannot be trained on. This leaves them out: {remedy}")
+    say(_remedy(dataset))
     return WRONG
+
+
+def _remedy(dataset: Dataset) -> str:
+    """What can be done about rows that cannot be trained on, the mildest first."""
+    lines = [f"{dataset.bad_rows} rows cannot be trained on."]
+    command = f"studio datasets clean {dataset.reference}"
+    for name, count in dataset.details.healable.items():
+        if way := next((way for way in ACTIONS[name].ways if way.flag), None):
+            lines.append(f"This makes {count} of them usable: {command} {way.flag}")
+    if dataset.rows:
+        lines.append(f"This leaves them out: {command} --skip-bad")
+    else:
+        lines.append(
+            "Nothing would be left without them: mend them in the file and add it again, or choose other columns: "
+            f"studio datasets read {dataset.reference} --format FORMAT --column PART=COLUMN"
+        )
+    return "\n".join(lines)
 
 
 def _read(studio: Studio, dataset: Dataset) -> Dataset:

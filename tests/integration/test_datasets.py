@@ -114,6 +114,40 @@ def test_a_bad_file_is_kept_cleaned_into_the_next_version_and_exported(home: Pat
     assert names(home) == ["crew@3"]
 
 
+def test_rows_are_healed_and_texts_replaced_and_what_is_said_of_them_holds_no_secret(
+    home: Path, tmp_path: Path
+) -> None:
+    token = "hf_" + "aB3" * 10
+    unanswered = {"messages": [*chat("Hi", "Ho")["messages"], {"role": "user", "content": f"Mail joe@b.com: {token}"}]}
+    double = {"messages": [{"role": "user", "content": "Hm"}, *chat("Hm?", "joe@b.com")["messages"]]}
+    file = write(tmp_path / "crew.jsonl", *GOOD, unanswered, double, chat("What is it?", token))
+    said = studio(home, "datasets", "add", str(file)).stderr
+    assert "This makes 1 of them usable: studio datasets clean crew@1 --cut-to-answer" in said
+    assert "studio datasets clean crew@1 --skip-bad" in said
+    flags = ("--cut-to-answer", "--join-turns", "--redact", "emails", "--redact", "secrets")
+    new = answered(home, "clean", "crew", *flags, code=0)
+    assert (new["rows"], new["details"]["bad_rows"]) == (8, 0)
+    changed = {name: count for name, count in new["details"]["changed"].items() if count}
+    assert changed == {"cut_to_answer": 1, "join_turns": 1, "redact_secrets": 1, "redact_emails": 1}
+    answered(home, "export", "crew", str(tmp_path / "clean.jsonl"), code=0)
+    rows = [json.loads(line) for line in (tmp_path / "clean.jsonl").read_text().splitlines()]
+    assert rows[5:] == [chat("Hi", "Ho"), chat("Hm\n\nHm?", "[EMAIL]"), chat("What is it?", "[SECRET]")]
+    told = [
+        path for path in home.rglob("*") if path.is_file() and path.suffix in (".json", ".jsonl", ".log", ".txt")
+        and "originals" not in path.parts and path.name != "sample.json" and token in path.read_text("utf-8", "replace")
+    ]  # fmt: skip
+    assert told == []
+    assert token not in json.dumps(new)
+
+
+def test_where_no_row_can_be_used_other_remedies_are_named_than_to_skip_them(home: Path, tmp_path: Path) -> None:
+    said = studio(home, "datasets", "add", str(write(tmp_path / "a.jsonl", *BAD))).stderr
+    assert "--skip-bad" not in said
+    assert "studio datasets read a@1 --format" in said
+    assert "nothing would be left" in refused(home, "clean", "a", "--skip-bad")
+    assert answered(home, "show", "a", code=0)["versions"] == [1]
+
+
 def test_near_duplicates_go_only_where_that_is_asked(home: Path, tmp_path: Path) -> None:
     rows = [{"text": CAPTAIN.format(i)} for i in ("aye", "aye", "Aye!")] + [{"text": "So it is."}]
     answered(home, "add", str(write(tmp_path / "t.jsonl", *rows)), code=0)

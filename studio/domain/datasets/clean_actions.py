@@ -34,7 +34,7 @@ class Way:
     done: str
     fixes: tuple[str, ...]
     also: str = ""
-    flag: str = ""  # without one, it is offered on the page alone
+    flag: str = ""  # without one, it is offered on the page alone; behind a space stands the choice of an option
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Traits:
     Attributes:
         counted_as: Its name in the counts of rows that were left out; without one, its own.
         skips_bad_rows: Rows of the files that could not be used are left out too, not carried over.
+        changes: What it does not leave out but changes: rows; only the texts in them; or rows that could not be used, so
+            that they can.
         not_changed: An action that changes rows says by this how many it had to leave out.
         amount: What its number is, for an action that has one: a setting of the command and of the page.
         needs_tokenizer: It is done with the tokenizer of a base model.
@@ -51,6 +53,7 @@ class Traits:
 
     counted_as: str = ""
     skips_bad_rows: bool = False
+    changes: Literal["", "rows", "texts", "refused rows"] = ""
     not_changed: str = ""
     amount: Literal["", "max_length"] = ""
     needs_tokenizer: bool = False
@@ -61,6 +64,30 @@ class CleanActions(BaseModel):
     first; the others include them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    cut_to_answer: Annotated[
+        bool,
+        Way(
+            "Cut after the last answer",
+            "cut conversations that end without an answer after their last one, so that they can be trained on",
+            "{n} {n:conversation goes|conversations go} on after the last answer.",
+            "cut after the last answer ({n})",
+            fixes=("no_answer",),
+            flag="--cut-to-answer",
+        ),
+        Traits(changes="refused rows"),
+    ] = False
+    join_turns: Annotated[
+        bool,
+        Way(
+            "Join the turns",
+            "join two turns in a row by the same role, so that the row can be trained on",
+            "{n} {n:row has|rows have} two turns in a row by the same role.",
+            "turns by the same role joined ({n})",
+            fixes=("same_role",),
+            flag="--join-turns",
+        ),
+        Traits(changes="refused rows"),
+    ] = False
     skip_bad_rows: Annotated[
         bool,
         Way(
@@ -105,6 +132,42 @@ class CleanActions(BaseModel):
         ),
         Traits(counted_as="drop"),
     ] = False
+    repair_text: Annotated[
+        bool,
+        Way(
+            "Repair the text",
+            "repair garbled characters, and remove control characters",
+            "{n} {n:text has|texts have} garbled or control characters.",
+            "garbled text repaired ({n})",
+            fixes=("mojibake", "control_characters"),
+            flag="--repair",
+        ),
+        Traits(changes="texts"),
+    ] = False
+    redact_secrets: Annotated[
+        bool,
+        Way(
+            "Replace secrets",
+            "replace likely secrets by [SECRET]",
+            "{n} {n:text seems|texts seem} to hold a secret.",
+            "secrets replaced ({n})",
+            fixes=("secret",),
+            flag="--redact secrets",
+        ),
+        Traits(changes="texts"),
+    ] = False
+    redact_emails: Annotated[
+        bool,
+        Way(
+            "Replace e-mail addresses",
+            "replace e-mail addresses by [EMAIL]",
+            "{n} {n:text has|texts have} an e-mail address.",
+            "e-mail addresses replaced ({n})",
+            fixes=("email",),
+            flag="--redact emails",
+        ),
+        Traits(changes="texts"),
+    ] = False
     trim: Annotated[
         int | None,
         Field(ge=1),
@@ -116,7 +179,12 @@ class CleanActions(BaseModel):
             fixes=("too_long",),
             flag="--trim",
         ),
-        Traits(not_changed="left out because they cannot be trimmed ({n})", amount="max_length", needs_tokenizer=True),
+        Traits(
+            changes="rows",
+            not_changed="left out because they cannot be trimmed ({n})",
+            amount="max_length",
+            needs_tokenizer=True,
+        ),
     ] = None
 
     def items(self) -> Iterator[tuple[Action, Value]]:
@@ -139,7 +207,11 @@ class Action:
 
     @property
     def changes_rows(self) -> bool:
-        return bool(self.traits.not_changed)
+        return bool(self.traits.changes)
+
+    @property
+    def leaves_out_rows(self) -> bool:
+        return not self.changes_rows or bool(self.traits.not_changed)
 
     def value_of(self, way: Way, amounts: Mapping[str, int]) -> Value:
         """What asks for that way."""

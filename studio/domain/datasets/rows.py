@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from math import isfinite
 from typing import Any
@@ -62,6 +62,22 @@ def read_row(
     return content, reader.warnings
 
 
+def draft_row(
+    layout: Layout,
+    row: Any,
+    line: int,
+    file: int = 0,
+    mend: Callable[[list[Turn]], list[Turn]] = lambda turns: turns,
+) -> tuple[Row, list[Problem], list[Problem]]:
+    """The row, what is wrong with it, and its warnings. A row at fault is read as far as it can be: the rest is empty.
+
+    Args:
+        mend: Is given the turns of a conversation in which nothing is wrong but, maybe, their order.
+    """
+    reader = _RowReader(layout, line, file, mend)
+    return reader.row(row), reader.problems, reader.warnings
+
+
 def _plain_chat(layout: Layout, row: Any) -> list[Turn] | None:
     """The turns of a row that has nothing but text turns in good order, quickly; None where a closer look is due."""
     turns = row.get(layout.columns["messages"]) if type(row) is dict else None
@@ -91,7 +107,9 @@ def _plain_chat(layout: Layout, row: Any) -> list[Turn] | None:
 class _RowReader:
     """Reads one row and gathers its problems; what cannot be read stands as empty until the row is refused."""
 
-    def __init__(self, layout: Layout, line: int, file: int) -> None:
+    def __init__(
+        self, layout: Layout, line: int, file: int, mend: Callable[[list[Turn]], list[Turn]] | None = None
+    ) -> None:
         self.problems: list[Problem] = []
         self.notes: dict[tuple[str, str], None] = {}  # code and field of what is said once for all rows
         self.warnings: list[Problem] = []  # at most one of each kind
@@ -99,6 +117,7 @@ class _RowReader:
         self._format = layout.format
         self._line = line
         self._file = file
+        self._mend = mend
 
     def note(self, field: str, code: str, **values: Any) -> None:
         self.problems.append(Problem(self._line, field, code, values, self._file))
@@ -139,6 +158,8 @@ class _RowReader:
             turns = [*self._side(row, "prompt", "user"), *self._side(row, "completion", "assistant")]
         turns = self._with_system(row, turns)
         if not self.problems:
+            if self._mend is not None:
+                turns = self._mend(turns)
             self._check_order(turns, field)
         if self._format is not Format.UNPAIRED:
             self._check_teaches(turns, field)

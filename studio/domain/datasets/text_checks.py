@@ -20,12 +20,16 @@ _SECRETS = {
     "Google API key": r"\bAIza[0-9A-Za-z_-]{35}",
     "Slack token": r"\bxox[abprs]-[A-Za-z0-9-]{10,}",
     "Stripe key": r"\b[rs]k_live_[A-Za-z0-9]{16,}",
-    "JSON web token": r"\beyJ[A-Za-z0-9_-]{10,1000}\.eyJ[A-Za-z0-9_-]{10,}\.",
-    "private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
+    "JSON web token": r"\beyJ[A-Za-z0-9_-]{10,1000}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*",
+    "private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----",
 }
 
-_CONTROL_RE, _GARBLED_RE, _EMAIL_RE = map(re.compile, (_CONTROL, _GARBLED, _EMAIL))
-_SECRET_RES = {what: re.compile(pattern) for what, pattern in _SECRETS.items()}
+CONTROL, _GARBLED_RE, EMAIL = map(re.compile, (_CONTROL, _GARBLED, _EMAIL))
+"""EMAIL begins with the last character before the @: to look for more would take too long in a long word."""
+SECRETS = {what: re.compile(pattern) for what, pattern in _SECRETS.items()}
+"""Of a private key only its first line."""
+KEY_BEGIN = SECRETS["private key"]
+KEY_END = re.compile(_SECRETS["private key"].replace("BEGIN", "END"))
 
 
 def _for_re2(pattern: str) -> str:
@@ -41,15 +45,15 @@ SUSPECT = _for_re2("|".join((_CONTROL, _GARBLED, _EMAIL, *_SECRETS.values())))
 
 def text_faults(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Code and values of each kind of problem in the text, each kind once. None of them repeats a secret."""
-    if control := _CONTROL_RE.search(text):
+    if control := CONTROL.search(text):
         yield "control_characters", {"character": f"U+{ord(control[0]):04X}"}
     if characters := _garbled_characters(text):
         yield "mojibake", {"found": characters}
-    for what, pattern in _SECRET_RES.items():
+    for what, pattern in SECRETS.items():
         if pattern.search(text):
             yield "secret", {"what": what}
             break
-    if _EMAIL_RE.search(text):
+    if EMAIL.search(text):
         yield "email", {}
 
 

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 from studio.domain.chat.templates import TemplateChoice
 from studio.domain.datasets.clean_actions import CleanActions
 from studio.domain.datasets.file_format import ReadOptions
+from studio.domain.datasets.formats import Layout, read_layout
 from studio.domain.datasets.notes import Note
 from studio.domain.datasets.read_questions import ReadQuestion
 from studio.domain.jobs.message import Fault, Message, Request
@@ -81,11 +82,11 @@ class UnclearFile(Message):
 
 class DatasetSummary(Message):
     """What a version holds. `size` is bytes of its rows as JSON lines, `sha256` of the same; `trainable` counts the
-    rows that training learns from, `bad_rows` those of the files that are left out, and `refused_kept` those of these
-    that can still be shown. `problems` counts by code, `roles`
-    turns and `labels` rows. `near_counts` says how many rows are as near an earlier one as a percentage says, or
-    nearer, and not the same. `left_out` counts the rows that cleaning left out, and `changed` those that it changed, by
-    action; `trimmed` are those of the action `trim`.
+    rows that training learns from, `bad_rows` those of the files that are left out, `refused_kept` those of these that
+    can still be shown, and `healable` those of them that an action of cleaning can make usable, by action. `problems`
+    counts by code, `roles` turns and `labels` rows. `near_counts` says how many rows are as near an earlier one as a
+    percentage says, or nearer, and not the same. `left_out` counts the rows that cleaning left out, and `changed` those
+    that it changed, by action; `trimmed` are those of the action `trim`.
 
     Where it is not clear how the files are to be read there are no rows yet, and `unclear` says so.
     """
@@ -94,6 +95,7 @@ class DatasetSummary(Message):
     rows: int = 0
     bad_rows: int = 0
     refused_kept: int = 0
+    healable: dict[str, int] = Field(default_factory=dict)
     trainable: int | None = None
     size: int = 0
     sha256: str = ""
@@ -116,6 +118,12 @@ class DatasetSummary(Message):
     changed: dict[str, int] | None = None
     seconds: float = 0.0
     unclear: UnclearFile | None = None
+
+
+def layouts_of_files(summary: DatasetSummary) -> list[Layout]:
+    """Of each file, or where that is not known, the one of all."""
+    own = [file.layout for file in summary.files] or [summary.layout]
+    return [read_layout(layout or summary.layout or {}) for layout in own]
 
 
 class Tokenizer(Message):

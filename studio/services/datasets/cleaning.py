@@ -5,9 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio.domain.datasets.clean_actions import CleanActions
+from studio.domain.errors import InvalidInput
 from studio.domain.jobs.ingest import CleanSource, DatasetSummary, Tokenizer
 from studio.store.datasets.folder import PROBLEMS, REFUSED
 from studio.store.tables.datasets import Dataset
+
+
+def check_something_left(dataset: Dataset, actions: CleanActions) -> None:
+    """Raises InvalidInput where it is sure that no row would be left."""
+    if not dataset.rows and not any(dataset.details.healable.get(action.name) for action, _ in actions.items()):
+        raise InvalidInput(
+            "None of the rows of “{name}” can be used, so that nothing would be left of it.",
+            "Mend the rows, or choose other columns.", name=dataset.name,
+        )  # fmt: skip
 
 
 def clean_source(

@@ -27,7 +27,7 @@ from studio.domain.jobs.ingest import (
 from studio.domain.naming import check_name
 from studio.engines.base import Engine
 from studio.engines.job import Job
-from studio.services.datasets.cleaning import clean_source
+from studio.services.datasets.cleaning import check_something_left, clean_source
 from studio.services.datasets.intake import DatasetIntakes
 from studio.services.datasets.removal import DatasetRemoval
 from studio.services.datasets.source_files import SourceFile, SourceFiles, cannot_store, check_regular
@@ -256,7 +256,8 @@ class Datasets:
 
         Raises:
             NotFound: there is no such dataset.
-            InvalidInput: no action was asked, an action has no tokenizer, or the dataset is not ready.
+            InvalidInput: no action was asked, an action has no tokenizer, the dataset is not ready, or nothing would be
+                left of it.
         """
         with self._lock:
             dataset = self._catalogue.dataset(reference)
@@ -273,6 +274,7 @@ class Datasets:
                     "“{name}” was added by an older version of the studio, which did not keep what cleaning up needs.",
                     "Add its file again.", name=dataset.name,
                 )  # fmt: skip
+            check_something_left(dataset, actions)
             step = {"action": "clean", "at": time.time(), **actions.model_dump(mode="json", exclude_defaults=True)}
             source = clean_source(dataset, actions, tokenizer, counts_folder)
             return self._start(self._next_version(dataset, [*dataset.steps, step]), source)

@@ -13,6 +13,7 @@ from studio.domain.run import RunStatus
 from studio.domain.spec.data import DataSpec, MixedDataset
 from studio.domain.spec.model import ModelSpec
 from studio.domain.spec.run_spec import RunSpec
+from studio.domain.translation import N_
 from studio.services.datasets.status import check_ready
 from studio.services.models.layers import BaseWeights, read_base_weights
 from studio.services.models.status import check_ready as check_model
@@ -148,7 +149,9 @@ class Runs:
         if dataset.bad_rows:
             faults[field] = StudioError(
                 "{count} {count:row|rows} of “{name}” cannot be trained on.",
-                "Skip them on the Datasets page: that makes a clean version.",
+                N_("Mend or skip them on the Datasets page: that makes a new version.")
+                if dataset.rows
+                else N_("Mend them on the Datasets page, or choose other columns there."),
                 count=dataset.bad_rows,
                 name=dataset.name,
             )

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -112,6 +113,52 @@ def rows_with(path: str | Path, codes: Iterable[str]) -> set[int]:
     wanted_codes = pa.array(list(codes), pa.string())
     with _open(path) as file:
         return {row for batch in file for row in _matching(batch, wanted_codes, "")["row"].to_pylist() if row >= 0}
+
+
+class ProblemLookup:
+    """The problems of single rows, by their `row` in the file (see SCHEMA); in memory for 16 bytes each. What it is
+    told of the same row stands together in the file, mostly, so that few batches are read twice."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Raises OSError."""
+        self._file = _open(path)
+        try:
+            rows = [batch["row"].to_numpy() for batch in self._file]
+        except BaseException:
+            self.close()
+            raise
+        self._starts = np.cumsum([0, *map(len, rows)])
+        all_rows = np.concatenate(rows) if rows else np.array([], np.int64)
+        self._order = np.argsort(all_rows, kind="stable")
+        self._rows = all_rows[self._order]
+        self._number = -1
+        self._batch: Any = None
+
+    def of(self, row: int) -> list[Problem]:
+        return list(self.between(row, row))
+
+    def between(self, first: int, last: int) -> Iterator[Problem]:
+        """Of all rows from the first to the last."""
+        begin, end = np.searchsorted(self._rows, first, "left"), np.searchsorted(self._rows, last, "right")
+        return map(self._problem, self._order[begin:end].tolist())
+
+    def _problem(self, index: int) -> Problem:
+        number = int(np.searchsorted(self._starts, index, "right")) - 1
+        if number != self._number:
+            self._number, self._batch = number, self._file.batch(number)
+        one = self._batch.slice(index - int(self._starts[number]), 1).to_pylist()[0]
+        return Problem(one["line"], one["field"], one["code"], json.loads(one["values"]), one["file"])
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> ProblemLookup:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 def sort_problems(path: str | Path) -> None:

@@ -43,7 +43,8 @@ class RefusedFileWriter:
         self._waiting_bytes = self._total_bytes = 0
         self._file = ArrowFileWriter(path, SCHEMA)
 
-    def append(self, row: RefusedRow) -> None:
+    def append(self, row: RefusedRow) -> bool:
+        """Gives whether it is kept with its words."""
         raw = None if row.raw is None else row.raw.encode("utf-8", "replace")
         size = 0 if raw is None else len(raw)
         if size > MAX_RAW_BYTES or self._total_bytes + size > MAX_TOTAL_BYTES:
@@ -55,6 +56,7 @@ class RefusedFileWriter:
         self._waiting_bytes += size
         if len(self._waiting) == BATCH or self._waiting_bytes > MAX_BATCH_BYTES:
             self._flush()
+        return raw is not None
 
     def _flush(self) -> None:
         lines, files, raws, parsed = zip(*self._waiting, strict=True)

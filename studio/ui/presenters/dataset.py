@@ -123,19 +123,18 @@ def shown_offers(
     Args:
         by_tokens: The problems that a count of tokens has found, by code, with this max length.
     """
-    if not dataset.rows:  # Nothing would be left.
-        return []
     in_files = {code: n for code, n in dataset.details.problems.items() if PROBLEM_KINDS[code].level == "warning"}
     problems = Counter(in_files) + Counter(by_tokens or {})
     return [
         offer
         for action in ACTIONS.values()
-        if (offer := _offer(action, problems, dataset.bad_rows, {"max_length": max_length}, language))
+        if (dataset.rows or action.traits.changes == "refused rows")  # else nothing would be left
+        and (offer := _offer(action, problems, dataset, {"max_length": max_length}, language))
     ]
 
 
 def _offer(
-    action: Action, problems: Mapping[str, int], bad_rows: int, amounts: Mapping[str, int], language: str
+    action: Action, problems: Mapping[str, int], dataset: Dataset, amounts: Mapping[str, int], language: str
 ) -> dict[str, Any] | None:
     def sentence(template: str, count: int) -> str:
         amount = f"{amounts[action.traits.amount]:,}" if action.traits.amount else ""
@@ -143,7 +142,9 @@ def _offer(
 
     counts = {way: sum(problems.get(code, 0) for code in way.fixes) for way in action.ways}
     if action.traits.skips_bad_rows:
-        counts[action.ways[0]] += bad_rows
+        counts[action.ways[0]] += dataset.bad_rows
+    if action.traits.changes == "refused rows":
+        counts[action.ways[0]] = dataset.details.healable.get(action.name, 0)
     affected = [(way, count) for way, count in counts.items() if count]
     if not affected:
         return None
@@ -153,6 +154,7 @@ def _offer(
         "level": "error" if any(PROBLEM_KINDS[code].level == "error" for code in way.fixes) else "warning",
         "text": sentence(way.found, count),
         "label": translate(way.label, language),
+        "changes": bool(action.traits.changes in ("texts", "refused rows")),
         "value": action.value_of(way, amounts),
         "stricter": next(
             ({"text": sentence(w.also, n), "value": action.value_of(w, amounts)} for w, n in stricter), None

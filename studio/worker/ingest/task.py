@@ -20,6 +20,7 @@ from studio.domain.datasets.formats import (
     read_layout,
     recognise,
 )  # fmt: skip
+from studio.domain.datasets.healing import healed
 from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.read_questions import UnclearReading
@@ -220,7 +221,10 @@ def _read_one(item: Item, layout: Layout, index: int, writer: VersionWriter, not
         return
     row, problems = read_row(layout, item[1], item[0], index, notes)
     if row is None:
-        writer.refuse(problems, RefusedRow(item[0], index, as_json(item[1]), parsed=True))
+        mended = healed(layout, item[1], problems, item[0], index)
+        writer.refuse(
+            problems, RefusedRow(item[0], index, as_json(item[1]), parsed=True), mended.actions if mended else ()
+        )
     else:
         writer.accept(row, item[0], index, layout, problems)
 

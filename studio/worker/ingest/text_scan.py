@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import product
 from typing import Any
 
 import pyarrow as pa
@@ -15,33 +14,43 @@ from studio.domain.datasets.text_checks import SUSPECT, text_faults
 
 Fault = tuple[int, str, str, dict[str, Any]]  # row in the batch, field, code, values
 
+_TEXTS_OF_TURNS = (*TURN_TEXTS, "tool_calls")
+
 
 def scan(batch: pa.RecordBatch, layouts: Sequence[Layout]) -> Iterator[Fault]:
     """What is wrong with the words of a batch (see store.row_file). layouts: each row's."""
-    for name, of_turns in product(TEXT_PARTS, TURN_TEXTS):
+    for name in TEXT_PARTS:
         if name not in batch.schema.names:
             continue
         column = batch.column(name)
-        is_list = pa.types.is_list(column.type)
-        if not is_list and of_turns != "content":
+        if not pa.types.is_list(column.type):
+            for i, text in _suspects(column):
+                for code, values in text_faults(text):
+                    yield i, _field(layouts[i], name), code, values
             continue
-        texts = column.flatten().field(of_turns) if is_list else column
-        if texts.null_count == len(texts):
+        turns = column.flatten()
+        suspects = {key: list(_suspects(turns.field(key))) for key in _TEXTS_OF_TURNS if _has(turns, key)}
+        if not any(suspects.values()):
             continue
-        suspects = pc.indices_nonzero(pc.match_substring_regex(texts, SUSPECT)).to_pylist()
-        if not suspects:
-            continue
-        parents = pc.list_parent_indices(column) if is_list else None
-        offsets, lengths = (column.offsets, column.value_lengths()) if is_list else (None, None)
-        for i in suspects:
-            row = parents[i].as_py() if parents is not None else i
-            turn = i - offsets[row].as_py() if offsets is not None else 0
-            turns = lengths[row].as_py() if lengths is not None else 0
-            for code, values in text_faults(texts[i].as_py()):
-                yield row, _field(layouts[row], name, turn, turns, of_turns), code, values
+        parents, offsets, lengths = pc.list_parent_indices(column), column.offsets, column.value_lengths()
+        for key, found in suspects.items():
+            for i, text in found:
+                row = parents[i].as_py()
+                field = _field(layouts[row], name, key, i - offsets[row].as_py(), lengths[row].as_py())
+                for code, values in text_faults(text):
+                    yield row, field, code, values
 
 
-def _field(layout: Layout, part: str, turn: int, turns: int, of_turns: str) -> str:
+def _has(turns: pa.StructArray, key: str) -> bool:
+    return key in [field.name for field in turns.type] and turns.field(key).null_count < len(turns)
+
+
+def _suspects(texts: pa.Array) -> Iterator[tuple[int, str]]:
+    for i in pc.indices_nonzero(pc.match_substring_regex(texts, SUSPECT)).to_pylist():
+        yield i, texts[i].as_py()
+
+
+def _field(layout: Layout, part: str, key: str = "", turn: int = 0, turns: int = 0) -> str:
     """Where in the file the text stood."""
     columns = layout.columns
     if part == "text":
@@ -50,5 +59,4 @@ def _field(layout: Layout, part: str, turn: int, turns: int, of_turns: str) -> s
         question, answer = ("instruction", "output") if layout.format is Format.ALPACA else ("prompt", "completion")
         return columns[answer if turn == turns - 1 else question]
     column = columns.get(part) or columns.get("messages") or columns.get("prompt") or part
-    name = "value" if of_turns == "content" and layout.format is Format.SHAREGPT else of_turns
-    return f"{column}[{turn}].{name}"
+    return f"{column}[{turn}].{'value' if layout.format is Format.SHAREGPT and key == 'content' else key}"

@@ -26,7 +26,7 @@ from studio.domain.datasets.row_parts import TURN_TEXTS, Row
 from studio.domain.jobs.ingest import DatasetSummary
 from studio.store.datasets.folder import NEAR_FILE, PROBLEMS, REFUSED, ROWS
 from studio.store.datasets.near_file import NearFileWriter
-from studio.store.datasets.problem_file import ProblemFileWriter, refused_number, row_of_refused, sort_problems
+from studio.store.datasets.problem_file import ProblemFileWriter, row_of_refused, sort_problems
 from studio.store.datasets.refused_file import RefusedFileWriter, RefusedRow
 from studio.store.datasets.row_file import BATCH, RowFileWriter, RowLookup
 from studio.store.datasets.row_lines import column_lines, row_line
@@ -65,6 +65,7 @@ class VersionWriter:
         self._rows_file = RowFileWriter(folder / ROWS, kind)
         self._problems = ProblemFileWriter(folder / PROBLEMS)
         self._refused = RefusedFileWriter(folder / REFUSED)
+        self._healable: Counter[str] = Counter()
         self._rows: list[Row] = []
         self._places: list[tuple[int, int]] = []
         self._layouts: list[Layout] = []
@@ -120,27 +121,17 @@ class VersionWriter:
         """A whole batch, when there is `room` for it."""
         self._store([], columns, lines, [file] * len(lines), [layout] * len(lines))
 
-    def refuse(self, problems: Sequence[Problem], row: RefusedRow) -> None:
-        """One row that cannot be used, and what was read of it."""
+    def refuse(self, problems: Iterable[Problem], row: RefusedRow, healed_by: Iterable[str] = ()) -> None:
+        """One row that cannot be used, what was read of it, and which actions of cleaning can make it usable."""
         self._bad_rows += 1
         self._problems.extend(problems, row_of_refused(self._refused.rows))
-        self._refused.append(row)
+        if self._refused.append(row):
+            self._healable.update(healed_by)
 
-    def carry_over(
-        self, problems: Iterable[tuple[Problem, int]], rows: Iterable[tuple[int, RefusedRow]], bad_rows: int
-    ) -> None:
-        """What an earlier version has of the rows that cannot be used: their problems, each with its row, those of them
-        that it has kept, with their numbers, and how many there are in all. Problems of all rows together are found
-        anew."""
-        self._bad_rows += bad_rows
-        new_numbers: dict[int | None, int] = {}
-        for number, row in rows:
-            new_numbers[number] = self._refused.rows
-            self._refused.append(row)
-        for problem, place in problems:
-            if problem.kind.level == "error" and place < 0:
-                new_number = new_numbers.get(refused_number(place))
-                self._problems.append(problem, -1 if new_number is None else row_of_refused(new_number))
+    def refuse_unknown(self, problems: Iterable[Problem], count: int) -> None:
+        """So many rows that cannot be used, of which an earlier version has kept nothing but their problems."""
+        self._bad_rows += count
+        self._problems.extend(problems)
 
     def _flush(self) -> None:
         lines, files = [line for line, _ in self._places], [file for _, file in self._places]
@@ -255,6 +246,7 @@ class VersionWriter:
             rows=len(self._lines),
             bad_rows=self._bad_rows,
             refused_kept=self._refused.kept,
+            healable=dict(self._healable),
             trainable=self._trainable,
             size=self._size,
             sha256=self._content.hexdigest(),
@@ -293,7 +285,7 @@ class VersionWriter:
         return least_counts(similarities) if similarities else {}
 
     def _note_twin(self, code: str, row: int, twin: int, **values: Any) -> None:
-        place = str(self._lines[twin])
+        place = str(self._lines[twin] or twin + 1)  # one that was added has no line
         if self._files[twin] != self._files[row]:
             place = f"{place} ({self._files[twin] + 1})"
         self._problems.append(Problem(self._lines[row], "", code, {"twin": place, **values}, self._files[row]), row)

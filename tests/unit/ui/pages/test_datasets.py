@@ -146,11 +146,15 @@ def test_what_can_be_cleaned_is_offered_with_its_rows_and_the_value_that_asks_fo
     assert seen["offers"] == [
         {
             "name": "skip_bad_rows", "level": "error", "text": "1 row cannot be trained on.", "label": "Skip bad rows",
-            "value": True, "stricter": None,
+            "changes": False, "value": True, "stricter": None,
         },
         {
             "name": "drop_duplicates", "level": "warning", "text": "1 duplicate.", "label": "Drop duplicates",
-            "value": "exact", "stricter": {"text": "and 1 near duplicate", "value": "near"},
+            "changes": False, "value": "exact", "stricter": {"text": "and 1 near duplicate", "value": "near"},
+        },
+        {
+            "name": "redact_emails", "level": "warning", "text": "1 text has an e-mail address.",
+            "label": "Replace e-mail addresses", "changes": True, "value": True, "stricter": None,
         },
     ]  # fmt: skip
     bring(studio, "near.jsonl", *rows[1:])
@@ -160,10 +164,21 @@ def test_what_can_be_cleaned_is_offered_with_its_rows_and_the_value_that_asks_fo
     )  # fmt: skip
 
 
+def test_where_no_row_can_be_used_they_are_not_offered_to_be_skipped_but_to_be_healed(studio):
+    turns = [{"role": role, "content": "Hm."} for role in ("user", "assistant", "user")]
+    seen = bring(studio, "open.jsonl", {"messages": turns}, "{")
+    assert [(offer["name"], offer["text"], offer["value"]) for offer in seen["offers"]] == [
+        ("cut_to_answer", "1 conversation goes on after the last answer.", True)
+    ]
+    with pytest.raises(InvalidInput, match="nothing would be left"):
+        datasets.clean(studio, "open", {"skip_bad_rows": True}, IN_ENGLISH)
+    assert datasets.clean(studio, "open", {"cut_to_answer": True}, IN_ENGLISH)["dataset"]["version"] == 2
+
+
 def test_rows_that_are_too_long_can_be_trimmed_to_what_they_were_counted_with(studio):
     bring(studio, "tales.jsonl", conversation("Who?", "Me."))
     dataset = studio.datasets.get("tales")
-    (offer,) = shown_offers(dataset, "en", {"too_long": 1200, "email": 1}, 2048)
+    (offer,) = shown_offers(dataset, "en", {"too_long": 1200}, 2048)
     assert (offer["name"], offer["text"], offer["value"]) == (
         "trim", "1,200 rows are longer than 2,048 tokens.", 2048,
     )  # fmt: skip
