@@ -44,8 +44,7 @@ class Traits:
     Attributes:
         counted_as: Its name in the counts of rows that were left out; without one, its own.
         skips_bad_rows: Rows of the files that could not be used are left out too, not carried over.
-        changes: What it does not leave out but changes: rows; only the texts in them; or rows that could not be used, so
-            that they can.
+        changes: What it changes instead of leaving it out: rows, the texts in them, or rows that could not be used.
         not_changed: An action that changes rows says by this how many it had to leave out.
         amount: What its number is, for an action that has one: a setting of the command and of the page.
         needs_tokenizer: It is done with the tokenizer of a base model.
