@@ -15,14 +15,20 @@ SUFFIXES = (
     ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".txt", ".xlsx",
 )  # fmt: skip
 PACKED = (".gz", ".zip")
-ENCODINGS = ("utf-8", "utf-16", "gb18030", "big5", "shift_jis", "euc-kr", "cp1252", "cp1251", "latin-1")
+ENCODINGS = (
+    "utf-8", "utf-16", "gb18030", "big5", "cp932", "euc_jp", "iso2022_jp", "cp949", "cp1252", "cp1250", "cp1251",
+    "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp874", "koi8-r", "latin-1", "iso8859-2", "cp850", "cp866",
+    "mac-roman",
+)  # fmt: skip
 
 
 _ENCODING_LABELS = {
     "utf-8": "UTF-8", "utf-16": "UTF-16", "utf-16-le": "UTF-16 LE", "utf-16-be": "UTF-16 BE", "utf-32": "UTF-32",
     "utf-32-le": "UTF-32 LE", "utf-32-be": "UTF-32 BE", "gb18030": "GB18030", "gb2312": "GB2312", "gbk": "GBK",
     "big5": "Big5", "shift_jis": "Shift JIS", "euc_jp": "EUC-JP", "euc_kr": "EUC-KR", "koi8-r": "KOI8-R",
-    "iso8859-1": "Latin-1", "ascii": "ASCII", "mac-roman": "Mac Roman",
+    "koi8-u": "KOI8-U", "cp932": "Shift JIS (Windows-932)", "cp949": "EUC-KR (Windows-949)",
+    "iso2022_jp": "ISO-2022-JP", "cp874": "Windows-874", "big5hkscs": "Big5-HKSCS", "cp850": "DOS 850",
+    "cp852": "DOS 852", "cp866": "DOS 866", "iso8859-1": "Latin-1", "ascii": "ASCII", "mac-roman": "Mac Roman",
 }  # fmt: skip
 
 

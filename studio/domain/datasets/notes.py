@@ -21,6 +21,10 @@ NOTE_KINDS: Mapping[str, str] = {
     "lone_returns": N_("In {n} {n:line|lines}, carriage returns alone end a row, as old Macs wrote them."),
     "other_delimiter": N_("“{file}” is read with the delimiter “{delimiter}”, which is not the one of its kind."),
     "other_sheets": N_("The sheet “{sheet}” is read; {n} {n:other is|others are} not: {others}."),
+    "garbled_file": N_(
+        "Most lines beyond plain English look garbled as {encoding}: choose the file's encoding, or fix its text at "
+        "the source."
+    ),
 }
 """By code: a template for the values of a note and `n`, its rows."""
 

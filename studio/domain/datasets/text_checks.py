@@ -9,7 +9,7 @@ from typing import Any
 from ftfy.badness import BADNESS_RE
 
 _CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]"
-_GARBLED = r"[ÂÃâÐÑÎÏ][\u0080-\u00ff\u0152-\u0192\u02c6\u02dc\u2013-\u2122]|ï¿½|\ufffd|锟斤拷|烫烫烫"
+_GARBLED = r"[ÂÃâÐÑÎÏ][\u0080-\u00ff\u0152-\u0192\u02c6\u02dc\u2013-\u2122]|ï¿½|[\ufffd\ue000-\uf8ff]|锟斤拷|烫烫烫"
 _EMAIL = r"[A-Za-z0-9._%+-]@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
 _SECRETS = {
     "Hugging Face token": r"\bhf_[A-Za-z0-9]{20,}",
@@ -23,6 +23,8 @@ _SECRETS = {
     "JSON web token": r"\beyJ[A-Za-z0-9_-]{10,1000}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*",
     "private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----",
 }
+
+_MEANINGLESS = re.compile(r"[\x80-\x84\x86-\x9f\ufffd\ue000-\uf8ff]")
 
 CONTROL, _GARBLED_RE, EMAIL = map(re.compile, (_CONTROL, _GARBLED, _EMAIL))
 """EMAIL begins with the last character before the @: to look for more would take too long in a long word."""
@@ -57,11 +59,16 @@ def text_faults(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "email", {}
 
 
+def is_garbled(text: str) -> bool:
+    """It has characters that only come from reading bytes in a wrong encoding."""
+    return bool(_MEANINGLESS.search(text) or _garbled_characters(text))
+
+
 def _garbled_characters(text: str) -> str:
     """Characters that only come from reading text in a wrong encoding; ftfy knows the improbable sequences."""
     if not (candidate := _GARBLED_RE.search(text)):
         return ""
-    if candidate[0] in ("\ufffd", "ï¿½", "锟斤拷", "烫烫烫"):
+    if candidate[0] in ("ï¿½", "锟斤拷", "烫烫烫") or _MEANINGLESS.match(candidate[0]):
         return candidate[0]
     match = BADNESS_RE.search(text)
     return match[0][:20] if match else ""

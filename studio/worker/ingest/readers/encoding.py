@@ -5,17 +5,19 @@ from __future__ import annotations
 import codecs
 import io
 import re
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import IO
 
-from charset_normalizer import from_bytes
-
 from studio.domain.datasets.file_format import ReadOptions, shown_encoding
+from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
+from studio.domain.datasets.read_questions import ReadChoice, UnclearReading, preview_of
+from studio.domain.datasets.text_checks import is_garbled
 from studio.domain.errors import InvalidInput
 from studio.worker.ingest.readers.compressed import MAX_ROW_BYTES, TOO_LONG, Packed
+from studio.worker.ingest.readers.encoding_guess import guesses, is_japanese_mail, is_utf8, wide_guess
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -24,9 +26,19 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_CANDIDATES = ["gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "cp1252"]
-_HIGH_RUNS = re.compile(rb"[\x80-\xff]+")
-_WIDE = re.compile(r"utf[-_]?(16|32)")
+_NO_ENCODINGS = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem")
+"""Codecs of Python that are for text, but that no file is in."""
+_FALLBACKS = ("utf-8", "cp1252", "gb18030")
+_MAX_RIVALS = 5
+_AS_LIKELY = (
+    0.75  # of the likeliest: who is as likely may be it. See tests/unit/worker/ingest/readers/test_encodings.py
+)
+_AS_LIKELY_BY_LITTLE = 0.5
+_MUCH_EVIDENCE = 6  # bytes beyond ASCII
+_LEAST_PLAUSIBLE = 0.75
+_LEAD = 80  # characters before the first that tells, in a preview
+_JUDGED_LINES = 200
+_JUDGED_BYTES = 4096  # of each
 
 OVERLONG = b"\xff overlong"
 """Stands in the place of a line of more than MAX_ROW_BYTES."""
@@ -43,79 +55,105 @@ codecs.register_error("studio-mark", _mark)
 _MARKED = re.compile("[\udc00-\udcff]")
 
 
-def encoding_of(packed_file: Packed, name: str, reading: ReadOptions) -> tuple[str, bool]:
+@dataclass(frozen=True)
+class Detection:
+    """Python's name of the encoding; whether it was found out, and is not what the file itself says; and the encodings
+    that it may also be, where that cannot be told. `lines` are those that tell."""
+
+    encoding: str
+    is_guess: bool = False
+    rivals: Sequence[str] = ()
+    lines: Sequence[bytes] = ()
+
+
+def encoding_of(packed_file: Packed, name: str, reading: ReadOptions, notes: Notes) -> tuple[str, bool]:
     """Python's name of the encoding, and whether it was found out: UTF-8, a byte order mark and a choice are sure.
 
     Raises:
         InvalidInput: the chosen encoding is unknown.
+        UnclearReading: it may be one of several.
     """
     sample, complete = packed_file.sample()
-    if reading.encoding:
-        try:
-            b"\xff".decode(reading.encoding, "replace")  # fails for codecs that are not for text
-            codec = codecs.lookup(reading.encoding).name
-        except (LookupError, ValueError):
-            raise InvalidInput(
-                "There is no encoding “{encoding}”.", "Try utf-8, gb18030 or latin-1.", encoding=reading.encoding
-            ) from None
-        return _with_order(codec, sample), False
-    if not complete and sample.isascii():
+    if not complete and sample.isascii() and not reading.encoding:
         sample += b"\n" + packed_file.later_lines()  # the first megabyte does not tell
-    return detect(sample, complete=complete)
+    if reading.encoding:
+        codec = _with_order(_chosen_codec(reading.encoding), sample)
+        found = Detection(codec, lines=_special(sample, complete=complete) if codec[:4] != "utf-" else ())
+    else:
+        found = detect(sample, complete=complete)
+    if found.rivals:
+        raise UnclearReading(
+            "“{file}” can be read in several encodings.",
+            "Choose the one whose text reads right.",
+            "encoding",
+            [_choice(encoding, found.lines) for encoding in (found.encoding, *found.rivals)],
+            file=name,
+        )
+    if _are_garbled(found.lines, found.encoding):
+        notes.add("garbled_file", encoding=shown_encoding(found.encoding))
+    return found.encoding, found.is_guess
 
 
-def detect(sample: bytes, *, complete: bool) -> tuple[str, bool]:
-    """As encoding_of. complete: the sample is the whole file."""
+def _chosen_codec(encoding: str) -> str:
+    try:
+        codec = codecs.lookup(encoding).name
+        "a\n".encode(codec).decode(codec)  # fails for codecs that are not for text
+        if codec.replace("-", "_") in _NO_ENCODINGS:
+            raise LookupError(codec)
+    except (LookupError, ValueError, TypeError, AssertionError):
+        raise InvalidInput(
+            "There is no encoding “{encoding}”.", "Try utf-8, gb18030 or latin-1.", encoding=encoding
+        ) from None
+    return codec
+
+
+def _choice(encoding: str, lines: Sequence[bytes]) -> ReadChoice:
+    preview = []
+    for line in lines:
+        text = line.decode(encoding, "replace")
+        start = next((i for i, character in enumerate(text) if not character.isascii()), 0)
+        preview.append(text if start < _LEAD else "…" + text[start - _LEAD // 2 :])
+    return ReadChoice(
+        value=encoding, label="{encoding}", values={"encoding": shown_encoding(encoding)}, preview=preview_of(preview)
+    )
+
+
+def detect(sample: bytes, *, complete: bool) -> Detection:
+    """complete: the sample is the whole file."""
     for mark, encoding in _MARKS:
         if sample.startswith(mark):
-            return encoding, False
-    if _is_utf8(sample, complete=complete and sample[:-3].isascii()):  # what was cut off may end within a character
-        if wide := _wide_without_mark(sample):
-            return wide, True
-        return "utf-8", False
-    if wide := _wide_without_mark(sample) or _wide_by_words(sample):
-        return wide, True
-    lines = sample.split(b"\n") if complete else sample.split(b"\n")[:-1]
-    special = [line for line in lines if not line.isascii()]
-    if 2 * sum(_is_utf8(line, complete=True) for line in special) > len(special):
-        return "utf-8", False  # with some broken lines
-    best = from_bytes(b"\n".join(special)[:65536], cp_isolation=_CANDIDATES, threshold=0.5).best()
-    codec = codecs.lookup(best.encoding).name if best is not None else ""
-    runs = _HIGH_RUNS.findall(b"\n".join(special))
-    if codec == "cp1251" and sum(map(len, runs)) < 3 * len(runs):
-        codec = "cp1252"  # single letters with accents, no words of Cyrillic
-    if codec not in ("big5", "shift_jis", "euc_kr") and runs and all(len(run) % 2 == 0 for run in runs):
-        codec = "gb18030"  # pairs of high bytes, as a short Chinese text has them
-    return codec or "cp1252", True
+            return Detection(encoding)
+    if wide := wide_guess(sample):
+        return Detection(wide, is_guess=True)
+    if is_japanese_mail(sample):
+        return Detection("iso2022_jp", is_guess=True)
+    special = _special(sample, complete=complete)
+    if is_utf8(sample, complete=complete and sample[:-3].isascii()):  # what was cut off may end within a character
+        return Detection("utf-8", lines=special)
+    if 2 * sum(is_utf8(line, complete=True) for line in special) > len(special):
+        return Detection("utf-8", lines=special)  # with some broken lines
+    found = guesses(special)
+    names = [guess.encoding for guess in found]
+    names += [name for name in _FALLBACKS if name not in names]  # which fit badly
+    if not found or found[0].plausibility < _LEAST_PLAUSIBLE or _are_garbled(special, names[0]):
+        return Detection(names[0], is_guess=True, rivals=names[1:_MAX_RIVALS], lines=special)
+    as_likely = _AS_LIKELY if found[0].evidence >= _MUCH_EVIDENCE else _AS_LIKELY_BY_LITTLE
+    rivals = [guess.encoding for guess in found[1:] if guess.share > as_likely * found[0].share]
+    return Detection(names[0], is_guess=True, rivals=rivals, lines=special)
 
 
-def _is_utf8(data: bytes, *, complete: bool) -> bool:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(data, final=complete)
-    except UnicodeDecodeError:
-        return False
-    return True
+def _special(sample: bytes, *, complete: bool) -> list[bytes]:
+    """The lines that are not ASCII."""
+    lines = sample.split(b"\n")
+    if not complete and len(lines) > 1:
+        lines.pop()
+    return [line for line in lines if not line.isascii()]
 
 
-def _wide_without_mark(sample: bytes) -> str:
-    """UTF-16 by its zeros: in most texts every other byte is one."""
-    head = sample[:4096]
-    if len(head) < 4 or head.count(0) * 3 < len(head):
-        return ""
-    even, odd = head[::2].count(0), head[1::2].count(0)
-    return "utf-16-le" if odd > 9 * even else "utf-16-be" if even > 9 * odd else ""
-
-
-def _wide_by_words(sample: bytes) -> str:
-    """UTF-16 of a script that has few zeros, such as Chinese, by its line feeds and by characters that exist."""
-    head = sample[: min(4096, len(sample) // 2 * 2)]
-    for encoding, high in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
-        text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
-        if 100 * high.count(0) < len(high) or "\n" not in text or "\ufffd" in text:
-            continue
-        if not any(unicodedata.category(c) in ("Cc", "Cn", "Co") and c not in "\t\r\n" for c in text):
-            return encoding
-    return ""
+def _are_garbled(lines: Sequence[bytes], encoding: str) -> bool:
+    """Most of the lines make no sense."""
+    some = lines[:_JUDGED_LINES]
+    return 2 * sum(is_garbled(line[:_JUDGED_BYTES].decode(encoding, "replace")[:-1]) for line in some) > len(some)
 
 
 def _with_order(encoding: str, sample: bytes) -> str:
@@ -124,7 +162,7 @@ def _with_order(encoding: str, sample: bytes) -> str:
         sample.startswith(m) for m, mark_encoding in _MARKS if mark_encoding == encoding
     ):
         return encoding
-    wide_encoding = _wide_without_mark(sample)
+    wide_encoding = wide_guess(sample)
     return wide_encoding if wide_encoding.startswith(encoding) else f"{encoding}-le"
 
 
@@ -142,7 +180,7 @@ def byte_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 def text_lines(file: IO[bytes], encoding: str, overlong_code: str) -> Iterator[tuple[int, str] | Problem]:
     """The lines with their ends; one that is not of that encoding is a problem, and so is one of more than
     MAX_ROW_BYTES, whose code is `overlong_code`."""
-    if _WIDE.match(encoding):  # whose line feeds have more than one byte
+    if "\n".encode(encoding) != b"\n":  # such as UTF-16
         yield from _wide_lines(file, encoding, overlong_code)
         return
     for number, line in byte_lines(file):
@@ -153,13 +191,6 @@ def text_lines(file: IO[bytes], encoding: str, overlong_code: str) -> Iterator[t
             yield number, line.decode(encoding)
         except UnicodeDecodeError as error:
             yield bad_encoding(number, line, error, encoding)
-        except ValueError as error:  # such as of codecs that are not for text
-            yield Problem(
-                number,
-                "",
-                "bad_encoding",
-                {"byte": "–", "position": 1, "encoding": f"{shown_encoding(encoding)}: {error}"},
-            )
 
 
 def _wide_lines(file: IO[bytes], encoding: str, overlong_code: str) -> Iterator[tuple[int, str] | Problem]:

@@ -64,7 +64,7 @@ def open_source(path: Path, name: str, reading: ReadOptions) -> OpenSource:
         source.sheets, source.sheet, items = workbook(packed_file, name, reading, source.notes)
         source.items = _whole(items)
         return source
-    source.encoding, source.detected = encoding_of(packed_file, name, reading)
+    source.encoding, source.detected = encoding_of(packed_file, name, reading, source.notes)
     match kind:
         case ".json":
             unit, items = json_document(packed_file, name, source.encoding)
