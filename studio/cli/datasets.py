@@ -18,7 +18,7 @@ from studio.domain.datasets.clean_actions import ACTIONS, Action, CleanActions, 
 from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES, ReadOptions
 from studio.domain.datasets.formats import Format
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
-from studio.domain.errors import InvalidInput
+from studio.domain.errors import InvalidInput, fill
 from studio.domain.jobs.ingest import Tokenizer
 from studio.domain.spec.objectives import usable_part
 from studio.services.datasets import browse, export
@@ -28,6 +28,7 @@ from studio.services.datasets.token_counts import TokenCountRequest
 from studio.store.tables.datasets import Dataset
 
 WRONG = 2
+SHOWN_UNUSED = 12  # columns and fields that are not used, in text
 SHOWN_PROBLEMS = 20  # in text; JSON has them all
 
 
@@ -177,7 +178,7 @@ def _report_new(arguments: argparse.Namespace, studio: Studio, dataset: Dataset,
         words += f"; {left_out} left out"
     if part := usable_part(dataset.format):
         words += f". {part}"
-    words = "\n".join([words, *(note.text for note in dataset.details.notes)])
+    words = "\n".join([words, *(note.text for note in dataset.details.notes), *_unused_text(dataset.details.unused)])
     show(arguments, dataset.as_dict(), words)
     if not dataset.bad_rows:
         return 0
@@ -239,7 +240,7 @@ def _report_text(report: Report) -> str:
     lines = [f"{report.rows} of {report.rows_in} rows can be read, {report.format}"]
     if part := usable_part(report.format):
         lines.append(part)
-    lines += report.notes
+    lines += [*report.notes, *_unused_text(report.unused)]
     if tokens := report.tokens:
         lines.append(f"{tokens.tokens} tokens, {tokens.trained} of them trained on; longest row {tokens.longest}")
     lines += [
@@ -249,6 +250,13 @@ def _report_text(report: Report) -> str:
     if report.problems:
         lines.append(_problem_text(report.problems[:SHOWN_PROBLEMS], len(report.problems)))
     return "\n".join(lines)
+
+
+def _unused_text(unused: Mapping[str, int]) -> list[str]:
+    """What of the files is not used, in a line, where there is something."""
+    shown = [fill("{name} in {n} {n:row|rows}", {"name": name, "n": n}) for name, n in unused.items()]
+    more = [f"{len(shown) - SHOWN_UNUSED} more"] if len(shown) > SHOWN_UNUSED else []
+    return [f"Not used: {', '.join(shown[:SHOWN_UNUSED] + more)}"] if shown else []
 
 
 def _problem_text(problems: Sequence[Mapping[str, Any]], total: int) -> str:
@@ -273,7 +281,7 @@ def show_dataset(arguments: argparse.Namespace) -> None:
         if dataset.status == "ready":
             page = browse.rows(dataset, arguments.offset, arguments.limit, search=arguments.search)
             fields |= {"preview": page["rows"], "found": page["total"]}
-    show(arguments, fields, details(fields))
+    show(arguments, fields, "\n".join([details(fields), *_unused_text(dataset.details.unused)]))
 
 
 def show_problems(arguments: argparse.Namespace) -> None:

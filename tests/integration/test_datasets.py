@@ -81,6 +81,16 @@ def test_several_files_are_one_dataset(home: Path, tmp_path: Path) -> None:
     assert [(p["file"], p["line"], p["code"], p["field"]) for p in found] == [(1, 3, "empty", "answer")]
 
 
+def test_what_is_not_used_is_named_with_its_rows(home: Path, tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "q", "name": "Ann"}, {"role": "assistant", "content": "a"}]
+    file = write(tmp_path / "crew.jsonl", {"messages": turns, "id": 1}, {"messages": turns[:1] + turns[1:]})
+    unused, words = {"messages[].name": 2, "id": 1}, "Not used: messages[].name in 2 rows, id in 1 row"
+    assert answered(home, "check", str(file), code=0)["unused"] == unused
+    assert words in studio(home, "datasets", "check", str(file)).stdout
+    assert answered(home, "add", str(file), code=0)["details"]["unused"] == unused
+    assert words in studio(home, "datasets", "show", "crew").stdout
+
+
 def test_a_bad_file_is_kept_cleaned_into_the_next_version_and_exported(home: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "crew.jsonl", GOOD[0], BAD[0] + "\n", GOOD[1], BAD[1], BAD[2], *GOOD[2:], GOOD[0])
     first = answered(home, "add", str(file), code=WRONG)

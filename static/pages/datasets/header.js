@@ -74,7 +74,7 @@ function facts(dataset, tokens, change) {
   const { details } = dataset;
   const file = details.files?.[0];
   const link = (label) => h("button", { type: "button", class: "link", onclick: change }, label);
-  const ignored = details.ignored || [];
+  const unused = unusedFields(details);
   return h(
     "ul",
     { class: "factline" },
@@ -89,7 +89,7 @@ function facts(dataset, tokens, change) {
       file?.encoding && [dataset.encoding, file.detected && t(", detected"), " · ", link(t("change"))],
       file?.sheet && [t("Sheet {sheet}", { sheet: file.sheet }), " · ", link(t("change"))],
       details.files?.length > 1 && t("{n} {n:file|files}", { n: formatNumber(details.files.length) }),
-      ignored.length > 0 && [t("Not used: {columns}", { columns: ignored.join(", ") }), " · ", link(t("change"))],
+      unused && [t("Not used: {columns}", { columns: unused }), " · ", link(t("change"))],
       h(
         "span",
         { class: "hash" },
@@ -101,6 +101,20 @@ function facts(dataset, tokens, change) {
       .filter(Boolean)
       .map((fact) => h("li", {}, fact)),
   );
+}
+
+const MAX_UNUSED = 12; // that are named
+
+// Columns, and fields inside turns, each with its rows. Older studios kept the names of columns alone.
+function unusedFields({ unused, ignored }) {
+  const counted = Object.entries(unused || {});
+  const names = counted.length
+    ? counted.map(([name, rows]) => t("{name} in {n} {n:row|rows}", { name, n: formatNumber(rows) }))
+    : ignored || [];
+  const more = names.length - MAX_UNUSED;
+  return [...names.slice(0, MAX_UNUSED), more > 0 && t("{n} more", { n: formatNumber(more) })]
+    .filter(Boolean)
+    .join(", ");
 }
 
 function copy(sha256) {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from studio.domain.errors import fill
 from studio.domain.translation import N_
+
+MAX_UNUSED = 200  # paths of what is not used that are told apart: a row's names may be data
 
 NOTE_KINDS: Mapping[str, str] = {
     "number_as_text": N_("“{field}” has numbers or booleans in {n} {n:row|rows}: they are read as their text."),
@@ -52,15 +55,22 @@ class Note(BaseModel):
 
 
 class Notes:
-    """Collects them while a dataset is read: those of the same code and values become one."""
+    """Collects them while a dataset is read: those of the same code and values become one. `unused` counts rows by what
+    they have and what is not used: a column, or a field inside turns ("messages[].name")."""
 
     def __init__(self) -> None:
+        self.unused: Counter[str] = Counter()
         self._notes: dict[tuple[Any, ...], tuple[int, int]] = {}  # first line, rows
 
     def add(self, code: str, line: int = 0, rows: int = 1, **values: str | int) -> None:
         key = (code, *values.items())
         first, count = self._notes.get(key, (line, 0))
         self._notes[key] = first, count + rows
+
+    def add_unused(self, paths: Iterable[str], rows: int = 1) -> None:
+        for path in paths:
+            if path in self.unused or len(self.unused) < MAX_UNUSED:
+                self.unused[path] += rows
 
     def found(self) -> list[Note]:
         """In the order in which they turned up."""

@@ -18,7 +18,10 @@ from studio.domain.datasets.turn_fields import (
     WrongWeight,
     joined_calls,
     reasoning_in,
+    says_something,
     teaches,
+    unused_fields,
+    used_fields,
     weight_in,
     without_thoughts,
 )
@@ -51,6 +54,8 @@ def read_row(
     """The row in its shape with warnings, or None and what is wrong with it. Words are kept as they are; what else was
     done to a row that is used is added to `notes`."""
     if layout.format is Format.CHAT and len(layout.columns) == 1 and (turns := _plain_chat(layout, row)) is not None:
+        if notes is not None and len(row) > 1:
+            notes.add_unused(_unused_columns(layout, row))
         return {"messages": turns}, []
     reader = _RowReader(layout, line, file)
     content = reader.row(row)
@@ -59,6 +64,7 @@ def read_row(
     if notes is not None:
         for code, field in reader.notes:
             notes.add(code, line, field=field)
+        notes.add_unused([*_unused_columns(layout, row), *reader.unused])
     return content, reader.warnings
 
 
@@ -104,6 +110,11 @@ def _plain_chat(layout: Layout, row: Any) -> list[Turn] | None:
     return turns if before == "assistant" else None
 
 
+def _unused_columns(layout: Layout, row: Mapping[str, Any]) -> list[str]:
+    used = layout.columns.values()
+    return [excerpt(str(name)) for name, value in row.items() if name not in used and says_something(value)]
+
+
 class _RowReader:
     """Reads one row and gathers its problems; what cannot be read stands as empty until the row is refused."""
 
@@ -113,6 +124,7 @@ class _RowReader:
         self.problems: list[Problem] = []
         self.notes: dict[tuple[str, str], None] = {}  # code and field of what is said once for all rows
         self.warnings: list[Problem] = []  # at most one of each kind
+        self.unused: dict[str, None] = {}  # paths of fields inside turns
         self._columns = layout.columns
         self._format = layout.format
         self._line = line
@@ -318,6 +330,9 @@ class _RowReader:
         if role == "assistant":
             self._add_reasoning(new_turn, turn, field, what, thoughts)
         self._add_weight(new_turn, turn, field)
+        if len(turn) > 2:
+            used = {who, what, *new_turn, *used_fields(turn, new_turn)}
+            self.unused |= dict.fromkeys(f"{_without_places(field)}.{name}" for name in unused_fields(turn, used))
         return new_turn
 
     def _add_reasoning(self, new_turn: Turn, turn: Mapping[str, Any], field: str, what: str, thoughts: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from studio.domain.chat.spans import is_masked
 from studio.domain.chat.template_losses import REASONING_FIELDS
+from studio.domain.datasets.formats import excerpt
 from studio.domain.datasets.row_parts import Turn
 
 WEIGHT_FIELDS = ("weight", "loss_weight", "loss_scale", "train", "loss")
@@ -124,9 +125,18 @@ def _with_calls_of(turn: Turn, next_turn: Turn) -> Turn:
     return {**turn, **reasoning, "tool_calls": [*turn.get("tool_calls", ()), *next_turn["tool_calls"]]}
 
 
-def unused_fields(turn: Mapping[str, Any], used: frozenset[str] | set[str]) -> Iterator[str]:
+def used_fields(turn: Mapping[str, Any], new_turn: Turn) -> Iterator[str]:
+    """The names of the fields beside role and content of which something is used in the turn that was made."""
+    yield from WEIGHT_FIELDS
+    if "tool_calls" in new_turn and not says_something(turn.get("tool_calls")):
+        yield "function_call"
+    if new_turn["role"] == "assistant" and (reasoning := reasoning_in(turn)[0]):
+        yield from (name for name in REASONING_FIELDS if _plain_text(turn.get(name)) == reasoning)
+
+
+def unused_fields(turn: Mapping[str, Any], used: set[str]) -> Iterator[str]:
     """The names of the fields that say something and are not used."""
-    return (str(name) for name, value in turn.items() if name not in used and says_something(value))
+    return (excerpt(str(name)) for name, value in turn.items() if name not in used and says_something(value))
 
 
 def says_something(value: Any) -> bool:

@@ -86,7 +86,9 @@ class DatasetSummary(Message):
     can still be shown, and `healable` those of them that an action of cleaning can make usable, by action. `problems`
     counts by code, `roles` turns and `labels` rows. `near_counts` says how many rows are as near an earlier one as a
     percentage says, or nearer, and not the same. `left_out` counts the rows that cleaning left out, and `changed` those
-    that it changed, by action; `trimmed` are those of the action `trim`.
+    that it changed, by action; `trimmed` are those of the action `trim`. `unused` counts the rows of
+    the files by what they have that is not used, a column or a field inside turns; `ignored` are such columns of the
+    first rows, all that older studios kept.
 
     Where it is not clear how the files are to be read there are no rows yet, and `unclear` says so.
     """
@@ -111,6 +113,7 @@ class DatasetSummary(Message):
     layout: dict[str, Any] | None = None
     columns: list[str] = Field(default_factory=list)
     ignored: list[str] = Field(default_factory=list)
+    unused: dict[str, int] = Field(default_factory=dict)
     notes: list[Note] = Field(default_factory=list)
     hub: HubSource | None = None
     left_out: dict[str, int] | None = None

@@ -43,6 +43,7 @@ class Report:
     counts: dict[str, int] = field(default_factory=dict)
     files: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unused: dict[str, int] = field(default_factory=dict)
     tokens: TokenSummary | None = None
 
     @property
@@ -53,7 +54,7 @@ class Report:
         return {
             "format": self.format, "rows": self.rows, "rows_in": self.rows_in, "problems": self.problems,
             "tokens": self.tokens.model_dump(exclude={"problems"}) if self.tokens else {},
-            "counts": self.counts, "files": self.files, "notes": self.notes,
+            "counts": self.counts, "files": self.files, "notes": self.notes, "unused": self.unused,
         }  # fmt: skip
 
 
@@ -95,6 +96,7 @@ def check(
             format=(summary.layout or {}).get("format", ""), rows=summary.rows, rows_in=summary.rows_in,
             trainable=summary.trainable or 0, bad_rows=summary.bad_rows, counts=dict(summary.problems),
             files=[file.model_dump(mode="json") for file in summary.files], notes=[note.text for note in summary.notes],
+            unused=dict(summary.unused),
         )  # fmt: skip
         problems = [problem for problem, _ in read_problems(intake.folder.path / PROBLEMS)]
         if question is not None and report.rows:

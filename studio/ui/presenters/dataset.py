@@ -44,8 +44,8 @@ _PART_LABELS = {
 }
 _HEADERS = {"first": N_("the first row names the columns"), "none": N_("no row names the columns")}
 _SHOWN_DETAILS = (
-    "ignored", "turns", "characters", "roles", "labels", "columns", "unit", "files", "seconds", "near_checked",
-    "rows_in", "layout", "left_out", "trimmed", "changed", "reading",
+    "ignored", "unused", "turns", "characters", "roles", "labels", "columns", "unit", "files", "seconds",
+    "near_checked", "rows_in", "layout", "left_out", "trimmed", "changed", "reading",
 )  # fmt: skip
 
 

@@ -6,7 +6,8 @@ of the ordinary there is none, and each row is looked at by itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from studio.domain.datasets.formats import Format, Layout
+from studio.domain.datasets.turn_fields import says_something
 from studio.store.datasets.row_file import turn_lists
 
 _ROLES = pa.array(["system", "user", "assistant"])
@@ -138,3 +140,33 @@ def _in_order(codes: np.ndarray, ends: np.ndarray) -> bool:
     twice = (codes[1:] == codes[:-1]) & ~first[1:]
     late = (codes == _SYSTEM) & ~first
     return not twice.any() and not late.any() and bool((codes[ends - 1] == _ASSISTANT).all())
+
+
+def unused_of_rows(layout: Layout, raws: Sequence[Mapping[str, Any]]) -> Counter[str]:
+    """What `plain_rows` has not looked at of rows that it took: by column, how many rows say something there."""
+    used = set(layout.columns.values())
+    if max(map(len, raws)) == len(used):
+        return Counter()
+    return Counter(
+        str(name) for raw in raws for name, value in raw.items() if name not in used and says_something(value)
+    )
+
+
+def unused_of_columns(layout: Layout, batch: pa.RecordBatch) -> Counter[str]:
+    """The same of what `plain_columns` took."""
+    used = set(layout.columns.values())
+    counts: Counter[str] = Counter()
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if name not in used and (count := len(column) - column.null_count - _empty_count(column)):
+            counts[name] = count
+    return counts
+
+
+def _empty_count(column: pa.Array) -> int:
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        lengths = pc.binary_length(column)
+    elif pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        lengths = pc.list_value_length(column)
+    else:
+        return 0
+    return pc.sum(pc.equal(lengths, 0)).as_py() or 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
@@ -21,7 +22,7 @@ from studio.domain.datasets.formats import (
     recognise,
 )  # fmt: skip
 from studio.domain.datasets.healing import healed
-from studio.domain.datasets.notes import Notes
+from studio.domain.datasets.notes import MAX_UNUSED, Notes
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.read_questions import UnclearReading
 from studio.domain.datasets.rows import read_row
@@ -43,7 +44,7 @@ from studio.store.datasets.row_file import BATCH
 from studio.store.job_folder import JobFolder, write_json
 from studio.worker.common.progress import Reporter
 from studio.worker.ingest.cleaning import clean
-from studio.worker.ingest.fast_path import plain_columns, plain_rows
+from studio.worker.ingest.fast_path import plain_columns, plain_rows, unused_of_columns, unused_of_rows
 from studio.worker.ingest.readers.columnar import Block, items_of
 from studio.worker.ingest.readers.item import Item, as_json
 from studio.worker.ingest.readers.open import OpenSource, open_source
@@ -150,6 +151,7 @@ def read_files(
         update={
             "files": summaries, "unit": summaries[0].unit, "layout": layouts[0].as_dict(), "columns": list(columns),
             "ignored": [column for column in columns if column not in used_columns],
+            "unused": dict(sum((notes.unused for notes in notes_of_files), Counter()).most_common(MAX_UNUSED)),
             "notes": [note for notes in notes_of_files for note in notes.found()],
         }
     )  # fmt: skip
@@ -192,6 +194,8 @@ def _read(
         except TypeError:  # a problem is among them
             columns = None
         if columns is not None:
+            for name, count in unused_of_rows(layout, raws).items():
+                source.notes.add_unused([excerpt(name)], count)
             writer.accept_all(columns, lines, index, layout)
         else:
             for item in chunk:
@@ -209,6 +213,8 @@ def _read_block(block: Block | Problem, layout: Layout, index: int, writer: Vers
         here += (size := part.batch.num_rows)
         columns = plain_columns(layout, part.batch) if size == BATCH else None
         if columns is not None:
+            for name, count in unused_of_columns(layout, part.batch).items():
+                notes.add_unused([excerpt(name)], count)
             writer.accept_all(columns, range(part.before + 1, part.before + size + 1), index, layout)
         else:
             for item in items_of(part):

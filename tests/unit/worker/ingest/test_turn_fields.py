@@ -116,3 +116,50 @@ def test_nor_in_what_the_library_datasets_writes(tmp_path: Path) -> None:
 def test_what_is_null_in_json_is_null(tmp_path: Path) -> None:
     row = calling("add", x=None)
     assert take_in(tmp_path, {"a.jsonl": lines(row)}).rows == [row]
+
+
+# what is not used
+
+SPOKEN = {
+    "messages": [
+        {**ASKED, "name": "Ann", "reasoning": "why?", "refusal": None, "annotations": []},
+        {**ANSWERED, "name": "Bot", "audio": {"id": 1}, "reasoning": "two and two", "thinking": "other", "weight": 1},
+    ],
+    "id": 7, "metadata": {"source": "web"}, "empty": "", "nothing": None,
+}  # fmt: skip
+
+
+def test_fields_that_are_not_used_are_counted_by_their_rows_in_columns_and_turns(tmp_path: Path) -> None:
+    details = take_in(
+        tmp_path, {"a.jsonl": lines(SPOKEN, A, {**A, "id": 0}, SPOKEN, {"messages": [], "lost": 1})}
+    ).details
+    assert details.unused == {
+        "id": 3, "metadata": 2, "messages[].name": 2, "messages[].reasoning": 2, "messages[].audio": 2,
+        "messages[].thinking": 2,
+    }  # fmt: skip
+    assert details.ignored == ["id", "metadata", "empty", "nothing", "lost"]
+
+
+def test_where_all_is_used_nothing_is_counted(tmp_path: Path) -> None:
+    assert take_in(tmp_path, {"a.jsonl": lines(A, THINKING, MASKED, WEATHER)}).details.unused == {}
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_the_rows_of_a_column_that_is_not_used_are_counted_however_they_are_read(tmp_path: Path, kind: str) -> None:
+    rows = [{**A, "id": i, "note": "x" if i % 2 else "", "tags": ["t"] if i % 4 == 0 else []} for i in range(2100)]
+    content = lines(*rows) if kind == "jsonl" else as_parquet(pa.Table.from_pylist(rows))
+    details = take_in(tmp_path, {f"a.{kind}": content}, near_duplicates=False).details
+    assert details.unused == {"id": 2100, "note": 1050, "tags": 525}
+
+
+def test_names_that_are_data_are_counted_within_limits(tmp_path: Path) -> None:
+    rows = [{**A, "id": i, f"name {i}": 1} for i in range(300)]
+    unused = take_in(tmp_path, {"a.jsonl": lines(*rows)}).details.unused
+    assert unused["id"] == 300
+    assert len(unused) == 200
+
+
+def test_what_is_not_used_is_still_told_after_cleaning(tmp_path: Path) -> None:
+    taken = take_in(tmp_path, {"a.jsonl": lines(SPOKEN, SPOKEN)})
+    made = cleaned(tmp_path / "clean", taken, drop_duplicates="exact")
+    assert made.details.unused == taken.details.unused
