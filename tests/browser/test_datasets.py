@@ -79,6 +79,33 @@ def test_three_kinds_of_problems_are_read_skipped_and_the_clean_version_is_train
     assert adapter["dataset_sha256"] == studio_json(starter_home, "datasets", "show", "knots@2")["sha256"]
 
 
+def test_turns_that_are_not_trained_on_are_told_apart_and_what_is_not_used_is_named(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
+    turns = [
+        {"role": "user", "content": "Which knot?", "name": "Ann"},
+        {"role": "assistant", "content": "A granny knot.", "weight": 0},
+        {"role": "user", "content": "Sure?"},
+        {"role": "assistant", "content": "A reef knot.", "reasoning_content": "Granny knots slip."},
+    ]
+    file = tmp_path / "weighed.jsonl"
+    file.write_text(json.dumps({"messages": turns, "id": 7}))
+    drop(page, server, file)
+    expect(page.locator("#dataset")).to_have_attribute("data-status", "ready")
+    expect(page.get_by_text("Not used: id in 1 row, messages[].name in 1 row")).to_be_visible()
+    page.get_by_role("tab", name=re.compile("Rows")).click()
+    seen = page.locator(".rows .seen")
+    expect(seen.locator(".masked")).to_contain_text("A granny knot.")
+    expect(seen.locator("mark")).to_have_count(1)
+    expect(seen.locator("mark")).to_contain_text("A reef knot.")
+    expect(page.get_by_text("is marked in the dataset as not to be trained on.")).to_be_visible()
+    page.get_by_text("Raw", exact=True).click()
+    masked = page.locator(".rows .turn").filter(has_text="not trained on")
+    expect(masked).to_have_count(1)
+    expect(masked).to_contain_text("A granny knot.")
+    expect(page.locator(".rows .turn .reasoning")).to_contain_text("Granny knots slip.")
+
+
 def test_a_wrong_column_map_is_corrected_by_hand_and_remembered(server: Server, page: Page, tmp_path: Path) -> None:
     header = "frage,antwort,notiz\n"
     note = "a note that is longer than all the rest and so seems to be what matters here"

@@ -15,6 +15,9 @@ WEIGHT_FIELDS = ("weight", "loss_weight", "loss_scale", "train", "loss")
 """Under which it says whether a turn is learned: OpenAI's and vLLM's names, and those of axolotl and ms-swift."""
 
 _THOUGHT_PARTS = {"thinking": ("thinking", "text"), "reasoning": ("reasoning", "text")}
+NOTHING: Sequence[Any] = (None, "", [], {})
+"""Values that say nothing."""
+
 _YES, _NO = ("true", "yes"), ("false", "no")
 
 
@@ -140,4 +143,4 @@ def unused_fields(turn: Mapping[str, Any], used: set[str]) -> Iterator[str]:
 
 
 def says_something(value: Any) -> bool:
-    return value is not None and value not in ("", [], {})
+    return value not in NOTHING

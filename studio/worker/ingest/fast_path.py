@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from studio.domain.datasets.formats import Format, Layout
-from studio.domain.datasets.turn_fields import says_something
+from studio.domain.datasets.turn_fields import NOTHING
 from studio.store.datasets.row_file import turn_lists
 
 _ROLES = pa.array(["system", "user", "assistant"])
@@ -147,9 +147,11 @@ def unused_of_rows(layout: Layout, raws: Sequence[Mapping[str, Any]]) -> Counter
     used = set(layout.columns.values())
     if max(map(len, raws)) == len(used):
         return Counter()
-    return Counter(
-        str(name) for raw in raws for name, value in raw.items() if name not in used and says_something(value)
-    )
+    counts: Counter[str] = Counter()
+    for name in set().union(*raws) - used:
+        values = [raw.get(name) for raw in raws]
+        counts[str(name)] = len(values) - sum(map(values.count, NOTHING))  # counted outside of Python's loops
+    return +counts
 
 
 def unused_of_columns(layout: Layout, batch: pa.RecordBatch) -> Counter[str]:

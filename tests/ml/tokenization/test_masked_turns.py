@@ -171,3 +171,15 @@ def test_trimming_leaves_an_answer_to_learn_or_nothing(starter: Path) -> None:
     fine = {"messages": [*MASKED["messages"][2:4], *long["messages"][2:]]}
     trimmer = Trimmer(str(starter), "auto", 120)
     assert trimmer.trim([long, fine, MASKED]) == [None, {"messages": MASKED["messages"][2:4]}, MASKED]
+
+
+def test_in_a_pair_too_a_masked_turn_is_never_learned(starter: Path, tmp_path: Path) -> None:
+    tokenizer = tokenizer_of(starter, "chatml")
+    sides = {side: [{"role": "assistant", "content": side}] for side in ("chosen", "rejected")}
+    pair = {"prompt": MASKED["messages"][:3], **sides}
+    objective = read_spec({"data": {"name": "rows"}, "objective": {"kind": "orpo"}, "training": {"max_length": 512}})
+    sets = read_examples(write(tmp_path, pair, pair, kind="preference"), objective, tokenizer, tmp_path / "examples")
+    (example,) = list(sets.train.rows)[:1]
+    assert len(example["lengths"]) == 2
+    words = tokenizer.decode(example["input_ids"][example["labels"] != -100])
+    assert words == "".join(f"{side}{tokenizer.eos_token}" for side in sides)
