@@ -62,6 +62,7 @@ export interface Handlers {
     };
     stop_counting: { args: { name: string; model: string; max_length?: number; validation?: string }; result: null };
     try_columns: { args: { name: string; layout: any }; result: any[] };
+    twins: { args: { name: string; row: number }; result: any };
     whole_row: {
       args: { name: string; number: number; model?: string; max_length?: number; validation?: string };
       result: any;

@@ -95,6 +95,10 @@ def add_parser(commands: Commands) -> None:
         names = [choice for choice, _ in ways]
         help = "; ".join(f"{choice}: {words}" for choice, words in ways) + "; repeat for more"
         clean.add_argument(option, action="append", default=[], choices=names, metavar="|".join(names), help=help)
+    clean.add_argument(
+        "--near-threshold", type=float, metavar="SIMILARITY",
+        help="how similar near duplicates must be that are dropped, 0.7 to 1 (default: 0.8); implies --near",
+    )  # fmt: skip
     clean.add_argument("--model", default="starter", help="base model, by name (default: starter)")
     clean.add_argument("--max-length", type=int, default=1024, help="tokens (default: 1024)")
 
@@ -164,7 +168,10 @@ def _actions(arguments: argparse.Namespace) -> CleanActions:
         return choice in values[option.lstrip("-")] if choice else values[_variable(action, way)]
 
     flags = [(action, way) for action, way in _clean_flags() if is_asked(action, way)]
-    return read_actions({action.name: action.value_of(way, amounts) for action, way in flags})
+    asked = {action.name: action.value_of(way, amounts) for action, way in flags}
+    if arguments.near_threshold is not None:
+        asked["drop_duplicates"] = arguments.near_threshold
+    return read_actions(asked)
 
 
 def _report_new(arguments: argparse.Namespace, studio: Studio, dataset: Dataset, *, new: bool) -> int:
@@ -293,7 +300,12 @@ def show_problems(arguments: argparse.Namespace) -> None:
             return
         problems, total = browse.problems(dataset, 0, None, codes=arguments.code)
     rows = [problem.as_dict() for problem in problems]
-    show(arguments, {"total": total, "problems": rows}, _problem_text(rows, total) if rows else "No problems.")
+    words = _problem_text(rows, total) if rows else "No problems."
+    near_counts = dataset.details.near_counts
+    if near_counts and "near_duplicate" in (arguments.code or PROBLEM_KINDS):
+        steps = ", ".join(f"{percent / 100:g}: {near_counts[percent]}" for percent in near_counts if percent % 5 == 0)
+        words += f"\nRows that clean --near-threshold drops, by the threshold: {steps}"
+    show(arguments, {"total": total, "problems": rows, "near_counts": near_counts}, words)
 
 
 def reread_dataset(arguments: argparse.Namespace) -> int:

@@ -154,3 +154,36 @@ def test_a_large_file_is_paged_and_searched(server: Server, page: Page, tmp_path
     expect(rows).to_contain_text("ship 199999 sails")
     page.locator("#row-search").fill("no such words")
     expect(card).to_contain_text("0 rows contain")
+
+
+def test_near_duplicates_are_compared_side_by_side_and_dropped_from_a_threshold_on(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
+    tale = " ".join(f"The crew of ship {i} hoisted sail number {i * 7}." for i in range(12))
+    file = tmp_path / "twins.jsonl"
+    answers = [tale, tale.replace("ship 3 ", "boat 3 "), tale.upper()]
+    file.write_text("\n".join(row("What happened?", answer) for answer in answers))
+    drop(page, server, file)
+    card = page.locator("#dataset")
+    expect(card).to_have_attribute("data-reference", "twins@1")
+    expect(card).to_have_attribute("data-status", "ready")
+    cleaning = page.locator(".cleaning")
+    expect(cleaning).to_contain_text("2 near duplicates.")
+    page.locator("#near-threshold").fill("97")
+    expect(cleaning).to_contain_text("1 near duplicate.")
+    expect(cleaning).to_contain_text("from 97 % similar on")
+
+    page.get_by_role("tab", name=re.compile("Problems")).click()
+    height = card.bounding_box()
+    page.get_by_role("button", name="Compare").first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("region")).to_have_count(2)
+    expect(dialog.locator(".twins mark")).to_have_text(["ship ", "boat "])
+    assert card.bounding_box() == height
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_have_count(0)
+
+    page.locator("#clean-drop-duplicates").click()
+    expect(card).to_have_attribute("data-reference", "twins@2")
+    expect(card).to_have_attribute("data-status", "ready")
+    expect(page.locator("#cleaned")).to_contain_text("near duplicates from 97% on dropped (1)")

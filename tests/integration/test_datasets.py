@@ -163,6 +163,11 @@ def test_near_duplicates_go_only_where_that_is_asked(home: Path, tmp_path: Path)
     answered(home, "add", str(write(tmp_path / "t.jsonl", *rows)), code=0)
     exact = answered(home, "clean", "t@1", "--drop-duplicates", code=0)
     near = answered(home, "clean", "t@1", "--near", code=0)
+    told = answered(home, "problems", "t@1", "--code", "near_duplicate", code=0)
+    assert "99% similar" in told["problems"][0]["message"]
+    assert (told["near_counts"]["70"], told["near_counts"]["100"]) == (1, 1)
+    assert answered(home, "clean", "t@1", "--drop-duplicates", "--near", "--near-threshold", "1", code=0)["rows"] == 2
+    assert "drop_duplicates" in refused(home, "clean", "t@1", "--near-threshold", "0.5")
     assert (exact["version"], exact["rows"], exact["details"]["left_out"]["drop"]) == (2, 3, 1)
     assert (near["version"], near["rows"], near["details"]["left_out"]["drop"]) == (3, 2, 2)
     assert near["parent_id"] == exact["parent_id"]

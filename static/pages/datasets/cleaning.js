@@ -2,6 +2,7 @@
 // @ts-check
 
 import { h } from "../../lib/dom.js";
+import { formatNumber } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { button } from "../../ui/button.js";
 import { countOptions } from "./token_counts.js";
@@ -18,7 +19,7 @@ import { countOptions } from "./token_counts.js";
 export function cleaningPanel({ ctx, dataset, offers, countState, onCleaned }) {
   if (!offers.length) return null;
   const clean = (offerList) => async (event) => {
-    const actions = Object.fromEntries(offerList.map((offer) => [offer.name, chosenValue(offer)]));
+    const actions = Object.fromEntries(offerList.map((offer) => [offer.name, chosenValue(dataset, offer)]));
     const question = { name: dataset.reference, model: countState.model || "", ...countOptions(), actions };
     const answer = await ctx.act(event.currentTarget, "clean", question);
     if (answer) onCleaned(answer.dataset);
@@ -35,7 +36,7 @@ export function cleaningPanel({ ctx, dataset, offers, countState, onCleaned }) {
           "li",
           {},
           h("i", { class: `level ${offer.level === "error" ? "err" : "warn"}`, "aria-hidden": "true" }),
-          h("span", { class: "what" }, offer.text, stricterBox(offer), offers.length === 1 && note),
+          h("span", { class: "what" }, words(dataset, offer), offers.length === 1 && note),
           button(offer.label, clean([offer]), { small: true, id: idOf(offer) }),
         ),
       ),
@@ -52,9 +53,62 @@ export function cleaningPanel({ ctx, dataset, offers, countState, onCleaned }) {
 
 const idOf = (offer) => `clean-${offer.name.replaceAll("_", "-")}`;
 
-const stricterBox = (offer) =>
-  offer.stricter &&
-  h("label", { class: "check" }, h("input", { type: "checkbox", id: `${idOf(offer)}-stricter` }), offer.stricter.text);
+const words = (dataset, offer) => (hasThreshold(dataset, offer) ? nearWords(dataset, offer) : plainWords(offer));
 
-const chosenValue = (offer) =>
-  document.querySelector(`#${idOf(offer)}-stricter:checked`) ? offer.stricter.value : offer.value;
+const plainWords = (offer) => [offer.text, offer.stricter && stricterBox(offer, offer.stricter.text)];
+
+const stricterBox = (offer, text) =>
+  h("label", { class: "check" }, h("input", { type: "checkbox", id: `${idOf(offer)}-stricter` }), text);
+
+const isStricter = (offer) => document.querySelector(`#${idOf(offer)}-stricter:checked`) !== null;
+
+function chosenValue(dataset, offer) {
+  if (!hasThreshold(dataset, offer)) return isStricter(offer) ? offer.stricter.value : offer.value;
+  if (offer.value === "exact" && !isStricter(offer)) return "exact";
+  return thresholdOf(dataset) === USUAL ? "near" : thresholdOf(dataset) / 100;
+}
+
+// How near rows must be to be near duplicates, in percent.
+const [LEAST, USUAL, MOST] = [70, 80, 100];
+/** @type {Map<number, number>} */
+const chosenThresholds = new Map(); // by the dataset's id: what was chosen stays when the panel is drawn anew
+const thresholdOf = (dataset) => chosenThresholds.get(dataset.id) ?? USUAL;
+const hasThreshold = (dataset, offer) =>
+  offer.name === "drop_duplicates" && dataset.details.near_counts?.[String(LEAST)] > 0;
+
+// The threshold can be moved, and the count says at once what it would take.
+function nearWords(dataset, offer) {
+  const isAlso = offer.value === "exact";
+  const counted = h("span", { class: "num" });
+  const level = h("output", { for: "near-threshold", class: "hint num" });
+  const write = () => {
+    const n = formatNumber(dataset.details.near_counts[String(thresholdOf(dataset))] ?? 0);
+    counted.textContent = isAlso
+      ? t("and {n} near {n:duplicate|duplicates}", { n })
+      : t("{n} near {n:duplicate|duplicates}.", { n });
+    level.textContent = t("from {n} % similar on", { n: String(thresholdOf(dataset)) });
+  };
+  write();
+  return [
+    isAlso && offer.text,
+    isAlso ? stricterBox(offer, counted) : counted,
+    h(
+      "span",
+      { class: "threshold" },
+      h("input", {
+        type: "range",
+        id: "near-threshold",
+        min: String(LEAST),
+        max: String(MOST),
+        step: "1",
+        value: String(thresholdOf(dataset)),
+        "aria-label": t("How similar near duplicates must be"),
+        oninput: (event) => {
+          chosenThresholds.set(dataset.id, Number(event.target.value));
+          write();
+        },
+      }),
+      level,
+    ),
+  ];
+}

@@ -5,7 +5,7 @@ import { h } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
 import { pill } from "../../ui/card.js";
 
-const ROLES = { system: t("System"), user: t("User"), assistant: t("Assistant"), tool: t("Tool") };
+export const ROLES = { system: t("System"), user: t("User"), assistant: t("Assistant"), tool: t("Tool") };
 
 // messageNodes(row, kind) → nodes; kind is the dataset's: chat, text, preference or unpaired.
 export function messageNodes(row, kind) {

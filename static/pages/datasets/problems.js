@@ -11,6 +11,7 @@ import { pager } from "../../ui/pager.js";
 import { emptyState, errorPanel, skeleton } from "../../ui/panels.js";
 import { dataTable } from "../../ui/table.js";
 import { countOptions } from "./token_counts.js";
+import { compareButton } from "./twins.js";
 
 /** @typedef {import("./types").DatasetView} DatasetView */
 
@@ -164,7 +165,13 @@ export function problemList(view) {
         dataset.details.files?.length > 1 && { name: "file", label: t("File"), value: (row) => row.file || "–" },
         { name: "field", label: t("Field"), class: "mono", value: (row) => row.field || "–" },
         { name: "problem", label: t("Problem"), class: "said", value: (row) => row.problem },
-        { name: "remedy", label: t("What to do"), class: "said todo", value: (row) => row.remedy },
+        {
+          name: "remedy",
+          label: t("What to do"),
+          class: "said todo",
+          value: (row) =>
+            row.code === "near_duplicate" && row.row >= 0 ? [row.remedy, " ", compareButton(view, row)] : row.remedy,
+        },
       ].filter(Boolean),
     });
   }

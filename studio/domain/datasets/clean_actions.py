@@ -13,10 +13,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from studio.domain.datasets.nearness import LEAST_NEAR
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import InvalidInput
 
-Value = bool | int | str
+Value = bool | int | str | float
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Way:
 
     `label` stands on its button, `help` beside its flag. `found` says of how many rows it is offered, `also` the same
     beside a milder way that is offered too, and `done` what it has done; in `found` and `done`, `amount` is how far.
+    `done_from` is for a way that has a threshold, of near duplicates: a number from 0 to 1, which stands for its value.
     `fixes` are the kinds of problems that it makes go away.
     """
 
@@ -34,6 +36,7 @@ class Way:
     done: str
     fixes: tuple[str, ...]
     also: str = ""
+    done_from: str = ""
     flag: str = ""  # without one, it is offered on the page alone; behind a space stands the choice of an option
 
 
@@ -100,7 +103,7 @@ class CleanActions(BaseModel):
         Traits(counted_as="skip", skips_bad_rows=True),
     ] = False
     drop_duplicates: Annotated[
-        Literal["exact", "near"] | None,
+        Literal["exact", "near"] | Annotated[float, Field(strict=True, ge=LEAST_NEAR, le=1)] | None,
         Way(
             "Drop duplicates",
             "keep the first of identical rows",
@@ -116,6 +119,7 @@ class CleanActions(BaseModel):
             "duplicates and near duplicates dropped ({n})",
             fixes=("near_duplicate",),
             also="and {n} near {n:duplicate|duplicates}",
+            done_from="duplicates and near duplicates from {amount} on dropped ({n})",
             flag="--near",
         ),
         Traits(counted_as="drop"),
@@ -217,6 +221,8 @@ class Action:
         return amounts[self.traits.amount] if self.traits.amount else self.values[self.ways.index(way)]
 
     def way_of(self, value: Value) -> Way:
+        if isinstance(value, float):
+            return next(way for way in self.ways if way.done_from)
         return self.ways[self.values.index(value)] if value in self.values else self.ways[0]
 
     def fixes(self, value: Value) -> list[str]:

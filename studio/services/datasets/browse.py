@@ -170,7 +170,21 @@ def problems(
     Raises:
         StudioError: their file cannot be read.
     """
-    matches: list[Problem] = []
+    found, total = numbered_problems(dataset, offset, limit, codes=codes, search=search, token_count=token_count)
+    return [problem for problem, _ in found], total
+
+
+def numbered_problems(
+    dataset: Dataset,
+    offset: int = 0,
+    limit: int | None = 50,
+    *,
+    codes: Sequence[str] = (),
+    search: str = "",
+    token_count: TokenCount | None = None,
+) -> tuple[list[tuple[Problem, int]], int]:
+    """The same, each with the index of its row, which is negative where it is in none (see store.problem_file)."""
+    matches: list[tuple[Problem, int]] = []
     total = 0
     for level_codes, path in product(_by_level(codes), _problem_files(dataset, token_count)):
         try:
@@ -179,7 +193,7 @@ def problems(
                 missing = None if limit is None else limit - len(matches)
                 start = max(0, offset - total)
                 if start < count:
-                    matches += [p for p, _ in read_problems(path, start, missing, codes=level_codes, search=search)]
+                    matches += read_problems(path, start, missing, codes=level_codes, search=search)
         except OSError as error:
             raise StudioError(
                 "The problems of “{name}” cannot be read: {reason}.", "Delete the dataset and add its file again.",

@@ -35,6 +35,7 @@ from studio.services.datasets.sources import check_hub_source, choices_of, name_
 from studio.services.datasets.status import check_ready, still_reading
 from studio.services.shared.fault_isolation import each_by_itself
 from studio.store.catalogue import Catalogue
+from studio.store.datasets.folder import NEAR_FILE
 from studio.store.disk.reserve import Reserve
 from studio.store.tables.adapters import Adapter
 from studio.store.tables.datasets import Dataset
@@ -275,6 +276,11 @@ class Datasets:
                     "Add its file again.", name=dataset.name,
                 )  # fmt: skip
             check_something_left(dataset, actions)
+            if isinstance(actions.drop_duplicates, float) and not (dataset.own_folder / NEAR_FILE).exists():
+                raise InvalidInput(
+                    "How near the rows of “{name}” are to each other is not known.",
+                    "Read its files again, or drop near duplicates without a threshold.", name=dataset.name,
+                )  # fmt: skip
             step = {"action": "clean", "at": time.time(), **actions.model_dump(mode="json", exclude_defaults=True)}
             source = clean_source(dataset, actions, tokenizer, counts_folder)
             return self._start(self._next_version(dataset, [*dataset.steps, step]), source)

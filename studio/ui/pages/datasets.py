@@ -17,6 +17,7 @@ from studio.samples import sample_path
 from studio.services.datasets import browse, export
 from studio.services.datasets.status import check_ready
 from studio.services.datasets.token_counts import TokenCount, TokenCountRequest
+from studio.services.datasets.twins import twins as find_twins
 from studio.ui.language import language_of
 from studio.ui.page import Page
 from studio.ui.presenters.dataset import (
@@ -30,6 +31,7 @@ from studio.ui.presenters.dataset import (
     shown_question,
     shown_row,
     shown_steps,
+    shown_twins,
 )
 from studio.ui.upload_route import add_upload_route
 from studio.ui.view import view
@@ -53,8 +55,8 @@ MAX_LENGTH = 1024  # tokens; that of the training form
 
 def build(studio: Studio) -> None:
     handlers = (
-        listing, add, add_sample, add_from_hub, look, rows, whole_row, problems, count_tokens, stop_counting, clean,
-        read_again, columns, try_columns, delete,
+        listing, add, add_sample, add_from_hub, look, rows, whole_row, problems, twins, count_tokens, stop_counting,
+        clean, read_again, columns, try_columns, delete,
     )  # fmt: skip
     view("datasets", *(partial(handler, studio) for handler in handlers), skeleton="table")
 
@@ -202,7 +204,7 @@ def problems(
 ) -> dict[str, Any]:  # fmt: skip
     """One page of what is wrong, errors first."""
     dataset, language = studio.datasets.get(name), language_of(request)
-    matches, total = browse.problems(
+    matches, total = browse.numbered_problems(
         dataset, offset, ON_A_PAGE, codes=[code] if code else [], search=search.strip(),
         token_count=_finished_count(studio, dataset, model, max_length, validation),
     )  # fmt: skip
@@ -211,8 +213,14 @@ def problems(
         "offset": offset,
         "page": ON_A_PAGE,
         "total": total,
-        "problems": [shown_problem(problem, names, language) for problem in matches],
+        "problems": [{**shown_problem(problem, names, language), "row": row} for problem, row in matches],
     }
+
+
+def twins(studio: Studio, name: str, row: int) -> dict[str, Any]:
+    """The near duplicate `row` beside the row that it is near, with what differs in either. Raises NotFound."""
+    dataset = studio.datasets.get(name)
+    return shown_twins(find_twins(dataset, row), [file.name for file in dataset.details.files])
 
 
 def count_tokens(

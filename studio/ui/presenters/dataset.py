@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ from studio.services.datasets.status import fault_of
 from studio.ui.language import problem_of, remedy_of, sentence_of, translate
 
 if TYPE_CHECKING:
+    from studio.services.datasets.twins import Twins
     from studio.store.tables.datasets import Dataset
 
 MAX_CHARACTERS = 2000  # characters of a row, or of a turn in it, that a list shows
@@ -45,7 +48,7 @@ _PART_LABELS = {
 _HEADERS = {"first": N_("the first row names the columns"), "none": N_("no row names the columns")}
 _SHOWN_DETAILS = (
     "ignored", "unused", "turns", "characters", "roles", "labels", "columns", "unit", "files", "seconds",
-    "near_checked", "rows_in", "layout", "left_out", "trimmed", "changed", "reading",
+    "near_checked", "near_counts", "rows_in", "layout", "left_out", "trimmed", "changed", "reading",
 )  # fmt: skip
 
 
@@ -173,6 +176,22 @@ def shown_problem(problem: Problem, names: Sequence[str], language: str) -> dict
     }
 
 
+def shown_twins(twins: Twins, names: Sequence[str]) -> dict[str, Any]:
+    """Both rows as turns whose text is in pieces, [text, does it differ]; `similarity` in percent."""
+    return {
+        "similarity": math.floor(100 * twins.similarity + 1e-9),
+        "rows": [
+            {
+                "number": row.number,
+                "line": row.line,
+                "file": names[row.file] if len(names) > 1 and row.file < len(names) else "",
+                "turns": [dataclasses.asdict(turn) for turn in row.turns],
+            }
+            for row in (twins.earlier, twins.later)
+        ],
+    }
+
+
 def shown_row(row: dict[str, Any], language: str, longest: int = MAX_CHARACTERS) -> dict[str, Any]:
     """A row of `browse.rows` as its `turns`, and as the `parts` of its rendered text, [text, is it trained, is it of a
     turn that the dataset says is not to be trained on].
@@ -275,9 +294,14 @@ def _step(step: Mapping[str, Any], language: str) -> str:
         left_out_count = left_out.get(action.counted_as, "…")
         # `trimmed` stands there alone in what older studios wrote.
         changed_count = (step.get("changed") or {}).get(action.name, step.get("trimmed", "…"))
-        amount = f"{value:,}" if action.traits.amount else ""
+        way = action.way_of(value)
+        amount = f"{value:.0%}" if isinstance(value, float) else f"{value:,}" if action.traits.amount else ""
         done.append(
-            t(action.way_of(value).done, n=changed_count if action.changes_rows else left_out_count, amount=amount)
+            t(
+                way.done_from if isinstance(value, float) else way.done,
+                n=changed_count if action.changes_rows else left_out_count,
+                amount=amount,
+            )
         )
         if action.changes_rows and left_out.get(action.counted_as):
             done.append(t(action.traits.not_changed, n=left_out_count))

@@ -18,6 +18,8 @@ from studio.domain.datasets.row_parts import Row
 from studio.domain.datasets.text_mending import TEXT_ACTIONS, mend_row
 from studio.domain.errors import InvalidInput
 from studio.domain.jobs.ingest import CleanSource, DatasetSummary, layouts_of_files
+from studio.store.datasets.folder import NEAR_FILE
+from studio.store.datasets.near_file import near_rows
 from studio.store.datasets.problem_file import ProblemLookup, read_problems, row_of_refused, rows_with
 from studio.store.datasets.refused_file import RefusedRow, read_refused
 from studio.store.datasets.row_file import read_batches, rows_from
@@ -47,8 +49,19 @@ def _mend_texts(action: str, source: CleanSource, value: Value) -> Step:
     ]
 
 
+def _drop_duplicates(source: CleanSource, value: Value) -> Step:
+    """With a threshold, near duplicates from there on, whatever of them is a problem; the first of a group stays."""
+    action = ACTIONS["drop_duplicates"]
+    if not isinstance(value, float):
+        return _leave_out(action, source, value)
+    near_path = Path(source.problems_path).with_name(NEAR_FILE)
+    rows_to_drop = near_rows(near_path, value) | rows_with(source.problems_path, action.fixes("exact"))
+    return lambda numbers, rows: [None if n in rows_to_drop else row for n, row in zip(numbers, rows, strict=True)]
+
+
 STEPS: dict[str, Callable[[CleanSource, Value], Step]] = {
     "trim": _trim,
+    "drop_duplicates": _drop_duplicates,
     **{name: partial(_mend_texts, name) for name in TEXT_ACTIONS},
 }
 """By action. Without one, an action leaves out the rows that have a problem that it fixes; those of HEALING are done

@@ -40,9 +40,21 @@ def test_without_being_asked_nothing_is_done():
 def test_a_stricter_way_fixes_what_a_milder_one_does():
     assert ACTIONS["drop_duplicates"].fixes("exact") == ["duplicate"]
     assert ACTIONS["drop_duplicates"].fixes("near") == ["duplicate", "near_duplicate"]
+    assert ACTIONS["drop_duplicates"].fixes(0.9) == ["duplicate", "near_duplicate"]
 
 
-@pytest.mark.parametrize("values", [{"melt": True}, {"trim": 0}, {"drop_duplicates": "some"}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"melt": True},
+        {"trim": 0},
+        {"drop_duplicates": "some"},
+        {"drop_duplicates": 0.69},
+        {"drop_duplicates": 1.01},
+        {"drop_duplicates": True},
+        {"drop_duplicates": "0.9"},
+    ],
+)
 def test_what_is_not_declared_is_refused(values):
     with pytest.raises(InvalidInput) as refused:
         read_actions(values)

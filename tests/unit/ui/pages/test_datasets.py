@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from studio.app import Studio
-from studio.domain.errors import InvalidInput
+from studio.domain.errors import InvalidInput, NotFound
 from studio.ui.language import translate
 from studio.ui.pages import datasets
 from studio.ui.presenters.dataset import MAX_CHARACTERS, shown_offers, shown_steps
@@ -270,6 +270,44 @@ def test_a_search_finds_rows_by_any_of_their_turns(studio):
     )
     seen = datasets.rows(studio, "t", IN_ENGLISH, search=" sea ")
     assert ([row["line"] for row in seen["rows"]], seen["total"]) == ([2, 3], 2)
+
+
+def test_a_near_duplicate_is_shown_beside_the_row_it_is_near_with_what_differs(studio):
+    tale = "The old captain stood at the rail and watched the lights go out one by one, as he had done for years. "
+    rows = [conversation("Who?", tale * 2), conversation("Who?", tale + tale.replace("rail", "wheel"))]
+    bring(studio, "t.jsonl", conversation("Why?", "So."), *rows)
+    (problem,) = datasets.problems(studio, "t", IN_ENGLISH)["problems"]
+    assert (problem["code"], problem["row"]) == ("near_duplicate", 2)
+    twins = datasets.twins(studio, "t", problem["row"])
+    assert twins["similarity"] == 88
+    assert [(row["number"], row["line"], row["file"]) for row in twins["rows"]] == [(1, 2, ""), (2, 3, "")]
+    for row, word in zip(twins["rows"], ("rail ", "wheel "), strict=True):
+        question, answer = row["turns"]
+        assert question["pieces"] == [("Who?", False)]
+        assert [text for text, differs in answer["pieces"] if differs] == [word]
+        assert (answer["role"], answer["cut"]) == ("assistant", 0)
+    for number in (0, 1, 99):  # near no earlier row
+        with pytest.raises(NotFound):
+            datasets.twins(studio, "t", number)
+
+
+def test_near_duplicates_are_dropped_from_a_threshold_on_whose_rows_are_counted_before(studio):
+    words = " ".join(f"word{i}" for i in range(60))
+    rows = [{"text": text} for text in (words, words.upper(), words.replace("word30", "other"), words, "Another.")]
+    seen = bring(studio, "t.jsonl", *rows)["dataset"]
+    counts = seen["details"]["near_counts"]
+    assert tuple(counts[each] for each in ("70", "90", "91", "100")) == (2, 2, 1, 1)
+    for threshold, left in ((0.7, 2), (0.9, 2), (0.95, 3), (1, 3)):
+        datasets.clean(studio, "t@1", {"drop_duplicates": threshold}, IN_ENGLISH)
+        studio.datasets.tick()
+        cleaned = datasets.look(studio, "t", IN_ENGLISH)
+        assert cleaned["dataset"]["rows"] == left
+    assert cleaned["steps"][-1]["text"] == "Cleaned up: duplicates and near duplicates from 100% on dropped (2)"
+    (studio.datasets.get("t@1").own_folder / "near.arrow").unlink()  # of an older studio
+    with pytest.raises(InvalidInput):
+        datasets.clean(studio, "t@1", {"drop_duplicates": 0.9}, IN_ENGLISH)
+    with pytest.raises(NotFound):
+        datasets.twins(studio, "t@1", 1)
 
 
 def test_a_deleted_dataset_is_gone_from_the_list(studio):
