@@ -153,7 +153,7 @@ export interface Handlers {
     begin: { args: { run?: number; dataset?: string }; result: any };
     check: { args: { values: any }; result: any };
     choices: { args: Record<string, never>; result: any };
-    review: { args: { values: any; start?: boolean }; result: any };
+    review: { args: { values: any; start?: boolean; again?: boolean }; result: any };
     sample: {
       args: {
         model: string;

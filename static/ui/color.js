@@ -3,7 +3,7 @@
 
 import { h } from "../lib/dom.js";
 
-const COLOURS = 8;
+export const COLOURS = 8;
 
 /**
  * The CSS colour of an adapter or a run by its number; the base model's (0 or nothing) is grey.

@@ -1,7 +1,7 @@
 // One adapter: where it came from, what it scored, how to load it.
 // @ts-check
 
-import { versionedName } from "../../domain/dataset.js";
+import { trainedDatasets, versionedName } from "../../domain/dataset.js";
 import { gain, writeValue } from "../../domain/metrics.js";
 import { deviceName } from "../../domain/run_status.js";
 import { setHeading } from "../../frame/heading.js";
@@ -77,11 +77,13 @@ export function adapterDetail(ctx, name) {
           facts([
             [t("Base model"), adapter.base_reference],
             [t("Revision of the base"), mono(adapter.base_revision || t("none: a local folder"))],
-            [t("Dataset"), versionedName(adapter)],
+            adapter.details.datasets?.length
+              ? [t("Datasets"), trainedDatasets(adapter.details.datasets)]
+              : [t("Dataset"), versionedName(adapter)],
             [
               t("Rows"),
               [
-                formatNumber(adapter.dataset_rows),
+                formatNumber(rowCount(adapter)),
                 adapter.trained_part && h("p", { class: "help" }, adapter.trained_part),
               ],
             ],
@@ -91,7 +93,10 @@ export function adapterDetail(ctx, name) {
                 n: formatNumber(adapter.details.dropped_rows),
               }),
             ],
-            [t("SHA-256 of the data"), mono(adapter.dataset_sha256.slice(0, 16), adapter.dataset_sha256)],
+            !adapter.mixture.length && [
+              t("SHA-256 of the data"),
+              mono(adapter.dataset_sha256.slice(0, 16), adapter.dataset_sha256),
+            ],
             adapter.details.split && [t("Evaluated on"), evaluatedOn(adapter.details.split)],
             [
               t("Run"),
@@ -183,6 +188,10 @@ function change({ base, adapter, metric, write }) {
     isBetter ? "ok" : "err",
   );
 }
+
+// Of all its datasets.
+const rowCount = ({ details: { datasets = [] }, dataset_rows: rows }) =>
+  datasets.length ? datasets.reduce((sum, each) => sum + each.rows, 0) : rows;
 
 // Which rows were never trained on: those of a validation set, or a share that the seed drew.
 function evaluatedOn({

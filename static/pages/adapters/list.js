@@ -1,6 +1,7 @@
 // All adapters in a table with a search.
 // @ts-check
 
+import { versionedName } from "../../domain/dataset.js";
 import { h } from "../../lib/dom.js";
 import { formatBytes } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
@@ -42,7 +43,7 @@ export function adapterList(ctx) {
           columns: [
             { name: "name", label: t("Adapter"), value: (row) => [colorDot(row.colour), row.name] },
             { name: "base_name", label: t("Base model"), hide: "narrow" },
-            { name: "dataset_name", label: t("Dataset"), hide: "narrow" },
+            { name: "dataset_name", label: t("Dataset"), hide: "narrow", value: versionedName },
             { name: "method", label: t("Method"), hide: "medium" },
             {
               name: "eval_loss",

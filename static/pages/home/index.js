@@ -226,7 +226,7 @@ const newest = (data) =>
       columns: [
         { name: "name", label: t("Adapter"), value: (row) => [colorDot(row.colour), row.name] },
         { name: "base_name", label: t("Base model"), hide: "narrow" },
-        { name: "dataset_name", label: t("Dataset"), hide: "narrow" },
+        { name: "dataset_name", label: t("Dataset"), hide: "narrow", value: versionedName },
         { name: "eval_loss", label: t("Evaluation loss"), numeric: true, value: (row) => measuredLoss(row.eval_loss) },
         { name: "created_at", label: t("Created"), hide: "medium", value: (row) => timeElement(row.created_at) },
       ],

@@ -1,7 +1,7 @@
 // What a run's page says of it besides its curves: what is trained, with which settings, and what became of it.
 // @ts-check
 
-import { versionedName } from "../../domain/dataset.js";
+import { trainedDatasets, versionedName } from "../../domain/dataset.js";
 import { deviceName, stateName } from "../../domain/run_status.js";
 import { h } from "../../lib/dom.js";
 import { formatCompact, formatNumber, formatPercent } from "../../lib/format.js";
@@ -43,14 +43,16 @@ export const trainedCard = (run) =>
     t("What is trained"),
     facts([
       [t("Base model"), run.model_name],
-      [
-        t("Dataset"),
-        h(
-          "a",
-          { href: pageUrl("datasets", { name: `${run.dataset_name}@${run.dataset_version}` }) },
-          versionedName(run),
-        ),
-      ],
+      run.started.datasets?.length
+        ? [t("Datasets"), trainedDatasets(run.started.datasets)]
+        : [
+            t("Dataset"),
+            h(
+              "a",
+              { href: pageUrl("datasets", { name: `${run.dataset_name}@${run.dataset_version}` }) },
+              versionedName(run),
+            ),
+          ],
       [
         t("Training rows"),
         [formatNumber(run.started.train_rows), run.trained_part && h("p", { class: "help" }, run.trained_part)],

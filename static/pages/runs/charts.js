@@ -5,7 +5,7 @@ import { h } from "../../lib/dom.js";
 import { formatBytes, formatLoss, formatNumber, formatRate } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { lineChart } from "../../ui/chart/line_chart.js";
-import { colorOf } from "../../ui/color.js";
+import { COLOURS, colorOf } from "../../ui/color.js";
 import { tabs } from "../../ui/tabs.js";
 import { smoothedCurve } from "./labels.js";
 
@@ -13,11 +13,13 @@ const MARKS = { resumed: t("resumed"), halved: t("smaller batch") };
 
 const MOST_POINTS = 5000; // more than that is read anew, in fewer
 
-// runCharts(figures) → {element, begin(means), add(metrics), draw(run, history), last, isLong}: begin forgets what was drawn
-// before. `figures` are those of the run's objective: {name, label, help}.
-export function runCharts(figures) {
+// runCharts(figures, parts) → {element, begin(means), add(metrics), draw(run, history), last, isLong}: begin forgets what was drawn
+// before. `figures` are those of the run's objective: {name, label, help}; `parts` its datasets, where there are several:
+// {name, figure}, the figure being the loss on that dataset.
+export function runCharts(figures, parts) {
   /** @type {Record<string, string>} */
   const names = {
+    ...(parts.length ? { parts: t("Loss by dataset") } : {}),
     loss: t("Loss"),
     ...Object.fromEntries(figures.map((figure) => [figure.name, figure.label])),
     learning_rate: t("Learning rate"),
@@ -33,7 +35,6 @@ export function runCharts(figures) {
   let means = []; // of the stretches in which steps are left out
   const element = tabs({
     label: t("Charts"),
-    selected: "loss",
     items: Object.entries(names).map(([name, label]) => ({ name, label, draw: () => places[name] })),
   });
 
@@ -42,6 +43,35 @@ export function runCharts(figures) {
     if (charts[name]) charts[name].update(all);
     else charts[name] = lineChart(places[name], all);
   };
+
+  // One colour for each dataset, that of the run for all together.
+  function drawParts(run, train, marks) {
+    const own = ((run.id - 1) % COLOURS) + 1;
+    const others = Array.from({ length: COLOURS }, (_, place) => place + 1).filter((number) => number !== own);
+    const curves = parts.map(({ name, figure }, place) => ({
+      name,
+      color: colorOf(others[place % others.length]),
+      train: points.step.map((metric) => [metric.step, metric.figures[figure]]),
+      evaluation: points.eval.map((metric) => [metric.step, metric.figures[figure]]),
+    }));
+    chart(run, "parts", {
+      marks,
+      label: t("Loss by step, of each dataset"),
+      yFormat: formatLoss,
+      empty: t("The curve starts at the first step."),
+      series: [
+        { name: t("all"), color: colorOf(run.id), points: smoothedCurve(train, means) },
+        ...curves.map(({ name, color, train }) => ({ name, color, points: smoothedCurve(train, []) })),
+        ...curves.map(({ name, color, evaluation }) => ({
+          name: t("{name}, evaluation", { name }),
+          color,
+          points: evaluation,
+          dashed: "dashed",
+          markers: true,
+        })),
+      ],
+    });
+  }
 
   return {
     element,
@@ -94,6 +124,7 @@ export function runCharts(figures) {
             },
         ].filter(Boolean),
       });
+      if (parts.length) drawParts(run, train, marks);
       for (const { name, label, help } of figures) {
         const values = (list) => list.map((metric) => [metric.step, metric.figures[name]]);
         chart(run, name, {

@@ -1,3 +1,4 @@
+import { versionedName } from "../../domain/dataset.js";
 import { runPill, stageName } from "../../domain/run_status.js";
 import { setHeading } from "../../frame/heading.js";
 import { refreshLiveRun } from "../../frame/live_run.js";
@@ -66,7 +67,7 @@ export function runDetail(ctx, id) {
         settings = answer.settings;
         training = answer.spec;
         freeName = answer.free_name;
-        charts ??= runCharts(answer.figures);
+        charts ??= runCharts(answer.figures, answer.parts);
         charts.begin(answer.means);
         samples.begin();
       }
@@ -99,7 +100,7 @@ export function runDetail(ctx, id) {
     const { last } = charts;
     setHeading({
       title: run.name,
-      lead: t("Run {id}: {model} on {dataset}", { id: run.id, model: run.model_name, dataset: run.dataset_name }),
+      lead: t("Run {id}: {model} on {dataset}", { id: run.id, model: run.model_name, dataset: versionedName(run) }),
       back: { href: "./runs", label: t("Runs") },
       actions: actions(),
     });

@@ -15,6 +15,7 @@ import { toast } from "../../ui/toast.js";
 import { addModelForm } from "./add_model.js";
 import { datasetLabel, failedModel, fillSelect, modelLabel } from "./choices.js";
 import { estimateCard } from "./estimate.js";
+import { mixtureFields } from "./mixture.js";
 import { PRESETS, presetOf } from "./presets.js";
 import { rowReview } from "./row_review.js";
 import { nameField, settingForms } from "./setting_forms.js";
@@ -47,6 +48,18 @@ function page(ctx, beginning) {
   let ownName = Boolean(Number(readQuery().from));
 
   const forms = settingForms(ctx.value.sections, beginning.values, onEdit);
+  const weightHelp = ctx.value.sections
+    .find((section) => section.name === "data")
+    .fields.find((field) => field.name === "weight").help;
+  const mixture = mixtureFields(beginning.values.data, t(weightHelp), onEdit);
+  /** @type {(number | null)[]} */
+  let rowTokens = []; // of a row on average, by dataset
+  /** @type {any} */
+  let plan = null;
+  const values = ({ whole = false } = {}) => {
+    const all = forms.values();
+    return { ...all, data: { ...all.data, ...mixture.values({ whole }) } };
+  };
   const places = {
     about: h("p", { class: "hint about" }),
     report: h("div", { class: "stack" }),
@@ -61,7 +74,10 @@ function page(ctx, beginning) {
   };
   for (const place of Object.values(places)) place.draws = true;
   const estimate = estimateCard(places.estimate);
-  const review = rowReview(ctx, places.review, () => forms.values());
+  const review = rowReview(ctx, places.review, values, (tokens) => {
+    rowTokens = tokens;
+    mixture.drawShares(plan?.epoch_rows, rowTokens);
+  });
   const sample = templateSample(ctx, places.sample);
   const name = nameField(
     beginning.name,
@@ -104,6 +120,7 @@ function page(ctx, beginning) {
   );
   const template = /** @type {HTMLElement} */ (forms.model.host.querySelector('[data-field="model.chat_template"]'));
   template.parentElement?.after(places.sample);
+  forms.data.host.querySelector('[data-field="data.name"]')?.parentElement?.after(mixture.element);
   if (model) forms.set({ model: { name: model } });
   const linkedPreset = PRESETS.find((each) => each.value.toLowerCase() === (preset || "").toLowerCase());
   if (linkedPreset && presets[linkedPreset.value]) forms.set(presets[linkedPreset.value]);
@@ -153,6 +170,7 @@ function page(ctx, beginning) {
       ),
     ];
     isFilled = true;
+    mixture.refill(choices.datasets, forms.values().data.name);
     drawModels();
     drawData();
     if (changes.includes(true)) check();
@@ -224,6 +242,7 @@ function page(ctx, beginning) {
     render(places.wrong);
     if (id === "data.name") suggest();
     if (id === "data.name") drawData();
+    if (id === "data.name") mixture.refill(choices.datasets, forms.values().data.name);
     if (["model.name", "model.chat_template"].includes(id)) drawModels();
     if (id.endsWith(".target_modules")) oneKindOfTarget(id.split(".")[0]);
     showPreset();
@@ -268,7 +287,7 @@ function page(ctx, beginning) {
     /** @type {any} */
     let answer;
     try {
-      answer = await ctx.read("check", { values: forms.values() });
+      answer = await ctx.read("check", { values: values() });
     } catch (fault) {
       if (checks === mine) estimate.fail(fault, check);
       return;
@@ -276,6 +295,9 @@ function page(ctx, beginning) {
     if (checks !== mine) return;
     const faults = Object.entries(answer.faults).filter(([id]) => touchedFields.has(id) || answer.clashes.includes(id));
     forms.complain(Object.fromEntries(faults), { focus: false });
+    mixture.complain(Object.fromEntries(faults));
+    plan = answer.plan;
+    mixture.drawShares(plan?.epoch_rows, rowTokens);
     forms.suggest(`${forms.values().method.kind}.target_modules`, ["all-linear", ...answer.layers]);
     render(places.trained, answer.trained_part);
     estimate.draw(answer);
@@ -288,7 +310,7 @@ function page(ctx, beginning) {
     const answer = await ctx.act(
       startButton,
       "start",
-      { values: forms.values(), name: name.input.value, key, axes: sweep.axes() },
+      { values: values({ whole: true }), name: name.input.value, key, axes: sweep.axes() },
       { onFault },
     );
     if (!answer) return;
@@ -300,6 +322,7 @@ function page(ctx, beginning) {
     const { name: nameFault, ...others } = fault.fields;
     for (const id of Object.keys(fault.fields)) touchedFields.add(id);
     forms.complain(others);
+    mixture.complain(others);
     sweep.complain(others);
     name.complain(nameFault || "", Object.keys(others).length === 0);
     render(

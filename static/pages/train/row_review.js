@@ -13,26 +13,32 @@ const LOOK_AGAIN = 1000; // milliseconds, while a worker looks at the rows
  * @param {import("../../api/types").Context<"train">} ctx
  * @param {HTMLElement} place
  * @param {() => import("../../ui/form/form.js").Values} values those of the form
+ * @param {(tokens: (number | null)[]) => unknown} onTokens tokens of a row on average, by dataset; null: not counted
  */
-export function rowReview(ctx, place, values) {
+export function rowReview(ctx, place, values, onTokens) {
   let looks = 0; // how often it was asked for: the answer to an earlier one is passed over
   /** @type {ReturnType<typeof setTimeout>} */
   let lookTimer;
 
-  async function look(start = false) {
+  async function look({ start = false, again = false } = {}) {
     looks += 1;
     const mine = looks;
     clearTimeout(lookTimer);
     /** @type {any} */
     let review;
     try {
-      review = await ctx.read("review", { values: values(), start });
+      review = await ctx.read("review", { values: values(), start, again });
     } catch (fault) {
-      if (looks === mine) render(place, errorPanel(fault, look));
+      if (looks === mine)
+        render(
+          place,
+          errorPanel(fault, () => look()),
+        );
       return;
     }
     if (looks !== mine) return;
-    if (review.status === "running") lookTimer = setTimeout(look, LOOK_AGAIN);
+    onTokens(review.tokens);
+    if (review.status === "running") lookTimer = setTimeout(() => look({ start }), LOOK_AGAIN);
     render(
       place,
       review.status === "running" &&
@@ -42,17 +48,21 @@ export function rowReview(ctx, place, values) {
         }),
       (review.status === "none" || review.status === "failed") &&
         review.rows > 0 &&
-        button(t("See what is trained on"), (event) => whileBusy(event.currentTarget, () => look(true)), {
-          small: true,
-          id: "look-at-rows",
-        }),
+        button(
+          t("See what is trained on"),
+          (event) => whileBusy(event.currentTarget, () => look({ start: true, again: true })),
+          {
+            small: true,
+            id: "look-at-rows",
+          },
+        ),
       review.notes.map((note) =>
         h(
           "div",
-          { data: { key: note.code, code: note.code } },
+          { data: { key: `${note.dataset} ${note.code}`, code: note.code } },
           notePanel(
             "warn",
-            h("b", {}, note.said),
+            h("b", {}, note.dataset && `${note.dataset}: `, note.said),
             h("p", {}, note.remedy),
             note.example && h("p", { class: "help" }, note.example),
           ),

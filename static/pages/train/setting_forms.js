@@ -8,6 +8,9 @@ import { buildForm } from "../../ui/form/form.js";
 // Their cards have a heading; and a choice stands above what it chooses.
 const UNTITLED = ["model", "data", "objective", "method"];
 
+// What is entered in fields of its own: see mixture.js.
+const isPlain = (section) => (field) => section.name !== "data" || !["weight", "mix"].includes(field.name);
+
 // The sections of the spec as three forms. → {model, data, method: {host}, values(), set(values), complain(faults),
 // suggest(id, names)}
 export function settingForms(sections, values, onInput) {
@@ -15,7 +18,7 @@ export function settingForms(sections, values, onInput) {
     ...section,
     title: UNTITLED.includes(section.name) ? "" : t(section.title),
     help: t(section.help),
-    fields: section.fields.map((field) => ({
+    fields: section.fields.filter(isPlain(section)).map((field) => ({
       ...field,
       label: t(field.label),
       help: t(field.help),

@@ -41,6 +41,12 @@ class MixedDataset(BaseModel):
     def _as_text(self) -> str:
         return str(self)
 
+    @property
+    def pinned(self) -> tuple[str, int]:
+        """Name and version, where the version is named, as it is of a run that was submitted."""
+        name, _, version = self.name.rpartition("@")
+        return name, int(version)
+
     def __str__(self) -> str:
         return f"{self.name}={self.weight:.12g}"
 

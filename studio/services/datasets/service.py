@@ -302,11 +302,14 @@ class Datasets:
 
     def list(self) -> Sequence[Dataset]:
         """The newest version of each, newest first."""
-        newest: dict[str, Dataset] = {}
+        return [versions[0] for versions in self.versions_by_name().values()]
+
+    def versions_by_name(self) -> dict[str, Sequence[Dataset]]:
+        """All versions of each dataset, newest first, as are the datasets."""
+        by_name: dict[str, Sequence[Dataset]] = {}
         for dataset in self._catalogue.datasets():
-            if dataset.name not in newest or newest[dataset.name].version < dataset.version:
-                newest[dataset.name] = dataset
-        return list(newest.values())
+            by_name[dataset.name] = [*by_name.get(dataset.name, ()), dataset]
+        return {name: sorted(each, key=lambda d: d.version, reverse=True) for name, each in by_name.items()}
 
     def get(self, reference: str) -> Dataset:
         """By name, the newest version of it; or by `name@version`, or the hash's beginning. Raises NotFound."""

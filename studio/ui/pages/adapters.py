@@ -92,5 +92,8 @@ def method(adapter: Adapter) -> str:
 
 
 def _row(adapter: Adapter) -> dict[str, Any]:
-    fields = ("id", "name", "base_name", "dataset_name", "train_loss", "eval_loss", "size", "created_at", "hub_url")
+    fields = (
+        "id", "name", "base_name", "dataset_name", "dataset_version", "mixture", "train_loss", "eval_loss", "size",
+        "created_at", "hub_url",
+    )  # fmt: skip
     return {f: getattr(adapter, f) for f in fields} | {"method": method(adapter), "colour": colour_of(adapter)}

@@ -78,12 +78,15 @@ def repair(studio: Studio) -> dict[str, int]:
 def _shown_run(studio: Studio, run: Run) -> dict[str, Any]:
     remaining = seconds_left(run, studio.runs.newest_steps(run.id))
     names = (
-        "id", "name", "status", "held", "model_name", "dataset_name", "dataset_version", "step", "total_steps",
-        "train_loss",
+        "id", "name", "status", "held", "model_name", "dataset_name", "dataset_version", "mixture", "step",
+        "total_steps", "train_loss",
     )  # fmt: skip
     return {field: getattr(run, field) for field in names} | {"stage": stage_of(run), "seconds_left": remaining}
 
 
 def _shown_adapter(adapter: Adapter) -> dict[str, Any]:
-    names = ("id", "name", "base_name", "dataset_name", "eval_loss", "size", "created_at", "hub_url")
+    names = (
+        "id", "name", "base_name", "dataset_name", "dataset_version", "mixture", "eval_loss", "size", "created_at",
+        "hub_url",
+    )  # fmt: skip
     return {field: getattr(adapter, field) for field in names} | {"colour": colour_of(adapter)}

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from studio.domain.run import RunStatus
+from studio.domain.spec.data import MixedDataset, part_figure
 from studio.domain.spec.run_spec import objective_of
 from studio.domain.translation import N_
 from studio.services.runs.control import RunControl
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from studio.app import Studio
+    from studio.store.tables.runs import Run
 
 PAGE = Page("runs", N_("Runs"), order=3, icon="M3 12h4l3-8 4 16 3-8h4")
 LEAD = N_("All runs: training, waiting and ended. Closing this page does not affect them.")
@@ -116,9 +118,16 @@ def progress(
             {"name": name, "label": translate(figure.label, language), "help": translate(figure.help, language)}
             for name, figure in objective_of(run.spec).figures.items()
         ]
+        answer["parts"] = _parts(run)
         answer["spec"] = run.spec["training"]
         answer["free_name"] = studio.runs.free_name(run.name)
     return answer
+
+
+def _parts(run: Run) -> list[dict[str, str]]:
+    """The datasets of a mixture: each with the figure that is the loss on it."""
+    others = [MixedDataset.model_validate(each).pinned[0] for each in run.mixture]
+    return [{"name": name, "figure": part_figure(name)} for name in [run.dataset_name, *others]] if others else []
 
 
 def checkpoints(studio: Studio, id: int) -> list[dict[str, Any]]:

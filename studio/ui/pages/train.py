@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -82,10 +82,16 @@ def begin(studio: Studio, run: int = 0, dataset: str = "", request: gr.Request |
 def choices(studio: Studio, request: gr.Request | None = None) -> dict[str, Any]:
     return {
         "models": [shown_model(model, language_of(request)) for model in studio.models.list()],
-        "datasets": [
-            {"name": d.name, "rows": d.rows, "status": d.status, "bad_rows": d.bad_rows} for d in studio.datasets.list()
-        ],
+        "datasets": [_offered(versions) for versions in studio.datasets.versions_by_name().values()],
         "sample": sample_path().stem,
+    }
+
+
+def _offered(versions: Sequence[Dataset]) -> dict[str, Any]:
+    """A dataset by its newest version; `versions` are the numbers of those that can be trained on, newest first."""
+    newest = versions[0]
+    return {field: getattr(newest, field) for field in ("name", "rows", "status", "bad_rows")} | {
+        "versions": [each.version for each in versions if each.status == "ready" and not each.bad_rows]
     }
 
 
@@ -143,11 +149,13 @@ def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]
     return answer
 
 
-def review(studio: Studio, values: Values, request: gr.Request, start: bool = False) -> dict[str, Any]:
+def review(
+    studio: Studio, values: Values, request: gr.Request, start: bool = False, again: bool = False
+) -> dict[str, Any]:
     """What would not be learned of the rows, as far as it is known: see train_review. Nothing is said of values that
     cannot be used yet, since the fields say what is wrong with them."""
     try:
-        return token_review(studio, read_spec(values), language_of(request), start=start)
+        return token_review(studio, read_spec(values), language_of(request), start=start, again=again)
     except StudioError:
         return NOTHING_TO_REVIEW
 

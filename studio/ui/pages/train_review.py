@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from studio.app import Studio
     from studio.store.tables.datasets import Dataset
 
-NOTHING_TO_REVIEW: dict[str, Any] = {"status": "none", "rows": 0, "done": 0, "total": 0, "notes": []}
+NOTHING_TO_REVIEW: dict[str, Any] = {"status": "none", "rows": 0, "done": 0, "total": 0, "tokens": [], "notes": []}
 AUTOMATIC_ROWS = 20_000  # rows up to which they are looked at without being asked
 
 _NOTES = {
     "template_refuses": N_("{n} of {rows} rows {n:is|are} refused by the chat template: training cannot start."),
     "no_trained_token": N_("{n} of {rows} rows {n:is|are} left out: nothing to train on within max length."),
+    "leakage": N_("{n} of {rows} rows {n:is|are} also in the validation set."),
     "call_dropped": N_("{n} of {rows} rows: tool calls are not trained on, since the chat template leaves them out."),
     "reasoning_dropped": N_("{n} of {rows} rows: reasoning is not trained on, since the chat template leaves it out."),
     "prefix_differs": N_("{n} of {rows} rows: an answer starts differently than at inference."),
@@ -35,34 +37,60 @@ _NOTES = {
 }
 
 
-def token_review(studio: Studio, spec: RunSpec, language: str, *, start: bool) -> dict[str, Any]:
-    """{"status": none, running, done or failed; "rows" in all; "done", "total" rows; "notes": each {"code", "said",
-    "remedy", "example"}}. `start` also begins to look at very many rows.
+def token_review(studio: Studio, spec: RunSpec, language: str, *, start: bool, again: bool = False) -> dict[str, Any]:
+    """{"status": none, running, done or failed; "rows" in all; "done", "total" rows; "tokens" of a row on average, by
+    dataset, None where they are not counted; "notes": each {"dataset", "code", "said", "remedy", "example"}, where the
+    dataset is named if there are several}. `start` also begins to look at very many rows, `again` at those where it
+    failed. The rows of one dataset are looked at after those of another.
 
     Raises:
-        StudioError: the model or the dataset cannot be used yet.
+        StudioError: the model or a dataset cannot be used yet.
     """
-    dataset = studio.datasets.get(spec.data.name)
-    if dataset.format not in spec.objective.formats:
+    datasets = [studio.datasets.get(name) for name in spec.data.names]
+    if any(dataset.format not in spec.objective.formats for dataset in datasets):
         return NOTHING_TO_REVIEW
+    validation = studio.datasets.get(spec.data.validation_name) if spec.data.validation_name else None
     question = TokenCountRequest(
         studio.models.ready(spec.model.name),
         max_length=spec.training.max_length,
         chat_template=spec.model.chat_template,
         answers_only=spec.data.answers_only,
         objective=spec.objective.kind,
+        validation=validation if validation and validation.status == "ready" else None,
     )
-    token_count = studio.token_counts.look(dataset, question)
-    begins = start or (token_count.status == "none" and dataset.rows <= AUTOMATIC_ROWS)
-    if begins:  # what failed is not begun again by whoever only looks: it would fail again, second by second
-        token_count = studio.token_counts.start(dataset, question)
+    counts = [studio.token_counts.look(dataset, question) for dataset in datasets]
+    is_asked = start or sum(dataset.rows for dataset in datasets) <= AUTOMATIC_ROWS
+    if is_asked and all(count.status != "running" for count in counts):
+        # What failed is not begun again by whoever only looks: it would fail again, second by second.
+        waits = ("none", "failed") if again else ("none",)
+        if (place := next((at for at, count in enumerate(counts) if count.status in waits), None)) is not None:
+            counts[place] = studio.token_counts.start(datasets[place], question)
     return {
-        "status": token_count.status,
-        "rows": dataset.rows,
-        "done": token_count.done,
-        "total": token_count.total,
-        "notes": _notes(dataset, token_count, language) if token_count.status == "done" else [],
+        "status": _status([count.status for count in counts]),
+        "rows": sum(dataset.rows for dataset in datasets),
+        "done": sum(count.done for count in counts),
+        "total": sum(dataset.rows for dataset in datasets),
+        "tokens": [_row_tokens(count) for count in counts],
+        "notes": [
+            {"dataset": dataset.name if len(datasets) > 1 else "", **note}
+            for dataset, count in zip(datasets, counts, strict=True)
+            if count.status == "done"
+            for note in _notes(dataset, count, language)
+        ],
     }
+
+
+def _status(statuses: Sequence[str]) -> str:
+    """That of all together: what is worst, or what is not at its end."""
+    return next(each for each in ("running", "failed", "none", "done") if each in statuses)
+
+
+def _row_tokens(count: TokenCount) -> float | None:
+    """Tokens within max length, of a row on average."""
+    details = count.details
+    if count.status != "done" or not details.train_rows:
+        return None
+    return (details.tokens - details.lost) / details.train_rows
 
 
 def _notes(dataset: Dataset, token_count: TokenCount, language: str) -> list[dict[str, str]]:

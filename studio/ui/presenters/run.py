@@ -15,8 +15,8 @@ from studio.store.tables.runs import Run
 from studio.ui.language import problem_of, remedy_of, sentence_of, translate
 
 _IN_LISTS = (
-    "id", "name", "status", "model_name", "dataset_name", "dataset_version", "sweep_id", "held", "device", "placed_on",
-    "ignore_memory", "step", "total_steps", "stage_done", "stage_total", "train_loss", "eval_loss",
+    "id", "name", "status", "model_name", "dataset_name", "dataset_version", "mixture", "sweep_id", "held", "device",
+    "placed_on", "ignore_memory", "step", "total_steps", "stage_done", "stage_total", "train_loss", "eval_loss",
     "best_eval_loss", "created_at", "started_at", "ended_at",
 )  # fmt: skip
 _MARKED = {NOTES["resumed"]: "resumed", NOTES["anew"]: "resumed", NOTES["halved"]: "halved"}

@@ -133,6 +133,8 @@ def test_a_count_of_tokens_that_failed_is_begun_again_only_by_who_asks_for_it(st
     assert looks == ["running", "failed", "failed", "failed"]
     assert begun == ["count-tokens"]
     train.review(studio, form, IN_ENGLISH, start=True)
+    assert begun == ["count-tokens"], "it goes on by itself with other datasets only"
+    train.review(studio, form, IN_ENGLISH, start=True, again=True)
     assert begun == ["count-tokens"] * 2
 
 
