@@ -134,7 +134,14 @@ class JobFolder:
         """None where the run has not come so far, or an older studio trained it."""
         content = read_json(self._held_out)
         rows = content.get("rows") if isinstance(content, dict) else None
-        return rows if isinstance(rows, list) and all(type(row) is int and row >= 0 for row in rows) else None
+        return rows if _are_rows(rows) else None
+
+    @property
+    def held_out_of_mixture(self) -> list[list[int]]:
+        """Of each dataset that the first one is mixed with."""
+        content = read_json(self._held_out)
+        mixture = content.get("mixture", []) if isinstance(content, dict) else []
+        return mixture if isinstance(mixture, list) and all(map(_are_rows, mixture)) else []
 
     def beat(self) -> None:
         """The worker's sign of life. It takes no room, so that a full disk does not end it."""
@@ -171,6 +178,10 @@ class JobFolder:
         except FileNotFoundError:
             return ""
         return masked_log(text if size <= most_bytes else text.partition("\n")[2])
+
+
+def _are_rows(value: Any) -> bool:
+    return isinstance(value, list) and all(type(row) is int and row >= 0 for row in value)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -32,6 +32,7 @@ def adapter_fields(path: Path, **changed: Any) -> dict[str, Any]:
         "dataset_name": "captain",
         "dataset_sha256": "ab" * 32,
         "dataset_rows": 64,
+        "mixture": [],
         "spec": spec,
         "seed": 42,
         "versions": {"peft": "0.21.2", "torch": "2.13.0", "transformers": "5.23.0"},

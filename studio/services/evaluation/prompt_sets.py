@@ -11,6 +11,7 @@ from studio.domain.datasets.prompt_lines import PromptRow, prompt_of, read_promp
 from studio.domain.datasets.row_parts import trained_content
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.graphemes import cut
+from studio.domain.jobs.ingest import DatasetReference
 from studio.domain.jobs.training import TrainRequest
 from studio.domain.naming import MAX_NAME_CHARACTERS, check_name
 from studio.domain.translation import N_
@@ -68,8 +69,9 @@ class PromptSets:
         dataset = self._catalogue.dataset(reference)
         check_ready(dataset)
         return self._add_rows(
-            dataset, range(dataset.rows), most, name=name, free=dataset.reference, source=dataset.reference, owner=owner
-        )
+            [(dataset, range(dataset.rows))], most, name=name, free=dataset.reference, source=dataset.reference,
+            owner=owner,
+        )  # fmt: skip
 
     def from_run(self, run_id: int, most: int = 200, *, name: str = "", owner: str = "") -> int:
         """As `from_dataset`, of the rows that the run measured itself by: those that it held out of its dataset, or
@@ -87,24 +89,31 @@ class PromptSets:
                 "Run {run} has not started, or its folder is missing.", "Wait until training has started.", run=run_id
             )
         request = folder.read_request(TrainRequest)
-        measured_by = request.validation or request.dataset
-        dataset = self._catalogue.dataset(f"{measured_by.name}@{measured_by.version}")
-        check_ready(dataset)
-        if dataset.sha256 != measured_by.sha256:
-            raise InvalidInput(
-                "The dataset {name} is not the one that run {run} used.", "Choose a dataset that was held out.",
-                name=dataset.reference, run=run_id,
-            )  # fmt: skip
-        rows = range(dataset.rows) if request.validation else folder.held_out
-        if rows is None:
+        measured_by = [request.validation] if request.validation else request.datasets
+        datasets = [self._as_used(run_id, reference) for reference in measured_by]
+        first: Sequence[int] | None = range(datasets[0].rows) if request.validation else folder.held_out
+        if first is None:
             raise InvalidInput(
                 "Run {run} has not recorded which rows it holds out.",
                 "Wait for its first training step. Runs of older versions do not record this: train again.", run=run_id,
             )  # fmt: skip
-        if not rows:
+        others = [] if request.validation else folder.held_out_of_mixture
+        sources = [each for each in zip(datasets, [first, *others], strict=False) if each[1]]
+        if not sources:
             raise InvalidInput("Run {run} trained on all rows.", "Choose a dataset that was held out.", run=run_id)
-        source = f"{dataset.reference}, run {run_id}"
-        return self._add_rows(dataset, rows, most, name=name, free=f"{run.name} held out", source=source, owner=owner)
+        source = f"{', '.join(dataset.reference for dataset in datasets)}, run {run_id}"
+        return self._add_rows(sources, most, name=name, free=f"{run.name} held out", source=source, owner=owner)
+
+    def _as_used(self, run_id: int, reference: DatasetReference) -> Dataset:
+        """Raises InvalidInput: the dataset of that name and version is not ready, or another by now."""
+        dataset = self._catalogue.dataset(f"{reference.name}@{reference.version}")
+        check_ready(dataset)
+        if dataset.sha256 != reference.sha256:
+            raise InvalidInput(
+                "The dataset {name} is not the one that run {run} used.", "Choose a dataset that was held out.",
+                name=dataset.reference, run=run_id,
+            )  # fmt: skip
+        return dataset
 
     def runs_with_held_out_rows(self) -> Sequence[dict[str, Any]]:
         """The newest 50 of them: {"id", "name", "dataset", "rows"}."""
@@ -112,31 +121,37 @@ class PromptSets:
             (run, run.started.eval_rows) for run in self._catalogue.runs() if run.started and run.started.eval_rows
         )
         return [
-            {"id": run.id, "name": run.name, "dataset": run.dataset_name, "rows": rows}
+            {"id": run.id, "name": run.name, "dataset": " + ".join(run.dataset_names), "rows": rows}
             for run, rows in islice(rows_by_run, MAX_RUNS)
         ]
 
     def _add_rows(
-        self, dataset: Dataset, rows: Sequence[int], most: int, *, name: str, free: str, source: str, owner: str
+        self,
+        sources: Sequence[tuple[Dataset, Sequence[int]]],
+        most: int,
+        *,
+        name: str,
+        free: str,
+        source: str,
+        owner: str,
     ) -> int:
         most = min(max(1, most), MAX_PROMPTS)
         set_name = check_name(name) if name else self._free_name(free)
-        count = min(most, len(rows))
-        try:
-            with RowLookup(dataset.rows_path) as lookup:
-                rows_found = lookup.rows([rows[i * len(rows) // count] for i in range(count)])
-        except OSError as error:
-            raise StudioError(
-                "The rows of “{name}” cannot be read: {reason}.", "Delete the dataset and add its file again.",
-                name=dataset.name, reason=error.strerror or str(error),
-            ) from error  # fmt: skip
+        total = sum(len(rows) for _, rows in sources)
+        count = min(most, total)
+        places = [i * total // count for i in range(count)]  # among the rows of all
+        rows_found, first = [], 0
+        for dataset, rows in sources:
+            end = first + len(rows)
+            rows_found += _read(dataset, [rows[place - first] for place in places if first <= place < end])
+            first = end
         contents = [trained_content(row) or {} for row in rows_found]
         prompts = [prompt_of(c["messages"]) for c in contents if "messages" in c and "tools" not in c]
         questions = [prompt for prompt in prompts if prompt is not None]
         if not questions:
             raise InvalidInput(
                 "“{name}” has no row with a text-only question and answer.",
-                "Choose a dataset of conversations, or write the prompts yourself.", name=dataset.name,
+                "Choose a dataset of conversations, or write the prompts yourself.", name=sources[0][0].name,
             )  # fmt: skip
         return self._add(set_name, questions, source=source, owner=owner)
 
@@ -187,6 +202,17 @@ class PromptSets:
             number += 1
             name = f"{check_name(cut(preferred_name, MAX_NAME_CHARACTERS - 6))} {number}"
         return name
+
+
+def _read(dataset: Dataset, rows: Sequence[int]) -> list[dict[str, Any]]:
+    try:
+        with RowLookup(dataset.rows_path) as lookup:
+            return lookup.rows(rows)
+    except OSError as error:
+        raise StudioError(
+            "The rows of “{name}” cannot be read: {reason}.", "Delete the dataset and add its file again.",
+            name=dataset.name, reason=error.strerror or str(error),
+        ) from error  # fmt: skip
 
 
 def _head(record: PromptSet) -> dict[str, Any]:

@@ -148,7 +148,8 @@ class Rebuilding:
             "dataset_sha256": data["sha256"], "dataset_rows": data["rows"], "run_id": run,
             "mixture": provenance["spec"].get("data", {}).get("mix", []),
             "seed": provenance.get("seed", 0), "versions": provenance.get("versions", {}), "steps": step,
-            "created_at": folder.stat().st_mtime, **self._losses_of(run, step, folder),
+            "created_at": folder.stat().st_mtime, "details": {"datasets": provenance.get("datasets", [])},
+            **self._losses_of(run, step, folder),
         }  # fmt: skip
 
     def _losses_of(self, run: int, step: int, folder: Path) -> Mapping[str, Any]:

@@ -24,7 +24,7 @@ _LICENSES = """
     lgpl-lr llama2 llama3 llama3.1 llama3.2 llama3.3 llama4 lppl-1.3c mit mpl-2.0 ms-pl ncsa odbl odc-by ofl-1.1
     openrail openrail++ osl-3.0 pddl postgresql unknown unlicense wtfpl zlib
 """
-_NOT_TOLD = {("model", "name"), ("data", "name")}  # they can be paths, and the card names both in its own words
+_NOT_TOLD = {("model", "name"), ("data", "name"), ("data", "mix")}  # can be paths; the card names them in its own words
 
 
 def base_on_hub(adapter: Adapter) -> str:
@@ -70,11 +70,12 @@ def _metadata(adapter: Adapter) -> str:
 
     base, results = base_on_hub(adapter), []
     if adapter.eval_loss is not None and math.isfinite(adapter.eval_loss):
+        datasets = " + ".join(adapter.dataset_names)
         results.append(
             EvalResult(
                 task_type="text-generation",
-                dataset_type=slug(adapter.dataset_name),
-                dataset_name=adapter.dataset_name,
+                dataset_type=slug(datasets),
+                dataset_name=datasets,
                 dataset_split="validation",
                 metric_type="loss",
                 metric_name="Validation loss",
@@ -113,12 +114,23 @@ def _summary(adapter: Adapter) -> str:
     summary = (
         f"A {method} adapter for {f'[{base}](https://huggingface.co/{base})' if base else _text(adapter.base_name)}"
     )
-    summary += f", trained with Adapter Studio on {adapter.dataset_rows} rows of “{_text(adapter.dataset_name)}”."
+    summary += f", trained with Adapter Studio on {_trained_on(adapter)}."
     if not base:
         summary += (
             "\n\n**The base model is not on the Hub.** Whoever loads this adapter must have it and say where it is."
         )
     return summary
+
+
+def _trained_on(adapter: Adapter) -> str:
+    """Such as “80 rows of “a” and 20 rows of “b””."""
+    rows = {each.name: each.rows for each in adapter.details.datasets} | {adapter.dataset_name: adapter.dataset_rows}
+    names = [f"“{_text(name)}”" for name in adapter.dataset_names]
+    parts = [
+        f"{rows[name]} rows of {shown}" if name in rows else shown
+        for name, shown in zip(adapter.dataset_names, names, strict=True)
+    ]
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def _usage(adapter: Adapter, folder: AdapterFolder, repository: str) -> Iterator[str]:
@@ -155,16 +167,28 @@ def _usage(adapter: Adapter, folder: AdapterFolder, repository: str) -> Iterator
 
 
 def _data(adapter: Adapter) -> str:
-    rows: list[tuple[str, Any]] = [
+    datasets = adapter.details.datasets
+    one: list[tuple[str, Any]] = [
         ("Name", adapter.dataset_name),
         ("Version", adapter.dataset_version),
         ("Rows", adapter.dataset_rows),
+    ]
+    of_all: list[tuple[str, Any]] = [
         ("Objective", objective_of(adapter.spec).label),
         ("Trained on", objective_of(adapter.spec).trained_part(adapter.details.format) or None),
         ("Rows left out, with nothing to learn within max length", adapter.details.dropped_rows or None),
-        ("SHA-256 of the rows as JSON Lines", adapter.dataset_sha256),
     ]
-    return _table(("Dataset", ""), rows)
+    if not datasets:
+        hash_row = ("SHA-256 of the rows as JSON Lines", adapter.dataset_sha256)
+        return _table(("Dataset", ""), [*one, *of_all, hash_row])
+    lines = [
+        "| Dataset | Version | Rows | Weight | Trained on in an epoch | SHA-256 of the rows as JSON Lines |",
+        "|---|---|---|---|---|---|",
+    ]
+    for each in datasets:
+        cells = [each.name, each.version, each.rows, each.weight, each.epoch_rows, each.sha256]
+        lines.append(f"| {' | '.join(_text(_value(cell)) for cell in cells)} |")
+    return "\n".join(lines) + "\n\n" + _table(("Training data", ""), of_all)
 
 
 def _results(adapter: Adapter) -> Iterator[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from studio.domain.jobs.training import AdapterDetails
+from studio.domain.spec.data import MixedDataset
 from studio.store.tables.base import NEVER_TWICE, Large, Table, Typed
 
 
@@ -52,3 +53,8 @@ class Adapter(Table):
     owner: Mapped[str] = mapped_column(default="")
     started_at: Mapped[float | None]
     created_at: Mapped[float]
+
+    @property
+    def dataset_names(self) -> list[str]:
+        """Of all datasets, the first one's first."""
+        return [self.dataset_name, *(MixedDataset.model_validate(each).pinned[0] for each in self.mixture)]

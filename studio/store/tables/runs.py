@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from studio.domain.events import Started
+from studio.domain.spec.data import MixedDataset
 from studio.store.tables.base import NEVER_TWICE, Large, Table, Typed
 
 
@@ -85,6 +86,11 @@ class Run(Table):
     created_at: Mapped[float]
     started_at: Mapped[float | None]
     ended_at: Mapped[float | None]
+
+    @property
+    def dataset_names(self) -> list[str]:
+        """Of all datasets, the first one's first."""
+        return [self.dataset_name, *(MixedDataset.model_validate(each).pinned[0] for each in self.mixture)]
 
 
 class Transition(Table):

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from studio.domain.run import RunStatus
-from studio.domain.spec.data import MixedDataset, part_figure
+from studio.domain.spec.data import part_figure
 from studio.domain.spec.run_spec import objective_of
 from studio.domain.translation import N_
 from studio.services.runs.control import RunControl
@@ -126,8 +126,7 @@ def progress(
 
 def _parts(run: Run) -> list[dict[str, str]]:
     """The datasets of a mixture: each with the figure that is the loss on it."""
-    others = [MixedDataset.model_validate(each).pinned[0] for each in run.mixture]
-    return [{"name": name, "figure": part_figure(name)} for name in [run.dataset_name, *others]] if others else []
+    return [{"name": name, "figure": part_figure(name)} for name in run.dataset_names] if run.mixture else []
 
 
 def checkpoints(studio: Studio, id: int) -> list[dict[str, Any]]:

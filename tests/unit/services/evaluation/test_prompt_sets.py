@@ -7,7 +7,7 @@ import pytest
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.jobs.ingest import DatasetReference
 from studio.domain.jobs.models import ModelReference
-from studio.domain.jobs.training import TrainRequest
+from studio.domain.jobs.training import MixedReference, TrainRequest
 from studio.domain.spec.run_spec import read_spec
 from studio.services.evaluation.prompt_sets import MAX_PROMPTS, PromptSets
 from studio.services.runs.service import Runs
@@ -133,12 +133,12 @@ def test_a_set_is_looked_at_a_page_at_a_time_and_searched(sets):
     assert [item["place"] for item in sets.get(id, search="59 NUMBER")["items"]] == [59]
 
 
-def add_dataset(catalogue, tmp_path, rows, kind="chat", status="ready"):
+def add_dataset(catalogue, tmp_path, rows, kind="chat", status="ready", name="rows"):
     path = tmp_path / "rows.arrow"
     with RowFileWriter(path, kind) as file:
         file.write(rows, list(range(1, len(rows) + 1)), [0] * len(rows))
     return catalogue.add_dataset(
-        name="rows", format=kind, sha256="x", file_name="f", path="/f", rows_path=str(path), rows=len(rows), size=1,
+        name=name, format=kind, sha256="x", file_name="f", path="/f", rows_path=str(path), rows=len(rows), size=1,
         status=status, details={},
     )  # fmt: skip
 
@@ -211,6 +211,18 @@ def test_rows_that_a_run_held_out_become_prompts_and_no_others(sets, run):
     assert [(i["text"], i["reference"]) for i in shown["items"]] == [(str(i), f"answer {i}") for i in (2, 5, 9)]
     assert (shown["name"], shown["source"]) == ("tide held out", f"rows@1, run {id}")
     assert [i["text"] for i in sets.get(sets.from_run(id, 2, name="two"))["items"]] == ["2", "5"]
+
+
+def test_rows_that_a_run_held_out_of_several_datasets_become_prompts_together(sets, run, catalogue, tmp_path):
+    id, folder, request = run
+    (tmp_path / "more").mkdir()
+    other = add_dataset(catalogue, tmp_path / "more", [chat(f"b{i}", "yes") for i in range(4)], name="more")
+    mixed = MixedReference(name="more", sha256=other.sha256, rows=4, weight=0.5)
+    folder.prepare(request.model_copy(update={"mixture": [mixed]}))
+    folder.keep_held_out([2, 5], [[3]])
+    shown = sets.get(sets.from_run(id))
+    assert [i["text"] for i in shown["items"]] == ["2", "5", "b3"]
+    assert shown["source"] == f"rows@1, more@1, run {id}"
 
 
 def test_of_a_run_with_a_validation_set_all_its_rows_are_taken(sets, run):

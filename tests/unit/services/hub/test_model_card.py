@@ -141,3 +141,17 @@ def test_names_are_shown_as_they_are_and_do_nothing(tmp_path: Path) -> None:
 def test_a_starter_that_came_out_of_a_package_says_so(tmp_path: Path) -> None:
     assert "came from a package, Q4_1 GGUF" in card(adapter_record(base_revision=""), tmp_path / "a")
     assert "GGUF" not in card(adapter_record(), tmp_path / "b")
+
+
+def test_every_dataset_of_a_mixture_is_named_with_its_weight_and_hash(tmp_path: Path) -> None:
+    datasets = [
+        {"name": "captain", "version": 1, "sha256": "ab" * 32, "weight": 1.0, "rows": 30, "epoch_rows": 27},
+        {"name": "butler|x", "version": 2, "sha256": "cd" * 32, "weight": 0.5, "rows": 20, "epoch_rows": 9},
+    ]
+    record = adapter_record(dataset_rows=30, mixture=["butler|x@2=0.5"], details={"datasets": datasets})
+    text = card(record, tmp_path)
+    assert "trained with Adapter Studio on 30 rows of “captain” and 20 rows of “butler\\|x”." in text
+    assert f"| captain | 1 | 30 | 1 | 27 | {'ab' * 32} |" in text
+    assert f"| butler\\|x | 2 | 20 | 0.5 | 9 | {'cd' * 32} |" in text
+    assert "data.mix" not in text
+    assert ModelCard(text).data.eval_results[0].dataset_name == "captain + butler|x"
