@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from studio.domain.chat.spans import is_masked
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.rows import is_whole
 
@@ -67,8 +68,10 @@ def read_prompts(text: str) -> tuple[list[PromptRow], list[Problem]]:
 
 
 def prompt_of(turns: Sequence[Mapping[str, Any]]) -> PromptRow | None:
-    """A conversation up to its last answer, which is the reference; None where it has none, or uses tools."""
-    last = next((i for i in range(len(turns) - 1, -1, -1) if turns[i]["role"] == "assistant"), 0)
+    """A conversation up to its last answer that is to be learned, which is the reference; None where it has none, or
+    uses tools."""
+    learned = (i for i, turn in enumerate(turns) if turn["role"] == "assistant" and not is_masked(turn))
+    last = max(learned, default=0)
     question = turns[:last]
     plain = all(turn["role"] in ROLES and turn["content"] and "tool_calls" not in turn for turn in turns[: last + 1])
     if not plain or not question or question[-1]["role"] != "user":

@@ -67,7 +67,9 @@ def weight_in(turn: Mapping[str, Any]) -> tuple[float, str]:
 
     Raises WrongWeight.
     """
-    weights = [(_weight(name, turn[name]), name) for name in WEIGHT_FIELDS if turn.get(name) is not None]
+    given = [(name, turn[name]) for name in WEIGHT_FIELDS if turn.get(name) is not None]
+    # A table that has no value there may say "not a number", which is not equal to itself.
+    weights = [(_weight(name, value), name) for name, value in given if value == value]
     return min(weights, default=(1.0, ""))
 
 

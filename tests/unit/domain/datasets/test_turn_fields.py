@@ -8,6 +8,7 @@ import pytest
 
 from studio.domain.datasets.formats import recognise
 from studio.domain.datasets.problem import Problem
+from studio.domain.datasets.prompt_lines import prompt_of
 from studio.domain.datasets.row_parts import Row, texts_of
 from studio.domain.datasets.rows import read_row
 from tests.support.in_process_intake import check_words
@@ -108,7 +109,16 @@ def test_a_turn_that_is_not_to_be_learned_is_marked_with_the_weight_0(fields: di
 
 
 @pytest.mark.parametrize(
-    "fields", [{"weight": 1}, {"weight": 1.0}, {"weight": "1"}, {"train": True}, {"loss": "true"}, {"weight": None}]
+    "fields",
+    [
+        {"weight": 1},
+        {"weight": 1.0},
+        {"weight": "1"},
+        {"train": True},
+        {"loss": "true"},
+        {"weight": None},
+        {"weight": float("nan")},
+    ],
 )
 def test_a_turn_that_is_to_be_learned_is_as_one_without_a_mark(fields: dict[str, Any]) -> None:
     assert turns(ASKED, ANSWERED | fields) == [ASKED, ANSWERED]
@@ -123,7 +133,7 @@ def test_a_turn_with_another_weight_is_learned_with_a_warning(value: Any, found:
     ]
 
 
-@pytest.mark.parametrize("value", ["much", [], {"x": 1}, -1, float("nan"), float("inf"), "1e999", 10**400])
+@pytest.mark.parametrize("value", ["much", [], {"x": 1}, -1, float("inf"), "1e999", 10**400])
 def test_what_is_no_weight_is_a_problem(value: Any) -> None:
     assert faults({"messages": [ASKED, {**ANSWERED, "weight": value}]}) == [("bad_weight", "messages[1].weight")]
 
@@ -242,3 +252,11 @@ def test_a_turn_may_have_no_calls(nothing: dict[str, Any]) -> None:
 def test_a_turn_of_calls_without_one_is_a_problem(words: str) -> None:
     row = {"conversations": [{"from": "human", "value": "q"}, {"from": "function_call", "value": words}]}
     assert faults(row)[0] == ("bad_tool_call", "conversations[1].value")
+
+
+def test_the_reference_of_a_prompt_is_an_answer_that_is_learned() -> None:
+    again = {"role": "user", "content": "Sure?"}
+    found = prompt_of([ASKED, ANSWERED, again, {**MASKED, "content": "5"}])
+    assert found is not None
+    assert (found.messages, found.reference) == ([ASKED], "4")
+    assert prompt_of([ASKED, MASKED]) is None
