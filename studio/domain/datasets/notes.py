@@ -15,6 +15,24 @@ MAX_UNUSED = 200  # paths of what is not used that are told apart: a row's names
 
 NOTE_KINDS: Mapping[str, str] = {
     "number_as_text": N_("“{field}” has numbers or booleans in {n} {n:row|rows}: they are read as their text."),
+    # JSON
+    "json_remarks": N_("Remarks in {n} {n:place|places} of the JSON were passed over."),
+    "json_commas": N_("In {n} {n:place|places} of the JSON, a comma too many was passed over, or a missing one added."),
+    "json_quotes": N_(
+        "{n} {n:row|rows} had names or texts as Python and JavaScript write them: they are read as JSON."
+    ),
+    "json_controls": N_("{n} {n:row|rows} had line breaks or tabs inside of texts, which JSON writes in another way."),
+    "json_several": N_("{n} {n:line|lines} had several objects: each is a row."),
+    "json_sequence": N_("The file has {n} JSON objects or lists one after another, which are read as one list."),
+    "json_unclosed": N_("The closing bracket at the end is missing: the file may have been cut off between two rows."),
+    "json_in_text": N_("{n} {n:row|rows} had their JSON inside of a text."),
+    "lists_of_turns": N_("{n} {n:row|rows} were lists of turns: each is a conversation."),
+    "lists_of_cells": N_("{n} {n:row|rows} were lists of cells."),
+    "texts_alone": N_("{n} {n:row|rows} were texts without a column."),
+    "header_line": N_("The first row tells of the file, and is left out: none of its columns is in the rows below."),
+    "rows_of_columns": N_("The rows are made of the columns of the JSON."),
+    "rows_inside": N_("The rows are those inside of others, at “{path}”."),
+    "nothing_inside": N_("{n} {n:row|rows} had none inside, at “{path}”."),
     # tables
     "above_header": N_("{n} {n:line|lines} above the names of the columns {n:was|were} passed over."),
     "columns_numbered": N_("Columns that have the same name are numbered: {names}."),

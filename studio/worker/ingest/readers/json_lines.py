@@ -9,16 +9,18 @@ from typing import IO, Any
 
 import orjson
 
+from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
 from studio.worker.ingest.readers.compressed import TOO_LONG
 from studio.worker.ingest.readers.encoding import OVERLONG, bad_encoding, byte_lines, text_lines
 from studio.worker.ingest.readers.item import Item
+from studio.worker.ingest.readers.shapes.lenient import note_all, read_mended
 
 _MAX_LEVELS = 300  # levels: what goes through a row level by level can go no deeper than Python's stack
 _CAN_BE_DEEP = 2 * _MAX_LEVELS  # bytes: each level has two brackets
 
 
-def json_lines(file: IO[bytes], encoding: str) -> Iterator[Item]:
+def json_lines(file: IO[bytes], encoding: str, notes: Notes) -> Iterator[Item]:
     if encoding == "utf-8":
         for number, line in byte_lines(file):
             try:
@@ -29,24 +31,36 @@ def json_lines(file: IO[bytes], encoding: str) -> Iterator[Item]:
                     yield number, row
             except orjson.JSONDecodeError:
                 if line.strip():
-                    yield _second_look(number, line)
+                    yield from _second_look(number, line, notes)
         return
     for item in text_lines(file, encoding, "json_too_deep"):
         if isinstance(item, Problem):
             yield item
         elif text := item[1].strip():
-            yield parse_line(item[0], text)
+            yield from read_line(item[0], text, notes)
 
 
-def _second_look(number: int, line: bytes) -> Item:
+def _second_look(number: int, line: bytes, notes: Notes) -> list[Item]:
     """By Python's own parser, which says where the fault is, and takes halves of characters, that the row's reader
     names better."""
     if line is OVERLONG:
-        return Problem(number, "", "json_too_deep", {"reason": TOO_LONG})
+        return [Problem(number, "", "json_too_deep", {"reason": TOO_LONG})]
     try:
-        return parse_line(number, line.decode().strip())
+        return read_line(number, line.decode().strip(), notes)
     except UnicodeDecodeError as error:
-        return bad_encoding(number, line, error, "utf-8")
+        return [bad_encoding(number, line, error, "utf-8")]
+
+
+def read_line(line: int, text: str, notes: Notes) -> list[Item]:
+    """One item, or as many as there are in a line that is not quite JSON."""
+    item = parse_line(line, text)
+    if not isinstance(item, Problem) or item.code != "not_json" or (mended := read_mended(text)) is None:
+        return [item]
+    values, kinds = mended
+    if any(map(is_deep, values)):
+        return [replace(too_deep(line), raw=text)]
+    note_all(kinds, line, notes)
+    return [(line, value) for value in values]
 
 
 def parse_line(line: int, text: str) -> Item:

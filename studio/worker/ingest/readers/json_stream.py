@@ -6,14 +6,17 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
+from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
 from studio.worker.ingest.readers.compressed import MAX_ROW_BYTES
 from studio.worker.ingest.readers.item import MAX_KEPT, Item, unread_rest
 from studio.worker.ingest.readers.json_lines import is_too_deep, not_json, too_deep
+from studio.worker.ingest.readers.shapes.lenient import extent, note_all, read_mended
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
+_LOOK_ALLOWANCE, _LOOK_FACTOR = 1 << 20, 4  # characters that may be looked at again; and times what is passed
 _MAX_MARGIN_CHARACTERS = 200  # characters of a margin
 _MAX_BEHIND_CHARACTERS = (
     1 << 17
@@ -21,24 +24,44 @@ _MAX_BEHIND_CHARACTERS = (
 
 
 class JsonText:
-    """Is gone through once, by `array` or by `members`. `whole` says that the last array was read to its end."""
+    """Is gone through once, by `values` or by `members`. `whole` says that the last array was read to its end."""
 
-    def __init__(self, texts: Iterator[str]) -> None:
+    def __init__(self, texts: Iterator[str], notes: Notes) -> None:
         self._texts = texts
+        self._notes = notes
         self._text = ""
         self._here = 0
         self._line = 1
         self._is_at_end = False
         self._deep = False  # the last element, too deep
+        self._passed = 0  # characters, for good
+        self._looked_at = 0  # characters, for the end of an element that is not quite JSON
         self.whole = False
         self._decode = json.JSONDecoder().raw_decode
 
-    def array(self) -> Iterator[Item]:
-        """The elements, each with the line that it begins in, of the array that the text is."""
-        self._blanks()
-        yield from self._elements()
-        if self.whole and self._blanks():
+    def values(self) -> Iterator[Item]:
+        """The elements of the array that the text is, and the objects and the arrays' elements where several follow
+        one another, each with the line that it begins in."""
+        here, count = self._blanks(), 0
+        while here in ("[", "{"):
+            count += 1
+            if here == "[":
+                yield from self._elements()
+                if not self.whole:
+                    return
+            else:
+                begin = self._line
+                item, after = self._item(self._margin())
+                yield item
+                if after == "lost":
+                    yield unread_rest(begin)
+                    return
+            while (here := self._blanks()) == ",":
+                self._step()
+        if here:
             yield self._missing("Extra data")
+        elif count > 1:
+            self._notes.add("json_sequence", rows=count)
 
     def members(self) -> Iterator[tuple[str, Any]]:
         """Of the object that the text is: each key with its value; a key whose value is an array with each of its
@@ -84,33 +107,45 @@ class JsonText:
         here = self._blanks()
         while here != "]":
             begin, margin = self._line, self._margin()
-            try:
-                value = self._element()
-                yield too_deep(begin) if self._deep else (begin, value)
-            except (ValueError, RecursionError) as error:
-                fault = self._fault(error, begin)
-                goes_on, passed = self._resume(margin)
-                yield replace(fault, raw=passed)
-                if not goes_on:
-                    yield unread_rest(begin)
-                    return
+            item, after = self._item(margin)
+            yield item
+            if after == "lost":
+                yield unread_rest(begin)
+                return
+            if after == "found":
                 continue
             here = self._blanks()
             if here == ",":
-                self._step()
-                here = self._blanks()
+                while here == ",":
+                    self._step()
+                    here = self._blanks()
                 if here == "]":
-                    yield self._missing("Expecting value")
-            elif here != "]":
+                    self._notes.add("json_commas", self._line)
+            elif here in ("{", "["):
+                self._notes.add("json_commas", self._line)
+            elif here not in ("]", ""):
                 yield self._missing("Expecting ',' delimiter")
-                if here not in ("{", "["):
-                    if here and self._resume(margin)[0]:
-                        continue
-                    if here:
-                        yield unread_rest(self._line)
-                    return
+                if self._resume(margin)[0]:
+                    continue
+                yield unread_rest(self._line)
+                return
+            if not here:
+                self._notes.add("json_unclosed", self._line, rows=0)
+                self.whole = True
+                return
         self._step()
         self.whole = True
+
+    def _item(self, margin: str | None) -> tuple[Item, Literal["read", "found", "lost"]]:
+        """The value that begins here, and that it was read; or why it cannot be, and whether the next one was found."""
+        begin = self._line
+        try:
+            value = self._element()
+            return (too_deep(begin) if self._deep else (begin, value)), "read"
+        except (ValueError, RecursionError) as error:
+            fault = self._fault(error, begin)
+            goes_on, passed = self._resume(margin)
+            return replace(fault, raw=passed), "found" if goes_on else "lost"
 
     def _missing(self, reason: str) -> Problem:
         column = self._here - self._text.rfind("\n", 0, self._here)
@@ -128,7 +163,34 @@ class JsonText:
             except json.JSONDecodeError as error:
                 may_go_on = error.msg.startswith("Unterminated") or error.pos > len(self._text) - 12
                 if not may_go_on or len(self._text) - self._here > MAX_ROW_BYTES or not self._more():
+                    before = self._here
+                    if (mended := self._mended()) is not None:
+                        return mended[0]
+                    error.pos += self._here - before  # the window may have moved
                     raise
+
+    def _mended(self) -> list[Any] | None:
+        """The list or object that begins here, where it is not quite JSON but ends."""
+        if self._text[self._here : self._here + 1] not in ("{", "["):
+            return None
+        allowed = min(MAX_ROW_BYTES, _LOOK_ALLOWANCE + _LOOK_FACTOR * self._passed - self._looked_at)
+        while True:
+            size = len(self._text) - self._here
+            if size > allowed and self._looked_at:
+                return None
+            end = extent(self._text, self._here)
+            self._looked_at += size if end is None else end - self._here
+            if end is not None:
+                break
+            if not self._more():
+                return None
+        read = read_mended(self._text[self._here : end])
+        if read is None or len(read[0]) != 1:
+            return None
+        note_all(read[1], self._line, self._notes)
+        self._deep = is_too_deep(read[0][0], self._text, self._here, end)
+        self._advance(end)
+        return read[0]
 
     def _fault(self, error: Exception, begin: int) -> Problem:
         if not isinstance(error, json.JSONDecodeError):
@@ -183,14 +245,37 @@ class JsonText:
         while True:
             match = _BLANKS.match(self._text, self._here)
             self._advance(match.end() if match else self._here)
-            if self._here < len(self._text) or not self._more():
-                return self._text[self._here : self._here + 1]
+            here = self._text[self._here : self._here + 1]
+            if here in ("/", "#"):
+                if not self._passes_remark(here):
+                    return here
+            elif here or not self._more():
+                return here
+
+    def _passes_remark(self, here: str) -> bool:
+        if here == "/":
+            while len(self._text) < self._here + 2 and self._more():
+                pass
+            here = self._text[self._here : self._here + 2]
+        if here not in ("#", "//", "/*"):
+            return False
+        self._notes.add("json_remarks", self._line)
+        end = "*/" if here == "/*" else "\n"
+        self._advance(self._here + len(here))
+        while (place := self._text.find(end, self._here)) < 0:
+            self._advance(max(self._here, len(self._text) - len(end) + 1))
+            if not self._more():
+                self._advance(len(self._text))
+                return True
+        self._advance(place + len(end))
+        return True
 
     def _step(self) -> None:
         self._advance(self._here + 1)
 
     def _advance(self, to: int) -> None:
         self._line += self._text.count("\n", self._here, to)
+        self._passed += to - self._here
         self._here = to
 
     def _more(self) -> bool:

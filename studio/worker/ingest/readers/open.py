@@ -16,10 +16,11 @@ from studio.worker.ingest.readers.csv import delimited
 from studio.worker.ingest.readers.encoding import encoding_of
 from studio.worker.ingest.readers.excel import workbook
 from studio.worker.ingest.readers.item import Item
-from studio.worker.ingest.readers.json_document import is_array, json_document
+from studio.worker.ingest.readers.json_document import JsonFile, is_document, json_document
 from studio.worker.ingest.readers.json_lines import json_lines
 from studio.worker.ingest.readers.plain_text import plain_text
 from studio.worker.ingest.readers.shapes.line_ends import open_lines
+from studio.worker.ingest.readers.shapes.objects import shaped
 
 
 @dataclass
@@ -66,25 +67,30 @@ def open_source(path: Path, name: str, reading: ReadOptions) -> OpenSource:
         return source
     source.encoding, source.detected = encoding_of(packed_file, name, reading, source.notes)
     match kind:
-        case ".json":
-            unit, items = json_document(packed_file, name, source.encoding)
-            source.unit = "row" if unit == "row" else "line"
         case ".csv" | ".tsv":
             usual = "\t" if kind == ".tsv" else ""
             source.delimiter, items = delimited(packed_file, name, source.encoding, reading, usual, source.notes)
+            source.items = _whole(items)
         case ".txt":
-            items = plain_text(packed_file, source.encoding)
-        case _ if is_array(packed_file, source.encoding):  # JSON under the name of JSON Lines
-            _, items = json_document(packed_file, name, source.encoding)
+            source.items = _whole(plain_text(packed_file, source.encoding))
         case _:
-            items = _lines(packed_file, source.encoding)
-    source.items = _whole(items)
+            source.unit, items = _json(packed_file, name, source, reading.rows, is_lines=kind != ".json")
+            source.items = shaped(_whole(items), name, reading.rows, source.notes)
     return source
 
 
-def _lines(packed_file: Packed, encoding: str) -> Iterator[Item]:
+def _json(
+    packed_file: Packed, name: str, source: OpenSource, rows: str, *, is_lines: bool
+) -> tuple[Unit, Iterator[Item]]:
+    """JSON Lines, unless the file is something else under that name."""
+    if not is_lines or is_document(packed_file, source.encoding):
+        return json_document(JsonFile(packed_file, name, source.encoding, rows, source.notes))
+    return "line", _lines(packed_file, source.encoding, source.notes)
+
+
+def _lines(packed_file: Packed, encoding: str, notes: Notes) -> Iterator[Item]:
     with open_lines(packed_file, encoding) as file:
-        yield from json_lines(file, encoding)
+        yield from json_lines(file, encoding, notes)
 
 
 def _whole(items: Iterator[Item]) -> Iterator[Item]:
