@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from studio.app import Studio
 from studio.cli.commands import Commands
+from studio.cli.dataset_edits import add_verbs, preview_text
 from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import open_studio, records
 from studio.domain.chat.templates import AUTOMATIC, TemplateChoice
@@ -23,6 +24,7 @@ from studio.domain.jobs.ingest import Tokenizer
 from studio.domain.spec.objectives import usable_part
 from studio.services.datasets import browse, export
 from studio.services.datasets.check import Report, check
+from studio.services.datasets.preview import preview
 from studio.services.datasets.status import fault_of, fault_with_choices
 from studio.services.datasets.token_counts import TokenCountRequest
 from studio.store.tables.datasets import Dataset
@@ -101,6 +103,8 @@ def add_parser(commands: Commands) -> None:
     )  # fmt: skip
     clean.add_argument("--model", default="starter", help="base model, by name (default: starter)")
     clean.add_argument("--max-length", type=int, default=1024, help="tokens (default: 1024)")
+    clean.add_argument("--preview", action="store_true", help="only say what would be done to how many rows")
+    add_verbs(datasets)
 
     datasets.verb("list", list_datasets, "list the datasets, each in its latest version")
     show = datasets.verb("show", show_dataset, "show a dataset and its first rows")
@@ -138,15 +142,20 @@ def add_dataset(arguments: argparse.Namespace) -> int:
             )  # fmt: skip
         else:
             raise InvalidInput("There is no file.", "Give at least one, or --hub with a dataset's id.")
-        return _report_new(arguments, studio, dataset, new=True)
+        return report_new(arguments, studio, dataset, new=True)
 
 
 def clean_dataset(arguments: argparse.Namespace) -> int:
     with open_studio(arguments) as studio:
         actions = _actions(arguments)
+        if arguments.preview:
+            dataset = studio.datasets.get(arguments.name)
+            result = preview(dataset, actions)
+            show(arguments, result.as_dict(), preview_text(dataset, result))
+            return 0
         needs_tokenizer = any(action.traits.needs_tokenizer for action, _ in actions.items())
         tokenizer = Tokenizer(model=studio.models.ready(arguments.model).path) if needs_tokenizer else None
-        return _report_new(
+        return report_new(
             arguments, studio, studio.datasets.clean(arguments.name, actions, tokenizer=tokenizer), new=False
         )
 
@@ -174,7 +183,8 @@ def _actions(arguments: argparse.Namespace) -> CleanActions:
     return read_actions(asked)
 
 
-def _report_new(arguments: argparse.Namespace, studio: Studio, dataset: Dataset, *, new: bool) -> int:
+def report_new(arguments: argparse.Namespace, studio: Studio, dataset: Dataset, *, new: bool) -> int:
+    """Waits for a version, and says what it holds; `new` is one that goes again where it cannot be read."""
     dataset = _read(studio, dataset)
     if (fault := fault_of(dataset)) is not None:
         if new:  # nothing is left behind
@@ -206,8 +216,8 @@ def _remedy(dataset: Dataset) -> str:
         lines.append(f"This leaves them out: {command} --skip-bad")
     else:
         lines.append(
-            "Nothing would be left without them: mend them in the file and add it again, or choose other columns: "
-            f"studio datasets read {dataset.reference} --format FORMAT --column PART=COLUMN"
+            f"Nothing would be left without them: mend them (studio datasets refused {dataset.reference}), or choose "
+            f"other columns: studio datasets read {dataset.reference} --format FORMAT --column PART=COLUMN"
         )
     return "\n".join(lines)
 
@@ -311,7 +321,7 @@ def show_problems(arguments: argparse.Namespace) -> None:
 def reread_dataset(arguments: argparse.Namespace) -> int:
     with open_studio(arguments) as studio:
         dataset = studio.datasets.read_again(arguments.name, reading=_reading(arguments), layout=_layout(arguments))
-        return _report_new(arguments, studio, dataset, new=False)
+        return report_new(arguments, studio, dataset, new=False)
 
 
 def export_dataset(arguments: argparse.Namespace) -> None:

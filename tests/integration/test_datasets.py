@@ -150,6 +150,42 @@ def test_rows_are_healed_and_texts_replaced_and_what_is_said_of_them_holds_no_se
     assert token not in json.dumps(new)
 
 
+def test_single_rows_are_edited_into_one_version_after_a_look_at_what_cleaning_would_do(
+    home: Path, tmp_path: Path
+) -> None:
+    token = "hf_" + "aB3" * 10
+    robot = {"messages": [{"role": "robot", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]}
+    file = write(tmp_path / "crew.jsonl", *GOOD, robot, BAD[0] + "\n", chat("Token?", f"{token}, of joe@b.com."))
+    answered(home, "add", str(file), code=WRONG)
+    asked = ("--redact", "emails", "--redact", "secrets", "--skip-bad", "--preview")
+    looked = studio(home, "datasets", "clean", "crew", *asked).stdout
+    assert token not in looked
+    assert "leave out rows that cannot be trained on: 2 rows" in looked
+    assert "+ [SECRET], of joe@b.com." in looked
+    assert "+ [SECRET], of [EMAIL]." in looked
+    assert "It would have 6 rows, and 0 that cannot be trained on." in looked
+
+    listed = answered(home, "refused", "crew", code=0)
+    assert [(row["number"], row["line"], row["problems"][0]["code"]) for row in listed["rows"]] == [
+        (1, 6, "unknown_role"), (2, 7, "not_json"),
+    ]  # fmt: skip
+    whole = write(tmp_path / "row.json", chat("Whole?", "Again."))
+    new_rows = write(tmp_path / "new.jsonl", chat("New?", "Yes."))
+    edits = ("--row", "1", "--set", "messages[1].content=Here.", "--drop", "6", "--mend", "1", "--set",
+             "messages[0].role=user", "--mend", "2", "--with", str(whole), "--add", str(new_rows))  # fmt: skip
+    assert "messages[1].content" in refused(home, "edit", "crew", "--row", "2", "--set", "messages[1].content= ")
+    edited = answered(home, "edit", "crew", *edits, code=0)
+    assert (edited["version"], edited["rows"], edited["details"]["bad_rows"]) == (2, 8, 0)
+    step = {name: edited["steps"][-1][name] for name in ("action", "edited", "dropped", "mended", "added")}
+    assert step == {"action": "edit", "edited": 1, "dropped": 1, "mended": 2, "added": 1}
+    answered(home, "export", "crew", str(tmp_path / "clean.jsonl"), code=0)
+    rows = [json.loads(line) for line in (tmp_path / "clean.jsonl").read_text().splitlines()]
+    assert rows == [
+        chat("Where is barrel 0?", "Here."), *GOOD[1:], chat("Hi", "Ho"), chat("Whole?", "Again."),
+        chat("New?", "Yes."),
+    ]  # fmt: skip
+
+
 def test_where_no_row_can_be_used_other_remedies_are_named_than_to_skip_them(home: Path, tmp_path: Path) -> None:
     said = studio(home, "datasets", "add", str(write(tmp_path / "a.jsonl", *BAD))).stderr
     assert "--skip-bad" not in said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial, reduce
 from itertools import combinations
 from typing import Any
@@ -58,8 +58,8 @@ class Healed:
     """A row with its warnings, and by which actions it was made usable."""
 
     row: Row
-    actions: tuple[str, ...]
-    warnings: list[Problem]
+    actions: tuple[str, ...] = ()
+    warnings: list[Problem] = field(default_factory=list)
 
 
 def healed(

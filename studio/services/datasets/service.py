@@ -12,6 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from studio.domain.datasets.clean_actions import CleanActions
+from studio.domain.datasets.edits import Edit, read_edits
 from studio.domain.datasets.file_format import ReadOptions, check_suffix
 from studio.domain.datasets.formats import header_key, read_layout
 from studio.domain.errors import InvalidInput, StudioError
@@ -27,15 +28,16 @@ from studio.domain.jobs.ingest import (
 from studio.domain.naming import check_name
 from studio.engines.base import Engine
 from studio.engines.job import Job
-from studio.services.datasets.cleaning import check_something_left, clean_source
+from studio.services.datasets.cleaning import check_can_be_cleaned, check_something_left, clean_source
+from studio.services.datasets.editing import edit_lines
 from studio.services.datasets.intake import DatasetIntakes
 from studio.services.datasets.removal import DatasetRemoval
 from studio.services.datasets.source_files import SourceFile, SourceFiles, cannot_store, check_regular
 from studio.services.datasets.sources import check_hub_source, choices_of, name_of_file, name_taken
-from studio.services.datasets.status import check_ready, still_reading
+from studio.services.datasets.status import still_reading
 from studio.services.shared.fault_isolation import each_by_itself
 from studio.store.catalogue import Catalogue
-from studio.store.datasets.folder import NEAR_FILE
+from studio.store.datasets.folder import EDITS, NEAR_FILE
 from studio.store.disk.reserve import Reserve
 from studio.store.tables.adapters import Adapter
 from studio.store.tables.datasets import Dataset
@@ -175,6 +177,7 @@ class Datasets:
         source: FilesSource | HubSource | CleanSource,
         reading: ReadOptions | None = None,
         layout: Mapping[str, Any] | None = None,
+        files: Mapping[str, bytes] | None = None,
     ) -> Dataset:
         job = Job(self._engine, self._folder / str(dataset.id))
         request = IntakeRequest(
@@ -186,6 +189,8 @@ class Datasets:
         try:
             shutil.rmtree(job.folder.path, ignore_errors=True)
             job.prepare(request)
+            for name, content in (files or {}).items():
+                (job.folder.path / name).write_bytes(content)
             # Recorded before the process is: a server that dies in between finds the process by what that writes first.
             self._catalogue.change_dataset(dataset.id, folder=str(job.folder.path))
             online = isinstance(source, HubSource)
@@ -269,12 +274,7 @@ class Datasets:
                 raise InvalidInput(
                     "No base model is ready, and only its tokenizer can tell what is too long.", "Add one first."
                 )
-            check_ready(dataset)
-            if dataset.details.layout is None:
-                raise InvalidInput(
-                    "“{name}” was added by an older version of the studio, which did not keep what cleaning up needs.",
-                    "Add its file again.", name=dataset.name,
-                )  # fmt: skip
+            check_can_be_cleaned(dataset)
             check_something_left(dataset, actions)
             if isinstance(actions.drop_duplicates, float) and not (dataset.own_folder / NEAR_FILE).exists():
                 raise InvalidInput(
@@ -284,6 +284,21 @@ class Datasets:
             step = {"action": "clean", "at": time.time(), **actions.model_dump(mode="json", exclude_defaults=True)}
             source = clean_source(dataset, actions, tokenizer, counts_folder)
             return self._start(self._next_version(dataset, [*dataset.steps, step]), source)
+
+    def edit(self, reference: str, edits: Sequence[Edit | Mapping[str, Any]]) -> Dataset:
+        """The next version, in which single rows are changed, left out or added; it is `reading` at first.
+
+        Raises:
+            NotFound: there is no such dataset, or no such row in it.
+            InvalidInput: an edit cannot be meant, or a row could not be used as it would be.
+        """
+        with self._lock:
+            dataset = self._catalogue.dataset(reference)
+            check_can_be_cleaned(dataset)
+            lines, counts = edit_lines(dataset, read_edits(edits))
+            step = {"action": "edit", "at": time.time(), **counts}
+            source = clean_source(dataset, CleanActions(), edits=True)
+            return self._start(self._next_version(dataset, [*dataset.steps, step]), source, files={EDITS: lines})
 
     def _next_version(self, dataset: Dataset, steps: list[dict[str, Any]]) -> Dataset:
         newest = self._catalogue.dataset_versions(dataset.name)[0]

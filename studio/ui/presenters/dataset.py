@@ -46,6 +46,12 @@ _PART_LABELS = {
     "text": N_("Text"),
 }
 _HEADERS = {"first": N_("the first row names the columns"), "none": N_("no row names the columns")}
+_EDITED = {
+    "edited": N_("{n} {n:row|rows} edited"),
+    "mended": N_("{n} mended"),
+    "dropped": N_("{n} dropped"),
+    "added": N_("{n} added"),
+}
 _SHOWN_DETAILS = (
     "ignored", "unused", "turns", "characters", "roles", "labels", "columns", "unit", "files", "seconds",
     "near_checked", "near_counts", "rows_in", "layout", "left_out", "trimmed", "changed", "reading",
@@ -287,6 +293,9 @@ def _step(step: Mapping[str, Any], language: str) -> str:
         if layout := step.get("layout"):
             choices += [f"{part} ← {column}" for part, column in layout["columns"].items()]
         return t("Read again: {choices}", choices=", ".join(choices))
+    if step["action"] == "edit":
+        parts = [t(words, n=step[name]) for name, words in _EDITED.items() if step.get(name)]
+        return t("Edited by hand: {what}", what=", ".join(parts))
     done = []
     for action in ACTIONS.values():
         if not (value := step.get(action.name)):

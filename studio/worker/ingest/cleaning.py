@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -18,7 +19,7 @@ from studio.domain.datasets.row_parts import Row
 from studio.domain.datasets.text_mending import TEXT_ACTIONS, mend_row
 from studio.domain.errors import InvalidInput
 from studio.domain.jobs.ingest import CleanSource, DatasetSummary, layouts_of_files
-from studio.store.datasets.folder import NEAR_FILE
+from studio.store.datasets.folder import EDITS, NEAR_FILE
 from studio.store.datasets.near_file import near_rows
 from studio.store.datasets.problem_file import ProblemLookup, read_problems, row_of_refused, rows_with
 from studio.store.datasets.refused_file import RefusedRow, read_refused
@@ -78,6 +79,32 @@ class _Placed:
     mended: Healed
 
 
+@dataclass(frozen=True)
+class _Edits:
+    """What becomes of single rows, of those that could not be used, and which are new; None is left out."""
+
+    rows: dict[int, Row | None] = field(default_factory=dict)
+    refused: dict[int, Row | None] = field(default_factory=dict)
+    new: list[Row] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, path: Path) -> _Edits:
+        edits = cls()
+        with path.open("rb") as file:
+            for edit in map(json.loads, file):
+                if edit["row"] is not None:
+                    edits.rows[edit["row"]] = edit["content"]
+                elif edit["refused"] is not None:
+                    edits.refused[edit["refused"]] = edit["content"]
+                else:
+                    edits.new.append(edit["content"])
+        return edits
+
+    def done_to(self, rows: dict[int, Row]) -> dict[int, Row]:
+        edited = {number: self.rows.get(number, row) for number, row in rows.items()}
+        return {number: row for number, row in edited.items() if row is not None}
+
+
 def clean(source: CleanSource, folder: Path, report: Reporter) -> DatasetSummary:
     """The rows of an earlier version, cleaned: written into `folder` as a version of their own.
 
@@ -107,9 +134,11 @@ def clean(source: CleanSource, folder: Path, report: Reporter) -> DatasetSummary
             rows = {number: row for number, row in zip(rows, new, strict=True) if row is not None}
         return rows
 
+    edits = _Edits.read(folder / EDITS) if source.edits else _Edits()
+
     done = 0
     with VersionWriter(folder, layout.format.kind) as writer:
-        placed = _refused_rows(source, writer, left_out, changed_counts)
+        placed = _refused_rows(source, edits, writer, left_out, changed_counts)
         of_refused = done_to({row_of_refused(each.number): each.mended.row for each in placed})
         waiting = deque(each for each in placed if row_of_refused(each.number) in of_refused)
 
@@ -120,26 +149,32 @@ def clean(source: CleanSource, folder: Path, report: Reporter) -> DatasetSummary
                 writer.accept(row, each.refused.line, each.refused.file, each.layout, each.mended.warnings)
 
         for batch in read_batches(source.rows_path):
-            rows = done_to(dict(enumerate(rows_from(batch), done)))
+            rows = done_to(edits.done_to(dict(enumerate(rows_from(batch), done))))
             lines, files = batch["line"].to_pylist(), batch["file"].to_pylist()
             for number, row in rows.items():
                 line, file = lines[number - done], files[number - done]
-                if waiting and line:  # a row that was added has no line, and stands behind all others
-                    place((file, line))
+                place((file, line) if line else None)  # one that was added has no line, and stands behind all others
                 writer.accept(row, line, file, layout, warnings.get(number, ()))
             done += len(lines)
             report("cleaning", done, source.rows)
         place(None)
+        for row in edits.new:
+            writer.accept(row, 0, 0, layout)
         if not writer.rows:
             raise InvalidInput("Nothing would be left of the dataset.", "Mend its rows instead of leaving them out.")
         summary = writer.finish(lambda done, total: report("comparing", done, total))
     fields = source.parent.model_dump(exclude_unset=True) | summary.model_dump(exclude_unset=True)
+    (folder / EDITS).unlink(missing_ok=True)
     counts = {"left_out": left_out, "trimmed": changed_counts["trim"], "changed": changed_counts}
     return DatasetSummary.model_validate(fields | counts)
 
 
 def _refused_rows(
-    source: CleanSource, writer: VersionWriter, left_out: dict[str, int], changed_counts: dict[str, int]
+    source: CleanSource,
+    edits: _Edits,
+    writer: VersionWriter,
+    left_out: dict[str, int],
+    changed_counts: dict[str, int],
 ) -> list[_Placed]:
     """Those rows of the files that could not be used and now can be, in the order of the files. The others are carried
     over, or left out where that is asked."""
@@ -151,6 +186,10 @@ def _refused_rows(
     with ProblemLookup(source.problems_path) as lookup:
         for number, refused in read_refused(source.refused_path):
             seen += 1
+            if number in edits.refused:
+                if (row := edits.refused[number]) is not None:
+                    placed.append(_Placed(number, refused, layouts[min(refused.file, len(layouts) - 1)], Healed(row)))
+                continue
             own = lookup.of(row_of_refused(number))
             file_layout = layouts[min(refused.file, len(layouts) - 1)]
             raw = parse_raw(refused.raw) if refused.parsed else None
