@@ -139,9 +139,9 @@ class Tokenizer(Message):
 class CleanSource(Message):
     """An earlier version of the dataset, of which `parent` tells, without what the actions take away.
 
-    With `edits`, single rows are changed first: see services.datasets.editing. `problems_path` are the problems that were found with its rows, `counted_path` those that a count of its tokens has
-    found; empty where there was none. `refused_path` are the rows of the files that could not be used. Some actions
-    need the `tokenizer`.
+    With `edits`, single rows are changed first: see services.datasets.editing. `problems_path` are the problems that
+    were found with its rows, `counted_path` those that a count of its tokens has found; empty where there was none.
+    `refused_path` are the rows of the files that could not be used. Some actions need the `tokenizer`.
     """
 
     kind: Literal["clean"] = "clean"
