@@ -16,6 +16,7 @@ from studio.services.datasets import browse, export
 from studio.services.datasets.check import check
 from studio.store.arrow_file import ArrowFileWriter, DamagedFile
 from studio.store.datasets.problem_file import SCHEMA, ProblemFileWriter, count_problems, read_problems, rows_with
+from studio.store.datasets.refused_file import RefusedRow
 from studio.store.datasets.row_file import RowFileWriter, read_rows
 from studio.store.tables.datasets import Dataset
 from studio.worker.ingest.writer import VersionWriter
@@ -39,7 +40,8 @@ def dataset(taken: Taken) -> Dataset:
 def test_every_kind_of_problem_is_counted_paged_and_found_however_many_there_are(count: int, tmp_path: Path) -> None:
     with VersionWriter(tmp_path, "text") as writer:
         for i in range(count):  # not in the order of their places
-            writer.refuse([Problem(count - i, f"field {i}", KINDS[i % len(KINDS)])])
+            row = RefusedRow(count - i, 0, None)
+            writer.refuse([Problem(count - i, f"field {i}", KINDS[i % len(KINDS)])], row)
         summary = writer.finish()
     expected = Counter(KINDS[i % len(KINDS)] for i in range(count))
     path = tmp_path / "problems.arrow"
