@@ -20,6 +20,7 @@ from studio.domain.datasets.turn_fields import (
     reasoning_in,
     says_something,
     teaches,
+    tool_parts_apart,
     unused_fields,
     used_fields,
     weight_in,
@@ -302,7 +303,13 @@ class _RowReader:
         elif not value:
             self.note(field, "no_turns")
         else:
-            return joined_calls([self._one_turn(turn, f"{field}[{i}]") for i, turn in enumerate(value)])
+            return joined_calls(
+                [
+                    self._one_turn(turn, f"{field}[{i}]")
+                    for i, each in enumerate(value)
+                    for turn in tool_parts_apart(each)
+                ]
+            )
         return []
 
     def _one_turn(self, turn: Any, field: str) -> Turn:

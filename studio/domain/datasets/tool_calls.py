@@ -36,7 +36,9 @@ def _tool(value: Any) -> Tool:
     function = value.get("function", value) if isinstance(value, Mapping) else None
     if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
         raise WrongTools
-    return _writable({"type": "function", "function": dict(function)})
+    names = {"input_schema": "parameters"} if "parameters" not in function else {}  # as Anthropic's format has it
+    described = {names.get(name, name): value for name, value in function.items()}
+    return _writable({"type": "function", "function": described})
 
 
 def read_calls(value: Any) -> list[Call]:

@@ -43,6 +43,30 @@ def _thought_of(part: Any) -> str | None:
     return next((part[name] for name in names if isinstance(part.get(name), str)), None)
 
 
+def tool_parts_apart(turn: Any) -> list[Any]:
+    """The turn, with calls of tools and their results that are parts of its content, as Anthropic's format has them, as
+    OpenAI's has them: calls in a field of their own, and each result as a turn before it."""
+    content = turn.get("content") if isinstance(turn, Mapping) else None
+    if not isinstance(content, list):
+        return [turn]
+    by_type: dict[Any, list[Any]] = {"tool_use": [], "tool_result": []}
+    rest = []
+    for part in content:
+        kind = part.get("type") if isinstance(part, Mapping) else None
+        (by_type[kind] if kind in ("tool_use", "tool_result") else rest).append(part)
+    uses, results = by_type.values()
+    if not uses and not results:
+        return [turn]
+    calls = [{"id": part.get("id"), "name": part.get("name"), "arguments": part.get("input")} for part in uses]
+    turns = [
+        {"role": "tool", "tool_call_id": part.get("tool_use_id"), "content": part.get("content") or ""}
+        for part in results
+    ]
+    if rest or calls:
+        turns.append({**turn, "content": rest or None, **({"tool_calls": calls} if calls else {})})
+    return turns
+
+
 def reasoning_in(turn: Mapping[str, Any]) -> tuple[str, str]:
     """The reasoning in a turn's fields, and the field that it stands in; both empty where there is none."""
     texts = ((name, _plain_text(turn.get(name))) for name in REASONING_FIELDS)

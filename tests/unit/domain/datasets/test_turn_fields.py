@@ -231,6 +231,48 @@ def test_calls_of_the_old_api_are_calls_of_tools() -> None:
     }
 
 
+def test_calls_and_results_may_be_parts_of_the_content() -> None:
+    uses = [{"type": "tool_use", "id": name, "name": name, "input": {"x": name}} for name in "fg"]
+    results = [
+        {"type": "tool_result", "tool_use_id": "f", "content": "1"},
+        {"type": "tool_result", "tool_use_id": "g", "content": [{"type": "text", "text": "2"}]},
+    ]
+    thought = {"type": "thinking", "thinking": "hm"}
+    schema = {"type": "object", "properties": {"x": {"type": "string"}}}
+    row = {
+        "messages": [
+            ASKED,
+            {"role": "assistant", "content": [thought, {"type": "text", "text": "See."}, *uses]},
+            {"role": "user", "content": [*results, {"type": "text", "text": "So?"}]},
+            {"role": "assistant", "content": uses[:1]},
+            {"role": "user", "content": results[:1]},
+            ANSWERED,
+        ],
+        "tools": [{"name": "f", "input_schema": schema}],
+    }
+    made, problems = read(row)
+    assert not problems
+    calls = [{**call(name, x=name), "id": name} for name in "fg"]
+    told = [{**turn, "tool_call_id": name} for turn, name in zip(RESULTS, "fg", strict=True)]
+    assert made == {
+        "messages": [
+            ASKED,
+            {"role": "assistant", "content": "See.", "tool_calls": calls, "reasoning_content": "hm"},
+            *told,
+            {"role": "user", "content": "So?"},
+            {"role": "assistant", "content": "", "tool_calls": calls[:1]},
+            told[0],
+            ANSWERED,
+        ],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}],
+    }
+
+
+def test_a_part_of_the_content_that_is_no_call_is_a_problem() -> None:
+    bad = {"role": "assistant", "content": [{"type": "tool_use", "input": {}}]}
+    assert faults({"messages": [ASKED, bad]})[0] == ("bad_tool_call", "messages[1].tool_calls[0]")
+
+
 def test_parallel_calls_keep_their_ids_and_so_do_their_results() -> None:
     calls = [{"id": name, "type": "function", "function": {"name": name, "arguments": "{}"}} for name in "ab"]
     results = [{"role": "tool", "tool_call_id": name, "content": name} for name in "ab"]
