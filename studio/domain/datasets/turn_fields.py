@@ -50,7 +50,7 @@ def tool_parts_apart(turn: Any) -> list[Any]:
     if not isinstance(content, list):
         return [turn]
     by_type: dict[Any, list[Any]] = {"tool_use": [], "tool_result": []}
-    rest = []
+    rest: list[Any] = []
     for part in content:
         kind = part.get("type") if isinstance(part, Mapping) else None
         (by_type[kind] if kind in ("tool_use", "tool_result") else rest).append(part)
