@@ -2,7 +2,7 @@
 // @ts-check
 
 import { h } from "../lib/dom.js";
-import { formatNumber } from "../lib/format.js";
+import { formatNumber, formatRate } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { pageUrl } from "../lib/url.js";
 
@@ -54,8 +54,8 @@ export const trainedDatasets = (datasets) =>
           "span",
           { class: "help" },
           " ",
-          t("weight {weight}: {n} of {rows} {rows:row|rows} an epoch", {
-            weight: formatNumber(weight, Number.isInteger(weight) ? 0 : 2),
+          t("weight {weight}: {n} {n:row|rows} an epoch, of {rows}", {
+            weight: formatRate(weight),
             n: formatNumber(count),
             rows: formatNumber(rows),
           }),

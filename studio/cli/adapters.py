@@ -23,9 +23,11 @@ def add_parser(commands: Commands) -> None:
 
 def list_adapters(arguments: argparse.Namespace) -> None:
     with open_studio(arguments) as studio:
-        rows = records(studio.adapters.list(arguments.search))
+        adapters = studio.adapters.list(arguments.search)
+        rows = records(adapters)
+    table_rows = [row | {"dataset_name": " + ".join(a.dataset_names)} for row, a in zip(rows, adapters, strict=True)]
     columns = ["name", "base_name", "dataset_name", "eval_loss", "size", "created_at", "hub_url"]
-    show(arguments, rows, table(rows, columns, "No adapter yet."))
+    show(arguments, rows, table(table_rows, columns, "No adapter yet."))
 
 
 def show_adapter(arguments: argparse.Namespace) -> None:

@@ -52,7 +52,10 @@ def list_runs(arguments: argparse.Namespace) -> None:
     with open_studio(arguments) as studio:
         runs = studio.runs.list()
         rows = records(runs)
-    table_rows = [row | {"status": state_word(run)} for row, run in zip(rows, runs, strict=True)]
+    table_rows = [
+        row | {"status": state_word(run), "dataset_name": " + ".join(run.dataset_names)}
+        for row, run in zip(rows, runs, strict=True)
+    ]
     show(arguments, rows, table(table_rows, _COLUMNS, "No run yet."))
 
 

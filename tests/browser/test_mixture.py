@@ -78,7 +78,7 @@ def test_a_mixture_of_two_datasets_is_trained_from_the_page_and_has_a_curve_for_
         re.compile(r"rows: from \d.*butler: from \d.*rows, evaluation.*butler, evaluation")
     )
     expect(page.locator("#trained-datasets li")).to_contain_text(
-        ["weight 1: 27 of 27 rows an epoch", "weight 0.50: 9 of 18 rows an epoch"]
+        ["weight 1: 27 rows an epoch, of 27", "weight 0.5: 9 rows an epoch, of 18"]
     )
     (run,) = bed.studio.runs.list()
     assert run.mixture == ["butler@1=0.5"]

@@ -99,7 +99,7 @@ export function mixtureFields(beginning, help, onEdit) {
       mainName.textContent = first || "–";
       mainName.title = first;
       const [newest] = datasets.find((each) => each.name === first)?.versions ?? [];
-      mainVersion.textContent = newest ? formatNumber(newest) : "–";
+      mainVersion.textContent = newest ? t("newest ({n})", { n: newest }) : "–";
     },
     /**
      * @param {number[] | undefined} counts rows that an epoch has of each dataset
@@ -216,7 +216,7 @@ const weightInput = (id, value, label, onEdit) =>
     spellcheck: "false",
     value: String(value ?? 1),
     "aria-label": label,
-    "aria-describedby": "data.mix-error",
+    "aria-describedby": id === "data.weight" ? "data.weight-error" : "data.mix-error",
     oninput: onEdit,
   });
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from studio.domain.errors import InvalidInput
-from studio.domain.events import Failed
+from studio.domain.events import Failed, Finished
+from studio.domain.jobs.token_counts import CountTokensRequest, TokenSummary
 from studio.domain.spec.presets import preset_values
 from studio.domain.spec.run_spec import defaults
 from studio.store.job_folder import JobFolder
@@ -142,3 +143,64 @@ def test_rows_that_the_objective_does_not_train_on_are_not_counted(studio, model
     form = values("captain-brine", objective__kind="orpo")
     assert train.review(studio, form, IN_ENGLISH)["status"] == "none"
     assert begun == []
+
+
+def add_rows(studio, name, rows, version=1, format="chat"):
+    return studio.catalogue.add_dataset(
+        name=name, version=version, format=format, sha256=f"{name}{version}", file_name="f", path="/f",
+        rows_path=f"/{name}-{version}", rows=rows, size=rows * 100, details={}, status="ready",
+    )  # fmt: skip
+
+
+def test_a_check_says_what_a_mixture_will_be(studio, model):
+    add_rows(studio, "crew", 40)
+    add_rows(studio, "tales", 100, format="text")
+    answer = train.check(studio, values("crew", data__mix=["tales=0.5"]), IN_ENGLISH)
+    assert (answer["faults"], answer["plan"]["epoch_rows"]) == ({}, [36, 45])
+    assert (answer["plan"]["train_rows"], answer["plan"]["eval_rows"]) == (126, 14)
+    alone = train.check(studio, values("crew"), IN_ENGLISH)
+    assert answer["plan"]["steps_per_epoch"] > alone["plan"]["steps_per_epoch"] and answer["memory"] > 0
+
+
+def test_a_check_names_what_cannot_be_mixed_before_it_is_started(studio, model):
+    add_rows(studio, "crew", 40)
+    add_rows(studio, "pairs", 40, format="preference")
+    answer = train.check(studio, values("pairs", data__mix=["crew"], objective__kind="orpo"), IN_ENGLISH)
+    assert answer["clashes"] == ["data.mix"] and "“crew”" in answer["faults"]["data.mix"]
+    answer = train.check(studio, values("crew", data__mix=["crew@1=0.5"]), IN_ENGLISH)
+    assert "“crew”" in answer["faults"]["data.mix"]
+
+
+def test_versions_that_can_be_trained_on_are_offered(studio, model):
+    for version in (1, 2, 3):
+        add_rows(studio, "crew", 40, version)
+    studio.catalogue.change_dataset(studio.datasets.get("crew@2").id, details={"bad_rows": 1})
+    (offered,) = train.choices(studio)["datasets"]
+    assert offered["versions"] == [3, 1]
+
+
+def test_the_rows_of_all_datasets_are_looked_at_one_after_the_other_and_held_against_the_validation_set(
+    studio, model, monkeypatch
+):
+    asked: list[CountTokensRequest] = []
+
+    def start(task: str, folder: Path, **_: Any) -> str:
+        asked.append(JobFolder(folder).read_request(CountTokensRequest))
+        found = TokenSummary(rows=40, tokens=400, lost=40, train_rows=36, problems={"leakage": 3})
+        JobFolder(folder).append(Finished(path=str(folder), details=found))
+        return "worker"
+
+    monkeypatch.setattr(studio.engine, "start", start)
+    monkeypatch.setattr("studio.ui.pages.train_review._example", lambda *_: "")
+    for name in ("crew", "tales", "held"):
+        add_rows(studio, name, 40)
+    form = values("crew", data__mix=["tales=0.5"], data__validation_name="held")
+    looks = [train.review(studio, form, IN_ENGLISH) for _ in range(3)]
+    assert [request.rows_path for request in asked] == ["/crew-1", "/tales-1"]
+    assert {request.validation.rows_path for request in asked if request.validation} == {"/held-1"}
+    assert [look["status"] for look in looks] == ["running", "running", "done"]
+    assert looks[-1]["tokens"] == [10, 10]
+    assert [(note["dataset"], note["code"]) for note in looks[-1]["notes"]] == [
+        ("crew", "leakage"), ("tales", "leakage")
+    ]  # fmt: skip
+    assert looks[-1]["notes"][0]["said"] == "3 of 40 rows are also in the validation set."
