@@ -39,7 +39,8 @@ def without_thoughts(content: Any) -> tuple[Any, str]:
 
 
 def _thought_of(part: Any) -> str | None:
-    names = _THOUGHT_PARTS.get(part.get("type", ""), ()) if isinstance(part, Mapping) else ()
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    names = _THOUGHT_PARTS.get(kind, ()) if isinstance(kind, str) else ()
     return next((part[name] for name in names if isinstance(part.get(name), str)), None)
 
 
