@@ -145,7 +145,7 @@ def is_written(number: int, line: bytes) -> bool:
 
 
 PLAIN = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
-PARTS = st.fixed_dictionaries(
+CONTENT_PARTS = st.fixed_dictionaries(
     {"type": st.sampled_from(["text", "thinking", "tool_use", "tool_result"]) | JSON},
     optional=dict.fromkeys(("text", "thinking", "content", "name", "input", "id", "tool_use_id"), TEXTS | JSON),
 )
@@ -153,7 +153,9 @@ TURNS = st.lists(
     st.fixed_dictionaries(
         {
             "role": st.sampled_from([*ROLE_OF, "pirate"]),
-            "content": TEXTS | st.sampled_from(["\x1c", "\u3000", "\x85", ""]) | st.lists(PARTS | JSON, max_size=3),
+            "content": TEXTS
+            | st.sampled_from(["\x1c", "\u3000", "\x85", ""])
+            | st.lists(CONTENT_PARTS | JSON, max_size=3),
         },
         optional={
             "name": TEXTS,
