@@ -23,7 +23,7 @@ def chat(question: str, answer: str) -> dict[str, Any]:
 
 
 GOOD = [chat(f"Where is barrel {i}?", f"Below deck {i}, beside the lantern.") for i in range(5)]
-BAD = ['{"messages": [', chat("", "Nothing asked."), {"messages": "Hi"}]
+BAD = ['{"messages": [', chat("", "Nothing asked."), {"messages": []}]
 
 
 @pytest.fixture

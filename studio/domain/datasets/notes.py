@@ -46,6 +46,7 @@ NOTE_KINDS: Mapping[str, str] = {
         "Most lines beyond plain English look garbled as {encoding}: choose the file's encoding, or fix its text at "
         "the source."
     ),
+    "first_of_several": N_("“{field}” has several answers in {n} {n:row|rows}: the first one is used."),
 }
 """By code: a template for the values of a note and `n`, its rows."""
 

@@ -83,9 +83,14 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
         "“{field}” must be a question and its answer in a list.",
         "Write the earlier turns as [[question, answer], …], or leave them out.",
     ),
+    "media": ProblemKind(
+        "Pictures, sounds or videos",
+        "“{field}” has a picture, a sound or a video.",
+        "This studio trains on text: remove it and what is said of it, or skip the row.",
+    ),
     "not_text": ProblemKind(
         "Non-text content",
-        "“{field}” has a part that is not text, such as an image.",
+        "“{field}” has a part that is not text, such as a file.",
         "Remove that part, or skip the row: only text can be trained on.",
     ),
     "broken_character": ProblemKind(
@@ -158,6 +163,12 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
         "Control characters",
         "“{field}” has the control character {character}.",
         "Remove it: it is invisible, and the model learns to write it.",
+        "warning",
+    ),
+    "media_placeholder": ProblemKind(
+        "Placeholders of pictures, sounds or videos",
+        "“{field}” has {found}, which stands for a picture, a sound or a video that this studio does not train on.",
+        "Remove it unless it is text like any other, such as a tag of HTML.",
         "warning",
     ),
     "mojibake": ProblemKind(

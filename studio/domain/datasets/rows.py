@@ -9,11 +9,14 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
+from studio.domain.datasets.columns import value_of
 from studio.domain.datasets.formats import VERDICT_OF, Format, Layout, excerpt
 from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.row_parts import Row, Turn
+from studio.domain.datasets.text_parts import NotText, is_media_column, is_parts, text_of_parts
 from studio.domain.datasets.tool_calls import WrongTools, read_calls, read_tools
+from studio.domain.datasets.transcripts import transcript_turns
 from studio.domain.datasets.turn_fields import (
     WrongWeight,
     joined_calls,
@@ -26,6 +29,7 @@ from studio.domain.datasets.turn_fields import (
     weight_in,
     without_thoughts,
 )
+from studio.domain.datasets.turn_lists import CONTENT_KEYS, ROLE_KEYS, are_answers, is_turn, spread
 from studio.domain.graphemes import cut
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -88,6 +92,8 @@ def draft_row(
 def _plain_chat(layout: Layout, row: Any) -> list[Turn] | None:
     """The turns of a row that has nothing but text turns in good order, quickly; None where a closer look is due."""
     turns = row.get(layout.columns["messages"]) if type(row) is dict else None
+    if type(turns) is list and len(row) > 1 and any(map(is_media_column, row)):
+        return None
     if type(turns) is not list or not turns:
         return None
     before = ""
@@ -143,6 +149,9 @@ class _RowReader:
         if not isinstance(row, Mapping):
             self.note("", "not_an_object", found=_kind(row))
             return {}
+        for column in row:
+            if is_media_column(column) and row[column] and column not in self._columns.values():
+                self.note(column, "media")
         match self._format:
             case Format.TEXT:
                 content: Row = {"text": self._text(row, "text")}
@@ -153,7 +162,7 @@ class _RowReader:
             case _:
                 content = {"messages": self._conversation(row)}
         self._add_tools(row, content)
-        if self._format is not Format.UNPAIRED and (label := _label(row.get(self._columns.get("label", "")))):
+        if self._format is not Format.UNPAIRED and (label := _label(value_of(row, self._columns.get("label", "")))):
             content["label"] = label
         return content
 
@@ -162,13 +171,11 @@ class _RowReader:
     def _conversation(self, row: Mapping[str, Any]) -> list[Turn]:
         if "messages" in self._columns:
             field = self._columns["messages"]
-            turns = self._turns(row.get(field), field)
-        elif self._format is Format.ALPACA:
-            field = self._columns["output"]
-            turns = [*self._history(row), self._instruction(row), _turn("assistant", self._text(row, "output"))]
+            turns = self._turns(value_of(row, field), field)
         else:
-            field = self._columns["completion"]
-            turns = [*self._side(row, "prompt", "user"), *self._side(row, "completion", "assistant")]
+            question, answer = ("instruction", "output") if self._format is Format.ALPACA else ("prompt", "completion")
+            field = self._columns[answer]
+            turns = [*self._history(row), *self._question(row, question), *self._side(row, answer, "assistant")]
         turns = self._with_system(row, turns)
         if not self.problems:
             if self._mend is not None:
@@ -179,9 +186,17 @@ class _RowReader:
         return turns
 
     def _preference(self, row: Mapping[str, Any]) -> Row:
-        chosen, rejected = (self._side(row, part, "assistant") for part in ("chosen", "rejected"))
+        rejected = self._side(row, "rejected", "assistant")
+        if "chosen" not in self._columns:
+            prompt, chosen = _before_answer(self._question(row, "prompt"))
+            if not chosen and not self.problems:
+                self.note(self._columns["prompt"], "no_answer", role=prompt[-1]["role"])
+            if rejected[: len(prompt)] == prompt:
+                rejected = rejected[len(prompt) :]
+            return self._pair(row, prompt, chosen, rejected)
+        chosen = self._side(row, "chosen", "assistant")
         if "prompt" in self._columns:
-            prompt = self._side(row, "prompt", "user")
+            prompt = [*self._history(row), *self._question(row, "prompt")]
             whole, *ends = _common_start(chosen, rejected)
             if prompt and prompt in (whole[: len(prompt)], whole[-len(prompt) :]):  # both answers repeat it
                 prompt, (chosen, rejected) = whole, ends
@@ -192,11 +207,15 @@ class _RowReader:
             prompt, chosen, rejected = _common_start(chosen, rejected)
             if not prompt and not self.problems:
                 self.note("prompt", "missing")
+        return self._pair(row, prompt, chosen, rejected)
+
+    def _pair(self, row: Mapping[str, Any], prompt: list[Turn], chosen: list[Turn], rejected: list[Turn]) -> Row:
         prompt = self._with_system(row, prompt)
         if not self.problems:
             for part, turns in (("chosen", chosen), ("rejected", rejected)):
-                self._check_order([*prompt, *turns], self._columns[part])
-                self._check_teaches(turns, self._columns[part])
+                field = self._columns.get(part, self._columns.get("prompt", part))
+                self._check_order([*prompt, *turns], field)
+                self._check_teaches(turns, field)
             if not self.problems and chosen == rejected:
                 self.note(self._columns["rejected"], "same_answers")
         return {"prompt": prompt, "chosen": chosen, "rejected": rejected}
@@ -204,17 +223,17 @@ class _RowReader:
     def _unpaired(self, row: Mapping[str, Any]) -> Row:
         turns = self._conversation(row)
         column = self._columns["label"]
-        verdict = VERDICT_OF.get(str(row.get(column)).strip().lower())
+        verdict = VERDICT_OF.get(str(value_of(row, column)).strip().lower())
         if verdict is None:
-            self.note(column, "no_verdict", found=excerpt(str(row.get(column))))
-        answer_start = max((i + 1 for i, turn in enumerate(turns) if turn["role"] != "assistant"), default=0)
+            self.note(column, "no_verdict", found=excerpt(str(value_of(row, column))))
+        prompt, completion = _before_answer(turns)
         if verdict:
-            self._check_teaches(turns[answer_start:], self._columns.get("messages") or self._columns["completion"])
-        return {"prompt": turns[:answer_start], "completion": turns[answer_start:], "label": bool(verdict)}
+            self._check_teaches(completion, self._columns.get("messages") or self._columns["completion"])
+        return {"prompt": prompt, "completion": completion, "label": bool(verdict)}
 
     def _add_tools(self, row: Mapping[str, Any], content: Row) -> None:
         column = self._columns.get("tools", "")
-        if not (value := row.get(column)):
+        if not (value := value_of(row, column)):
             return
         try:
             if tools := read_tools(value):
@@ -226,53 +245,66 @@ class _RowReader:
 
     def _text(self, row: Mapping[str, Any], part: str) -> str:
         column = self._columns[part]
-        return self._words(row.get(column), column)
+        return self._words(value_of(row, column), column)
 
     def _with_system(self, row: Mapping[str, Any], turns: list[Turn]) -> list[Turn]:
         column = self._columns.get("system", "")
-        value = row.get(column)
+        value = value_of(row, column)
         system = "" if value is None else self._words(value, column, may_be_empty=True)
         if system.strip() and (not turns or turns[0]["role"] != "system"):
             return [_turn("system", system), *turns]
         return turns
 
-    def _instruction(self, row: Mapping[str, Any]) -> Turn:
+    def _question(self, row: Mapping[str, Any], part: str) -> list[Turn]:
+        """The question, with more input below it where there is some."""
         column = self._columns.get("input", "")
-        value = row.get(column)
+        value = value_of(row, column)
         extra = "" if value is None else self._words(value, column, may_be_empty=True)
-        column = self._columns["instruction"]
-        if extra.strip() and row.get(column) in (None, ""):
-            return _turn("user", extra)
-        instruction = self._words(row.get(column), column)
-        return _turn("user", f"{instruction}\n\n{extra}" if extra.strip() else instruction)
+        if not extra.strip():
+            return self._side(row, part, "user")
+        if value_of(row, self._columns[part]) in (None, ""):
+            return [_turn("user", extra)]
+        *before, last = self._side(row, part, "user") or [_turn("user", "")]
+        return [*before, {**last, "content": f"{last['content']}\n\n{extra}"}]
 
     def _history(self, row: Mapping[str, Any]) -> list[Turn]:
         column = self._columns.get("history", "")
-        pairs = row.get(column) or []
-        turns: list[Turn] = []
-        for i, pair in enumerate(pairs if isinstance(pairs, list) else [pairs]):
-            field = f"{column}[{i}]"
-            if isinstance(pair, list) and len(pair) == 2:
-                question, answer = (self._words(words, f"{field}[{j}]") for j, words in enumerate(pair))
-                turns += _turn("user", question), _turn("assistant", answer)
-            else:
-                self.note(field, "bad_history")
-        return turns
+        value = _parsed(value_of(row, column) or [])
+        earlier = value if isinstance(value, list) else [value]
+        for i, pair in enumerate(earlier):
+            if not (isinstance(pair, Mapping) or (isinstance(pair, list) and len(pair) == 2)):
+                self.note(f"{column}[{i}]", "bad_history")
+                return []
+        return self._turns(earlier, column) if earlier else []
 
     def _side(self, row: Mapping[str, Any], part: str, role: str) -> list[Turn]:
-        """A question or an answer: text, one turn, or a list of turns."""
+        """A question or an answer: text, a transcript, one turn, or a list of turns; of several answers the first."""
         column = self._columns[part]
-        value = row.get(column)
-        if isinstance(value, list):
+        value = value_of(row, column)
+        if isinstance(value, str):
+            transcript = None if role == "assistant" and "prompt" in self._columns else transcript_turns(value)
+            if transcript and (role == "assistant" or transcript[-1][0] == "user"):
+                return [_turn(who, words) for who, words in transcript]
+        if role == "assistant" and are_answers(value, column):
+            if len(value) > 1:
+                self.notes["first_of_several", column] = None
+            return [_turn(role, self._words(value[0] if value else "", column))]
+        if isinstance(value, list) and not is_parts(value):
             return self._turns(value, column)
-        if isinstance(value, Mapping) and {"role", "content", "from", "value"} & value.keys():
+        if is_turn(value):
             return [self._one_turn(value, column)]
         return [_turn(role, self._words(value, column))]
 
     # values
 
     def _words(self, value: Any, field: str, *, may_be_empty: bool = False) -> str:
-        """The value as it is, once it is text that can be learned."""
+        """The value as it is, once it is text that can be learned; the text of one that is written in parts."""
+        if isinstance(value, list | Mapping):
+            try:
+                value = text if (text := text_of_parts(value)) is not None else value
+            except NotText as error:
+                self.note(field, "media" if error.media else "not_text")
+                return ""
         if isinstance(value, str):
             if not may_be_empty and not value.strip():
                 self.note(field, "empty")
@@ -290,12 +322,9 @@ class _RowReader:
         return ""
 
     def _turns(self, value: Any, field: str) -> list[Turn]:
-        if isinstance(value, str) and value.lstrip()[:1] == "[":  # a cell of a table holds the turns as JSON
-            try:
-                value = json.loads(value)
-            except (ValueError, RecursionError):
-                self.note(field, "not_a_list", found=_kind(value))
-                return []
+        if isinstance(value, str) and (transcript := transcript_turns(value)):
+            return [_turn(role, self._words(words, field)) for role, words in transcript]
+        value = _parsed(value)
         if value is None:
             self.note(field, "missing")
         elif not isinstance(value, list):
@@ -305,9 +334,11 @@ class _RowReader:
         else:
             return joined_calls(
                 [
-                    self._one_turn(turn, f"{field}[{i}]")
-                    for i, each in enumerate(value)
-                    for turn in tool_parts_apart(each)
+                    self._one_turn(turn, f"{field}{place}")
+                    if not role
+                    else _turn(role, self._words(turn, f"{field}{place}", may_be_empty=role == "system"))
+                    for place, role, each in spread(value)
+                    for turn in ([each] if role else tool_parts_apart(each))
                 ]
             )
         return []
@@ -316,8 +347,8 @@ class _RowReader:
         if not isinstance(turn, Mapping):
             self.note(field, "not_a_turn", found=_kind(turn))
             return _turn("", "")
-        who = "from" if turn.get("role") is None and "from" in turn else "role"
-        what = "value" if turn.get("content") is None and "value" in turn else "content"
+        who = next((key for key in ROLE_KEYS if turn.get(key) is not None), "role")
+        what = next((key for key in CONTENT_KEYS if turn.get(key) is not None), "content")
         role, is_call = self._role(turn.get(who), f"{field}.{who}")
         content, thoughts = without_thoughts(turn.get(what)) if role == "assistant" else (turn.get(what), "")
         new_turn = _turn(role, "")
@@ -372,14 +403,6 @@ class _RowReader:
 
     def _content(self, value: Any, field: str, role: str, *, calls: bool) -> str:
         """A turn's words, which may be in parts, as the OpenAI format has it."""
-        if isinstance(value, list):
-            words = [
-                p.get("text") if isinstance(p, Mapping) and p.get("type", "text") == "text" else None for p in value
-            ]
-            if not all(isinstance(word, str) for word in words):
-                self.note(field, "not_text")
-                return ""
-            value = "".join(map(str, words))
         if value is None and calls:
             return ""
         return self._words(value, field, may_be_empty=calls or role in ("system", "tool"))
@@ -407,6 +430,22 @@ def _says_thought(content: str, thought: str) -> bool:
 
 def _turn(role: str, content: str) -> Turn:
     return {"role": role, "content": content}
+
+
+def _parsed(value: Any) -> Any:
+    """A list that stands as JSON in a cell of a table; anything else as it is."""
+    if not isinstance(value, str) or value.lstrip()[:1] != "[":
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _before_answer(turns: list[Turn]) -> tuple[list[Turn], list[Turn]]:
+    """The turns up to the last one that is not the assistant's, and the answer behind it."""
+    start = max((i + 1 for i, turn in enumerate(turns) if turn["role"] != "assistant"), default=0)
+    return turns[:start], turns[start:]
 
 
 def _common_start(chosen: list[Turn], rejected: list[Turn]) -> tuple[list[Turn], list[Turn], list[Turn]]:

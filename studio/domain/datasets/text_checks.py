@@ -10,6 +10,7 @@ from ftfy.badness import BADNESS_RE
 
 _CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]"
 _GARBLED = r"[ÂÃâÐÑÎÏ][\u0080-\u00ff\u0152-\u0192\u02c6\u02dc\u2013-\u2122]|ï¿½|[\ufffd\ue000-\uf8ff]|锟斤拷|烫烫烫"
+_PLACEHOLDER = r"<(?:image|video|audio)>|<\|(?:image|video|audio)(?:_pad|_1)?\|>"
 _EMAIL = r"[A-Za-z0-9._%+-]@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
 _SECRETS = {
     "Hugging Face token": r"\bhf_[A-Za-z0-9]{20,}",
@@ -26,7 +27,7 @@ _SECRETS = {
 
 _MEANINGLESS = re.compile(r"[\x80-\x84\x86-\x9f\ufffd\ue000-\uf8ff]")
 
-CONTROL, _GARBLED_RE, EMAIL = map(re.compile, (_CONTROL, _GARBLED, _EMAIL))
+CONTROL, _GARBLED_RE, EMAIL, _PLACEHOLDER_RE = map(re.compile, (_CONTROL, _GARBLED, _EMAIL, _PLACEHOLDER))
 """EMAIL begins with the last character before the @: to look for more would take too long in a long word."""
 SECRETS = {what: re.compile(pattern) for what, pattern in _SECRETS.items()}
 """Of a private key only its first line."""
@@ -41,7 +42,7 @@ def _for_re2(pattern: str) -> str:
     return re.sub(r"\\u([0-9a-f]{4})", lambda match: chr(int(match[1], 16)), pattern)
 
 
-SUSPECT = _for_re2("|".join((_CONTROL, _GARBLED, _EMAIL, *_SECRETS.values())))
+SUSPECT = _for_re2("|".join((_CONTROL, _GARBLED, _PLACEHOLDER, _EMAIL, *_SECRETS.values())))
 """What any of the checks can find has this in it: an expression for RE2, by which a column is searched at once."""
 
 
@@ -51,6 +52,8 @@ def text_faults(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "control_characters", {"character": f"U+{ord(control[0]):04X}"}
     if characters := _garbled_characters(text):
         yield "mojibake", {"found": characters}
+    if placeholder := _PLACEHOLDER_RE.search(text):
+        yield "media_placeholder", {"found": placeholder[0]}
     for what, pattern in SECRETS.items():
         if pattern.search(text):
             yield "secret", {"what": what}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from studio.domain.datasets.formats import header_key
+from studio.domain.datasets.columns import header_key
 from studio.domain.errors import StudioError
 from studio.domain.events import Finished, Progress
 from studio.domain.jobs.ingest import DatasetDetails, IntakeRequest

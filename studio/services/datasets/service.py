@@ -12,9 +12,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from studio.domain.datasets.clean_actions import CleanActions
+from studio.domain.datasets.columns import header_key
 from studio.domain.datasets.edits import Edit, read_edits
 from studio.domain.datasets.file_format import ReadOptions, check_suffix
-from studio.domain.datasets.formats import header_key, read_layout
+from studio.domain.datasets.formats import read_layout
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.jobs.ingest import (
     CleanSource,

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from studio.domain.datasets.formats import Format, Layout
+from studio.domain.datasets.text_parts import is_media_column
 from studio.domain.datasets.turn_fields import NOTHING
 from studio.store.datasets.row_file import turn_lists
 
@@ -29,6 +30,8 @@ Columns = dict[str, pa.Array]
 def plain_rows(layout: Layout, raws: Sequence[Any]) -> Columns | None:
     """The rows where all are whole and of the simplest form; else None."""
     try:
+        if any(map(is_media_column, set().union(*raws))):
+            return None
         match layout.format:
             case Format.CHAT if len(layout.columns) == 1:
                 return _conversations([raw[layout.columns["messages"]] for raw in raws])
@@ -50,6 +53,8 @@ def plain_rows(layout: Layout, raws: Sequence[Any]) -> Columns | None:
 
 def plain_columns(layout: Layout, batch: pa.RecordBatch) -> Columns | None:
     """The same of rows that come in columns."""
+    if any(map(is_media_column, batch.schema.names)):
+        return None
     try:
         match layout.format:
             case Format.CHAT if len(layout.columns) == 1:

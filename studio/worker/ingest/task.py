@@ -11,20 +11,13 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from studio.domain.datasets.formats import (
-    Format,
-    Layout,
-    UnclearFormat,
-    columns_of,
-    excerpt,
-    header_key,
-    read_layout,
-    recognise,
-)  # fmt: skip
+from studio.domain.datasets.columns import columns_of, header_key
+from studio.domain.datasets.formats import Format, Layout, excerpt, read_layout
 from studio.domain.datasets.healing import healed
 from studio.domain.datasets.notes import MAX_UNUSED, Notes
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.read_questions import UnclearReading
+from studio.domain.datasets.recognition import UnclearFormat, recognise
 from studio.domain.datasets.rows import read_row
 from studio.domain.errors import InvalidInput
 from studio.domain.events import Finished
@@ -146,7 +139,9 @@ def read_files(
     finally:
         if writer is not None:
             writer.close()
-    used_columns = {column for layout in layouts for column in layout.columns.values()}
+    used_columns = {
+        name for layout in layouts for column in layout.columns.values() for name in (column, column.partition(".")[0])
+    }
     return summary.model_copy(
         update={
             "files": summaries, "unit": summaries[0].unit, "layout": layouts[0].as_dict(), "columns": list(columns),

@@ -57,6 +57,8 @@ def _field(layout: Layout, part: str, key: str = "", turn: int = 0, turns: int =
         return columns["text"]
     if layout.format in (Format.ALPACA, Format.PROMPT_COMPLETION):
         question, answer = ("instruction", "output") if layout.format is Format.ALPACA else ("prompt", "completion")
+        if "history" in columns and turn < turns - 2:
+            return columns["history"]
         return columns[answer if turn == turns - 1 else question]
     column = columns.get(part) or columns.get("messages") or columns.get("prompt") or part
     return f"{column}[{turn}].{'value' if layout.format is Format.SHAREGPT and key == 'content' else key}"

@@ -27,7 +27,8 @@ BAD_MESSAGES: list[tuple[str, list[Any], Place]] = [
     ("blank content", [turn("user", " \n"), ANSWERED], (2, "empty", "messages[0].content")),
     ("no turns", [], (2, "no_turns", "messages")),
     ("turns that are text", ["Hi"], (2, "not_a_turn", "messages[0]")),
-    ("an image", [turn("user", [{"type": "image_url"}]), ANSWERED], (2, "not_text", "messages[0].content")),
+    ("an image", [turn("user", [{"type": "image_url"}]), ANSWERED], (2, "media", "messages[0].content")),
+    ("a file", [turn("user", [{"type": "file"}]), ANSWERED], (2, "not_text", "messages[0].content")),
     ("half a character", [turn("user", "\ud83d"), ANSWERED], (2, "broken_character", "messages[0].content")),
     ("a pirate", [turn("pirate", "q"), ANSWERED], (2, "unknown_role", "messages[0].role")),
     (

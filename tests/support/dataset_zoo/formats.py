@@ -6,6 +6,7 @@ import json
 
 from tests.support.dataset_zoo.making import (
     CALL,
+    LABELLED_TEXT,
     OF_QA,
     PREFERRED,
     RATED,
@@ -233,6 +234,7 @@ FORMATS = [
         "a.csv",
         "text,label\ngood film,pos\nbad film,neg\n",
         [{"text": "good film", "label": "pos"}, {"text": "bad film", "label": "neg"}],
+        request=LABELLED_TEXT,
         expected={"format": "text"},
     ),
     Case("content", "a.jsonl", lines({"content": "so it is"}), [{"text": "so it is"}], expected={"format": "text"}),

@@ -7,6 +7,7 @@ import gzip
 import pyarrow as pa
 
 from tests.support.dataset_zoo.making import (
+    LABELLED_TEXT,
     OF_CHAT,
     OF_QA,
     OF_TEXT,
@@ -64,18 +65,21 @@ KINDS = [
         "a.csv",
         'text,label\r\n"one, ""two""\r\n\r\nthree",x\r\n\r\nfour,y\r\n',
         [{"text": 'one, "two"\r\n\r\nthree', "label": "x"}, {"text": "four", "label": "y"}],
+        request=LABELLED_TEXT,
     ),
     Case(
         "csv with single quotation marks",
         "a.csv",
         "text,label\n'one, it''s',x\n'two, three',y\n",
         [{"text": "one, it's", "label": "x"}, {"text": "two, three", "label": "y"}],
+        request=LABELLED_TEXT,
     ),
     Case(
         "csv with backslashes",
         "a.csv",
         'text,label\n"one \\"1\\", so",x\n"two, three",y\n',
         [{"text": 'one "1", so', "label": "x"}, {"text": "two, three", "label": "y"}],
+        request=LABELLED_TEXT,
     ),
     Case("csv with one column", "a.csv", "text\nso it is\nas it was\n", [{"text": "so it is"}, {"text": "as it was"}]),
     Case("csv with a cell of 300,000 characters", "a.csv", "text\n" + "x" * 300_000, [{"text": "x" * 300_000}]),
@@ -122,6 +126,7 @@ KINDS = [
         "a.xlsx",
         workbook(("S", [[None], ["text", "label"], [7.0, True], [None, None], [1.5, None], ["x", 3]])),
         [{"text": "7", "label": "true"}, {"text": "1.5"}, {"text": "x", "label": "3"}],
+        request=LABELLED_TEXT,
     ),
     *(
         Case(f"{name} packed by {how}", f"{name}.{how}", pack(content), rows)

@@ -128,3 +128,5 @@ QA: list[Row] = [
     {"prompt": "Ever lost?", "completion": "Never twice."},
 ]
 OF_CHAT, OF_QA, OF_TEXT = {"format": "chat"}, {"format": "prompt-completion"}, {"format": "text"}
+LABELLED_TEXT = {"layout": {"format": "text", "columns": {"text": "text", "label": "label"}}}
+"""What a person chooses where labels are not to be learned."""

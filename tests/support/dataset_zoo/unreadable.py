@@ -5,7 +5,21 @@ from __future__ import annotations
 import gzip
 import zipfile
 
-from tests.support.dataset_zoo.making import QA, ROWS, A, B, C, Case, dumps, lines, parquet, said, workbook, zipped
+from tests.support.dataset_zoo.making import (
+    LABELLED_TEXT,
+    QA,
+    ROWS,
+    A,
+    B,
+    C,
+    Case,
+    dumps,
+    lines,
+    parquet,
+    said,
+    workbook,
+    zipped,
+)
 
 NEST = b"[" * 100_000
 UNREADABLE = [
@@ -110,6 +124,7 @@ UNREADABLE = [
         b"text,label\n\xe5\xa5\xbd,x\n\xe5\xb0\x8f,x\ncaf\xe9,x\nok,x\n",
         [{"text": text, "label": "x"} for text in ("好", "小", "ok")],
         [(4, "bad_encoding", "")],
+        request=LABELLED_TEXT,
     ),
     Case(
         "an unmatched quotation mark",

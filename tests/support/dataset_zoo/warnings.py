@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.dataset_zoo.making import A, B, Case, dumps, lines, said
+from tests.support.dataset_zoo.making import LABELLED_TEXT, A, B, Case, dumps, lines, said
 
 CAPTAIN = "The old captain stood at the rail and watched the harbour lights fade into the evening fog, and he smiled."
 LABELLED = [
@@ -105,5 +105,6 @@ WARNINGS = [
         lines(*LABELLED, {"text": "Nothing at all.", "label": "neg"}),
         [*LABELLED, {"text": "Nothing at all.", "label": "neg"}],
         [(0, "label_imbalance", "label")],
+        request=LABELLED_TEXT,
     ),
 ]

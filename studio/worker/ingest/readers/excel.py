@@ -11,9 +11,9 @@ from itertools import islice
 from typing import IO, Any
 
 from studio.domain.datasets.file_format import ReadOptions
-from studio.domain.datasets.formats import recognise
 from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.read_questions import ReadChoice, UnclearReading, preview_of
+from studio.domain.datasets.recognition import is_known
 from studio.domain.errors import InvalidInput
 from studio.domain.translation import N_
 from studio.worker.ingest.readers.compressed import Packed
@@ -80,10 +80,7 @@ def _sheet_of(book: Any, name: str, notes: Notes) -> str:
 def _fits(rows: list[list[str]]) -> bool:
     """Its columns are those of a format."""
     header = rows[rows_above(rows)]
-    try:
-        return bool(recognise([dict.fromkeys(header)]))
-    except InvalidInput:
-        return False
+    return is_known([dict.fromkeys(header)])
 
 
 def _first_rows(book: Any, sheet: str) -> list[list[str]]:

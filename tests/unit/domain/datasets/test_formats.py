@@ -6,17 +6,9 @@ from typing import Any
 
 import pytest
 
-from studio.domain.datasets.formats import (
-    PARTS,
-    Format,
-    Layout,
-    UnclearFormat,
-    guess,
-    header_key,
-    read_layout,
-    recognise,
-    trained_part,
-)
+from studio.domain.datasets.columns import header_key
+from studio.domain.datasets.formats import PARTS, Format, Layout, read_layout, trained_part
+from studio.domain.datasets.recognition import UnclearFormat, guess, recognise
 from studio.domain.errors import InvalidInput
 
 HELLO = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}
@@ -35,7 +27,7 @@ HELLO = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "
         ({"Question": "", " Answer ": ""}, Format.PROMPT_COMPLETION),
         ({"input": "", "output": ""}, Format.PROMPT_COMPLETION),
         ({"prompt": "", "prompt_id": "", "messages": []}, Format.CHAT),
-        ({"text": "", "label": 3}, Format.TEXT),
+        ({"text": "", "language": "en"}, Format.TEXT),
     ],
 )
 def test_a_format_is_told_from_the_columns(row: dict[str, Any], format: Format) -> None:

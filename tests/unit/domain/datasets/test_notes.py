@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from studio.domain.datasets.formats import recognise
 from studio.domain.datasets.notes import Notes
+from studio.domain.datasets.recognition import recognise
 from studio.domain.datasets.rows import read_row
 
 

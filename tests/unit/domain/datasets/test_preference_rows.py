@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from studio.domain.datasets.formats import Format, Layout, recognise
+from studio.domain.datasets.formats import Format, Layout
+from studio.domain.datasets.recognition import recognise
 from studio.domain.datasets.row_parts import Row
 from studio.domain.datasets.rows import read_row
 from tests.support.dataset_zoo.making import chat

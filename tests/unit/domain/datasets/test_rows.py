@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 
-from studio.domain.datasets.formats import (
-    recognise,
-)
 from studio.domain.datasets.problem import Problem
+from studio.domain.datasets.recognition import recognise
 from studio.domain.datasets.row_parts import Row, texts_of, trained_content
 from studio.domain.datasets.rows import read_row
 from tests.support.dataset_zoo.making import chat
@@ -160,7 +158,7 @@ def test_a_row_that_is_no_object_is_a_problem(row: object) -> None:
         ([{"role": "pirate", "content": "a"}], [("unknown_role", "messages[0].role")]),
         ([{"role": "\ud800", "content": "a"}], [("broken_character", "messages[0].role")]),
         ([{"role": "user", "content": "\ud800"}], [("broken_character", "messages[0].content")]),
-        ([{"role": "user", "content": [{"type": "image_url"}]}], [("not_text", "messages[0].content")]),
+        ([{"role": "user", "content": [{"type": "image_url"}]}], [("media", "messages[0].content")]),
         ([{"role": "user", "content": []}], [("empty", "messages[0].content")]),
         ([{"role": "assistant", "tool_calls": [{}]}], [("bad_tool_call", "messages[0].tool_calls[0]")]),
         ([{"role": "assistant", "content": None, "tool_calls": "f"}], [("bad_tool_call", "messages[0].tool_calls")]),

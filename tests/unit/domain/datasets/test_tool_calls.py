@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from studio.domain.datasets.formats import recognise
+from studio.domain.datasets.recognition import recognise
 from studio.domain.datasets.rows import read_row
 from studio.domain.datasets.tool_calls import WrongTools, read_call, read_calls, read_tools
 from tests.support.tool_conversations import WEATHER

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from studio.domain.datasets.formats import recognise
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.prompt_lines import prompt_of
+from studio.domain.datasets.recognition import recognise
 from studio.domain.datasets.row_parts import Row, texts_of
 from studio.domain.datasets.rows import read_row
 from tests.support.in_process_intake import check_words

@@ -14,12 +14,13 @@ from tests.support.dataset_zoo.formats import FORMATS
 from tests.support.dataset_zoo.json_shapes import JSON_SHAPES, JSON_THAT_ASKS
 from tests.support.dataset_zoo.kinds import KINDS
 from tests.support.dataset_zoo.making import Asking, Case
+from tests.support.dataset_zoo.spellings import SPELLINGS
 from tests.support.dataset_zoo.tables import TABLES, TABLES_THAT_ASK
 from tests.support.dataset_zoo.unreadable import UNREADABLE
 from tests.support.dataset_zoo.warnings import WARNINGS
 from tests.support.in_process_intake import take_in
 
-CASES = [*KINDS, *TABLES, *JSON_SHAPES, *ENCODINGS, *FORMATS, *UNREADABLE, *BAD_ROWS, *WARNINGS]
+CASES = [*KINDS, *TABLES, *JSON_SHAPES, *ENCODINGS, *FORMATS, *SPELLINGS, *UNREADABLE, *BAD_ROWS, *WARNINGS]
 ASKING = [*TABLES_THAT_ASK, *JSON_THAT_ASKS]
 OF_TOKENS = {"template_refuses", "no_trained_token", "too_long", "special_tokens", "leakage"}
 OF_TEMPLATES = {"call_dropped", "reasoning_dropped", "prefix_differs", "turn_dropped", "tools_dropped"}

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from studio.domain.datasets.formats import recognise
 from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.read_questions import MAX_CHOICES, ReadChoice, UnclearReading, preview_of
+from studio.domain.datasets.recognition import is_known
 from studio.domain.errors import InvalidInput
 from studio.domain.translation import N_
 from studio.worker.ingest.readers.item import Item, as_json
@@ -264,10 +264,7 @@ def fits(rows: Sequence[Any]) -> bool:
         return any(map(is_conversation, rows[:_SAMPLED]))
     if all(map(is_turn, objects)):
         return False
-    try:
-        return bool(recognise(objects))
-    except InvalidInput:
-        return False
+    return is_known(objects)
 
 
 def _is_one_row(value: Mapping[str, Any]) -> bool:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from studio.domain.datasets.formats import KNOWN_COLUMNS
 from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.read_questions import ReadChoice, UnclearReading, preview_of
+from studio.domain.datasets.recognition import KNOWN_COLUMNS
 from studio.domain.translation import N_
 
 SAMPLED = 50  # rows

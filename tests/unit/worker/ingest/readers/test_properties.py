@@ -159,7 +159,7 @@ TURNS = st.lists(
         },
         optional={
             "name": TEXTS,
-            "weight": st.integers() | st.sampled_from([0, 1, "0", "x", 0.5]),
+            "weight": st.integers(-(2**53), 2**53) | st.sampled_from([0, 1, "0", "x", 0.5]),
             "reasoning": TEXTS | JSON,
         },
     ),

@@ -1,0 +1,215 @@
+"""Recognises the format of a file by its columns, and by what stands in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from studio.domain.datasets.columns import columns_of, nested_columns, value_of
+from studio.domain.datasets.formats import PARTS, Format, Layout, excerpt
+from studio.domain.datasets.transcripts import transcript_turns
+from studio.domain.datasets.turn_lists import holds_turns, is_turn
+from studio.domain.errors import InvalidInput, StudioError
+
+Rows = Sequence[Mapping[str, Any]]
+
+_CHOSEN = (
+    "chosen", "chosen_response", "response_chosen", "chosen_messages", "preferred_output", "preferred_response",
+    "preferred", "accepted", "response_j",
+)  # fmt: skip
+_REJECTED = (
+    "rejected", "rejected_response", "response_rejected", "rejected_messages", "non_preferred_output",
+    "dispreferred_output", "dispreferred_response", "non_preferred", "dispreferred", "response_k",
+)  # fmt: skip
+_PROMPT = ("prompt", "question", "query", "input", "problem")
+_ANSWER = ("completion", "response", "answer", "output", "solution", "answers.text", "answers")
+_CONVERSATION = ("conversations", "conversation", "dialogue", "dialog", "turns", "contents")
+_LABEL = ("label", "labels", "category", "class", "topic", "intent", "sentiment")
+_OPTIONAL: dict[str, Sequence[str]] = {
+    "system": ("system", "system_prompt", "systeminstruction", "system_instruction", "system_message"),
+    "tools": ("tools", "functions", "input.tools"),
+    "label": _LABEL,
+    "input": ("input", "context", "passage"),
+    "history": ("history",),
+    "prompt": ("prompt", "question", "query", "instruction", "messages", *_CONVERSATION, "input.messages", "input"),
+}
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """The spellings of each part's column that make a format, those that go before others first."""
+
+    format: Format
+    needed: Mapping[str, Sequence[str]]
+
+
+# A file with the columns of several formats has the first of them.
+_SHAPES = (
+    _Shape(Format.PREFERENCE, {"chosen": _CHOSEN, "rejected": _REJECTED}),
+    _Shape(
+        Format.PREFERENCE,
+        {
+            "prompt": ("prompt", "question", "query", "instruction"),
+            "chosen": ("response", "answer", "output", "completion"),
+            "rejected": _REJECTED,
+        },
+    ),
+    _Shape(Format.PREFERENCE, {"prompt": ("messages", *_CONVERSATION), "rejected": _REJECTED}),
+    _Shape(Format.CHAT, {"messages": ("messages",)}),
+    _Shape(Format.SHAREGPT, {"messages": _CONVERSATION}),
+    _Shape(Format.ALPACA, {"instruction": ("instruction",), "output": ("output", *_ANSWER)}),
+    _Shape(Format.PROMPT_COMPLETION, {"prompt": _PROMPT, "completion": _ANSWER}),
+    _Shape(Format.TEXT, {"text": ("text", "content")}),
+)
+_VERDICTS = ("label", "kto_tag")
+KNOWN_COLUMNS = frozenset(
+    spelling
+    for spellings in (*_OPTIONAL.values(), *(each for shape in _SHAPES for each in shape.needed.values()), _VERDICTS)
+    for spelling in spellings
+)
+"""Every spelling of a column's name that some format knows, in lower case."""
+_SURE_VERDICTS = ("true", "false", "1", "0", "good", "bad")
+
+
+class UnclearFormat(InvalidInput):
+    """The columns do not tell the format. `guess` is a layout that may be meant, for a person to look at;
+    `is_ambiguous` where the columns are those of a format, and may be meant in another way too."""
+
+    def __init__(self, problem: StudioError, rows: Rows, guess: Layout | None, *, is_ambiguous: bool = True) -> None:
+        self.is_ambiguous = is_ambiguous
+        self.columns = columns_of(rows)
+        self.guess = guess
+        super().__init__(problem.template, problem.remedy_template, **problem.values)
+
+
+def recognise(rows: Rows) -> Layout:
+    """The layout of a file from its first rows. Upper and lower case count as one.
+
+    Raises:
+        UnclearFormat: the columns are those of no format, or may be meant in two ways.
+    """
+    columns = columns_of(rows)
+    column_by_spelling = {str(column).strip().lower(): column for column in reversed(columns)}
+    for shape in _SHAPES:
+        layout = _fit(shape, rows, column_by_spelling)
+        if layout is not None:
+            _check_text(layout, rows)
+            return _layout_with_verdicts(layout, rows, column_by_spelling) or layout
+    raise UnclearFormat(
+        StudioError(
+            "The columns match no known format: {columns}.",
+            "Say which column holds what.",
+            columns=", ".join(map(excerpt, columns[:20])) or "–",
+        ),
+        rows,
+        guess(rows),
+        is_ambiguous=False,
+    )
+
+
+def is_known(rows: Rows) -> bool:
+    """Whether their columns are those of a format, be it one that has to be asked for."""
+    try:
+        return bool(recognise(rows))
+    except UnclearFormat as unclear:
+        return unclear.is_ambiguous
+
+
+def _fit(shape: _Shape, rows: Rows, column_by_spelling: Mapping[str, str]) -> Layout | None:
+    columns: dict[str, str] = {}
+    optional = {part: _OPTIONAL[part] for part in PARTS[shape.format].optional if part not in shape.needed}
+    for part, spellings in {**shape.needed, **optional}.items():
+        taken = {*columns.values(), *(column.partition(".")[0] for column in columns.values() if "." in column)}
+        found = (_column(spelling, rows, column_by_spelling) for spelling in spellings)
+        column = next((name for name in found if name is not None and name not in taken), None)
+        if column is not None and _suits(part, column, rows):
+            columns[part] = column
+        elif part in shape.needed:
+            return None
+    return Layout(shape.format, columns)
+
+
+def _column(spelling: str, rows: Rows, column_by_spelling: Mapping[str, str]) -> str | None:
+    outer, _, inner = spelling.partition(".")
+    column = column_by_spelling.get(outer)
+    if column is None or not inner:
+        return column
+    return f"{column}.{inner}" if any(value_of(row, f"{column}.{inner}") is not None for row in rows) else None
+
+
+def _suits(part: str, column: str, rows: Rows) -> bool:
+    """Whether turns stand where they have to: a text in a column called “conversation” is something else."""
+    if part != "messages":
+        return True
+    values = [value for row in rows if (value := value_of(row, column)) is not None]
+    return not values or any(map(holds_turns, values))
+
+
+def _check_text(layout: Layout, rows: Rows) -> None:
+    """Raises UnclearFormat where a text may be more than that."""
+    if layout.format is not Format.TEXT:
+        return
+    text = layout.columns["text"]
+    if "label" in layout.columns:
+        raise UnclearFormat(
+            StudioError(
+                "“{label}” may be what the model is to answer to “{text}”, or only a label of it.",
+                "Say which column holds what: as prompt and completion the label is learned, as plain text it is not.",
+                text=excerpt(text), label=excerpt(layout.columns["label"]),
+            ),
+            rows,
+            Layout(Format.PROMPT_COMPLETION, {"prompt": text, "completion": layout.columns["label"]}),
+        )  # fmt: skip
+    texts = [row[text] for row in rows if isinstance(row.get(text), str) and row[text].strip()]
+    if texts and all(map(transcript_turns, texts)):
+        raise UnclearFormat(
+            StudioError(
+                "“{text}” has conversations written out as text.",
+                "Read as chat messages, only the answers are learned; as plain text, every word is.",
+                text=excerpt(text),
+            ),
+            rows,
+            Layout(Format.CHAT, {"messages": text}),
+        )
+
+
+def _layout_with_verdicts(layout: Layout, rows: Rows, column_by_spelling: Mapping[str, str]) -> Layout | None:
+    """The layout with verdicts, where a column says of each answer whether it is good."""
+    if layout.format in (Format.TEXT, Format.PREFERENCE):
+        return None
+    columns = (column_by_spelling[spelling] for spelling in _VERDICTS if spelling in column_by_spelling)
+    label = next((column for column in columns if _holds_verdicts(rows, column)), None)
+    if label is None:
+        return None
+    names = {"instruction": "prompt", "output": "completion"} if layout.format is Format.ALPACA else {}
+    parts = {names.get(part, part): column for part, column in layout.columns.items()}
+    return Layout(Format.UNPAIRED, {**parts, "label": label})
+
+
+def _holds_verdicts(rows: Iterable[Mapping[str, Any]], column: str) -> bool:
+    values = [row[column] for row in rows if row.get(column) is not None]
+    return bool(values) and all(str(value).strip().lower() in _SURE_VERDICTS for value in values)
+
+
+def guess(rows: Rows) -> Layout | None:
+    """What the columns may be by what they hold: turns, a text and its label, a shorter and a longer text, or one
+    text."""
+    columns = columns_of(rows)
+    for column in (*columns, *nested_columns(rows)):
+        value = next((value for row in rows if (value := value_of(row, column)) is not None), None)
+        if isinstance(value, list) and value and is_turn(value[0]):
+            format = Format.SHAREGPT if {"from", "value"} <= value[0].keys() else Format.CHAT
+            return Layout(format, {"messages": column})
+    texts = [c for c in columns if any(isinstance(row.get(c), str) and row[c].strip() for row in rows)]
+    label = next((column for column in columns if column.strip().lower() in _LABEL), None)
+    length = {c: sum(len(row[c]) for row in rows if isinstance(row.get(c), str)) for c in texts}
+    by_length = sorted(texts, key=lambda c: -length[c])
+    if label is not None and (others := [text for text in by_length if text != label]):
+        return Layout(Format.PROMPT_COMPLETION, {"prompt": others[0], "completion": label})
+    if len(texts) == 1:
+        return Layout(Format.TEXT, {"text": texts[0]})
+    if len(texts) < 2:
+        return None
+    two = sorted(by_length[:2], key=columns.index)
+    return Layout(Format.PROMPT_COMPLETION, dict(zip(("prompt", "completion"), two, strict=True)))

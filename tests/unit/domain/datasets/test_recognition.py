@@ -1,0 +1,64 @@
+"""What has to be asked before anything is trained on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from studio.domain.datasets.formats import Format, Layout, read_layout
+from studio.domain.datasets.recognition import UnclearFormat, recognise
+from studio.domain.datasets.rows import read_row
+
+
+def unclear(*rows: dict[str, Any]) -> UnclearFormat:
+    with pytest.raises(UnclearFormat) as caught:
+        recognise(rows)
+    return caught.value
+
+
+@pytest.mark.parametrize("label", ["pos", 1, True])
+@pytest.mark.parametrize("column", ["text", "input", "sentence"])
+def test_a_text_with_a_label_is_proposed_as_prompt_and_completion(column: str, label: object) -> None:
+    rows = [{column: f"great film {i}", "label": label} for i in range(3)]
+    guess = unclear(*rows).guess
+    assert guess == Layout(Format.PROMPT_COMPLETION, {"prompt": column, "completion": "label"})
+    row, problems = read_row(guess, rows[0], 1)
+    assert not problems
+    assert row is not None
+    assert [turn["content"] for turn in row["messages"]] == [
+        "great film 0",
+        str(label) if label == "pos" else json.dumps(label),
+    ]
+
+
+def test_a_text_that_is_a_transcript_is_proposed_as_a_conversation() -> None:
+    rows = [{"text": "### Human: Hi### Assistant: Ho"}, {"text": "### Human: So?### Assistant: So.### Human: Ah."}]
+    error = unclear(*rows)
+    assert error.guess == Layout(Format.CHAT, {"messages": "text"})
+    assert read_row(error.guess, rows[0], 1)[0] == {
+        "messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
+    }
+
+
+def test_turns_inside_of_an_object_are_proposed() -> None:
+    turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    row = {"custom_id": "1", "body": {"model": "x", "messages": turns}}
+    guess = unclear(row).guess
+    assert guess == Layout(Format.CHAT, {"messages": "body.messages"})
+    assert read_layout(guess.as_dict(), list(row)) == guess
+    assert read_row(guess, row, 1) == ({"messages": turns}, [])
+
+
+def test_a_column_whose_own_name_has_a_dot_goes_before_a_path() -> None:
+    row = {"a.b": "own", "a": {"b": "inner"}, "completion": "c"}
+    layout = read_layout({"format": "prompt-completion", "columns": {"prompt": "a.b", "completion": "completion"}})
+    made, _ = read_row(layout, row, 1)
+    assert made is not None
+    assert made["messages"][0]["content"] == "own"
+
+
+def test_a_conversation_in_words_is_no_list_of_turns() -> None:
+    error = unclear({"dialogue": "Ann: Hi. Bob: Ho.", "summary": "They meet."})
+    assert error.guess == Layout(Format.PROMPT_COMPLETION, {"prompt": "dialogue", "completion": "summary"})
