@@ -24,7 +24,8 @@ _REJECTED = (
 )  # fmt: skip
 _PROMPT = ("prompt", "question", "query", "input", "problem")
 _ANSWER = ("completion", "response", "answer", "output", "solution", "answers.text", "answers")
-_CONVERSATION = ("conversations", "conversation", "dialogue", "dialog", "turns", "contents")
+CONVERSATION = ("conversations", "conversation", "dialogue", "dialog", "turns", "contents")
+"""The names of columns that hold a conversation, beside “messages”."""
 _LABEL = ("label", "labels", "category", "class", "topic", "intent", "sentiment")
 _OPTIONAL: dict[str, Sequence[str]] = {
     "system": ("system", "system_prompt", "systeminstruction", "system_instruction", "system_message"),
@@ -32,7 +33,7 @@ _OPTIONAL: dict[str, Sequence[str]] = {
     "label": _LABEL,
     "input": ("input", "context", "passage"),
     "history": ("history",),
-    "prompt": ("prompt", "question", "query", "instruction", "messages", *_CONVERSATION, "input.messages", "input"),
+    "prompt": ("prompt", "question", "query", "instruction", "messages", *CONVERSATION, "input.messages", "input"),
 }
 
 
@@ -55,9 +56,9 @@ _SHAPES = (
             "rejected": _REJECTED,
         },
     ),
-    _Shape(Format.PREFERENCE, {"prompt": ("messages", *_CONVERSATION), "rejected": _REJECTED}),
+    _Shape(Format.PREFERENCE, {"prompt": ("messages", *CONVERSATION), "rejected": _REJECTED}),
     _Shape(Format.CHAT, {"messages": ("messages",)}),
-    _Shape(Format.SHAREGPT, {"messages": _CONVERSATION}),
+    _Shape(Format.SHAREGPT, {"messages": CONVERSATION}),
     _Shape(Format.ALPACA, {"instruction": ("instruction",), "output": ("output", *_ANSWER)}),
     _Shape(Format.PROMPT_COMPLETION, {"prompt": _PROMPT, "completion": _ANSWER}),
     _Shape(Format.TEXT, {"text": ("text", "content")}),

@@ -24,6 +24,11 @@ def is_turn(value: Any) -> bool:
     )
 
 
+def is_pair(value: Any) -> bool:
+    """Whether it is a question and its answer in one object."""
+    return isinstance(value, Mapping) and bool(_pair_keys(value))
+
+
 def are_answers(value: Any, column: str) -> bool:
     """Whether it is a list of answers to the same question, as SQuAD has them, of which there may be none."""
     is_list_of_texts = isinstance(value, list) and all(isinstance(each, str) for each in value)

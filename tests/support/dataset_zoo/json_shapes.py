@@ -40,7 +40,10 @@ SQUAD = {
         }
     ],
 }
-SQUAD_ROWS = [said("What is in front?", "a bow"), said("And behind?", "a stern")]
+SQUAD_ROWS = [
+    said("What is in front?\n\nA ship has a bow and a stern.", "a bow"),
+    said("And behind?\n\nA ship has a bow and a stern.", "a stern"),
+]
 SERVED = {"features": [{"name": "prompt"}], "rows": [{"row_idx": i, "row": row} for i, row in enumerate(QA)]}
 
 JSON_SHAPES = [
@@ -82,8 +85,8 @@ JSON_SHAPES = [
     Case(
         "lines as Python prints them",
         "a.jsonl",
-        lines("{'text': 'it\\'s', 'label': None}", '{\'text\': "so", \'label\': True}'),
-        [{"text": "it's"}, {"text": "so", "label": "True"}],
+        lines("{'text': 'it\\'s', 'language': None}", '{\'text\': "so", \'language\': True}'),
+        [{"text": "it's"}, {"text": "so"}],
         expected={"notes": [("json_quotes", 2)]},
     ),
     Case("a list as Python prints it", "a.json", str(QA), ROWS, expected={"notes": [("json_quotes", 3)]}),

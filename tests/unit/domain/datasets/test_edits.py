@@ -71,7 +71,7 @@ def test_turns_are_removed_and_added_by_their_places_before() -> None:
         (Edit(row=0, remove=["messages[3]"]), "no_answer", "messages"),
         (
             Edit(row=0, set={"messages[0].content": 7.5, "messages[3].content": ["x"]}),
-            "not_text",
+            "wrong_type",
             "messages[3].content",
         ),
         (Edit(row=0, raw='{"messages": [}'), "not_json", ""),

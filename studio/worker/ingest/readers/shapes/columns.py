@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from studio.domain.datasets.recognition import CONVERSATION
 from studio.worker.ingest.readers.shapes.header import has_known_name
 
 _TABLE_ROWS = ("data", "rows")
@@ -47,6 +48,8 @@ def _of_lists(value: Mapping[str, Any]) -> list[Any] | None:
     if not columns or not all(isinstance(column, list) and column for column in columns):
         return None
     if len({len(column) for column in columns}) > 1 or not (len(columns) > 1 or has_known_name(value)):
+        return None
+    if len(columns) == 1 and str(next(iter(value))).strip().lower() in CONVERSATION:
         return None
     if any(isinstance(cell, dict) for column in columns for cell in column):  # turns: the object is a row
         return None

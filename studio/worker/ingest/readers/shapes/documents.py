@@ -10,7 +10,9 @@ from typing import Any
 from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.read_questions import MAX_CHOICES, ReadChoice, UnclearReading, preview_of
-from studio.domain.datasets.recognition import is_known
+from studio.domain.datasets.recognition import CONVERSATION, is_known
+from studio.domain.datasets.turn_lists import is_pair
+from studio.domain.datasets.turn_lists import is_turn as is_any_turn
 from studio.domain.errors import InvalidInput
 from studio.domain.translation import N_
 from studio.worker.ingest.readers.item import Item, as_json
@@ -271,8 +273,13 @@ def _is_one_row(value: Mapping[str, Any]) -> bool:
     """Rather than something that holds rows."""
     if not fits([value]) or rows_of_columns(value) is not None:
         return False
-    lists = [inner for inner in value.values() if isinstance(inner, list) and any(isinstance(x, dict) for x in inner)]
-    return not any(fits([next(x for x in inner if isinstance(x, dict))]) for inner in lists)
+    lists = {key: inner for key, inner in value.items() if isinstance(inner, list)}
+    first = {key: next((x for x in inner if isinstance(x, dict)), None) for key, inner in lists.items()}
+    return not any(
+        fits([inner]) and not ((is_pair(inner) or is_any_turn(inner)) and str(key).strip().lower() in CONVERSATION)
+        for key, inner in first.items()
+        if inner is not None
+    )
 
 
 def _are_alike(lists: Sequence[Sequence[Any]]) -> bool:
