@@ -230,6 +230,11 @@ def _read(studio: Studio, dataset: Dataset) -> Dataset:
 
     try:
         return studio.datasets.wait(dataset, math.inf, progress=progress)
+    except KeyboardInterrupt:  # as Cancel does on the page
+        if studio.datasets.get(dataset.reference).status == "reading":
+            studio.datasets.delete(dataset.reference)
+            say(f"{dataset.reference} was given up: nothing is left of it.")
+        raise
     finally:
         line.close()
 

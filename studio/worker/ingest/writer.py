@@ -232,6 +232,7 @@ class VersionWriter:
             self._flush()
         self._collect()
         self._rows_file.close()
+        progress(0, len(self._lines))
         is_twin = np.zeros(len(self._lines), dtype=bool)
         for row, twin in self._duplicates.pairs():
             self._note_twin("duplicate", row, twin)
@@ -265,7 +266,6 @@ class VersionWriter:
         """How many rows are as near an earlier one as a percentage says, or nearer; of those that are not the same as
         an earlier one."""
         total = len(self._lines)
-        progress(0, total)
         similarities = array("d")
         with (
             RowLookup(self._folder / ROWS, is_own=True) as lookup,

@@ -10,6 +10,7 @@ import pytest
 
 from studio.app import Studio
 from studio.domain.errors import InvalidInput, NotFound
+from studio.services.datasets import browse
 from studio.ui.language import translate
 from studio.ui.pages import datasets
 from studio.ui.presenters.dataset import MAX_CHARACTERS, shown_offers, shown_steps
@@ -270,6 +271,18 @@ def test_a_search_finds_rows_by_any_of_their_turns(studio):
     )
     seen = datasets.rows(studio, "t", IN_ENGLISH, search=" sea ")
     assert ([row["line"] for row in seen["rows"]], seen["total"]) == ([2, 3], 2)
+
+
+def test_a_search_finds_rows_by_what_was_thought_and_gives_them_in_order_wherever_they_stand(studio):
+    thinking = conversation("Where?", "At home.")
+    thinking["messages"][1]["reasoning_content"] = "Not at sea, surely."
+    rows = [thinking if i % 700 == 5 else conversation(f"Who {i}?", "Me.") for i in range(3500)]
+    bring(studio, "t.jsonl", *rows)
+    seen = datasets.rows(studio, "t", IN_ENGLISH, search="SEA, SUR")
+    assert ([row["number"] for row in seen["rows"]], seen["total"]) == ([5, 705, 1405, 2105, 2805], 5)
+    page = browse.rows(studio.datasets.get("t"), 4, 10, search="SEA, SUR")
+    assert ([row["number"] for row in page["rows"]], page["total"]) == ([2805], 5)
+    assert datasets.rows(studio, "t", IN_ENGLISH, search="no such words")["total"] == 0
 
 
 def test_a_near_duplicate_is_shown_beside_the_row_it_is_near_with_what_differs(studio):

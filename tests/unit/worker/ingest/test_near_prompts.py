@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from studio.domain.datasets.formats import Format, Layout
 from studio.store.datasets.near_file import earlier_row, near_rows
+from studio.worker.ingest.writer import VersionWriter
 from tests.support.in_process_intake import Taken, take_in
 
 Row = dict[str, Any]
@@ -193,3 +195,16 @@ def test_how_near_each_is_stays_known_from_seventy_percent_on(tmp_path: Path) ->
     assert all(len(near_rows(near, percent / 100)) == count for percent, count in counts.items())
     assert earlier_row(near, 6) == (0, 1.0)
     assert earlier_row(near, 7) is None
+
+
+def test_the_search_for_duplicates_says_how_far_it_is(tmp_path: Path) -> None:
+    layout = Layout(Format.TEXT, {"text": "text"})
+    told: list[tuple[int, int]] = []
+    with VersionWriter(tmp_path, "text") as writer:
+        for i in range(2500):
+            writer.accept({"text": f"{LONG} {i % 1000}"}, i + 1, 0, layout)
+        writer.finish(lambda done, total: told.append((done, total)))
+    done = [each for each, _ in told]
+    assert done == sorted(done)
+    assert (done[0], done[-1], {total for _, total in told}) == (0, 2500, {2500})
+    assert len({each for each in done if each < 500}) > 10, "while it finds candidates"
