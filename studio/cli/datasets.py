@@ -16,7 +16,7 @@ from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import open_studio, records
 from studio.domain.chat.templates import AUTOMATIC, TemplateChoice
 from studio.domain.datasets.clean_actions import ACTIONS, Action, CleanActions, Way, read_actions
-from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES, ReadOptions
+from studio.domain.datasets.file_format import ENCODINGS, PACKED, SUFFIXES, ReadOptions
 from studio.domain.datasets.formats import Format
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
 from studio.domain.errors import InvalidInput, fill
@@ -37,7 +37,7 @@ SHOWN_PROBLEMS = 20  # in text; JSON has them all
 def add_parser(commands: Commands) -> None:
     datasets = commands.noun("datasets", "datasets")
     name = "dataset, name@version, or the start of a hash"
-    kinds = f"{', '.join(SUFFIXES)}, also as .gz or .zip; several files make one dataset"
+    kinds = f"{', '.join(SUFFIXES)}, also as {', '.join(PACKED)}; several files make one dataset"
 
     def reading(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
         verb.add_argument("--encoding", default="", help=f"{', '.join(ENCODINGS)} … (default: detected)")

@@ -23,7 +23,7 @@ export function importPanel(ctx, { suffixes, onAdded }) {
   element.draws = refusal.draws = place.draws = true;
   const zone = dropZone({
     title: t("Drop files here"),
-    accept: [...suffixes, ".gz", ".zip"].join(","),
+    accept: suffixes.join(","),
     multiple: true,
     onFiles: send,
     help: t(

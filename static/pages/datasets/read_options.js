@@ -8,8 +8,8 @@ import { selectField } from "../../ui/controls.js";
 
 /** @typedef {import("./types").DatasetView} DatasetView */
 
-const TEXTS = /\.(jsonl|ndjson|json|csv|tsv|txt)(\.gz|\.zip)?$|\.zip$/i;
-const TABLES = /\.(csv|tsv)(\.gz|\.zip)?$|\.zip$/i;
+const TEXTS = /\.(jsonl|ndjson|json|csv|tsv|txt)(\.(gz|bz2|xz|zst|zip))?$|\.(zip|tar|tgz|gz|bz2|xz|zst)$/i;
+const TABLES = /\.(csv|tsv)(\.(gz|bz2|xz|zst|zip))?$|\.(zip|tar|tgz|gz|bz2|xz|zst)$/i;
 
 /**
  * readOptions(view) → element

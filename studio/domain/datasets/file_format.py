@@ -14,7 +14,7 @@ from studio.domain.errors import InvalidInput
 SUFFIXES = (
     ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".txt", ".xlsx",
 )  # fmt: skip
-PACKED = (".gz", ".zip")
+PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".tar", ".tgz")
 ENCODINGS = (
     "utf-8", "utf-16", "gb18030", "big5", "cp932", "euc_jp", "iso2022_jp", "cp949", "cp1252", "cp1250", "cp1251",
     "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp874", "koi8-r", "latin-1", "iso8859-2", "cp850", "cp866",
@@ -84,10 +84,10 @@ def kind_of(file_name: str) -> str:
 def check_suffix(file_name: str) -> str:
     """`kind_of`. Raises InvalidInput where no file of that kind can be read."""
     kind = kind_of(file_name)
-    if kind not in (*SUFFIXES, ".zip"):  # only the archive knows the name of what is inside
+    if kind not in (*SUFFIXES, *PACKED):  # only what is packed tells what is inside
         raise InvalidInput(
             "“{file}” is not a supported file type.",
-            "Use one of {known}, or one of them as .gz or .zip.",
-            file=file_name, known=", ".join(SUFFIXES),
+            "Use one of {known}, or one of them packed as {packed}.",
+            file=file_name, known=", ".join(SUFFIXES), packed=", ".join(PACKED),
         )  # fmt: skip
     return kind

@@ -15,6 +15,9 @@ MAX_UNUSED = 200  # paths of what is not used that are told apart: a row's names
 
 NOTE_KINDS: Mapping[str, str] = {
     "number_as_text": N_("“{field}” has numbers or booleans in {n} {n:row|rows}: they are read as their text."),
+    # files
+    "read_as": N_("“{file}” is read as {kind}, as that is what it holds."),
+    "members_together": N_("{n} {n:file|files} of “{file}” are read as one dataset: {members}."),
     # JSON
     "json_remarks": N_("Remarks in {n} {n:place|places} of the JSON were passed over."),
     "json_commas": N_("In {n} {n:place|places} of the JSON, a comma too many was passed over, or a missing one added."),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.domain.datasets.clean_actions import read_actions
-from studio.domain.datasets.file_format import ENCODINGS, SUFFIXES, read_options, shown_encoding
+from studio.domain.datasets.file_format import ENCODINGS, PACKED, SUFFIXES, read_options, shown_encoding
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.jobs.ingest import Tokenizer
 from studio.domain.translation import N_
@@ -106,7 +106,7 @@ def listing(studio: Studio, request: gr.Request) -> dict[str, Any]:
         "rows": [shown_dataset(dataset, language, versions[dataset.name]) for dataset in studio.datasets.list()],
         "models": [{"name": m.name, "ready": m.status == "ready"} for m in studio.models.list()],
         "sample": sample_path().stem,
-        "suffixes": list(SUFFIXES),
+        "suffixes": [*SUFFIXES, *PACKED],
         "encodings": [{"value": name, "label": shown_encoding(name)} for name in ENCODINGS],
     }
 

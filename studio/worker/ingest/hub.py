@@ -36,7 +36,7 @@ from studio.domain.translation import N_
 from studio.platform.deadline import within
 from studio.worker.common.progress import Report
 from studio.worker.ingest.readers.multi_file import open_several
-from studio.worker.ingest.readers.open import OpenSource
+from studio.worker.ingest.readers.source import OpenSource
 from studio.worker.models.hub import TIMEOUT_SECONDS, Unreachable, byte_bar, check_room, hub_fault
 
 _MAX_LISTED = 20  # names that are listed where one was not found

@@ -40,7 +40,8 @@ from studio.worker.ingest.cleaning import clean
 from studio.worker.ingest.fast_path import plain_columns, plain_rows, unused_of_columns, unused_of_rows
 from studio.worker.ingest.readers.columnar import Block, items_of
 from studio.worker.ingest.readers.item import Item, as_json
-from studio.worker.ingest.readers.open import OpenSource, open_source
+from studio.worker.ingest.readers.open import open_source
+from studio.worker.ingest.readers.source import OpenSource
 from studio.worker.ingest.writer import VersionWriter
 
 FIRST_ROWS = 20  # by these the format is told
@@ -87,7 +88,10 @@ def read_hub(request: IntakeRequest, source: HubSource, folder: Path, report: Re
     """A split's rows as a version, pinned to their commit."""
     from studio.worker.ingest.hub import open_hub
 
-    rows_source, commit = open_hub(source, request.reading, report)
+    try:
+        rows_source, commit = open_hub(source, request.reading, report)
+    except UnclearReading as unclear:
+        return DatasetSummary(unclear=_unclear_file(unclear), hub=source)
     summary = read_files(request, [(source.repository, rows_source)], folder, report)
     return summary.model_copy(update={"hub": source.model_copy(update={"commit": commit})})
 

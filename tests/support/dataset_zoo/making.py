@@ -35,16 +35,20 @@ class Case:
     more: dict[str, Content] = field(default_factory=dict)  # further files of the same dataset
 
 
+Answers = dict[str, Any]
+"""By each answer that is offered: the rows that come out, None where their columns are then asked for, or the answers
+to a second question of the same option."""
+
+
 @dataclass(frozen=True)
 class Asking:
-    """A file that is read once a person has answered. By each answer that is offered: the rows that come out, None
-    where their columns are then asked for, or the words of a fault that says what to do."""
+    """A file that is read once a person has answered."""
 
     name: str
     file: str
     content: Content
     option: str
-    answers: dict[str, Sequence[Row] | str | None]
+    answers: Answers
 
 
 def chat(*turns: tuple[str, str], **more: Any) -> Row:
