@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from studio.domain.datasets.file_format import SUFFIXES
-from studio.domain.datasets.formats import recognise
+from studio.domain.datasets.recognition import recognise
 from studio.domain.errors import InvalidInput
 from studio.worker.ingest.readers.compressed import Packed
 from studio.worker.ingest.readers.shapes.header import has_known_name
@@ -22,7 +22,7 @@ _ARROW = b"ARROW1\0\0"
 
 def kind_of_bytes(sample: bytes, kind: str) -> str:
     """The kind, or that of a table or workbook under another name."""
-    if sample.startswith(b"PAR1"):
+    if sample.startswith(b"PAR1\x15"):
         return ".parquet"
     if sample.startswith(_ARROW) and kind not in (".arrow", ".feather"):
         return ".arrow"
