@@ -41,3 +41,12 @@ def _is_within(text: str, at: int) -> bool:
 
 def _is_regional(sign: str) -> bool:
     return _REGIONAL[0] <= sign <= _REGIONAL[1]
+
+
+def is_whole(value: str) -> bool:
+    """Has no half of a character (an unpaired surrogate), which no file can hold."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from studio.domain.datasets.columns import has_column
@@ -64,6 +65,11 @@ class Layout:
 
     def as_dict(self) -> dict[str, Any]:
         return {"format": self.format.value, "columns": dict(self.columns)}
+
+    @cached_property
+    def used_columns(self) -> frozenset[str]:
+        """Those of the file that something is read of, be it of what stands inside of them."""
+        return frozenset(name for column in self.columns.values() for name in (column, column.partition(".")[0]))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from studio.domain.chat.spans import is_masked
 from studio.domain.datasets.problem import Problem
-from studio.domain.datasets.rows import is_whole
+from studio.domain.graphemes import is_whole
 
 ROLES = ("system", "user", "assistant")
 PROMPT, REFERENCE = ("prompt", "messages"), ("reference", "completion")

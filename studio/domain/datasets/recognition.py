@@ -8,8 +8,8 @@ from typing import Any
 
 from studio.domain.datasets.columns import columns_of, nested_columns, value_of
 from studio.domain.datasets.formats import PARTS, Format, Layout, excerpt
-from studio.domain.datasets.transcripts import transcript_turns
-from studio.domain.datasets.turn_lists import holds_turns, is_turn
+from studio.domain.datasets.turns.lists import holds_turns, is_turn
+from studio.domain.datasets.turns.transcripts import transcript_turns
 from studio.domain.errors import InvalidInput, StudioError
 
 Rows = Sequence[Mapping[str, Any]]
@@ -24,7 +24,7 @@ _REJECTED = (
 )  # fmt: skip
 _PROMPT = ("prompt", "question", "query", "input", "problem")
 _ANSWER = ("completion", "response", "answer", "output", "solution", "answers.text", "answers")
-CONVERSATION = ("conversations", "conversation", "dialogue", "dialog", "turns", "contents")
+CONVERSATION = ("conversations", "conversation", "dialogue", "dialog", "turns")
 """The names of columns that hold a conversation, beside “messages”."""
 _LABEL = ("label", "labels", "category", "class", "topic", "intent", "sentiment")
 _OPTIONAL: dict[str, Sequence[str]] = {
@@ -33,7 +33,17 @@ _OPTIONAL: dict[str, Sequence[str]] = {
     "label": _LABEL,
     "input": ("input", "context", "passage"),
     "history": ("history",),
-    "prompt": ("prompt", "question", "query", "instruction", "messages", *CONVERSATION, "input.messages", "input"),
+    "prompt": (
+        "prompt",
+        "question",
+        "query",
+        "instruction",
+        "messages",
+        "contents",
+        *CONVERSATION,
+        "input.messages",
+        "input",
+    ),
 }
 
 
@@ -57,7 +67,7 @@ _SHAPES = (
         },
     ),
     _Shape(Format.PREFERENCE, {"prompt": ("messages", *CONVERSATION), "rejected": _REJECTED}),
-    _Shape(Format.CHAT, {"messages": ("messages",)}),
+    _Shape(Format.CHAT, {"messages": ("messages", "contents")}),
     _Shape(Format.SHAREGPT, {"messages": CONVERSATION}),
     _Shape(Format.ALPACA, {"instruction": ("instruction",), "output": ("output", *_ANSWER)}),
     _Shape(Format.PROMPT_COMPLETION, {"prompt": _PROMPT, "completion": _ANSWER}),
@@ -109,12 +119,23 @@ def recognise(rows: Rows) -> Layout:
     )
 
 
+def layout_of(rows: Rows) -> Layout | None:
+    """As `recognise`, with the guess where it has to be asked for which of two is meant; None where there is none."""
+    try:
+        return recognise(rows)
+    except UnclearFormat as unclear:
+        return unclear.guess if unclear.is_ambiguous else None
+
+
 def is_known(rows: Rows) -> bool:
     """Whether their columns are those of a format, be it one that has to be asked for."""
-    try:
-        return bool(recognise(rows))
-    except UnclearFormat as unclear:
-        return unclear.is_ambiguous
+    return layout_of(rows) is not None
+
+
+def holds_conversation(row: Mapping[str, Any]) -> bool:
+    """Whether turns stand in one of its columns, under a name that tells nothing."""
+    layout = guess([row])
+    return layout is not None and "messages" in layout.columns
 
 
 def _fit(shape: _Shape, rows: Rows, column_by_spelling: Mapping[str, str]) -> Layout | None:

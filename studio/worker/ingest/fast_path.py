@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from studio.domain.datasets.formats import Format, Layout
-from studio.domain.datasets.text_parts import is_media_column
-from studio.domain.datasets.turn_fields import NOTHING
+from studio.domain.datasets.turns.fields import NOTHING
+from studio.domain.datasets.turns.text_parts import is_media_column
 from studio.store.datasets.row_file import turn_lists
 
 _ROLES = pa.array(["system", "user", "assistant"])

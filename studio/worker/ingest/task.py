@@ -143,9 +143,7 @@ def read_files(
     finally:
         if writer is not None:
             writer.close()
-    used_columns = {
-        name for layout in layouts for column in layout.columns.values() for name in (column, column.partition(".")[0])
-    }
+    used_columns = {column for layout in layouts for column in layout.used_columns}
     return summary.model_copy(
         update={
             "files": summaries, "unit": summaries[0].unit, "layout": layouts[0].as_dict(), "columns": list(columns),

@@ -8,7 +8,7 @@ from typing import Any
 
 from studio.domain.chat.templates import TemplateChoice
 from studio.domain.datasets.row_parts import Row, pair_contents, trained_content
-from studio.domain.datasets.turn_fields import all_learned, teaches
+from studio.domain.datasets.turns.fields import all_learned, teaches
 from studio.domain.errors import StudioError
 from studio.worker.tokenization.encoder import Encoded, Encoder
 from studio.worker.tokenization.load import load_chat_tokenizer

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from studio.domain.datasets.columns import value_of
+from studio.domain.datasets.formats import PARTS
 from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.read_questions import MAX_CHOICES, ReadChoice, UnclearReading, preview_of
-from studio.domain.datasets.recognition import CONVERSATION, is_known
-from studio.domain.datasets.turn_lists import is_pair
-from studio.domain.datasets.turn_lists import is_turn as is_any_turn
+from studio.domain.datasets.recognition import holds_conversation, is_known, layout_of
+from studio.domain.datasets.turns.lists import is_pair
+from studio.domain.datasets.turns.lists import is_turn as is_any_turn
 from studio.domain.errors import InvalidInput
 from studio.domain.translation import N_
 from studio.worker.ingest.readers.item import Item, as_json
@@ -271,15 +273,14 @@ def fits(rows: Sequence[Any]) -> bool:
 
 def _is_one_row(value: Mapping[str, Any]) -> bool:
     """Rather than something that holds rows."""
-    if not fits([value]) or rows_of_columns(value) is not None:
+    if rows_of_columns(value) is not None:
         return False
-    lists = {key: inner for key, inner in value.items() if isinstance(inner, list)}
-    first = {key: next((x for x in inner if isinstance(x, dict)), None) for key, inner in lists.items()}
-    return not any(
-        fits([inner]) and not ((is_pair(inner) or is_any_turn(inner)) and str(key).strip().lower() in CONVERSATION)
-        for key, inner in first.items()
-        if inner is not None
-    )
+    layout = layout_of([value])
+    if layout is None:
+        return holds_conversation(value)
+    columns = [value_of(value, layout.columns[part]) for part in PARTS[layout.format].needed if part in layout.columns]
+    first = [next((x for x in inner if isinstance(x, dict)), None) for inner in columns if isinstance(inner, list)]
+    return not any(fits([inner]) and not (is_pair(inner) or is_any_turn(inner)) for inner in first if inner is not None)
 
 
 def _are_alike(lists: Sequence[Sequence[Any]]) -> bool:

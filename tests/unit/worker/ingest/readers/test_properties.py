@@ -20,7 +20,8 @@ from studio.domain.datasets.file_format import SUFFIXES, ReadOptions
 from studio.domain.datasets.formats import PARTS, Format, Layout
 from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
-from studio.domain.datasets.rows import ROLE_OF, read_row
+from studio.domain.datasets.rows import read_row
+from studio.domain.datasets.turns.reader import ROLE_OF
 from studio.domain.errors import InvalidInput
 from studio.store.datasets.row_file import SCHEMAS, RowFileWriter, read_rows
 from studio.worker.ingest.readers import json_document

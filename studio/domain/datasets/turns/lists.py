@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from studio.domain.datasets.transcripts import transcript_turns
+from studio.domain.datasets.turns.transcripts import transcript_turns
 
 ROLE_KEYS = ("role", "from", "speaker", "sender")
 CONTENT_KEYS = ("content", "value", "text", "parts", "message")

@@ -9,7 +9,7 @@ import pytest
 
 from studio.domain.datasets.recognition import recognise
 from studio.domain.datasets.rows import read_row
-from studio.domain.datasets.tool_calls import WrongTools, read_call, read_calls, read_tools
+from studio.domain.datasets.turns.tool_calls import WrongTools, read_call, read_calls, read_tools
 from tests.support.tool_conversations import WEATHER
 
 HELLO = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}

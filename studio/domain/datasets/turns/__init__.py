@@ -1,0 +1,1 @@
+"""Turns of conversations, in the spellings that datasets have."""
