@@ -43,6 +43,7 @@ class TrainedDataset(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     name: str
     version: int = 1
+    format: str = ""
     sha256: str
     weight: float = 1.0
     rows: int = 0

@@ -19,7 +19,8 @@ from tests.support.waiting import wait_for
 
 ROWS = [{"prompt": f"What is {i // 2}?", "completion": f"It is {i // 2}, of course."} for i in range(40)]
 SPEC = {
-    "model": {"name": "tiny", "precision": "fp32"}, "data": {"name": "captain"}, "lora": {"r": 4},
+    "model": {"name": "tiny", "precision": "fp32"}, "data": {"name": "captain", "mix": ["butler=0.5"]},
+    "lora": {"r": 4},
     "training": {"max_steps": 4, "save_steps": 2, "max_length": 64, "per_device_train_batch_size": 2},
     "watch": {"samples": 0},
 }  # fmt: skip
@@ -29,14 +30,16 @@ Listing = dict[str, list[dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
-    """A home with a model, a dataset in two versions, a run and its adapter."""
+    """A home with a model, a dataset in two versions and another one, a run on both and its adapter."""
     home = tmp_path_factory.mktemp("made") / "home"
-    rows = home.with_name("captain.jsonl")
+    rows, others = home.with_name("captain.jsonl"), home.with_name("butler.jsonl")
     rows.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    others.write_text("".join(json.dumps({**row, "completion": "Certainly, sir."}) + "\n" for row in ROWS[::2]))
     studio = build(read_settings({}, home=home))
     studio.models.add(str(tiny))
     studio.datasets.wait(studio.datasets.add(rows))
     studio.datasets.wait(studio.datasets.clean("captain", CleanActions(drop_duplicates="exact")))
+    studio.datasets.wait(studio.datasets.add(others))
     wait_for(lambda: ticked(studio).models.get("tiny").status == "ready", seconds=120, what="the model")
     run = studio.runs.submit(read_spec(SPEC), "brine")
     wait_for(lambda: ticked(studio).runs.get(run).status == "finished", seconds=240, what="the run")
@@ -83,10 +86,13 @@ def check_same(before: Listing, after: Listing, *, runs: Sequence[str] = ()) -> 
     assert told(after["models"], "name", "status", "size") == told(before["models"], "name", "status", "size")
     version = ("name", "version", "status", "rows", "sha256")
     assert told(after["datasets"], *version) == told(before["datasets"], *version)
-    run = ("id", "name", "status", "step", "train_loss", *runs)
+    run = ("id", "name", "status", "step", "train_loss", "mixture", *runs)
     assert told(after["runs"], *run) == told(before["runs"], *run)
     adapter = ("name", "base_name", "dataset_name", "dataset_version", "dataset_sha256", "run_id", "train_loss", "size")
     assert told(after["adapters"], *adapter) == told(before["adapters"], *adapter)
+    assert [a["mixture"] for a in after["adapters"]] == [["butler@1=0.5"]] * len(before["adapters"])
+    mixtures = [[a["details"]["datasets"] for a in each["adapters"]] for each in (before, after)]
+    assert mixtures[0] == mixtures[1] and [d["name"] for d in mixtures[1][0]] == ["captain", "butler"]
 
 
 def test_what_is_added_after_the_catalogue_was_lost_erases_nothing(home: Path, tmp_path: Path) -> None:
@@ -95,8 +101,8 @@ def test_what_is_added_after_the_catalogue_was_lost_erases_nothing(home: Path, t
     other = tmp_path / "other.jsonl"
     other.write_text(json.dumps(ROWS[0]) + "\n")
     done = studio(home, "datasets", "add", str(other), "--json")
-    assert "1 base model, 2 datasets, 1 run, 1 adapter" in done.stderr
-    assert json.loads(done.stdout)["id"] == 3
+    assert "1 base model, 3 datasets, 1 run, 1 adapter" in done.stderr
+    assert json.loads(done.stdout)["id"] == 4
     assert studio(home, "datasets", "delete", "other").returncode == 0
     assert before <= files(home)
 

@@ -30,6 +30,13 @@ function tooLarge(isKnown, isHopeless) {
   );
 }
 
+function rowsToTrainOn({ train_rows: rows, epoch_rows: counts }) {
+  const each = counts.reduce((sum, count) => sum + count, 0);
+  return each === rows
+    ? formatNumber(rows)
+    : t("{n} ({each} an epoch)", { n: formatNumber(rows), each: formatNumber(each) });
+}
+
 // What the run will be: everything that is known before it begins, and nothing else.
 export function estimateCard(place) {
   const range = ([least, most]) =>
@@ -52,7 +59,7 @@ export function estimateCard(place) {
       render(
         place,
         facts([
-          [t("Rows to train on"), plan ? formatNumber(plan.train_rows) : waiting],
+          [t("Rows to train on"), plan ? rowsToTrainOn(plan) : waiting],
           [t("Rows to validate on"), plan ? formatNumber(plan.eval_rows) : waiting],
           [
             t("Steps"),

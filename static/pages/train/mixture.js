@@ -34,7 +34,13 @@ export function mixtureFields(beginning, help, onEdit) {
   const list = h("ul", { class: "mixture-rows" });
   const table = h(
     "div",
-    { class: "mixture", id: "mixture", role: "group", "aria-label": t("Datasets of the run"), hidden: true },
+    {
+      class: "mixture",
+      id: "mixture",
+      role: "group",
+      "aria-label": t("Datasets of the run"),
+      hidden: Number(beginning.weight) === 1,
+    },
     h("p", { class: "help" }, help),
     h(
       "div",

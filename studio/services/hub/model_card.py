@@ -175,7 +175,7 @@ def _data(adapter: Adapter) -> str:
     ]
     of_all: list[tuple[str, Any]] = [
         ("Objective", objective_of(adapter.spec).label),
-        ("Trained on", objective_of(adapter.spec).trained_part(adapter.details.format) or None),
+        *_trained_parts(adapter),
         ("Rows left out, with nothing to learn within max length", adapter.details.dropped_rows or None),
     ]
     if not datasets:
@@ -189,6 +189,14 @@ def _data(adapter: Adapter) -> str:
         cells = [each.name, each.version, each.rows, each.weight, each.epoch_rows, each.sha256]
         lines.append(f"| {' | '.join(_text(_value(cell)) for cell in cells)} |")
     return "\n".join(lines) + "\n\n" + _table(("Training data", ""), of_all)
+
+
+def _trained_parts(adapter: Adapter) -> Iterator[tuple[str, Any]]:
+    objective, datasets = objective_of(adapter.spec), adapter.details.datasets
+    if len(datasets) < 2:
+        yield "Trained on", objective.trained_part(adapter.details.format) or None
+    else:
+        yield from ((f"Trained on of {d.name}", objective.trained_part(d.format) or None) for d in datasets)
 
 
 def _results(adapter: Adapter) -> Iterator[tuple[str, Any]]:

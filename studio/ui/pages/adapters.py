@@ -12,10 +12,10 @@ from studio.domain.naming import slug
 from studio.domain.spec.run_spec import method_of, objective_of
 from studio.domain.translation import N_
 from studio.services.hub.files import GENERATION_CONFIG
-from studio.ui.language import language_of, translate
+from studio.ui.language import language_of
 from studio.ui.page import Page
 from studio.ui.presenters.colours import colour_of
-from studio.ui.presenters.run import settings_of
+from studio.ui.presenters.run import settings_of, trained_part
 from studio.ui.view import view
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def detail(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
     adapter = studio.adapters.get(name)
     fields = adapter.as_dict() | {"method": method(adapter), "settings": settings_of(adapter.spec)}
     del fields["spec"]
-    fields["trained_part"] = translate(
-        objective_of(adapter.spec).trained_part(adapter.details.format), language_of(request)
-    )
+    details = adapter.details
+    formats = [(each.name, each.format) for each in details.datasets] or [("", details.format or "")]
+    fields["trained_part"] = trained_part(objective_of(adapter.spec), formats, language_of(request))
     fields["says_where_it_ends"] = (Path(adapter.path) / GENERATION_CONFIG).is_file()
     return fields | {"measured": studio.evaluations.of_adapter(name), "metrics": metrics.describe()}
 

@@ -22,10 +22,11 @@ from studio.services.runs.adapter_size import sizes
 from studio.services.runs.memory_estimate import memory_of
 from studio.services.runs.plan import plan
 from studio.services.shared.machine import look_at_machine
-from studio.ui.language import language_of, sentence_of, translate
+from studio.ui.language import language_of, sentence_of
 from studio.ui.page import Page
 from studio.ui.pages.train_review import NOTHING_TO_REVIEW, token_review
 from studio.ui.presenters.model import shown_model
+from studio.ui.presenters.run import trained_part
 from studio.ui.view import view
 
 if TYPE_CHECKING:
@@ -125,8 +126,8 @@ def check(studio: Studio, values: Values, request: gr.Request) -> dict[str, Any]
     rows = [d.trainable_rows for d in datasets]
     validation = _dataset_or_none(studio, spec.data.validation_name)
     run_plan = None
-    if dataset and dataset.format:
-        answer["trained_part"] = translate(spec.objective.trained_part(dataset.format), language)
+    if datasets and all(d.format for d in datasets):
+        answer["trained_part"] = trained_part(spec.objective, [(d.name, d.format) for d in datasets], language)
     if rows and min(rows) > 0:
         run_plan = plan(spec, rows, validation.trainable_rows if validation else 0)
         answer["plan"] = asdict(run_plan)

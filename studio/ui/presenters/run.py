@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from studio.domain.errors import StudioError
+from studio.domain.events import Started
+from studio.domain.spec.objectives import ObjectiveSpec
 from studio.domain.spec.run_spec import defaults, objective_of
 from studio.services.runs.device_placement import NO_DEVICE
 from studio.services.runs.progress import NOTES
@@ -38,11 +41,21 @@ def shown_run(run: Run, adapter: Adapter | None, language: str) -> dict[str, Any
         "problem": problem,
         "remedy": remedy,
         "started": as_json(run.started),
-        "trained_part": translate(
-            objective_of(run.spec).trained_part(run.started.format if run.started else ""), language
-        ),
+        "trained_part": trained_part(objective_of(run.spec), _formats(run.started) if run.started else [], language),
         **_why_it_waits(run, language),
     }
+
+
+def trained_part(objective: ObjectiveSpec, formats: Sequence[tuple[str, str]], language: str) -> str:
+    """What of the rows is trained on, in a sentence; where there are several datasets, (name, format) each, one for each
+    of which not all is."""
+    sentences = [(name, objective.trained_part(format)) for name, format in formats]
+    told = [(name, translate(sentence, language)) for name, sentence in sentences if sentence]
+    return " ".join(f"{name}: {words}" if len(formats) > 1 else words for name, words in told)
+
+
+def _formats(told: Started) -> list[tuple[str, str]]:
+    return [(each.name, each.format) for each in told.datasets] or [("", told.format)]
 
 
 def history_of(runs: Runs, id: int, language: str) -> list[dict[str, Any]]:

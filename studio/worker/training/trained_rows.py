@@ -88,6 +88,7 @@ def trained_datasets(
         TrainedDataset(
             name=dataset.name,
             version=dataset.version,
+            format=dataset.format,
             sha256=dataset.sha256,
             weight=weight,
             rows=dataset.rows,

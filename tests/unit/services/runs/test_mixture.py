@@ -125,6 +125,20 @@ def test_what_a_waiting_run_trains_on_or_is_measured_by_is_in_use(runs: Runs, ca
     assert not any(map(catalogue.dataset_is_in_use, catalogue.datasets()))
 
 
+def test_adapters_of_a_dataset_are_those_that_learned_from_it_among_others_too(catalogue: Catalogue) -> None:
+    crew, tales = catalogue.dataset("crew"), catalogue.dataset("tales@1")
+    datasets = [{"name": d.name, "version": d.version, "sha256": d.sha256} for d in (crew, tales)]
+    catalogue.add_adapter(
+        name="both", path="/a", size=1, base_name="m", base_reference="m", base_source="hub", dataset_id=crew.id,
+        dataset_name="crew", dataset_sha256=crew.sha256, dataset_rows=40, mixture=["tales@1=0.5"], spec={}, seed=1,
+        versions={}, steps=1, details={"datasets": datasets},
+    )  # fmt: skip
+    for reference, names in (("crew", ["both"]), ("tales@1", ["both"]), ("tales@2", []), ("held", [])):
+        assert [a.name for a in catalogue.adapters_of_dataset(catalogue.dataset(reference))] == names
+    (found,) = catalogue.adapters("tales")
+    assert found.dataset_names == ["crew", "tales"]
+
+
 def test_a_worker_is_asked_for_all_datasets_with_their_weights(
     runs: Runs, catalogue: Catalogue, tmp_path: Path
 ) -> None:

@@ -167,6 +167,8 @@ def test_a_check_names_what_cannot_be_mixed_before_it_is_started(studio, model):
     add_rows(studio, "pairs", 40, format="preference")
     answer = train.check(studio, values("pairs", data__mix=["crew"], objective__kind="orpo"), IN_ENGLISH)
     assert answer["clashes"] == ["data.mix"] and "“crew”" in answer["faults"]["data.mix"]
+    answer = train.check(studio, values("crew", data__mix=["pairs"]), IN_ENGLISH)
+    assert answer["clashes"] == [] and answer["trained_part"].startswith("pairs: ")
     answer = train.check(studio, values("crew", data__mix=["crew@1=0.5"]), IN_ENGLISH)
     assert "“crew”" in answer["faults"]["data.mix"]
 
