@@ -47,8 +47,8 @@ def shown_run(run: Run, adapter: Adapter | None, language: str) -> dict[str, Any
 
 
 def trained_part(objective: ObjectiveSpec, formats: Sequence[tuple[str, str]], language: str) -> str:
-    """What of the rows is trained on, in a sentence; where there are several datasets, (name, format) each, one for each
-    of which not all is."""
+    """What of the rows is trained on, in a sentence; of several datasets, (name, format) each, one for each of which it
+    is not all."""
     sentences = [(name, objective.trained_part(format)) for name, format in formats]
     told = [(name, translate(sentence, language)) for name, sentence in sentences if sentence]
     return " ".join(f"{name}: {words}" if len(formats) > 1 else words for name, words in told)
