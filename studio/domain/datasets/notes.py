@@ -49,6 +49,10 @@ NOTE_KINDS: Mapping[str, str] = {
         "Most lines beyond plain English look garbled as {encoding}: choose the file's encoding, or fix its text at "
         "the source."
     ),
+    "threads": N_("{n} {n:message was|messages were} put together as conversations, by “{field}”."),
+    "unanswered": N_("{n} {n:question|questions} at the end of a conversation {n:has|have} no answer: left out."),
+    "behind_missing": N_("{n} {n:message|messages} behind one that is missing {n:is|are} left out."),
+    "deleted_message": N_("{n} deleted {n:message is|messages are} left out."),
     "first_of_several": N_("“{field}” has several answers in {n} {n:row|rows}: the first one is used."),
 }
 """By code: a template for the values of a note and `n`, its rows."""

@@ -68,6 +68,16 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
         "Nothing after this point could be read.",
         "Fix the problem before it, or save the file as JSON Lines, where one fault costs only one row.",
     ),
+    "no_parent": ProblemKind(
+        "A message without the one before",
+        "The message that this one answers, “{parent}”, is not there.",
+        "Add it, or skip this one and what follows it.",
+    ),
+    "same_message": ProblemKind(
+        "A message twice",
+        "A message “{id}” is there already, in row {twin}.",
+        "Give each message an id of its own.",
+    ),
     # the row's form
     "not_an_object": ProblemKind(
         "Not an object", "This is not an object; its type is {found}.", "Each row must be an object with named fields."

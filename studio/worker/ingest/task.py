@@ -42,6 +42,7 @@ from studio.worker.ingest.readers.columnar import Block, items_of
 from studio.worker.ingest.readers.item import Item, as_json
 from studio.worker.ingest.readers.open import open_source
 from studio.worker.ingest.readers.source import OpenSource
+from studio.worker.ingest.threads import conversations, thread_columns
 from studio.worker.ingest.writer import VersionWriter
 
 FIRST_ROWS = 20  # by these the format is told
@@ -109,7 +110,13 @@ def read_files(
     try:
         for index, (name, source) in enumerate(sources):
             first, everything = _first_items(source)
-            samples = [item[1] for item in first if not isinstance(item, Problem) and isinstance(item[1], dict)]
+            samples = _rows_of(first)
+            if not request.layout and (columns_of_threads := thread_columns(samples)):
+                items = everything if source.blocks is None else chain.from_iterable(map(items_of, everything))
+                items = conversations(items, columns_of_threads, source.notes, name)
+                source = replace(source, blocks=None, items=items)
+                first, everything = _first_items(source)
+                samples = _rows_of(first)
             summaries.append(
                 FileSummary(
                     name=name, unit=source.unit, encoding=source.encoding, detected=source.detected,
@@ -152,6 +159,10 @@ def read_files(
             "notes": [note for notes in notes_of_files for note in notes.found()],
         }
     )  # fmt: skip
+
+
+def _rows_of(items: Iterable[Item]) -> list[dict[str, Any]]:
+    return [item[1] for item in items if not isinstance(item, Problem) and isinstance(item[1], dict)]
 
 
 def _first_items(source: OpenSource) -> tuple[list[Item], Iterator[Any]]:

@@ -15,6 +15,10 @@ TALK = chat(("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d")
 OF_PREFERENCE, OF_RATED = {"format": "preference"}, {"format": "unpaired"}
 
 
+def message(id: str, parent: str | None, role: str, text: str) -> Row:
+    return {"message_id": id, "parent_id": parent, "role": role, "text": text, "deleted": False, "lang": "en"}
+
+
 def rated(prompt: str, completion: str, label: bool) -> Row:
     return {
         "prompt": [{"role": "user", "content": prompt}],
@@ -97,6 +101,44 @@ SPELLINGS = [
         "a.csv",
         'conversation\n"Human: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: d"\n',
         [TALK],
+    ),
+    # threads
+    Case(
+        "threads of OpenAssistant",
+        "a.parquet",
+        parquet(
+            [
+                message("1", None, "prompter", "a"),
+                message("2", "1", "assistant", "b"),
+                message("3", "2", "prompter", "c"),
+                message("4", "3", "assistant", "d"),
+                message("5", "1", "assistant", "e"),
+                message("6", "5", "prompter", "And then?"),
+                message("7", None, "prompter", "Anyone?"),
+                message("8", "0", "assistant", "To whom?"),
+                message("4", "3", "assistant", "once more"),
+                message("9", "8", "prompter", "Behind it."),
+                {**message("10", "3", "assistant", "gone"), "deleted": True},
+            ]
+        ),
+        [TALK, said("a", "e")],
+        [(7, "no_answer", "text"), (8, "no_parent", "parent_id"), (9, "same_message", "message_id")],
+        expected={
+            "format": "chat",
+            "notes": [("deleted_message", 1), ("threads", 9), ("unanswered", 1), ("behind_missing", 1)],
+        },
+    ),
+    Case(
+        "threads that go round in a circle",
+        "a.jsonl",
+        lines(
+            message("1", None, "user", "q"),
+            message("2", "1", "assistant", "a"),
+            message("3", "4", "user", "q"),
+            message("4", "3", "assistant", "a"),
+        ),
+        [said("q", "a")],
+        [(3, "no_parent", "parent_id"), (4, "no_parent", "parent_id")],
     ),
     # a question and its answer
     Case(
