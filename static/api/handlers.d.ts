@@ -23,8 +23,13 @@ export interface Handlers {
       result: any;
     };
     delete: { args: { name: string }; result: null };
+    edited_row: { args: { name: string; edit: any; model?: string }; result: any };
     listing: { args: Record<string, never>; result: any };
     look: { args: { name: string }; result: any };
+    preview_cleaning: {
+      args: { name: string; actions: any; model?: string; max_length?: number; validation?: string };
+      result: any;
+    };
     problems: {
       args: {
         name: string;
@@ -49,6 +54,7 @@ export interface Handlers {
       };
       result: any;
     };
+    refused: { args: { name: string; offset?: number }; result: any };
     rows: {
       args: {
         name: string;
@@ -60,6 +66,7 @@ export interface Handlers {
       };
       result: any;
     };
+    save_edits: { args: { name: string; edits: any[] }; result: any };
     stop_counting: { args: { name: string; model: string; max_length?: number; validation?: string }; result: null };
     try_columns: { args: { name: string; layout: any }; result: any[] };
     twins: { args: { name: string; row: number }; result: any };

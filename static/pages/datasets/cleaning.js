@@ -5,6 +5,7 @@ import { h } from "../../lib/dom.js";
 import { formatNumber } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { button } from "../../ui/button.js";
+import { previewCleaning } from "./cleaning_preview.js";
 import { countOptions } from "./token_counts.js";
 
 /** @typedef {import("./types").Context} Context */
@@ -18,12 +19,21 @@ import { countOptions } from "./token_counts.js";
  */
 export function cleaningPanel({ ctx, dataset, offers, countState, onCleaned }) {
   if (!offers.length) return null;
+  const question = (offerList) => ({
+    name: dataset.reference,
+    model: countState.model || "",
+    ...countOptions(),
+    actions: Object.fromEntries(offerList.map((offer) => [offer.name, chosenValue(dataset, offer)])),
+  });
   const clean = (offerList) => async (event) => {
-    const actions = Object.fromEntries(offerList.map((offer) => [offer.name, chosenValue(dataset, offer)]));
-    const question = { name: dataset.reference, model: countState.model || "", ...countOptions(), actions };
-    const answer = await ctx.act(event.currentTarget, "clean", question);
+    const answer = await ctx.act(event.currentTarget, "clean", question(offerList));
     if (answer) onCleaned(answer.dataset);
   };
+  // What changes rows is shown before it is done, and so is what is done together.
+  const start = (offerList) =>
+    offerList.length > 1 || offerList[0].changes
+      ? () => previewCleaning({ ctx, dataset, offers: offerList, question, onCleaned })
+      : clean(offerList);
   const note = h("span", { class: "hint" }, t("This creates a new version; the current one is kept."));
   return h(
     "section",
@@ -37,7 +47,7 @@ export function cleaningPanel({ ctx, dataset, offers, countState, onCleaned }) {
           {},
           h("i", { class: `level ${offer.level === "error" ? "err" : "warn"}`, "aria-hidden": "true" }),
           h("span", { class: "what" }, words(dataset, offer), offers.length === 1 && note),
-          button(offer.label, clean([offer]), { small: true, id: idOf(offer) }),
+          button(offer.changes ? `${offer.label}…` : offer.label, start([offer]), { small: true, id: idOf(offer) }),
         ),
       ),
     ),
@@ -46,7 +56,7 @@ export function cleaningPanel({ ctx, dataset, offers, countState, onCleaned }) {
         "div",
         { class: "row" },
         note,
-        button(t("Clean up all"), clean(offers), { small: true, kind: "primary", id: "clean-all" }),
+        button(t("Heal all…"), start(offers), { small: true, kind: "primary", id: "clean-all" }),
       ),
   );
 }

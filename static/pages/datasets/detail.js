@@ -14,12 +14,14 @@ import { tabs } from "../../ui/tabs.js";
 import { toast } from "../../ui/toast.js";
 import { cleaningPanel } from "./cleaning.js";
 import { columnMapping } from "./column_mapping.js";
+import { editBar } from "./edits.js";
 import { datasetHeader } from "./header.js";
 import { versionHistory } from "./history.js";
 import { deleteDataset, intakeProgress } from "./list.js";
 import { problemList } from "./problems.js";
 import { readOptions } from "./read_options.js";
 import { readQuestion } from "./read_question.js";
+import { openRow } from "./row_dialog.js";
 import { rowList } from "./rows.js";
 import { tokenCounter } from "./token_counts.js";
 import { tokenLengths } from "./token_lengths.js";
@@ -40,9 +42,10 @@ export function datasetDetail(ctx, page) {
   const id = "dataset-name";
   const head = h("div", { class: "stack head" });
   const cleaning = h("div");
+  const edits = h("div");
   const content = h("div", { class: "stack" });
-  const element = h("section", { class: "card", id: "dataset", "aria-labelledby": id }, head, cleaning, content);
-  for (const place of [element, head, cleaning, content]) place.draws = true;
+  const element = h("section", { class: "card", id: "dataset", "aria-labelledby": id }, head, cleaning, edits, content);
+  for (const place of [element, head, cleaning, edits, content]) place.draws = true;
   let openReference = "";
   /** @type {any} */
   let record = null;
@@ -81,6 +84,7 @@ export function datasetDetail(ctx, page) {
     counting?.end();
     [record, built, counting, tabList, panels] = [null, "", null, null, {}];
     render(cleaning);
+    render(edits);
     delete element.dataset.status;
     delete element.dataset.reference;
   }
@@ -94,6 +98,7 @@ export function datasetDetail(ctx, page) {
       counting?.end();
       [counting, tabList, panels] = [null, null, {}];
       render(cleaning);
+      render(edits);
       build();
       built = state;
     } else if (dataset.status === "reading") build();
@@ -156,13 +161,21 @@ export function datasetDetail(ctx, page) {
         refreshAll();
         counting.ask(dataset.rows <= 20000);
       },
+      modelName: () => readQuery().model || counting?.state.model || "",
+      edited: () => {
+        drawEdits(view);
+        panels.rows?.redraw();
+      },
       remove: async (button, row) =>
         (await deleteDataset(ctx, button, row, { version: true })) &&
         (row.id === dataset.id ? go(dataset.name) : load()),
     };
     if (dataset.status === "reading") return render(content, readingPart(dataset));
     if (dataset.status === "failed") {
-      const readable = dataset.from_files && record.steps[record.steps.length - 1].action !== "clean";
+      const readable =
+        dataset.from_files &&
+        record.steps[record.steps.length - 1].action !== "clean" &&
+        record.steps[record.steps.length - 1].action !== "edit";
       return render(content, errorPanel(dataset.fault), readable && readOptions(view), removeButton(dataset));
     }
     if (dataset.status === "unclear") {
@@ -206,6 +219,7 @@ export function datasetDetail(ctx, page) {
     });
     render(content, cleanedNote(record), tabList);
     drawCleaning();
+    drawEdits(view);
     if (dataset.rows) counting.begin();
     return undefined;
   }
@@ -251,6 +265,19 @@ export function datasetDetail(ctx, page) {
         offers: counting.state.status === "done" ? counting.state.offers : record.offers,
         countState: counting.state,
         onCleaned: (next) => go(next.name),
+      }),
+    );
+
+  const drawEdits = (view) =>
+    render(
+      edits,
+      editBar({
+        ctx,
+        dataset: record.dataset,
+        nextVersion: Math.max(...record.versions.map((each) => each.version)) + 1,
+        open: (key, edit) => openRow(view, { edit, key }),
+        changed: view.edited,
+        saved: (next) => go(next.name),
       }),
     );
 

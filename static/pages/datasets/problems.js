@@ -10,6 +10,8 @@ import { searchField } from "../../ui/controls.js";
 import { pager } from "../../ui/pager.js";
 import { emptyState, errorPanel, skeleton } from "../../ui/panels.js";
 import { dataTable } from "../../ui/table.js";
+import { editsOf } from "./edits.js";
+import { openRow } from "./row_dialog.js";
 import { countOptions } from "./token_counts.js";
 import { compareButton } from "./twins.js";
 
@@ -143,7 +145,15 @@ export function problemList(view) {
 
   function table() {
     const lines = dataset.details.unit !== "row";
-    const place = (row) => (row.line > 0 ? formatNumber(row.line) : "–");
+    const place = (row) => {
+      const edit = row.row >= 0 ? { row: row.row } : row.row < -1 ? { refused: -2 - row.row } : null;
+      const words = row.line > 0 ? formatNumber(row.line) : row.row >= 0 ? `+${formatNumber(row.row + 1)}` : "–";
+      if (!edit) return words;
+      const key = row.row >= 0 ? `row-${row.row}` : `refused-${edit.refused}`;
+      const open = () => openRow(view, { edit: editsOf(dataset.reference).get(key) ?? edit, key, field: row.field });
+      const label = `${lines ? t("Line") : t("Row")} ${words}: ${t("open the row")}`;
+      return h("button", { type: "button", class: "link", "aria-label": label, onclick: open }, words);
+    };
     return dataTable({
       label: t("Problems"),
       rows: result.problems.map((problem, i) => ({ ...problem, id: result.offset + i })),

@@ -6,10 +6,15 @@ import { formatNumber } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { readQuery, setQuery } from "../../lib/url.js";
 import { button } from "../../ui/button.js";
+import { pill } from "../../ui/card.js";
 import { searchField, segmented } from "../../ui/controls.js";
 import { pager } from "../../ui/pager.js";
 import { emptyState, errorPanel, notePanel, skeleton } from "../../ui/panels.js";
+import { editsOf, editWords } from "./edits.js";
 import { messageNodes } from "./messages.js";
+import { refusedRows } from "./refused.js";
+import { openRow } from "./row_dialog.js";
+import { seenText } from "./seen_text.js";
 import { countOptions, readMaxLength } from "./token_counts.js";
 
 /** @typedef {import("./types").DatasetView} DatasetView */
@@ -30,7 +35,10 @@ export function rowList(view) {
   let ticket = 0; // of the newest request; 0 before the first
   /** @type {any} */
   let target = null; // the number of a row that is to be brought into sight
-  let raw = readQuery().view === "raw";
+  const views = ["seen", "raw", ...(dataset.bad_rows ? ["refused"] : [])];
+  const isOne = (name) => views.includes(name);
+  /** @type {string} */
+  let shown = isOne(readQuery().view) ? readQuery().view || "" : dataset.rows || !dataset.bad_rows ? "seen" : "refused";
 
   const find = searchField({
     label: t("Search the rows"),
@@ -43,19 +51,29 @@ export function rowList(view) {
   inputIn(find).id = "row-search";
   const kinds = segmented({
     label: t("Rows"),
-    value: raw ? "raw" : "seen",
+    value: shown,
     items: [
       { value: "seen", label: t("As the model sees them") },
       { value: "raw", label: t("Raw") },
-    ],
+      { value: "refused", label: t("Unusable ({n})", { n: formatNumber(dataset.bad_rows) }) },
+    ].filter((item) => isOne(item.value)),
     onChange: (value) => {
-      raw = value === "raw";
-      setQuery({ view: raw ? "raw" : null });
-      if (result) draw();
+      const isOther = (value === "refused") !== (shown === "refused");
+      shown = value;
+      setQuery({ view: value === "seen" ? null : value, ...(isOther ? { offset: null } : {}) });
+      if (isOther) load();
+      else if (result) draw();
     },
   });
   kinds.draws = true;
-  const drawTools = () => render(tools, kinds, find, !raw && view.modelSelect("row-model"));
+  const drawTools = () =>
+    render(
+      tools,
+      kinds,
+      shown !== "refused" && find,
+      shown === "seen" && view.modelSelect("row-model"),
+      button(t("Add a row"), () => openRow(view, { edit: {} }), { icon: "add", small: true, id: "add-row" }),
+    );
   drawTools();
   render(list, skeleton(9));
 
@@ -63,13 +81,11 @@ export function rowList(view) {
     const mine = ++ticket;
     const { offset, model, search } = readQuery();
     try {
-      const answer = await ctx.read("rows", {
-        name: dataset.reference,
-        offset: Number(offset) || 0,
-        search: search || "",
-        model: model || "",
-        ...countOptions(),
-      });
+      const place = { name: dataset.reference, offset: Number(offset) || 0 };
+      const answer =
+        shown === "refused"
+          ? await ctx.read("refused", place)
+          : await ctx.read("rows", { ...place, search: search || "", model: model || "", ...countOptions() });
       if (mine !== ticket) return;
       if (!answer.rows.length && answer.total && answer.offset) {
         // An address from before, behind the last row.
@@ -85,6 +101,8 @@ export function rowList(view) {
 
   function draw() {
     drawTools();
+    if (shown === "refused") return void render(list, refusedRows(view, result), footer());
+    const raw = shown === "raw";
     const { search } = readQuery();
     render(
       list,
@@ -139,6 +157,8 @@ export function rowList(view) {
         );
 
   function rowItem(row) {
+    const raw = shown === "raw";
+    const edit = editsOf(dataset.reference).get(`row-${row.number}`);
     const cut = raw || !row.parts ? row.turns.reduce((sum, turn) => sum + turn.cut, 0) : row.cut;
     return h(
       "li",
@@ -151,13 +171,24 @@ export function rowList(view) {
           ? messageNodes(row, dataset.kind)
           : row.error
             ? h("p", { class: "field-error" }, row.error)
-            : renderedText(row),
+            : seenText(row),
         !raw &&
           !row.parts &&
           !row.error &&
           result.model &&
           h("p", { class: "hint" }, t("It is rated bad, so a supervised run leaves it out.")),
-        counts(row),
+        h(
+          "div",
+          { class: "row spread row-foot" },
+          counts(row),
+          edit && pill(editWords(edit), "warn"),
+          button(t("Edit"), () => openRow(view, { edit: edit ?? { row: row.number }, key: `row-${row.number}` }), {
+            icon: "edit",
+            small: true,
+            kind: "quiet",
+            "aria-label": t("Edit row {n}", { n: formatNumber(row.number + 1) }),
+          }),
+        ),
         cut > 0 &&
           button(
             t("Show {n} more {n:character|characters}", { n: formatNumber(cut) }),
@@ -168,15 +199,6 @@ export function rowList(view) {
     );
   }
 
-  const renderedText = (row) =>
-    h(
-      "p",
-      { class: "seen" },
-      row.parts.map(([text, isTarget, isMasked]) =>
-        isTarget ? h("mark", {}, text) : isMasked ? h("span", { class: "masked" }, text) : text,
-      ),
-      row.beyond && h("del", {}, row.beyond),
-    );
   const place = (row) =>
     dataset.details.unit === "row"
       ? t("Row {n} of the file", { n: formatNumber(row.line) })
@@ -220,6 +242,7 @@ export function rowList(view) {
         onPage: (page) => go(page * result.page),
       }),
       !readQuery().search &&
+        shown !== "refused" &&
         h(
           "form",
           {
@@ -254,5 +277,5 @@ export function rowList(view) {
     if (!wasSought) element.scrollIntoView({ block: "start" });
   }
 
-  return { element, open: () => !ticket && load(), refresh: () => ticket && load() };
+  return { element, open: () => !ticket && load(), refresh: () => ticket && load(), redraw: () => result && draw() };
 }

@@ -9,8 +9,32 @@ export interface Offer {
   level: "error" | "warning";
   text: string;
   label: string;
+  // It changes rows instead of leaving them out.
+  changes: boolean;
   value: any;
   stricter: { text: string; value: any } | null;
+}
+
+// What becomes of one row; see studio/domain/datasets/edits.py.
+export interface RowEdit {
+  row?: number;
+  refused?: number;
+  drop?: boolean;
+  raw?: string;
+  set: Record<string, any>;
+  remove: string[];
+}
+
+// A turn, or the text, of a row that is being edited.
+export interface EditedTurn {
+  path: string;
+  part: string;
+  role: string;
+  content: string;
+  reasoning: string | null;
+  masked?: boolean;
+  calls: string[];
+  removed: boolean;
 }
 
 // A dataset's version on the page, as its tabs see it.
@@ -30,5 +54,9 @@ export interface DatasetView {
   others: () => string[];
   // What is counted has been changed.
   asked: () => void;
+  // The base model that rows are rendered for; empty for the first that is ready.
+  modelName: () => string;
+  // An edit was kept, or is gone.
+  edited: () => void;
   remove: (button: HTMLElement, row: any) => Promise<unknown>;
 }

@@ -82,7 +82,7 @@ def rows(
                     places = lookup.places(numbers)
         page = [{**row, "number": n, "line": line} for row, n, (line, _) in zip(page, numbers, places, strict=True)]
         if model is not None:
-            page = _render_rows(page, model, chat_template)
+            page = render_rows(page, model, chat_template)
         if token_count is not None and token_count.status == "done":
             page = [
                 row | token_fields for row, token_fields in zip(page, _token_fields(token_count, numbers), strict=True)
@@ -122,7 +122,10 @@ def _hits(batch: pa.RecordBatch, number: int, search: str) -> NDArray[np.int64]:
     return np.unique(np.concatenate(hits)) + number * BATCH
 
 
-def _render_rows(page: Sequence[dict[str, Any]], model: Model, chat_template: TemplateChoice) -> list[dict[str, Any]]:
+def render_rows(
+    page: Sequence[dict[str, Any]], model: Model, chat_template: TemplateChoice = AUTOMATIC
+) -> list[dict[str, Any]]:
+    """The rows with what the model learns from: see `rows`."""
     check_model(model)
     contents = [trained_content(row) for row in page]
     renderings = iter(

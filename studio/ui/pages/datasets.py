@@ -20,6 +20,7 @@ from studio.services.datasets.token_counts import TokenCount, TokenCountRequest
 from studio.services.datasets.twins import twins as find_twins
 from studio.ui.language import language_of
 from studio.ui.page import Page
+from studio.ui.pages import dataset_rows
 from studio.ui.presenters.dataset import (
     MAX_ROW_CHARACTERS,
     shown_dataset,
@@ -56,7 +57,8 @@ MAX_LENGTH = 1024  # tokens; that of the training form
 def build(studio: Studio) -> None:
     handlers = (
         listing, add, add_sample, add_from_hub, look, rows, whole_row, problems, twins, count_tokens, stop_counting,
-        clean, read_again, columns, try_columns, delete,
+        clean, preview_cleaning, edited_row, dataset_rows.refused, dataset_rows.save_edits, read_again, columns,
+        try_columns, delete,
     )  # fmt: skip
     view("datasets", *(partial(handler, studio) for handler in handlers), skeleton="table")
 
@@ -271,6 +273,19 @@ def clean(
         counts_folder=token_count.folder if token_count else None,
     )
     return {"dataset": shown_dataset(cleaned_dataset, language_of(request))}
+
+
+def preview_cleaning(
+    studio: Studio, name: str, actions: dict[str, Any], request: gr.Request, model: str = "",
+    max_length: int = MAX_LENGTH, validation: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    dataset, base_model = studio.datasets.get(name), _model_for(studio, model)
+    token_count = _finished_count(studio, dataset, base_model.name if base_model else "", max_length, validation)
+    return dataset_rows.preview_cleaning(studio, name, actions, token_count, request)
+
+
+def edited_row(studio: Studio, name: str, edit: dict[str, Any], request: gr.Request, model: str = "") -> dict[str, Any]:
+    return dataset_rows.edited_row(studio, name, edit, _model_for(studio, model), request)
 
 
 def read_again(
