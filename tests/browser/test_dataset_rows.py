@@ -47,7 +47,7 @@ def test_a_problem_leads_to_its_row_which_is_mended_and_the_next_version_is_trai
     page.get_by_role("tab", name=re.compile("Problems")).click()
     page.get_by_role("button", name="Line 14: open the row").click()
     dialog = page.get_by_role("dialog")
-    fault = dialog.get_by_label("pirate 2")
+    fault = dialog.get_by_label("Turn 2", exact=True)
     expect(fault).to_be_focused()  # the row opens at its field
     expect(dialog).to_contain_text("“pirate”, which is not a known role")
     dialog.get_by_label("Role of turn 2").select_option("assistant")

@@ -63,7 +63,9 @@ export function openRow(view, { edit: given, key, field = "" }) {
     actions: [!isNew && leaveOut, button(t("Cancel"), () => leave()), keep],
   });
   dialog.classList.add("row-dialog");
-  dialog.onclick = (event) => event.target === dialog && leave();
+  dialog.onclick = (event) => {
+    if (event.target === dialog) leave();
+  };
   dialog.oncancel = (event) => {
     if (!isChanged()) return;
     event.preventDefault();
@@ -175,10 +177,10 @@ export function openRow(view, { edit: given, key, field = "" }) {
         name: "row-view",
         value: shown,
         items: [
-          { value: "chat", label: dataset.kind === "text" ? t("Text") : t("Turns"), disabled: !turns.length },
+          { value: "chat", label: dataset.kind === "text" ? t("Text") : t("Turns") },
           { value: "seen", label: t("As the model sees it") },
           { value: "raw", label: t("Raw") },
-        ].filter((item) => item.value !== "chat" || turns.length > 0),
+        ].filter((item) => item.value !== "chat" || turns.length > 0 || answer?.turns.length > 0),
         onChange: (value) => change(value),
       }),
     );

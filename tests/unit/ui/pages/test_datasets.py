@@ -12,7 +12,7 @@ from studio.app import Studio
 from studio.domain.errors import InvalidInput, NotFound
 from studio.services.datasets import browse
 from studio.ui.language import translate
-from studio.ui.pages import datasets
+from studio.ui.pages import dataset_rows, datasets
 from studio.ui.presenters.dataset import MAX_CHARACTERS, shown_offers, shown_steps
 from tests.support.page_requests import IN_CHINESE, IN_ENGLISH
 from tests.support.training_jobs import conversation
@@ -327,3 +327,46 @@ def test_a_deleted_dataset_is_gone_from_the_list(studio):
     bring(studio, "t.jsonl", conversation("Who?", "Me."))
     datasets.delete(studio, "t")
     assert datasets.listing(studio, IN_ENGLISH)["rows"] == []
+
+
+def test_a_row_is_tried_with_an_edit_before_it_is_saved(studio):
+    bring(studio, "tales.jsonl", conversation("Who?", "Me."), {"messages": [{"role": "robot", "content": "Hi"}]}, "{")
+    as_it_is = datasets.edited_row(studio, "tales", {"row": 0}, IN_ENGLISH)
+    assert [(turn["path"], turn["content"]) for turn in as_it_is["turns"]] == [
+        ("messages[0]", "Who?"), ("messages[1]", "Me."),
+    ]  # fmt: skip
+    assert (as_it_is["usable"], as_it_is["problems"], as_it_is["line"]) == (True, [], 1)
+    wrong = datasets.edited_row(studio, "tales", {"row": 0, "set": {"messages[1].content": ""}}, IN_ENGLISH)
+    assert (wrong["usable"], [p["field"] for p in wrong["problems"]]) == (False, ["messages[1].content"])
+    assert datasets.edited_row(studio, "tales", {}, IN_ENGLISH)["turns"] == []
+
+    robot = datasets.edited_row(studio, "tales", {"refused": 0}, IN_ENGLISH)
+    assert (robot["usable"], [turn["role"] for turn in robot["turns"]]) == (False, [""])
+    broken = datasets.edited_row(studio, "tales", {"refused": 1}, IN_ENGLISH)
+    assert (broken["turns"], broken["raw"]) == ([], "{")
+    listed = dataset_rows.refused(studio, "tales", IN_ENGLISH)
+    assert [(row["line"], row["problems"][0]["code"]) for row in listed["rows"]] == [
+        (2, "unknown_role"), (3, "not_json"),
+    ]  # fmt: skip
+    with pytest.raises(InvalidInput) as refused:
+        dataset_rows.save_edits(studio, "tales", [{"row": 0, "remove": ["messages[1]"]}], IN_ENGLISH)
+    assert list(refused.value.fields) == ["edits[0]"]
+    edits = [{"row": 0, "drop": True}, {"refused": 1, "raw": json.dumps(conversation("New?", "Yes."))}]
+    dataset_rows.save_edits(studio, "tales", edits, IN_ENGLISH)
+    studio.datasets.wait(studio.datasets.get("tales"))
+    seen = datasets.look(studio, "tales", IN_CHINESE)
+    assert (seen["dataset"]["version"], seen["dataset"]["rows"], seen["dataset"]["bad_rows"]) == (2, 1, 1)
+    assert seen["steps"][-1]["text"] == "手工编辑：修补了 1 行, 去掉了 1 行"
+
+
+def test_what_cleaning_would_do_is_said_before_it_is_done(studio):
+    bring(studio, "mails.jsonl", conversation("Who?", "a@b.org and c@d.org"), conversation("Who?", "Me."), "{")
+    actions = {"skip_bad_rows": True, "redact_emails": True}
+    said = datasets.preview_cleaning(studio, "mails", actions, IN_ENGLISH)
+    assert [(effect["name"], effect["text"]) for effect in said["effects"]] == [
+        ("skip_bad_rows", "leaves out 1 row"), ("redact_emails", "changes 1 row, in 2 places"),
+    ]  # fmt: skip
+    (example,) = said["effects"][1]["examples"]
+    assert (example["before"], example["after"]) == ("a@b.org and c@d.org", "[EMAIL] and [EMAIL]")
+    assert (said["rows"], said["bad_rows"]) == (2, 0)
+    assert datasets.look(studio, "mails", IN_ENGLISH)["dataset"]["version"] == 1
