@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from studio.domain.chat.spans import is_masked
 from studio.domain.datasets.clean_actions import ACTIONS
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.row_parts import TURN_PARTS, Row
-from studio.domain.datasets.turn_fields import is_masked
 from studio.domain.translation import N_
 from studio.services.datasets.editing import RowInFile
 from studio.services.datasets.preview import Effect, Preview
