@@ -94,8 +94,10 @@ PARTS: dict[Format, Parts] = {
     Format.UNPAIRED: Parts(
         ("label",), ("input", "history", "system", "tools"), either=(("messages",), ("prompt", "completion"))
     ),
-    Format.ALPACA: Parts(("instruction", "output"), ("input", "history", "system", "label")),
-    Format.PROMPT_COMPLETION: Parts(("prompt", "completion"), ("input", "history", "system", "tools", "label")),
+    Format.ALPACA: Parts(("instruction", "output"), ("input", "history", "reasoning", "system", "label")),
+    Format.PROMPT_COMPLETION: Parts(
+        ("prompt", "completion"), ("input", "history", "reasoning", "system", "tools", "label")
+    ),
     Format.TEXT: Parts(("text",), ("label",)),
 }
 """Of a preference pair the chosen answer may be the end of its prompt."""

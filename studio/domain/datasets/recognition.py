@@ -33,6 +33,7 @@ _OPTIONAL: dict[str, Sequence[str]] = {
     "label": _LABEL,
     "input": ("input", "context", "passage"),
     "history": ("history",),
+    "reasoning": ("reasoning_content", "reasoning", "thinking", "complex_cot", "chain_of_thought", "cot"),
     "prompt": (
         "prompt",
         "question",

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from studio.domain.datasets.columns import nested_columns, value_of
 from studio.domain.datasets.formats import VERDICT_OF, Format, Layout, excerpt
 from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
+from studio.domain.datasets.recognition import UnclearFormat
 from studio.domain.datasets.row_parts import Row, Turn
 from studio.domain.datasets.turns.fields import (
     says_something,
 )
 from studio.domain.datasets.turns.lists import are_answers, is_turn
-from studio.domain.datasets.turns.reader import TurnReader, kind_of, parsed, turn_of
+from studio.domain.datasets.turns.reader import TurnReader, kind_of, parsed, turn_of, without_places
 from studio.domain.datasets.turns.text_parts import is_media_column, is_parts
 from studio.domain.datasets.turns.tool_calls import WrongTools, read_tools
 from studio.domain.datasets.turns.transcripts import transcript_turns
+from studio.domain.errors import StudioError
 from studio.domain.graphemes import cut, is_whole
 
 
@@ -39,6 +41,30 @@ def read_row(
             notes.add(code, line, field=field)
         notes.add_unused([*_unused_columns(layout, row), *reader.unused])
     return content, reader.warnings
+
+
+_OF_THE_FORM = ("wrong_type", "not_a_list", "not_a_turn", "not_text", "missing")
+
+
+def check_first_rows(layout: Layout, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Whether the format that the columns tell can be the right one.
+
+    Raises:
+        UnclearFormat: none of the rows has the form that the format needs, all for the same reason.
+    """
+    faults = [problems for made, problems in (read_row(layout, row, 1) for row in rows) if made is None]
+    same = {(problem.code, without_places(problem.field)) for problems in faults for problem in problems[:1]}
+    if len(faults) < len(rows) or len(same) != 1 or (fault := faults[0][0]).code not in _OF_THE_FORM:
+        return
+    raise UnclearFormat(
+        StudioError(
+            "The columns are those of “{format}”, but none of the first rows can be read so: {reason}",
+            "Say which column holds what, or correct the rows and add the file again.",
+            format=layout.format.value, reason=fault.error.problem,
+        ),
+        rows,
+        layout,
+    )  # fmt: skip
 
 
 def draft_row(
@@ -137,7 +163,10 @@ class _RowReader(TurnReader):
         else:
             question, answer = ("instruction", "output") if self._format is Format.ALPACA else ("prompt", "completion")
             field = self._columns[answer]
-            turns = [*self._history(row), *self._question(row, question), *self._side(row, answer, "assistant")]
+            turns = [
+                *self._history(row), *self._question(row, question),
+                *self._with_reasoning(row, self._side(row, answer, "assistant")),
+            ]  # fmt: skip
         turns = self._with_system(row, turns)
         if not self.problems:
             if self._mend is not None:
@@ -228,6 +257,14 @@ class _RowReader(TurnReader):
             return [turn_of("user", extra)]
         *before, last = self._side(row, part, "user") or [turn_of("user", "")]
         return [*before, {**last, "content": f"{last['content']}\n\n{extra}"}]
+
+    def _with_reasoning(self, row: Mapping[str, Any], answer: list[Turn]) -> list[Turn]:
+        column = self._columns.get("reasoning", "")
+        value = value_of(row, column)
+        reasoning = "" if value is None else self.words(value, column, may_be_empty=True)
+        if not answer or not reasoning.strip() or "reasoning_content" in answer[-1]:
+            return answer
+        return [*answer[:-1], answer[-1] | {"reasoning_content": reasoning}]
 
     def _history(self, row: Mapping[str, Any]) -> list[Turn]:
         column = self._columns.get("history", "")

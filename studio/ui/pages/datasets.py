@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.domain.datasets.clean_actions import read_actions
+from studio.domain.datasets.columns import nested_columns
 from studio.domain.datasets.file_format import ENCODINGS, PACKED, SUFFIXES, read_options, shown_encoding
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.jobs.ingest import Tokenizer
@@ -303,11 +304,12 @@ def columns(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:
     what it may be."""
     dataset = studio.datasets.get(name)
     unclear_columns = dataset.details.unclear
+    sample = browse.sample(dataset)
     return {
-        "columns": (unclear_columns or dataset.details).columns,
+        "columns": [*(unclear_columns or dataset.details).columns, *nested_columns(sample)],
         "formats": shown_formats(language_of(request)),
         "layout": (unclear_columns and unclear_columns.guess) or dataset.details.layout,
-        "sample": browse.sample(dataset)[:5],
+        "sample": sample[:5],
     }
 
 

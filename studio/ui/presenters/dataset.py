@@ -39,6 +39,7 @@ _PART_LABELS = {
     "output": N_("Answer"),
     "input": N_("More input"),
     "history": N_("Earlier turns"),
+    "reasoning": N_("Reasoning"),
     "prompt": N_("Prompt"),
     "completion": N_("Completion"),
     "chosen": N_("Better answer"),

@@ -18,7 +18,7 @@ from studio.domain.datasets.notes import MAX_UNUSED, Notes
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.read_questions import UnclearReading
 from studio.domain.datasets.recognition import UnclearFormat, recognise
-from studio.domain.datasets.rows import read_row
+from studio.domain.datasets.rows import check_first_rows, read_row
 from studio.domain.errors import InvalidInput
 from studio.domain.events import Finished
 from studio.domain.graphemes import cut
@@ -184,7 +184,11 @@ def _layout(samples: list[dict[str, Any]], request: IntakeRequest) -> Layout:
     """What a person chose for this file, or for another one with the same header, or what the columns tell."""
     columns = columns_of(samples)
     choice = request.layout or request.layouts.get(header_key(columns))
-    return read_layout(choice, columns) if choice else recognise(samples)
+    if choice:
+        return read_layout(choice, columns)
+    layout = recognise(samples)
+    check_first_rows(layout, samples)
+    return layout
 
 
 def _read(

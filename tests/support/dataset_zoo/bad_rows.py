@@ -153,8 +153,8 @@ BAD_ROWS = [
     Case(
         "preferences that share no prompt",
         "a.jsonl",
-        lines({"chosen": "yes", "rejected": "no"}),
-        [],
+        lines({"chosen": "yes", "rejected": "no"}, PREFERRED),
+        [PREFERRED],
         [(1, "missing", "prompt")],
     ),
     Case(

@@ -201,6 +201,20 @@ SPELLINGS = [
         ),
         [chat(("system", "s"), ("user", "q\n\nc"), ("assistant", "a"))],
     ),
+    Case(
+        "reasoning in a column of its own",
+        "a.jsonl",
+        lines({"Question": "q", "Complex_CoT": "Well.", "Response": "a"}, {"Question": "r", "Response": "b"}),
+        [
+            {
+                "messages": [
+                    {"role": "user", "content": "q"},
+                    {"role": "assistant", "content": "a", "reasoning_content": "Well."},
+                ]
+            },
+            said("r", "b"),
+        ],
+    ),
     # pairs
     Case(
         "transcripts of HH-RLHF",

@@ -92,7 +92,7 @@ class TurnReader:
         if value is None:
             self.note(field, "missing")
         elif isinstance(value, bool | int | float | Decimal) and isfinite(value):
-            self.notes["number_as_text", _without_places(field)] = None
+            self.notes["number_as_text", without_places(field)] = None
             return str(value) if isinstance(value, Decimal) else json.dumps(value)
         else:
             self.note(field, "wrong_type", found=kind_of(value))
@@ -147,7 +147,7 @@ class TurnReader:
         self._add_weight(new_turn, turn, field)
         if len(turn) > 2:
             used = {who, what, *new_turn, *used_fields(turn, new_turn)}
-            self.unused |= dict.fromkeys(f"{_without_places(field)}.{name}" for name in unused_fields(turn, used))
+            self.unused |= dict.fromkeys(f"{without_places(field)}.{name}" for name in unused_fields(turn, used))
         return new_turn
 
     def _add_reasoning(self, new_turn: Turn, turn: Mapping[str, Any], field: str, what: str, thoughts: str) -> None:
@@ -219,7 +219,7 @@ def parsed(value: Any) -> Any:
         return value
 
 
-def _without_places(field: str) -> str:
+def without_places(field: str) -> str:
     """The same for every turn: messages[].content."""
     return re.sub(r"\[\d+\]", "[]", field)
 

@@ -9,7 +9,7 @@ import pytest
 
 from studio.domain.datasets.formats import Format, Layout, read_layout
 from studio.domain.datasets.recognition import UnclearFormat, recognise
-from studio.domain.datasets.rows import read_row
+from studio.domain.datasets.rows import check_first_rows, read_row
 
 
 def unclear(*rows: dict[str, Any]) -> UnclearFormat:
@@ -62,3 +62,12 @@ def test_a_column_whose_own_name_has_a_dot_goes_before_a_path() -> None:
 def test_a_conversation_in_words_is_no_list_of_turns() -> None:
     error = unclear({"dialogue": "Ann: Hi. Bob: Ho.", "summary": "They meet."})
     assert error.guess == Layout(Format.PROMPT_COMPLETION, {"prompt": "dialogue", "completion": "summary"})
+
+
+def test_a_format_that_none_of_the_first_rows_fits_is_asked_for() -> None:
+    rows = [{"prompt": {"a": i}, "completion": "b"} for i in range(3)]
+    with pytest.raises(UnclearFormat) as caught:
+        check_first_rows(recognise(rows), rows)
+    assert "“prompt” must be text" in caught.value.problem
+    check_first_rows(recognise(rows), [*rows, {"prompt": "a", "completion": "b"}])
+    check_first_rows(recognise(rows), [{"prompt": "", "completion": "b"}])
