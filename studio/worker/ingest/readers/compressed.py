@@ -216,6 +216,9 @@ class Packed:
             with zipfile.ZipFile(self._path) as archive:
                 is_workbook = "xl/workbook.xml" in archive.NameToInfo
         except (*BROKEN, OSError, ValueError, NotImplementedError, UnicodeError) as error:
+            if self.said != ".zip":  # it only begins like one
+                self.packing = ""
+                return
             raise self._unreadable(error) from error
         if is_workbook:
             self.packing, self.kind = "", ".xlsx"
