@@ -117,7 +117,9 @@ def add_prompt_set(arguments: argparse.Namespace) -> None:
 def _read(file: str) -> str:
     try:
         return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
-    except (OSError, UnicodeError) as error:
+    except UnicodeError as error:  # whose own words name codecs
+        raise InvalidInput("This file is not UTF-8 text.", "Save it as UTF-8, then choose it again.") from error
+    except OSError as error:
         raise InvalidInput(
             "{file} cannot be read: {reason}.", "Give a text file in UTF-8.", file=file, reason=error
         ) from error

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
 from typing import IO, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from studio.domain.datasets.problem import Problem
 from studio.domain.errors import InvalidInput
-from studio.worker.ingest.readers.compressed import Packed
+from studio.worker.common.memory_limit import memory_limit
+from studio.worker.ingest.readers.compressed import MAX_ROW_BYTES, TOO_LONG, Packed
 from studio.worker.ingest.readers.csv import MAX_LISTED
-from studio.worker.ingest.readers.item import Item
+from studio.worker.ingest.readers.item import Item, unread_rest
+from studio.worker.ingest.readers.row_sizes import row_sizes
 
 _BATCH_ROWS = 4000  # in memory at once
+_BATCH_BYTES = 1 << 26  # as plain data
+_MOST_MEMORY = 1 << 29  # bytes that reading one batch may take
+_MAX_ROWS = 1 << 30  # a file of nothing but nulls can have any number, in no bytes at all
+_ONE_THREAD = pa.ipc.IpcReadOptions(use_threads=False)  # another could not start at the limit of memory
 _BROKEN = (pa.ArrowException, OSError, ValueError, NotImplementedError, MemoryError)
 _NO_VALUE = (ValueError, LookupError, ArithmeticError, TypeError, NotImplementedError, pa.ArrowException)
 """What Arrow raises at a value that Python has none for, such as a time in a zone that is not known."""
@@ -44,23 +53,55 @@ def arrow(packed_file: Packed, name: str) -> Iterator[Block | Problem]:
 def _parquet_batches(file: IO[bytes]) -> Iterator[pa.RecordBatch]:
     with pa.parquet.ParquetFile(file, pre_buffer=False) as reader:
         for group in range(reader.num_row_groups):  # one by one: what is before a damaged one is read
-            yield from reader.iter_batches(batch_size=_BATCH_ROWS, row_groups=[group])
+            yield from _group_batches(reader, group)
+
+
+def _group_batches(reader: pa.parquet.ParquetFile, group: int) -> Iterator[pa.RecordBatch]:
+    """In batches that are small enough: where one takes too much memory, it is read again in smaller ones."""
+    described = reader.metadata.row_group(group)
+    size = max(1, min(_BATCH_ROWS, _BATCH_BYTES * described.num_rows // max(1, described.total_byte_size)))
+    done = 0
+    while True:
+        batches = reader.iter_batches(batch_size=size, row_groups=[group], use_threads=False)
+        passed = 0
+        try:
+            while True:
+                with memory_limit(_MOST_MEMORY):
+                    batch = next(batches, None)
+                if batch is None:
+                    return
+                passed += batch.num_rows
+                if passed > done:
+                    yield batch.slice(max(0, batch.num_rows - (passed - done)))
+                    done = passed
+        except MemoryError:
+            if size == 1:
+                raise
+            size = max(1, size // 8)
 
 
 def _arrow_batches(file: IO[bytes]) -> Iterator[pa.RecordBatch]:
     is_file = file.read(6) == b"ARROW1"
     file.seek(0)
-    if not is_file:  # a stream, as the library datasets keeps them
-        with closing(pa.ipc.open_stream(file)) as stream:
-            yield from stream
-        return
-    reader = pa.ipc.open_file(file)
-    for number in range(reader.num_record_batches):
-        yield reader.get_batch(number)
+    with memory_limit(_MOST_MEMORY):
+        reader = (
+            pa.ipc.open_file(file, options=_ONE_THREAD) if is_file else pa.ipc.open_stream(file, options=_ONE_THREAD)
+        )
+    reads = (
+        (partial(reader.get_batch, number) for number in range(reader.num_record_batches))
+        if is_file
+        else repeat(partial(next, iter(reader), None))  # a stream, as the library datasets keeps them
+    )
+    for read in reads:
+        with memory_limit(_MOST_MEMORY):
+            batch = read()
+        if batch is None:
+            return
+        yield batch
 
 
 def _blocks(packed_file: Packed, name: str, kind: str, batches: Any) -> Iterator[Block | Problem]:
-    number = 0
+    number = expanded = 0
     try:
         with packed_file.seekable() as file:
             for batch in batches(file):
@@ -76,13 +117,23 @@ def _blocks(packed_file: Packed, name: str, kind: str, batches: Any) -> Iterator
                     )  # fmt: skip
                 readable = _is_readable(batch)
                 for start in range(0, batch.num_rows, _BATCH_ROWS):
-                    block = Block(number, batch.slice(start, _BATCH_ROWS))
-                    yield from (block,) if readable else _readable_rows(block)
-                    number += block.batch.num_rows
+                    sizes = row_sizes(batch.slice(start, _BATCH_ROWS))
+                    expanded += int(sizes.sum())
+                    packed_file.check_expansion(expanded)
+                    for block in _small_enough(Block(number, batch.slice(start, _BATCH_ROWS)), sizes):
+                        if isinstance(block, Problem):
+                            yield block
+                            number += 1
+                        else:
+                            yield from (block,) if readable else _readable_rows(block)
+                            number += block.batch.num_rows
+                    if number >= _MAX_ROWS:
+                        yield unread_rest(number + 1)
+                        return
     except InvalidInput:
         raise
     except _BROKEN as error:
-        reason = str(error).partition("\n")[0].rstrip(".")
+        reason = _reason(error)
         if number:
             yield Problem(number + 1, "", "truncated", {"reason": reason})
             return
@@ -90,6 +141,35 @@ def _blocks(packed_file: Packed, name: str, kind: str, batches: Any) -> Iterator
             "“{file}” cannot be read as {kind}: {reason}.", "Write it again, or add it as .jsonl.",
             file=name, kind=kind, reason=reason,
         ) from error  # fmt: skip
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "it takes too much memory"
+    if isinstance(error, UnicodeError):
+        return "a name in it is not UTF-8"
+    return str(error).partition("\n")[0].rstrip(".")
+
+
+def _small_enough(block: Block, sizes: NDArray[np.int64]) -> Iterator[Block | Problem]:
+    """The rows in blocks that take no more memory than _BATCH_BYTES as plain data, where a row is no longer than is
+    allowed."""
+    if sizes.sum() <= _BATCH_BYTES:
+        yield block
+        return
+    start = 0
+    until = np.cumsum(sizes)
+    while start < len(sizes):
+        before = until[start - 1] if start else 0
+        if sizes[start] > MAX_ROW_BYTES:
+            yield Problem(block.before + start + 1, "", "json_too_deep", {"reason": TOO_LONG})
+            start += 1
+            continue
+        end = max(start + 1, int(np.searchsorted(until, before + _BATCH_BYTES, side="right")))
+        if (too_long := np.flatnonzero(sizes[start:end] > MAX_ROW_BYTES)).size:
+            end = start + int(too_long[0])
+        yield Block(block.before + start, block.batch.slice(start, end - start))
+        start = end
 
 
 def _is_readable(batch: pa.RecordBatch) -> bool:

@@ -27,8 +27,12 @@ from studio.worker.ingest.readers.archive import Archive, Member, tar_member, ta
 
 SAMPLE_BYTES = 1 << 20  # bytes
 BUFFER = 1 << 20
+_COPIED = 1 << 24
 _PIECE, _PIECES = 1 << 16, 64
 MAX_ROW_BYTES = 1 << 26  # bytes of one row, or characters: beyond, it would fill the memory
+_ALWAYS_UNPACKED = 1 << 31  # bytes that any file may unpack to
+_MOST_TIMES = 250  # its size that it may unpack to beyond: text is packed to a tenth, or a fiftieth where it repeats
+_KEPT_FREE = 1 << 29  # bytes of the disk that unpacking leaves free
 TOO_LONG = "it is longer than 64 MB"
 _HEAD = 512  # bytes
 _MARKS = {
@@ -83,6 +87,25 @@ def _unpacked(file: IO[bytes], packing: str) -> Iterator[IO[bytes]]:
 def packing_of(head: bytes) -> str:
     """The suffix of how something is packed, by its first bytes; empty where it is not."""
     return next((suffix for mark, suffix in _MARKS.items() if head.startswith(mark)), "")
+
+
+class _Proportionate(io.RawIOBase):
+    """What is inside, as long as it is not out of all proportion."""
+
+    def __init__(self, inside: Any, packed_file: Packed) -> None:
+        self._inside = inside
+        self._packed_file = packed_file
+        self._done = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._inside.read1(len(buffer))  # not read, which gives nothing of a piece that breaks off
+        buffer[: len(data)] = data
+        self._done += len(data)
+        self._packed_file.check_expansion(self._done)
+        return len(data)
 
 
 class Packed:
@@ -177,7 +200,7 @@ class Packed:
             else:
                 self._raw = raw = layers.enter_context(self._path.open("rb", buffering=BUFFER))
                 file = layers.enter_context(_unpacked(raw, self.packing))
-            yield file
+            yield cast(IO[bytes], io.BufferedReader(_Proportionate(file, self), 1 << 16)) if self.is_packed else file
 
     @contextmanager
     def seekable(self) -> Iterator[IO[bytes]]:
@@ -188,11 +211,30 @@ class Packed:
             return
         with tempfile.TemporaryFile(dir=self._path.parent) as copy, self.open() as file:
             try:
-                shutil.copyfileobj(file, copy, 1 << 20)
+                while chunk := file.read(_COPIED):
+                    if shutil.disk_usage(self._path.parent).free < _KEPT_FREE + len(chunk):
+                        raise self._disk_full(copy.tell())
+                    copy.write(chunk)
             except BROKEN as error:
                 raise damage_error(self._name, error) from error
             copy.seek(0)
             yield copy
+
+    def _disk_full(self, done: int) -> InvalidInput:
+        return InvalidInput(
+            "The disk has no room for what is in “{file}”: it was full after {size} GB of it.",
+            "Make room, or add the file as .jsonl.gz, which is read without unpacking it onto the disk.",
+            file=self._name, size=f"{done / 1e9:.1f}",
+        )  # fmt: skip
+
+    def check_expansion(self, size: int) -> None:
+        """Raises InvalidInput where so many bytes cannot be meant to come out of the file."""
+        if size > max(_ALWAYS_UNPACKED, _MOST_TIMES * self.total):
+            raise InvalidInput(
+                "“{file}” unpacks to more than {times} times its size, so it was probably made to fill the disk.",
+                "If its rows are right, add them as .jsonl, unpacked.",
+                file=self._name, times=int(size / max(1, self.total)),
+            )  # fmt: skip
 
     def _opened(self, archive: zipfile.ZipFile) -> IO[bytes]:
         try:
@@ -229,7 +271,7 @@ class Packed:
         return InvalidInput(
             "“{file}” is not a readable {kind} archive: {reason}.",
             "Compress it again, or add the unpacked file.",
-            file=self._name, kind=self.archive or "zip", reason=str(error).rstrip(".") or type(error).__name__,
+            file=self._name, kind=self.archive or "zip", reason=_reason(error),
         )  # fmt: skip
 
     def sample(self) -> tuple[bytes, bool]:
@@ -264,6 +306,12 @@ def _is_readable(head: bytes) -> bool:
     return bool(head) and (b"\0" not in head or head.startswith((b"PAR1", b"ARROW1"))) and not head.startswith(b"\x1f")
 
 
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeError):
+        return "a name in it is not text"
+    return str(error).rstrip(".") or type(error).__name__
+
+
 def damage_error(name: str, error: Exception) -> InvalidInput:
-    reason = str(error).rstrip(".") or type(error).__name__
+    reason = _reason(error)
     return InvalidInput("“{file}” is damaged: {reason}.", "Copy or download it again.", file=name, reason=reason)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from itertools import islice
-from typing import IO, Any
+from typing import Any
 
 from studio.domain.datasets.file_format import ReadOptions
 from studio.domain.datasets.notes import Notes
@@ -20,11 +19,11 @@ from studio.worker.ingest.readers.compressed import Packed
 from studio.worker.ingest.readers.csv import wrong_cell_count
 from studio.worker.ingest.readers.item import Item, unread_rest
 from studio.worker.ingest.readers.shapes.header import SAMPLED, TableStart, column_names, rows_above, table_start
+from studio.worker.ingest.readers.watched_archive import WatchedArchive
 
 _MAX_ROWS = 1 << 20  # that a sheet can have: one that numbers its rows higher would have endless empty ones
 _LOOKED_AT = 1000  # rows of each sheet, for those that are filled
 _MAX_LISTED = 20  # sheets, in a note
-_MAX_PART_BYTES = 1 << 29  # bytes of what is read as a whole: the texts of all cells, the styles; a sheet is not
 
 
 def workbook(
@@ -119,32 +118,35 @@ def _rows(packed_file: Packed, name: str, sheet: str, start: TableStart, notes: 
 @contextmanager
 def _open_workbook(packed_file: Packed, name: str) -> Iterator[Any]:
     """The workbook. openpyxl lets out whatever its parts raise at a damaged file."""
-    from openpyxl import load_workbook
+    from openpyxl.reader.excel import ExcelReader
 
     try:
         with packed_file.seekable() as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and extensions that no row is in
-            _check_size(file, name)
-            book = load_workbook(file, read_only=True, data_only=True)
-            try:
-                yield book
-            finally:
-                book.close()
+            reader = ExcelReader(file, read_only=True, data_only=True, keep_links=False)
+            reader.archive.close()
+            with WatchedArchive(file, name) as archive:
+                reader.archive = archive
+                reader.read()
+                yield reader.wb
     except InvalidInput:
         raise
     except Exception as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        if isinstance(cause, InvalidInput):
+            raise cause from error
         raise InvalidInput(
             "“{file}” cannot be read as a workbook: {reason}.", "Save it again as .xlsx, or as .csv.",
-            file=name, reason=str(error).partition("\n")[0].rstrip(".") or type(error).__name__,
+            file=name, reason=_reason(cause),
         ) from error  # fmt: skip
 
 
-def _check_size(file: IO[bytes], name: str) -> None:
-    with zipfile.ZipFile(file) as archive:
-        sizes = [part.file_size for part in archive.infolist() if "/worksheets/" not in part.filename]
-    file.seek(0)
-    if max(sizes, default=0) > _MAX_PART_BYTES:
-        raise InvalidInput("“{file}” is too large for a workbook.", "Save the sheet as .csv.", file=name)
+def _reason(error: BaseException) -> str:
+    if isinstance(error, UnicodeError) or "Entities" in type(error).__name__:
+        return "a part of it is no valid XML"
+    return str(error).partition("\n")[0].rstrip(".") or type(error).__name__
 
 
 def _values(book: Any, sheet: str) -> Iterator[tuple[Any, ...]]:
