@@ -91,5 +91,5 @@ export function turnAt(turns, field, columns) {
   if (part === "output" || part === "completion") return inPart.at(-1);
   if (part === "instruction" || part === "prompt" || part === "input")
     return inPart.find((turn) => turn.role === "user");
-  return part === "text" ? inPart[0] : undefined;
+  return ["text", "chosen", "rejected"].includes(part) ? own[0] : undefined;
 }
