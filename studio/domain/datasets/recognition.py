@@ -22,8 +22,10 @@ _REJECTED = (
     "rejected", "rejected_response", "response_rejected", "rejected_messages", "non_preferred_output",
     "dispreferred_output", "dispreferred_response", "non_preferred", "dispreferred", "response_k",
 )  # fmt: skip
-_PROMPT = ("prompt", "question", "query", "input", "problem")
-_ANSWER = ("completion", "response", "answer", "output", "solution", "answers.text", "answers")
+_PROMPT = ("prompt", "question", "query", "input", "problem", "input_text")
+_ANSWER = (
+    "completion", "response", "answer", "output", "solution", "answers.text", "answers", "target", "output_text",
+)  # fmt: skip
 CONVERSATION = ("conversations", "conversation", "dialogue", "dialog", "turns")
 """The names of columns that hold a conversation, beside “messages”."""
 _LABEL = ("label", "labels", "category", "class", "topic", "intent", "sentiment")
@@ -219,14 +221,17 @@ def guess(rows: Rows) -> Layout | None:
     """What the columns may be by what they hold: turns, a text and its label, a shorter and a longer text, or one
     text."""
     columns = columns_of(rows)
-    for column in (*columns, *nested_columns(rows)):
+    nested = [*columns, *nested_columns(rows)]
+    for column in nested:
         value = next((value for row in rows if (value := value_of(row, column)) is not None), None)
         if isinstance(value, list) and value and is_turn(value[0]):
             format = Format.SHAREGPT if {"from", "value"} <= value[0].keys() else Format.CHAT
             return Layout(format, {"messages": column})
-    texts = [c for c in columns if any(isinstance(row.get(c), str) and row[c].strip() for row in rows)]
+    words = {column: [v for row in rows if isinstance(v := value_of(row, column), str)] for column in nested}
+    texts = [column for column in columns if any(map(str.strip, words[column]))]
+    texts = texts or [column for column in nested if any(map(str.strip, words[column]))]
     label = next((column for column in columns if column.strip().lower() in _LABEL), None)
-    length = {c: sum(len(row[c]) for row in rows if isinstance(row.get(c), str)) for c in texts}
+    length = {text: sum(map(len, words[text])) for text in texts}
     by_length = sorted(texts, key=lambda c: -length[c])
     if label is not None and (others := [text for text in by_length if text != label]):
         return Layout(Format.PROMPT_COMPLETION, {"prompt": others[0], "completion": label})
@@ -234,5 +239,5 @@ def guess(rows: Rows) -> Layout | None:
         return Layout(Format.TEXT, {"text": texts[0]})
     if len(texts) < 2:
         return None
-    two = sorted(by_length[:2], key=columns.index)
+    two = sorted(by_length[:2], key=nested.index)
     return Layout(Format.PROMPT_COMPLETION, dict(zip(("prompt", "completion"), two, strict=True)))

@@ -8,7 +8,7 @@ from typing import Any
 
 from studio.domain.datasets.turns.transcripts import transcript_turns
 
-ROLE_KEYS = ("role", "from", "speaker", "sender")
+ROLE_KEYS = ("role", "from", "speaker", "sender", "author")
 CONTENT_KEYS = ("content", "value", "text", "parts", "message")
 _USER_KEYS = ("human", "user", "prompt", "question", "query", "instruction", "input")
 _ASSISTANT_KEYS = ("assistant", "bot", "gpt", "model", "completion", "response", "answer", "output")
