@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.jobs.ingest import UnclearFile
 from studio.store.tables.datasets import Dataset
@@ -30,7 +32,9 @@ def fault_with_choices(fault: StudioError, unclear: UnclearFile | None) -> Inval
     if unclear is None or unclear.question is None:
         return InvalidInput(fault.template, fault.remedy_template, **fault.values)
     flag = unclear.question.option
-    shown = ["\n      ".join([f"  --{flag} {each.value}", *each.preview]) for each in unclear.question.choices]
+    shown = [
+        "\n      ".join([f"  --{flag} {shlex.quote(each.value)}", *each.preview]) for each in unclear.question.choices
+    ]
     return InvalidInput(fault.problem, "\n".join([fault.remedy, *shown]))
 
 
