@@ -56,6 +56,9 @@ def test_a_mixture_of_two_datasets_is_trained_from_the_page_and_has_a_curve_for_
     shares = mixture.locator(".mixture-share")
     expect(shares).to_contain_text([re.compile("75.?%.*27 rows an epoch"), re.compile("25.?%.*9 rows an epoch")])
     expect(shares.nth(1)).to_contain_text("of the tokens")
+    estimate = page.get_by_role("region", name="Review")
+    expect(estimate).to_contain_text("45 (36 an epoch)")
+    expect(estimate).to_contain_text(re.compile(r"Tokens per epoch\s*about [\d.]+K"))
     expect(page.locator("[id='data.mix-error']")).to_be_empty()
     page.locator("#add-dataset").click()  # one that is not chosen is no part of it, and is not started with
     expect(shares.nth(1)).to_contain_text("9 rows an epoch")

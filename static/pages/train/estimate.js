@@ -37,6 +37,12 @@ function rowsToTrainOn({ train_rows: rows, epoch_rows: counts }) {
     : t("{n} ({each} an epoch)", { n: formatNumber(rows), each: formatNumber(each) });
 }
 
+function tokensPerEpoch(plan, tokens) {
+  if (!plan || tokens.length !== plan.epoch_rows.length || tokens.includes(null)) return null;
+  const sum = plan.epoch_rows.reduce((total, count, place) => total + count * tokens[place], 0);
+  return t("about {n}", { n: formatCompact(sum) });
+}
+
 // What the run will be: everything that is known before it begins, and nothing else.
 export function estimateCard(place) {
   const range = ([least, most]) =>
@@ -46,7 +52,11 @@ export function estimateCard(place) {
   const waiting = "–";
   let hasFigures = false;
   return {
-    draw({ plan, sizes, memory, machine, faults, notes }) {
+    /**
+     * @param {any} answer of the check
+     * @param {(number | null)[]} tokens of a row on average, by dataset; null where they are not counted
+     */
+    draw({ plan, sizes, memory, machine, faults, notes }, tokens) {
       // Half a number is no reason to take the figures away.
       place.classList.toggle("stale", hasFigures && !plan && Object.keys(faults).length > 0);
       if (place.classList.contains("stale")) return;
@@ -67,6 +77,7 @@ export function estimateCard(place) {
               ? t("{n} ({each} an epoch)", { n: formatNumber(plan.steps), each: formatNumber(plan.steps_per_epoch) })
               : waiting,
           ],
+          [t("Tokens per epoch"), tokensPerEpoch(plan, tokens) ?? waiting],
           [
             t("Trainable parameters"),
             !sizes

@@ -55,7 +55,7 @@ function page(ctx, beginning) {
   /** @type {(number | null)[]} */
   let rowTokens = []; // of a row on average, by dataset
   /** @type {any} */
-  let plan = null;
+  let checked = null; // the newest answer
   const values = ({ whole = false } = {}) => {
     const all = forms.values();
     return { ...all, data: { ...all.data, ...mixture.values({ whole }) } };
@@ -76,7 +76,7 @@ function page(ctx, beginning) {
   const estimate = estimateCard(places.estimate);
   const review = rowReview(ctx, places.review, values, (tokens) => {
     rowTokens = tokens;
-    mixture.drawShares(plan?.epoch_rows, rowTokens);
+    drawPlan();
   });
   const sample = templateSample(ctx, places.sample);
   const name = nameField(
@@ -289,19 +289,27 @@ function page(ctx, beginning) {
     try {
       answer = await ctx.read("check", { values: values() });
     } catch (fault) {
-      if (checks === mine) estimate.fail(fault, check);
+      if (checks === mine) {
+        checked = null;
+        estimate.fail(fault, check);
+      }
       return;
     }
     if (checks !== mine) return;
     const faults = Object.entries(answer.faults).filter(([id]) => touchedFields.has(id) || answer.clashes.includes(id));
     forms.complain(Object.fromEntries(faults), { focus: false });
     mixture.complain(Object.fromEntries(faults));
-    plan = answer.plan;
-    mixture.drawShares(plan?.epoch_rows, rowTokens);
+    checked = answer;
     forms.suggest(`${forms.values().method.kind}.target_modules`, ["all-linear", ...answer.layers]);
     render(places.trained, answer.trained_part);
-    estimate.draw(answer);
+    drawPlan();
     review.look();
+  }
+
+  function drawPlan() {
+    if (!checked) return;
+    mixture.drawShares(checked.plan?.epoch_rows, rowTokens);
+    estimate.draw(checked, rowTokens);
   }
 
   async function start() {
