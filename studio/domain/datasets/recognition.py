@@ -130,6 +130,15 @@ def layout_of(rows: Rows) -> Layout | None:
         return unclear.guess if unclear.is_ambiguous else None
 
 
+def is_ambiguous(rows: Rows) -> bool:
+    """Whether it has to be asked for which of two formats is meant."""
+    try:
+        recognise(rows)
+    except UnclearFormat as unclear:
+        return unclear.is_ambiguous
+    return False
+
+
 def is_known(rows: Rows) -> bool:
     """Whether their columns are those of a format, be it one that has to be asked for."""
     return layout_of(rows) is not None

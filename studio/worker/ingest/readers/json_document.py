@@ -18,7 +18,7 @@ from studio.worker.ingest.readers.item import Item, unread_rest
 from studio.worker.ingest.readers.json_lines import is_deep, json_lines, not_json, parse_line, read_line, too_deep
 from studio.worker.ingest.readers.json_stream import JsonText
 from studio.worker.ingest.readers.shapes.columns import is_conversation
-from studio.worker.ingest.readers.shapes.documents import WholeDocument, flattened, holds_rows, rows_path
+from studio.worker.ingest.readers.shapes.documents import WholeDocument, flattened, holds_rows, rows_path, wraps_rows
 from studio.worker.ingest.readers.shapes.lenient import extent, note_all, read_mended
 from studio.worker.ingest.readers.shapes.line_ends import open_lines
 
@@ -82,7 +82,7 @@ def is_document(packed_file: Packed, encoding: str) -> bool:
     first = _values(lines[0])
     if lines[0][0] == "{":
         if first:
-            return complete and len(lines) == 1 == len(first) and isinstance(first[0], dict) and holds_rows(first[0])
+            return complete and len(lines) == 1 == len(first) and isinstance(first[0], dict) and wraps_rows(first[0])
         return len(lines) > 1 and not _values(lines[1]) and extent(text, 0) is not None
     if not first:
         return lines[0] == "[" or lines[0].lstrip("[ ")[:1] in ("{", "/", "#")

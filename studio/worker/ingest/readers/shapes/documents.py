@@ -12,7 +12,7 @@ from studio.domain.datasets.formats import PARTS
 from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.read_questions import MAX_CHOICES, ReadChoice, UnclearReading, preview_of
-from studio.domain.datasets.recognition import holds_conversation, is_known, layout_of
+from studio.domain.datasets.recognition import holds_conversation, is_ambiguous, is_known, layout_of
 from studio.domain.datasets.turns.lists import is_pair
 from studio.domain.datasets.turns.lists import is_turn as is_any_turn
 from studio.domain.errors import InvalidInput
@@ -108,6 +108,19 @@ def rows_path(
 def holds_rows(value: Mapping[str, Any]) -> bool:
     """Rather than being a row."""
     return not _is_one_row(value) and bool(_all_lists(value))
+
+
+def wraps_rows(value: Mapping[str, Any]) -> bool:
+    """Rather than being a row, beyond doubt: it holds nothing but one list of rows, and what is said of it."""
+    if (rows := rows_of_columns(value)) is not None:
+        return _surely_fit(rows)
+    lists = [inner for inner in value.values() if isinstance(inner, list)]
+    return not _is_one_row(value) and len(lists) == 1 and _surely_fit(lists[0])
+
+
+def _surely_fit(rows: Sequence[Any]) -> bool:
+    objects = [row for row in rows[:_SAMPLED] if isinstance(row, dict)]
+    return any(map(is_conversation, rows[:_SAMPLED])) if not objects else fits(rows) and not is_ambiguous(objects)
 
 
 def unnested(items: Iterator[Item], first: Sequence[Item], file: str, chosen: str, notes: Notes) -> Iterator[Item]:
