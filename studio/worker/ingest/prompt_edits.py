@@ -13,6 +13,7 @@ Sentence = tuple[str, ...]
 """Its tokens."""
 
 _ENDS = re.compile(r"\n+|(?<=[.!?؟।])\s+|(?<=[。！？；])")
+_MOST_KEPT = 10_000  # characters of a prompt whose sentences are remembered
 _EDITED = 0.7  # of the shingles of a sentence: one word in fifteen may be another
 
 
@@ -36,6 +37,16 @@ def own_sentences(one: str, other: str) -> list[Sentence]:
 
 
 def _sentences(text: str) -> Counter[Sentence]:
+    """Not to be changed."""
+    return _kept_sentences(text) if len(text) <= _MOST_KEPT else _split(text)
+
+
+@functools.lru_cache(maxsize=2_000)  # a prompt is compared with several others, and many with the same
+def _kept_sentences(text: str) -> Counter[Sentence]:
+    return _split(text)
+
+
+def _split(text: str) -> Counter[Sentence]:
     return Counter(tokens for piece in _ENDS.split(text) if (tokens := _tokens(piece)))
 
 
