@@ -119,8 +119,10 @@ def _heal(dataset: Dataset, effects: Sequence[Effect], shown: int) -> tuple[list
         layouts = layouts_of_files(dataset.details)
         with ProblemLookup(dataset.own_folder / PROBLEMS) as problems:
             for number, refused in read_refused(dataset.own_folder / REFUSED):
+                if refused.raw is None or not refused.parsed:
+                    continue
                 layout = layouts[min(refused.file, len(layouts) - 1)]
-                raw = parse_raw(refused.raw) if refused.parsed else None
+                raw = parse_raw(refused.raw)
                 own = problems.of(row_of_refused(number))
                 mended = healed(layout, raw, own, refused.line, refused.file, by_name)
                 if mended is None:

@@ -370,3 +370,34 @@ def test_what_cleaning_would_do_is_said_before_it_is_done(studio):
     assert (example["before"], example["after"]) == ("a@b.org and c@d.org", "[EMAIL] and [EMAIL]")
     assert (said["rows"], said["bad_rows"]) == (2, 0)
     assert datasets.look(studio, "mails", IN_ENGLISH)["dataset"]["version"] == 1
+
+
+def test_what_cleaning_has_done_is_what_was_said_before(studio):
+    said = conversation("Who?", "Me.")
+    open_end = {"messages": [*conversation("Hi", "Ask a@b.org")["messages"], {"role": "user", "content": "More?"}]}
+    twice = {"messages": [{"role": "user", "content": "Hm"}, *said["messages"]]}
+    rows = [said, said, conversation("Mail?", "a@b.org"), conversation("Qui?", "l’humanitÃ© a@b.org"), open_end, twice]
+    bring(studio, "all.jsonl", *rows, conversation("Mail?", "a@b.org"), conversation("Key?", "hf_" + "aB3" * 10), "{")
+    actions = {
+        "cut_to_answer": True, "join_turns": True, "skip_bad_rows": True, "drop_duplicates": "exact",
+        "repair_text": True, "redact_secrets": True, "redact_emails": True,
+    }  # fmt: skip
+    before = datasets.preview_cleaning(studio, "all", actions, IN_ENGLISH)
+    counts = {effect["name"]: effect["rows"] for effect in before["effects"]}
+    datasets.clean(studio, "all", actions, IN_ENGLISH)
+    dataset = studio.datasets.wait(studio.datasets.get("all"))
+    assert (dataset.rows, dataset.bad_rows) == (before["rows"], before["bad_rows"]) == (6, 0)
+    changed = {name: count for name, count in dataset.details.changed.items() if name != "trim"}
+    left_out = dataset.details.left_out
+    assert counts == changed | {"skip_bad_rows": left_out["skip"], "drop_duplicates": left_out["drop"]}
+    assert counts == {
+        "cut_to_answer": 1, "join_turns": 1, "skip_bad_rows": 1, "drop_duplicates": 2, "repair_text": 1,
+        "redact_secrets": 1, "redact_emails": 3,
+    }  # fmt: skip
+
+
+def test_where_very_many_rows_would_be_changed_their_places_are_counted_in_part(studio, monkeypatch):
+    monkeypatch.setattr("studio.services.datasets.preview.MAX_LOOKED_AT", 2)
+    bring(studio, "mails.jsonl", *(conversation(f"Mail {i}?", f"a{i}@b.org") for i in range(4)))
+    (effect,) = datasets.preview_cleaning(studio, "mails", {"redact_emails": True}, IN_ENGLISH)["effects"]
+    assert effect["text"] == "changes 4 rows, in 2+ places"
