@@ -19,13 +19,13 @@ from studio.domain.errors import InvalidInput
 from studio.worker.common.memory_limit import memory_limit
 from studio.worker.ingest.readers.compressed import MAX_ROW_BYTES, TOO_LONG, Packed
 from studio.worker.ingest.readers.csv import MAX_LISTED
-from studio.worker.ingest.readers.item import Item, unread_rest
+from studio.worker.ingest.readers.item import Item
 from studio.worker.ingest.readers.row_sizes import row_sizes
 
 _BATCH_ROWS = 4000  # in memory at once
 _BATCH_BYTES = 1 << 26  # as plain data
 _MOST_MEMORY = 1 << 29  # bytes that reading one batch may take
-_MAX_ROWS = 1 << 30  # a file of nothing but nulls can have any number, in no bytes at all
+_LEAST_ROW = 64  # bytes that a row counts for: a file of nothing but nulls can have any number, in no bytes at all
 _ONE_THREAD = pa.ipc.IpcReadOptions(use_threads=False)  # another could not start at the limit of memory
 _BROKEN = (pa.ArrowException, OSError, ValueError, NotImplementedError, MemoryError)
 _NO_VALUE = (ValueError, LookupError, ArithmeticError, TypeError, NotImplementedError, pa.ArrowException)
@@ -118,7 +118,7 @@ def _blocks(packed_file: Packed, name: str, kind: str, batches: Any) -> Iterator
                 readable = _is_readable(batch)
                 for start in range(0, batch.num_rows, _BATCH_ROWS):
                     sizes = row_sizes(batch.slice(start, _BATCH_ROWS))
-                    expanded += int(sizes.sum())
+                    expanded += int(np.maximum(sizes, _LEAST_ROW).sum())
                     packed_file.check_expansion(expanded)
                     for block in _small_enough(Block(number, batch.slice(start, _BATCH_ROWS)), sizes):
                         if isinstance(block, Problem):
@@ -127,9 +127,6 @@ def _blocks(packed_file: Packed, name: str, kind: str, batches: Any) -> Iterator
                         else:
                             yield from (block,) if readable else _readable_rows(block)
                             number += block.batch.num_rows
-                    if number >= _MAX_ROWS:
-                        yield unread_rest(number + 1)
-                        return
     except InvalidInput:
         raise
     except _BROKEN as error:
