@@ -22,6 +22,7 @@ from studio.services.evaluation.service import Evaluations
 from studio.services.home.doctor import Doctor
 from studio.services.home.folders import reserve_ids
 from studio.services.home.relocation import settle
+from studio.services.hub.datasets import HubDatasets
 from studio.services.hub.service import Hub
 from studio.services.inference.remote_server import RemoteServer
 from studio.services.models.service import Models
@@ -62,6 +63,7 @@ class Studio:
     checkpoints: Checkpoints
     adapters: Adapters
     hub: Hub
+    hub_datasets: HubDatasets
     playground: Playground
     remote_server: RemoteServer
     conversations: Conversations
@@ -156,6 +158,7 @@ def build(settings: Settings, engine: Engine | None = None) -> Studio:
         checkpoints=Checkpoints(catalogue, settings.folder("adapters")),
         adapters=adapters,
         hub=hub,
+        hub_datasets=HubDatasets(settings.hub_endpoint, hub.token, engine),
         playground=playground,
         remote_server=remote_server,
         conversations=Conversations(catalogue),

@@ -26,6 +26,7 @@ export interface Handlers {
     edited_row: { args: { name: string; edit: any; model?: string }; result: any };
     listing: { args: Record<string, never>; result: any };
     look: { args: { name: string }; result: any };
+    look_at_hub: { args: { repository: string; visitor: string; revision?: string; config?: string }; result: any };
     preview_cleaning: {
       args: { name: string; actions: any; model?: string; max_length?: number; validation?: string };
       result: any;
@@ -67,6 +68,7 @@ export interface Handlers {
       result: any;
     };
     save_edits: { args: { name: string; edits: any[] }; result: any };
+    search_hub: { args: { words: string; visitor: string }; result: any };
     stop_counting: { args: { name: string; model: string; max_length?: number; validation?: string }; result: null };
     try_columns: { args: { name: string; layout: any }; result: any[] };
     twins: { args: { name: string; row: number }; result: any };

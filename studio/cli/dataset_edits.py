@@ -1,4 +1,4 @@
-"""`studio datasets edit` and `refused`: single rows, changed by hand; and what cleaning would do."""
+"""More of `studio datasets`: single rows changed by hand, what cleaning would do, and the search of the Hub."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.cli.commands import Commands
-from studio.cli.output import show
+from studio.cli.output import show, table
 from studio.cli.session import open_studio
 from studio.domain.datasets.clean_actions import ACTIONS
 from studio.domain.errors import InvalidInput
@@ -51,6 +51,10 @@ def add_verbs(datasets: Commands) -> None:
             option, action=_InOrder, dest=f"edits{option}", metavar=metavar, help=help, default=argparse.SUPPRESS,
             type=int if metavar == "N" else str,
         )  # fmt: skip
+
+    search = datasets.verb("search", search_hub, "find datasets on the Hub, the most downloaded first")
+    search.add_argument("words", nargs="+", help="parts of the name, or of owner/name")
+    search.add_argument("--limit", type=int, default=20, help="how many to list, at most 100 (default: 20)")
 
 
 def edit_dataset(arguments: argparse.Namespace) -> int:
@@ -167,3 +171,14 @@ def _example_lines(example: Example) -> list[str]:
 
 def _sides(example: Example) -> list[tuple[str, str]]:
     return [(mark, _short(text)) for mark, text in (("-", example.before), ("+", example.after)) if text]
+
+
+def search_hub(arguments: argparse.Namespace) -> None:
+    with open_studio(arguments) as studio:
+        found = studio.hub_datasets.search(" ".join(arguments.words), arguments.limit)
+    rows = [
+        one.as_dict() | {"access": ", ".join(word for word in ("private", "gated") if getattr(one, word))}
+        for one in found
+    ]
+    columns = ["id", "downloads", "likes", "rows", "size", "access", "changed_at"]
+    show(arguments, [one.as_dict() for one in found], table(rows, columns, "No dataset on the Hub has such a name."))

@@ -196,7 +196,7 @@ class Frame:
             GradioParts.of(html),
             pages=tuple(self.pages.values()),
             script=f"pages/{page.name}/index.js" if (folder / "index.js").is_file() else None,
-            styles=tuple(f"pages/{page.name}/{file.name}" for file in sorted(folder.glob("*.css"))),
+            styles=tuple(file.relative_to(STATIC).as_posix() for file in sorted(folder.rglob("*.css"))),
             version=self.version,
             language=language_of(request),
             theme=theme if theme in THEMES else "system",

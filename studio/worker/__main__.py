@@ -1,4 +1,4 @@
-"""`python -m studio.worker train|serve|fetch|check|intake|count-tokens FOLDER`: one task in a process of its own.
+"""`python -m studio.worker TASK FOLDER`: one task in a process of its own.
 
 What goes wrong becomes the last event in FOLDER, with its traceback on standard output; the exit code is then 1.
 """
@@ -25,9 +25,10 @@ TASKS = {
     "check": "studio.worker.model_check.check",
     "intake": "studio.worker.ingest.task",
     "count-tokens": "studio.worker.tokenization.task",
+    "hub-contents": "studio.worker.ingest.hub_contents",
 }
 # They need no more of transformers than tokenizers: a third of its time to start.
-WITHOUT_TORCH = ("intake", "count-tokens")
+WITHOUT_TORCH = ("intake", "count-tokens", "hub-contents")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -5,9 +5,9 @@ import { h, inputIn, render } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
 import { icon } from "../../lib/icons.js";
 import { button } from "../../ui/button.js";
-import { openDialog } from "../../ui/dialog.js";
 import { dropZone } from "../../ui/dropzone.js";
 import { progressBar } from "../../ui/progress.js";
+import { hubDialog } from "./hub/dialog.js";
 
 /** @typedef {import("./types").Context} Context */
 
@@ -94,77 +94,6 @@ export function importPanel(ctx, { suffixes, onAdded }) {
   }
 
   return { element, slim: (on) => zone.classList.toggle("slim", on) };
-}
-
-/**
- * A small form: which dataset of the Hub, and which part of it.
- *
- * @param {Context} ctx
- */
-function hubDialog(ctx, onAdded) {
-  const error = h("p", { class: "field-error", id: "dataset-hub-error", role: "alert" });
-  const field = (name, label, help, more) =>
-    h(
-      "div",
-      { class: "field" },
-      h("label", { for: `dataset-hub-${name}` }, label),
-      h("p", { class: "help", id: `dataset-hub-${name}-help` }, help),
-      h("input", {
-        type: "text",
-        id: `dataset-hub-${name}`,
-        autocomplete: "off",
-        spellcheck: "false",
-        "aria-describedby": `dataset-hub-${name}-help`,
-        ...more,
-      }),
-    );
-  const id = field("id", t("Dataset"), t("Its id on the Hub: owner/name."), {
-    placeholder: "trl-lib/Capybara",
-    "aria-describedby": "dataset-hub-id-help dataset-hub-error",
-    oninput: () => complain(null),
-  });
-  id.append(error);
-  const fields = [
-    id,
-    field("split", t("Split"), t("The split to add."), { value: "train" }),
-    field("config", t("Configuration"), t("Leave empty if there is only one.")),
-    field("revision", t("Revision"), t("Branch, tag or commit; leave empty for the latest.")),
-  ];
-  /** @param {string} name */
-  const value = (name) => /** @type {HTMLInputElement} */ (form.querySelector(`#dataset-hub-${name}`)).value;
-  function complain(fault) {
-    error.textContent = fault ? `${fault.problem || fault} ${fault.remedy || ""}`.trim() : "";
-    inputIn(id).setAttribute("aria-invalid", String(Boolean(fault)));
-  }
-  const form = h(
-    "form",
-    {
-      id: "dataset-hub",
-      novalidate: true,
-      class: "stack",
-      onsubmit: async (event) => {
-        event.preventDefault();
-        const question = {
-          repository: value("id"),
-          config: value("config"),
-          split: value("split"),
-          revision: value("revision"),
-        };
-        const answer = await ctx.act(addButton, "add_from_hub", question, { onFault: complain });
-        if (!answer) return;
-        dialog.close("");
-        onAdded(answer.dataset);
-      },
-    },
-    fields,
-  );
-  const addButton = button(t("Add dataset"), null, { kind: "primary", type: "submit", form: form.id });
-  const dialog = openDialog({
-    title: t("A dataset from the Hub"),
-    content: form,
-    actions: [button(t("Cancel"), () => dialog.close("")), addButton],
-  });
-  inputIn(form).focus();
 }
 
 /** @param {Context} ctx */

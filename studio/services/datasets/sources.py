@@ -12,6 +12,7 @@ from studio.domain.graphemes import cut
 from studio.domain.jobs.ingest import HubSource
 from studio.domain.naming import JOINERS, MAX_NAME_CHARACTERS
 
+MAX_HUB_ID_CHARACTERS = 200
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+|[A-Za-z0-9][\w.-]*")
 
 
@@ -28,10 +29,16 @@ def name_of_file(file_name: str) -> str:
     return cut(stem.strip(), MAX_NAME_CHARACTERS - 6).strip() or "dataset"
 
 
-def check_hub_source(repository: str, config: str, split: str, revision: str) -> HubSource:
-    """The place of a dataset on the Hub. Raises InvalidInput: the id is none."""
-    repository = repository.strip().removeprefix("https://huggingface.co/").removeprefix("datasets/").strip("/")
-    if not _HUB_ID.fullmatch(repository):
+def is_hub_id(text: str) -> bool:
+    return len(text) <= MAX_HUB_ID_CHARACTERS and _HUB_ID.fullmatch(text) is not None
+
+
+def check_hub_source(repository: str, config: str, split: str, revision: str, *, endpoint: str = "") -> HubSource:
+    """The place of a dataset on the Hub, by its id or the address of its page. Raises InvalidInput: it is neither."""
+    for address in filter(None, ("https://huggingface.co", endpoint)):
+        repository = repository.strip().removeprefix(f"{address}/")
+    repository = repository.removeprefix("datasets/").strip("/")
+    if not is_hub_id(repository):
         fault = StudioError(
             "“{id}” is not the id of a dataset on the Hub.",
             "Enter it as owner/name, such as trl-lib/Capybara.",

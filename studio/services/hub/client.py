@@ -44,12 +44,13 @@ def _set_timeouts() -> None:
     set_client_factory(client)  # its own waits for ever
 
 
-def hub_api(endpoint: str, token: str) -> HfApi:
-    """The client for that endpoint, acting with that token. Importing it takes 0.15 s: only when needed."""
+def hub_api(endpoint: str, token: str | None) -> HfApi:
+    """The client for that endpoint, acting with that token, or without one as nobody, though the environment has one.
+    Importing it takes 0.15 s: only when needed."""
     from huggingface_hub import HfApi
 
     _set_timeouts()
-    return HfApi(endpoint=endpoint, token=token, library_name="adapter-studio")
+    return HfApi(endpoint=endpoint, token=token or False, library_name="adapter-studio")
 
 
 def ask_account(api: HfApi) -> Account:

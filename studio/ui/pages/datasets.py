@@ -21,7 +21,7 @@ from studio.services.datasets.token_counts import TokenCount, TokenCountRequest
 from studio.services.datasets.twins import twins as find_twins
 from studio.ui.language import language_of
 from studio.ui.page import Page
-from studio.ui.pages import dataset_rows
+from studio.ui.pages import dataset_rows, datasets_hub
 from studio.ui.presenters.dataset import (
     MAX_ROW_CHARACTERS,
     shown_dataset,
@@ -57,9 +57,9 @@ MAX_LENGTH = 1024  # tokens; that of the training form
 
 def build(studio: Studio) -> None:
     handlers = (
-        listing, add, add_sample, add_from_hub, look, rows, whole_row, problems, twins, count_tokens, stop_counting,
+        listing, add, add_sample, look, rows, whole_row, problems, twins, count_tokens, stop_counting,
         clean, preview_cleaning, edited_row, dataset_rows.refused, dataset_rows.save_edits, read_again, columns,
-        try_columns, delete,
+        try_columns, delete, *datasets_hub.HANDLERS,
     )  # fmt: skip
     view("datasets", *(partial(handler, studio) for handler in handlers), skeleton="table")
 
@@ -129,13 +129,6 @@ def add(studio: Studio, uploads: list[str], names: list[str], request: gr.Reques
 
 def add_sample(studio: Studio, request: gr.Request) -> dict[str, Any]:
     return {"dataset": shown_dataset(studio.datasets.add_sample(), language_of(request))}
-
-
-def add_from_hub(
-    studio: Studio, repository: str, request: gr.Request, config: str = "", split: str = "", revision: str = ""
-) -> dict[str, Any]:
-    dataset = studio.datasets.add_from_hub(repository, config=config, split=split, revision=revision)
-    return {"dataset": shown_dataset(dataset, language_of(request))}
 
 
 def look(studio: Studio, name: str, request: gr.Request) -> dict[str, Any]:

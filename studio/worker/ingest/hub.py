@@ -76,7 +76,13 @@ def open_hub(source: HubSource, reading: ReadOptions, report: Report) -> tuple[O
     return open_several(files, reading, split.classes), split.commit
 
 
-def _find(source: HubSource) -> Split:
+def ask_for(source: HubSource) -> str:
+    """The commit that the dataset is at.
+
+    Raises:
+        Unreachable: the Hub does not answer.
+        StudioError: there is no such dataset or revision, its terms are not accepted, or it comes as code.
+    """
     repository, revision = source.repository, source.commit or source.revision or None
     api = HfApi()
     try:
@@ -85,7 +91,7 @@ def _find(source: HubSource) -> Split:
         if info.gated:
             api.auth_check(repository, repo_type="dataset")
     except (HTTPError, OSError, ValueError) as error:
-        raise _fault(error, source) from error
+        raise fault_of(error, source) from error
     script = f"{repository.rpartition('/')[2]}.py"
     if any(file.rfilename == script for file in info.siblings or []):
         raise StudioError(
@@ -93,7 +99,26 @@ def _find(source: HubSource) -> Split:
             "Many such datasets have a copy without code: enter refs/convert/parquet as the revision.",
             repository=repository, script=script,
         )  # fmt: skip
-    commit = info.sha or ""
+    return info.sha or ""
+
+
+def paths_inside(repository: str, commit: str, files: Sequence[object]) -> list[str]:
+    """Their paths in the repository. Raises StudioError: one is not of this commit, or of a kind that is not read."""
+    inside = f"hf://datasets/{repository}@{commit}/"
+    addresses = [str(file) for file in files]
+    if outside_files := [address for address in addresses if not address.startswith(inside)]:
+        raise StudioError(
+            "The card of the dataset {repository} names a file that is not part of this commit: {file}.",
+            "Get that file yourself, then add it.", repository=repository, file=outside_files[0],
+        )  # fmt: skip
+    paths = [address.removeprefix(inside) for address in addresses]
+    for path in paths:
+        check_suffix(path)
+    return paths
+
+
+def _find(source: HubSource) -> Split:
+    repository, commit = source.repository, ask_for(source)
     config = _config(source, commit)
     splits = {str(name): list(files) for name, files in (config.data_files or {}).items()}
     split_name = source.split or "train"
@@ -102,16 +127,7 @@ def _find(source: HubSource) -> Split:
             "The dataset {repository} has no split “{split}”; it has {names}.", "Enter one of these.",
             repository=repository, split=split_name, names=_list_names(list(splits)),
         )  # fmt: skip
-    inside = f"hf://datasets/{repository}@{commit}/"
-    files = [str(file) for file in splits[split_name]]
-    if outside_files := [file for file in files if not file.startswith(inside)]:
-        raise StudioError(
-            "The card of the dataset {repository} names a file that is not part of this commit: {file}.",
-            "Get that file yourself, then add it.", repository=repository, file=outside_files[0],
-        )  # fmt: skip
-    paths = [file.removeprefix(inside) for file in files]
-    for path in paths:
-        check_suffix(path)
+    paths = paths_inside(repository, commit, splits[split_name])
     return Split(commit, paths, config.classes)
 
 
@@ -123,19 +139,14 @@ class _Config:
 
 def _config(source: HubSource, commit: str) -> _Config:
     """Which files each split of the chosen config has, by the card's word or by their names."""
-    if sys.modules.get("torch", sys) is None:
-        del sys.modules["torch"]  # the worker's word that there is none, which the library takes for one to import
-    import datasets
-
-    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # else a server elsewhere is told what is opened here
+    datasets = datasets_library()
     repository, name = source.repository, source.config or None
     with tempfile.TemporaryDirectory() as scratch:
         try:
             builder = datasets.load_dataset_builder(repository, name, revision=commit, cache_dir=scratch)
         except Exception as error:  # of any kind: what stands in a card is foreign
-            if (cause := _hub_error(error)) is not None:
-                raise _fault(cause, source) from error
-            names = _config_names(repository, commit) if isinstance(error, ValueError) else []
+            is_answered = isinstance(error, ValueError) and _hub_error(error) is None
+            names = _config_names(repository, commit) if is_answered else []
             if name is not None and names and name not in names:
                 raise StudioError(
                     "The dataset {repository} has no config “{config}”; it has {names}.", "Enter one of these.",
@@ -146,14 +157,31 @@ def _config(source: HubSource, commit: str) -> _Config:
                     "The dataset {repository} has several configs: {names}.", "Enter the one you want.",
                     repository=repository, names=_list_names(names),
                 ) from error  # fmt: skip
-            raise StudioError(
-                "No rows were recognised in the dataset {repository}: {reason}.",
-                "See its files at {page}; download those with rows and add them.",
-                repository=repository, page=_page(repository), reason=_first_line(error),
-            ) from error  # fmt: skip
+            raise not_recognised(error, source) from error
     features = builder.info.features or {}
     classes = {column: kind.names for column, kind in features.items() if isinstance(kind, datasets.ClassLabel)}
     return _Config(builder.config.data_files, {column: names for column, names in classes.items() if names})
+
+
+def datasets_library() -> Any:
+    """The library datasets, which phones nobody else."""
+    if sys.modules.get("torch", sys) is None:
+        del sys.modules["torch"]  # the worker's word that there is none, which the library takes for one to import
+    import datasets
+
+    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # else a server elsewhere is told what is opened here
+    return datasets
+
+
+def not_recognised(error: Exception, source: HubSource) -> StudioError:
+    """Why the library made nothing of a dataset."""
+    if (cause := _hub_error(error)) is not None:
+        return fault_of(cause, source)
+    return StudioError(
+        "No rows were recognised in the dataset {repository}: {reason}.",
+        "See its files at {page}; download those with rows and add them.",
+        repository=source.repository, page=_page(source.repository), reason=_first_line(error),
+    )  # fmt: skip
 
 
 def _config_names(repository: str, commit: str) -> list[str]:
@@ -179,7 +207,7 @@ def _download(source: HubSource, split: Split, report: Report) -> Path:
     except (HTTPError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno:
             raise  # the disk's word, not the Hub's
-        raise _fault(error, source) from error
+        raise fault_of(error, source) from error
 
 
 def _record(source: HubSource, revision: str) -> Path:
@@ -207,7 +235,7 @@ def _cached_split(source: HubSource) -> tuple[Split, Path] | None:
     return (split, folder) if all((folder / path).is_file() for path in split.files) else None
 
 
-def _fault(error: Exception, source: HubSource) -> StudioError:
+def fault_of(error: Exception, source: HubSource) -> StudioError:
     """What an exception of the Hub's client means to the person who asked for the dataset."""
     repository, page = source.repository, _page(source.repository)
     match error:

@@ -7,9 +7,9 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
@@ -92,6 +92,44 @@ def repository_info(call: Call, id: str, revision: str) -> Answer:
             "cardData": _metadata(commit.files["README.md"].blob.read_text()) if "README.md" in commit.files else None,
         }
     )
+
+
+@route("GET", r"/api/datasets")
+def search_datasets(call: Call) -> Answer:
+    """By a part of the id, the most downloaded first; what is another's and private is not found."""
+    asked, user = call.query, call.user
+    words = asked.get("search", "").lower().split()
+    found = [
+        r
+        for id, r in call.hub.store.repositories.items()
+        if id.startswith("datasets/")
+        and all(word in r.name.lower() for word in words)
+        and (not r.private or (user and call.owns(r.owner)))
+    ]
+    if asked.get("sort") == "downloads":
+        found.sort(key=lambda r: -r.downloads)
+    expand = parse_qs(urlsplit(call.target).query).get("expand")
+    unknown = set(expand or ()) - _LISTED.keys()
+    if unknown:
+        raise HubError(400, f"expand: {sorted(unknown)} are not known")
+    return Answer.json(
+        [
+            {"_id": "0", "id": r.name} | {name: of(r) for name, of in _LISTED.items() if not expand or name in expand}
+            for r in found[: int(asked.get("limit", "1000"))]
+        ]
+    )
+
+
+_LISTED: dict[str, Callable[[Repository], Any]] = {
+    "author": lambda r: r.owner,
+    "downloads": lambda r: r.downloads,
+    "gated": lambda r: "auto" if r.gated else False,
+    "lastModified": lambda r: _TIME,
+    "likes": lambda r: r.likes,
+    "mainSize": lambda r: sum(file.size for file in r.head.files.values()),
+    "private": lambda r: r.private,
+    "tags": lambda r: list(r.tags),
+}
 
 
 @route("GET", rf"{_API}/auth-check")

@@ -58,6 +58,7 @@ class HubServer:
         self.read_only = frozenset(read_only)
         self.organisations = {name: tuple(members) for name, members in (organisations or {}).items()}
         self.requests: list[Request] = []
+        self.targets: list[str] = []  # with their queries
         self.lock = threading.RLock()
         self._faults: list[Fault] = []
         self._listener = _Listener(self)
@@ -88,14 +89,16 @@ class HubServer:
     # what a test orders
 
     def add_repository(
-        self, id: str, files: Mapping[str, bytes] | Path, *, private: bool = False, gated: bool = False
-    ) -> Repository:
+        self, id: str, files: Mapping[str, bytes] | Path, *, private: bool = False, gated: bool = False,
+        downloads: int = 0, likes: int = 0, tags: Sequence[str] = (),
+    ) -> Repository:  # fmt: skip
         """A repository that was there before, with one commit of these files, or of a folder's."""
         if isinstance(files, Path):
             files = {str(f.relative_to(files)): f.read_bytes() for f in files.rglob("*") if f.is_file()}
         with self.lock:
             repository = self.store.create(id, private=private)
-            repository.gated = gated
+            repository.gated, repository.tags = gated, tuple(tags)
+            repository.downloads, repository.likes = downloads, likes
             kept = {path: self.store.keep(path, content) for path, content in files.items()}
             repository.commit("Add files", {**repository.head.files, **kept})
         return repository
@@ -158,6 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(self.command, path, hub.tokens.get(token, ""))
         with hub.lock:
             hub.requests.append(request)
+            hub.targets.append(self.path)
         fault = hub.take_fault(request)
         if fault and not fault.refusal and not fault.after_work:
             self.close_connection = True

@@ -49,6 +49,9 @@ class Repository:
     id: str
     private: bool
     gated: bool = False
+    downloads: int = 0
+    likes: int = 0
+    tags: tuple[str, ...] = ()
     commits: list[Commit] = field(default_factory=list)  # oldest first, all on the branch main
 
     @property
