@@ -25,7 +25,7 @@ export function fillSelect(id, placeholder, items, selected) {
   return select.value !== before;
 }
 
-export const datasetLabel = ({ name, status, rows, bad_rows }) => {
+const datasetLabel = ({ name, status, rows, bad_rows }) => {
   if (status === "reading") return t("{name} (reading…)", { name });
   if (status === "unclear") return t("{name} (needs a choice)", { name });
   if (status === "failed") return t("{name} (cannot be read)", { name });
@@ -33,7 +33,19 @@ export const datasetLabel = ({ name, status, rows, bad_rows }) => {
   return t("{name} · {n} {n:row|rows}", { name, n: formatNumber(rows) });
 };
 
-export const modelLabel = (model) =>
+// The options of a choice of a dataset; `taken` is one that cannot be chosen there.
+export const datasetOptions = (datasets, taken = "") =>
+  datasets.map((each) => ({
+    value: each.name,
+    label: datasetLabel(each),
+    disabled: each.status !== "ready" || each.bad_rows > 0 || each.name === taken,
+  }));
+
+// The options of the choice of a base model.
+export const modelOptions = (models) =>
+  models.map((each) => ({ value: each.name, label: modelLabel(each), disabled: each.status !== "ready" }));
+
+const modelLabel = (model) =>
   model.status === "ready"
     ? model.name
     : model.status === "preparing"

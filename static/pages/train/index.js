@@ -13,7 +13,7 @@ import { button } from "../../ui/button.js";
 import { segmented } from "../../ui/controls.js";
 import { toast } from "../../ui/toast.js";
 import { addModelForm } from "./add_model.js";
-import { datasetLabel, failedModel, fillSelect, modelLabel } from "./choices.js";
+import { datasetOptions, failedModel, fillSelect, modelOptions } from "./choices.js";
 import { estimateCard } from "./estimate.js";
 import { mixtureFields } from "./mixture.js";
 import { PRESETS, presetOf } from "./presets.js";
@@ -145,11 +145,7 @@ function page(ctx, beginning) {
       fillSelect(
         "model.name",
         t("Choose a base model"),
-        choices.models.map((each) => ({
-          value: each.name,
-          label: modelLabel(each),
-          disabled: each.status !== "ready",
-        })),
+        modelOptions(choices.models),
         ready?.name || (isFilled ? null : model || beginning.values.model.name),
       ),
       fillSelect(
@@ -161,11 +157,7 @@ function page(ctx, beginning) {
       fillSelect(
         "data.name",
         t("Choose a dataset"),
-        choices.datasets.map((each) => ({
-          value: each.name,
-          label: datasetLabel(each),
-          disabled: each.status !== "ready" || each.bad_rows > 0,
-        })),
+        datasetOptions(choices.datasets),
         isFilled ? null : beginning.values.data.name,
       ),
     ];

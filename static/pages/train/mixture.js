@@ -5,7 +5,7 @@ import { h, render, uniqueId } from "../../lib/dom.js";
 import { formatNumber, formatPercent } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { button } from "../../ui/button.js";
-import { datasetLabel, fillSelect } from "./choices.js";
+import { datasetOptions, fillSelect } from "./choices.js";
 
 /** @typedef {{ name: string, versions: number[], rows: number, status: string, bad_rows: number }} Dataset */
 /** @typedef {{ id: string, name: string, version: string }} Row what was chosen before the choices were known */
@@ -170,12 +170,7 @@ function otherRow(reference, weight, onEdit, onDrop) {
         wanted = { name: isName ? whole : ofName, version: isName ? "" : ofVersion };
         before = "";
       }
-      const items = choices.map((each) => ({
-        value: each.name,
-        label: datasetLabel(each),
-        disabled: each.status !== "ready" || each.bad_rows > 0 || each.name === first,
-      }));
-      fillSelect(id, t("Choose a dataset"), items, wanted?.name ?? null);
+      fillSelect(id, t("Choose a dataset"), datasetOptions(choices, first), wanted?.name ?? null);
       fillVersions(wanted?.version ?? null);
     },
   };
