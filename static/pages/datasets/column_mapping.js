@@ -37,6 +37,9 @@ export function columnMapping(view) {
   let faults = {};
   /** @type {any} */
   let previewRows = null;
+  /** @type {Record<string, string>} Those that the parts had at first: what is chosen later stays where it was chosen. */
+  let first = {};
+  let isMoreOpen = false;
   let ticket = 0;
   render(form, skeleton(6));
 
@@ -50,6 +53,7 @@ export function columnMapping(view) {
     layout = options.layout
       ? { format: options.layout.format, columns: { ...options.layout.columns } }
       : { format: options.formats[0].value, columns: {} };
+    first = layout.columns;
     draw();
     attempt();
   }
@@ -71,6 +75,8 @@ export function columnMapping(view) {
 
   function draw() {
     const format = options.formats.find((each) => each.value === layout.format) || options.formats[0];
+    const shown = format.parts.filter((part) => part.needed || first[part.name] || faults[part.name]);
+    const others = format.parts.filter((part) => !shown.includes(part));
     render(
       form,
       h("h3", {}, t("Which column holds what")),
@@ -90,28 +96,20 @@ export function columnMapping(view) {
           },
         }),
       ),
-      format.parts.map((part) =>
-        field(
-          `column-${part.name}`,
-          part.needed ? part.label : t("{part} (optional)", { part: part.label }),
-          faults[part.name],
-          selectField({
-            label: part.label,
-            id: `column-${part.name}`,
-            value: layout.columns[part.name] || "",
-            "aria-invalid": faults[part.name] ? "true" : null,
-            "aria-describedby": faults[part.name] ? `column-${part.name}-error` : null,
-            items: [
-              { value: "", label: part.needed ? t("Choose a column") : t("None") },
-              ...options.columns.map((column) => ({ value: column, label: column })),
-            ],
-            onChange: (column) => {
-              layout.columns = { ...layout.columns, [part.name]: column };
-              attempt();
+      shown.map(partField),
+      others.length > 0 &&
+        h(
+          "details",
+          {
+            class: "more-parts",
+            open: isMoreOpen,
+            ontoggle: (event) => {
+              isMoreOpen = event.currentTarget.open;
             },
-          }),
+          },
+          h("summary", {}, t("{n} more {n:part|parts} that a row may have", { n: others.length })),
+          h("div", { class: "stack" }, others.map(partField)),
         ),
-      ),
       h(
         "div",
         { class: "row" },
@@ -121,6 +119,28 @@ export function columnMapping(view) {
     );
     render(preview, h("h3", {}, t("First rows, read this way")), rows());
   }
+
+  const partField = (part) =>
+    field(
+      `column-${part.name}`,
+      part.needed ? part.label : t("{part} (optional)", { part: part.label }),
+      faults[part.name],
+      selectField({
+        label: part.label,
+        id: `column-${part.name}`,
+        value: layout.columns[part.name] || "",
+        "aria-invalid": faults[part.name] ? "true" : null,
+        "aria-describedby": faults[part.name] ? `column-${part.name}-error` : null,
+        items: [
+          { value: "", label: part.needed ? t("Choose a column") : t("None") },
+          ...options.columns.map((column) => ({ value: column, label: column })),
+        ],
+        onChange: (column) => {
+          layout.columns = { ...layout.columns, [part.name]: column };
+          attempt();
+        },
+      }),
+    );
 
   // Columns that were chosen for a part stay chosen where another format has that part too.
   const columnsOf = (value) => {

@@ -31,14 +31,14 @@ export function readQuestion(view, question) {
     question.choices.map((choice) =>
       h(
         "li",
-        { class: "panel", data: { value: choice.value } },
+        { data: { value: choice.value } },
         h(
           "div",
           { class: "row spread" },
           h("b", {}, choice.label),
-          button(t("Read it so"), (event) => choose(event, choice.value), {
+          button(t("Read it this way"), (event) => choose(event, choice.value), {
             small: true,
-            "aria-label": `${t("Read it so")}: ${choice.label}`,
+            "aria-label": `${t("Read it this way")}: ${choice.label}`,
           }),
         ),
         choice.preview.length > 0 && h("pre", { class: "mono preview" }, choice.preview.join("\n")),
