@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
@@ -34,7 +34,7 @@ class JsonText:
         self._line = 1
         self._is_at_end = False
         self._deep = False  # the last element, too deep
-        self._passed = 0  # characters, for good
+        self._dropped = 0  # characters before the window
         self._looked_at = 0  # characters, for the end of an element that is not quite JSON
         self.whole = False
         self._decode = json.JSONDecoder().raw_decode
@@ -50,12 +50,16 @@ class JsonText:
                 if not self.whole:
                     return
             else:
-                begin = self._line
-                item, after = self._item(self._margin())
-                yield item
-                if after == "lost":
-                    yield unread_rest(begin)
-                    return
+                begin, margin = self._line, self._margin()
+                try:
+                    value = self._element()
+                    yield too_deep(begin) if self._deep else (begin, value)
+                except (ValueError, RecursionError) as error:
+                    problem, goes_on = self._fault_and_next(error, begin, margin)
+                    yield problem
+                    if not goes_on:
+                        yield unread_rest(begin)
+                        return
             while (here := self._blanks()) == ",":
                 self._step()
         if here:
@@ -107,12 +111,15 @@ class JsonText:
         here = self._blanks()
         while here != "]":
             begin, margin = self._line, self._margin()
-            item, after = self._item(margin)
-            yield item
-            if after == "lost":
-                yield unread_rest(begin)
-                return
-            if after == "found":
+            try:
+                value = self._element()
+                yield too_deep(begin) if self._deep else (begin, value)
+            except (ValueError, RecursionError) as error:
+                problem, goes_on = self._fault_and_next(error, begin, margin)
+                yield problem
+                if not goes_on:
+                    yield unread_rest(begin)
+                    return
                 continue
             here = self._blanks()
             if here == ",":
@@ -136,16 +143,11 @@ class JsonText:
         self._step()
         self.whole = True
 
-    def _item(self, margin: str | None) -> tuple[Item, Literal["read", "found", "lost"]]:
-        """The value that begins here, and that it was read; or why it cannot be, and whether the next one was found."""
-        begin = self._line
-        try:
-            value = self._element()
-            return (too_deep(begin) if self._deep else (begin, value)), "read"
-        except (ValueError, RecursionError) as error:
-            fault = self._fault(error, begin)
-            goes_on, passed = self._resume(margin)
-            return replace(fault, raw=passed), "found" if goes_on else "lost"
+    def _fault_and_next(self, error: Exception, begin: int, margin: str | None) -> tuple[Problem, bool]:
+        """Why the value that begins here cannot be read, and whether the next one was found."""
+        fault = self._fault(error, begin)
+        goes_on, passed = self._resume(margin)
+        return replace(fault, raw=passed), goes_on
 
     def _missing(self, reason: str) -> Problem:
         column = self._here - self._text.rfind("\n", 0, self._here)
@@ -173,7 +175,7 @@ class JsonText:
         """The list or object that begins here, where it is not quite JSON but ends."""
         if self._text[self._here : self._here + 1] not in ("{", "["):
             return None
-        allowed = min(MAX_ROW_BYTES, _LOOK_ALLOWANCE + _LOOK_FACTOR * self._passed - self._looked_at)
+        allowed = min(MAX_ROW_BYTES, _LOOK_ALLOWANCE + _LOOK_FACTOR * (self._dropped + self._here) - self._looked_at)
         while True:
             size = len(self._text) - self._here
             if size > allowed and self._looked_at:
@@ -246,10 +248,9 @@ class JsonText:
             match = _BLANKS.match(self._text, self._here)
             self._advance(match.end() if match else self._here)
             here = self._text[self._here : self._here + 1]
-            if here in ("/", "#"):
-                if not self._passes_remark(here):
-                    return here
-            elif here or not self._more():
+            if here and here not in "/#":
+                return here
+            if not (self._passes_remark(here) if here else self._more()):
                 return here
 
     def _passes_remark(self, here: str) -> bool:
@@ -275,7 +276,6 @@ class JsonText:
 
     def _advance(self, to: int) -> None:
         self._line += self._text.count("\n", self._here, to)
-        self._passed += to - self._here
         self._here = to
 
     def _more(self) -> bool:
@@ -301,3 +301,4 @@ class JsonText:
         start = max(self._text.rfind("\n", 0, self._here), self._here - 1000, 0)
         self._text = self._text[start:] + more
         self._here -= start
+        self._dropped += start
