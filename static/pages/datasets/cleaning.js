@@ -6,7 +6,7 @@ import { formatNumber } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { button } from "../../ui/button.js";
 import { previewCleaning } from "./cleaning_preview.js";
-import { countOptions } from "./token_counts.js";
+import { countOptions } from "./lengths/token_counts.js";
 
 /** @typedef {import("./types").Context} Context */
 /** @typedef {import("./types").Offer} Offer */

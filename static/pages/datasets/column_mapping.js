@@ -7,8 +7,8 @@ import { button } from "../../ui/button.js";
 import { selectField } from "../../ui/controls.js";
 import { errorPanel, skeleton } from "../../ui/panels.js";
 import { toastFault } from "../../ui/toast.js";
-import { messageNodes } from "./messages.js";
 import { readOptions } from "./read_options.js";
+import { messageNodes } from "./rows/messages.js";
 
 /** @typedef {import("./types").DatasetView} DatasetView */
 

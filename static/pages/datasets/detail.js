@@ -14,17 +14,17 @@ import { tabs } from "../../ui/tabs.js";
 import { toast } from "../../ui/toast.js";
 import { cleaningPanel } from "./cleaning.js";
 import { columnMapping } from "./column_mapping.js";
-import { editBar } from "./edits.js";
 import { datasetHeader } from "./header.js";
 import { versionHistory } from "./history.js";
+import { tokenCounter } from "./lengths/token_counts.js";
+import { tokenLengths } from "./lengths/token_lengths.js";
 import { deleteDataset, intakeProgress } from "./list.js";
 import { problemList } from "./problems.js";
 import { readOptions } from "./read_options.js";
 import { readQuestion } from "./read_question.js";
-import { openRow } from "./row_dialog.js";
-import { rowList } from "./rows.js";
-import { tokenCounter } from "./token_counts.js";
-import { tokenLengths } from "./token_lengths.js";
+import { openRow } from "./rows/dialog.js";
+import { editBar } from "./rows/edits.js";
+import { rowList } from "./rows/list.js";
 
 /** @typedef {import("./types").Context} Context */
 /** @typedef {import("./types").DatasetView} DatasetView */

@@ -10,10 +10,10 @@ import { searchField } from "../../ui/controls.js";
 import { pager } from "../../ui/pager.js";
 import { emptyState, errorPanel, skeleton } from "../../ui/panels.js";
 import { dataTable } from "../../ui/table.js";
-import { editsOf } from "./edits.js";
-import { openRow } from "./row_dialog.js";
-import { countOptions } from "./token_counts.js";
-import { compareButton } from "./twins.js";
+import { countOptions } from "./lengths/token_counts.js";
+import { openRow } from "./rows/dialog.js";
+import { editsOf } from "./rows/edits.js";
+import { compareButton } from "./rows/twins.js";
 
 /** @typedef {import("./types").DatasetView} DatasetView */
 

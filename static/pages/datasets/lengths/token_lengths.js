@@ -1,19 +1,19 @@
 // How long the rows are in tokens, what max length costs, and who speaks how much.
 // @ts-check
 
-import { h, render } from "../../lib/dom.js";
-import { formatNumber, formatPercent } from "../../lib/format.js";
-import { t } from "../../lib/i18n.js";
-import { readQuery, setQuery } from "../../lib/url.js";
-import { button, whileBusy } from "../../ui/button.js";
-import { stats } from "../../ui/card.js";
-import { selectField } from "../../ui/controls.js";
-import { errorPanel, notePanel, skeleton } from "../../ui/panels.js";
-import { progressBar } from "../../ui/progress.js";
+import { h, render } from "../../../lib/dom.js";
+import { formatNumber, formatPercent } from "../../../lib/format.js";
+import { t } from "../../../lib/i18n.js";
+import { readQuery, setQuery } from "../../../lib/url.js";
+import { button, whileBusy } from "../../../ui/button.js";
+import { stats } from "../../../ui/card.js";
+import { selectField } from "../../../ui/controls.js";
+import { errorPanel, notePanel, skeleton } from "../../../ui/panels.js";
+import { progressBar } from "../../../ui/progress.js";
 import { lengthHistogram } from "./histogram.js";
 import { DEFAULT_MAX_LENGTH, readMaxLength } from "./token_counts.js";
 
-/** @typedef {import("./types").DatasetView} DatasetView */
+/** @typedef {import("../types").DatasetView} DatasetView */
 
 const AFTER = 500; // milliseconds after the last key
 const ROLES = { system: t("System"), user: t("User"), assistant: t("Assistant"), tool: t("Tool"), text: t("Text") };

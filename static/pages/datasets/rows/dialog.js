@@ -1,22 +1,22 @@
 // One row in a dialog: as its turns, as the model sees it, or as JSON; with what is wrong in it, and edited in place.
 // @ts-check
 
-import { h, render } from "../../lib/dom.js";
-import { formatNumber } from "../../lib/format.js";
-import { t } from "../../lib/i18n.js";
-import { button } from "../../ui/button.js";
-import { pill } from "../../ui/card.js";
-import { segmented, selectField } from "../../ui/controls.js";
-import { confirmDialog, openDialog } from "../../ui/dialog.js";
-import { errorPanel, notePanel, skeleton } from "../../ui/panels.js";
+import { h, render } from "../../../lib/dom.js";
+import { formatNumber } from "../../../lib/format.js";
+import { t } from "../../../lib/i18n.js";
+import { button } from "../../../ui/button.js";
+import { pill } from "../../../ui/card.js";
+import { segmented, selectField } from "../../../ui/controls.js";
+import { confirmDialog, openDialog } from "../../../ui/dialog.js";
+import { errorPanel, notePanel, skeleton } from "../../../ui/panels.js";
 import { editsOf, keyOf } from "./edits.js";
 import { ROLES } from "./messages.js";
-import { addTurn, contentPath, turnAt, turnsOf } from "./row_turns.js";
 import { seenText } from "./seen_text.js";
+import { addTurn, contentPath, turnAt, turnsOf } from "./turns.js";
 
-/** @typedef {import("./types").DatasetView} DatasetView */
-/** @typedef {import("./types").RowEdit} RowEdit */
-/** @typedef {import("./types").EditedTurn} EditedTurn */
+/** @typedef {import("../types").DatasetView} DatasetView */
+/** @typedef {import("../types").RowEdit} RowEdit */
+/** @typedef {import("../types").EditedTurn} EditedTurn */
 
 const PAUSE = 350; // milliseconds after the last key, before what was written is checked
 const PARTS = {

@@ -1,23 +1,23 @@
 // The rows of a dataset, a page at a time: as the model sees them, or as they are; searched; any row number at once.
 // @ts-check
 
-import { h, inputIn, render } from "../../lib/dom.js";
-import { formatNumber } from "../../lib/format.js";
-import { t } from "../../lib/i18n.js";
-import { readQuery, setQuery } from "../../lib/url.js";
-import { button } from "../../ui/button.js";
-import { pill } from "../../ui/card.js";
-import { searchField, segmented } from "../../ui/controls.js";
-import { pager } from "../../ui/pager.js";
-import { emptyState, errorPanel, notePanel, skeleton } from "../../ui/panels.js";
+import { h, inputIn, render } from "../../../lib/dom.js";
+import { formatNumber } from "../../../lib/format.js";
+import { t } from "../../../lib/i18n.js";
+import { readQuery, setQuery } from "../../../lib/url.js";
+import { button } from "../../../ui/button.js";
+import { pill } from "../../../ui/card.js";
+import { searchField, segmented } from "../../../ui/controls.js";
+import { pager } from "../../../ui/pager.js";
+import { emptyState, errorPanel, notePanel, skeleton } from "../../../ui/panels.js";
+import { countOptions, readMaxLength } from "../lengths/token_counts.js";
+import { openRow } from "./dialog.js";
 import { editsOf, editWords } from "./edits.js";
 import { messageNodes } from "./messages.js";
 import { refusedRows } from "./refused.js";
-import { openRow } from "./row_dialog.js";
 import { seenText } from "./seen_text.js";
-import { countOptions, readMaxLength } from "./token_counts.js";
 
-/** @typedef {import("./types").DatasetView} DatasetView */
+/** @typedef {import("../types").DatasetView} DatasetView */
 
 /**
  * rowList(view) → {element, open(), refresh()}; for view see detail.js.

@@ -1,10 +1,10 @@
 // How many rows have how many tokens, as bars, with max length as a line through them.
 // @ts-check
 
-import { h, svg } from "../../lib/dom.js";
-import { formatCompact, formatNumber } from "../../lib/format.js";
-import { t } from "../../lib/i18n.js";
-import { niceTicks } from "../../ui/chart/scale.js";
+import { h, svg } from "../../../lib/dom.js";
+import { formatCompact, formatNumber } from "../../../lib/format.js";
+import { t } from "../../../lib/i18n.js";
+import { niceTicks } from "../../../ui/chart/scale.js";
 
 const HEIGHT = 210;
 const MARGIN = { top: 22, right: 14, bottom: 42, left: 52 };

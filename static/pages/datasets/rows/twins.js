@@ -1,14 +1,14 @@
 // A near duplicate beside the row that it is near, with what differs marked.
 // @ts-check
 
-import { h } from "../../lib/dom.js";
-import { formatNumber } from "../../lib/format.js";
-import { t } from "../../lib/i18n.js";
-import { button } from "../../ui/button.js";
-import { openDialog } from "../../ui/dialog.js";
+import { h } from "../../../lib/dom.js";
+import { formatNumber } from "../../../lib/format.js";
+import { t } from "../../../lib/i18n.js";
+import { button } from "../../../ui/button.js";
+import { openDialog } from "../../../ui/dialog.js";
 import { ROLES } from "./messages.js";
 
-/** @typedef {import("./types").DatasetView} DatasetView */
+/** @typedef {import("../types").DatasetView} DatasetView */
 
 /**
  * Opens both rows in a dialog; `problem` is that of the near duplicate.

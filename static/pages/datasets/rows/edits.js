@@ -2,14 +2,14 @@
 // looks at other rows, tabs and datasets; the browser asks before it leaves the page.
 // @ts-check
 
-import { h } from "../../lib/dom.js";
-import { formatNumber } from "../../lib/format.js";
-import { t } from "../../lib/i18n.js";
-import { button } from "../../ui/button.js";
-import { confirmDialog } from "../../ui/dialog.js";
+import { h } from "../../../lib/dom.js";
+import { formatNumber } from "../../../lib/format.js";
+import { t } from "../../../lib/i18n.js";
+import { button } from "../../../ui/button.js";
+import { confirmDialog } from "../../../ui/dialog.js";
 
-/** @typedef {import("./types").Context} Context */
-/** @typedef {import("./types").RowEdit} RowEdit */
+/** @typedef {import("../types").Context} Context */
+/** @typedef {import("../types").RowEdit} RowEdit */
 
 /** @type {Map<string, Map<string, RowEdit>>} */
 const editsByVersion = new Map();

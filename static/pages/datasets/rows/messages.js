@@ -1,9 +1,9 @@
 // One row as it is: its turns, the answers that are compared, calls of tools, and its label.
 // @ts-check
 
-import { h } from "../../lib/dom.js";
-import { t } from "../../lib/i18n.js";
-import { pill } from "../../ui/card.js";
+import { h } from "../../../lib/dom.js";
+import { t } from "../../../lib/i18n.js";
+import { pill } from "../../../ui/card.js";
 
 export const ROLES = { system: t("System"), user: t("User"), assistant: t("Assistant"), tool: t("Tool") };
 

@@ -1,9 +1,9 @@
 // Counting the tokens of a dataset: asks the server for it, follows the worker, and tells the page each second.
 // @ts-check
 
-import { readQuery } from "../../lib/url.js";
+import { readQuery } from "../../../lib/url.js";
 
-/** @typedef {import("./types").Context} Context */
+/** @typedef {import("../types").Context} Context */
 
 const AT_ONCE = 20000; // rows up to which it is begun without being asked
 const EVERY = 1000;

@@ -1,8 +1,8 @@
 // The turns of one row as they are edited: what the server gave, and what was changed in it since.
 // @ts-check
 
-/** @typedef {import("./types").RowEdit} RowEdit */
-/** @typedef {import("./types").EditedTurn} EditedTurn */
+/** @typedef {import("../types").RowEdit} RowEdit */
+/** @typedef {import("../types").EditedTurn} EditedTurn */
 
 const STARTS = {
   text: [["text", ""]],

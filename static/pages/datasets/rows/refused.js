@@ -1,15 +1,15 @@
 // The rows of the files that could not be used, as they came, a page at a time.
 // @ts-check
 
-import { h } from "../../lib/dom.js";
-import { formatNumber } from "../../lib/format.js";
-import { t } from "../../lib/i18n.js";
-import { button } from "../../ui/button.js";
-import { pill } from "../../ui/card.js";
+import { h } from "../../../lib/dom.js";
+import { formatNumber } from "../../../lib/format.js";
+import { t } from "../../../lib/i18n.js";
+import { button } from "../../../ui/button.js";
+import { pill } from "../../../ui/card.js";
+import { openRow } from "./dialog.js";
 import { editsOf, editWords } from "./edits.js";
-import { openRow } from "./row_dialog.js";
 
-/** @typedef {import("./types").DatasetView} DatasetView */
+/** @typedef {import("../types").DatasetView} DatasetView */
 
 /**
  * refusedRows(view, answer) → nodes; answer is the server's page of them.
