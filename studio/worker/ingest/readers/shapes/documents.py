@@ -22,6 +22,7 @@ from studio.worker.ingest.readers.shapes.columns import is_conversation, is_turn
 
 _LEVELS = 3  # of objects in objects that are looked into for lists, and of lists in rows
 _SAMPLED = 20  # rows
+_MAX_PATHS = 50  # inside of a row: each costs a look at all columns
 _MAX_LISTED = 20  # lists, in a message
 ALL = "*"
 """Chosen: all lists together."""
@@ -236,7 +237,7 @@ def _inside(rows: Sequence[Any], keys: tuple[str, ...]) -> list[RowsPath]:
     objects = [row for row in rows[:_SAMPLED] if isinstance(row, dict)]
     return [
         RowsPath(f"{prefix}{EACH}.{text}", (keys,), inner)
-        for inner, text in _paths_inside(objects, _LEVELS)
+        for inner, text in islice(_paths_inside(objects, _LEVELS), _MAX_PATHS)
         if any(isinstance(row, dict) for row in islice(_all_inner(objects, inner), 1))
     ]
 
