@@ -131,8 +131,9 @@ def add_dataset(arguments: argparse.Namespace) -> int:
     with open_studio(arguments) as studio:
         if hub := arguments.hub:
             dataset = studio.datasets.add_from_hub(
-                hub, config=arguments.config, split=arguments.split, revision=arguments.revision, name=arguments.name
-            )
+                hub, config=arguments.config, split=arguments.split, revision=arguments.revision, name=arguments.name,
+                reading=_reading(arguments), layout=_layout(arguments),
+            )  # fmt: skip
         elif arguments.file == ["sample"] and not Path("sample").exists():
             dataset = studio.datasets.add_sample(arguments.name)
         elif arguments.file:

@@ -139,7 +139,8 @@ def test_a_split_in_several_files_is_one_dataset_of_the_default_config(
 def test_another_split_and_another_config_are_other_datasets(aboard: Repository, answered: Add) -> None:
     held_out = answered("add", "--hub", "ada/aboard", "--split", "test")
     assert (held_out["name"], held_out["rows"]) == ("aboard", 1)
-    moods = answered("add", "--hub", "ada/aboard", "--config", "moods", "--name", "moods")
+    layout = ("--format", "text", "--column", "text=text", "--column", "label=label")
+    moods = answered("add", "--hub", "ada/aboard", "--config", "moods", "--name", "moods", *layout)
     assert (moods["format"], moods["rows"]) == ("text", 3)
     rows = answered("show", "moods")["preview"]
     assert [row.get("label") for row in rows] == ["calm", "stormy", None], "classes have their names"

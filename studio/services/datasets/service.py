@@ -140,9 +140,9 @@ class Datasets:
 
     def add_from_hub(
         self, repository: str, *, config: str = "", split: str = "train", revision: str = "", name: str | None = None,
-        owner: str = "",
+        reading: ReadOptions | None = None, layout: Mapping[str, Any] | None = None, owner: str = "",
     ) -> Dataset:  # fmt: skip
-        """A dataset on the Hub, `owner/name`; it is `reading` at first: a worker downloads it.
+        """A dataset on the Hub, `owner/name`; it is `reading` at first: a worker downloads it. For the rest see `add`.
 
         Raises:
             InvalidInput: the repository's id or the name cannot be used.
@@ -156,9 +156,12 @@ class Datasets:
             dataset = self._catalogue.add_dataset(
                 name=free, format="", sha256="", path="", rows_path="", rows=0, size=0, owner=owner,
                 file_name=source.repository, details=DatasetDetails(hub=source),
-                steps=[{"action": "add", "hub": source.model_dump(mode="json"), "at": time.time()}],
+                steps=[
+                    {"action": "add", "hub": source.model_dump(mode="json"), "at": time.time()}
+                    | choices_of(reading, layout)
+                ],
             )  # fmt: skip
-            return self._start(dataset, source)
+            return self._start(dataset, source, reading, layout)
 
     def _existing(
         self, originals: Sequence[SourceFile], new_name: str, names: Sequence[str], *, is_named: bool, owner: str

@@ -107,7 +107,7 @@ def search_datasets(call: Call) -> Answer:
         and (not r.private or (user and call.owns(r.owner)))
     ]
     if asked.get("sort") == "downloads":
-        found.sort(key=lambda r: -r.downloads)
+        found.sort(key=lambda r: r.downloads if isinstance(r.downloads, int) else 0, reverse=True)
     expand = parse_qs(urlsplit(call.target).query).get("expand")
     unknown = set(expand or ()) - _LISTED.keys()
     if unknown:

@@ -103,9 +103,13 @@ class HubServer:
             repository.commit("Add files", {**repository.head.files, **kept})
         return repository
 
-    def fail_next(self, pattern: str, status: int, *, times: int = 1, message: str = "", code: str = "") -> None:
+    def fail_next(
+        self, pattern: str, status: int, *, times: int = 1, message: str = "", code: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         """The next requests whose "METHOD /path" the pattern is found in get this status, and nothing is done."""
         refusal = HubError(status, message or f"Ordered failure {status}", code)
+        refusal.headers.update(headers or {})
         self._faults.append(Fault(re.compile(pattern), times, refusal))
 
     def drop_next(self, pattern: str, *, times: int = 1, after_work: bool = False) -> None:
