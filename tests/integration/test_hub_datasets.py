@@ -154,11 +154,11 @@ def test_lines_are_read_as_those_of_a_file_and_broken_ones_cost_no_others(hub: H
     assert [(p["line"], p["code"]) for p in answered("problems", "lines")["problems"]] == [(2, "not_json")]
 
 
-def test_pictures_are_passed_over_undecoded(hub: HubServer, answered: Add) -> None:
+def test_pictures_are_named_as_a_problem_and_not_decoded(hub: HubServer, answered: Add) -> None:
     rows = [row | {"image": {"bytes": b"no picture", "path": "a.png"}} for row in asked("galley", "helm")]
     hub.add_repository("datasets/ada/seen", {"data/train.parquet": parquet(*rows)})
-    made = answered("add", "--hub", "ada/seen")
-    assert (made["rows"], made["details"]["ignored"]) == (2, ["image"])
+    made = answered("add", "--hub", "ada/seen", code=WRONG)
+    assert (made["rows"], made["details"]["problems"]) == (0, {"media": 2})
 
 
 def test_a_revision_pins_the_rows_though_the_dataset_goes_on(aboard: Repository, hub: HubServer, answered: Add) -> None:
