@@ -205,10 +205,8 @@ def worker_environment(
     )
     if not online:
         variables.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_DATASETS_OFFLINE="1")
-    if token:
-        variables["HF_TOKEN"] = token
-    else:
-        variables["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"  # nor that of the machine's login, which is no visitor's
+    # Without a token, not that of the machine's login either: it is no visitor's.
+    variables.update({"HF_TOKEN": token} if token else {"HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"})
     if device:
         variables["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2] if device.startswith("cuda:") else "-1"
         variables["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # nvidia-smi's numbers

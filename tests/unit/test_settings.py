@@ -60,7 +60,7 @@ def test_workers_see_no_secret_and_go_online_only_to_download():
     seen = worker_environment(environ)
     assert "hf_secret" not in seen.values()
     assert "STUDIO_LOGIN" not in seen
-    assert seen["HF_HUB_OFFLINE"] == "1"
+    assert seen["HF_HUB_OFFLINE"] == seen["HF_HUB_DISABLE_IMPLICIT_TOKEN"] == "1"
     online = worker_environment(environ, online=True, token="hf_mine")
     assert online["HF_TOKEN"] == "hf_mine"
     assert "HF_HUB_OFFLINE" not in online
