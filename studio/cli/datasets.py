@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from studio.app import Studio
 from studio.cli.commands import Commands
 from studio.cli.dataset_edits import add_verbs, preview_text
+from studio.cli.dataset_reports import SHOWN_PROBLEMS, problem_text, remedy_text, report_text, unused_text
 from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import open_studio, records
 from studio.domain.chat.templates import AUTOMATIC, TemplateChoice
@@ -19,19 +19,17 @@ from studio.domain.datasets.clean_actions import ACTIONS, Action, CleanActions, 
 from studio.domain.datasets.file_format import ENCODINGS, PACKED, SUFFIXES, ReadOptions
 from studio.domain.datasets.formats import Format
 from studio.domain.datasets.problem_kinds import PROBLEM_KINDS
-from studio.domain.errors import InvalidInput, fill
+from studio.domain.errors import InvalidInput
 from studio.domain.jobs.ingest import Tokenizer
 from studio.domain.spec.objectives import usable_part
 from studio.services.datasets import browse, export
-from studio.services.datasets.check import Report, check
+from studio.services.datasets.check import check
 from studio.services.datasets.preview import preview
 from studio.services.datasets.status import fault_of, fault_with_choices
 from studio.services.datasets.token_counts import TokenCountRequest
 from studio.store.tables.datasets import Dataset
 
 WRONG = 2
-SHOWN_UNUSED = 12  # columns and fields that are not used, in text
-SHOWN_PROBLEMS = 20  # in text; JSON has them all
 
 
 def add_parser(commands: Commands) -> None:
@@ -196,31 +194,14 @@ def report_new(arguments: argparse.Namespace, studio: Studio, dataset: Dataset, 
         words += f"; {left_out} left out"
     if part := usable_part(dataset.format):
         words += f". {part}"
-    words = "\n".join([words, *(note.text for note in dataset.details.notes), *_unused_text(dataset.details.unused)])
+    words = "\n".join([words, *(note.text for note in dataset.details.notes), *unused_text(dataset.details.unused)])
     show(arguments, dataset.as_dict(), words)
     if not dataset.bad_rows:
         return 0
     problems, total = browse.problems(dataset, 0, SHOWN_PROBLEMS)
-    say(_problem_text([p.as_dict() for p in problems], total))
-    say(_remedy(dataset))
+    say(problem_text([p.as_dict() for p in problems], total))
+    say(remedy_text(dataset))
     return WRONG
-
-
-def _remedy(dataset: Dataset) -> str:
-    """What can be done about rows that cannot be trained on, the mildest first."""
-    lines = [f"{dataset.bad_rows} rows cannot be trained on."]
-    command = f"studio datasets clean {dataset.reference}"
-    for name, count in dataset.details.healable.items():
-        if way := next((way for way in ACTIONS[name].ways if way.flag), None):
-            lines.append(f"This makes {count} of them usable: {command} {way.flag}")
-    if dataset.rows:
-        lines.append(f"This leaves them out: {command} --skip-bad")
-    else:
-        lines.append(
-            f"Nothing would be left without them: mend them (studio datasets refused {dataset.reference}), or choose "
-            f"other columns: studio datasets read {dataset.reference} --format FORMAT --column PART=COLUMN"
-        )
-    return "\n".join(lines)
 
 
 def _read(studio: Studio, dataset: Dataset) -> Dataset:
@@ -255,36 +236,8 @@ def check_files(arguments: argparse.Namespace) -> int:
             progress=line.update,
         )  # fmt: skip
         line.close()
-    show(arguments, report.as_dict(), _report_text(report))
+    show(arguments, report.as_dict(), report_text(report))
     return 0 if report.can_be_trained_on else WRONG
-
-
-def _report_text(report: Report) -> str:
-    lines = [f"{report.rows} of {report.rows_in} rows can be read, {report.format}"]
-    if part := usable_part(report.format):
-        lines.append(part)
-    lines += [*report.notes, *_unused_text(report.unused)]
-    if tokens := report.tokens:
-        lines.append(f"{tokens.tokens} tokens, {tokens.trained} of them trained on; longest row {tokens.longest}")
-    lines += [
-        f"{count:>7}  {PROBLEM_KINDS[code].level:<8} {PROBLEM_KINDS[code].title}"
-        for code, count in report.counts.items()
-    ]
-    if report.problems:
-        lines.append(_problem_text(report.problems[:SHOWN_PROBLEMS], len(report.problems)))
-    return "\n".join(lines)
-
-
-def _unused_text(unused: Mapping[str, int]) -> list[str]:
-    """What of the files is not used, in a line, where there is something."""
-    shown = [fill("{name} in {n} {n:row|rows}", {"name": name, "n": n}) for name, n in unused.items()]
-    more = [f"{len(shown) - SHOWN_UNUSED} more"] if len(shown) > SHOWN_UNUSED else []
-    return [f"Not used: {', '.join(shown[:SHOWN_UNUSED] + more)}"] if shown else []
-
-
-def _problem_text(problems: Sequence[Mapping[str, Any]], total: int) -> str:
-    lines = [f"{p['line'] or '–'}: {p['message']} {p['remedy']}" for p in problems]
-    return "\n".join(lines + ([f"… and {total - len(lines)} more"] if total > len(lines) else []))
 
 
 def list_datasets(arguments: argparse.Namespace) -> None:
@@ -304,7 +257,7 @@ def show_dataset(arguments: argparse.Namespace) -> None:
         if dataset.status == "ready":
             page = browse.rows(dataset, arguments.offset, arguments.limit, search=arguments.search)
             fields |= {"preview": page["rows"], "found": page["total"]}
-    show(arguments, fields, "\n".join([details(fields), *_unused_text(dataset.details.unused)]))
+    show(arguments, fields, "\n".join([details(fields), *unused_text(dataset.details.unused)]))
 
 
 def show_problems(arguments: argparse.Namespace) -> None:
@@ -316,7 +269,7 @@ def show_problems(arguments: argparse.Namespace) -> None:
             return
         problems, total = browse.problems(dataset, 0, None, codes=arguments.code)
     rows = [problem.as_dict() for problem in problems]
-    words = _problem_text(rows, total) if rows else "No problems."
+    words = problem_text(rows, total) if rows else "No problems."
     near_counts = dataset.details.near_counts
     if near_counts and "near_duplicate" in (arguments.code or PROBLEM_KINDS):
         steps = ", ".join(f"{percent / 100:g}: {near_counts[percent]}" for percent in near_counts if percent % 5 == 0)

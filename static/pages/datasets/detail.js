@@ -4,12 +4,9 @@
 import { h, render } from "../../lib/dom.js";
 import { formatNumber } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
-import { icon } from "../../lib/icons.js";
 import { readQuery, setQuery } from "../../lib/url.js";
-import { button } from "../../ui/button.js";
 import { selectField } from "../../ui/controls.js";
 import { errorPanel, notePanel, skeleton } from "../../ui/panels.js";
-import { progressBar } from "../../ui/progress.js";
 import { tabs } from "../../ui/tabs.js";
 import { toast } from "../../ui/toast.js";
 import { cleaningPanel } from "./cleaning.js";
@@ -18,13 +15,14 @@ import { datasetHeader } from "./header.js";
 import { versionHistory } from "./history.js";
 import { tokenCounter } from "./lengths/token_counts.js";
 import { tokenLengths } from "./lengths/token_lengths.js";
-import { deleteDataset, intakeProgress } from "./list.js";
+import { deleteDataset } from "./list.js";
 import { problemList } from "./problems.js";
 import { readOptions } from "./read_options.js";
 import { readQuestion } from "./read_question.js";
 import { openRow } from "./rows/dialog.js";
 import { editBar } from "./rows/edits.js";
 import { rowList } from "./rows/list.js";
+import { cleanedNote, removeButton, underWay } from "./states.js";
 
 /** @typedef {import("./types").Context} Context */
 /** @typedef {import("./types").DatasetView} DatasetView */
@@ -170,13 +168,19 @@ export function datasetDetail(ctx, page) {
         (await deleteDataset(ctx, button, row, { version: true })) &&
         (row.id === dataset.id ? go(dataset.name) : load()),
     };
-    if (dataset.status === "reading") return render(content, readingPart(dataset));
+    if (dataset.status === "reading")
+      return render(content, underWay(view, dataset, { isFirst: record.versions.length === 1, go }));
     if (dataset.status === "failed") {
       const readable =
         dataset.from_files &&
         record.steps[record.steps.length - 1].action !== "clean" &&
         record.steps[record.steps.length - 1].action !== "edit";
-      return render(content, errorPanel(dataset.fault), readable && readOptions(view), removeButton(dataset));
+      return render(
+        content,
+        errorPanel(dataset.fault),
+        readable && readOptions(view),
+        removeButton(view, dataset, { isFirst: record.versions.length === 1, go }),
+      );
     }
     if (dataset.status === "unclear") {
       const asked = record.question ? readQuestion(view, record.question) : columnMapping(view);
@@ -223,33 +227,6 @@ export function datasetDetail(ctx, page) {
     if (dataset.rows) counting.begin();
     return undefined;
   }
-
-  const readingPart = (dataset) =>
-    h(
-      "div",
-      { class: "row under-way" },
-      progressBar(intakeProgress(dataset)),
-      button(
-        t("Cancel"),
-        async (event) =>
-          (await deleteDataset(ctx, event.currentTarget, dataset)) &&
-          go(record.versions.length > 1 ? dataset.name : ""),
-        { small: true, id: "cancel-reading" },
-      ),
-    );
-  const removeButton = (dataset) =>
-    h(
-      "div",
-      { class: "row" },
-      button(
-        t("Delete"),
-        async (event) => {
-          if (await deleteDataset(ctx, event.currentTarget, dataset, { version: record.versions.length > 1 }))
-            go(record.versions.length > 1 ? dataset.name : "");
-        },
-        { kind: "danger", icon: "remove", id: "delete-dataset" },
-      ),
-    );
 
   const groups = () => {
     const all = [...record.groups, ...(counting?.state.status === "done" ? counting.state.groups : [])];
@@ -357,19 +334,3 @@ export function datasetDetail(ctx, page) {
     },
   };
 }
-
-// What was left out on the way to this version.
-export const cleanedNote = ({ dataset, steps }) =>
-  dataset.details.left_out &&
-  steps.length > 1 &&
-  h(
-    "div",
-    { class: "panel", id: "cleaned" },
-    icon("check", 18),
-    h(
-      "div",
-      {},
-      h("b", {}, steps[steps.length - 1].text),
-      h("p", {}, t("The version before is still there, in the history.")),
-    ),
-  );

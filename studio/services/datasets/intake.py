@@ -1,20 +1,25 @@
-"""Follows the jobs that read datasets, and records their results."""
+"""Starts the jobs that read datasets, follows them and records their results."""
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from studio.domain.datasets.columns import header_key
+from studio.domain.datasets.file_format import ReadOptions
 from studio.domain.errors import StudioError
 from studio.domain.events import Finished, Progress
-from studio.domain.jobs.ingest import DatasetDetails, IntakeRequest
+from studio.domain.jobs.ingest import CleanSource, DatasetDetails, FilesSource, HubSource, IntakeRequest
 from studio.domain.jobs.state import Done, Failed, Lost, Running
 from studio.domain.translation import N_
 from studio.engines.base import Engine
 from studio.engines.job import POLL_SECONDS, Job
+from studio.services.datasets.removal import DatasetRemoval
+from studio.services.datasets.source_files import cannot_store
 from studio.store.catalogue import Catalogue
 from studio.store.database_faults import CatalogueFull
 from studio.store.job_folder import JobFolder
@@ -24,10 +29,60 @@ from studio.store.tables.datasets import Dataset
 class DatasetIntakes:
     """`folder` is that of all datasets."""
 
-    def __init__(self, catalogue: Catalogue, engine: Engine, folder: Path) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        engine: Engine,
+        folder: Path,
+        removal: DatasetRemoval,
+        token: Callable[[], str | None],
+    ) -> None:
         self._catalogue = catalogue
         self._engine = engine
         self._folder = folder
+        self._removal = removal
+        self._token = token
+
+    def start(
+        self,
+        dataset: Dataset,
+        source: FilesSource | HubSource | CleanSource,
+        reading: ReadOptions | None = None,
+        layout: Mapping[str, Any] | None = None,
+        files: Mapping[str, bytes] | None = None,
+    ) -> Dataset:
+        """Starts the job that reads a version, of which the catalogue has a row; it is `reading` then. `files` are laid
+        beside the request.
+
+        Raises:
+            StudioError: it could not be started; of the version nothing is left.
+        """
+        job = Job(self._engine, self._folder / str(dataset.id))
+        request = IntakeRequest(
+            source=source,
+            reading=reading or ReadOptions(),
+            layout=layout and dict(layout),
+            layouts=self._catalogue.column_maps(),
+        )
+        try:
+            shutil.rmtree(job.folder.path, ignore_errors=True)
+            job.prepare(request)
+            for name, content in (files or {}).items():
+                (job.folder.path / name).write_bytes(content)
+            # Recorded before the process is: a server that dies in between finds the process by what that writes first.
+            self._catalogue.change_dataset(dataset.id, folder=str(job.folder.path))
+            online = isinstance(source, HubSource)
+            worker = job.start("intake", online=online, token=self._token() if online else None)
+        except (OSError, StudioError) as error:
+            self._catalogue.delete_datasets([dataset.id])
+            self._removal.clear_originals({original.sha256 for original in dataset.details.originals})
+            if isinstance(error, StudioError):
+                raise
+            raise cannot_store(error, self._folder) from error
+        self._catalogue.change_dataset(
+            dataset.id, status="reading", stage="", done=0, total=0, problem="", remedy="", worker=worker
+        )
+        return self._catalogue.dataset(dataset.reference)
 
     def look_after(self, dataset: Dataset) -> None:
         """Records the worker's newest word; a version whose worker is gone without a last one has failed."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,22 +17,18 @@ from studio.domain.datasets.file_format import ReadOptions, check_suffix
 from studio.domain.datasets.formats import read_layout
 from studio.domain.errors import InvalidInput, StudioError
 from studio.domain.jobs.ingest import (
-    CleanSource,
     DatasetDetails,
     FileReference,
     FilesSource,
-    HubSource,
-    IntakeRequest,
     Tokenizer,
 )
 from studio.domain.naming import check_name
 from studio.engines.base import Engine
-from studio.engines.job import Job
 from studio.services.datasets.cleaning import check_can_be_cleaned, check_something_left, clean_source
 from studio.services.datasets.editing import edit_lines
 from studio.services.datasets.intake import DatasetIntakes
 from studio.services.datasets.removal import DatasetRemoval
-from studio.services.datasets.source_files import SourceFile, SourceFiles, cannot_store, check_regular
+from studio.services.datasets.source_files import SourceFile, SourceFiles, check_regular
 from studio.services.datasets.sources import check_hub_source, choices_of, name_of_file, name_taken
 from studio.services.datasets.status import still_reading
 from studio.services.shared.fault_isolation import each_by_itself
@@ -56,12 +51,9 @@ class Datasets:
         reserve: Reserve | None = None,
     ) -> None:
         self._catalogue = catalogue
-        self._engine = engine
-        self._folder = folder
-        self._token = token
         self._originals = SourceFiles(folder / "originals")
         self._removal = DatasetRemoval(catalogue, engine, folder, self._originals)
-        self._intakes = DatasetIntakes(catalogue, engine, folder)
+        self._intakes = DatasetIntakes(catalogue, engine, folder, self._removal, token)
         self._lock = FileLock(folder / ".lock")
         self._reserve = reserve or Reserve(folder / "reserve", 0)
 
@@ -111,7 +103,7 @@ class Datasets:
                 details=DatasetDetails(originals=[o.record() for o in originals]),
                 steps=[{"action": "add", "files": names, "at": time.time()} | choices_of(reading, layout)],
             )  # fmt: skip
-            return self._start(dataset, source, reading, layout)
+            return self._intakes.start(dataset, source, reading, layout)
 
     @contextmanager
     def _keeping(self, files: Sequence[Path], names: Sequence[str]) -> Iterator[list[SourceFile]]:
@@ -161,7 +153,7 @@ class Datasets:
                     | choices_of(reading, layout)
                 ],
             )  # fmt: skip
-            return self._start(dataset, source, reading, layout)
+            return self._intakes.start(dataset, source, reading, layout)
 
     def _existing(
         self, originals: Sequence[SourceFile], new_name: str, names: Sequence[str], *, is_named: bool, owner: str
@@ -174,41 +166,6 @@ class Datasets:
             if same and by_name and dataset.status in ("ready", "reading"):
                 return self._catalogue.dataset(dataset.name)
         return None
-
-    def _start(
-        self,
-        dataset: Dataset,
-        source: FilesSource | HubSource | CleanSource,
-        reading: ReadOptions | None = None,
-        layout: Mapping[str, Any] | None = None,
-        files: Mapping[str, bytes] | None = None,
-    ) -> Dataset:
-        job = Job(self._engine, self._folder / str(dataset.id))
-        request = IntakeRequest(
-            source=source,
-            reading=reading or ReadOptions(),
-            layout=layout and dict(layout),
-            layouts=self._catalogue.column_maps(),
-        )
-        try:
-            shutil.rmtree(job.folder.path, ignore_errors=True)
-            job.prepare(request)
-            for name, content in (files or {}).items():
-                (job.folder.path / name).write_bytes(content)
-            # Recorded before the process is: a server that dies in between finds the process by what that writes first.
-            self._catalogue.change_dataset(dataset.id, folder=str(job.folder.path))
-            online = isinstance(source, HubSource)
-            worker = job.start("intake", online=online, token=self._token() if online else None)
-        except (OSError, StudioError) as error:
-            self._catalogue.delete_datasets([dataset.id])
-            self._removal.clear_originals({original.sha256 for original in dataset.details.originals})
-            if isinstance(error, StudioError):
-                raise
-            raise cannot_store(error, self._folder) from error
-        self._catalogue.change_dataset(
-            dataset.id, status="reading", stage="", done=0, total=0, problem="", remedy="", worker=worker
-        )
-        return self._catalogue.dataset(dataset.reference)
 
     # versions
 
@@ -248,7 +205,7 @@ class Datasets:
                 self._catalogue.change_dataset(dataset.id, steps=[*dataset.steps, step])
             else:
                 dataset = self._next_version(dataset, [*dataset.steps[:1], step])
-            return self._start(dataset, source, reading or details.reading, layout)
+            return self._intakes.start(dataset, source, reading or details.reading, layout)
 
     def clean(
         self,
@@ -287,7 +244,7 @@ class Datasets:
                 )  # fmt: skip
             step = {"action": "clean", "at": time.time(), **actions.model_dump(mode="json", exclude_defaults=True)}
             source = clean_source(dataset, actions, tokenizer, counts_folder)
-            return self._start(self._next_version(dataset, [*dataset.steps, step]), source)
+            return self._intakes.start(self._next_version(dataset, [*dataset.steps, step]), source)
 
     def edit(self, reference: str, edits: Sequence[Edit | Mapping[str, Any]]) -> Dataset:
         """The next version, in which single rows are changed, left out or added; it is `reading` at first.
@@ -302,7 +259,9 @@ class Datasets:
             lines, counts = edit_lines(dataset, read_edits(edits))
             step = {"action": "edit", "at": time.time(), **counts}
             source = clean_source(dataset, CleanActions(), edits=True)
-            return self._start(self._next_version(dataset, [*dataset.steps, step]), source, files={EDITS: lines})
+            return self._intakes.start(
+                self._next_version(dataset, [*dataset.steps, step]), source, files={EDITS: lines}
+            )
 
     def _next_version(self, dataset: Dataset, steps: list[dict[str, Any]]) -> Dataset:
         newest = self._catalogue.dataset_versions(dataset.name)[0]
