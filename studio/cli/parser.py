@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from studio import __version__
-from studio.cli import adapters, datasets, evaluation, home, models, playground, runs, serve, serve_model, train
+from studio.cli import adapters, evaluation, home, models, playground, runs, serve, serve_model, train
 from studio.cli.commands import Commands
+from studio.cli.datasets import verbs as datasets
 from studio.settings import VARIABLES
 
 MODULES = (serve, home, models, datasets, train, runs, adapters, playground, serve_model, evaluation)

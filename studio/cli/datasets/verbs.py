@@ -10,8 +10,8 @@ from typing import Any, get_args
 
 from studio.app import Studio
 from studio.cli.commands import Commands
-from studio.cli.dataset_edits import add_verbs, preview_text
-from studio.cli.dataset_reports import SHOWN_PROBLEMS, problem_text, remedy_text, report_text, unused_text
+from studio.cli.datasets.edits import add_verbs, preview_text
+from studio.cli.datasets.reports import SHOWN_PROBLEMS, problem_text, remedy_text, report_text, unused_text
 from studio.cli.output import ProgressLine, details, say, show, table
 from studio.cli.session import open_studio, records
 from studio.domain.chat.templates import AUTOMATIC, TemplateChoice

@@ -58,7 +58,7 @@ def add_verbs(datasets: Commands) -> None:
 
 
 def edit_dataset(arguments: argparse.Namespace) -> int:
-    from studio.cli.datasets import report_new
+    from studio.cli.datasets.verbs import report_new
 
     edits = read_edit_options(getattr(arguments, "edits", []))
     with open_studio(arguments) as studio:
