@@ -17,7 +17,7 @@ from studio.domain.errors import InvalidInput, StudioError
 from studio.ui.view import SKELETONS, as_event_stream, as_server_function, view
 
 if TYPE_CHECKING:
-    from studio.nowhere import Store  # type: ignore[import-not-found]
+    from nowhere import Store  # type: ignore[import-not-found]
 
 
 def chinese():

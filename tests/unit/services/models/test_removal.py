@@ -11,7 +11,7 @@ from studio.domain.columns import Column
 from studio.domain.errors import InvalidInput, NotFound, StudioError
 from studio.domain.events import Failed, Finished
 from studio.domain.spec.run_spec import read_spec
-from studio.services.datasets.browse import _render_rows
+from studio.services.datasets.browse import render_rows
 from studio.services.evaluation.service import Evaluations
 from studio.services.models.chat_template import sample_conversation
 from studio.services.models.service import Models
@@ -79,7 +79,7 @@ def everywhere(bench, model):
         lambda: bench.models.ready(model.name),
         lambda: sample_conversation(model),
         lambda: ready_model(bench.catalogue, model.name),
-        lambda: _render_rows([], model, "auto"),
+        lambda: render_rows([], model, "auto"),
         lambda: Evaluations(bench.catalogue, None, None)._judge(column),
         lambda: bench.submit(model),
     ]
