@@ -124,3 +124,46 @@ def test_an_id_needs_no_search_and_a_gated_dataset_says_where_its_terms_are(plac
     page.get_by_role("option", name="ada/sea-songs").first.click()
     expect(page.get_by_label("Split")).to_have_value("train")
     expect(page.get_by_role("button", name="Add dataset")).to_be_enabled()
+
+
+def test_pauses_grow_and_an_older_answer_never_takes_the_place_of_a_newer_one(alone: Page) -> None:
+    alone.clock.install(time=0)
+    alone.clock.pause_at(60_000)  # time passes when the test says so
+    alone.evaluate("""async () => {
+        const { persistentAsker } = await import("studio/pages/datasets/hub/persistent.js");
+        window.asked = [];
+        window.told = [];
+        const asker = persistentAsker({
+            ask: (question) => new Promise((answer) => asked.push({ question, answer })),
+            onAnswer: ({ found }) => told.push(found),
+            onFault: (fault) => told.push(String(fault)),
+        });
+        document.body.append(asker.line);
+        window.asker = asker;
+    }""")
+    answer = "([at, value]) => asked[at].answer(value)"
+    for words in ("old", "new"):
+        alone.evaluate("(words) => void asker.ask(words)", words)
+    alone.evaluate(answer, [1, {"found": "new"}])
+    alone.evaluate(answer, [0, {"found": "old"}])
+    assert alone.evaluate("told") == ["new"]
+
+    alone.evaluate("() => void asker.ask('sea')")
+    away = {"problem": "Nobody answers.", "pause": 0}
+    for pause in (2, 4, 8, 16, 32, 60, 60):  # seconds, each up to a tenth more or less
+        count = alone.evaluate("asked.length")
+        alone.evaluate(answer, [count - 1, {"away": away}])
+        expect(alone.locator(".hub-away")).to_contain_text("Nobody answers.")
+        alone.clock.run_for(int(pause * 899))
+        assert alone.evaluate("asked.length") == count
+        alone.clock.run_for(int(pause * 210 + 10))
+        assert alone.evaluate("asked.length") == count + 1
+    alone.evaluate(answer, [alone.evaluate("asked.length") - 1, {"away": away | {"pause": 200}}])
+    alone.clock.run_for(170_000)
+    count = alone.evaluate("asked.length")
+    alone.get_by_role("button", name="Try again").click()
+    assert alone.evaluate("asked.length") == count + 1
+    alone.evaluate(answer, [count, {"found": "sea"}])
+    expect(alone.locator(".hub-away")).to_be_hidden()
+    alone.clock.run_for(300_000)
+    assert alone.evaluate("[asked.length, told]") == [count + 1, ["new", "sea"]]

@@ -46,6 +46,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         serving(folder / "home", **hub_environment(hub, folder / "cache", ADA)) as server,
     ):
         yield Page(hub, server)
+        assert ADA not in server.log.read_text(), "the log is not the place of a token"
+        assert not any(ADA in target for target in hub.targets), "nor is an address"
 
 
 def found(done: Any) -> list[dict[str, Any]]:
@@ -164,6 +166,17 @@ def test_what_cannot_be_looked_at_is_explained(page: Page, repository: str, word
     if repository == "ada/script":
         page.hub.add_repository("datasets/ada/script", {"script.py": b"import os", "train.csv": b"text\nAhoy.\n"})
     assert words in page.call("look_at_hub", repository=repository)["error"]["problem"]
+
+
+def test_a_dataset_with_a_great_many_configs_shows_the_splits_of_the_chosen_one(page: Page) -> None:
+    entries = "".join(f"- config_name: part-{i:03}\n  data_files: {i:03}.csv\n" for i in range(120))
+    files = {f"{i:03}.csv": b"text\nAhoy.\n" for i in range(120)}
+    page.hub.add_repository("datasets/ada/many", files | {"README.md": f"---\nconfigs:\n{entries}---\n".encode()})
+    contents = page.call("look_at_hub", repository="ada/many")["contents"]
+    assert contents["default_config"] == "", "one must be chosen"
+    assert [config["splits"] is None for config in contents["configs"]] == [False] * 100 + [True] * 20
+    chosen = page.call("look_at_hub", repository="ada/many", config="part-119")["contents"]["configs"]
+    assert [config["name"] for config in chosen if config["splits"]] == ["part-119"]
 
 
 def test_a_revision_shows_what_it_had(page: Page) -> None:

@@ -11,7 +11,9 @@ import pytest
 from studio.domain.errors import InvalidInput
 from studio.services.hub import datasets
 from studio.services.hub.datasets import HubDatasets, NoAnswer
+from studio.services.hub.turns import Superseded
 from tests.support.fake_hub.server import HubServer
+from tests.support.fakes import FakeEngine
 from tests.support.hub_fixtures import ADA
 
 NO_ENGINE: Any = None
@@ -61,6 +63,21 @@ def test_what_the_hub_says_of_a_dataset_is_taken_as_far_as_it_can_be_meant(hub: 
     odd.downloads = "many"  # type: ignore[assignment]
     (found,) = at(hub.endpoint).search("  odd ")
     assert (found.id, found.downloads, found.likes, found.rows) == ("ada/odd", 0, 0, "100M<n<1B")
+
+
+def test_a_look_that_nobody_waits_for_or_that_takes_too_long_is_ended(
+    hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.add_repository("datasets/ada/songs", {"a.csv": b"text\nAhoy.\n"})
+    engine = FakeEngine()
+    looked_at = HubDatasets(hub.endpoint, lambda: ADA, engine)
+    with pytest.raises(Superseded):
+        looked_at.contents("ada/songs", given_up=lambda: True)
+    assert engine.alive == set()
+    monkeypatch.setattr(datasets, "CONTENTS_SECONDS", 0)
+    with pytest.raises(NoAnswer):
+        looked_at.contents("ada/songs")
+    assert engine.alive == set()
 
 
 @pytest.mark.parametrize(("words", "limit"), [("  ", 20), ("songs", 0), ("songs", 101)])
