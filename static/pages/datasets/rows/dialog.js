@@ -5,14 +5,13 @@ import { h, render } from "../../../lib/dom.js";
 import { formatNumber } from "../../../lib/format.js";
 import { t } from "../../../lib/i18n.js";
 import { button } from "../../../ui/button.js";
-import { pill } from "../../../ui/card.js";
-import { segmented, selectField } from "../../../ui/controls.js";
+import { segmented } from "../../../ui/controls.js";
 import { confirmDialog, openDialog } from "../../../ui/dialog.js";
 import { errorPanel, notePanel, skeleton } from "../../../ui/panels.js";
 import { editsOf, keyOf } from "./edits.js";
-import { ROLES } from "./messages.js";
 import { seenText } from "./seen_text.js";
-import { addTurn, contentPath, turnAt, turnsOf } from "./turns.js";
+import { problemNote, turnForm, verdict } from "./turn_form.js";
+import { addTurn, turnAt, turnsOf } from "./turns.js";
 
 /** @typedef {import("../types").DatasetView} DatasetView */
 /** @typedef {import("../types").RowEdit} RowEdit */
@@ -227,15 +226,6 @@ export function openRow(view, { edit: given, key, field = "" }) {
     );
   }
 
-  const problemNote = (problem) =>
-    h(
-      "p",
-      { class: `row-problem ${problem.level === "error" ? "err" : "warn"}` },
-      h("b", {}, problem.problem),
-      " ",
-      problem.remedy,
-    );
-
   function chatView() {
     const parts = [...new Set(turns.map((turn) => turn.part))];
     return parts.map((part) =>
@@ -243,7 +233,19 @@ export function openRow(view, { edit: given, key, field = "" }) {
         "section",
         { class: "edit-turns", data: { key: part } },
         PARTS[part] && parts.length > 1 && h("h3", {}, PARTS[part]),
-        turns.filter((turn) => turn.part === part).map(turnForm),
+        turns
+          .filter((turn) => turn.part === part)
+          .map((turn, _, among) =>
+            turnForm(turn, {
+              among,
+              problems: (answer?.problems ?? []).filter((each) => turnAt(turns, each.field, columns()) === turn),
+              edit,
+              editable: answer.editable,
+              typed: soon,
+              changed: check,
+              remove,
+            }),
+          ),
         part !== "text" &&
           answer.editable &&
           button(
@@ -256,104 +258,10 @@ export function openRow(view, { edit: given, key, field = "" }) {
             },
             { icon: "add", small: true, class: "button small add-turn" },
           ),
-        part === "completion" && verdict(),
+        part === "completion" && verdict(edit, answer.raw, soon),
       ),
     );
   }
-
-  const verdict = () =>
-    h(
-      "label",
-      { class: "row" },
-      t("Rating"),
-      selectField({
-        label: t("Rating"),
-        value: String(edit.set.label ?? labelOf()),
-        items: [
-          { value: "true", label: t("good") },
-          { value: "false", label: t("bad") },
-        ],
-        onChange: (value) => {
-          edit.set.label = value === "true";
-          soon();
-        },
-      }),
-    );
-
-  function labelOf() {
-    try {
-      return JSON.parse(answer.raw).label === true;
-    } catch {
-      return true;
-    }
-  }
-
-  function turnForm(turn) {
-    const problems = (answer?.problems ?? []).filter((problem) => turnAt(turns, problem.field, columns()) === turn);
-    const number = turns.filter((each) => each.part === turn.part).indexOf(turn) + 1;
-    const label = turn.path === "text" ? t("Text") : `${ROLES[turn.role] || turn.role || t("Turn")} ${number}`;
-    const isWrong = problems.some((problem) => problem.level === "error");
-    const later = turns.filter((each) => each.part === turn.part).slice(number);
-    const errors = `row-${turn.path.replace(/\W/g, "-")}-errors`;
-    return h(
-      "div",
-      {
-        class: `edit-turn ${turn.role} ${turn.removed ? "removed" : ""} ${problems.length ? "at-fault" : ""}`,
-        data: { key: turn.path },
-      },
-      h(
-        "div",
-        { class: "row spread" },
-        turn.path !== "text" && roleSelect(turn, number),
-        turn.masked && pill(t("not trained on")),
-        turn.path !== "text" &&
-          answer.editable &&
-          h(
-            "div",
-            { class: "row" },
-            turn.removed
-              ? button(t("Put back"), () => remove([turn], false), { small: true })
-              : [
-                  later.some((each) => !each.removed) &&
-                    button(t("Cut after this"), () => remove(later, true), { small: true, kind: "quiet" }),
-                  button(t("Remove"), () => remove([turn], true), { small: true, kind: "quiet", icon: "remove" }),
-                ],
-          ),
-      ),
-      turn.reasoning && h("p", { class: "reasoning" }, h("b", {}, t("Reasoning")), " ", turn.reasoning),
-      h("textarea", {
-        value: turn.content,
-        rows: "2",
-        "aria-label": label,
-        "aria-invalid": String(isWrong),
-        "aria-describedby": errors,
-        disabled: turn.removed || !answer.editable,
-        oninput: (event) => {
-          turn.content = event.target.value;
-          edit.set[contentPath(turn)] = turn.content;
-          soon();
-        },
-      }),
-      turn.calls.map((call) => h("code", { class: "call" }, call)),
-      h("div", { id: errors }, problems.map(problemNote)),
-    );
-  }
-
-  const roleSelect = (turn, number) =>
-    selectField({
-      label: t("Role of turn {n}", { n: String(number) }),
-      value: ROLES[turn.role] ? turn.role : "",
-      disabled: turn.removed || !answer.editable,
-      items: [
-        ...(ROLES[turn.role] ? [] : [{ value: "", label: turn.role || t("Choose a role"), disabled: true }]),
-        ...Object.entries(ROLES).map(([value, label]) => ({ value, label })),
-      ],
-      onChange: (role) => {
-        turn.role = role;
-        edit.set[`${turn.path}.role`] = role;
-        check();
-      },
-    });
 
   function remove(some, isRemoved) {
     for (const turn of some) turn.removed = isRemoved;
