@@ -75,4 +75,4 @@ def test_anything_else_is_named_as_it_is():
 
 def test_a_worker_without_a_task_says_how_it_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["dance", str(tmp_path)]) == 2
-    assert "train|serve|fetch|check|intake|count-tokens FOLDER" in capsys.readouterr().err
+    assert "train|serve|fetch|check|intake|count-tokens|hub-contents FOLDER" in capsys.readouterr().err
