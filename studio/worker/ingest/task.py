@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -105,6 +105,7 @@ def read_files(
     writer: VersionWriter | None = None
     summaries: list[FileSummary] = []
     layouts: list[Layout] = []
+    layout_by_header: dict[str, Layout] = {}
     notes_of_files: list[Notes] = []
     columns: dict[str, None] = {}
     try:
@@ -125,7 +126,8 @@ def read_files(
             )  # fmt: skip
             if index == 0:
                 write_json(folder / SAMPLE, _printable(samples[:FIRST_ROWS]))
-            layout = _layout(samples, request) if samples else _NO_OBJECT
+            layout = _layout(samples, request, layout_by_header) if samples else _NO_OBJECT
+            layout_by_header.setdefault(header_key(columns_of(samples)), layout)
             notes_of_files.append(source.notes)
             if writer is None:
                 if not first and is_only_file:
@@ -180,14 +182,22 @@ def _first_items(source: OpenSource) -> tuple[list[Item], Iterator[Any]]:
     return first, chain(first, source.items)
 
 
-def _layout(samples: list[dict[str, Any]], request: IntakeRequest) -> Layout:
-    """What a person chose for this file, or for another one with the same header, or what the columns tell."""
+def _layout(samples: list[dict[str, Any]], request: IntakeRequest, earlier: Mapping[str, Layout]) -> Layout:
+    """What a person chose for this file, or for another one with the same header, or what the columns tell; where all
+    rows are bad, that of an earlier file with the same header."""
     columns = columns_of(samples)
-    choice = request.layout or request.layouts.get(header_key(columns))
+    header = header_key(columns)
+    choice = request.layout or request.layouts.get(header)
     if choice:
         return read_layout(choice, columns)
-    layout = recognise(samples)
-    check_first_rows(layout, samples)
+    try:
+        layout = recognise(samples)
+    except UnclearFormat as unclear:
+        if unclear.is_ambiguous or header not in earlier:
+            raise
+        return earlier[header]
+    if layout != earlier.get(header):
+        check_first_rows(layout, samples)
     return layout
 
 

@@ -116,3 +116,11 @@ def test_any_part_of_them_can_be_read(tmp_path: Path) -> None:
     assert list(read_refused(tmp_path / "refused.arrow", 2499)) == [(2499, rows[2499])]
     assert refused_file.count_refused(tmp_path / "refused.arrow") == 2500
     assert list(read_refused(tmp_path / "none.arrow")) == []
+
+
+def test_a_file_of_bad_rows_only_is_read_as_an_earlier_one_with_the_same_columns(tmp_path: Path) -> None:
+    taken = take_in(tmp_path / "1", {"a.jsonl": lines(A, A), "b.jsonl": lines({"messages": [1]}, BAD_ROLE)})
+    assert [(row.line, row.file) for row in taken.refused] == [(1, 1), (2, 1)]
+    assert taken.details.bad_rows == len(taken.refused)
+    other = take_in(tmp_path / "2", {"a.jsonl": lines(A, A), "b.jsonl": lines({"turns": [1]})}).details
+    assert other.unclear is not None and other.unclear.columns == ["turns"]
