@@ -103,8 +103,8 @@ PARTS: dict[Format, Parts] = {
 """Of a preference pair the chosen answer may be the end of its prompt."""
 
 VERDICT_OF = {
-    **dict.fromkeys(("true", "1", "yes", "good", "desirable"), True),
-    **dict.fromkeys(("false", "0", "no", "bad", "undesirable"), False),
+    **dict.fromkeys(("true", "1", "1.0", "yes", "good", "desirable"), True),
+    **dict.fromkeys(("false", "0", "0.0", "no", "bad", "undesirable"), False),
 }
 """What a rated answer's label may say, in lower case."""
 

@@ -163,6 +163,11 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
         "Write 0 for a turn that is not to be trained on, and 1 for any other.",
         "warning",
     ),
+    "other_question": ProblemKind(
+        "Another question",
+        "“{field}” begins with another question than the chosen answer does, so the two cannot be compared.",
+        "Begin both conversations with the same question, or skip the row.",
+    ),
     "no_verdict": ProblemKind(
         "No rating",
         "“{field}” must be true or false; it is “{found}”.",

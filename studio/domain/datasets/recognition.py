@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio.domain.datasets.columns import columns_of, nested_columns, value_of
-from studio.domain.datasets.formats import PARTS, Format, Layout, excerpt
-from studio.domain.datasets.turns.lists import holds_turns, is_turn
+from studio.domain.datasets.formats import PARTS, VERDICT_OF, Format, Layout, excerpt
+from studio.domain.datasets.turns.lists import holds_turns, is_pair, is_turn
+from studio.domain.datasets.turns.reader import ROLE_OF, parsed
+from studio.domain.datasets.turns.spellings import ROLE_KEYS, as_turn
 from studio.domain.datasets.turns.transcripts import transcript_turns
 from studio.domain.errors import InvalidInput, StudioError
 
@@ -22,19 +24,22 @@ _REJECTED = (
     "rejected", "rejected_response", "response_rejected", "rejected_messages", "non_preferred_output",
     "dispreferred_output", "dispreferred_response", "non_preferred", "dispreferred", "response_k",
 )  # fmt: skip
-_PROMPT = ("prompt", "question", "query", "input", "problem", "input_text")
-_ANSWER = (
-    "completion", "response", "answer", "output", "solution", "answers.text", "answers", "target", "output_text",
+_PROMPT = (
+    "prompt", "question", "query", "input", "problem", "input_text", "text_input", "inputs", "问题", "提问",
 )  # fmt: skip
-CONVERSATION = ("conversations", "conversation", "dialogue", "dialog", "turns")
+_ANSWER = (
+    "completion", "response", "solution", "answer", "output", "answers.text", "answers", "target", "output_text",
+    "targets", "ideal", "reference_answer", "回答", "答案", "输出",
+)  # fmt: skip
+CONVERSATION = ("conversations", "conversation", "dialogue", "dialog", "turns", "transcript", "对话")
 """The names of columns that hold a conversation, beside “messages”."""
 _LABEL = ("label", "labels", "category", "class", "topic", "intent", "sentiment")
 _OPTIONAL: dict[str, Sequence[str]] = {
-    "system": ("system", "system_prompt", "systeminstruction", "system_instruction", "system_message"),
+    "system": ("system", "system_prompt", "systeminstruction", "system_instruction", "system_message", "系统"),
     "tools": ("tools", "functions", "input.tools"),
     "label": _LABEL,
-    "input": ("input", "context", "passage"),
-    "history": ("history",),
+    "input": ("input", "context", "passage", "输入"),
+    "history": ("history", "历史"),
     "reasoning": ("reasoning_content", "reasoning", "thinking", "complex_cot", "chain_of_thought", "cot"),
     "prompt": (
         "prompt",
@@ -70,9 +75,10 @@ _SHAPES = (
         },
     ),
     _Shape(Format.PREFERENCE, {"prompt": ("messages", *CONVERSATION), "rejected": _REJECTED}),
+    _Shape(Format.PROMPT_COMPLETION, {"prompt": ("messages", "contents", *CONVERSATION), "completion": _ANSWER}),
     _Shape(Format.CHAT, {"messages": ("messages", "contents")}),
     _Shape(Format.SHAREGPT, {"messages": CONVERSATION}),
-    _Shape(Format.ALPACA, {"instruction": ("instruction",), "output": ("output", *_ANSWER)}),
+    _Shape(Format.ALPACA, {"instruction": ("instruction", "指令"), "output": ("output", "输出", *_ANSWER)}),
     _Shape(Format.PROMPT_COMPLETION, {"prompt": _PROMPT, "completion": _ANSWER}),
     _Shape(Format.TEXT, {"text": ("text", "content")}),
 )
@@ -83,7 +89,16 @@ KNOWN_COLUMNS = frozenset(
     for spelling in spellings
 )
 """Every spelling of a column's name that some format knows, in lower case."""
-_SURE_VERDICTS = ("true", "false", "1", "0", "good", "bad")
+_SURE_VERDICTS = frozenset(VERDICT_OF)
+_OF_TURNS = ("messages", "contents", *CONVERSATION)
+_PAIRS_OF_TEXTS = (
+    ("premise", "hypothesis"),
+    ("sentence1", "sentence2"),
+    ("question1", "question2"),
+    ("text1", "text2"),
+)
+"""Texts that a label is of together."""
+_MAYBE_ANSWERS = (*(name for name in _ANSWER if "." not in name), "summary", "translation")
 
 
 class UnclearFormat(InvalidInput):
@@ -108,7 +123,7 @@ def recognise(rows: Rows) -> Layout:
     for shape in _SHAPES:
         layout = _fit(shape, rows, column_by_spelling)
         if layout is not None:
-            _check_text(layout, rows)
+            _check_text(layout, rows, column_by_spelling)
             return _layout_with_verdicts(layout, rows, column_by_spelling) or layout
     raise UnclearFormat(
         StudioError(
@@ -146,7 +161,7 @@ def is_known(rows: Rows) -> bool:
 
 def holds_conversation(row: Mapping[str, Any]) -> bool:
     """Whether turns stand in one of its columns, under a name that tells nothing."""
-    layout = guess([row])
+    layout = guess([row], pairs=False)
     return layout is not None and "messages" in layout.columns
 
 
@@ -157,7 +172,7 @@ def _fit(shape: _Shape, rows: Rows, column_by_spelling: Mapping[str, str]) -> La
         taken = {*columns.values(), *(column.partition(".")[0] for column in columns.values() if "." in column)}
         found = (_column(spelling, rows, column_by_spelling) for spelling in spellings)
         column = next((name for name in found if name is not None and name not in taken), None)
-        if column is not None and _suits(part, column, rows):
+        if column is not None and _suits(shape.format, part, column, rows):
             columns[part] = column
         elif part in shape.needed:
             return None
@@ -172,28 +187,41 @@ def _column(spelling: str, rows: Rows, column_by_spelling: Mapping[str, str]) ->
     return f"{column}.{inner}" if any(value_of(row, f"{column}.{inner}") is not None for row in rows) else None
 
 
-def _suits(part: str, column: str, rows: Rows) -> bool:
-    """Whether turns stand where they have to: a text in a column called “conversation” is something else."""
+def _suits(format: Format, part: str, column: str, rows: Rows) -> bool:
+    """Whether turns stand where they have to: a text in a column called “conversation” is something else, and turns are
+    the question to an answer in another column only where they have none themselves."""
+    values = [value for row in rows if (value := value_of(row, column)) is not None]
+    if part == "prompt" and format is Format.PROMPT_COMPLETION and column.strip().lower() in _OF_TURNS:
+        return bool(values) and all(map(_lacks_answer, values))
     if part != "messages":
         return True
-    values = [value for row in rows if (value := value_of(row, column)) is not None]
     return not values or any(map(holds_turns, values))
 
 
-def _check_text(layout: Layout, rows: Rows) -> None:
+def _lacks_answer(turns: Any) -> bool:
+    """Whether they are turns, and the last one is not the assistant's."""
+    turns = parsed(turns)
+    last = as_turn(turns[-1]) if isinstance(turns, list) and turns and is_turn(turns[-1]) else {}
+    role = next((last[key] for key in ROLE_KEYS if isinstance(last.get(key), str)), None)
+    return role is not None and ROLE_OF.get(role.strip().lower()) != "assistant"
+
+
+def _check_text(layout: Layout, rows: Rows, column_by_spelling: Mapping[str, str]) -> None:
     """Raises UnclearFormat where a text may be more than that."""
     if layout.format is not Format.TEXT:
         return
     text = layout.columns["text"]
-    if "label" in layout.columns:
+    names = (column_by_spelling[name] for name in _MAYBE_ANSWERS if name in column_by_spelling)
+    label = layout.columns.get("label") or next(names, None)
+    if label is not None:
         raise UnclearFormat(
             StudioError(
                 "“{label}” may be what the model is to answer to “{text}”, or only a label of it.",
                 "Say which column holds what: as prompt and completion the label is learned, as plain text it is not.",
-                text=excerpt(text), label=excerpt(layout.columns["label"]),
+                text=excerpt(text), label=excerpt(label),
             ),
             rows,
-            Layout(Format.PROMPT_COMPLETION, {"prompt": text, "completion": layout.columns["label"]}),
+            Layout(Format.PROMPT_COMPLETION, {"prompt": text, "completion": label}),
         )  # fmt: skip
     texts = [row[text] for row in rows if isinstance(row.get(text), str) and row[text].strip()]
     if texts and all(map(transcript_turns, texts)):
@@ -226,16 +254,26 @@ def _holds_verdicts(rows: Iterable[Mapping[str, Any]], column: str) -> bool:
     return bool(values) and all(str(value).strip().lower() in _SURE_VERDICTS for value in values)
 
 
-def guess(rows: Rows) -> Layout | None:
+def _longest_text(rows: Rows, columns: Iterable[str]) -> str | None:
+    lengths = {name: sum(len(row[name]) for row in rows if isinstance(row.get(name), str)) for name in columns}
+    longest = max(lengths, key=lambda name: lengths[name], default=None)
+    return longest if longest is not None and lengths[longest] else None
+
+
+def guess(rows: Rows, *, pairs: bool = True) -> Layout | None:
     """What the columns may be by what they hold: turns, a text and its label, a shorter and a longer text, or one
     text."""
     columns = columns_of(rows)
     nested = [*columns, *nested_columns(rows)]
     for column in nested:
         value = next((value for row in rows if (value := value_of(row, column)) is not None), None)
-        if isinstance(value, list) and value and is_turn(value[0]):
-            format = Format.SHAREGPT if {"from", "value"} <= value[0].keys() else Format.CHAT
-            return Layout(format, {"messages": column})
+        if not isinstance(value, list) or not value or not (is_turn(value[0]) or (pairs and is_pair(value[0]))):
+            continue
+        answer = _longest_text(rows, [each for each in columns if each != column]) if _lacks_answer(value) else None
+        if answer is not None:
+            return Layout(Format.PROMPT_COMPLETION, {"prompt": column, "completion": answer})
+        format = Format.SHAREGPT if {"from", "value"} <= value[0].keys() else Format.CHAT
+        return Layout(format, {"messages": column})
     words = {column: [v for row in rows if isinstance(v := value_of(row, column), str)] for column in nested}
     texts = [column for column in columns if any(map(str.strip, words[column]))]
     texts = texts or [column for column in nested if any(map(str.strip, words[column]))]
@@ -243,8 +281,13 @@ def guess(rows: Rows) -> Layout | None:
     length = {text: sum(map(len, words[text])) for text in texts}
     by_length = sorted(texts, key=lambda c: -length[c])
     if label is not None and (others := [text for text in by_length if text != label]):
+        for first, second in _PAIRS_OF_TEXTS:
+            if first in others and second in others:
+                return Layout(Format.PROMPT_COMPLETION, {"prompt": first, "input": second, "completion": label})
         return Layout(Format.PROMPT_COMPLETION, {"prompt": others[0], "completion": label})
     if len(texts) == 1:
+        if all(map(transcript_turns, filter(str.strip, words[texts[0]]))):
+            return Layout(Format.CHAT, {"messages": texts[0]})
         return Layout(Format.TEXT, {"text": texts[0]})
     if len(texts) < 2:
         return None

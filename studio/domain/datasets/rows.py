@@ -189,16 +189,28 @@ class _RowReader(TurnReader):
         if "prompt" in self._columns:
             prompt = [*self._history(row), *self._question(row, "prompt")]
             whole, *ends = _common_start(chosen, rejected)
-            if prompt and prompt in (whole[: len(prompt)], whole[-len(prompt) :]):  # both answers repeat it
-                prompt, (chosen, rejected) = whole, ends
+            for question in (prompt, _before_answer(prompt)[0]):  # the prompt may have an answer already
+                if question and question in (whole[: len(question)], whole[-len(question) :]):  # both answers repeat it
+                    prompt, (chosen, rejected) = whole, ends
+                    break
             for part, turns in (("chosen", chosen), ("rejected", rejected)):
                 if not self.problems and any(turn["role"] in ("system", "user") for turn in turns):
                     self.note(self._columns[part], "not_one_answer")
         else:
             prompt, chosen, rejected = _common_start(chosen, rejected)
             if not prompt and not self.problems:
-                self.note("prompt", "missing")
+                self._note_no_prompt(chosen, rejected)
         return self._pair(row, prompt, chosen, rejected)
+
+    def _note_no_prompt(self, chosen: list[Turn], rejected: list[Turn]) -> None:
+        sides = {"chosen": chosen, "rejected": rejected}
+        for part, turns in sides.items():
+            if turns[-1]["role"] != "assistant":
+                self.note(self._columns[part], "no_answer", role=turns[-1]["role"])
+        if not self.problems and all(len(turns) > 1 for turns in sides.values()):
+            self.note(self._columns["rejected"], "other_question")
+        elif not self.problems:
+            self.note("prompt", "missing")
 
     def _pair(self, row: Mapping[str, Any], prompt: list[Turn], chosen: list[Turn], rejected: list[Turn]) -> Row:
         prompt = self._with_system(row, prompt)
@@ -216,7 +228,8 @@ class _RowReader(TurnReader):
         column = self._columns["label"]
         verdict = VERDICT_OF.get(str(value_of(row, column)).strip().lower())
         if verdict is None:
-            self.note(column, "no_verdict", found=excerpt(str(value_of(row, column))))
+            value = value_of(row, column)
+            self.note(column, "no_verdict", found="null" if value is None else excerpt(str(value)))
         prompt, completion = _before_answer(turns)
         if verdict:
             self.check_teaches(completion, self._columns.get("messages") or self._columns["completion"])
@@ -288,8 +301,9 @@ class _RowReader(TurnReader):
             if len(value) > 1:
                 self.notes["first_of_several", column] = None
             return [turn_of(role, self.words(value[0] if value else "", column))]
-        if isinstance(value, list) and not is_parts(value):
-            return self.turns(value, column)
+        turns = parsed(value)
+        if isinstance(turns, list) and not is_parts(turns) and (turns is value or any(map(is_turn, turns))):
+            return self.turns(turns, column)
         if is_turn(value):
             return [self.one_turn(value, column)]
         return [turn_of(role, self.words(value, column))]

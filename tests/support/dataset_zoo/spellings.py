@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.support.dataset_zoo.making import OF_QA, Case, Row, chat, lines, parquet, said
+from tests.support.dataset_zoo.other_programs import OTHER_PROGRAMS
 
 PAIR: Row = {
     "prompt": [{"role": "user", "content": "hi"}],
@@ -365,4 +366,5 @@ SPELLINGS = [
         'id,messages\n1,"' + json.dumps(TALK["messages"]).replace('"', '""') + '"\n',
         [TALK],
     ),
+    *OTHER_PROGRAMS,
 ]

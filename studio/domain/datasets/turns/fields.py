@@ -10,11 +10,14 @@ from studio.domain.chat.spans import is_masked
 from studio.domain.chat.template_losses import REASONING_FIELDS
 from studio.domain.datasets.formats import excerpt
 from studio.domain.datasets.row_parts import Turn
+from studio.domain.datasets.turns.spellings import parts_of_gemini
 
-WEIGHT_FIELDS = ("weight", "loss_weight", "loss_scale", "train", "loss")
+WEIGHT_FIELDS = ("weight", "loss_weight", "loss_scale", "train", "training", "loss")
 """Under which it says whether a turn is learned: OpenAI's and vLLM's names, and those of axolotl and ms-swift."""
 
 _THOUGHT_PARTS = {"thinking": ("thinking", "text"), "reasoning": ("reasoning", "text")}
+REDACTED = "redacted_thinking"
+"""The type of a part that is reasoning which nobody can read."""
 NOTHING: Sequence[Any] = (None, "", [], {})
 """Values that say nothing."""
 
@@ -40,6 +43,8 @@ def without_thoughts(content: Any) -> tuple[Any, str]:
 
 def _thought_of(part: Any) -> str | None:
     kind = part.get("type") if isinstance(part, Mapping) else None
+    if kind == REDACTED:
+        return ""
     names = _THOUGHT_PARTS.get(kind, ()) if isinstance(kind, str) else ()
     return next((part[name] for name in names if isinstance(part.get(name), str)), None)
 
@@ -47,9 +52,11 @@ def _thought_of(part: Any) -> str | None:
 def tool_parts_apart(turn: Any) -> list[Any]:
     """The turn, with calls of tools and their results that are parts of its content, as Anthropic's format has them, as
     OpenAI's has them: calls in a field of their own, and each result as a turn before it."""
-    content = turn.get("content") if isinstance(turn, Mapping) else None
+    name = "content" if isinstance(turn, Mapping) and turn.get("content") is not None else "parts"
+    content = turn.get(name) if isinstance(turn, Mapping) else None
     if not isinstance(content, list):
         return [turn]
+    content = parts_of_gemini(content) if name == "parts" else content
     by_type: dict[Any, list[Any]] = {"tool_use": [], "tool_result": []}
     rest: list[Any] = []
     for part in content:
@@ -57,14 +64,19 @@ def tool_parts_apart(turn: Any) -> list[Any]:
         (by_type[kind] if kind in ("tool_use", "tool_result") else rest).append(part)
     uses, results = by_type.values()
     if not uses and not results:
-        return [turn]
+        return [{**turn, name: content}]
     calls = [{"id": part.get("id"), "name": part.get("name"), "arguments": part.get("input")} for part in uses]
     turns = [
-        {"role": "tool", "tool_call_id": part.get("tool_use_id"), "content": part.get("content") or ""}
+        {
+            "role": "tool",
+            "tool_call_id": part.get("tool_use_id"),
+            "name": part.get("name"),
+            "content": part.get("content") or "",
+        }
         for part in results
     ]
     if rest or calls:
-        turns.append({**turn, "content": rest or None, **({"tool_calls": calls} if calls else {})})
+        turns.append({**turn, name: rest or None, **({"tool_calls": calls} if calls else {})})
     return turns
 
 
@@ -98,7 +110,8 @@ def weight_in(turn: Mapping[str, Any]) -> tuple[float, str]:
     return min(weights, default=(1.0, ""))
 
 
-def _weight(field: str, value: Any) -> float:
+def _weight(field: str, found: Any) -> float:
+    value = found
     if isinstance(value, str):
         word = value.strip().lower()
         value = word in _YES if word in (*_YES, *_NO) else _number(word)
@@ -107,7 +120,7 @@ def _weight(field: str, value: Any) -> float:
     except OverflowError:  # an integer of more than 300 digits
         weight = -1.0
     if not isfinite(weight) or weight < 0:
-        raise WrongWeight(field, value)
+        raise WrongWeight(field, found)
     return weight
 
 

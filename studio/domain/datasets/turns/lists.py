@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from studio.domain.datasets.turns.spellings import CONTENT_KEYS, ROLE_KEYS, as_turn, turns_of_columns
+from studio.domain.datasets.turns.text_parts import is_parts, is_plain_part
 from studio.domain.datasets.turns.transcripts import transcript_turns
 
-ROLE_KEYS = ("role", "from", "speaker", "sender", "author")
-CONTENT_KEYS = ("content", "value", "text", "parts", "message")
 _USER_KEYS = ("human", "user", "prompt", "question", "query", "instruction", "input")
 _ASSISTANT_KEYS = ("assistant", "bot", "gpt", "model", "completion", "response", "answer", "output")
 _SYSTEM_KEYS = ("system",)
@@ -17,6 +17,7 @@ _SYSTEM_KEYS = ("system",)
 
 def is_turn(value: Any) -> bool:
     """Whether it is one turn, or a pair of them."""
+    value = as_turn(value)
     if not isinstance(value, Mapping):
         return False
     return any(key in value for key in ROLE_KEYS) and any(
@@ -31,14 +32,20 @@ def is_pair(value: Any) -> bool:
 
 def are_answers(value: Any, column: str) -> bool:
     """Whether it is a list of answers to the same question, as SQuAD has them, of which there may be none."""
-    is_list_of_texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
-    return is_list_of_texts and (bool(value) or "answers" in column.lower())
+    if not isinstance(value, list):
+        return False
+    says_answers = "answers" in column.lower()
+    if not value or all(isinstance(each, str) for each in value):
+        return bool(value) or says_answers
+    return all(map(is_plain_part, value)) and not any(map(is_turn, value)) and (says_answers or not is_parts(value))
 
 
 def holds_turns(value: Any) -> bool:
     """Whether turns may stand in it, well-formed or not."""
     if isinstance(value, str):
         return value.lstrip()[:1] == "[" or transcript_turns(value) is not None
+    if turns_of_columns(value) is not None:
+        return True
     return isinstance(value, list) and (
         not value or any(isinstance(each, Mapping | list) for each in value) or _alternate(value)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from studio.domain.datasets.formats import excerpt
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.row_parts import Turn
 from studio.domain.datasets.turns.fields import (
+    REDACTED,
     WrongWeight,
     joined_calls,
     reasoning_in,
@@ -23,7 +25,8 @@ from studio.domain.datasets.turns.fields import (
     weight_in,
     without_thoughts,
 )
-from studio.domain.datasets.turns.lists import CONTENT_KEYS, ROLE_KEYS, spread
+from studio.domain.datasets.turns.lists import spread
+from studio.domain.datasets.turns.spellings import CONTENT_KEYS, ROLE_KEYS, as_turn, turns_of_columns
 from studio.domain.datasets.turns.text_parts import NotText, text_of_parts
 from studio.domain.datasets.turns.tool_calls import WrongTools, read_calls
 from studio.domain.datasets.turns.transcripts import transcript_turns
@@ -32,11 +35,11 @@ from studio.domain.graphemes import is_whole
 ROLES = ("system", "user", "assistant", "tool")
 
 ROLE_OF = {
-    **dict.fromkeys(("system", "developer"), "system"),
-    **dict.fromkeys(("user", "human", "prompter"), "user"),
+    **dict.fromkeys(("system", "developer", "系统"), "system"),
+    **dict.fromkeys(("user", "human", "prompter", "用户", "人类"), "user"),
     **dict.fromkeys(
         (
-            "assistant", "gpt", "chatgpt", "model", "bing", "bard", "claude", "ai", "bot", "chatbot",
+            "assistant", "gpt", "chatgpt", "model", "bing", "bard", "claude", "ai", "bot", "chatbot", "助手",
             "function_call", "function-call", "tool_call",
         ),
         "assistant",
@@ -102,6 +105,7 @@ class TurnReader:
         if isinstance(value, str) and (transcript := transcript_turns(value)):
             return [turn_of(role, self.words(words, field)) for role, words in transcript]
         value = parsed(value)
+        value = in_columns if (in_columns := turns_of_columns(value)) is not None else value
         if value is None:
             self.note(field, "missing")
         elif not isinstance(value, list):
@@ -115,7 +119,7 @@ class TurnReader:
                     if not role
                     else turn_of(role, self.words(turn, f"{field}{place}", may_be_empty=role == "system"))
                     for place, role, each in spread(value)
-                    for turn in ([each] if role else tool_parts_apart(each))
+                    for turn in ([each] if role else tool_parts_apart(as_turn(each)))
                 ]
             )
         return []
@@ -124,10 +128,13 @@ class TurnReader:
         if not isinstance(turn, Mapping):
             self.note(field, "not_a_turn", found=kind_of(turn))
             return turn_of("", "")
+        turn = as_turn(turn)
         who = next((key for key in ROLE_KEYS if turn.get(key) is not None), "role")
         what = next((key for key in CONTENT_KEYS if turn.get(key) is not None), "content")
         role, is_call = self._role(turn.get(who), f"{field}.{who}")
         content, thoughts = without_thoughts(turn.get(what)) if role == "assistant" else (turn.get(what), "")
+        if isinstance(turn.get(what), list) and any(is_redacted(part) for part in turn[what]):
+            self.unused[f"{without_places(field)}.{what}[].{REDACTED}"] = None
         new_turn = turn_of(role, "")
         calls = content if is_call else turn.get("tool_calls") or turn.get("function_call")
         try:
@@ -205,17 +212,26 @@ def _says_thought(content: str, thought: str) -> bool:
     return thought.strip() in content.rpartition("</think>")[0]
 
 
+def is_redacted(part: Any) -> bool:
+    return isinstance(part, Mapping) and part.get("type") == REDACTED
+
+
 def turn_of(role: str, content: str) -> Turn:
     return {"role": role, "content": content}
 
 
 def parsed(value: Any) -> Any:
-    """A list that stands as JSON in a cell of a table; anything else as it is."""
+    """A list that stands as JSON in a cell of a table, or as Python writes it; anything else as it is."""
     if not isinstance(value, str) or value.lstrip()[:1] != "[":
         return value
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
+        pass
+    try:
+        # numpy has no commas between the elements of a list, and texts have no line breaks in Python's notation.
+        return ast.literal_eval(re.sub(r"\}\s*\n\s*\{", "}, {", value.strip()))
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
         return value
 
 

@@ -52,6 +52,11 @@ def is_parts(value: Any) -> bool:
     )
 
 
+def is_plain_part(value: Any) -> bool:
+    """Whether it is an object that holds a text, and does not say of which type it is."""
+    return isinstance(value, Mapping) and "type" not in value and any(isinstance(value.get(key), str) for key in _KEYS)
+
+
 def _part(part: Any) -> str:
     if isinstance(part, Mapping) and "text" not in str(part.get("type", "text")):
         raise NotText(media=is_media(part))

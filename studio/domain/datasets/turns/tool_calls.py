@@ -29,7 +29,7 @@ def read_tools(value: Any) -> list[Tool]:
         tools = [tools]
     if not isinstance(tools, list):
         raise WrongTools
-    return [_tool(tool) for tool in tools]
+    return [_tool(each) for tool in tools for each in _declared(tool)]
 
 
 def _tool(value: Any) -> Tool:
@@ -39,6 +39,15 @@ def _tool(value: Any) -> Tool:
     names = {"input_schema": "parameters"} if "parameters" not in function else {}  # as Anthropic's format has it
     described = {names.get(name, name): value for name, value in function.items()}
     return _writable({"type": "function", "function": described})
+
+
+def _declared(tool: Any) -> list[Any]:
+    """The tools of an object that holds several, as Gemini's do."""
+    for name in ("functionDeclarations", "function_declarations"):
+        several = tool.get(name) if isinstance(tool, Mapping) else None
+        if isinstance(several, list):
+            return several
+    return [tool]
 
 
 def read_calls(value: Any) -> list[Call]:

@@ -71,3 +71,25 @@ def test_a_format_that_none_of_the_first_rows_fits_is_asked_for() -> None:
     assert "“prompt” must be text" in caught.value.problem
     check_first_rows(recognise(rows), [*rows, {"prompt": "a", "completion": "b"}])
     check_first_rows(recognise(rows), [{"prompt": "", "completion": "b"}])
+
+
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        ({"text": "a long text", "summary": "s"}, {"prompt": "text", "completion": "summary"}),
+        ({"text": "a", "target": "b"}, {"prompt": "text", "completion": "target"}),
+        (
+            {"premise": "p", "hypothesis": "h", "label": 1},
+            {"prompt": "premise", "input": "hypothesis", "completion": "label"},
+        ),
+        (
+            {"context": [{"role": "user", "content": "a"}], "response1": "b"},
+            {"prompt": "context", "completion": "response1"},
+        ),
+        ({"texts": [{"user": "a", "assistant": "b"}], "id": 3}, {"messages": "texts"}),
+    ],
+)
+def test_what_may_be_meant_uses_what_the_columns_hold(row: dict[str, object], columns: dict[str, str]) -> None:
+    guess = unclear(row).guess
+    assert guess is not None and guess.columns == columns
+    assert read_row(guess, row, 1)[1] == []

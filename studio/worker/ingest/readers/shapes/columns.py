@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from studio.domain.datasets.recognition import CONVERSATION
+from studio.domain.datasets.turns.spellings import turns_of_columns
 from studio.worker.ingest.readers.shapes.header import has_known_name
 
 _TABLE_ROWS = ("data", "rows")
@@ -62,7 +63,7 @@ def _of_objects(value: Mapping[str, Any]) -> list[Any] | None:
     if not columns or not all(isinstance(column, dict) and column for column in columns):
         return None
     inner = columns[0].keys()
-    if any(column.keys() != inner for column in columns):
+    if any(column.keys() != inner or turns_of_columns(column) is not None for column in columns):
         return None
     if has_known_name(value) or all(map(str.isdecimal, inner)):
         return [{name: column[key] for name, column in value.items()} for key in inner]

@@ -13,7 +13,7 @@ from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.read_questions import MAX_CHOICES, ReadChoice, UnclearReading, preview_of
 from studio.domain.datasets.recognition import holds_conversation, is_ambiguous, is_known, layout_of
-from studio.domain.datasets.turns.lists import is_pair
+from studio.domain.datasets.turns.lists import are_answers, is_pair
 from studio.domain.datasets.turns.lists import is_turn as is_any_turn
 from studio.domain.errors import InvalidInput
 from studio.domain.translation import N_
@@ -292,8 +292,11 @@ def _is_one_row(value: Mapping[str, Any]) -> bool:
     layout = layout_of([value])
     if layout is None:
         return holds_conversation(value)
-    columns = [value_of(value, layout.columns[part]) for part in PARTS[layout.format].needed if part in layout.columns]
-    first = [next((x for x in inner if isinstance(x, dict)), None) for inner in columns if isinstance(inner, list)]
+    columns = {
+        name: value_of(value, name) for part in PARTS[layout.format].needed if (name := layout.columns.get(part))
+    }
+    lists = [inner for name, inner in columns.items() if isinstance(inner, list) and not are_answers(inner, name)]
+    first = [next((x for x in inner if isinstance(x, dict)), None) for inner in lists]
     return not any(fits([inner]) and not (is_pair(inner) or is_any_turn(inner)) for inner in first if inner is not None)
 
 
