@@ -174,8 +174,10 @@ def test_near_duplicates_are_compared_side_by_side_and_dropped_from_a_threshold_
     expect(cleaning).to_contain_text("from 97 % similar on")
 
     page.get_by_role("tab", name=re.compile("Problems")).click()
+    compare = page.get_by_role("button", name="Compare").first
+    compare.scroll_into_view_if_needed()
     height = card.bounding_box()
-    page.get_by_role("button", name="Compare").first.click()
+    compare.click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("region")).to_have_count(2)
     expect(dialog.locator(".twins mark")).to_have_text(["ship ", "boat "])
