@@ -146,7 +146,8 @@ def test_a_long_row_of_a_table_costs_only_that_row(tmp_path: Path, monkeypatch: 
 
 
 ZEROS = {
-    "a.jsonl.gz": gzip.compress((b" " * 63 + b"\n") * (6 * MB // 64)), "a.csv.zip": zipped({"a.csv": b"text\n" + b"\0" * (6 * MB)}),
+    "a.jsonl.gz": gzip.compress((b" " * 63 + b"\n") * (6 * MB // 64)),
+    "a.csv.zip": zipped({"a.csv": b"text\n" + b"\0" * (6 * MB)}),
     "a.parquet.gz": gzip.compress(b"\0" * (6 * MB)), "a.txt.gz": gzip.compress((b"a" * 63 + b"\n") * (6 * MB // 64)),
 }  # fmt: skip
 
