@@ -89,8 +89,8 @@ const hasThreshold = (dataset, offer) =>
 // The threshold can be moved, and the count says at once what it would take.
 function nearWords(dataset, offer) {
   const isAlso = offer.value === "exact";
-  const counted = h("span", { class: "num" });
-  const level = h("output", { for: "near-threshold", class: "hint num" });
+  const counted = h("span");
+  const level = h("output", { for: "near-threshold", class: "hint" });
   const write = () => {
     const n = formatNumber(dataset.details.near_counts[String(thresholdOf(dataset))] ?? 0);
     counted.textContent = isAlso
