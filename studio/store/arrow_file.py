@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 
 class DamagedFile(OSError):
@@ -85,6 +88,20 @@ class ArrowFile:
             if is_checked:
                 batch.validate(full=True)
         return batch
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """[batches + 1]: the number of each batch's first row, and of all rows."""
+        with _readable(self._path):
+            counts = [self._file.get_batch(number).num_rows for number in range(len(self))]
+        return np.cumsum([0, *counts], dtype=np.int64)
+
+    def place(self, number: int) -> tuple[int, int]:
+        """In which batch a row is, and where in it. Raises DamagedFile where the file ends before that row."""
+        if not 0 <= number < self.starts[-1]:
+            raise DamagedFile(self._path)
+        batch = int(np.searchsorted(self.starts, number, side="right")) - 1
+        return batch, number - int(self.starts[batch])
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return map(self.batch, range(len(self)))

@@ -31,7 +31,7 @@ from studio.services.models.status import check_ready as check_model
 from studio.store.arrow_file import ArrowFile
 from studio.store.datasets.folder import PROBLEMS, SAMPLE, TOKENS
 from studio.store.datasets.problem_file import count_problems, read_problems
-from studio.store.datasets.row_file import BATCH, RowLookup, read_rows
+from studio.store.datasets.row_file import RowLookup, read_rows
 from studio.store.job_folder import read_json
 from studio.store.tables.datasets import Dataset
 from studio.store.tables.models import Model
@@ -99,12 +99,13 @@ def rows(
 def _matching_rows(path: str, sha256: str, search: str) -> NDArray[np.int64]:
     """The numbers of the rows that have the text. A version never changes, so that they stay the same."""
     with ArrowFile(path) as file, ThreadPoolExecutor(_SEARCHERS) as searchers:  # Arrow lets go of Python's lock
-        found = searchers.map(lambda number: _hits(file.batch(number), number, search), range(len(file)))
+        starts = file.starts
+        found = searchers.map(lambda number: starts[number] + _hits(file.batch(number), search), range(len(file)))
         return np.concatenate([np.empty(0, np.int64), *found])
 
 
-def _hits(batch: pa.RecordBatch, number: int, search: str) -> NDArray[np.int64]:
-    """The numbers of a batch's rows that have the text."""
+def _hits(batch: pa.RecordBatch, search: str) -> NDArray[np.int64]:
+    """Which rows of a batch have the text."""
     hits = [np.empty(0, np.int64)]
     for name in TEXT_PARTS:
         if name in batch.schema.names:
@@ -119,7 +120,7 @@ def _hits(batch: pa.RecordBatch, number: int, search: str) -> NDArray[np.int64]:
                 has = pc.indices_nonzero(pc.match_substring(each, search, ignore_case=True))
                 rows_with_it = has if turns is None else pc.list_parent_indices(column).take(has)
                 hits.append(rows_with_it.to_numpy().astype(np.int64))
-    return np.unique(np.concatenate(hits)) + number * BATCH
+    return np.unique(np.concatenate(hits))
 
 
 def render_rows(

@@ -1,4 +1,4 @@
-"""Rows on the disk: an Arrow file whose batches have 1,000 rows each, so that any page is found at once."""
+"""Rows on the disk: an Arrow file in batches of up to 1,000 rows, fewer where they are long."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from studio.store.arrow_file import ArrowFile, ArrowFileWriter, DamagedFile
+from studio.store.arrow_file import ArrowFile, ArrowFileWriter
 
 BATCH = 1000
 
@@ -51,7 +51,7 @@ class RowFileWriter:
         files: Sequence[int],
         arrays_by_name: Mapping[str, pa.Array] | None = None,
     ) -> pa.RecordBatch:
-        """Appends one batch, which must have BATCH rows unless it is the last.
+        """Appends one batch.
 
         Args:
             lines, files: Where each row stands in the original.
@@ -163,8 +163,9 @@ def read_rows(path: str | Path, offset: int, limit: int) -> list[dict[str, Any]]
     """Up to `limit` rows from row `offset` (from 0 on); only their batches are read. Raises OSError."""
     rows: list[dict[str, Any]] = []
     with ArrowFile(path) as file:
-        for number in range(offset // BATCH, len(file)):
-            start = max(0, offset - number * BATCH)
+        first = int(np.searchsorted(file.starts, offset, side="right")) - 1
+        for number in range(first, len(file)):
+            start = max(0, offset - int(file.starts[number]))
             rows += rows_from(file.batch(number).slice(start, limit - len(rows)))
             if len(rows) >= limit:
                 break
@@ -198,11 +199,12 @@ class RowLookup:
 
     def batch(self, numbers: NDArray[np.int64]) -> pa.RecordBatch:
         """Rows whose numbers ascend, as one batch."""
-        starts = np.flatnonzero(np.diff(numbers // BATCH, prepend=-1))
+        batches = np.searchsorted(self._file.starts, numbers, side="right") - 1
+        starts = np.flatnonzero(np.diff(batches, prepend=-1))
         pieces = []
         for start, stop in zip(starts, [*starts[1:], len(numbers)], strict=True):
-            whole = self._batch_with(int(numbers[start]))
-            pieces.append(whole.take(pa.array(numbers[start:stop] % BATCH)))
+            whole = self._batch_at(int(batches[start]))
+            pieces.append(whole.take(pa.array(numbers[start:stop] - self._file.starts[batches[start]])))
         return pa.Table.from_batches(pieces).combine_chunks().to_batches()[0]
 
     def records(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
@@ -214,17 +216,13 @@ class RowLookup:
 
     def _one(self, number: int) -> pa.RecordBatch:
         """Raises DamagedFile where the file ends before that row."""
-        batch = self._batch_with(number)
-        if number % BATCH >= batch.num_rows:
-            raise DamagedFile(self._path)
-        return batch.slice(number % BATCH, 1)
+        batch, place = self._file.place(number)
+        return self._batch_at(batch).slice(place, 1)
 
-    def _batch_with(self, number: int) -> pa.RecordBatch:
-        if self._number != number // BATCH:
-            if number // BATCH >= len(self._file):
-                raise DamagedFile(self._path)
-            self._batch = self._file.batch(number // BATCH, is_checked=self._is_checked)
-            self._number = number // BATCH
+    def _batch_at(self, number: int) -> pa.RecordBatch:
+        if self._number != number:
+            self._batch = self._file.batch(number, is_checked=self._is_checked)
+            self._number = number
         return self._batch
 
     def __enter__(self) -> RowLookup:

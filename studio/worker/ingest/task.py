@@ -46,6 +46,8 @@ from studio.worker.ingest.threads import conversations, thread_columns
 from studio.worker.ingest.writer import VersionWriter
 
 FIRST_ROWS = 20  # by these the format is told
+MAX_CHUNK_BYTES = 1 << 26  # bytes of the file whose rows are in memory at once
+_PIECE = 50  # rows, after which that is looked at
 MAX_SAMPLED_ITEMS = 1000  # items that are looked at to find them
 
 _NO_OBJECT = Layout(Format.TEXT, {"text": "text"})  # of a file without a single object: each row is a problem
@@ -209,7 +211,7 @@ def _read(
             _read_block(block, layout, index, writer, source.notes)
             report("reading", source.position(), source.total)
         return
-    while chunk := list(islice(everything, writer.room)):
+    while chunk := _next_items(everything, source, writer.room):
         try:
             lines, raws = zip(*chunk, strict=True)
             columns = plain_rows(layout, raws) if len(chunk) == BATCH else None
@@ -223,6 +225,18 @@ def _read(
             for item in chunk:
                 _read_one(item, layout, index, writer, source.notes)
         report("reading", source.position(), source.total)
+
+
+def _next_items(items: Iterator[Item], source: OpenSource, most: int) -> list[Item]:
+    """Up to `most`, fewer where they are long."""
+    chunk: list[Item] = []
+    begin = source.position()
+    while len(chunk) < most and source.position() - begin < MAX_CHUNK_BYTES:
+        piece = list(islice(items, min(_PIECE, most - len(chunk))))
+        if not piece:
+            break
+        chunk += piece
+    return chunk
 
 
 def _read_block(block: Block | Problem, layout: Layout, index: int, writer: VersionWriter, notes: Notes) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from studio.domain.datasets.formats import Layout
 from studio.domain.datasets.nearness import NEAR
 from studio.domain.datasets.problem import Problem
-from studio.domain.datasets.row_parts import TURN_TEXTS, Row
+from studio.domain.datasets.row_parts import TURN_PARTS, TURN_TEXTS, Row
 from studio.domain.jobs.ingest import DatasetSummary
 from studio.store.datasets.folder import NEAR_FILE, PROBLEMS, REFUSED, ROWS
 from studio.store.datasets.near_file import NearFileWriter
@@ -38,6 +38,7 @@ from studio.worker.ingest.text_scan import scan
 
 MAX_LABELS = 1000  # beyond, they are no classes
 NEAR_ROWS = 5_000_000  # beyond, near duplicates are not looked for
+MAX_BATCH_CHARACTERS = 1 << 25  # of the rows of one batch: so much is in memory several times over
 BATCHES_ASIDE = 3  # that wait for the second thread
 UNBALANCED = 10  # times as many rows with one label as with another
 
@@ -69,6 +70,7 @@ class VersionWriter:
         self._rows: list[Row] = []
         self._places: list[tuple[int, int]] = []
         self._layouts: list[Layout] = []
+        self._waiting_characters = 0  # of the rows
         self._lines, self._files = array("q"), array("h")
         self._content = hashlib.sha256()
         self._size = self._bad_rows = self._trainable = self._turns = self._characters = 0
@@ -114,7 +116,8 @@ class VersionWriter:
         self._rows.append(row)
         self._places.append((line, file))
         self._layouts.append(layout)
-        if len(self._rows) == BATCH:
+        self._waiting_characters += _characters_of(row)
+        if len(self._rows) == BATCH or self._waiting_characters > MAX_BATCH_CHARACTERS:
             self._flush()
 
     def accept_all(self, columns: Columns, lines: Sequence[int], file: int, layout: Layout) -> None:
@@ -137,6 +140,7 @@ class VersionWriter:
         lines, files = [line for line, _ in self._places], [file for _, file in self._places]
         self._store(self._rows, None, lines, files, self._layouts)
         self._rows, self._places, self._layouts = [], [], []
+        self._waiting_characters = 0
 
     def _store(
         self,
@@ -298,3 +302,11 @@ class VersionWriter:
             share = f"{many / self._labels.total():.0%}"
             values = {"most": most, "share": share, "least": least, "count": few}
             self._problems.append(Problem(0, "label", "label_imbalance", values))
+
+
+def _characters_of(row: Row) -> int:
+    if "text" in row:
+        return len(row["text"])
+    return sum(
+        len(turn[name]) for part in TURN_PARTS for turn in row.get(part, ()) for name in TURN_TEXTS if name in turn
+    )
