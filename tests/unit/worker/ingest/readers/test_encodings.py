@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,22 +13,25 @@ from studio.domain.datasets.file_format import ReadOptions
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.read_questions import UnclearReading
 from studio.domain.errors import InvalidInput
-from studio.worker.ingest.readers.encoding import detect
+from studio.worker.ingest.readers.encoding import Detection, detect
 from studio.worker.ingest.readers.open import OpenSource, open_source
-from tests.support.encoding_corpus import LEGACY, samples
+from tests.support.encoding_corpus import LEGACY, Sample, samples
 from tests.support.in_process_intake import take_in
 
 SAMPLES = list(samples())
-
-
 OLD = ("iso8859-2", "mac-roman")
+
+
+@cache
+def detected(sample: Sample) -> Detection:
+    return detect(sample.data, complete=True)
 
 
 @pytest.mark.parametrize("language", LEGACY)
 def test_the_text_of_every_language_comes_out_of_all_its_encodings_or_is_asked_for(language: str) -> None:
     wrong = []
     for sample in (sample for sample in SAMPLES if sample.language == language):
-        found = detect(sample.data, complete=True)
+        found = detected(sample)
         may_be = (found.encoding, *found.rivals)
         if not any(sample.data.decode(encoding, "replace") == sample.text for encoding in may_be):
             wrong.append((sample.encoding, sample.length, sample.kind, may_be))
@@ -36,7 +40,7 @@ def test_the_text_of_every_language_comes_out_of_all_its_encodings_or_is_asked_f
 
 def test_questions_are_rare_where_windows_wrote_the_file() -> None:
     usual = [sample for sample in SAMPLES if sample.encoding not in OLD]
-    assert sum(bool(detect(sample.data, complete=True).rivals) for sample in usual) < 0.03 * len(usual)
+    assert sum(bool(detected(sample).rivals) for sample in usual) < 0.03 * len(usual)
 
 
 def opened(folder: Path, content: bytes, name: str = "a.csv", encoding: str = "") -> OpenSource:

@@ -26,6 +26,7 @@ from studio.domain.errors import InvalidInput
 from studio.store.datasets.row_file import SCHEMAS, RowFileWriter, read_rows
 from studio.worker.ingest.readers import json_document
 from studio.worker.ingest.readers.columnar import values_of
+from studio.worker.ingest.readers.compressed import packing_of
 from studio.worker.ingest.readers.json_lines import read_line
 from studio.worker.ingest.readers.open import Item, open_source
 from tests.support.dataset_zoo.kinds import KINDS
@@ -231,7 +232,9 @@ def test_a_table_comes_back_as_it_was_written(encoding: str, data: Any, delimite
 
 
 @given(suffix=st.sampled_from([".jsonl", ".json", ".csv", ".tsv", ".txt"]), content=CONTENTS)
+@example(suffix=".jsonl", content=b"\xfd7zXZ")
 def test_a_packed_file_gives_what_the_file_gives(suffix: str, content: bytes) -> None:
+    assume(not packing_of(content))  # what is packed twice is unpacked once
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"a{suffix}", content)
