@@ -97,7 +97,7 @@ def test_a_bad_file_is_kept_cleaned_into_the_next_version_and_exported(home: Pat
     assert (first["rows"], first["details"]["bad_rows"], first["details"]["rows_in"]) == (6, 3, 9)
     listed = answered(home, "problems", "crew", code=0)
     assert [(p["line"], p["code"]) for p in listed["problems"]] == [
-        (2, "not_json"), (4, "empty"), (5, "not_a_list"), (9, "duplicate"),
+        (2, "not_json"), (4, "empty"), (5, "no_turns"), (9, "duplicate"),
     ]  # fmt: skip
     only = answered(home, "problems", "crew", "--code", "empty", code=0)
     assert [p["field"] for p in only["problems"]] == ["messages[0].content"]
