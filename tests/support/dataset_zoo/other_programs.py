@@ -269,4 +269,11 @@ OTHER_PROGRAMS = [
         lines({"transcript": "\n\nHuman: a\n\nAssistant: b", "rating": 4}),
         [_SAID],
     ),
+    Case(
+        "a column of conversations",
+        "a.json",
+        lines({"conversations": [_TURNS, said("c", "d")["messages"]]}),
+        [_SAID, said("c", "d")],
+        expected={"notes": [("rows_of_columns", 0)]},
+    ),
 ]

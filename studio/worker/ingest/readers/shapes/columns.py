@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from studio.domain.datasets.recognition import CONVERSATION
+from studio.domain.datasets.turns.lists import is_turn as is_any_turn
 from studio.domain.datasets.turns.spellings import turns_of_columns
 from studio.worker.ingest.readers.shapes.header import has_known_name
 
@@ -51,7 +52,8 @@ def _of_lists(value: Mapping[str, Any]) -> list[Any] | None:
     if len({len(column) for column in columns}) > 1 or not (len(columns) > 1 or has_known_name(value)):
         return None
     if len(columns) == 1 and str(next(iter(value))).strip().lower() in CONVERSATION:
-        return None
+        if not all(isinstance(cell, list) and cell and all(map(is_any_turn, cell)) for cell in columns[0]):
+            return None
     if any(isinstance(cell, dict) for column in columns for cell in column):  # turns: the object is a row
         return None
     return [dict(zip(value, cells, strict=True)) for cells in zip(*columns, strict=True)]
