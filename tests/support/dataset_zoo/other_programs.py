@@ -276,4 +276,15 @@ OTHER_PROGRAMS = [
         [_SAID, said("c", "d")],
         expected={"notes": [("rows_of_columns", 0)]},
     ),
+    Case(
+        "rows by number, one of which has more columns",
+        "a.json",
+        lines(
+            {
+                "0": {"prompt": "a", "completion": "b"},
+                "1": {"prompt": "Who are you?", "completion": "A captain.", "system": "s"},
+            }
+        ),
+        [_SAID, {"messages": [{"role": "system", "content": "s"}, *said("Who are you?", "A captain.")["messages"]]}],
+    ),
 ]

@@ -51,9 +51,9 @@ def _of_lists(value: Mapping[str, Any]) -> list[Any] | None:
         return None
     if len({len(column) for column in columns}) > 1 or not (len(columns) > 1 or has_known_name(value)):
         return None
-    if len(columns) == 1 and str(next(iter(value))).strip().lower() in CONVERSATION:
-        if not all(isinstance(cell, list) and cell and all(map(is_any_turn, cell)) for cell in columns[0]):
-            return None
+    is_dialogue = len(columns) == 1 and str(next(iter(value))).strip().lower() in CONVERSATION
+    if is_dialogue and not all(isinstance(cell, list) and cell and all(map(is_any_turn, cell)) for cell in columns[0]):
+        return None
     if any(isinstance(cell, dict) for column in columns for cell in column):  # turns: the object is a row
         return None
     return [dict(zip(value, cells, strict=True)) for cells in zip(*columns, strict=True)]
@@ -66,7 +66,8 @@ def _of_objects(value: Mapping[str, Any]) -> list[Any] | None:
         return None
     inner = columns[0].keys()
     if any(column.keys() != inner or turns_of_columns(column) is not None for column in columns):
-        return None
+        is_by_number = all(map(str.isdecimal, value)) and has_known_name([name for row in columns for name in row])
+        return columns if is_by_number else None
     if has_known_name(value) or all(map(str.isdecimal, inner)):
         return [{name: column[key] for name, column in value.items()} for key in inner]
     if (has_known_name(inner) or all(map(str.isdecimal, value))) and _of_lists(columns[0]) is None:
