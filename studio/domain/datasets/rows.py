@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from studio.domain.datasets.columns import nested_columns, value_of
-from studio.domain.datasets.formats import VERDICT_OF, Format, Layout, excerpt
+from studio.domain.datasets.formats import PARTS, VERDICT_OF, Format, Layout, excerpt
 from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.recognition import UnclearFormat
@@ -56,6 +56,8 @@ def check_first_rows(layout: Layout, rows: Sequence[Mapping[str, Any]]) -> None:
     same = {(problem.code, without_places(problem.field)) for problems in faults for problem in problems[:1]}
     if len(faults) < len(rows) or len(same) != 1 or (fault := faults[0][0]).code not in _OF_THE_FORM:
         return
+    optional = [part for part in PARTS[layout.format].optional if layout.columns.get(part) == fault.field]
+    columns = {part: column for part, column in layout.columns.items() if part not in optional}
     raise UnclearFormat(
         StudioError(
             "The columns are those of “{format}”, but none of the first rows can be read so: {reason}",
@@ -63,7 +65,7 @@ def check_first_rows(layout: Layout, rows: Sequence[Mapping[str, Any]]) -> None:
             format=layout.format.value, reason=fault.error.problem,
         ),
         rows,
-        layout,
+        Layout(layout.format, columns),
     )  # fmt: skip
 
 

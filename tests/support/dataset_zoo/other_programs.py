@@ -287,4 +287,45 @@ OTHER_PROGRAMS = [
         ),
         [_SAID, {"messages": [{"role": "system", "content": "s"}, *said("Who are you?", "A captain.")["messages"]]}],
     ),
+    Case(
+        "trees of OpenAssistant",
+        "a.jsonl",
+        lines(
+            *(
+                {
+                    "message_tree_id": f"{n}",
+                    "prompt": {
+                        "message_id": f"{n}",
+                        "text": "a",
+                        "role": "prompter",
+                        "replies": [
+                            {
+                                "message_id": f"{n}b",
+                                "text": b,
+                                "role": "assistant",
+                                "replies": [
+                                    {
+                                        "message_id": f"{n}c",
+                                        "text": "c",
+                                        "role": "prompter",
+                                        "replies": [
+                                            {"message_id": f"{n}d", "text": "d", "role": "assistant", "replies": []},
+                                        ],
+                                    },
+                                ],
+                            },
+                            {"message_id": f"{n}e", "text": e, "role": "assistant", "replies": []},
+                        ],
+                    },
+                }
+                for n, b, e in ((1, "b", "Else."), (2, "Another answer.", "And one more of them."))
+            )
+        ),
+        [
+            row
+            for b, e in (("b", "Else."), ("Another answer.", "And one more of them."))
+            for row in ({"messages": [*said("a", b)["messages"], *said("c", "d")["messages"]]}, said("a", e))
+        ],
+        expected={"notes": [("rows_inside", 0), ("threads", 10)]},
+    ),
 ]

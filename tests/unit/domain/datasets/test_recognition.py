@@ -93,3 +93,13 @@ def test_what_may_be_meant_uses_what_the_columns_hold(row: dict[str, object], co
     guess = unclear(row).guess
     assert guess is not None and guess.columns == columns
     assert read_row(guess, row, 1)[1] == []
+
+
+def test_what_is_offered_leaves_out_a_column_that_none_of_the_rows_can_be_read_with() -> None:
+    row = {"question": "a", "answer": "b", "context": {"title": ["t"], "sentences": [["s"]]}}
+    layout = recognise([row])
+    assert layout.columns["input"] == "context"
+    with pytest.raises(UnclearFormat) as caught:
+        check_first_rows(layout, [row])
+    assert caught.value.guess is not None and "input" not in caught.value.guess.columns
+    assert read_row(caught.value.guess, row, 1)[1] == []

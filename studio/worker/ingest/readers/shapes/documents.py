@@ -138,6 +138,9 @@ def unnested(items: Iterator[Item], first: Sequence[Item], file: str, chosen: st
         path = _chosen(_inside(rows, ()), file, chosen)
         notes.add("rows_inside", rows=0, path=path.text)
         return flattened(items, path, notes)
+    if all(_tree_in(row) is not None for row in rows):
+        notes.add("rows_inside", rows=0, path="[].replies")
+        return _messages_of_trees(items)
     if fits(rows) or not (paths := [path for path in _inside(rows, ()) if _inner_fits(rows, path)]):
         return items
     if squad := _squad(paths):
@@ -153,6 +156,30 @@ def unnested(items: Iterator[Item], first: Sequence[Item], file: str, chosen: st
         [*(_inside_choice(rows, path) for path in paths), as_they_are],
         file=file,
     )
+
+
+def _tree_in(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The first message of a thread, with the replies to it inside, as OpenAssistant's trees have them."""
+    for message in (row, row.get("prompt")):
+        if isinstance(message, dict) and {"message_id", "text", "role", "replies"} <= message.keys():
+            return message
+    return None
+
+
+def _messages_of_trees(items: Iterator[Item]) -> Iterator[Item]:
+    """Each message as a row that names the one that it answers."""
+    for item in items:
+        tree = None if isinstance(item, Problem) or not isinstance(item[1], dict) else _tree_in(item[1])
+        if isinstance(item, Problem) or tree is None:
+            yield item
+            continue
+        left: list[tuple[Any, Mapping[str, Any]]] = [(None, tree)]
+        while left:
+            parent, message = left.pop()
+            yield item[0], {**{k: v for k, v in message.items() if k != "replies"}, "parent_id": parent}
+            replies = message.get("replies")
+            answers = [each for each in replies if isinstance(each, dict)] if isinstance(replies, list) else []
+            left += [(message.get("message_id"), each) for each in reversed(answers)]
 
 
 def flattened(items: Iterator[Item], path: RowsPath, notes: Notes) -> Iterator[Item]:
