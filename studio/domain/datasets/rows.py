@@ -303,12 +303,17 @@ class _RowReader(TurnReader):
             if len(value) > 1:
                 self.notes["first_of_several", column] = None
             return [turn_of(role, self.words(value[0] if value else "", column))]
-        turns = parsed(value)
+        turns = parsed(value) if role == "user" or self._asks_in_turns(row) else value
         if isinstance(turns, list) and not is_parts(turns) and (turns is value or any(map(is_turn, turns))):
             return self.turns(turns, column)
         if is_turn(value):
             return [self.one_turn(value, column)]
         return [turn_of(role, self.words(value, column))]
+
+    def _asks_in_turns(self, row: Mapping[str, Any]) -> bool:
+        """Whether an answer that is turns in JSON is meant as turns: an answer to words may be JSON to be learned."""
+        question = value_of(row, self._columns.get("prompt") or self._columns.get("instruction", ""))
+        return not isinstance(question, str) or question.lstrip()[:1] == "["
 
 
 def _before_answer(turns: list[Turn]) -> tuple[list[Turn], list[Turn]]:

@@ -328,4 +328,13 @@ OTHER_PROGRAMS = [
         ],
         expected={"notes": [("rows_inside", 0), ("threads", 10)]},
     ),
+    Case(
+        "answers that are JSON of turns",
+        "a.jsonl",
+        lines(
+            {"prompt": "Write a talk.", "completion": json.dumps(_TURNS)},
+            {"prompt": json.dumps(_TURNS[:1]), "completion": json.dumps(_TURNS[1:])},
+        ),
+        [said("Write a talk.", json.dumps(_TURNS)), _SAID],
+    ),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import isfinite
@@ -230,7 +231,9 @@ def parsed(value: Any) -> Any:
         pass
     try:
         # numpy has no commas between the elements of a list, and texts have no line breaks in Python's notation.
-        return ast.literal_eval(re.sub(r"\}\s*\n\s*\{", "}, {", value.strip()))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # of backslashes in foreign words
+            return ast.literal_eval(re.sub(r"\}\s*\n\s*\{", "}, {", value.strip()))
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return value
 
