@@ -116,7 +116,9 @@ def test_the_help_of_train_lists_every_knob(tmp_path):
     text = studio(tmp_path, "train", "--help").stdout
     for section in describe():
         for field in section["fields"]:
-            if field["name"] != "name":
+            if field["name"] == "mix":
+                assert "--mix DATASET[=WEIGHT]" in text
+            elif field["name"] != "name":
                 assert f"--{section['name']}.{field['name']}".removesuffix(".kind") in text
 
 
