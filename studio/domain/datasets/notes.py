@@ -53,6 +53,10 @@ NOTE_KINDS: Mapping[str, str] = {
     "unanswered": N_("{n} {n:question|questions} at the end of a conversation {n:has|have} no answer: left out."),
     "behind_missing": N_("{n} {n:message|messages} behind one that is missing {n:is|are} left out."),
     "deleted_message": N_("{n} deleted {n:message is|messages are} left out."),
+    "late_column": N_(
+        "“{field}” turns up in {n} {n:row|rows}, but in none of the first {first}: it is not used. Put such a row at "
+        "the beginning to have it used."
+    ),
     "first_of_several": N_("“{field}” has several answers in {n} {n:row|rows}: the first one is used."),
 }
 """By code: a template for the values of a note and `n`, its rows."""

@@ -82,6 +82,7 @@ _SHAPES = (
     _Shape(Format.PROMPT_COMPLETION, {"prompt": _PROMPT, "completion": _ANSWER}),
     _Shape(Format.TEXT, {"text": ("text", "content")}),
 )
+_MOSTLY = 0.9  # of the labels are verdicts: the others are faults
 _VERDICTS = ("label", "kto_tag")
 KNOWN_COLUMNS = frozenset(
     spelling
@@ -240,18 +241,46 @@ def _layout_with_verdicts(layout: Layout, rows: Rows, column_by_spelling: Mappin
     """The layout with verdicts, where a column says of each answer whether it is good."""
     if layout.format in (Format.TEXT, Format.PREFERENCE):
         return None
-    columns = (column_by_spelling[spelling] for spelling in _VERDICTS if spelling in column_by_spelling)
-    label = next((column for column in columns if _holds_verdicts(rows, column)), None)
-    if label is None:
+    columns = [column_by_spelling[spelling] for spelling in _VERDICTS if spelling in column_by_spelling]
+    shares = {column: _share_of_verdicts(rows, column) for column in columns}
+    label = max(shares, key=lambda column: shares[column], default=None)
+    if label is None or not shares[label]:
         return None
+    if shares[label] < _MOSTLY:
+        raise unclear_verdicts(layout, label, rows)
+    return with_verdicts(layout, label)
+
+
+def with_verdicts(layout: Layout, label: str) -> Layout:
+    """The same with a column that says of each answer whether it is good."""
     names = {"instruction": "prompt", "output": "completion"} if layout.format is Format.ALPACA else {}
     parts = {names.get(part, part): column for part, column in layout.columns.items()}
     return Layout(Format.UNPAIRED, {**parts, "label": label})
 
 
-def _holds_verdicts(rows: Iterable[Mapping[str, Any]], column: str) -> bool:
-    values = [row[column] for row in rows if row.get(column) is not None]
-    return bool(values) and all(str(value).strip().lower() in _SURE_VERDICTS for value in values)
+def unclear_verdicts(layout: Layout, label: str, rows: Rows) -> UnclearFormat:
+    return UnclearFormat(
+        StudioError(
+            "“{label}” may say whether an answer is good, or be only a label of the row.",
+            "As rated answers, only those rated good are learned; as any other format, all are.",
+            label=excerpt(label),
+        ),
+        rows,
+        with_verdicts(layout, label),
+    )
+
+
+def are_verdicts(labels: Iterable[str]) -> bool:
+    """Whether each of them says good or bad."""
+    return all(label.strip().lower() in _SURE_VERDICTS for label in labels)
+
+
+def _share_of_verdicts(rows: Iterable[Mapping[str, Any]], column: str) -> float:
+    """Of the cells that are filled."""
+    values = [
+        value for row in rows if (value := str(row.get(column, "") if row.get(column) is not None else "").strip())
+    ]
+    return sum(map(are_verdicts, ([value] for value in values))) / len(values) if values else 0.0
 
 
 def _longest_text(rows: Rows, columns: Iterable[str]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -14,10 +14,10 @@ from typing import Any
 from studio.domain.datasets.columns import columns_of, header_key
 from studio.domain.datasets.formats import Format, Layout, excerpt, read_layout
 from studio.domain.datasets.healing import healed
-from studio.domain.datasets.notes import MAX_UNUSED, Notes
+from studio.domain.datasets.notes import MAX_UNUSED, Note, Notes
 from studio.domain.datasets.problem import Problem
 from studio.domain.datasets.read_questions import UnclearReading
-from studio.domain.datasets.recognition import UnclearFormat, recognise
+from studio.domain.datasets.recognition import KNOWN_COLUMNS, UnclearFormat, are_verdicts, recognise, unclear_verdicts
 from studio.domain.datasets.rows import check_first_rows, read_row
 from studio.domain.errors import InvalidInput
 from studio.domain.events import Finished
@@ -45,10 +45,11 @@ from studio.worker.ingest.readers.source import OpenSource
 from studio.worker.ingest.threads import conversations, thread_columns
 from studio.worker.ingest.writer import VersionWriter
 
-FIRST_ROWS = 20  # by these the format is told
+FIRST_ROWS = 20  # that a person can look at to choose columns
 MAX_CHUNK_BYTES = 1 << 26  # bytes of the file whose rows are in memory at once
 _PIECE = 50  # rows, after which that is looked at
-MAX_SAMPLED_ITEMS = 1000  # items that are looked at to find them
+MAX_SAMPLED_ITEMS = 1000  # by these the format is told: some have columns that the first have not
+MAX_SAMPLED_BYTES = 1 << 24  # bytes of the file that they are looked for in
 
 _NO_OBJECT = Layout(Format.TEXT, {"text": "text"})  # of a file without a single object: each row is a problem
 
@@ -148,6 +149,8 @@ def read_files(
             _read(source, everything, layout, index, writer, report)
         if writer is None:
             raise InvalidInput("There is no file.", "Choose at least one.")
+        if not request.layout:
+            _check_labels(layouts[0], writer.labels, columns)
         summary = writer.finish(lambda done, total: report("comparing", done, total))
     except (UnclearFormat, UnclearReading) as unclear:
         return DatasetSummary(unclear=_unclear_file(unclear), files=summaries)
@@ -155,14 +158,29 @@ def read_files(
         if writer is not None:
             writer.close()
     used_columns = {column for layout in layouts for column in layout.used_columns}
+    unused: Counter[str] = sum((notes.unused for notes in notes_of_files), Counter())
+    late = [name for name in unused if name.lower() in KNOWN_COLUMNS and name not in columns]
     return summary.model_copy(
         update={
             "files": summaries, "unit": summaries[0].unit, "layout": layouts[0].as_dict(), "columns": list(columns),
             "ignored": [column for column in columns if column not in used_columns],
-            "unused": dict(sum((notes.unused for notes in notes_of_files), Counter()).most_common(MAX_UNUSED)),
-            "notes": [note for notes in notes_of_files for note in notes.found()],
+            "unused": dict(unused.most_common(MAX_UNUSED)),
+            "notes": [
+                *(note for notes in notes_of_files for note in notes.found()),
+                *(
+                    Note(code="late_column", rows=unused[name], values={"field": name, "first": MAX_SAMPLED_ITEMS})
+                    for name in late
+                ),
+            ],
         }
     )  # fmt: skip
+
+
+def _check_labels(layout: Layout, labels: Collection[str], columns: Iterable[str]) -> None:
+    """Raises UnclearFormat where the labels are ratings, and none of the first rows has shown it."""
+    label = layout.columns.get("label")
+    if label is not None and layout.format.kind == "chat" and labels and are_verdicts(labels):
+        raise unclear_verdicts(layout, label, [dict.fromkeys(columns)])
 
 
 def _rows_of(items: Iterable[Item]) -> list[dict[str, Any]]:
@@ -173,13 +191,13 @@ def _first_items(source: OpenSource) -> tuple[list[Item], Iterator[Any]]:
     """As many as it takes to know the columns; and all there is, blocks or items, from the beginning."""
     if source.blocks is not None:
         head = list(islice(source.blocks, 1))
-        return list(islice(chain.from_iterable(map(items_of, head)), FIRST_ROWS)), chain(head, source.blocks)
+        return list(islice(chain.from_iterable(map(items_of, head)), MAX_SAMPLED_ITEMS)), chain(head, source.blocks)
     first: list[Item] = []
-    rows = 0
+    begin = source.position()
     for item in source.items:
         first.append(item)
-        rows += not isinstance(item, Problem) and isinstance(item[1], dict)
-        if rows == FIRST_ROWS or len(first) == MAX_SAMPLED_ITEMS:
+        has_enough = source.position() - begin > MAX_SAMPLED_BYTES and len(_rows_of(first)) >= FIRST_ROWS
+        if has_enough or len(first) == MAX_SAMPLED_ITEMS:
             break
     return first, chain(first, source.items)
 

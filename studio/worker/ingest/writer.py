@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -104,6 +104,14 @@ class VersionWriter:
     @property
     def rows(self) -> int:
         return len(self._lines) + len(self._rows)
+
+    @property
+    def labels(self) -> Collection[str]:
+        """Those of the rows that are written: all, once nothing waits."""
+        if self._rows:
+            self._flush()
+        self._collect()
+        return self._labels
 
     @property
     def room(self) -> int:

@@ -330,6 +330,24 @@ SPELLINGS = [
         [rated("hi\n\nyou", "yo", True), rated("hi", "go", False)],
         expected=OF_RATED,
     ),
+    Case(
+        "ratings that turn up late",
+        "a.csv",
+        "prompt,completion,label\n" + "".join(f"Question {i}?,Answer {i * i}.,\n" for i in range(25)) + "p,c,False\n",
+        [rated("p", "c", False)],
+        [(i, "no_verdict", "label") for i in range(2, 27)],
+        expected=OF_RATED,
+    ),
+    Case(
+        "a column that turns up after the first thousand rows",
+        "a.jsonl",
+        lines(
+            *({"prompt": f"Question {i}?", "completion": f"Answer {i * i}."} for i in range(1000)),
+            {"prompt": "p", "completion": "c", "system": "s"},
+        ),
+        [*(said(f"Question {i}?", f"Answer {i * i}.") for i in range(1000)), said("p", "c")],
+        expected={"unused": {"system": 1}, "notes": [("late_column", 1)]},
+    ),
     # pictures
     Case(
         "a column of pictures",

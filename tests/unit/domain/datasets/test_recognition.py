@@ -103,3 +103,11 @@ def test_what_is_offered_leaves_out_a_column_that_none_of_the_rows_can_be_read_w
         check_first_rows(layout, [row])
     assert caught.value.guess is not None and "input" not in caught.value.guess.columns
     assert read_row(caught.value.guess, row, 1)[1] == []
+
+
+@pytest.mark.parametrize("labels", [(True, None, "maybe"), (1, -1), ("good", "off topic", "bad")])
+def test_labels_of_which_only_some_are_ratings_are_asked_about(labels: tuple[object, ...]) -> None:
+    rows = [{"prompt": "p", "completion": "c", "label": label} for label in labels]
+    guess = unclear(*rows).guess
+    assert guess is not None
+    assert guess.format is Format.UNPAIRED
