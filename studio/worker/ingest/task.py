@@ -7,7 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import chain, islice
+from functools import partial
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from studio.worker.ingest.fast_path import plain_columns, plain_rows, unused_of_
 from studio.worker.ingest.readers.columnar import Block, items_of
 from studio.worker.ingest.readers.item import Item, as_json
 from studio.worker.ingest.readers.open import open_source
+from studio.worker.ingest.readers.shapes.json_blocks import Plain, PlainBlock, plain_schema
 from studio.worker.ingest.readers.source import OpenSource
 from studio.worker.ingest.threads import conversations, thread_columns
 from studio.worker.ingest.writer import VersionWriter
@@ -118,7 +120,7 @@ def read_files(
             if not request.layout and (columns_of_threads := thread_columns(samples)):
                 items = everything if source.blocks is None else chain.from_iterable(map(items_of, everything))
                 items = conversations(items, columns_of_threads, source.notes, name)
-                source = replace(source, blocks=None, items=items)
+                source = replace(source, blocks=None, lines=None, items=items)
                 first, everything = _first_items(source)
                 samples = _rows_of(first)
             summaries.append(
@@ -224,12 +226,27 @@ def _layout(samples: list[dict[str, Any]], request: IntakeRequest, earlier: Mapp
 def _read(
     source: OpenSource, everything: Iterator[Any], layout: Layout, index: int, writer: VersionWriter, report: Reporter
 ) -> None:
-    if source.blocks is not None:
-        for block in everything:
-            _read_block(block, layout, index, writer, source.notes)
-            report("reading", source.position(), source.total)
-        return
-    while chunk := _next_items(everything, source, writer.room):
+    if source.lines is not None and (schema := plain_schema(layout)) is not None:
+        source.lines.plain = Plain(schema, partial(plain_columns, layout))
+    for kind, group in groupby(
+        everything, lambda item: item.__class__ if item.__class__ in (Block, PlainBlock) else None
+    ):
+        if kind is Block:
+            for block in group:
+                _read_block(block, layout, index, writer, source.notes)
+                report("reading", source.position(), source.total)
+        elif kind is PlainBlock:
+            for plain in group:
+                writer.accept_all(plain.columns, range(plain.before + 1, plain.line + 1), index, layout)
+                report("reading", source.position(), source.total)
+        else:
+            _read_items(group, source, layout, index, writer, report)
+
+
+def _read_items(
+    items: Iterator[Item], source: OpenSource, layout: Layout, index: int, writer: VersionWriter, report: Reporter
+) -> None:
+    while chunk := _next_items(items, source, writer.room):
         try:
             lines, raws = zip(*chunk, strict=True)
             columns = plain_rows(layout, raws) if len(chunk) == BATCH else None
@@ -257,10 +274,7 @@ def _next_items(items: Iterator[Item], source: OpenSource, most: int) -> list[It
     return chunk
 
 
-def _read_block(block: Block | Problem, layout: Layout, index: int, writer: VersionWriter, notes: Notes) -> None:
-    if isinstance(block, Problem):
-        _read_one(block, layout, index, writer, notes)
-        return
+def _read_block(block: Block, layout: Layout, index: int, writer: VersionWriter, notes: Notes) -> None:
     here = 0
     while here < block.batch.num_rows:
         part = Block(block.before + here, block.batch.slice(here, writer.room))

@@ -129,7 +129,9 @@ class VersionWriter:
             self._flush()
 
     def accept_all(self, columns: Columns, lines: Sequence[int], file: int, layout: Layout) -> None:
-        """A whole batch, when there is `room` for it."""
+        """A batch of its own, behind what waits."""
+        if self._rows:
+            self._flush()
         self._store([], columns, lines, [file] * len(lines), [layout] * len(lines))
 
     def refuse(self, problems: Iterable[Problem], row: RefusedRow, healed_by: Iterable[str] = ()) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import IO
+from typing import IO, Protocol
 
 from studio.domain.datasets.file_format import ReadOptions, shown_encoding
 from studio.domain.datasets.notes import Notes
@@ -39,6 +39,13 @@ _LEAST_PLAUSIBLE = 0.75
 _LEAD = 80  # characters before the first that tells, in a preview
 _JUDGED_LINES = 200
 _JUDGED_BYTES = 4096  # of each
+
+
+class Lines(Protocol):
+    """What is read line by line."""
+
+    def readline(self, size: int, /) -> bytes: ...
+
 
 OVERLONG = b"\xff overlong"
 """Stands in the place of a line of more than MAX_ROW_BYTES."""
@@ -166,9 +173,9 @@ def _with_order(encoding: str, sample: bytes) -> str:
     return wide_encoding if wide_encoding.startswith(encoding) else f"{encoding}-le"
 
 
-def byte_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+def byte_lines(file: Lines, first: int = 1) -> Iterator[tuple[int, bytes]]:
     """The lines of UTF-8, without a mark before the first. Only a line feed ends one, as JSON Lines has it."""
-    for number, line in enumerate(iter(partial(file.readline, MAX_ROW_BYTES), b""), 1):
+    for number, line in enumerate(iter(partial(file.readline, MAX_ROW_BYTES), b""), first):
         if len(line) == MAX_ROW_BYTES and not line.endswith(b"\n"):
             while (rest := file.readline(MAX_ROW_BYTES)) and not rest.endswith(b"\n"):
                 pass

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem, Unit
@@ -123,7 +123,7 @@ def _has_more(text: str) -> bool:
 
 def _lines_of(file: JsonFile) -> Iterator[Item]:
     with open_lines(file.packed, file.encoding) as lines:
-        yield from json_lines(lines, file.encoding, file.notes)
+        yield from cast(Iterator[Item], json_lines(lines, file.encoding, file.notes))  # without blocks
 
 
 def _whole(file: JsonFile) -> tuple[Unit, Iterator[Item]] | None:

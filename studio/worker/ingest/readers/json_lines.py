@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import IO, Any
 
@@ -14,30 +14,57 @@ from studio.domain.datasets.problem import Problem
 from studio.worker.ingest.readers.compressed import TOO_LONG
 from studio.worker.ingest.readers.encoding import OVERLONG, bad_encoding, byte_lines, text_lines
 from studio.worker.ingest.readers.item import Item
+from studio.worker.ingest.readers.shapes.json_blocks import (
+    LinesAhead,
+    Plain,
+    PlainBlock,
+    PlainLines,
+    next_block,
+    plain_blocks,
+)
 from studio.worker.ingest.readers.shapes.lenient import note_all, read_mended
 
 _MAX_LEVELS = 300  # levels: what goes through a row level by level can go no deeper than Python's stack
 _CAN_BE_DEEP = 2 * _MAX_LEVELS  # bytes: each level has two brackets
 
 
-def json_lines(file: IO[bytes], encoding: str, notes: Notes) -> Iterator[Item]:
+def json_lines(
+    file: IO[bytes], encoding: str, notes: Notes, lines: PlainLines | None = None
+) -> Iterator[Item | PlainBlock]:
+    """A row or a Problem for each line; where `lines` says what is plain, a block for many at once."""
     if encoding == "utf-8":
         for number, line in byte_lines(file):
-            try:
-                row = orjson.loads(line)
-                if len(line) > _CAN_BE_DEEP and line.count(b"{") + line.count(b"[") > _MAX_LEVELS and is_deep(row):
-                    yield replace(too_deep(number), raw=line.decode().strip())
-                else:
-                    yield number, row
-            except orjson.JSONDecodeError:
-                if line.strip():
-                    yield from _second_look(number, line, notes)
+            yield from _items_of_line(number, line, notes)
+            if lines is not None and lines.plain is not None:
+                yield from _in_blocks(file, number, notes, lines.plain)
+                return
         return
     for item in text_lines(file, encoding, "json_too_deep"):
         if isinstance(item, Problem):
             yield item
         elif text := item[1].strip():
             yield from read_line(item[0], text, notes)
+
+
+def _in_blocks(file: IO[bytes], before: int, notes: Notes, plain: Plain) -> Iterator[Item | PlainBlock]:
+    while data := next_block(file):
+        if (blocks := plain_blocks(data, plain, before)) is not None:
+            yield from blocks
+            before = blocks[-1].line
+            continue
+        for number, line in byte_lines(LinesAhead(data, file), before + 1):
+            yield from _items_of_line(number, line, notes)
+            before = number
+
+
+def _items_of_line(number: int, line: bytes, notes: Notes) -> Iterable[Item]:
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return _second_look(number, line, notes) if line.strip() else ()
+    if len(line) > _CAN_BE_DEEP and line.count(b"{") + line.count(b"[") > _MAX_LEVELS and is_deep(row):
+        return (replace(too_deep(number), raw=line.decode().strip()),)
+    return ((number, row),)
 
 
 def _second_look(number: int, line: bytes, notes: Notes) -> list[Item]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from pathlib import Path
+from typing import cast
 
 from studio.domain.datasets.file_format import ReadOptions, check_suffix
 from studio.domain.datasets.notes import Notes
@@ -22,6 +23,7 @@ from studio.worker.ingest.readers.item import Item, as_json
 from studio.worker.ingest.readers.json_document import JsonFile, is_document, json_document
 from studio.worker.ingest.readers.json_lines import json_lines
 from studio.worker.ingest.readers.plain_text import plain_text
+from studio.worker.ingest.readers.shapes.json_blocks import PlainLines
 from studio.worker.ingest.readers.shapes.line_ends import open_lines
 from studio.worker.ingest.readers.shapes.objects import shaped
 from studio.worker.ingest.readers.shapes.real_kind import kind_of_bytes, kind_of_text
@@ -140,8 +142,11 @@ def _open(packed_file: Packed, name: str, reading: ReadOptions, notes: Notes) ->
             case ".txt":
                 source.items = _whole(plain_text(packed_file, source.encoding))
             case _:
-                source.unit, items = _json(packed_file, name, source, reading.rows, is_lines=kind != ".json")
-                source.items = shaped(_whole(items), name, reading.rows, notes)
+                lines = PlainLines()
+                source.unit, items = _json(packed_file, name, source, reading.rows, lines, is_lines=kind != ".json")
+                source.items, is_as_it_was = shaped(_whole(items), name, reading.rows, notes)
+                # What is packed may break off: up to there, it is read line by line.
+                source.lines = lines if is_as_it_was and not packed_file.is_packed else None
     packing = packed_file.packing if packed_file.packing != ".zip" else ""
     if kind != packed_file.named or (packing != packed_file.said and not packed_file.archive):
         notes.add("read_as", rows=0, file=name, kind=f"{kind}{packing}")
@@ -149,17 +154,18 @@ def _open(packed_file: Packed, name: str, reading: ReadOptions, notes: Notes) ->
 
 
 def _json(
-    packed_file: Packed, name: str, source: OpenSource, rows: str, *, is_lines: bool
+    packed_file: Packed, name: str, source: OpenSource, rows: str, lines: PlainLines, *, is_lines: bool
 ) -> tuple[Unit, Iterator[Item]]:
     """JSON Lines, unless the file is something else under that name."""
     if not is_lines or is_document(packed_file, source.encoding):
         return json_document(JsonFile(packed_file, name, source.encoding, rows, source.notes))
-    return "line", _lines(packed_file, source.encoding, source.notes)
+    return "line", _lines(packed_file, source.encoding, source.notes, lines)
 
 
-def _lines(packed_file: Packed, encoding: str, notes: Notes) -> Iterator[Item]:
+def _lines(packed_file: Packed, encoding: str, notes: Notes, lines: PlainLines) -> Iterator[Item]:
     with open_lines(packed_file, encoding) as file:
-        yield from json_lines(file, encoding, notes)
+        # Blocks stand among them once they are asked for.
+        yield from cast(Iterator[Item], json_lines(file, encoding, notes, lines))
 
 
 def _whole(items: Iterator[Item]) -> Iterator[Item]:
@@ -167,7 +173,7 @@ def _whole(items: Iterator[Item]) -> Iterator[Item]:
     last = 0
     try:
         for item in items:
-            last = item.line if isinstance(item, Problem) else item[0]
+            last = item[0] if isinstance(item, tuple) else item.line
             yield item
     except BROKEN as error:
         reason = str(error).rstrip(".") or type(error).__name__

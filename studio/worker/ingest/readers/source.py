@@ -14,6 +14,7 @@ from studio.domain.datasets.notes import Notes
 from studio.domain.datasets.problem import Problem, Unit
 from studio.worker.ingest.readers.columnar import Block, items_of
 from studio.worker.ingest.readers.item import Item
+from studio.worker.ingest.readers.shapes.json_blocks import PlainLines
 
 Classes = Mapping[str, Sequence[str]]
 
@@ -23,7 +24,8 @@ class OpenSource:
     """`unit` is how places are counted, `items` the rows; encoding, delimiter and sheet are those in use, empty where
     the kind has none; `detected` says that the encoding was found out. `position` says how many of the `total` bytes
     are read. `blocks` are the same rows in columns, where the file has them so: to be gone through instead. `notes`
-    grow while it is read."""
+    grow while it is read. Whoever says of `lines`, where there are some, what is
+    plain, gets PlainBlocks among the items."""
 
     unit: Unit
     items: Iterator[Item]
@@ -36,6 +38,7 @@ class OpenSource:
     sheet: str = ""
     blocks: Iterator[Block | Problem] | None = None
     notes: Notes = field(default_factory=Notes)
+    lines: PlainLines | None = None
 
 
 def as_one(openers: Sequence[Callable[[], OpenSource]], classes: Classes | None = None) -> OpenSource:
@@ -55,7 +58,7 @@ def as_one(openers: Sequence[Callable[[], OpenSource]], classes: Classes | None 
             current = opener()
             yield current
 
-    combined = replace(first, unit="row", position=lambda: current.position())
+    combined = replace(first, lines=None, unit="row", position=lambda: current.position())
     if first.blocks is not None:
         combined.blocks = _blocks(sources(), classes)
         combined.items = chain.from_iterable(map(items_of, combined.blocks))

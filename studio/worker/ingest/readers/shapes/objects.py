@@ -20,13 +20,15 @@ _LOOKED_AT = 1000  # items, to find them
 _Convert = Callable[[int, Any], dict[str, Any] | None]
 
 
-def shaped(items: Iterator[Item], file: str, chosen: str, notes: Notes) -> Iterator[Item]:
-    """The items with objects in the place of what stands for them, such as a list of turns.
+def shaped(items: Iterator[Item], file: str, chosen: str, notes: Notes) -> tuple[Iterator[Item], bool]:
+    """The items with objects in the place of what stands for them, such as a list of turns; and whether these are all
+    items as they were.
 
     Raises:
         UnclearReading, InvalidInput: see documents.unnested.
     """
-    first, items = _peeked(items)
+    first, as_they_were = _peeked(items)
+    items = as_they_were
     values = [item[1] for item in first if not isinstance(item, Problem)]
     if values and not isinstance(values[0], dict):
         convert, skips = _conversion(values, notes)
@@ -35,7 +37,8 @@ def shaped(items: Iterator[Item], file: str, chosen: str, notes: Notes) -> Itera
     elif _has_other_first(values):
         notes.add("header_line", first[0].line if isinstance(first[0], Problem) else first[0][0])
         first, items = _peeked(_without(items, True))
-    return unnested(items, first, file, chosen, notes)
+    items = unnested(items, first, file, chosen, notes)
+    return items, items is as_they_were
 
 
 def _peeked(items: Iterator[Item]) -> tuple[list[Item], Iterator[Item]]:
