@@ -290,8 +290,17 @@ def _longest_text(rows: Rows, columns: Iterable[str]) -> str | None:
 
 
 def guess(rows: Rows, *, pairs: bool = True) -> Layout | None:
-    """What the columns may be by what they hold: turns, a text and its label, a shorter and a longer text, or one
-    text."""
+    """What the columns may be by what they hold: turns, a transcript, a text and its label, a shorter and a longer
+    text, or one text; beside a system message, where a column has its name."""
+    system = next((column for column in columns_of(rows) if column.strip().lower() in _OPTIONAL["system"]), None)
+    others = [{column: value for column, value in row.items() if column != system} for row in rows]
+    layout = _guess(others, pairs)
+    if system is None or layout is None or layout.format is Format.TEXT:
+        return layout if system is None else _guess(rows, pairs)
+    return Layout(layout.format, {**layout.columns, "system": system})
+
+
+def _guess(rows: Rows, pairs: bool) -> Layout | None:
     columns = columns_of(rows)
     nested = [*columns, *nested_columns(rows)]
     for column in nested:
@@ -306,6 +315,9 @@ def guess(rows: Rows, *, pairs: bool = True) -> Layout | None:
     words = {column: [v for row in rows if isinstance(v := value_of(row, column), str)] for column in nested}
     texts = [column for column in columns if any(map(str.strip, words[column]))]
     texts = texts or [column for column in nested if any(map(str.strip, words[column]))]
+    for text in texts:
+        if all(map(transcript_turns, filter(str.strip, words[text]))):
+            return Layout(Format.CHAT, {"messages": text})
     label = next((column for column in columns if column.strip().lower() in _LABEL), None)
     length = {text: sum(map(len, words[text])) for text in texts}
     by_length = sorted(texts, key=lambda c: -length[c])
@@ -315,8 +327,6 @@ def guess(rows: Rows, *, pairs: bool = True) -> Layout | None:
                 return Layout(Format.PROMPT_COMPLETION, {"prompt": first, "input": second, "completion": label})
         return Layout(Format.PROMPT_COMPLETION, {"prompt": others[0], "completion": label})
     if len(texts) == 1:
-        if all(map(transcript_turns, filter(str.strip, words[texts[0]]))):
-            return Layout(Format.CHAT, {"messages": texts[0]})
         return Layout(Format.TEXT, {"text": texts[0]})
     if len(texts) < 2:
         return None

@@ -111,3 +111,12 @@ def test_labels_of_which_only_some_are_ratings_are_asked_about(labels: tuple[obj
     guess = unclear(*rows).guess
     assert guess is not None
     assert guess.format is Format.UNPAIRED
+
+
+def test_a_transcript_beside_a_system_message_is_proposed_as_a_conversation() -> None:
+    row = {"system": "Be kind.", "chat": "USER: Hi\n\nASSISTANT: Ho"}
+    guess = unclear(row).guess
+    assert guess == Layout(Format.CHAT, {"messages": "chat", "system": "system"})
+    made, _ = read_row(guess, row, 1)
+    assert made is not None
+    assert [turn["role"] for turn in made["messages"]] == ["system", "user", "assistant"]
