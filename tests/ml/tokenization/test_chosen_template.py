@@ -58,9 +58,9 @@ def trained(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = training_run(tmp_path_factory.mktemp("runs") / "run", model, captain_rows(10), **settings)
     examples: list[dict[str, Any]] = []
 
-    def build(loaded: LoadedModel, train: TokenizedDataset, *more: Any) -> StudioTrainer:
+    def build(loaded: LoadedModel, train: TokenizedDataset, *more: Any, **named: Any) -> StudioTrainer:
         examples.extend(train.rows)
-        return build_trainer(loaded, train, *more)
+        return build_trainer(loaded, train, *more, **named)
 
     with patch.object(training, "build_trainer", build):
         finished = training.run(folder, StopRequest(folder), Watchdog(folder))
