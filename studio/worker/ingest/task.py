@@ -113,6 +113,7 @@ def read_files(
     layout_by_header: dict[str, Layout] = {}
     notes_of_files: list[Notes] = []
     columns: dict[str, None] = {}
+    is_chosen = bool(request.layout)  # the layout of the first file, now or for another one with the same header
     try:
         for index, (name, source) in enumerate(sources):
             first, everything = _first_items(source)
@@ -130,6 +131,7 @@ def read_files(
                 )
             )  # fmt: skip
             if index == 0:
+                is_chosen = is_chosen or header_key(columns_of(samples)) in request.layouts
                 write_json(folder / SAMPLE, _printable(samples[:FIRST_ROWS]))
             layout = _layout(samples, request, layout_by_header) if samples else _NO_OBJECT
             layout_by_header.setdefault(header_key(columns_of(samples)), layout)
@@ -151,7 +153,7 @@ def read_files(
             _read(source, everything, layout, index, writer, report)
         if writer is None:
             raise InvalidInput("There is no file.", "Choose at least one.")
-        if not request.layout:
+        if not is_chosen:
             _check_labels(layouts[0], writer.labels, columns)
         summary = writer.finish(lambda done, total: report("comparing", done, total))
     except (UnclearFormat, UnclearReading) as unclear:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from studio.domain.datasets.columns import header_key
 from tests.support.dataset_zoo.making import lines
 from tests.support.in_process_intake import take_in
 
@@ -14,5 +16,10 @@ def test_ratings_that_no_first_row_has_are_asked_about_before_anything_is_kept(t
     assert unclear.guess is not None
     assert unclear.guess["format"] == "unpaired"
     assert unclear.columns == ["prompt", "completion", "label"]
-    as_labels = {"format": "prompt-completion", "columns": {"prompt": "prompt", "completion": "completion"}}
+    as_labels: dict[str, Any] = {
+        "format": "prompt-completion",
+        "columns": {"prompt": "prompt", "completion": "completion"},
+    }
     assert len(take_in(tmp_path / "two", {"a.jsonl": lines(*rows)}, layout=as_labels).rows) == 1001
+    remembered = {header_key(unclear.columns): as_labels | {"columns": as_labels["columns"] | {"label": "label"}}}
+    assert len(take_in(tmp_path / "three", {"a.jsonl": lines(*rows)}, layouts=remembered).rows) == 1001
