@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +46,47 @@ class ArrowFileWriter:
                 self._sink.close()
 
     def __enter__(self) -> ArrowFileWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class RecordFileWriter:
+    """Takes records one by one, each with a value for every field of the schema, and writes them in batches."""
+
+    def __init__(self, path: Path, schema: pa.Schema, batch: int) -> None:
+        """batch: how many records a batch has. Raises OSError where the file cannot be made."""
+        self._schema = schema
+        self._most = batch
+        self._waiting: list[tuple[Any, ...]] = []
+        self._file = ArrowFileWriter(path, schema)
+
+    def put(self, *record: Any) -> None:
+        self._waiting.append(record)
+        if len(self._waiting) == self._most:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what waits."""
+        if not self._waiting:
+            return
+        columns = zip(*self._waiting, strict=True)
+        arrays = [pa.array(values, field.type) for values, field in zip(columns, self._schema, strict=True)]
+        self._file.write(pa.record_batch(arrays, schema=self._schema))
+        self._waiting.clear()
+
+    def close(self) -> None:
+        """May be called again."""
+        try:
+            self.flush()
+        finally:
+            self._waiting.clear()
+            self._file.close()
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -3,51 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from studio.store.arrow_file import ArrowFile, ArrowFileWriter, DamagedFile
+from studio.store.arrow_file import ArrowFile, DamagedFile, RecordFileWriter
 
 _BATCH = 10_000
 _SCHEMA = pa.schema([("row", pa.int64()), ("earlier", pa.int64()), ("similarity", pa.float64())])
 """`row` and `earlier` are indices in the rows' own file; rows that are the same as an earlier one are left out."""
 
 
-class NearFileWriter:
+class NearFileWriter(RecordFileWriter):
     """Takes near duplicates in the order of their rows."""
 
     def __init__(self, path: Path) -> None:
-        self._file = ArrowFileWriter(path, _SCHEMA)
-        self._waiting: list[tuple[int, int, float]] = []
+        super().__init__(path, _SCHEMA, _BATCH)
 
     def append(self, row: int, earlier: int, similarity: float) -> None:
-        self._waiting.append((row, earlier, similarity))
-        if len(self._waiting) == _BATCH:
-            self._flush()
-
-    def _flush(self) -> None:
-        columns = zip(*self._waiting, strict=True)
-        arrays = [pa.array(values, field.type) for values, field in zip(columns, _SCHEMA, strict=True)]
-        self._file.write(pa.record_batch(arrays, schema=_SCHEMA))
-        self._waiting.clear()
-
-    def close(self) -> None:
-        if self._waiting:
-            self._flush()
-        self._file.close()
-
-    def __enter__(self) -> NearFileWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self._file.close()
+        self.put(row, earlier, similarity)
 
 
 def near_rows(path: str | Path, least: float) -> set[int]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from studio.domain.datasets.problem import Problem
-from studio.store.arrow_file import ArrowFile, ArrowFileWriter, DamagedFile
+from studio.store.arrow_file import ArrowFile, ArrowFileWriter, DamagedFile, RecordFileWriter
 
 BATCH = 1000
 MAX_SORTED = 200_000
@@ -39,47 +39,22 @@ def refused_number(row: int) -> int | None:
     return -2 - row if row < -1 else None
 
 
-class ProblemFileWriter:
+class ProblemFileWriter(RecordFileWriter):
     """Writes problems, and counts them by their code."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__(path, SCHEMA, BATCH)
         self.counts: Counter[str] = Counter()
-        self._waiting: list[tuple[Any, ...]] = []
-        self._file = ArrowFileWriter(path, SCHEMA)
 
     def append(self, problem: Problem, row: int = -1) -> None:
         self.counts[problem.code] += 1
         values = json.dumps(dict(problem.values), ensure_ascii=True, default=str)
         field = problem.field.encode("utf-8", "replace").decode()
-        self._waiting.append((problem.line, problem.file, row, field, problem.code, values))
-        if len(self._waiting) == BATCH:
-            self._flush()
+        self.put(problem.line, problem.file, row, field, problem.code, values)
 
     def extend(self, problems: Iterable[Problem], row: int = -1) -> None:
         for problem in problems:
             self.append(problem, row)
-
-    def _flush(self) -> None:
-        columns = zip(*self._waiting, strict=True)
-        arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
-        self._file.write(pa.record_batch(arrays, schema=SCHEMA))
-        self._waiting.clear()
-
-    def close(self) -> None:
-        try:
-            if self._waiting:
-                self._flush()
-        finally:
-            self._waiting.clear()
-            self._file.close()
-
-    def __enter__(self) -> ProblemFileWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def read_problems(

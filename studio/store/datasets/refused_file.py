@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
 import pyarrow as pa
 
-from studio.store.arrow_file import ArrowFile, ArrowFileWriter, DamagedFile
+from studio.store.arrow_file import ArrowFile, DamagedFile, RecordFileWriter
 
 BATCH = 1000
 MAX_BATCH_BYTES = 1 << 24  # of raw rows, which wait in memory until they are written
@@ -33,56 +31,33 @@ class RefusedRow:
     parsed: bool = False
 
 
-class RefusedFileWriter:
+class RefusedFileWriter(RecordFileWriter):
     """Writes rows in the order of their numbers, from 0 on. `kept` counts those that are there with their words."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__(path, SCHEMA, BATCH)
         self.rows = 0
         self.kept = 0
-        self._waiting: list[tuple[Any, ...]] = []
         self._waiting_bytes = self._total_bytes = 0
-        self._file = ArrowFileWriter(path, SCHEMA)
 
     def append(self, row: RefusedRow) -> bool:
         """Gives whether it is kept with its words."""
-        raw = None if row.raw is None else row.raw.encode("utf-8", "replace")
-        size = 0 if raw is None else len(raw)
+        encoded = None if row.raw is None else row.raw.encode("utf-8", "replace")
+        raw, size = (None, 0) if encoded is None else (encoded.decode(), len(encoded))
         if size > MAX_RAW_BYTES or self._total_bytes + size > MAX_TOTAL_BYTES:
             raw, size = None, 0
-        self._waiting.append((row.line, row.file, raw, row.parsed))
+        self.put(row.line, row.file, raw, row.parsed)
         self.rows += 1
         self.kept += raw is not None
         self._total_bytes += size
         self._waiting_bytes += size
-        if len(self._waiting) == BATCH or self._waiting_bytes > MAX_BATCH_BYTES:
-            self._flush()
+        if self._waiting_bytes > MAX_BATCH_BYTES:
+            self.flush()
         return raw is not None
 
-    def _flush(self) -> None:
-        lines, files, raws, parsed = zip(*self._waiting, strict=True)
-        arrays = [
-            pa.array(lines, pa.int64()), pa.array(files, pa.int16()), pa.array(raws, pa.binary()).cast(pa.string()),
-            pa.array(parsed, pa.bool_()),
-        ]  # fmt: skip
-        self._file.write(pa.record_batch(arrays, schema=SCHEMA))
-        self._waiting.clear()
+    def flush(self) -> None:
+        super().flush()
         self._waiting_bytes = 0
-
-    def close(self) -> None:
-        try:
-            if self._waiting:
-                self._flush()
-        finally:
-            self._waiting.clear()
-            self._file.close()
-
-    def __enter__(self) -> RefusedFileWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def read_refused(path: str | Path, offset: int = 0, limit: int | None = None) -> Iterator[tuple[int, RefusedRow]]:
